@@ -1,0 +1,544 @@
+/**
+ * Hash table of bytes: records in an arena, found by key. The keyspace of a database, the members
+ * of a large set, the fields of a large hash and the members of a large sorted set are each a Dict.
+ *
+ * A lookup reads a bucket (table.ts), comparing four tags at a time, and then the one record whose
+ * tag agreed: two dependent reads.
+ *
+ * Growing and shrinking is incremental as in Redis: two tables stand side by side, each change and
+ * each turn of the timer moves some buckets, and lookups look into both. `scan` walks buckets by a
+ * cursor whose bits are counted up from the top (Redis's reverse binary), which gives its promise:
+ * what is there from the first call to the last is returned at least once, whatever resizes happen.
+ *
+ * Not promised: references stay valid only until the next call that inserts or resizes a value.
+ */
+
+import { hashBytes } from "../base/hash.ts";
+import { Arena, CHUNK_UNITS_MAX, roundUnits } from "./arena.ts";
+import {
+  EXPIRY_BIT,
+  EXPIRY_BYTES,
+  FREE,
+  HEADER_BYTES,
+  KEY_LENGTH_MASK,
+  REF_MASK,
+  REF_SHIFT,
+} from "./record.ts";
+import {
+  FIRST_REF,
+  GROW_FILL,
+  HIGHS,
+  LINK,
+  MIN_BUCKETS,
+  moveBucket,
+  ONES,
+  randomFrom,
+  scanTables,
+  SHRINK_FILL,
+  Table,
+  tagOf,
+} from "./table.ts";
+
+/** What has to know when a record gets a new reference: the expiry index, an ordered index. */
+export interface MoveListener {
+  recordMoved(oldRef: number, newRef: number): void;
+}
+
+/** What has to see records before they change: the snapshot (see src/rdb/snapshot.ts). */
+export interface WriteHook {
+  /** Called before the record's value or expiry changes, and before it is removed. */
+  beforeRecordWrite(dict: Dict, ref: number): void;
+  /** Called when a record was created, before its value is filled in. */
+  recordCreated(dict: Dict, ref: number): void;
+}
+
+export class Dict {
+  readonly arena: Arena;
+  /** Set while a snapshot is being taken of this dict, else null. */
+  hook: WriteHook | null = null;
+  listener: MoveListener | null = null;
+  #table: Table;
+  /** The table being filled while a resize is under way, else null. */
+  #next: Table | null = null;
+  /** Next bucket of #table to move. */
+  #rehashAt = 0;
+  /** > 0 while buckets must stay where they are (an iteration is under way). */
+  #pinned = 0;
+  /** Where emptying a sparse segment has got to, in units. */
+  #compactAt = 0;
+
+  constructor(firstSegmentBytes = 4096, buckets = MIN_BUCKETS) {
+    this.arena = new Arena(firstSegmentBytes);
+    this.#table = new Table(buckets);
+  }
+
+  /** Records in the dict. */
+  get count(): number {
+    return this.#table.used + (this.#next === null ? 0 : this.#next.used);
+  }
+
+  /** Bytes in use: live chunks and tables. */
+  get memoryBytes(): number {
+    return this.arena.liveBytes + this.#table.ints.byteLength +
+      (this.#next === null ? 0 : this.#next.ints.byteLength);
+  }
+
+  /** Bytes taken from the system. */
+  get reservedBytes(): number {
+    return this.arena.totalBytes + this.memoryBytes - this.arena.liveBytes;
+  }
+
+  get isRehashing(): boolean {
+    return this.#next !== null;
+  }
+
+  /** Main buckets of both tables, for DEBUG and INFO. */
+  get bucketCount(): number {
+    return this.#table.buckets + (this.#next === null ? 0 : this.#next.buckets);
+  }
+
+  /** The record with this key, or 0. `hash` is `hashBytes` of the key. */
+  find(bytes: Uint8Array, offset: number, length: number, hash: number): number {
+    const ref = this.#findIn(this.#table, bytes, offset, length, hash);
+    if (ref !== 0 || this.#next === null) return ref;
+    return this.#findIn(this.#next, bytes, offset, length, hash);
+  }
+
+  #findIn(
+    table: Table,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    hash: number,
+  ): number {
+    const ints = table.ints;
+    const segments = this.arena.i32;
+    const tags = Math.imul(tagOf(hash), ONES);
+    let at = (hash & table.mask) << 4;
+    for (;;) {
+      for (let word = 0; word < 3; word++) {
+        const x = ints[at + word] ^ tags;
+        let hits = (x - ONES) & ~x & HIGHS;
+        while (hits !== 0) {
+          const slot = (word << 2) + ((31 - Math.clz32(hits & -hits)) >> 3);
+          const ref = ints[at + FIRST_REF + slot];
+          const segment = ref >>> REF_SHIFT;
+          const header = segments[segment];
+          const head = (ref & REF_MASK) << 1;
+          if (header[head] === hash && ref !== 0) {
+            const word2 = header[head + 2];
+            if ((word2 & KEY_LENGTH_MASK) === length) {
+              const u8 = this.arena.u8[segment];
+              let k = (head << 2) + (word2 < 0 ? HEADER_BYTES + EXPIRY_BYTES : HEADER_BYTES);
+              let o = offset;
+              const end = offset + length;
+              while (o < end && u8[k] === bytes[o]) {
+                k++;
+                o++;
+              }
+              if (o === end) return ref;
+            }
+          }
+          hits &= hits - 1;
+        }
+      }
+      const link = ints[at + LINK];
+      if (link === 0) return 0;
+      at = link << 4;
+    }
+  }
+
+  /** `find` by key bytes alone. */
+  get(bytes: Uint8Array, offset: number, length: number): number {
+    return this.find(bytes, offset, length, hashBytes(bytes, offset, length));
+  }
+
+  /**
+   * Adds a record for a key that is not there. The value's bytes are undefined: the caller fills
+   * them in. `expiresAtMs` NaN means none. `slackBytes` is room for the value to grow in place.
+   */
+  add(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    hash: number,
+    valueLength: number,
+    meta: number,
+    expiresAtMs: number,
+    slackBytes = 0,
+  ): number {
+    const hasExpiry = expiresAtMs === expiresAtMs;
+    const ref = this.#newRecord(
+      HEADER_BYTES + (hasExpiry ? EXPIRY_BYTES : 0) + length + valueLength + slackBytes,
+    );
+    const segment = ref >>> REF_SHIFT;
+    const i32 = this.arena.i32[segment];
+    const head = (ref & REF_MASK) << 1;
+    i32[head] = hash;
+    i32[head + 1] = meta;
+    i32[head + 2] = length;
+    i32[head + 3] |= valueLength;
+    let at = (head << 2) + HEADER_BYTES;
+    if (hasExpiry) {
+      i32[head + 2] |= EXPIRY_BIT;
+      this.arena.f64[segment][at >> 3] = expiresAtMs;
+      at += EXPIRY_BYTES;
+    }
+    const u8 = this.arena.u8[segment];
+    if (length < 48) {
+      for (let i = 0; i < length; i++) u8[at + i] = bytes[offset + i];
+    } else u8.set(bytes.subarray(offset, offset + length), at);
+    this.#insert(hash, ref);
+    if (this.hook !== null) this.hook.recordCreated(this, ref);
+    return ref;
+  }
+
+  #insert(hash: number, ref: number): void {
+    if (this.#next === null) {
+      const table = this.#table;
+      table.put(hash, ref);
+      if (table.used > table.buckets * GROW_FILL) this.#resize(table.buckets * 2);
+    } else {
+      this.#next.put(hash, ref);
+      this.#rehashStep(1);
+    }
+  }
+
+  /** A chunk for a record of `bytes`; word 3 holds its size, the rest is undefined. */
+  #newRecord(bytes: number): number {
+    const units = (bytes + 7) >>> 3;
+    const arena = this.arena;
+    if (units > CHUNK_UNITS_MAX) {
+      const ref = arena.allocateSegment(bytes);
+      arena.i32[ref >>> REF_SHIFT][3] = 0;
+      return ref;
+    }
+    const ref = arena.allocate(units);
+    arena.i32[ref >>> REF_SHIFT][((ref & REF_MASK) << 1) + 3] = roundUnits(units) << 16;
+    return ref;
+  }
+
+  /** Removes a record and frees its chunk. */
+  remove(ref: number): void {
+    if (this.hook !== null) this.hook.beforeRecordWrite(this, ref);
+    const i32 = this.arena.i32[ref >>> REF_SHIFT];
+    const head = (ref & REF_MASK) << 1;
+    this.#takeOut(i32[head], ref);
+    this.arena.free(ref, i32[head + 3] >>> 16);
+    const table = this.#table;
+    if (this.#next !== null) this.#rehashStep(1);
+    else if (table.used < table.buckets * SHRINK_FILL && table.buckets > MIN_BUCKETS) {
+      this.#shrink();
+    }
+  }
+
+  #takeOut(hash: number, ref: number): void {
+    const next = this.#next;
+    if (next !== null && next.replace(hash, ref, ref)) {
+      next.take(hash, ref);
+    } else this.#table.take(hash, ref);
+  }
+
+  // -- reading a record ------------------------------------------------------
+
+  /** Bytes of the segment that `ref` lies in; offsets below are into these. */
+  bytesOf(ref: number): Uint8Array {
+    return this.arena.u8[ref >>> REF_SHIFT];
+  }
+
+  hashOf(ref: number): number {
+    return this.arena.i32[ref >>> REF_SHIFT][(ref & REF_MASK) << 1];
+  }
+
+  metaOf(ref: number): number {
+    return this.arena.i32[ref >>> REF_SHIFT][((ref & REF_MASK) << 1) + 1];
+  }
+
+  setMeta(ref: number, meta: number): void {
+    this.arena.i32[ref >>> REF_SHIFT][((ref & REF_MASK) << 1) + 1] = meta;
+  }
+
+  /** Word 2: key length with the flag bits. */
+  flagsOf(ref: number): number {
+    return this.arena.i32[ref >>> REF_SHIFT][((ref & REF_MASK) << 1) + 2];
+  }
+
+  setFlags(ref: number, word: number): void {
+    this.arena.i32[ref >>> REF_SHIFT][((ref & REF_MASK) << 1) + 2] = word;
+  }
+
+  keyLength(ref: number): number {
+    return this.flagsOf(ref) & KEY_LENGTH_MASK;
+  }
+
+  keyOffset(ref: number): number {
+    return ((ref & REF_MASK) << 3) +
+      (this.flagsOf(ref) < 0 ? HEADER_BYTES + EXPIRY_BYTES : HEADER_BYTES);
+  }
+
+  valueLength(ref: number): number {
+    return this.arena.i32[ref >>> REF_SHIFT][((ref & REF_MASK) << 1) + 3] & 0xffff;
+  }
+
+  valueOffset(ref: number): number {
+    const word2 = this.flagsOf(ref);
+    return ((ref & REF_MASK) << 3) + (word2 & KEY_LENGTH_MASK) +
+      (word2 < 0 ? HEADER_BYTES + EXPIRY_BYTES : HEADER_BYTES);
+  }
+
+  /** Most bytes the value may have without the record moving. */
+  valueCapacity(ref: number): number {
+    const units = this.arena.i32[ref >>> REF_SHIFT][((ref & REF_MASK) << 1) + 3] >>> 16;
+    const bytes = units === 0 ? this.arena.u8[ref >>> REF_SHIFT].length : units << 3;
+    return Math.min(0xffff, bytes - (this.valueOffset(ref) - ((ref & REF_MASK) << 3)));
+  }
+
+  /** Bytes of the chunk a record lies in. */
+  chunkBytes(ref: number): number {
+    const units = this.arena.i32[ref >>> REF_SHIFT][((ref & REF_MASK) << 1) + 3] >>> 16;
+    return units === 0 ? this.arena.u8[ref >>> REF_SHIFT].length : units << 3;
+  }
+
+  /** Expiry in Unix ms, NaN when there is none. */
+  expiryOf(ref: number): number {
+    if (this.flagsOf(ref) >= 0) return NaN;
+    return this.arena.f64[ref >>> REF_SHIFT][(ref & REF_MASK) + (HEADER_BYTES >> 3)];
+  }
+
+  /** A 4-byte little-endian integer value: the slot number of encodings that use one. */
+  intValue(ref: number): number {
+    const u8 = this.arena.u8[ref >>> REF_SHIFT];
+    const at = this.valueOffset(ref);
+    return u8[at] | (u8[at + 1] << 8) | (u8[at + 2] << 16) | (u8[at + 3] << 24);
+  }
+
+  // -- changing a record -----------------------------------------------------
+
+  /**
+   * Makes room for a value of `valueLength` (at most INLINE_VALUE_MAX) and sets that length; the
+   * old value's bytes are kept up to the shorter length. Returns the record's reference, which is
+   * a new one when the chunk was too small. `slackBytes` is added when it has to move.
+   */
+  resizeValue(ref: number, valueLength: number, slackBytes = 0): number {
+    if (this.hook !== null) this.hook.beforeRecordWrite(this, ref);
+    const arena = this.arena;
+    const i32 = arena.i32[ref >>> REF_SHIFT];
+    const head = (ref & REF_MASK) << 1;
+    const word2 = i32[head + 2];
+    const word3 = i32[head + 3];
+    const before = (word2 & KEY_LENGTH_MASK) +
+      (word2 < 0 ? HEADER_BYTES + EXPIRY_BYTES : HEADER_BYTES);
+    const units = word3 >>> 16;
+    const needed = (before + valueLength + 7) >>> 3;
+    if (units === 0) {
+      if (before + valueLength <= arena.u8[ref >>> REF_SHIFT].length) {
+        i32[head + 3] = valueLength;
+        return ref;
+      }
+    } else if (needed <= units && (units <= 16 || needed << 1 >= units)) {
+      i32[head + 3] = (word3 & ~0xffff) | valueLength;
+      return ref;
+    }
+    const slack = Math.min(slackBytes, 0xffff - valueLength);
+    return this.#rebuild(
+      ref,
+      before + valueLength + slack,
+      valueLength,
+      this.expiryOf(ref),
+    );
+  }
+
+  /** Sets or (NaN) clears the expiry; returns the reference, new when the record had to move. */
+  setExpiry(ref: number, expiresAtMs: number): number {
+    if (this.hook !== null) this.hook.beforeRecordWrite(this, ref);
+    const has = this.flagsOf(ref) < 0;
+    const wants = expiresAtMs === expiresAtMs;
+    if (has && wants) {
+      this.arena.f64[ref >>> REF_SHIFT][(ref & REF_MASK) + (HEADER_BYTES >> 3)] = expiresAtMs;
+      return ref;
+    }
+    if (has === wants) return ref;
+    const keyLength = this.keyLength(ref);
+    const valueLength = this.valueLength(ref);
+    const bytes = HEADER_BYTES + (wants ? EXPIRY_BYTES : 0) + keyLength + valueLength;
+    return this.#rebuild(ref, bytes, valueLength, expiresAtMs);
+  }
+
+  /** Copies a record into a new chunk of `bytes` and points the table there. */
+  #rebuild(ref: number, bytes: number, valueLength: number, expiresAtMs: number): number {
+    const arena = this.arena;
+    const fresh = this.#newRecord(bytes);
+    const from = arena.i32[ref >>> REF_SHIFT];
+    const fromHead = (ref & REF_MASK) << 1;
+    const to = arena.i32[fresh >>> REF_SHIFT];
+    const toHead = (fresh & REF_MASK) << 1;
+    const hash = from[fromHead];
+    const word2 = from[fromHead + 2];
+    const keyLength = word2 & KEY_LENGTH_MASK;
+    const hasExpiry = expiresAtMs === expiresAtMs;
+    to[toHead] = hash;
+    to[toHead + 1] = from[fromHead + 1];
+    to[toHead + 2] = hasExpiry ? word2 | EXPIRY_BIT : word2 & ~EXPIRY_BIT;
+    to[toHead + 3] |= valueLength;
+    let toAt = (toHead << 2) + HEADER_BYTES;
+    if (hasExpiry) {
+      arena.f64[fresh >>> REF_SHIFT][toAt >> 3] = expiresAtMs;
+      toAt += EXPIRY_BYTES;
+    }
+    const fromAt = (fromHead << 2) + (word2 < 0 ? HEADER_BYTES + EXPIRY_BYTES : HEADER_BYTES);
+    const kept = keyLength + Math.min(valueLength, from[fromHead + 3] & 0xffff);
+    const source = arena.u8[ref >>> REF_SHIFT];
+    const target = arena.u8[fresh >>> REF_SHIFT];
+    if (kept < 48) {
+      for (let i = 0; i < kept; i++) target[toAt + i] = source[fromAt + i];
+    } else target.set(source.subarray(fromAt, fromAt + kept), toAt);
+    this.#repoint(hash, ref, fresh);
+    arena.free(ref, from[fromHead + 3] >>> 16);
+    return fresh;
+  }
+
+  #repoint(hash: number, oldRef: number, newRef: number): void {
+    if (!this.#table.replace(hash, oldRef, newRef)) {
+      if (this.#next === null || !this.#next.replace(hash, oldRef, newRef)) {
+        throw new Error("dict: a record is missing from its bucket");
+      }
+    }
+    if (this.listener !== null) this.listener.recordMoved(oldRef, newRef);
+  }
+
+  // -- resizing ---------------------------------------------------------------
+
+  /** Holds buckets in place during an iteration; pairs with `unpin`. */
+  pin(): void {
+    this.#pinned++;
+  }
+
+  unpin(): void {
+    this.#pinned--;
+  }
+
+  /** Makes the table large enough for `count` records at once, while it is still empty. */
+  reserve(count: number): void {
+    if (this.count > 0) return;
+    let buckets = MIN_BUCKETS;
+    while (buckets * GROW_FILL < count && buckets < 1 << 26) buckets *= 2;
+    this.#table = new Table(buckets);
+    this.#next = null;
+  }
+
+  #shrink(): void {
+    let buckets = MIN_BUCKETS;
+    while (buckets * (GROW_FILL >> 1) < this.#table.used) buckets *= 2;
+    if (buckets < this.#table.buckets) this.#resize(buckets);
+  }
+
+  #resize(buckets: number): void {
+    this.#next = new Table(buckets);
+    this.#rehashAt = 0;
+    if (this.#table.buckets <= 8) this.#rehashStep(this.#table.buckets);
+  }
+
+  #rehashStep(buckets: number): void {
+    if (this.#pinned > 0) return;
+    const table = this.#table;
+    const next = this.#next!;
+    for (let n = 0; n < buckets; n++) {
+      moveBucket(table, next, this.#rehashAt, this.arena);
+      if (++this.#rehashAt === table.buckets) {
+        this.#table = next;
+        this.#next = null;
+        if (next.used > next.buckets * GROW_FILL) this.#resize(next.buckets * 2);
+        return;
+      }
+    }
+  }
+
+  /** Moves some buckets if a resize is under way; true while there is more to do. */
+  rehashSome(buckets: number): boolean {
+    if (this.#next === null || this.#pinned > 0) return false;
+    this.#rehashStep(buckets);
+    return this.#next !== null;
+  }
+
+  // -- walking ----------------------------------------------------------------
+
+  /**
+   * Calls `visit` for every record of the buckets at `cursor`; returns the next cursor, 0 at the
+   * end. Redis's guarantee: records there during the whole walk are visited at least once.
+   * `visit` may remove the record it is given, nothing else.
+   */
+  scan(cursor: number, visit: (ref: number) => void): number {
+    this.#pinned++;
+    try {
+      return scanTables(this.#table, this.#next, cursor, visit);
+    } finally {
+      this.#pinned--;
+    }
+  }
+
+  /** A record drawn evenly, or 0 when the dict is empty. `draw` gives [0, 1). */
+  random(draw: () => number): number {
+    return randomFrom(this.#table, this.#next, draw);
+  }
+
+  /**
+   * Walks all records at once (short ones: for long walks use `scan` in slices). `visit` must not
+   * change the dict.
+   */
+  forEach(visit: (ref: number) => void): void {
+    this.#pinned++;
+    try {
+      let cursor = 0;
+      do {
+        cursor = scanTables(this.#table, this.#next, cursor, visit);
+      } while (cursor !== 0);
+    } finally {
+      this.#pinned--;
+    }
+  }
+
+  // -- compaction ---------------------------------------------------------------
+
+  /**
+   * Empties sparse segments by copying their live records elsewhere, about `records` of them a
+   * call. Returns true while there is more to do. Cost per record: a copy and a table lookup.
+   */
+  compactStep(records: number): boolean {
+    const arena = this.arena;
+    if (arena.emptying < 0) {
+      if (!arena.isSparse || !arena.beginEmptying()) return false;
+      this.#compactAt = arena.emptying === 0 ? 1 : 0;
+    }
+    const segment = arena.emptying;
+    const i32 = arena.i32[segment];
+    const top = arena.segmentTop[segment];
+    let at = this.#compactAt;
+    let left = records;
+    while (at < top && left > 0) {
+      left--;
+      const head = at << 1;
+      const ref = (segment << REF_SHIFT) | at;
+      if (i32[head + 1] === FREE) {
+        const units = i32[head + 3];
+        arena.withdraw(ref, units);
+        at += units;
+        continue;
+      }
+      const units = i32[head + 3] >>> 16;
+      const fresh = arena.allocate(units);
+      const to = arena.i32[fresh >>> REF_SHIFT];
+      const toHead = (fresh & REF_MASK) << 1;
+      if (units <= 16) {
+        for (let k = 0; k < units << 1; k++) to[toHead + k] = i32[head + k];
+      } else to.set(i32.subarray(head, head + (units << 1)), toHead);
+      to[toHead + 3] = (i32[head + 3] & 0xffff) | (roundUnits(units) << 16);
+      this.#repoint(i32[head], ref, fresh);
+      arena.free(ref, units);
+      at += units;
+    }
+    this.#compactAt = at;
+    if (at < top) return true;
+    arena.endEmptying();
+    return arena.isSparse;
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * The layout of a record: one key (or field, or member) with its value, as bytes in a chunk of an
+ * arena. Everything the keyspace knows about a key stands here; tables hold references only.
+ *
+ *     int32 0   hash of the key
+ *     int32 1   bits 0-3 type, 4-7 encoding, 8-31 access clock (LRU seconds or LFU minutes+counter)
+ *     int32 2   bits 0-28 key length, bit 29 snapshot parity, bit 31 "has an expiry"
+ *     int32 3   bits 0-15 value length, bits 16-31 size of the chunk in units of 8 bytes
+ *               (0: the chunk is a segment of its own)
+ *     float64   expiry, Unix time in ms; only when bit 31 of word 2 is set
+ *     key bytes, then value bytes
+ *
+ * A reference is an int32: segment number << 20 | offset in units of 8 bytes. 0 is "none".
+ * A free chunk has FREE in word 1; see arena.ts.
+ */
+
+/** Bits of a reference below the segment number. */
+export const REF_SHIFT = 20;
+export const REF_MASK = 0xfffff;
+
+export const HEADER_BYTES = 16;
+export const EXPIRY_BYTES = 8;
+
+export const KEY_LENGTH_MASK = 0x1fffffff;
+export const SNAPSHOT_BIT = 0x20000000;
+export const EXPIRY_BIT = 0x80000000 | 0;
+
+/** The longest value that stays inside a record. */
+export const INLINE_VALUE_MAX = 0xffff;
+
+/** Word 1 of a chunk that is not in use. */
+export const FREE = -1;
+
+// Types: numbers of our own, in the order of Redis's object types.
+export const TYPE_STRING = 0;
+export const TYPE_LIST = 1;
+export const TYPE_SET = 2;
+export const TYPE_ZSET = 3;
+export const TYPE_HASH = 4;
+export const TYPE_STREAM = 5;
+
+// Encodings. Inline ones keep the value's bytes in the record; the others a 4-byte slot number.
+/** String: text bytes in the record. */
+export const ENC_RAW = 0;
+/** String: a canonical integer, as float64 in the record (only safe integers). */
+export const ENC_INT = 1;
+/** String: bytes in a slot (too long for a record). */
+export const ENC_EXTERNAL = 2;
+/** List, set, hash or sorted set: listpack bytes in the record. */
+export const ENC_LISTPACK = 3;
+/** Set: intset bytes in the record. */
+export const ENC_INTSET = 4;
+/** List in a slot: QuickList. */
+export const ENC_QUICKLIST = 5;
+/** Set or hash in a slot: Dict. */
+export const ENC_HASHTABLE = 6;
+/** Sorted set in a slot: Dict of members and an ordered index (answered as "skiplist"). */
+export const ENC_SKIPLIST = 7;

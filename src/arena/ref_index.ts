@@ -1,0 +1,78 @@
+/**
+ * An evenly drawable, scannable set of references to another dict's records, with no records of its
+ * own: the expiry index of a database (which keys have an expiry). The owner says when a record
+ * moves. Resizes step by step, as Dict does.
+ */
+
+import type { Dict } from "./dict.ts";
+import { GROW_FILL, MIN_BUCKETS, moveBucket, randomFrom, scanTables, Table } from "./table.ts";
+
+export class RefIndex {
+  #table = new Table(MIN_BUCKETS);
+  #next: Table | null = null;
+  #rehashAt = 0;
+
+  /** `owner` is the dict whose records the references are. */
+  constructor(readonly owner: Dict) {}
+
+  get count(): number {
+    return this.#table.used + (this.#next === null ? 0 : this.#next.used);
+  }
+
+  get memoryBytes(): number {
+    return this.#table.ints.byteLength + (this.#next === null ? 0 : this.#next.ints.byteLength);
+  }
+
+  add(hash: number, ref: number): void {
+    if (this.#next !== null) {
+      this.#next.put(hash, ref);
+      this.#step();
+      return;
+    }
+    this.#table.put(hash, ref);
+    if (this.#table.used > this.#table.buckets * GROW_FILL) {
+      this.#next = new Table(this.#table.buckets * 2);
+      this.#rehashAt = 0;
+    }
+  }
+
+  delete(hash: number, ref: number): void {
+    const next = this.#next;
+    if (next !== null && next.replace(hash, ref, ref)) next.take(hash, ref);
+    else this.#table.take(hash, ref);
+    if (next !== null) this.#step();
+    else if (this.#table.used < this.#table.buckets >> 1 && this.#table.buckets > MIN_BUCKETS) {
+      this.#next = new Table(this.#table.buckets >> 1);
+      this.#rehashAt = 0;
+    }
+  }
+
+  replace(hash: number, oldRef: number, newRef: number): void {
+    if (!this.#table.replace(hash, oldRef, newRef)) this.#next?.replace(hash, oldRef, newRef);
+  }
+
+  #step(): void {
+    const table = this.#table;
+    const next = this.#next!;
+    moveBucket(table, next, this.#rehashAt, this.owner.arena);
+    if (++this.#rehashAt === table.buckets) {
+      this.#table = next;
+      this.#next = null;
+    }
+  }
+
+  /** Calls `visit` for the references of one bucket per table; returns the next cursor, 0 at the end. */
+  scan(cursor: number, visit: (ref: number) => void): number {
+    return scanTables(this.#table, this.#next, cursor, visit);
+  }
+
+  /** A reference drawn evenly, or 0 when empty. */
+  random(draw: () => number): number {
+    return randomFrom(this.#table, this.#next, draw);
+  }
+
+  /** Largest cursor mask, to start a scan anywhere. */
+  get mask(): number {
+    return this.#next === null ? this.#table.mask : Math.max(this.#table.mask, this.#next.mask);
+  }
+}

@@ -1,0 +1,286 @@
+/**
+ * The bucketed table of references that Dict and RefIndex are made of: where records are found,
+ * without the records themselves.
+ *
+ * A bucket is 16 int32 (one cache line):
+ *
+ *     int32 0-2   12 one-byte tags, slot i in byte i (0: slot is free; else top byte of the hash)
+ *     int32 3     number of the overflow bucket that continues this one, or 0
+ *     int32 4-15  12 references to records
+ *
+ * Overflow buckets stand behind the main buckets in the same typed array.
+ */
+
+import type { Arena } from "./arena.ts";
+import { REF_MASK, REF_SHIFT } from "./record.ts";
+
+export const SLOTS = 12;
+const BUCKET_INTS = 16;
+export const LINK = 3;
+export const FIRST_REF = 4;
+export const ONES = 0x01010101;
+export const HIGHS = 0x80808080 | 0;
+export const MIN_BUCKETS = 4;
+/** Grow when a bucket has this many records on average, shrink below SHRINK_FILL. */
+export const GROW_FILL = 8;
+export const SHRINK_FILL = 1;
+
+/** One of the two tables of a Dict. */
+export class Table {
+  ints: Int32Array;
+  readonly mask: number;
+  /** First free overflow bucket that was used before (linked by LINK), or 0. */
+  #spare = 0;
+  #nextOverflow: number;
+  used = 0;
+
+  constructor(readonly buckets: number) {
+    this.mask = buckets - 1;
+    this.ints = new Int32Array((buckets + Math.max(2, buckets >> 3)) * BUCKET_INTS);
+    this.#nextOverflow = buckets;
+  }
+
+  /** Writes `ref` into a free slot of the chain of `hash`. */
+  put(hash: number, ref: number): void {
+    let ints = this.ints;
+    let at = (hash & this.mask) << 4;
+    for (;;) {
+      for (let word = 0; word < 3; word++) {
+        const tags = ints[at + word];
+        const zeros = (tags - ONES) & ~tags & HIGHS;
+        if (zeros !== 0) {
+          const byte = (31 - Math.clz32(zeros & -zeros)) >> 3;
+          const slot = (word << 2) + byte;
+          ints[at + word] = tags | (tagOf(hash) << (byte << 3));
+          ints[at + FIRST_REF + slot] = ref;
+          this.used++;
+          return;
+        }
+      }
+      const link = ints[at + LINK];
+      if (link === 0) {
+        const fresh = this.#overflow();
+        ints = this.ints; // the array may have been replaced
+        ints[at + LINK] = fresh;
+        at = fresh << 4;
+      } else at = link << 4;
+    }
+  }
+
+  /**
+   * Empties the slot that holds `ref` (which must be there). The hole is filled from the end of the
+   * chain, so overflow buckets go as soon as they are not needed.
+   */
+  take(hash: number, ref: number): void {
+    const ints = this.ints;
+    const first = (hash & this.mask) << 4;
+    let at = first;
+    let slot = slotIn(ints, at, ref);
+    while (slot < 0) {
+      at = ints[at + LINK] << 4;
+      if (at === 0) throw new Error("dict: a record is missing from its bucket");
+      slot = slotIn(ints, at, ref);
+    }
+    this.used--;
+    if (ints[first + LINK] === 0) {
+      clearSlot(ints, at, slot);
+      return;
+    }
+    let before = first;
+    let last = first;
+    while (ints[last + LINK] !== 0) {
+      before = last;
+      last = ints[last + LINK] << 4;
+    }
+    // Take the highest occupied slot of the last bucket.
+    let from = SLOTS - 1;
+    while (tagAt(ints, last, from) === 0) from--;
+    if (last !== at || from !== slot) {
+      const tag = tagAt(ints, last, from);
+      ints[at + FIRST_REF + slot] = ints[last + FIRST_REF + from];
+      const shift = (slot & 3) << 3;
+      ints[at + (slot >> 2)] = (ints[at + (slot >> 2)] & ~(0xff << shift)) | (tag << shift);
+    }
+    clearSlot(ints, last, from);
+    if ((ints[last] | ints[last + 1] | ints[last + 2]) === 0 && last !== first) {
+      ints[before + LINK] = 0;
+      ints[last + LINK] = this.#spare;
+      this.#spare = last >> 4;
+    }
+  }
+
+  /** Replaces a reference in the chain of `hash`; false when it is not there. */
+  replace(hash: number, oldRef: number, newRef: number): boolean {
+    const ints = this.ints;
+    let at = (hash & this.mask) << 4;
+    for (;;) {
+      const slot = slotIn(ints, at, oldRef);
+      if (slot >= 0) {
+        ints[at + FIRST_REF + slot] = newRef;
+        return true;
+      }
+      const link = ints[at + LINK];
+      if (link === 0) return false;
+      at = link << 4;
+    }
+  }
+
+  #overflow(): number {
+    const spare = this.#spare;
+    if (spare !== 0) {
+      this.#spare = this.ints[(spare << 4) + LINK];
+      this.ints[(spare << 4) + LINK] = 0;
+      return spare;
+    }
+    if ((this.#nextOverflow + 1) * BUCKET_INTS > this.ints.length) {
+      // Rare: the eighth set aside is enough for a well spread hash at the fill we grow at.
+      const larger = new Int32Array(this.ints.length + (this.ints.length >> 2) + BUCKET_INTS * 2);
+      larger.set(this.ints);
+      this.ints = larger;
+    }
+    return this.#nextOverflow++;
+  }
+}
+
+export function tagOf(hash: number): number {
+  const tag = hash >>> 24;
+  return tag === 0 ? 1 : tag;
+}
+
+function tagAt(ints: Int32Array, bucket: number, slot: number): number {
+  return (ints[bucket + (slot >> 2)] >>> ((slot & 3) << 3)) & 0xff;
+}
+
+function clearSlot(ints: Int32Array, bucket: number, slot: number): void {
+  ints[bucket + (slot >> 2)] &= ~(0xff << ((slot & 3) << 3));
+  ints[bucket + FIRST_REF + slot] = 0;
+}
+
+/** Slot of a bucket that holds `ref`, or -1. Free slots hold 0, which no reference is. */
+function slotIn(ints: Int32Array, bucket: number, ref: number): number {
+  for (let slot = 0; slot < SLOTS; slot++) {
+    if (ints[bucket + FIRST_REF + slot] === ref) return slot;
+  }
+  return -1;
+}
+
+function reverseBits(value: number): number {
+  let v = value;
+  v = ((v >>> 1) & 0x55555555) | ((v & 0x55555555) << 1);
+  v = ((v >>> 2) & 0x33333333) | ((v & 0x33333333) << 2);
+  v = ((v >>> 4) & 0x0f0f0f0f) | ((v & 0x0f0f0f0f) << 4);
+  v = ((v >>> 8) & 0x00ff00ff) | ((v & 0x00ff00ff) << 8);
+  return (v >>> 16) | (v << 16);
+}
+
+/** Moves all records of one main bucket and its overflow from `table` to `next`. */
+export function moveBucket(table: Table, next: Table, bucket: number, arena: Arena): void {
+  const segments = arena.i32;
+  for (;;) {
+    const ints = table.ints;
+    let at = bucket << 4;
+    while (ints[at + LINK] !== 0) at = ints[at + LINK] << 4;
+    // Empty the last bucket of the chain; `take` then unlinks it.
+    let slot = SLOTS - 1;
+    while (slot >= 0 && tagAt(ints, at, slot) === 0) slot--;
+    if (slot < 0) return;
+    const isMain = at === bucket << 4;
+    for (; slot >= 0; slot--) {
+      if (tagAt(ints, at, slot) === 0) continue;
+      const ref = ints[at + FIRST_REF + slot];
+      const hash = segments[ref >>> REF_SHIFT][(ref & REF_MASK) << 1];
+      next.put(hash, ref);
+      table.take(hash, ref);
+    }
+    if (isMain) return;
+  }
+}
+
+function visitBucket(table: Table, bucket: number, visit: (ref: number) => void): void {
+  // Backwards through the chain, so that a removal by `visit` (which fills the hole from the
+  // chain's end) cannot hide a record that was not visited yet.
+  const chain: number[] = [];
+  let at = bucket << 4;
+  for (;;) {
+    chain.push(at);
+    const link = table.ints[at + LINK];
+    if (link === 0) break;
+    at = link << 4;
+  }
+  for (let i = chain.length - 1; i >= 0; i--) {
+    for (let slot = SLOTS - 1; slot >= 0; slot--) {
+      const ref = table.ints[chain[i] + FIRST_REF + slot];
+      if (ref !== 0) visit(ref);
+    }
+  }
+}
+
+export function scanTables(
+  table: Table,
+  next: Table | null,
+  cursor: number,
+  visit: (ref: number) => void,
+): number {
+  if (next === null) {
+    visitBucket(table, cursor & table.mask, visit);
+    return nextCursor(cursor, table.mask);
+  }
+  const small = table.buckets <= next.buckets ? table : next;
+  const large = small === table ? next : table;
+  let at = cursor;
+  visitBucket(small, at & small.mask, visit);
+  // All buckets of the larger table that the small one's bucket splits into.
+  do {
+    visitBucket(large, at & large.mask, visit);
+    at = nextCursor(at, large.mask);
+  } while ((at & (small.mask ^ large.mask)) !== 0);
+  return at;
+}
+
+/** Adds one to the cursor's bits below `mask`, counted from the top bit down. */
+function nextCursor(cursor: number, mask: number): number {
+  let v = cursor | ~mask;
+  v = reverseBits(v);
+  v = (v + 1) | 0;
+  return reverseBits(v) >>> 0;
+}
+
+/** How many overflow buckets a draw takes into account; longer chains are too rare to matter. */
+const DRAW_CHAIN = 3;
+
+/**
+ * An even draw: a random (bucket, slot) pair is tried until one is occupied, so each record has the
+ * same chance. When the table is too sparse for that, falls back to the nearest occupied bucket.
+ */
+export function randomFrom(table: Table, next: Table | null, draw: () => number): number {
+  const total = table.used + (next === null ? 0 : next.used);
+  if (total === 0) return 0;
+  for (let tries = 0; tries < 512; tries++) {
+    const from = next !== null && draw() * total >= table.used ? next : table;
+    if (from.used === 0) continue;
+    const chain = from.used > from.buckets * 4 ? DRAW_CHAIN : 2;
+    const bucket = (draw() * from.buckets) | 0;
+    let slot = (draw() * SLOTS * chain) | 0;
+    let at = bucket << 4;
+    while (slot >= SLOTS) {
+      const link = from.ints[at + LINK];
+      if (link === 0) {
+        slot = -1;
+        break;
+      }
+      at = link << 4;
+      slot -= SLOTS;
+    }
+    if (slot < 0) continue;
+    const ref = from.ints[at + FIRST_REF + slot];
+    if (ref !== 0) return ref;
+  }
+  const from = table.used > 0 ? table : next!;
+  const start = (draw() * from.buckets) | 0;
+  for (let step = 0; step < from.buckets; step++) {
+    const found: number[] = [];
+    visitBucket(from, (start + step) & from.mask, (ref) => found.push(ref));
+    if (found.length > 0) return found[(draw() * found.length) | 0];
+  }
+  return 0;
+}

@@ -1,0 +1,71 @@
+/**
+ * The keyed hash of keys, fields and members: HalfSipHash-1-3 (32 bits), computed over bytes
+ * where they lie. A keyed hash, because keys come from outside: without the key nobody can
+ * choose words that all fall into one bucket.
+ *
+ * @see {@link https://github.com/veorq/SipHash} the specification of the family
+ */
+
+let key0 = 0x5bd1e995 | 0;
+let key1 = 0x27d4eb2f | 0;
+
+/** Sets the secret key: once, before the first table is filled. */
+export function seedHash(low: number, high: number): void {
+  key0 = low | 0;
+  key1 = high | 0;
+}
+
+/** Hash of `length` bytes at `offset`, as a signed 32-bit integer. Cost: one round per 4 bytes. */
+export function hashBytes(bytes: Uint8Array, offset: number, length: number): number {
+  let v0 = key0;
+  let v1 = key1;
+  let v2 = 0x6c796765 ^ key0;
+  let v3 = 0x74656462 ^ key1;
+  const end = offset + (length & ~3);
+  let at = offset;
+  for (; at < end; at += 4) {
+    const m = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
+    v3 ^= m;
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+    v0 ^= m;
+  }
+  let last = length << 24;
+  switch (length & 3) {
+    case 3:
+      last |= bytes[at + 2] << 16;
+      /* falls through */
+    case 2:
+      last |= bytes[at + 1] << 8;
+      /* falls through */
+    case 1:
+      last |= bytes[at];
+  }
+  v3 ^= last;
+  for (let round = 0; round < 4; round++) {
+    // The first round takes in the last word, the other three finish.
+    if (round === 1) {
+      v0 ^= last;
+      v2 ^= 0xff;
+    }
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+  }
+  return v1 ^ v3;
+}

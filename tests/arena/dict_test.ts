@@ -1,0 +1,135 @@
+/** Dict against a Map, from seeds: adds, removals, resizes, expiries, scans, draws, compaction. */
+
+import { assert, assertEquals } from "@std/assert";
+import { Dict } from "../../src/arena/dict.ts";
+import { hashBytes } from "../../src/base/hash.ts";
+
+function lcg(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 4294967296;
+  };
+}
+
+const encoder = new TextEncoder();
+
+function put(dict: Dict, key: Uint8Array, value: Uint8Array, expiry: number): void {
+  const hash = hashBytes(key, 0, key.length);
+  let ref = dict.find(key, 0, key.length, hash);
+  if (ref === 0) ref = dict.add(key, 0, key.length, hash, value.length, 0, expiry);
+  else ref = dict.resizeValue(dict.setExpiry(ref, expiry), value.length, 8);
+  dict.bytesOf(ref).set(value, dict.valueOffset(ref));
+}
+
+function check(dict: Dict, model: Map<string, [Uint8Array, number]>): void {
+  assertEquals(dict.count, model.size);
+  for (const [key, [value, expiry]] of model) {
+    const bytes = encoder.encode(key);
+    const ref = dict.get(bytes, 0, bytes.length);
+    assert(ref !== 0, `lost ${key}`);
+    assertEquals(dict.expiryOf(ref), expiry);
+    const at = dict.valueOffset(ref);
+    assertEquals(dict.bytesOf(ref).slice(at, at + dict.valueLength(ref)), value);
+  }
+}
+
+for (const seed of [1, 2, 3, 4]) {
+  Deno.test(`Dict agrees with a Map over random changes (seed ${seed})`, () => {
+    const draw = lcg(seed);
+    const dict = new Dict();
+    const model = new Map<string, [Uint8Array, number]>();
+    const span = seed === 1 ? 50 : 20_000;
+    for (let step = 0; step < 60_000; step++) {
+      const name = "key:" + Math.floor(draw() * span);
+      const key = encoder.encode(name);
+      const kind = draw();
+      const growing = Math.floor(step / 15_000) % 2 === 0;
+      if (kind < (growing ? 0.7 : 0.2)) {
+        const value = new Uint8Array(Math.floor(draw() * (draw() < 0.01 ? 9000 : 60))).fill(step);
+        const expiry = draw() < 0.3 ? 1_000_000 + step : NaN;
+        put(dict, key, value, expiry);
+        model.set(name, [value, expiry]);
+      } else {
+        const ref = dict.get(key, 0, key.length);
+        assertEquals(ref !== 0, model.delete(name));
+        if (ref !== 0) dict.remove(ref);
+      }
+      if (draw() < 0.05) dict.compactStep(50);
+    }
+    check(dict, model);
+    while (dict.compactStep(100));
+    check(dict, model);
+  });
+}
+
+Deno.test("Dict.scan returns what stays there, whatever resizes happen meanwhile", () => {
+  const draw = lcg(9);
+  const dict = new Dict();
+  for (let i = 0; i < 3000; i++) put(dict, encoder.encode("stay" + i), new Uint8Array(3), NaN);
+  for (const direction of ["grow", "shrink"]) {
+    const seen = new Set<string>();
+    let cursor = 0;
+    let n = 0;
+    do {
+      cursor = dict.scan(cursor, (ref) => {
+        const at = dict.keyOffset(ref);
+        seen.add(new TextDecoder().decode(dict.bytesOf(ref).slice(at, at + dict.keyLength(ref))));
+      });
+      for (let k = 0; k < 4; k++) {
+        const key = encoder.encode(
+          "extra" + (direction === "grow" ? n++ : Math.floor(draw() * 60000)),
+        );
+        const ref = dict.get(key, 0, key.length);
+        if (direction === "grow") put(dict, key, new Uint8Array(2), NaN);
+        else if (ref !== 0) dict.remove(ref);
+      }
+    } while (cursor !== 0);
+    let stayed = 0;
+    for (const key of seen) if (key.startsWith("stay")) stayed++;
+    assertEquals(stayed, 3000, direction);
+  }
+});
+
+Deno.test("Dict.random draws every record about equally often", () => {
+  const draw = lcg(5);
+  const dict = new Dict();
+  const names = 200;
+  for (let i = 0; i < names; i++) put(dict, encoder.encode("k" + i), new Uint8Array(1), NaN);
+  const counts = new Map<number, number>();
+  for (let i = 0; i < names * 1000; i++) {
+    const ref = dict.random(draw);
+    counts.set(ref, (counts.get(ref) ?? 0) + 1);
+  }
+  assertEquals(counts.size, names);
+  for (const n of counts.values()) assert(n > 800 && n < 1200, `drawn ${n} times of 1000`);
+});
+
+Deno.test("Compaction gives sparse segments back and keeps every record", () => {
+  const dict = new Dict();
+  for (let i = 0; i < 400_000; i++) put(dict, encoder.encode("k" + i), new Uint8Array(24), NaN);
+  for (let i = 0; i < 400_000; i++) {
+    if (i % 10 === 0) continue;
+    const key = encoder.encode("k" + i);
+    dict.remove(dict.get(key, 0, key.length));
+  }
+  const before = dict.arena.totalBytes;
+  while (dict.compactStep(1000));
+  assert(dict.arena.totalBytes < before * 0.6, `${before} -> ${dict.arena.totalBytes}`);
+  assertEquals(dict.count, 40_000);
+  for (let i = 0; i < 400_000; i += 10) {
+    const key = encoder.encode("k" + i);
+    assert(dict.get(key, 0, key.length) !== 0);
+  }
+});
+
+Deno.test("A key longer than a shared chunk gets a segment of its own", () => {
+  const dict = new Dict();
+  const key = new Uint8Array(400_000).fill(7);
+  put(dict, key, new Uint8Array(10), 5);
+  put(dict, key, new Uint8Array(20).fill(1), NaN);
+  const ref = dict.get(key, 0, key.length);
+  assertEquals(dict.valueLength(ref), 20);
+  dict.remove(ref);
+  assertEquals(dict.count, 0);
+});
