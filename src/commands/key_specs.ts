@@ -145,7 +145,8 @@ export function unknownKeys(flags: string): KeySpec {
 
 /**
  * The keys that `specs` find in a call, or null if one of them cannot be followed: unknown,
- * incomplete, or pointing outside the call. A keyword that does not occur simply finds no keys.
+ * incomplete, or pointing outside the call. A keyword that does not occur, or has
+ * nothing behind it, simply finds no keys.
  */
 export function keysFromSpecs(
   specs: readonly KeySpec[],
@@ -183,13 +184,11 @@ export function keysFromSpecs(
   return found;
 }
 
-/** The index after the keyword, or 0 if it does not occur. */
+/** The index after the keyword, or 0 if it does not occur or is the last word. */
 function indexAfterKeyword(words: readonly Uint8Array[], keyword: string, from: number): number {
-  if (from < 0) {
-    for (let i = words.length + from; i > 0; i--) if (isWord(words[i], keyword)) return i + 1;
-    return 0;
-  }
-  for (let i = from; i < words.length; i++) if (isWord(words[i], keyword)) return i + 1;
+  const step = from < 0 ? -1 : 1;
+  let i = from < 0 ? words.length + from : from;
+  for (; i > 0 && i < words.length - 1; i += step) if (isWord(words[i], keyword)) return i + 1;
   return 0;
 }
 
