@@ -1,0 +1,182 @@
+/**
+ * LZF: the compression of strings inside snapshots and DUMP payloads.
+ *
+ * The format is that of liblzf, a list of items, each begun by a control byte:
+ *
+ *     000LLLLL  <L+1 bytes>              the next L+1 (1 to 32) bytes as they are
+ *     LLLooooo  oooooooo                 copy L+2 (3 to 8) bytes from o+1 (1 to 8192) bytes back
+ *     111ooooo  LLLLLLLL  oooooooo       copy L+9 (9 to 264) bytes from o+1 bytes back
+ *
+ * A copy may reach into what it is itself writing: "back 1, length 200" repeats a byte. The sizes of
+ * both sides are not part of the format, whoever embeds it stores them.
+ *
+ * Any encoder's choice of copies gives a valid file, so the output here need not be, and is not,
+ * byte for byte that of Redis.
+ */
+
+import { copyBytes } from "../base/bytes.ts";
+
+const LITERALS_MAX = 32;
+const COPY_MIN = 3;
+const COPY_MAX = 264;
+const DISTANCE_MAX = 8192;
+
+/** A compressed run of n bytes never stands for more than this times n bytes: 3 bytes copy 264. */
+export const LZF_EXPANSION_MAX = 88;
+
+/** Longer runs are not compressed: positions of the hash table are 31-bit. */
+const INPUT_MAX = 0x3fffffff;
+
+const HASH_BITS = 13;
+/**
+ * Where a group of three bytes was seen last, by hash; shared by all calls. A position counts on
+ * from where the call before ended, so what earlier calls left behind is recognised as too old and
+ * the table need not be cleared for each string.
+ */
+const seenAt = new Int32Array(1 << HASH_BITS);
+let nextBase = 1;
+
+/**
+ * Compresses `len` bytes of `src` into `dst`, of which at most `dstCap` bytes are used. Answers the
+ * compressed size, or 0 when that would not save at least 4 bytes or does not fit: then `dst` holds
+ * scraps. `src` and `dst` must not overlap.
+ */
+export function lzfCompress(
+  src: Uint8Array,
+  off: number,
+  len: number,
+  dst: Uint8Array,
+  dstOff: number,
+  dstCap: number,
+): number {
+  const cap = dstCap < len - 4 ? dstCap : len - 4;
+  if (cap < COPY_MIN || len > INPUT_MAX) return 0;
+  const outEnd = dstOff + cap;
+  const end = off + len;
+
+  if (nextBase > INPUT_MAX) {
+    seenAt.fill(0);
+    nextBase = 1;
+  }
+  const shift = nextBase - off; // position in the table = position in src + shift
+  nextBase += len;
+
+  let out = dstOff;
+  let pos = off;
+  let literalsFrom = off;
+  let misses = 0;
+  const lastStart = end - COPY_MIN;
+  while (pos <= lastStart) {
+    const three = src[pos] | (src[pos + 1] << 8) | (src[pos + 2] << 16);
+    const slot = Math.imul(three, 0x9e3779b1) >>> (32 - HASH_BITS);
+    const from = seenAt[slot] - shift;
+    seenAt[slot] = pos + shift;
+    if (
+      from < off || pos - from > DISTANCE_MAX || src[from] !== src[pos] ||
+      src[from + 1] !== src[pos + 1] || src[from + 2] !== src[pos + 2]
+    ) {
+      // Bytes that have long not repeated will likely not: look at fewer and fewer places.
+      pos += 1 + (misses++ >> 6);
+      continue;
+    }
+    misses = 0;
+
+    let copied = COPY_MIN;
+    const copyMax = end - pos < COPY_MAX ? end - pos : COPY_MAX;
+    while (copied < copyMax && src[from + copied] === src[pos + copied]) copied++;
+
+    const literals = pos - literalsFrom;
+    if (literalsSize(literals) + 3 > outEnd - out) return 0;
+    if (literals > 0) out = writeLiterals(src, literalsFrom, literals, dst, out);
+    const distance = pos - from - 1;
+    if (copied > 8) {
+      dst[out++] = 0xe0 | (distance >>> 8);
+      dst[out++] = copied - 9;
+    } else {
+      dst[out++] = ((copied - 2) << 5) | (distance >>> 8);
+    }
+    dst[out++] = distance;
+
+    pos += copied;
+    literalsFrom = pos;
+    if (pos <= lastStart) {
+      // Remember the last place inside the copy too: runs often go on from there.
+      const before = src[pos - 1] | (src[pos] << 8) | (src[pos + 1] << 16);
+      seenAt[Math.imul(before, 0x9e3779b1) >>> (32 - HASH_BITS)] = pos - 1 + shift;
+    }
+  }
+
+  const literals = end - literalsFrom;
+  if (literalsSize(literals) > outEnd - out) return 0;
+  if (literals > 0) out = writeLiterals(src, literalsFrom, literals, dst, out);
+  return out - dstOff;
+}
+
+/** Bytes that `count` literals take with their control bytes. */
+function literalsSize(count: number): number {
+  return count + ((count + LITERALS_MAX - 1) >>> 5);
+}
+
+function writeLiterals(
+  src: Uint8Array,
+  from: number,
+  count: number,
+  dst: Uint8Array,
+  out: number,
+): number {
+  while (count > 0) {
+    const run = count < LITERALS_MAX ? count : LITERALS_MAX;
+    dst[out++] = run - 1;
+    for (let i = 0; i < run; i++) dst[out++] = src[from++];
+    count -= run;
+  }
+  return out;
+}
+
+/**
+ * Decompresses `len` bytes of `src` to exactly `dstLen` bytes of `dst`. Answers false when the input
+ * is damaged: it ends inside an item, copies from before the start, or gives more or fewer bytes
+ * than declared. Reads and writes only inside the two given runs, whatever the input.
+ */
+export function lzfDecompress(
+  src: Uint8Array,
+  off: number,
+  len: number,
+  dst: Uint8Array,
+  dstOff: number,
+  dstLen: number,
+): boolean {
+  let pos = off;
+  const end = off + len;
+  let out = dstOff;
+  const outEnd = dstOff + dstLen;
+  while (pos < end) {
+    const control = src[pos++];
+    if (control < LITERALS_MAX) {
+      const run = control + 1;
+      if (run > end - pos || run > outEnd - out) return false;
+      for (let i = 0; i < run; i++) dst[out++] = src[pos++];
+      continue;
+    }
+
+    let count = (control >>> 5) + 2;
+    if (count === 9) {
+      if (pos >= end) return false;
+      count += src[pos++];
+    }
+    if (pos >= end) return false;
+    const distance = (((control & 31) << 8) | src[pos++]) + 1;
+    if (distance > out - dstOff || count > outEnd - out) return false;
+    if (distance >= count) {
+      copyBytes(dst, out, dst, out - distance, count);
+      out += count;
+    } else if (distance === 1) {
+      dst.fill(dst[out - 1], out, out + count);
+      out += count;
+    } else {
+      // Overlapping on purpose: byte by byte, so that what was just written is copied on.
+      for (let i = 0; i < count; i++, out++) dst[out] = dst[out - distance];
+    }
+  }
+  return out === outEnd;
+}

@@ -1,0 +1,587 @@
+/**
+ * Reads the primitives of a snapshot: bytes, lengths, strings, times, doubles, the checksum. What
+ * they mean together (opcodes, keys, values) is the loader's business; see format.ts for the layout.
+ *
+ * The reader pulls: from a file through a window of fixed size, or from bytes in memory (RESTORE),
+ * which then are the window.
+ *
+ *     window   [ consumed, summed | consumed, not yet summed | to be read | free ]
+ *              0                  crcPos                     pos          end     window.length
+ *
+ * The checksum is taken over long runs when the window moves on, not for each primitive.
+ *
+ * The bytes come from outside and may be damaged on purpose. A declared size is believed only after
+ * comparing it with what is left to read, so a snapshot of n bytes never makes the reader allocate
+ * more than n bytes for a raw string and 88 times n for a compressed one.
+ */
+
+import { copyBytes } from "../base/bytes.ts";
+import { writeInteger } from "../base/integers.ts";
+import { Crc64 } from "./crc64.ts";
+import {
+  DOUBLE_INFINITY,
+  DOUBLE_MINUS_INFINITY,
+  DOUBLE_NAN,
+  DUMP_FOOTER_BYTES,
+  ENCODING_INT16,
+  ENCODING_INT32,
+  ENCODING_INT8,
+  ENCODING_LZF,
+  LENGTH_14BIT_MAX,
+  LENGTH_32BIT,
+  LENGTH_64BIT,
+  LENGTH_ENCODED,
+  RDB_HEADER_BYTES,
+  RDB_VERSION_MAX,
+} from "./format.ts";
+import { LZF_EXPANSION_MAX, lzfDecompress } from "./lzf.ts";
+import { RdbError, type RdbErrorKind } from "./rdb_error.ts";
+
+/** Where a reader takes its bytes from. */
+export interface ByteSource {
+  /** Stores the next bytes at `off` and on, as many as fit or are there; answers how many, 0 at the end. */
+  fill(buf: Uint8Array, off: number): number;
+  /** How many bytes `fill` will still give; Infinity when not known. */
+  remaining(): number;
+}
+
+/** The rest of an open file as a source. The size is asked once: what is appended later is not read. */
+export class FileSource implements ByteSource {
+  #file: Deno.FsFile;
+  #remaining: number;
+
+  /** Reads on from the file's present position, at most `sizeBytes`. The caller closes the file. */
+  constructor(file: Deno.FsFile, sizeBytes = file.statSync().size) {
+    this.#file = file;
+    this.#remaining = sizeBytes;
+  }
+
+  fill(buf: Uint8Array, off: number): number {
+    const room = Math.min(buf.length - off, this.#remaining);
+    if (room === 0) return 0;
+    const count = this.#file.readSync(buf.subarray(off, off + room)) ?? 0;
+    this.#remaining -= count;
+    return count;
+  }
+
+  remaining(): number {
+    return this.#remaining;
+  }
+}
+
+/** Settings of a reader. */
+export interface RdbReaderOptions {
+  /** Whether to keep the sum that `verifyChecksum` compares. Default: true. */
+  checksum?: boolean;
+  /** Size of the window over a source. Default: 1 MiB; at least 256 bytes. */
+  windowBytes?: number;
+}
+
+const WINDOW_BYTES = 1 << 20;
+/** Room for the longest primitive that is no string: a score as text. */
+const WINDOW_BYTES_MIN = 256;
+/** Decoded strings up to this size share one buffer that is kept. */
+const SCRATCH_KEPT_BYTES = 1 << 20;
+/** No string may be longer; one buffer holds it, and arena and protocol set lower limits. */
+const STRING_BYTES_MAX = 0xffffffff;
+
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+const doubleBytes = new Uint8Array(8);
+const doubleValue = new Float64Array(doubleBytes.buffer);
+
+/**
+ * A pull parser for the primitives. Every method throws an RdbError when the bytes end too early or
+ * cannot be what is asked for; after that the reader is of no further use.
+ */
+export class RdbReader {
+  // What readString found; valid until the next call of any method that reads.
+  strBuf = NO_BYTES;
+  strOff = 0;
+  strLen = 0;
+  /** Whether the string was stored as an integer; `strInt` then is its value, an int32. */
+  strIsInt = false;
+  strInt = 0;
+  /** Whether `strBuf` was made for this string alone: the caller may keep it instead of copying. */
+  strOwned = false;
+  /** Absolute offset at which the string begins (its length), for messages. */
+  strAt = 0;
+
+  /** Whether the last readLength met a string encoding (its value is then one of ENCODING_). */
+  isEncoded = false;
+  // The last length as two unsigned halves, exact where the number no longer is.
+  lengthHigh = 0;
+  lengthLow = 0;
+
+  #window: Uint8Array;
+  #pos = 0;
+  #end: number;
+  #base = 0; // absolute offset of window[0]
+  #source: ByteSource | null;
+  #crc = new Crc64();
+  #crcPos = 0;
+  #sums: boolean;
+
+  #scratch = new Uint8Array(64);
+  // What #take found.
+  #runBuf = NO_BYTES;
+  #runOff = 0;
+
+  private constructor(
+    source: ByteSource | null,
+    window: Uint8Array,
+    pos: number,
+    end: number,
+    sums: boolean,
+  ) {
+    this.#source = source;
+    this.#window = window;
+    this.#sums = sums;
+    this.#pos = this.#crcPos = pos;
+    this.#end = end;
+    this.#base = -pos;
+  }
+
+  /** A reader of all that `source` gives; offsets count from where the source stands now. */
+  static fromSource(source: ByteSource, options: RdbReaderOptions = {}): RdbReader {
+    const windowBytes = Math.max(options.windowBytes ?? WINDOW_BYTES, WINDOW_BYTES_MIN);
+    return new RdbReader(source, new Uint8Array(windowBytes), 0, 0, options.checksum ?? true);
+  }
+
+  /** A reader of `len` bytes in memory, which must not change meanwhile. Makes no copy of them. */
+  static fromBytes(
+    buf: Uint8Array,
+    off = 0,
+    len = buf.length - off,
+    options: RdbReaderOptions = {},
+  ): RdbReader {
+    return new RdbReader(null, buf, off, off + len, options.checksum ?? true);
+  }
+
+  /** Starts over on other bytes in memory, so that RESTORE needs one reader only. */
+  resetBytes(buf: Uint8Array, off: number, len: number): void {
+    this.#source = null;
+    this.#window = buf;
+    this.#pos = this.#crcPos = off;
+    this.#end = off + len;
+    this.#base = -off;
+    this.#crc.reset();
+    this.strBuf = this.#runBuf = NO_BYTES;
+  }
+
+  /** How many bytes have been read: the absolute offset of the next one. */
+  get offset(): number {
+    return this.#base + this.#pos;
+  }
+
+  /** How many bytes are left to read; Infinity when the source does not know. */
+  remaining(): number {
+    return this.#end - this.#pos + (this.#source === null ? 0 : this.#source.remaining());
+  }
+
+  /** An RdbError about the place where the reader stands, or about `offset`. */
+  error(what: string, offset = this.offset, kind: RdbErrorKind = "corrupt"): RdbError {
+    return new RdbError(kind, what, offset);
+  }
+
+  /** Reads "REDIS" and four digits; answers the version, 1 to RDB_VERSION_MAX. */
+  readHeader(): number {
+    this.#need(RDB_HEADER_BYTES);
+    const buf = this.#window;
+    const at = this.#pos;
+    for (let i = 0; i < 5; i++) {
+      if (buf[at + i] !== "REDIS".charCodeAt(i)) throw this.error("wrong signature");
+    }
+    let version = 0;
+    for (let i = 5; i < RDB_HEADER_BYTES; i++) {
+      const digit = buf[at + i] - 0x30;
+      if (digit < 0 || digit > 9) throw this.error("version is not a number", this.offset + 5);
+      version = version * 10 + digit;
+    }
+    if (version < 1 || version > RDB_VERSION_MAX) {
+      throw this.error(`RDB format version ${version}`, this.offset + 5, "unsupported");
+    }
+    this.#pos += RDB_HEADER_BYTES;
+    return version;
+  }
+
+  readByte(): number {
+    if (this.#pos === this.#end) this.#refill(1);
+    return this.#window[this.#pos++];
+  }
+
+  /**
+   * Reads a length; sets `lengthHigh` and `lengthLow`, exact also beyond 2^53, where the number is
+   * rounded. When `isEncoded` is set afterwards, it is no length but the code of a string encoding.
+   */
+  readLength(): number {
+    if (this.#pos === this.#end) this.#refill(1);
+    const first = this.#window[this.#pos];
+    this.isEncoded = false;
+    this.lengthHigh = 0;
+    if (first < 0x40) {
+      this.#pos++;
+      return this.lengthLow = first;
+    }
+    if (first < 0x80) {
+      this.#need(2);
+      const low = this.#window[this.#pos + 1];
+      this.#pos += 2;
+      return this.lengthLow = ((first << 8) | low) & LENGTH_14BIT_MAX;
+    }
+    if (first >= LENGTH_ENCODED) {
+      this.#pos++;
+      this.isEncoded = true;
+      return this.lengthLow = first & 0x3f;
+    }
+    return this.#readLongLength(first);
+  }
+
+  #readLongLength(first: number): number {
+    if (first === LENGTH_32BIT) {
+      this.#need(5);
+      this.lengthLow = uint32be(this.#window, this.#pos + 1);
+      this.#pos += 5;
+      return this.lengthLow;
+    }
+    if (first !== LENGTH_64BIT) {
+      throw this.error(`unknown length encoding 0x${first.toString(16)}`);
+    }
+    this.#need(9);
+    this.lengthHigh = uint32be(this.#window, this.#pos + 1);
+    this.lengthLow = uint32be(this.#window, this.#pos + 5);
+    this.#pos += 9;
+    return this.lengthHigh * 0x100000000 + this.lengthLow;
+  }
+
+  /**
+   * Reads the number of elements of `what` (a noun for the message). Refuses a string encoding, and
+   * a number that the rest of the snapshot cannot hold with `bytesEach` bytes (at least 1) each:
+   * what it answers may be allocated for.
+   */
+  readCount(what: string, bytesEach = 1): number {
+    const at = this.offset;
+    const count = this.readLength();
+    if (this.isEncoded) throw this.error(`the number of ${what} is encoded as a string`, at);
+    if (count * bytesEach > this.remaining()) {
+      throw this.error(`${count} ${what} announced, which the rest cannot hold,`, at, "truncated");
+    }
+    return count;
+  }
+
+  /** Reads a length that is any number but a string encoding; see `readLength`. */
+  readPlainLength(what: string): number {
+    const at = this.offset;
+    const length = this.readLength();
+    if (this.isEncoded) throw this.error(`${what} is encoded as a string`, at);
+    return length;
+  }
+
+  /**
+   * Reads a string into `strBuf`, `strOff`, `strLen` (and `strIsInt`, `strInt`, `strOwned`,
+   * `strAt`). Its bytes stay where they are when they lie in the window; integers become text.
+   */
+  readString(): void {
+    if (this.#pos === this.#end) this.#refill(1);
+    const first = this.#window[this.#pos];
+    this.strAt = this.#base + this.#pos;
+    this.strIsInt = false;
+    if (first < 0x40) {
+      this.#pos++;
+      const after = this.#pos + first;
+      if (after <= this.#end) {
+        // The common case, apart so that it stays free of calls.
+        this.strBuf = this.#window;
+        this.strOff = this.#pos;
+        this.strLen = first;
+        this.strOwned = false;
+        this.#pos = after;
+        return;
+      }
+      this.#readPlainString(first);
+      return;
+    }
+    const length = this.readLength();
+    if (!this.isEncoded) this.#readPlainString(length);
+    else if (length === ENCODING_LZF) this.#readLzfString();
+    else this.#readIntegerString(length);
+  }
+
+  /** Reads a string and refuses any length but `len`. */
+  readStringOf(len: number, what: string): void {
+    this.readString();
+    if (this.strLen !== len) {
+      throw this.error(`${what} has ${this.strLen} bytes instead of ${len}`, this.strAt);
+    }
+  }
+
+  /** Passes over a string, decompressing nothing. */
+  skipString(): void {
+    const at = this.offset;
+    const length = this.readLength();
+    if (!this.isEncoded) this.skip(length);
+    else if (length === ENCODING_LZF) {
+      const packed = this.readPlainLength("a compressed size");
+      this.readPlainLength("an uncompressed size");
+      this.skip(packed);
+    } else this.skip(integerBytes(length) || this.#unknownEncoding(length, at));
+  }
+
+  #readPlainString(length: number): void {
+    this.#take(length);
+    this.strBuf = this.#runBuf;
+    this.strOff = this.#runOff;
+    this.strLen = length;
+    this.strOwned = this.#runBuf !== this.#window;
+  }
+
+  #readIntegerString(encoding: number): void {
+    const bytes = integerBytes(encoding) || this.#unknownEncoding(encoding, this.strAt);
+    this.#need(bytes);
+    const buf = this.#window;
+    const at = this.#pos;
+    let value: number;
+    if (bytes === 1) value = (buf[at] << 24) >> 24;
+    else if (bytes === 2) value = ((buf[at] | (buf[at + 1] << 8)) << 16) >> 16;
+    else value = int32le(buf, at);
+    this.#pos += bytes;
+    this.strBuf = this.#scratch;
+    this.strOff = 0;
+    this.strLen = writeInteger(this.#scratch, 0, value);
+    this.strIsInt = true;
+    this.strInt = value;
+    this.strOwned = false;
+  }
+
+  #unknownEncoding(encoding: number, at: number): never {
+    throw this.error(`unknown string encoding ${encoding}`, at);
+  }
+
+  #readLzfString(): void {
+    const packed = this.readPlainLength("a compressed size");
+    const length = this.readPlainLength("an uncompressed size");
+    // Checked before anything is allocated: no run of LZF gives more than that.
+    if (length > packed * LZF_EXPANSION_MAX) {
+      throw this.error(`${packed} bytes of LZF cannot give ${length} bytes`, this.strAt);
+    }
+    this.#take(packed);
+    const runBuf = this.#runBuf;
+    const runOff = this.#runOff;
+    let out = this.#scratch;
+    this.strOwned = length > SCRATCH_KEPT_BYTES;
+    if (this.strOwned) out = this.#allocate(length);
+    else if (out.length < length) {
+      out = this.#scratch = new Uint8Array(Math.min(SCRATCH_KEPT_BYTES, length * 2));
+    }
+    if (!lzfDecompress(runBuf, runOff, packed, out, 0, length)) {
+      throw this.error(`LZF string does not decompress to ${length} bytes`, this.strAt);
+    }
+    this.strBuf = out;
+    this.strOff = 0;
+    this.strLen = length;
+  }
+
+  /** Reads a score as text: a length byte and so many characters, or a byte for nan, inf, -inf. */
+  readTextDouble(): number {
+    const at = this.offset;
+    const length = this.readByte();
+    if (length === DOUBLE_NAN) return NaN;
+    if (length === DOUBLE_INFINITY) return Infinity;
+    if (length === DOUBLE_MINUS_INFINITY) return -Infinity;
+    this.#need(length);
+    let text = "";
+    for (let i = 0; i < length; i++) text += String.fromCharCode(this.#window[this.#pos + i]);
+    // Number() alone would take "", " 1" and "0x1f" as well.
+    if (!/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text)) {
+      throw this.error("malformed score", at);
+    }
+    this.#pos += length;
+    return Number(text);
+  }
+
+  /** Reads eight bytes of an IEEE double, least significant first. */
+  readBinaryDouble(): number {
+    this.#need(8);
+    for (let i = 0; i < 8; i++) doubleBytes[i] = this.#window[this.#pos + i];
+    this.#pos += 8;
+    return doubleValue[0];
+  }
+
+  /** Reads an int64, in ms. Rounded beyond 2^53, which no time reaches that a server writes. */
+  readMillis(): number {
+    this.#need(8);
+    const low = int32le(this.#window, this.#pos) >>> 0;
+    const high = int32le(this.#window, this.#pos + 4);
+    this.#pos += 8;
+    return high * 0x100000000 + low;
+  }
+
+  /** Reads an int32, in seconds. */
+  readSeconds(): number {
+    this.#need(4);
+    const seconds = int32le(this.#window, this.#pos);
+    this.#pos += 4;
+    return seconds;
+  }
+
+  /** Copies the next `len` bytes to `dst`. */
+  readInto(dst: Uint8Array, off: number, len: number): void {
+    if (len <= this.#end - this.#pos) {
+      copyBytes(dst, off, this.#window, this.#pos, len);
+      this.#pos += len;
+      return;
+    }
+    this.#take(len);
+    copyBytes(dst, off, this.#runBuf, this.#runOff, len);
+  }
+
+  /** Passes over `len` bytes; they count for the checksum. */
+  skip(len: number): void {
+    if (len > this.remaining()) this.#endsEarly(len);
+    while (len > this.#end - this.#pos) {
+      len -= this.#end - this.#pos;
+      this.#pos = this.#end;
+      this.#refill(1);
+    }
+    this.#pos += len;
+  }
+
+  /**
+   * Reads the eight bytes behind the EOF opcode (version 5 and later) and compares them with the sum
+   * of all before. Eight zeros mean that the writer kept no sum. Answers whether it was compared;
+   * throws an RdbError of kind `checksum` when it differs.
+   */
+  verifyChecksum(): boolean {
+    const at = this.offset;
+    this.#sum();
+    this.#need(8);
+    const buf = this.#window;
+    const pos = this.#pos;
+    this.#pos += 8;
+    this.#crcPos = this.#pos;
+    let zeros = 0;
+    while (zeros < 8 && buf[pos + zeros] === 0) zeros++;
+    if (!this.#sums || zeros === 8) return false;
+    if (!this.#crc.equalsAt(buf, pos)) {
+      let stored = "";
+      for (let i = 7; i >= 0; i--) stored += buf[pos + i].toString(16).padStart(2, "0");
+      const what = `wrong checksum: expected ${stored}, got ${this.#crc.toHex()},`;
+      throw this.error(what, at, "checksum");
+    }
+    return true;
+  }
+
+  /** Makes `count` bytes (at most WINDOW_BYTES_MIN) lie in the window from pos on. */
+  #need(count: number): void {
+    if (this.#end - this.#pos < count) this.#refill(count);
+  }
+
+  /** Makes `len` bytes contiguous, sets #runBuf and #runOff to them and passes over them. */
+  #take(len: number): void {
+    if (len > this.#end - this.#pos) {
+      if (len > this.remaining()) this.#endsEarly(len);
+      if (len > this.#window.length) {
+        this.#takeLarge(len);
+        return;
+      }
+      this.#refill(len);
+    }
+    this.#runBuf = this.#window;
+    this.#runOff = this.#pos;
+    this.#pos += len;
+  }
+
+  /** #take of what no window holds: into a buffer of its own, which the caller may keep. */
+  #takeLarge(len: number): void {
+    if (len > STRING_BYTES_MAX) throw this.error(`a string of ${len} bytes`);
+    const source = this.#source as ByteSource;
+    const known = this.remaining() !== Infinity;
+    // From a source of unknown size the buffer grows with what has really come.
+    let buf = this.#allocate(known ? len : Math.min(len, 2 * this.#window.length));
+    let filled = this.#end - this.#pos;
+    copyBytes(buf, 0, this.#window, this.#pos, filled);
+    this.#sum();
+    const at = this.offset;
+    while (filled < len) {
+      if (filled === buf.length) {
+        const larger = this.#allocate(Math.min(len, 2 * filled));
+        larger.set(buf);
+        buf = larger;
+      }
+      const count = source.fill(buf, filled);
+      if (count === 0) throw this.error("unexpected end of file", at + filled, "truncated");
+      filled += count;
+    }
+    if (this.#sums) this.#crc.update(buf, 0, len);
+    this.#pos = this.#end = this.#crcPos = 0;
+    this.#base = at + len;
+    this.#runBuf = buf;
+    this.#runOff = 0;
+  }
+
+  #allocate(bytes: number): Uint8Array<ArrayBuffer> {
+    if (bytes > STRING_BYTES_MAX) throw this.error(`a string of ${bytes} bytes`);
+    try {
+      return new Uint8Array(bytes);
+    } catch {
+      throw this.error(`no memory for a string of ${bytes} bytes`, this.offset, "memory");
+    }
+  }
+
+  /** Moves what is left to the front of the window and fills up until `count` bytes are there. */
+  #refill(count: number): void {
+    const source = this.#source;
+    if (source === null) this.#endsEarly(count);
+    this.#sum();
+    const window = this.#window;
+    const left = this.#end - this.#pos;
+    window.copyWithin(0, this.#pos, this.#end);
+    this.#base += this.#pos;
+    this.#pos = this.#crcPos = 0;
+    this.#end = left;
+    while (this.#end < count) {
+      const got = source.fill(window, this.#end);
+      if (got === 0) this.#endsEarly(count);
+      this.#end += got;
+    }
+  }
+
+  #endsEarly(count: number): never {
+    const what = `unexpected end of file: ${count} more bytes needed,`;
+    throw this.error(what, this.offset, "truncated");
+  }
+
+  /** Brings the sum up to pos. */
+  #sum(): void {
+    if (this.#sums) this.#crc.update(this.#window, this.#crcPos, this.#pos - this.#crcPos);
+    this.#crcPos = this.#pos;
+  }
+}
+
+/** How many bytes follow an integer encoding; 0 when it is none. */
+function integerBytes(encoding: number): number {
+  if (encoding === ENCODING_INT8) return 1;
+  if (encoding === ENCODING_INT16) return 2;
+  return encoding === ENCODING_INT32 ? 4 : 0;
+}
+
+function uint32be(buf: Uint8Array, at: number): number {
+  return ((buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]) >>> 0;
+}
+
+function int32le(buf: Uint8Array, at: number): number {
+  return buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24);
+}
+
+/**
+ * Whether `len` bytes are a DUMP payload that may be read: they end with a version up to
+ * RDB_VERSION_MAX and with the right checksum. Type byte and value are the first
+ * `len - DUMP_FOOTER_BYTES` bytes.
+ */
+export function verifyDumpPayload(buf: Uint8Array, off: number, len: number): boolean {
+  if (len < DUMP_FOOTER_BYTES) return false;
+  const footer = off + len - DUMP_FOOTER_BYTES;
+  if ((buf[footer] | (buf[footer + 1] << 8)) > RDB_VERSION_MAX) return false;
+  const crc = new Crc64();
+  crc.update(buf, off, len - 8);
+  return crc.equalsAt(buf, footer + 2);
+}

@@ -1,0 +1,369 @@
+/**
+ * Writes the primitives of a snapshot (see format.ts) into buffers of fixed size and hands each full
+ * one to a sink: a file, a replica's link, or a collector for DUMP. What is written, and in which
+ * order, is the saver's business.
+ *
+ * The encoder never waits: a saver that must not fill memory faster than the sink empties it
+ * pauses between keys.
+ */
+
+import { copyBytes, latin1 } from "../base/bytes.ts";
+import { parseInteger, writeBigInt } from "../base/integers.ts";
+import { Crc64 } from "./crc64.ts";
+import {
+  ENCODING_INT16,
+  ENCODING_INT32,
+  ENCODING_INT8,
+  ENCODING_LZF,
+  LENGTH_14BIT_MAX,
+  LENGTH_32BIT,
+  LENGTH_64BIT,
+  LENGTH_6BIT_MAX,
+  LENGTH_ENCODED,
+  OPCODE_AUX,
+  OPCODE_EOF,
+  OPCODE_EXPIRETIME_MS,
+  OPCODE_FREQ,
+  OPCODE_IDLE,
+  OPCODE_RESIZEDB,
+  OPCODE_SELECTDB,
+  RDB_VERSION,
+  RDB_VERSION_CHECKSUM,
+} from "./format.ts";
+import { lzfCompress } from "./lzf.ts";
+
+/**
+ * Takes the first `length` bytes of `chunk`. It may keep the chunk; once it needs it no more it can
+ * give it back with `RdbEncoder.recycle`.
+ */
+export type ChunkSink = (chunk: Uint8Array<ArrayBuffer>, length: number) => void;
+
+/** Settings of an encoder. */
+export interface RdbEncoderOptions {
+  /** Whether strings are compressed (`rdbcompression`). Default: true. */
+  compress?: boolean;
+  /** Whether the end carries a checksum (`rdbchecksum`) or zeros. Default: true. */
+  checksum?: boolean;
+  /** Size of the chunks. Default: 256 KiB; at least 64 bytes. */
+  chunkBytes?: number;
+}
+
+const CHUNK_BYTES = 256 << 10;
+const CHUNK_BYTES_MIN = 64;
+/** Chunks given back beyond this many are left to the garbage collector. */
+const POOL_MAX = 8;
+
+/** The longest text of an int32, "-2147483648". */
+const INT32_TEXT_MAX = 11;
+/** Strings up to this long are never compressed. */
+const UNCOMPRESSED_MAX = 20;
+/** The buffer that compressed strings are made in is kept up to this size. */
+const SCRATCH_KEPT_BYTES = 1 << 20;
+
+const doubleBytes = new Uint8Array(8);
+const doubleValue = new Float64Array(doubleBytes.buffer);
+const digits = new Uint8Array(20);
+
+/** An append-only encoder of the snapshot format. */
+export class RdbEncoder {
+  /** Whether strings are compressed from here on. */
+  compress: boolean;
+
+  #sink: ChunkSink;
+  #chunkBytes: number;
+  #chunk: Uint8Array<ArrayBuffer>;
+  #pos = 0;
+  #flushed = 0; // bytes handed to the sink
+  #pool: Uint8Array<ArrayBuffer>[] = [];
+  #crc = new Crc64();
+  #crcPos = 0;
+  #sums: boolean;
+  #scratch = new Uint8Array(4096);
+
+  constructor(sink: ChunkSink, options: RdbEncoderOptions = {}) {
+    this.#sink = sink;
+    this.compress = options.compress ?? true;
+    this.#sums = options.checksum ?? true;
+    this.#chunkBytes = Math.max(options.chunkBytes ?? CHUNK_BYTES, CHUNK_BYTES_MIN);
+    this.#chunk = new Uint8Array(this.#chunkBytes);
+  }
+
+  /** Bytes written so far. */
+  get offset(): number {
+    return this.#flushed + this.#pos;
+  }
+
+  /** Gives a chunk back that the sink was handed and no longer needs. */
+  recycle(chunk: Uint8Array<ArrayBuffer>): void {
+    if (chunk.length === this.#chunkBytes && this.#pool.length < POOL_MAX) this.#pool.push(chunk);
+  }
+
+  /** Hands to the sink what has been written since the last chunk; nothing if there is nothing. */
+  flush(): void {
+    if (this.#pos === 0) return;
+    this.#sum();
+    const full = this.#chunk;
+    const length = this.#pos;
+    this.#flushed += length;
+    this.#pos = this.#crcPos = 0;
+    // A chunk of its own before the sink runs, which may already give the old one back.
+    this.#chunk = this.#pool.pop() ?? new Uint8Array(this.#chunkBytes);
+    this.#sink(full, length);
+  }
+
+  /** Starts over: another snapshot or payload, same settings. Drops what has not been flushed. */
+  reset(): void {
+    this.#pos = this.#crcPos = this.#flushed = 0;
+    this.#crc.reset();
+  }
+
+  // Primitives.
+
+  writeByte(byte: number): void {
+    if (this.#pos === this.#chunkBytes) this.flush();
+    this.#chunk[this.#pos++] = byte;
+  }
+
+  /** Writes bytes as they are, without a length. */
+  writeBytes(buf: Uint8Array, off: number, len: number): void {
+    while (len > this.#chunkBytes - this.#pos) {
+      const part = this.#chunkBytes - this.#pos;
+      copyBytes(this.#chunk, this.#pos, buf, off, part);
+      this.#pos += part;
+      off += part;
+      len -= part;
+      this.flush();
+    }
+    copyBytes(this.#chunk, this.#pos, buf, off, len);
+    this.#pos += len;
+  }
+
+  /** Writes a length from 0 to 2^53 - 1 in its shortest form. */
+  writeLength(length: number): void {
+    if (this.#chunkBytes - this.#pos < 9) this.flush();
+    if (length <= LENGTH_6BIT_MAX) this.#chunk[this.#pos++] = length;
+    else if (length <= LENGTH_14BIT_MAX) {
+      this.#chunk[this.#pos++] = 0x40 | (length >>> 8);
+      this.#chunk[this.#pos++] = length;
+    } else if (length <= 0xffffffff) {
+      this.#chunk[this.#pos++] = LENGTH_32BIT;
+      this.#uint32be(length);
+    } else {
+      this.#chunk[this.#pos++] = LENGTH_64BIT;
+      this.#uint32be(Math.floor(length / 0x100000000));
+      this.#uint32be(length % 0x100000000);
+    }
+  }
+
+  /** Writes an unsigned 64-bit number given in halves (0 to 2^32 - 1 each) as a length. */
+  writeLengthHalves(high: number, low: number): void {
+    if (high === 0) {
+      this.writeLength(low);
+      return;
+    }
+    if (this.#chunkBytes - this.#pos < 9) this.flush();
+    this.#chunk[this.#pos++] = LENGTH_64BIT;
+    this.#uint32be(high);
+    this.#uint32be(low);
+  }
+
+  #uint32be(value: number): void {
+    this.#chunk[this.#pos++] = value >>> 24;
+    this.#chunk[this.#pos++] = value >>> 16;
+    this.#chunk[this.#pos++] = value >>> 8;
+    this.#chunk[this.#pos++] = value;
+  }
+
+  /**
+   * Writes a string in the form a server chooses: as an integer when it is the canonical text of an
+   * int32, compressed when that is on and saves something, else as it is.
+   */
+  writeString(buf: Uint8Array, off: number, len: number): void {
+    if (len <= INT32_TEXT_MAX) {
+      // Most short strings begin with a letter; asked here, it spares the call.
+      if (len > 0 && buf[off] <= 0x39) {
+        const value = parseInteger(buf, off, len);
+        if (value === (value | 0)) {
+          this.#int32(value);
+          return;
+        }
+      }
+    } else if (len > UNCOMPRESSED_MAX && this.compress && this.#writeCompressed(buf, off, len)) {
+      return;
+    }
+    this.writeRawString(buf, off, len);
+  }
+
+  /** Writes a string as it is: a length and the bytes. */
+  writeRawString(buf: Uint8Array, off: number, len: number): void {
+    this.writeLength(len);
+    this.writeBytes(buf, off, len);
+  }
+
+  /** Writes the text of an integer (safe as a number; any int64 as a bigint) as a string. */
+  writeInteger(value: number | bigint): void {
+    if (typeof value === "number" && value === (value | 0)) {
+      this.#int32(value);
+      return;
+    }
+    const len = writeBigInt(digits, 0, BigInt(value));
+    this.writeString(digits, 0, len);
+  }
+
+  #int32(value: number): void {
+    if (this.#chunkBytes - this.#pos < 5) this.flush();
+    const chunk = this.#chunk;
+    if (value >= -0x80 && value <= 0x7f) {
+      chunk[this.#pos++] = LENGTH_ENCODED | ENCODING_INT8;
+      chunk[this.#pos++] = value;
+      return;
+    }
+    const wide = value < -0x8000 || value > 0x7fff;
+    chunk[this.#pos++] = LENGTH_ENCODED | (wide ? ENCODING_INT32 : ENCODING_INT16);
+    chunk[this.#pos++] = value;
+    chunk[this.#pos++] = value >>> 8;
+    if (wide) {
+      chunk[this.#pos++] = value >>> 16;
+      chunk[this.#pos++] = value >>> 24;
+    }
+  }
+
+  #writeCompressed(buf: Uint8Array, off: number, len: number): boolean {
+    let scratch = this.#scratch;
+    if (scratch.length < len) {
+      scratch = new Uint8Array(len <= SCRATCH_KEPT_BYTES ? SCRATCH_KEPT_BYTES : len);
+      if (len <= SCRATCH_KEPT_BYTES) this.#scratch = scratch;
+    }
+    const packed = lzfCompress(buf, off, len, scratch, 0, len - 4);
+    if (packed === 0) return false;
+    this.writeByte(LENGTH_ENCODED | ENCODING_LZF);
+    this.writeLength(packed);
+    this.writeLength(len);
+    this.writeBytes(scratch, 0, packed);
+    return true;
+  }
+
+  /** Writes eight bytes of an IEEE double, least significant first. */
+  writeBinaryDouble(value: number): void {
+    doubleValue[0] = value;
+    this.writeBytes(doubleBytes, 0, 8);
+  }
+
+  /** Writes an int64, least significant byte first; `ms` is an integer within 2^53. */
+  writeMillis(ms: number): void {
+    if (this.#chunkBytes - this.#pos < 8) this.flush();
+    this.#int32le(ms % 0x100000000);
+    this.#int32le(Math.floor(ms / 0x100000000));
+  }
+
+  #int32le(value: number): void {
+    this.#chunk[this.#pos++] = value;
+    this.#chunk[this.#pos++] = value >>> 8;
+    this.#chunk[this.#pos++] = value >>> 16;
+    this.#chunk[this.#pos++] = value >>> 24;
+  }
+
+  // Opcodes.
+
+  /** Begins a snapshot: "REDIS" and the version in four digits. */
+  writeHeader(version = RDB_VERSION): void {
+    const header = latin1("REDIS" + String(version).padStart(4, "0"));
+    this.writeBytes(header, 0, header.length);
+  }
+
+  /** Writes an aux field; name and text hold characters below 256 only. */
+  writeAux(name: string, value: string | number): void {
+    this.writeByte(OPCODE_AUX);
+    const nameBytes = latin1(name);
+    this.writeString(nameBytes, 0, nameBytes.length);
+    const valueBytes = latin1(String(value));
+    this.writeString(valueBytes, 0, valueBytes.length);
+  }
+
+  /** Says that the keys that follow belong to database `index`. */
+  writeSelectDb(index: number): void {
+    this.writeByte(OPCODE_SELECTDB);
+    this.writeLength(index);
+  }
+
+  /** Tells how many keys of this database follow, and how many of them expire. */
+  writeResizeDb(keys: number, expiring: number): void {
+    this.writeByte(OPCODE_RESIZEDB);
+    this.writeLength(keys);
+    this.writeLength(expiring);
+  }
+
+  /** Expiry of the key that follows, Unix time in ms. */
+  writeExpiry(ms: number): void {
+    this.writeByte(OPCODE_EXPIRETIME_MS);
+    this.writeMillis(ms);
+  }
+
+  /** Seconds since the key that follows was used. */
+  writeIdle(seconds: number): void {
+    this.writeByte(OPCODE_IDLE);
+    this.writeLength(seconds);
+  }
+
+  /** Access frequency (0 to 255) of the key that follows. */
+  writeFrequency(frequency: number): void {
+    this.writeByte(OPCODE_FREQ);
+    this.writeByte(frequency);
+  }
+
+  /** Ends a snapshot with its checksum (zeros when switched off) and flushes. */
+  writeEof(version = RDB_VERSION): void {
+    this.writeByte(OPCODE_EOF);
+    if (version >= RDB_VERSION_CHECKSUM) this.#writeChecksum();
+    this.flush();
+  }
+
+  /** Ends a DUMP payload with version and checksum, which it has in any case, and flushes. */
+  writeDumpFooter(version = RDB_VERSION): void {
+    if (!this.#sums) throw new Error("a DUMP payload needs an encoder that keeps the checksum");
+    this.writeByte(version & 255);
+    this.writeByte(version >>> 8);
+    this.#writeChecksum();
+    this.flush();
+  }
+
+  #writeChecksum(): void {
+    if (this.#chunkBytes - this.#pos < 8) this.flush();
+    this.#sum();
+    if (this.#sums) this.#crc.writeTo(this.#chunk, this.#pos);
+    else this.#chunk.fill(0, this.#pos, this.#pos + 8);
+    this.#pos += 8;
+    this.#crcPos = this.#pos;
+  }
+
+  /** Brings the sum up to pos. */
+  #sum(): void {
+    if (this.#sums) this.#crc.update(this.#chunk, this.#crcPos, this.#pos - this.#crcPos);
+    this.#crcPos = this.#pos;
+  }
+}
+
+/** A sink that keeps everything in memory: DUMP, tests. */
+export class ChunkCollector {
+  #chunks: Uint8Array[] = [];
+  #size = 0;
+
+  /** To be handed to an encoder. */
+  readonly sink: ChunkSink = (chunk, length) => {
+    this.#chunks.push(chunk.subarray(0, length));
+    this.#size += length;
+  };
+
+  /** All bytes so far in one new array; the collector is empty afterwards. */
+  take(): Uint8Array<ArrayBuffer> {
+    const all = new Uint8Array(this.#size);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      all.set(chunk, at);
+      at += chunk.length;
+    }
+    this.#chunks = [];
+    this.#size = 0;
+    return all;
+  }
+}
