@@ -380,8 +380,8 @@ export function lpEqualsText(
   off: number,
   len: number,
 ): boolean {
-  setNeedle(src, off, len);
-  return matches(buf, pos, src, off, len);
+  lpSetNeedle(src, off, len);
+  return lpIsNeedle(buf, pos);
 }
 
 /**
@@ -399,7 +399,7 @@ export function lpFind(
   skip: number,
 ): number {
   if (from < 0) return -1;
-  setNeedle(src, off, len);
+  lpSetNeedle(src, off, len);
   const end = lpEnd(buf, base);
   // A short string is told from nearly all others by its first two bytes.
   const head = !needleIsInt && len > 0 && len < 64 ? 0x80 | len : END;
@@ -410,10 +410,10 @@ export function lpFind(
     if (head !== END) {
       if (at === head) {
         if (buf[pos + 1] === first && equalBytes(buf, pos + 1, len, src, off, len)) return pos;
-      } else if (at >= 0xe0 && matches(buf, pos, src, off, len)) {
+      } else if (at >= 0xe0 && lpIsNeedle(buf, pos)) {
         return pos; // only an entry that was not encoded as short as possible
       }
-    } else if (matches(buf, pos, src, off, len)) {
+    } else if (lpIsNeedle(buf, pos)) {
       return pos;
     }
     pos += lpSize(buf, pos);
@@ -423,12 +423,22 @@ export function lpFind(
 }
 
 // The needle of a search, taken apart once for all comparisons.
+let needleBuf = new Uint8Array(0);
+let needleOff = 0;
+let needleLen = 0;
 let needleIsInt = false;
 let needleInt = 0; // NaN when beyond 2^53, then the two halves below are compared
 let needleHigh = 0;
 let needleLow = 0;
 
-function setNeedle(src: Uint8Array, off: number, len: number): void {
+/**
+ * Sets the bytes that `lpIsNeedle` compares with, for searches that walk by themselves. They must
+ * stay where they are meanwhile; `lpFind` and `lpEqualsText` set a needle too.
+ */
+export function lpSetNeedle(src: Uint8Array, off: number, len: number): void {
+  needleBuf = src as Uint8Array<ArrayBuffer>;
+  needleOff = off;
+  needleLen = len;
   needleIsInt = isInt64Text(src, off, len);
   if (!needleIsInt) return;
   needleInt = parseInteger(src, off, len);
@@ -438,25 +448,23 @@ function setNeedle(src: Uint8Array, off: number, len: number): void {
   needleLow = Number(wide & 0xffffffffn);
 }
 
-function matches(
-  buf: Uint8Array,
-  pos: number,
-  src: Uint8Array,
-  off: number,
-  len: number,
-): boolean {
+/** Whether the text of the entry at `pos` is the needle set last. */
+export function lpIsNeedle(buf: Uint8Array, pos: number): boolean {
   const head = buf[pos];
-  if (head >= 0x80 && head < 0xc0) {
-    return equalBytes(buf, pos + 1, head & 0x3f, src, off, len);
+  if (head >= 0x80 && head < 0xc0) return lpBytesAreNeedle(buf, pos + 1, head & 0x3f);
+  if (head >= 0xe0 && head <= STRING_32) {
+    if (head === STRING_32) return lpBytesAreNeedle(buf, pos + 5, readU32(buf, pos + 1));
+    return lpBytesAreNeedle(buf, pos + 2, ((head & 0x0f) << 8) | buf[pos + 1]);
   }
-  if (head >= 0xe0 && head < STRING_32) {
-    return equalBytes(buf, pos + 2, ((head & 0x0f) << 8) | buf[pos + 1], src, off, len);
-  }
-  if (head === STRING_32) return equalBytes(buf, pos + 5, readU32(buf, pos + 1), src, off, len);
   if (!needleIsInt) return false;
   if (needleInt === needleInt) return readInt(buf, pos, head) === needleInt;
   return head === INT_64 && readI32(buf, pos + 5) === needleHigh &&
     readU32(buf, pos + 1) === needleLow;
+}
+
+/** Whether plain bytes, not an entry, are the needle set last. */
+export function lpBytesAreNeedle(buf: Uint8Array, off: number, len: number): boolean {
+  return equalBytes(buf, off, len, needleBuf, needleOff, needleLen);
 }
 
 // ---------------------------------------------------------------------------------------------

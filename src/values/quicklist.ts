@@ -1,0 +1,760 @@
+/**
+ * Quicklist: the encoding of lists too large to lie inside their record.
+ *
+ * A doubly linked chain of nodes; each packed node holds listpack entries (see listpack.ts for
+ * their bytes), without the listpack's header and end, in the middle of a buffer:
+ *
+ *     |  gap  | entry | entry | ... | entry |  gap  |
+ *     0     start                          end    buf.length
+ *
+ * Pushing and popping at either end moves `start` or `end` and no bytes: LPUSH costs what RPUSH
+ * costs. Elsewhere the shorter side is moved. An element larger than a node may be gets a plain
+ * node of its own, whose bytes are the element.
+ *
+ * When a node counts as full is Redis's rule for `list-max-listpack-size`, so that a list saved and
+ * loaded has nodes of the same size there and here.
+ *
+ * Snapshots: the owner can set `onNodeWrite`, which is called before the content of a node changes
+ * or the node leaves the list, while its old content is still whole. Several calls for one node in
+ * one operation are possible; `generation` of the node is for the owner to remember that it has
+ * seen it. New nodes take the `generation` of the list.
+ *
+ * Elements are given as (buffer, offset, length), which must not lie in a node of the list itself.
+ * They are read through the shared `lpEntry`. Positions and decoded entries are good until the next
+ * change of the list.
+ */
+
+import { copyBytes } from "../base/bytes.ts";
+import {
+  LP_EMPTY_BYTES,
+  lpBefore,
+  lpBytes,
+  lpBytesAreNeedle,
+  lpCount,
+  lpEntry,
+  lpFrame,
+  lpGet,
+  lpIsNeedle,
+  lpSize,
+  lpStageText,
+  lpWriteStaged,
+} from "./listpack.ts";
+
+/** A node limited by its number of elements may have at most this many bytes all the same. */
+const SAFETY_LIMIT_BYTES = 8192;
+/** What Redis adds to the length of an element when it asks whether a node has room for it. */
+const ENTRY_OVERHEAD_ESTIMATE = 8;
+/** The first buffer of a list. */
+const FIRST_BUFFER_BYTES = 64;
+/** Estimate of what V8 needs for a node, its typed array and its buffer, beside the bytes. */
+const NODE_OVERHEAD_BYTES = 280;
+const LIST_OVERHEAD_BYTES = 120;
+
+/** A link of the chain. Owned by its list: only read it from outside (but `generation` is yours). */
+export class ListNode {
+  prev: ListNode | null = null;
+  next: ListNode | null = null;
+  buf: Uint8Array;
+  /** The content is `buf[start..end)`: listpack entries, or the one element of a plain node. */
+  start = 0;
+  end = 0;
+  /** Number of elements, 1 for a plain node. */
+  count = 0;
+  readonly plain: boolean;
+  generation: number;
+
+  constructor(capacity: number, plain: boolean, generation: number) {
+    this.buf = new Uint8Array(capacity);
+    this.plain = plain;
+    this.generation = generation;
+  }
+}
+
+/**
+ * A place in a list; make one and seek it again and again. Ended (`node` is null) when it ran past
+ * either end of the list.
+ */
+export class ListCursor {
+  node: ListNode | null = null;
+  /** Offset of the element in the buffer of the node. */
+  pos = 0;
+
+  /** Decodes the element into `lpEntry`. The cursor must not be ended. */
+  read(): void {
+    readNodeEntry(this.node!, this.pos);
+  }
+
+  /** Whether the element is the needle of `lpSetNeedle`. The cursor must not be ended. */
+  isNeedle(): boolean {
+    const node = this.node!;
+    if (node.plain) return lpBytesAreNeedle(node.buf, node.start, node.end - node.start);
+    return lpIsNeedle(node.buf, this.pos);
+  }
+
+  /** Moves to the following element; false when there is none. */
+  next(): boolean {
+    const node = this.node!;
+    const pos = node.plain ? node.end : this.pos + lpSize(node.buf, this.pos);
+    if (pos < node.end) {
+      this.pos = pos;
+      return true;
+    }
+    return this.enter(node.next, true);
+  }
+
+  /** Moves to the preceding element; false when there is none. */
+  prev(): boolean {
+    const node = this.node!;
+    if (this.pos > node.start) {
+      this.pos = lpBefore(node.buf, this.pos);
+      return true;
+    }
+    return this.enter(node.prev, false);
+  }
+
+  /** Stands on the first or the last element of a node, or is ended by null. */
+  enter(node: ListNode | null, atFirst: boolean): boolean {
+    this.node = node;
+    if (node === null) return false;
+    this.pos = atFirst || node.plain ? node.start : lpBefore(node.buf, node.end);
+    return true;
+  }
+}
+
+function readNodeEntry(node: ListNode, pos: number): void {
+  if (!node.plain) {
+    lpGet(node.buf, pos);
+    return;
+  }
+  lpEntry.isInt = false;
+  lpEntry.buf = node.buf;
+  lpEntry.off = node.start;
+  lpEntry.len = node.end - node.start;
+}
+
+/** Offset in the buffer of the element with this index within its node. */
+function entryOffset(node: ListNode, index: number): number {
+  if (node.plain) return node.start;
+  if (index < node.count >> 1) {
+    let pos = node.start;
+    for (; index > 0; index--) pos += lpSize(node.buf, pos);
+    return pos;
+  }
+  let pos = node.end;
+  for (let rest = node.count - index; rest > 0; rest--) pos = lpBefore(node.buf, pos);
+  return pos;
+}
+
+/** Size of a node as it stands in a snapshot: a listpack, or the bytes of a plain node. */
+export function listNodeSize(node: ListNode): number {
+  const size = node.end - node.start;
+  return node.plain ? size : size + LP_EMPTY_BYTES;
+}
+
+/** Writes a node as it stands in a snapshot; returns `listNodeSize(node)`. */
+export function copyListNode(node: ListNode, dst: Uint8Array, dstOff: number): number {
+  const size = node.end - node.start;
+  if (node.plain) {
+    copyBytes(dst, dstOff, node.buf, node.start, size);
+    return size;
+  }
+  copyBytes(dst, dstOff + LP_EMPTY_BYTES - 1, node.buf, node.start, size);
+  return lpFrame(dst, dstOff, size, node.count);
+}
+
+/** A list of byte strings with cheap ends; see the head of the file. */
+export class QuickList {
+  head: ListNode | null = null;
+  tail: ListNode | null = null;
+  /** Number of elements. */
+  count = 0;
+  /** Number of nodes. */
+  nodes = 0;
+  /** Given to new nodes. */
+  generation = 0;
+  /** Called before the content of a node changes or the node is unlinked. */
+  onNodeWrite: ((node: ListNode) => void) | null = null;
+
+  /** Bytes of all buffers, gaps included. */
+  bufferBytes = 0;
+  /** Most bytes a node may have, with the seven of a listpack's frame. */
+  readonly nodeBytesMax: number;
+  /** Most elements a node may have. */
+  readonly nodeCountMax: number;
+  readonly #at = new ListCursor();
+
+  /**
+   * `fill` is `list-max-listpack-size`: -1 to -5 for nodes of 4, 8, 16, 32 or 64 KiB, a positive
+   * number for that many elements in a node (and at most 8 KiB); 0 counts as 1.
+   */
+  constructor(fill = -2) {
+    if (fill < 0) {
+      this.nodeBytesMax = 2048 << Math.min(-fill, 5);
+      this.nodeCountMax = 0x7fffffff;
+    } else {
+      this.nodeBytesMax = SAFETY_LIMIT_BYTES;
+      this.nodeCountMax = Math.max(fill, 1);
+    }
+  }
+
+  /** A list with the elements of a listpack, in one node whatever its size. */
+  static fromListpack(buf: Uint8Array, base: number, fill: number): QuickList {
+    const list = new QuickList(fill);
+    list.appendListpack(buf, base);
+    return list;
+  }
+
+  /** Estimate of the memory in use, in bytes. */
+  get byteSize(): number {
+    return LIST_OVERHEAD_BYTES + this.nodes * NODE_OVERHEAD_BYTES + this.bufferBytes;
+  }
+
+  // -------------------------------------------------------------------------------------------
+  // Ends
+
+  /** Inserts an element before the first. */
+  pushHead(src: Uint8Array, off: number, len: number): void {
+    if (len > this.nodeBytesMax) {
+      this.#linkPlain(null, this.head, src, off, len);
+      return;
+    }
+    const size = lpStageText(src, off, len);
+    let node = this.head;
+    if (node === null || !this.#hasRoom(node, len)) {
+      node = this.#linkPacked(null, node, size, true);
+    } else if (node.start >= size) {
+      if (this.onNodeWrite !== null) this.onNodeWrite(node);
+    } else if (this.#worthMoving(node, size)) {
+      if (this.onNodeWrite !== null) this.onNodeWrite(node);
+      this.#rebuild(node, node.start, size);
+      node.start += size; // the gap that was opened is where the entry goes, below
+    } else {
+      node = this.#linkPacked(null, node, size, true);
+    }
+    node.start -= size;
+    lpWriteStaged(node.buf, node.start, src, off);
+    node.count++;
+    this.count++;
+  }
+
+  /** Inserts an element behind the last. */
+  pushTail(src: Uint8Array, off: number, len: number): void {
+    if (len > this.nodeBytesMax) {
+      this.#linkPlain(this.tail, null, src, off, len);
+      return;
+    }
+    const size = lpStageText(src, off, len);
+    let node = this.tail;
+    if (node === null || !this.#hasRoom(node, len)) {
+      node = this.#linkPacked(node, null, size, false);
+    } else if (node.buf.length - node.end >= size) {
+      if (this.onNodeWrite !== null) this.onNodeWrite(node);
+    } else if (this.#worthMoving(node, size)) {
+      if (this.onNodeWrite !== null) this.onNodeWrite(node);
+      this.#rebuild(node, node.end, size);
+      node.end -= size;
+    } else {
+      node = this.#linkPacked(node, null, size, false);
+    }
+    lpWriteStaged(node.buf, node.end, src, off);
+    node.end += size;
+    node.count++;
+    this.count++;
+  }
+
+  /** Decodes the first element into `lpEntry`; false when the list is empty. */
+  peekHead(): boolean {
+    const node = this.head;
+    if (node === null) return false;
+    readNodeEntry(node, node.start);
+    return true;
+  }
+
+  /** Decodes the last element into `lpEntry`; false when the list is empty. */
+  peekTail(): boolean {
+    const node = this.tail;
+    if (node === null) return false;
+    readNodeEntry(node, node.plain ? node.start : lpBefore(node.buf, node.end));
+    return true;
+  }
+
+  /**
+   * Removes the first element; the list must not be empty. What `peekHead` decoded before stays
+   * readable until the next insertion.
+   */
+  dropHead(): void {
+    const node = this.head!;
+    if (node.count === 1) {
+      this.#unlink(node);
+      return;
+    }
+    if (this.onNodeWrite !== null) this.onNodeWrite(node);
+    node.start += lpSize(node.buf, node.start);
+    node.count--;
+    this.count--;
+  }
+
+  /** Removes the last element; the list must not be empty. See `dropHead`. */
+  dropTail(): void {
+    const node = this.tail!;
+    if (node.count === 1) {
+      this.#unlink(node);
+      return;
+    }
+    if (this.onNodeWrite !== null) this.onNodeWrite(node);
+    node.end = lpBefore(node.buf, node.end);
+    node.count--;
+    this.count--;
+  }
+
+  // -------------------------------------------------------------------------------------------
+  // Places
+
+  /**
+   * Puts the cursor on the element with this index, negative from the last (-1); false, and the
+   * cursor ended, when there is none. O(nodes + elements of a node), from the closer ends.
+   */
+  seek(cursor: ListCursor, index: number): boolean {
+    const node = this.#nodeOf(index);
+    cursor.node = node;
+    if (node === null) return false;
+    cursor.pos = entryOffset(node, this.#indexInNode);
+    return true;
+  }
+
+  #indexInNode = 0;
+
+  /** The node of an element; its index there is left in `#indexInNode`. */
+  #nodeOf(index: number): ListNode | null {
+    if (index < 0) index += this.count;
+    if (index < 0 || index >= this.count) return null;
+    let node: ListNode;
+    if (index < this.count / 2) {
+      node = this.head!;
+      while (index >= node.count) {
+        index -= node.count;
+        node = node.next!;
+      }
+    } else {
+      let rest = this.count - index; // 1 is the last element
+      node = this.tail!;
+      while (rest > node.count) {
+        rest -= node.count;
+        node = node.prev!;
+      }
+      index = node.count - rest;
+    }
+    this.#indexInNode = index;
+    return node;
+  }
+
+  /** Decodes the element with this index (negative from the last) into `lpEntry`. */
+  index(index: number): boolean {
+    if (!this.seek(this.#at, index)) return false;
+    this.#at.read();
+    return true;
+  }
+
+  /** Puts an element in the place of the one with this index; false when there is none. */
+  set(index: number, src: Uint8Array, off: number, len: number): boolean {
+    if (!this.seek(this.#at, index)) return false;
+    this.replaceAt(this.#at, src, off, len);
+    return true;
+  }
+
+  /** Puts an element in the place of the cursor's. The cursor stands on the new one afterwards. */
+  replaceAt(cursor: ListCursor, src: Uint8Array, off: number, len: number): void {
+    const node = cursor.node!;
+    if (!node.plain && len <= this.nodeBytesMax) {
+      const oldSize = lpSize(node.buf, cursor.pos);
+      const size = lpStageText(src, off, len);
+      const others = node.end - node.start - oldSize;
+      if (size <= oldSize || others === 0 || this.#fits(others, len)) {
+        if (this.onNodeWrite !== null) this.onNodeWrite(node);
+        cursor.pos = size > oldSize
+          ? this.#openGap(node, cursor.pos, size - oldSize)
+          : this.#cut(node, cursor.pos, cursor.pos + oldSize - size);
+        lpWriteStaged(node.buf, cursor.pos, src, off);
+        return;
+      }
+    }
+    this.insertBefore(cursor, src, off, len);
+    cursor.next();
+    this.removeAt(cursor, true); // goes back to the new element
+  }
+
+  /** Inserts an element before the cursor's. The cursor stands on the new one afterwards. */
+  insertBefore(cursor: ListCursor, src: Uint8Array, off: number, len: number): void {
+    this.#insert(cursor, cursor.node!, cursor.pos, src, off, len);
+  }
+
+  /** Inserts an element behind the cursor's. The cursor stands on the new one afterwards. */
+  insertAfter(cursor: ListCursor, src: Uint8Array, off: number, len: number): void {
+    const node = cursor.node!;
+    const pos = node.plain ? node.end : cursor.pos + lpSize(node.buf, cursor.pos);
+    this.#insert(cursor, node, pos, src, off, len);
+  }
+
+  /** Inserts at a boundary between elements of `node`, or at either end of it. */
+  #insert(
+    cursor: ListCursor,
+    node: ListNode,
+    pos: number,
+    src: Uint8Array,
+    off: number,
+    len: number,
+  ): void {
+    if (pos !== node.start && pos !== node.end) {
+      if (len <= this.nodeBytesMax && this.#hasRoom(node, len)) {
+        this.#insertInto(cursor, node, pos, src, off, len);
+        return;
+      }
+      this.#split(node, pos);
+      pos = node.end;
+    }
+    const before = pos === node.start ? node.prev : node;
+    const after = pos === node.start ? node : node.next;
+    if (len > this.nodeBytesMax) {
+      cursor.enter(this.#linkPlain(before, after, src, off, len), true);
+    } else if (before !== null && this.#hasRoom(before, len)) {
+      this.#insertInto(cursor, before, before.end, src, off, len);
+    } else if (after !== null && this.#hasRoom(after, len)) {
+      this.#insertInto(cursor, after, after.start, src, off, len);
+    } else {
+      const fresh = this.#linkPacked(before, after, lpStageText(src, off, len), false);
+      this.#insertInto(cursor, fresh, 0, src, off, len);
+    }
+    this.#mergeAround(cursor.node!, cursor);
+  }
+
+  #insertInto(
+    cursor: ListCursor,
+    node: ListNode,
+    pos: number,
+    src: Uint8Array,
+    off: number,
+    len: number,
+  ): void {
+    const size = lpStageText(src, off, len);
+    if (this.onNodeWrite !== null) this.onNodeWrite(node);
+    cursor.node = node;
+    cursor.pos = this.#openGap(node, pos, size);
+    lpWriteStaged(node.buf, cursor.pos, src, off);
+    node.count++;
+    this.count++;
+  }
+
+  /**
+   * Removes the cursor's element. The cursor stands on the following one afterwards, or with
+   * `backward` on the preceding one; it is ended when there is none. Joins nodes that became small.
+   */
+  removeAt(cursor: ListCursor, backward = false): void {
+    const node = cursor.node!;
+    if (node.count === 1) {
+      cursor.enter(backward ? node.prev : node.next, !backward);
+      const neighbour = cursor.node ?? (backward ? node.next : node.prev);
+      this.#unlink(node);
+      if (neighbour !== null) this.#mergeAround(neighbour, cursor);
+      return;
+    }
+    if (this.onNodeWrite !== null) this.onNodeWrite(node);
+    const pos = this.#cut(node, cursor.pos, cursor.pos + lpSize(node.buf, cursor.pos));
+    node.count--;
+    this.count--;
+    if (backward) {
+      if (pos > node.start) cursor.pos = lpBefore(node.buf, pos);
+      else cursor.enter(node.prev, false);
+    } else {
+      if (pos < node.end) cursor.pos = pos;
+      else cursor.enter(node.next, true);
+    }
+    this.#mergeAround(node, cursor);
+  }
+
+  /**
+   * Removes up to `count` elements from an index (negative from the last) on; answers how many.
+   * Whole nodes are unlinked without looking at their elements.
+   */
+  deleteRange(start: number, count: number): number {
+    let node = this.#nodeOf(start);
+    if (node === null) return 0;
+    let index = this.#indexInNode;
+    const before = this.count;
+    let edge = node.prev;
+    while (node !== null && count > 0) {
+      const next: ListNode | null = node.next;
+      const here = Math.min(count, node.count - index);
+      if (here === node.count) {
+        this.#unlink(node);
+      } else {
+        const from = entryOffset(node, index);
+        const to = index + here === node.count ? node.end : entryOffset(node, index + here);
+        if (this.onNodeWrite !== null) this.onNodeWrite(node);
+        this.#cut(node, from, to);
+        node.count -= here;
+        this.count -= here;
+        edge = node;
+      }
+      count -= here;
+      index = 0;
+      node = next;
+    }
+    edge ??= this.head;
+    if (edge !== null) this.#mergeAround(edge, null);
+    return before - this.count;
+  }
+
+  /** Removes everything. */
+  clear(): void {
+    while (this.head !== null) this.#unlink(this.head);
+  }
+
+  // -------------------------------------------------------------------------------------------
+  // Whole nodes, for snapshots and conversions
+
+  /** Appends a packed node with the entries of a listpack, whatever the limits say; not if empty. */
+  appendListpack(buf: Uint8Array, base: number): void {
+    const size = lpBytes(buf, base) - LP_EMPTY_BYTES;
+    if (size === 0) return;
+    const node = this.#linkNode(this.tail, null, new ListNode(size, false, this.generation));
+    copyBytes(node.buf, 0, buf, base + LP_EMPTY_BYTES - 1, size);
+    node.end = size;
+    node.count = lpCount(buf, base);
+    this.count += node.count;
+  }
+
+  /** Appends a plain node with these bytes as its one element, whatever the limits say. */
+  appendPlain(buf: Uint8Array, off: number, len: number): void {
+    if (len === 0) this.pushTail(buf, off, len); // a plain node has at least one byte
+    else this.#linkPlain(this.tail, null, buf, off, len);
+  }
+
+  /**
+   * Writes all elements as one listpack. Answers its size, or -1 when that would pass `cap` (then
+   * what lies there is undefined). O(n).
+   */
+  toListpack(dst: Uint8Array, base: number, cap: number): number {
+    let end = base + LP_EMPTY_BYTES - 1;
+    const limit = base + cap - 1;
+    for (let node = this.head; node !== null; node = node.next) {
+      const payload = node.end - node.start;
+      const size = node.plain ? lpStageText(node.buf, node.start, payload) : payload;
+      if (end + size > limit) return -1;
+      if (node.plain) lpWriteStaged(dst, end, node.buf, node.start);
+      else copyBytes(dst, end, node.buf, node.start, size);
+      end += size;
+    }
+    if (end > limit) return -1;
+    return lpFrame(dst, base, end - base - LP_EMPTY_BYTES + 1, this.count);
+  }
+
+  // -------------------------------------------------------------------------------------------
+  // The chain
+
+  /** Whether a packed node whose entries take `used` bytes has room for an element of `len`. */
+  #fits(used: number, len: number): boolean {
+    return used + LP_EMPTY_BYTES + len + ENTRY_OVERHEAD_ESTIMATE <= this.nodeBytesMax;
+  }
+
+  #hasRoom(node: ListNode, len: number): boolean {
+    return !node.plain && node.count < this.nodeCountMax && this.#fits(node.end - node.start, len);
+  }
+
+  #linkNode(prev: ListNode | null, next: ListNode | null, node: ListNode): ListNode {
+    node.prev = prev;
+    node.next = next;
+    if (prev === null) this.head = node;
+    else prev.next = node;
+    if (next === null) this.tail = node;
+    else next.prev = node;
+    this.nodes++;
+    this.bufferBytes += node.buf.length;
+    return node;
+  }
+
+  /**
+   * Links an empty packed node. The longer the list, the more its first buffer is like what the
+   * neighbour came to need, so that short lists stay small and long ones do not copy.
+   */
+  #linkPacked(
+    prev: ListNode | null,
+    next: ListNode | null,
+    size: number,
+    atHead: boolean,
+  ): ListNode {
+    const neighbour = prev ?? next;
+    let capacity = FIRST_BUFFER_BYTES;
+    if (neighbour !== null && !neighbour.plain) {
+      const used = neighbour.end - neighbour.start;
+      const expected = this.nodes >= 4 ? used + (used >> 3) : (used * this.nodes) >> 2;
+      capacity = Math.min(Math.max(capacity, expected), this.nodeBytesMax);
+    }
+    const node = new ListNode(Math.max(capacity, size), false, this.generation);
+    if (atHead) node.start = node.end = node.buf.length;
+    return this.#linkNode(prev, next, node);
+  }
+
+  #linkPlain(
+    prev: ListNode | null,
+    next: ListNode | null,
+    src: Uint8Array,
+    off: number,
+    len: number,
+  ): ListNode {
+    const node = this.#linkNode(prev, next, new ListNode(len, true, this.generation));
+    copyBytes(node.buf, 0, src, off, len);
+    node.end = len;
+    node.count = 1;
+    this.count++;
+    return node;
+  }
+
+  /** Takes a node and its elements out of the list. */
+  #unlink(node: ListNode): void {
+    if (this.onNodeWrite !== null) this.onNodeWrite(node);
+    const { prev, next } = node;
+    if (prev === null) this.head = next;
+    else prev.next = next;
+    if (next === null) this.tail = prev;
+    else next.prev = prev;
+    node.prev = null;
+    node.next = null;
+    this.nodes--;
+    this.count -= node.count;
+    this.bufferBytes -= node.buf.length;
+  }
+
+  /** Moves the elements from `pos` on into a new node behind `node`. Neither may be left empty. */
+  #split(node: ListNode, pos: number): void {
+    if (this.onNodeWrite !== null) this.onNodeWrite(node);
+    const size = node.end - pos;
+    const right = new ListNode(size, false, this.generation);
+    copyBytes(right.buf, 0, node.buf, pos, size);
+    right.end = size;
+    for (let at = 0; at < size; at += lpSize(right.buf, at)) right.count++;
+    node.end = pos;
+    node.count -= right.count;
+    this.#linkNode(node, node.next, right);
+  }
+
+  /** Joins a node with its neighbours where the result is at most half full, and trims it. */
+  #mergeAround(node: ListNode, cursor: ListCursor | null): void {
+    const { prev } = node;
+    if (prev !== null && this.#mayMerge(prev, node)) {
+      this.#merge(prev, node, cursor);
+      node = prev;
+    }
+    if (node.next !== null && this.#mayMerge(node, node.next)) this.#merge(node, node.next, cursor);
+
+    const used = node.end - node.start;
+    if (!node.plain && node.buf.length > FIRST_BUFFER_BYTES && used * 4 < node.buf.length) {
+      this.#rebuffer(node, new Uint8Array(Math.max(used, FIRST_BUFFER_BYTES)), used, cursor);
+    }
+  }
+
+  #mayMerge(a: ListNode, b: ListNode): boolean {
+    return !a.plain && !b.plain && a.count + b.count <= this.nodeCountMax &&
+      a.end - a.start + b.end - b.start <= this.nodeBytesMax >> 1;
+  }
+
+  /** Moves the elements of `b` to the end of `a`, which is before it; the cursor goes along. */
+  #merge(a: ListNode, b: ListNode, cursor: ListCursor | null): void {
+    if (this.onNodeWrite !== null) this.onNodeWrite(a);
+    const aSize = a.end - a.start;
+    const bSize = b.end - b.start;
+    this.#rebuffer(a, new Uint8Array(aSize + bSize), aSize, cursor);
+    copyBytes(a.buf, aSize, b.buf, b.start, bSize);
+    if (cursor !== null && cursor.node === b) {
+      cursor.node = a;
+      cursor.pos += aSize - b.start;
+    }
+    const moved = b.count;
+    this.#unlink(b);
+    this.count += moved;
+    a.end += bSize;
+    a.count += moved;
+  }
+
+  /** Moves the `used` bytes of a node to the beginning of another buffer. */
+  #rebuffer(node: ListNode, buf: Uint8Array, used: number, cursor: ListCursor | null): void {
+    copyBytes(buf, 0, node.buf, node.start, used);
+    if (cursor !== null && cursor.node === node) cursor.pos -= node.start;
+    this.bufferBytes += buf.length - node.buf.length;
+    node.buf = buf;
+    node.start = 0;
+    node.end = used;
+  }
+
+  // -------------------------------------------------------------------------------------------
+  // The buffer of a node (callers have called onNodeWrite)
+
+  /** Removes the bytes from `from` to `to`; answers where what followed them lies now. */
+  #cut(node: ListNode, from: number, to: number): number {
+    const left = from - node.start;
+    const right = node.end - to;
+    if (left < right) {
+      copyBytes(node.buf, to - left, node.buf, node.start, left);
+      node.start = to - left;
+      return to;
+    }
+    copyBytes(node.buf, from, node.buf, to, right);
+    node.end = from + right;
+    return from;
+  }
+
+  /** Makes room for `size` bytes before what lies at `pos`; answers where that room is. */
+  #openGap(node: ListNode, pos: number, size: number): number {
+    const { buf, start, end } = node;
+    const left = pos - start;
+    const right = end - pos;
+    const headFits = start >= size;
+    if (buf.length - end >= size && !(headFits && left < right)) {
+      copyBytes(buf, pos + size, buf, pos, right);
+      node.end = end + size;
+      return pos;
+    }
+    if (headFits) {
+      copyBytes(buf, start - size, buf, start, left);
+      node.start = start - size;
+      return pos - size;
+    }
+    return this.#rebuild(node, pos, size);
+  }
+
+  /** Whether a push that lacks a gap should move the node's bytes, rather than begin a new node. */
+  #worthMoving(node: ListNode, size: number): boolean {
+    // A buffer of full size that is mostly used would be moved again too soon: a queue that is
+    // pushed at one end and popped at the other would copy its node for every few elements.
+    const capacity = node.buf.length;
+    return capacity < this.nodeBytesMax || (node.end - node.start + size) * 4 <= capacity * 3;
+  }
+
+  /**
+   * Moves a node to a new buffer, leaving room for `size` bytes before what lies at `pos`; answers
+   * where that room is. Free space goes to the end that is growing, and a quarter of it to the
+   * other one if that had some.
+   */
+  #rebuild(node: ListNode, pos: number, size: number): number {
+    const { buf, start, end } = node;
+    const left = pos - start;
+    const right = end - pos;
+    const used = end - start + size;
+    let capacity = buf.length;
+    if (used * 4 > capacity * 3) {
+      capacity = Math.max(used, Math.min(capacity * 2, this.nodeBytesMax));
+    }
+    const free = capacity - used;
+    let newStart: number;
+    if (left === 0 && right > 0) newStart = end < buf.length ? free - (free >> 2) : free;
+    else newStart = start > 0 ? free >> 2 : 0;
+
+    const fresh = new Uint8Array(capacity);
+    copyBytes(fresh, newStart, buf, start, left);
+    copyBytes(fresh, newStart + left + size, buf, pos, right);
+    this.bufferBytes += capacity - buf.length;
+    node.buf = fresh;
+    node.start = newStart;
+    node.end = newStart + used;
+    return newStart + left;
+  }
+}

@@ -1,0 +1,389 @@
+import { assert, assertEquals } from "@std/assert";
+import { latin1, toLatin1 } from "../../src/base/bytes.ts";
+import {
+  lpBytes,
+  lpCount,
+  lpEntryCopyText,
+  lpEntryTextLength,
+  lpSetNeedle,
+  lpValidate,
+} from "../../src/values/listpack.ts";
+import {
+  copyListNode,
+  ListCursor,
+  type ListNode,
+  listNodeSize,
+  QuickList,
+} from "../../src/values/quicklist.ts";
+
+function entryText(): string {
+  const out = new Uint8Array(lpEntryTextLength());
+  assertEquals(lpEntryCopyText(out, 0), out.length);
+  return toLatin1(out);
+}
+
+function forward(list: QuickList): string[] {
+  const out: string[] = [];
+  const cursor = new ListCursor();
+  for (let more = list.seek(cursor, 0); more; more = cursor.next()) {
+    cursor.read();
+    out.push(entryText());
+  }
+  return out;
+}
+
+function backward(list: QuickList): string[] {
+  const out: string[] = [];
+  const cursor = new ListCursor();
+  for (let more = list.seek(cursor, -1); more; more = cursor.prev()) {
+    cursor.read();
+    out.push(entryText());
+  }
+  return out.reverse();
+}
+
+function nodeBytes(node: ListNode): Uint8Array {
+  const out = new Uint8Array(listNodeSize(node));
+  assertEquals(copyListNode(node, out, 0), out.length);
+  return out;
+}
+
+/** The texts of a list, after checking that chain, counts and bytes of all nodes are sound. */
+function contents(list: QuickList): string[] {
+  let prev: ListNode | null = null;
+  let count = 0, nodes = 0, buffers = 0;
+  for (let node = list.head; node !== null; node = node.next) {
+    assert(node.prev === prev);
+    assert(node.count > 0 && node.start <= node.end && node.end <= node.buf.length);
+    const bytes = nodeBytes(node);
+    if (node.plain) assertEquals(node.count, 1);
+    else {
+      assert(lpValidate(bytes, 0, bytes.length));
+      assertEquals(lpCount(bytes, 0), node.count);
+    }
+    count += node.count;
+    nodes++;
+    buffers += node.buf.length;
+    prev = node;
+  }
+  assert(list.tail === prev);
+  assertEquals([list.count, list.nodes, list.bufferBytes], [count, nodes, buffers]);
+  const out = forward(list);
+  assertEquals(backward(list), out);
+  return out;
+}
+
+function push(list: QuickList, text: string): void {
+  list.pushTail(latin1("<" + text + ">"), 1, text.length);
+}
+
+function listOf(items: string[], fill = -2): QuickList {
+  const list = new QuickList(fill);
+  for (const item of items) push(list, item);
+  return list;
+}
+
+function numbered(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `item:${i}`);
+}
+
+Deno.test("quicklist: pushing and popping at either end moves no bytes of full-size nodes", () => {
+  const list = new QuickList();
+  const want = numbered(20_000);
+  for (let i = 10_000; i < 20_000; i++) push(list, want[i]);
+  for (let i = 9_999; i >= 0; i--) list.pushHead(latin1(want[i]), 0, want[i].length);
+  assertEquals(contents(list), want);
+  const { buf, end } = list.head!;
+  assert(list.head!.start > 0 && end === buf.length);
+  for (let i = 0; i < 100; i++) {
+    assert(list.peekHead());
+    assertEquals(entryText(), want.shift());
+    list.dropHead();
+    assert(list.peekTail());
+    assertEquals(entryText(), want.pop());
+    list.dropTail();
+  }
+  assert(list.head!.buf === buf && list.head!.end === end);
+  assertEquals(contents(list), want);
+});
+
+Deno.test("quicklist: an emptied list has nothing to peek and takes elements again", () => {
+  const list = listOf(["a"]);
+  list.dropTail();
+  assertEquals([list.peekHead(), list.peekTail(), list.count, list.nodes], [false, false, 0, 0]);
+  assert(!list.index(0) && !list.index(-1));
+  push(list, "b");
+  assertEquals(contents(list), ["b"]);
+  list.clear();
+  assertEquals(contents(list), []);
+});
+
+for (
+  const [fill, limit] of [[-1, 4096], [-2, 8192], [-3, 16384], [-4, 32768], [-5, 65536], [
+    -9,
+    65536,
+  ]]
+) {
+  Deno.test(`quicklist: with a fill of ${fill} nodes stay within ${limit} bytes and are used well`, () => {
+    const list = listOf(numbered(40_000), fill);
+    for (let node = list.head!; node.next !== null; node = node.next) {
+      assert(listNodeSize(node) <= limit && listNodeSize(node) > limit - 32, String(node.end));
+      assert(node.buf.length <= limit);
+    }
+    push(list, "x".repeat(limit));
+    assert(!list.tail!.plain);
+    push(list, "x".repeat(limit + 1));
+    assert(list.tail!.plain);
+    assertEquals(list.tail!.end, limit + 1);
+  });
+}
+
+for (const [fill, most] of [[0, 1], [1, 1], [2, 2], [128, 128]]) {
+  Deno.test(`quicklist: with a fill of ${fill} a node has at most ${most} elements`, () => {
+    const list = listOf(numbered(1000), fill);
+    assertEquals(list.nodes, Math.ceil(1000 / most));
+    for (let node = list.head; node !== null; node = node.next) assert(node.count <= most);
+  });
+}
+
+Deno.test("quicklist: memory follows the elements in short and long lists", () => {
+  for (const count of [1, 10, 100, 200, 1000, 3000, 10_000, 100_000]) {
+    const list = listOf(numbered(count));
+    let used = 0;
+    for (let node = list.head; node !== null; node = node.next) used += node.end - node.start;
+    assert(list.bufferBytes <= used * 2 + 64, `${count}: ${list.bufferBytes} for ${used}`);
+    if (count >= 3000) assert(list.bufferBytes <= used * 1.35, `${count}: ${list.bufferBytes}`);
+  }
+});
+
+Deno.test("quicklist: a queue keeps its memory bounded", () => {
+  const list = new QuickList();
+  for (let i = 0; i < 900; i++) push(list, `item:${i}`);
+  for (let i = 900; i < 50_000; i++) {
+    push(list, `item:${i}`);
+    assert(list.peekHead());
+    assertEquals(entryText(), `item:${i - 900}`);
+    list.dropHead();
+    assert(list.bufferBytes <= 4 * 8192 && list.nodes <= 4);
+  }
+});
+
+Deno.test("quicklist: index and seek find every element from both sides", () => {
+  const items = numbered(3000);
+  const list = listOf(items, 100);
+  for (let i = 0; i < items.length; i += 7) {
+    assert(list.index(i));
+    assertEquals(entryText(), items[i]);
+    assert(list.index(i - items.length));
+    assertEquals(entryText(), items[i]);
+  }
+  const cursor = new ListCursor();
+  assert(!list.seek(cursor, 3000) && !list.seek(cursor, -3001));
+  assertEquals(cursor.node, null);
+});
+
+Deno.test("quicklist: a cursor compares elements with a needle, in plain nodes too", () => {
+  const list = listOf(["a", "17", "b".repeat(9000), "17", "017"]);
+  const found = (text: string) => {
+    lpSetNeedle(latin1(text), 0, text.length);
+    const at: number[] = [];
+    const cursor = new ListCursor();
+    let i = 0;
+    for (let more = list.seek(cursor, 0); more; more = cursor.next(), i++) {
+      if (cursor.isNeedle()) at.push(i);
+    }
+    return at;
+  };
+  assertEquals(found("17"), [1, 3]);
+  assertEquals(found("b".repeat(9000)), [2]);
+  assertEquals(found("017"), [4]);
+  assertEquals(found("b"), []);
+});
+
+Deno.test("quicklist: nodes go out and in as listpacks and plain bytes", () => {
+  const items = [...numbered(2000), "p".repeat(10_000), "", "42", "q".repeat(8193)];
+  const list = listOf(items);
+  const copy = new QuickList();
+  for (let node = list.head; node !== null; node = node.next) {
+    const bytes = nodeBytes(node);
+    if (node.plain) copy.appendPlain(bytes, 0, bytes.length);
+    else copy.appendListpack(bytes, 0);
+  }
+  copy.appendPlain(new Uint8Array(0), 0, 0);
+  copy.appendListpack(Uint8Array.of(7, 0, 0, 0, 0, 0, 0xff), 0);
+  assertEquals(contents(copy), [...items, ""]);
+});
+
+Deno.test("quicklist: converts from and to a single listpack, if that fits", () => {
+  const items = [...numbered(50), "p".repeat(5000), "-77"];
+  const list = listOf(items, -1);
+  assert(list.nodes > 1);
+  const out = new Uint8Array(10_000);
+  const size = list.toListpack(out, 5, out.length - 5);
+  assert(lpValidate(out, 5, size));
+  assertEquals(lpBytes(out, 5), size);
+  assertEquals(contents(QuickList.fromListpack(out, 5, -2)), items);
+  assertEquals(list.toListpack(out, 5, size), size);
+  for (const less of [1, 2, 3000]) assertEquals(list.toListpack(out, 5, size - less), -1);
+  assertEquals(new QuickList().toListpack(out, 0, 7), 7);
+  assertEquals(new QuickList().toListpack(out, 0, 6), -1);
+});
+
+Deno.test("quicklist: thinning out a long list joins and shrinks its nodes", () => {
+  const list = listOf(numbered(20_000));
+  const cursor = new ListCursor();
+  let i = 0;
+  for (let more = list.seek(cursor, 0); more; i++) {
+    if (i % 50 === 0) more = cursor.next();
+    else {
+      list.removeAt(cursor);
+      more = cursor.node !== null;
+    }
+  }
+  assertEquals(contents(list), numbered(20_000).filter((_, n) => n % 50 === 0));
+  assert(list.nodes <= 3, `${list.nodes} nodes`);
+  assert(list.bufferBytes < 10_000, `${list.bufferBytes} bytes`);
+});
+
+/** A small seeded generator (mulberry32): the same seed gives the same run. */
+function generator(seed: number): (below: number) => number {
+  return (below) => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
+  };
+}
+
+function randomText(random: (below: number) => number): string {
+  const kind = random(100);
+  if (kind < 40) return String(random(2 ** random(32)));
+  if (kind < 90) return "v".repeat(random(60)) + random(10);
+  if (kind < 98) return "w".repeat(random(1500));
+  return "p".repeat(3000 + random(3000));
+}
+
+/**
+ * Checks the promise of `onNodeWrite` for one operation: every node that was there before and is
+ * gone or different now was announced while its bytes were still the old ones.
+ */
+class WriteWatch {
+  #before = new Map<ListNode, Uint8Array>();
+  #announced = new Set<ListNode>();
+
+  constructor(private readonly list: QuickList) {
+    list.onNodeWrite = (node) => {
+      const old = this.#before.get(node);
+      if (old !== undefined && !this.#announced.has(node)) assertEquals(nodeBytes(node), old);
+      this.#announced.add(node);
+    };
+  }
+
+  begin(): void {
+    this.#before.clear();
+    this.#announced.clear();
+    for (let node = this.list.head; node !== null; node = node.next) {
+      this.#before.set(node, nodeBytes(node));
+    }
+  }
+
+  end(): void {
+    const now = new Set<ListNode>();
+    for (let node = this.list.head; node !== null; node = node.next) now.add(node);
+    for (const [node, old] of this.#before) {
+      if (this.#announced.has(node)) continue;
+      assert(now.has(node), "a node left the list unannounced");
+      assertEquals(nodeBytes(node), old, "a node changed unannounced");
+    }
+  }
+}
+
+for (const fill of [-1, -2, 1, 3, 20]) {
+  for (const seed of [1, 2]) {
+    Deno.test(`quicklist: random changes agree with an array (fill ${fill}, seed ${seed})`, () => {
+      const random = generator(seed * 100 + fill);
+      const list = new QuickList(fill);
+      const watch = new WriteWatch(list);
+      const cursor = new ListCursor();
+      const model: string[] = [];
+      for (let step = 0; step < 2500; step++) {
+        const text = randomText(random);
+        const src = latin1("##" + text + "#");
+        const index = model.length === 0 ? 0 : random(model.length);
+        const sought = list.seek(cursor, index - (random(2) === 0 ? 0 : model.length));
+        assertEquals(sought, model.length > 0);
+        watch.begin();
+        const action = random(model.length > 400 ? 12 : 20);
+        if (action === 0) {
+          const count = random(model.length > 400 ? 300 : 20);
+          const want = model.splice(index, count).length;
+          assertEquals(
+            list.deleteRange(index - (random(2) ? 0 : model.length + want), count),
+            want,
+          );
+        } else if (action === 1 && sought) {
+          list.dropHead();
+          model.shift();
+        } else if (action === 2 && sought) {
+          list.dropTail();
+          model.pop();
+        } else if (action <= 4 && sought) {
+          list.removeAt(cursor);
+          model.splice(index, 1);
+          expectAt(index);
+        } else if (action <= 6 && sought) {
+          list.removeAt(cursor, true);
+          model.splice(index, 1);
+          expectAt(index - 1);
+        } else if (action === 7 && sought) {
+          list.replaceAt(cursor, src, 2, text.length);
+          model[index] = text;
+          expectAt(index);
+        } else if (action === 8) {
+          assertEquals(list.set(index, src, 2, text.length), sought);
+          if (sought) model[index] = text;
+        } else if (action <= 10 && sought) {
+          list.insertBefore(cursor, src, 2, text.length);
+          model.splice(index, 0, text);
+          expectAt(index);
+        } else if (action <= 12 && sought) {
+          list.insertAfter(cursor, src, 2, text.length);
+          model.splice(index + 1, 0, text);
+          expectAt(index + 1);
+        } else if (action <= 15) {
+          list.pushHead(src, 2, text.length);
+          model.unshift(text);
+        } else {
+          list.pushTail(src, 2, text.length);
+          model.push(text);
+        }
+        watch.end();
+        assertEquals(list.count, model.length);
+        if (step % 5 === 0) assertEquals(contents(list), model, `step ${step}`);
+      }
+
+      function expectAt(at: number): void {
+        if (at < 0 || at >= model.length) {
+          assertEquals(cursor.node, null);
+          return;
+        }
+        cursor.read();
+        assertEquals(entryText(), model[at]);
+        assertEquals(cursor.next(), at + 1 < model.length);
+      }
+    });
+  }
+}
+
+Deno.test("quicklist: new nodes take the generation of the list", () => {
+  const list = listOf(numbered(2000), 100);
+  list.generation = 7;
+  push(list, "new");
+  assertEquals(list.head!.generation, 0);
+  assertEquals(list.tail!.generation, 7);
+  const cursor = new ListCursor();
+  list.seek(cursor, 150);
+  list.insertBefore(cursor, latin1("x"), 0, 1); // splits the second node
+  assertEquals(list.head!.next!.generation, 0);
+  assertEquals(list.head!.next!.next!.generation, 7);
+});
