@@ -40,10 +40,8 @@ export const TYPE_HASH = 4;
 export const TYPE_STREAM = 5;
 
 // Encodings. Inline ones keep the value's bytes in the record; the others a 4-byte slot number.
-/** String: text bytes in the record. */
+/** String: text bytes in the record, changed in place since it was set (always "raw"). */
 export const ENC_RAW = 0;
-/** String: a canonical integer, as float64 in the record (only safe integers). */
-export const ENC_INT = 1;
 /** String: bytes in a slot (too long for a record). */
 export const ENC_EXTERNAL = 2;
 /** List, set, hash or sorted set: listpack bytes in the record. */
@@ -54,5 +52,9 @@ export const ENC_INTSET = 4;
 export const ENC_QUICKLIST = 5;
 /** Set or hash in a slot: Dict. */
 export const ENC_HASHTABLE = 6;
-/** Sorted set in a slot: Dict of members and an ordered index (answered as "skiplist"). */
+/** Sorted set in a slot: SortedSet (answered as "skiplist"). */
 export const ENC_SKIPLIST = 7;
+/** Stream in a slot. */
+export const ENC_STREAM = 8;
+/** String: text bytes in the record as they were set ("int", "embstr" or "raw" by what they are). */
+export const ENC_EMBSTR = 9;

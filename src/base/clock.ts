@@ -1,0 +1,16 @@
+/** Time and chance as interfaces, so that tests hand in their own. */
+
+export interface Clock {
+  /** Unix time in milliseconds. */
+  now(): number;
+  /** Monotonic time in milliseconds with fractions. */
+  monotonic(): number;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+};
+
+/** A number in [0, 1). */
+export type Draw = () => number;

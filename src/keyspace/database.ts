@@ -1,0 +1,527 @@
+/**
+ * One database: keys with their values and expiries, and the only door to them. Its methods keep the
+ * count of changes, WATCH, keyspace events, the expiry index, the memory count and the snapshot's
+ * hook right, so that handlers cannot forget one.
+ *
+ * Keys are looked up by bytes (`lookupRead`, `lookupWrite`), which gives a record reference; 0 means
+ * there is no such key. A reference is good until the next call that adds or resizes a record.
+ * Collections go through the views beside this file (hash.ts, list.ts, …), strings through here.
+ *
+ * Not done here: propagation of the command (dispatch does it, from the count of changes), except for
+ * expired keys, which enter the stream as DEL.
+ */
+
+import { hashBytes } from "../base/hash.ts";
+import { copyBytes, toLatin1 } from "../base/bytes.ts";
+import { Dict, type MoveListener } from "../arena/dict.ts";
+import { RefIndex } from "../arena/ref_index.ts";
+import { ENC_EMBSTR, ENC_EXTERNAL, ENC_QUICKLIST, ENC_RAW, TYPE_STRING } from "../arena/record.ts";
+import { EVENT_EXPIRED, EVENT_GENERIC, EVENT_KEY_MISS, EVENT_NEW, EVENT_STRING } from "./events.ts";
+import { EXPIRE_DELETES, EXPIRE_IGNORED, type Keyspace } from "./keyspace.ts";
+import { type LargeValue, LongString, ValueSlots } from "./value_slots.ts";
+
+/** Strings longer than this live in a slot. */
+export const INLINE_STRING_MAX = 16 * 1024;
+
+/** A client that watches a key: told when it changes. */
+export interface Watcher {
+  /** A watched key was changed: EXEC must fail. */
+  isDirty: boolean;
+}
+
+/** Whether values of this encoding are in a slot. */
+export function isSlotEncoding(encoding: number): boolean {
+  return encoding === ENC_EXTERNAL || (encoding >= ENC_QUICKLIST && encoding < ENC_EMBSTR);
+}
+
+const FIRST_SEGMENT_BYTES = 64 * 1024;
+
+export class Database implements MoveListener {
+  dict: Dict;
+  /** Keys that have an expiry. */
+  expires: RefIndex;
+  slots = new ValueSlots();
+  /** Watched keys (latin1) with their watchers; null when there are none. */
+  watched: Map<string, Set<Watcher>> | null = null;
+  /** Average time to live in ms, estimated by the expiry cycle. */
+  averageTtlMs = 0;
+  /** Where the expiry cycle goes on. */
+  expireCursor = 0;
+
+  constructor(readonly keyspace: Keyspace, readonly index: number) {
+    this.dict = new Dict(FIRST_SEGMENT_BYTES);
+    this.dict.listener = this;
+    this.expires = new RefIndex(this.dict);
+  }
+
+  get count(): number {
+    return this.dict.count;
+  }
+
+  get memoryBytes(): number {
+    return this.dict.memoryBytes + this.expires.memoryBytes + this.slots.bytes;
+  }
+
+  get reservedBytes(): number {
+    return this.dict.reservedBytes + this.expires.memoryBytes + this.slots.bytes;
+  }
+
+  // -- lookup ----------------------------------------------------------------
+
+  /** The key's record for reading, or 0: counts a hit or miss and touches the access clock. */
+  lookupRead(bytes: Uint8Array, offset: number, length: number): number {
+    const dict = this.dict;
+    const keyspace = this.keyspace;
+    let ref = dict.find(bytes, offset, length, hashBytes(bytes, offset, length));
+    if (ref !== 0 && dict.flagsOf(ref) < 0 && this.isExpired(ref)) ref = this.#expireOnAccess(ref);
+    if (ref === 0) {
+      keyspace.keyspaceMisses++;
+      if (keyspace.eventMask !== 0) {
+        keyspace.notify(EVENT_KEY_MISS, "keymiss", this.index, bytes, offset, length);
+      }
+      return 0;
+    }
+    keyspace.keyspaceHits++;
+    if (!keyspace.noTouch) this.touch(ref);
+    return ref;
+  }
+
+  /** The key's record for changing it, or 0; a key past its time is removed. */
+  lookupWrite(bytes: Uint8Array, offset: number, length: number): number {
+    const dict = this.dict;
+    let ref = dict.find(bytes, offset, length, hashBytes(bytes, offset, length));
+    if (ref !== 0 && dict.flagsOf(ref) < 0 && this.isExpired(ref)) ref = this.#expireOnAccess(ref);
+    if (ref !== 0 && !this.keyspace.noTouch) this.touch(ref);
+    return ref;
+  }
+
+  /** The key's record without counting or touching, or 0. A key past its time counts as missing. */
+  peek(bytes: Uint8Array, offset: number, length: number): number {
+    const ref = this.dict.find(bytes, offset, length, hashBytes(bytes, offset, length));
+    if (ref !== 0 && this.dict.flagsOf(ref) < 0 && this.isExpired(ref)) {
+      return this.#expireOnAccess(ref);
+    }
+    return ref;
+  }
+
+  /** Sets the access clock of a record to now. */
+  touch(ref: number): void {
+    const meta = this.dict.metaOf(ref);
+    const touched = this.keyspace.touched(meta);
+    if (touched !== meta) this.dict.setMeta(ref, touched);
+  }
+
+  /** Whether the record's time is over (never where expiries are ignored). */
+  isExpired(ref: number): boolean {
+    return this.dict.expiryOf(ref) < this.keyspace.nowMs &&
+      this.keyspace.expireMode !== EXPIRE_IGNORED;
+  }
+
+  #expireOnAccess(ref: number): number {
+    if (this.keyspace.expireMode === EXPIRE_DELETES) this.expireNow(ref);
+    return 0;
+  }
+
+  /** Removes a key whose time is over: it enters the stream as DEL. */
+  expireNow(ref: number): void {
+    const { dict, keyspace } = this;
+    const bytes = dict.bytesOf(ref);
+    const offset = dict.keyOffset(ref);
+    const key = bytes.slice(offset, offset + dict.keyLength(ref));
+    this.#drop(ref);
+    keyspace.expiredKeys++;
+    keyspace.stream.add(this.index, ["DEL", key]);
+    if (this.watched !== null) this.#touchWatched(key, 0, key.length);
+    if (keyspace.eventMask !== 0) {
+      keyspace.notify(EVENT_EXPIRED, "expired", this.index, key, 0, key.length);
+    }
+  }
+
+  // -- what a record is --------------------------------------------------------
+
+  /** TYPE_* of a record. */
+  typeOf(ref: number): number {
+    return this.dict.metaOf(ref) & 0xf;
+  }
+
+  /** ENC_* of a record. */
+  encodingOf(ref: number): number {
+    return (this.dict.metaOf(ref) >>> 4) & 0xf;
+  }
+
+  /** The value object of a record whose encoding keeps it in a slot. */
+  largeValue(ref: number): LargeValue {
+    return this.slots.get(this.dict.intValue(ref));
+  }
+
+  // -- telling of changes ------------------------------------------------------
+
+  /**
+   * Says that a key has changed: counts `changes`, fails the transactions that watch it and sends an
+   * event. Every change of a value ends with this (the methods here and the views call it).
+   */
+  changed(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    eventClass: number,
+    event: string,
+    changes = 1,
+  ): void {
+    const keyspace = this.keyspace;
+    keyspace.dirty += changes;
+    if (this.watched !== null) this.#touchWatched(bytes, offset, length);
+    if (keyspace.eventMask !== 0) {
+      keyspace.notify(eventClass, event, this.index, bytes, offset, length);
+    }
+  }
+
+  // -- strings -------------------------------------------------------------------
+
+  /**
+   * Makes the key a string, whatever it was. `expiresAtMs` NaN means no expiry; with `keepTtl` the
+   * expiry stays as it is. Event "set".
+   */
+  setString(
+    keyBytes: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    expiresAtMs = NaN,
+    keepTtl = false,
+  ): void {
+    const dict = this.dict;
+    const keyspace = this.keyspace;
+    const hash = hashBytes(keyBytes, keyOffset, keyLength);
+    let ref = dict.find(keyBytes, keyOffset, keyLength, hash);
+    if (ref !== 0 && dict.flagsOf(ref) < 0 && this.isExpired(ref)) ref = this.#expireOnAccess(ref);
+    if (length > INLINE_STRING_MAX) {
+      const value = new LongString(bytes.slice(offset, offset + length), length);
+      this.#setLarge(keyBytes, keyOffset, keyLength, ref, value, expiresAtMs, keepTtl);
+    } else {
+      if (ref === 0) {
+        ref = dict.add(
+          keyBytes,
+          keyOffset,
+          keyLength,
+          hash,
+          length,
+          STRING_META | keyspace.freshAccess,
+          expiresAtMs,
+        );
+        if (expiresAtMs === expiresAtMs) this.expires.add(hash, ref);
+        if (keyspace.eventMask !== 0) {
+          keyspace.notify(EVENT_NEW, "new", this.index, keyBytes, keyOffset, keyLength);
+        }
+      } else {
+        if (isSlotEncoding((dict.metaOf(ref) >>> 4) & 0xf)) this.#releaseSlot(ref);
+        if (!keepTtl && (dict.flagsOf(ref) < 0 || expiresAtMs === expiresAtMs)) {
+          ref = this.#setExpiry(ref, expiresAtMs);
+        }
+        ref = dict.resizeValue(ref, length);
+        dict.setMeta(ref, STRING_META | keyspace.freshAccess);
+      }
+      const u8 = dict.bytesOf(ref);
+      const at = dict.valueOffset(ref);
+      if (length < 48) {
+        for (let i = 0; i < length; i++) u8[at + i] = bytes[offset + i];
+      } else u8.set(bytes.subarray(offset, offset + length), at);
+    }
+    this.changed(keyBytes, keyOffset, keyLength, EVENT_STRING, "set");
+  }
+
+  /**
+   * Changes the length of a string's value in place: kept up to the shorter length, undefined beyond.
+   * The string becomes "raw" (as after APPEND). The caller fills in bytes through `stringBytes` and
+   * then says `changed`. Returns the new reference. `ref` must be a string.
+   */
+  resizeString(ref: number, length: number): number {
+    const { dict, slots } = this;
+    if (this.encodingOf(ref) === ENC_EXTERNAL) {
+      this.beforeWrite(ref);
+      const slot = dict.intValue(ref);
+      const value = slots.get(slot) as LongString;
+      if (length > value.bytes.length) {
+        // Grows by half, so that many appends do not copy the string each time.
+        const larger = new Uint8Array(Math.max(length, Math.min(length * 1.5, length + (1 << 24))));
+        larger.set(value.bytes.subarray(0, value.length));
+        value.bytes = larger;
+      }
+      value.length = length;
+      slots.measure(slot);
+      return ref;
+    }
+    if (length <= INLINE_STRING_MAX) {
+      const fresh = dict.resizeValue(ref, length, Math.min(length, 1024));
+      dict.setMeta(fresh, (dict.metaOf(fresh) & ~0xf0) | (ENC_RAW << 4));
+      return fresh;
+    }
+    const at = dict.valueOffset(ref);
+    const old = dict.valueLength(ref);
+    const bytes = new Uint8Array(length + (length >> 1));
+    copyBytes(bytes, 0, dict.bytesOf(ref), at, Math.min(old, length));
+    return this.replaceByLarge(ref, TYPE_STRING, ENC_EXTERNAL, new LongString(bytes, length));
+  }
+
+  /**
+   * Where a string's bytes lie: sets `stringOffset` and `stringLength`, returns the buffer. It may be
+   * written to only right after `resizeString` or `beforeWrite`.
+   */
+  stringBytes(ref: number): Uint8Array {
+    const dict = this.dict;
+    if (((dict.metaOf(ref) >>> 4) & 0xf) === ENC_EXTERNAL) {
+      const value = this.slots.get(dict.intValue(ref)) as LongString;
+      this.stringOffset = 0;
+      this.stringLength = value.length;
+      return value.bytes;
+    }
+    this.stringOffset = dict.valueOffset(ref);
+    this.stringLength = dict.valueLength(ref);
+    return dict.bytesOf(ref);
+  }
+
+  stringOffset = 0;
+  stringLength = 0;
+
+  // -- records of any type -------------------------------------------------------
+
+  /** To be called before a value is changed in place (not needed for the methods here). */
+  beforeWrite(ref: number): void {
+    const hook = this.dict.hook;
+    if (hook !== null) hook.beforeRecordWrite(this.dict, ref);
+  }
+
+  /**
+   * Adds a key that is not there (the caller has looked). The value of an inline encoding has
+   * `valueLength` undefined bytes. Event "new". Returns the reference.
+   */
+  addRecord(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    type: number,
+    encoding: number,
+    valueLength: number,
+    slackBytes = 0,
+    expiresAtMs = NaN,
+  ): number {
+    const hash = hashBytes(bytes, offset, length);
+    const meta = type | (encoding << 4) | this.keyspace.freshAccess;
+    const ref = this.dict.add(
+      bytes,
+      offset,
+      length,
+      hash,
+      valueLength,
+      meta,
+      expiresAtMs,
+      slackBytes,
+    );
+    if (expiresAtMs === expiresAtMs) this.expires.add(hash, ref);
+    if (this.keyspace.eventMask !== 0) {
+      this.keyspace.notify(EVENT_NEW, "new", this.index, bytes, offset, length);
+    }
+    return ref;
+  }
+
+  /** Adds a key that is not there, with a value in a slot. */
+  addLarge(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    type: number,
+    encoding: number,
+    value: LargeValue,
+    expiresAtMs = NaN,
+  ): number {
+    const ref = this.addRecord(bytes, offset, length, type, encoding, 4, 0, expiresAtMs);
+    this.#writeSlot(ref, this.slots.add(value));
+    return ref;
+  }
+
+  /** Replaces the value of a record by one in a slot; returns the new reference. */
+  replaceByLarge(ref: number, type: number, encoding: number, value: LargeValue): number {
+    const dict = this.dict;
+    if (isSlotEncoding(this.encodingOf(ref))) this.#releaseSlot(ref);
+    const fresh = dict.resizeValue(ref, 4);
+    dict.setMeta(fresh, (dict.metaOf(fresh) & ~0xff) | type | (encoding << 4));
+    this.#writeSlot(fresh, this.slots.add(value));
+    return fresh;
+  }
+
+  /** Inline values: changes the length (see Dict.resizeValue); returns the new reference. */
+  resizeInline(ref: number, valueLength: number, slackBytes = 0): number {
+    return this.dict.resizeValue(ref, valueLength, slackBytes);
+  }
+
+  /** A value in a slot has changed its size. */
+  measure(ref: number): void {
+    if (isSlotEncoding(this.encodingOf(ref))) this.slots.measure(this.dict.intValue(ref));
+  }
+
+  #writeSlot(ref: number, slot: number): void {
+    const u8 = this.dict.bytesOf(ref);
+    const at = this.dict.valueOffset(ref);
+    u8[at] = slot;
+    u8[at + 1] = slot >>> 8;
+    u8[at + 2] = slot >>> 16;
+    u8[at + 3] = slot >>> 24;
+  }
+
+  #setLarge(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    ref: number,
+    value: LargeValue,
+    expiresAtMs: number,
+    keepTtl: boolean,
+  ): void {
+    if (ref === 0) {
+      this.addLarge(bytes, offset, length, TYPE_STRING, ENC_EXTERNAL, value, expiresAtMs);
+      return;
+    }
+    let fresh = ref;
+    if (!keepTtl && (this.dict.flagsOf(ref) < 0 || expiresAtMs === expiresAtMs)) {
+      fresh = this.#setExpiry(ref, expiresAtMs);
+    }
+    fresh = this.replaceByLarge(fresh, TYPE_STRING, ENC_EXTERNAL, value);
+    this.dict.setMeta(fresh, (this.dict.metaOf(fresh) & 0xff) | this.keyspace.freshAccess);
+  }
+
+  /** Lets go of a record's slot, showing it to a snapshot first. The record must be rewritten then. */
+  #releaseSlot(ref: number): void {
+    this.beforeWrite(ref);
+    this.slots.remove(this.dict.intValue(ref));
+  }
+
+  // -- expiry ----------------------------------------------------------------------
+
+  /** Expiry of a record in Unix ms, NaN when it has none. */
+  expiryOf(ref: number): number {
+    return this.dict.expiryOf(ref);
+  }
+
+  /** Sets (or with NaN clears) the expiry; returns the new reference. Says nothing of the change. */
+  setExpiry(ref: number, expiresAtMs: number): number {
+    return this.#setExpiry(ref, expiresAtMs);
+  }
+
+  #setExpiry(ref: number, expiresAtMs: number): number {
+    const dict = this.dict;
+    const hash = dict.hashOf(ref);
+    const had = dict.flagsOf(ref) < 0;
+    const wants = expiresAtMs === expiresAtMs;
+    if (had && !wants) this.expires.delete(hash, ref);
+    const fresh = dict.setExpiry(ref, expiresAtMs);
+    if (!had && wants) this.expires.add(hash, fresh);
+    return fresh;
+  }
+
+  /** MoveListener: a record has a new place. */
+  recordMoved(oldRef: number, newRef: number): void {
+    if (this.dict.flagsOf(newRef) < 0) {
+      this.expires.replace(this.dict.hashOf(newRef), oldRef, newRef);
+    }
+  }
+
+  // -- removal -----------------------------------------------------------------------
+
+  /** Removes a key if it is there: event "del". Large values cost no more than small ones. */
+  remove(bytes: Uint8Array, offset: number, length: number): boolean {
+    const ref = this.lookupWrite(bytes, offset, length);
+    if (ref === 0) return false;
+    this.removeRecord(ref, bytes, offset, length);
+    return true;
+  }
+
+  /** Removes the record of this key, with `event`. The key's bytes must not be the record's own. */
+  removeRecord(
+    ref: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    eventClass = EVENT_GENERIC,
+    event = "del",
+    changes = 1,
+  ): void {
+    this.#drop(ref);
+    this.changed(bytes, offset, length, eventClass, event, changes);
+  }
+
+  #drop(ref: number): void {
+    const dict = this.dict;
+    const encoding = this.encodingOf(ref);
+    if (dict.flagsOf(ref) < 0) this.expires.delete(dict.hashOf(ref), ref);
+    if (isSlotEncoding(encoding)) this.#releaseSlot(ref);
+    dict.remove(ref);
+  }
+
+  /** Removes everything. A running snapshot goes on with the old content, which nobody changes now. */
+  clear(): number {
+    const removed = this.count;
+    this.dict.listener = null;
+    this.dict = new Dict(FIRST_SEGMENT_BYTES);
+    this.dict.listener = this;
+    this.expires = new RefIndex(this.dict);
+    this.slots = new ValueSlots();
+    this.averageTtlMs = 0;
+    this.expireCursor = 0;
+    return removed;
+  }
+
+  /** Exchanges everything but the number and the watchers with another database. */
+  exchangeContent(other: Database): void {
+    const { dict, expires, slots, averageTtlMs, expireCursor } = this;
+    this.dict = other.dict;
+    this.expires = other.expires;
+    this.slots = other.slots;
+    this.averageTtlMs = other.averageTtlMs;
+    this.expireCursor = other.expireCursor;
+    other.dict = dict;
+    other.expires = expires;
+    other.slots = slots;
+    other.averageTtlMs = averageTtlMs;
+    other.expireCursor = expireCursor;
+    this.dict.listener = this;
+    other.dict.listener = other;
+  }
+
+  // -- WATCH ---------------------------------------------------------------------------
+
+  /** Tells `watcher` of the next change of this key. */
+  watch(key: Uint8Array, watcher: Watcher): void {
+    this.watched ??= new Map();
+    const name = toLatin1(key, 0, key.length);
+    const watchers = this.watched.get(name);
+    if (watchers === undefined) this.watched.set(name, new Set([watcher]));
+    else watchers.add(watcher);
+  }
+
+  unwatch(key: Uint8Array, watcher: Watcher): void {
+    if (this.watched === null) return;
+    const name = toLatin1(key, 0, key.length);
+    const watchers = this.watched.get(name);
+    if (watchers === undefined) return;
+    watchers.delete(watcher);
+    if (watchers.size === 0) this.watched.delete(name);
+    if (this.watched.size === 0) this.watched = null;
+  }
+
+  #touchWatched(bytes: Uint8Array, offset: number, length: number): void {
+    const watchers = this.watched!.get(toLatin1(bytes, offset, length));
+    if (watchers !== undefined) { for (const watcher of watchers) watcher.isDirty = true; }
+  }
+
+  /** Fails the transactions that watch keys which are there now or were before (FLUSHDB, SWAPDB). */
+  touchAllWatched(): void {
+    if (this.watched === null) return;
+    for (const watchers of this.watched.values()) {
+      for (const watcher of watchers) watcher.isDirty = true;
+    }
+  }
+}
+
+const STRING_META = TYPE_STRING | (ENC_EMBSTR << 4);

@@ -1,0 +1,167 @@
+/**
+ * All databases and what they share: time, the access clock, the count of changes, statistics, the
+ * stream of writes. Handlers reach data through a Database (database.ts), the one door.
+ */
+
+import type { Clock, Draw } from "../base/clock.ts";
+import type { WriteStream } from "../propagation/write_stream.ts";
+import { Database } from "./database.ts";
+import type { EventListener } from "./events.ts";
+
+/** What happens to a key past its time when it is looked up. */
+export const EXPIRE_DELETES = 0;
+/** A replica: the key is answered as missing, its master will send the DEL. */
+export const EXPIRE_HIDES = 1;
+/** Commands from the master, or a load: the key is as if it had no expiry. */
+export const EXPIRE_IGNORED = 2;
+
+/** Thresholds of the small encodings; see the directives of the same names. */
+export interface EncodingLimits {
+  hashMaxListpackEntries: number;
+  hashMaxListpackValue: number;
+  setMaxIntsetEntries: number;
+  setMaxListpackEntries: number;
+  setMaxListpackValue: number;
+  zsetMaxListpackEntries: number;
+  zsetMaxListpackValue: number;
+  listMaxListpackSize: number;
+}
+
+const DEFAULT_LIMITS: EncodingLimits = {
+  hashMaxListpackEntries: 128,
+  hashMaxListpackValue: 64,
+  setMaxIntsetEntries: 512,
+  setMaxListpackEntries: 128,
+  setMaxListpackValue: 64,
+  zsetMaxListpackEntries: 128,
+  zsetMaxListpackValue: 64,
+  listMaxListpackSize: -2,
+};
+
+/** LFU: counter of a key that was just made. */
+const LFU_NEW = 5;
+
+export class Keyspace {
+  readonly databases: Database[] = [];
+  readonly limits: EncodingLimits = { ...DEFAULT_LIMITS };
+  /** Unix time in ms as of the start of the present turn: one instant for a whole command. */
+  nowMs: number;
+  /** Changes since the last save. */
+  dirty = 0;
+  /** EXPIRE_*: what a lookup does with a key past its time. */
+  expireMode = EXPIRE_DELETES;
+  /** Whether lookups leave the access clock alone (CLIENT NO-TOUCH, a forced read of OBJECT). */
+  noTouch = false;
+  /** Whether an LFU policy is chosen: the access clock then holds minutes and a counter. */
+  usesLfu = false;
+  lfuLogFactor = 10;
+  lfuDecayMinutes = 1;
+  /** Access clock for a record made or read now, in place in word 1. */
+  freshAccess = 0;
+
+  /** Classes of events that `onEvent` wants; 0 for none. */
+  eventMask = 0;
+  onEvent: EventListener | null = null;
+
+  keyspaceHits = 0;
+  keyspaceMisses = 0;
+  expiredKeys = 0;
+  evictedKeys = 0;
+  /** Milliseconds the active cycle has spent on expired keys. */
+  expireCycleMs = 0;
+
+  constructor(
+    count: number,
+    readonly clock: Clock,
+    readonly draw: Draw,
+    readonly stream: WriteStream,
+  ) {
+    this.nowMs = clock.now();
+    for (let i = 0; i < count; i++) this.databases.push(new Database(this, i));
+    this.refreshTime();
+  }
+
+  /** Takes the time anew: at the start of each turn. */
+  refreshTime(): void {
+    this.nowMs = this.clock.now();
+    this.freshAccess = this.usesLfu
+      ? ((Math.floor(this.nowMs / 60_000) & 0xffff) << 16) | (LFU_NEW << 8)
+      : (Math.floor(this.nowMs / 1000) & 0xffffff) << 8;
+  }
+
+  /** Bytes in use for data: records, tables, large values. */
+  get dataBytes(): number {
+    let bytes = 0;
+    for (const database of this.databases) bytes += database.memoryBytes;
+    return bytes;
+  }
+
+  /** Bytes held from the system for data. */
+  get reservedBytes(): number {
+    let bytes = 0;
+    for (const database of this.databases) bytes += database.reservedBytes;
+    return bytes;
+  }
+
+  get keyCount(): number {
+    let count = 0;
+    for (const database of this.databases) count += database.count;
+    return count;
+  }
+
+  /** Tells listeners of an event on a key. */
+  notify(
+    eventClass: number,
+    event: string,
+    database: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
+    if ((this.eventMask & eventClass) !== 0 && this.onEvent !== null) {
+      this.onEvent(eventClass, event, database, bytes, offset, length);
+    }
+  }
+
+  /**
+   * The access clock of a record that is read now. LRU: the second. LFU: the counter decayed by the
+   * time since, then raised with a chance that falls as it grows.
+   */
+  touched(meta: number): number {
+    if (!this.usesLfu) return (meta & 0xff) | this.freshAccess;
+    let counter = this.lfuCounter(meta);
+    if (counter < 255) {
+      const base = Math.max(0, counter - LFU_NEW);
+      if (this.draw() < 1 / (base * this.lfuLogFactor + 1)) counter++;
+    }
+    return (meta & 0xff) | (counter << 8) | (this.freshAccess & 0xffff0000);
+  }
+
+  /** LFU counter as of now: one less for each `lfu-decay-time` that has gone by. */
+  lfuCounter(meta: number): number {
+    const counter = (meta >>> 8) & 0xff;
+    if (this.lfuDecayMinutes === 0) return counter;
+    const then = meta >>> 16;
+    const now = Math.floor(this.nowMs / 60_000) & 0xffff;
+    const minutes = now >= then ? now - then : 0x10000 - then + now;
+    return Math.max(0, counter - Math.floor(minutes / this.lfuDecayMinutes));
+  }
+
+  /** Seconds since the record was last accessed (LRU). */
+  idleSeconds(meta: number): number {
+    const then = meta >>> 8;
+    const now = Math.floor(this.nowMs / 1000) & 0xffffff;
+    return now >= then ? now - then : 0x1000000 - then + now;
+  }
+
+  /** Exchanges the content of two databases (SWAPDB); clients stay with their numbers. */
+  swap(first: number, second: number): void {
+    const a = this.databases[first];
+    const b = this.databases[second];
+    if (a === b) return;
+    a.exchangeContent(b);
+    a.touchAllWatched();
+    b.touchAllWatched();
+    this.dirty++;
+  }
+}

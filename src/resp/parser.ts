@@ -1,0 +1,270 @@
+/**
+ * Client bytes -> words: RESP arrays of bulk strings and inline requests, in any splits, without
+ * copying. The parser owns a connection's read buffer; the words of a finished request are offsets
+ * into it. No I/O here: `space` gives room to read into, `filled` says how much came, `next` parses.
+ *
+ * A request that is not complete yet keeps its state, so nothing is scanned twice; the buffer grows
+ * with what has really arrived, never with what a length announces.
+ *
+ * @see {@link https://redis.io/docs/latest/develop/reference/protocol-spec/}
+ */
+
+import { Words } from "./words.ts";
+
+/** A request is complete: its words are in `words`. */
+export const READY = 1;
+/** The bytes end before the request does. */
+export const MORE = 0;
+/** The bytes are no request: see `errorText`. The connection is to be closed after the reply. */
+export const BROKEN = -1;
+
+/** Longest line (inline request, or the line of a count), as Redis has it. */
+const LINE_MAX = 64 * 1024;
+const FIRST_BUFFER_BYTES = 4096;
+const USUAL_BUFFER_MAX = 64 * 1024;
+const CR = 13;
+const LF = 10;
+const MULTIBULK_MAX = 0x7fffffff;
+
+/** Splits an inline request; null when a quote is not closed. Given by the caller (config syntax). */
+export type InlineSplitter = (bytes: Uint8Array, offset: number, length: number) =>
+  | Uint8Array[]
+  | null;
+
+/** What the configuration and the state of the client allow. */
+export interface ParserLimits {
+  /** Largest bulk string, `proto-max-bulk-len`. */
+  bulkBytesMax: number;
+}
+
+export class RequestParser {
+  readonly words = new Words();
+  errorText = "";
+  /** Counts and lengths are held small until the client has authenticated. */
+  isUnauthenticated = false;
+  #buffer = new Uint8Array(FIRST_BUFFER_BYTES);
+  /** First byte that belongs to no finished request. */
+  #from = 0;
+  /** Next byte to look at. */
+  #at = 0;
+  /** End of the bytes that have arrived. */
+  #to = 0;
+  /** Words still to come of the array being read; -1 between requests. */
+  #wordsLeft = -1;
+  /** Length of the bulk string being read, -1 when its length line is next. */
+  #bulkLength = -1;
+
+  constructor(readonly limits: ParserLimits, readonly splitInline: InlineSplitter) {}
+
+  /** Bytes that have arrived and are not answered yet. */
+  get pendingBytes(): number {
+    return this.#to - this.#from;
+  }
+
+  get bufferBytes(): number {
+    return this.#buffer.length;
+  }
+
+  /** Room to read into, at least 1 byte; may move what is pending to the front. */
+  space(): Uint8Array {
+    let buffer = this.#buffer;
+    const pending = this.#to - this.#from;
+    if (pending === 0) {
+      // An unusually large buffer is given back when nothing is in it.
+      if (buffer.length > USUAL_BUFFER_MAX) this.#replace(new Uint8Array(FIRST_BUFFER_BYTES));
+      else this.#shift();
+    } else if (this.#to === buffer.length || this.#from > buffer.length >> 1) {
+      if (this.#from > buffer.length >> 1) this.#shift();
+      else {
+        const wanted = Math.max(pending * 2, this.#from > 0 ? buffer.length : 0);
+        const larger = new Uint8Array(wanted);
+        larger.set(buffer.subarray(this.#from, this.#to));
+        this.#rebase(this.#from);
+        this.#replace(larger);
+      }
+    }
+    buffer = this.#buffer;
+    return this.#to === 0 ? buffer : buffer.subarray(this.#to);
+  }
+
+  /** `count` bytes have been read into what `space` gave. */
+  filled(count: number): void {
+    this.#to += count;
+    // A read that fills the buffer tells of a client that sends much: fewer, larger reads.
+    if (
+      this.#to === this.#buffer.length && this.#buffer.length < USUAL_BUFFER_MAX &&
+      count === this.#buffer.length
+    ) {
+      const larger = new Uint8Array(this.#buffer.length * 4);
+      larger.set(this.#buffer);
+      this.#replace(larger);
+    }
+  }
+
+  #replace(buffer: Uint8Array<ArrayBuffer>): void {
+    this.#buffer = buffer;
+    this.words.bytes = buffer;
+  }
+
+  #shift(): void {
+    if (this.#from === 0) return;
+    if (this.#from < this.#to) this.#buffer.copyWithin(0, this.#from, this.#to);
+    this.#rebase(this.#from);
+  }
+
+  #rebase(by: number): void {
+    const { starts, count } = this.words;
+    if (this.#wordsLeft >= 0) {
+      for (let i = 0; i < count; i++) starts[i] -= by;
+    }
+    this.#from -= by;
+    this.#at -= by;
+    this.#to -= by;
+  }
+
+  /** Parses the next request: READY, MORE or BROKEN. The words hold until the next call. */
+  next(): number {
+    const words = this.words;
+    while (this.#wordsLeft < 0) {
+      this.#from = this.#at;
+      words.count = 0;
+      words.bytes = this.#buffer;
+      if (this.#at === this.#to) return MORE;
+      if (this.#buffer[this.#at] !== 0x2a) {
+        const outcome = this.#inline();
+        if (outcome === EMPTY) continue;
+        return outcome;
+      }
+      const count = this.#readNumberLine();
+      if (count === INCOMPLETE) return this.#tooLong("too big mbulk count string");
+      if (count !== count || count > MULTIBULK_MAX) return this.#broken("invalid multibulk length");
+      if (count > 10 && this.isUnauthenticated) {
+        return this.#broken("unauthenticated multibulk length");
+      }
+      if (count <= 0) continue;
+      this.#wordsLeft = count;
+      this.#bulkLength = -1;
+    }
+    const buffer = this.#buffer;
+    const to = this.#to;
+    while (this.#wordsLeft > 0) {
+      let length = this.#bulkLength;
+      if (length < 0) {
+        const at = this.#at;
+        if (at >= to) return MORE;
+        if (buffer[at] !== 0x24) {
+          const shown = String.fromCharCode(buffer[at]);
+          return this.#broken(`expected '$', got '${shown}'`);
+        }
+        // Short lengths are almost all there is: one or two digits, CR LF.
+        const digit = buffer[at + 1] - 48;
+        if (at + 4 <= to && buffer[at + 2] === CR && digit >= 0 && digit <= 9) {
+          length = digit;
+          this.#at = at + 4;
+        } else {
+          const digit2 = buffer[at + 2] - 48;
+          if (
+            at + 5 <= to && buffer[at + 3] === CR && digit >= 0 && digit <= 9 && digit2 >= 0 &&
+            digit2 <= 9
+          ) {
+            length = digit * 10 + digit2;
+            this.#at = at + 5;
+          } else {
+            length = this.#readNumberLine();
+            if (length === INCOMPLETE) return this.#tooLong("too big bulk count string");
+            if (length !== length || length < 0 || length > this.limits.bulkBytesMax) {
+              return this.#broken("invalid bulk length");
+            }
+            if (length > 16384 && this.isUnauthenticated) {
+              return this.#broken("unauthenticated bulk length");
+            }
+          }
+        }
+      }
+      if (this.#at + length + 2 > to) {
+        this.#bulkLength = length;
+        return MORE;
+      }
+      words.push(this.#at, length);
+      this.#at += length + 2;
+      this.#bulkLength = -1;
+      this.#wordsLeft--;
+    }
+    this.#wordsLeft = -1;
+    return READY;
+  }
+
+  /**
+   * The number of the line at #at (after its type byte), moving past the line. INCOMPLETE when its
+   * end has not arrived; NaN when it is no 64-bit integer.
+   */
+  #readNumberLine(): number {
+    const buffer = this.#buffer;
+    const to = this.#to;
+    let at = this.#at + 1;
+    let isNegative = false;
+    if (at < to && buffer[at] === 0x2d) {
+      isNegative = true;
+      at++;
+    }
+    const first = at;
+    let value = 0;
+    while (at < to) {
+      const c = buffer[at];
+      if (c === CR) {
+        if (at + 1 >= to) return INCOMPLETE;
+        const digits = at - first;
+        this.#at = at + 2;
+        if (digits === 0 || digits > 19) return NaN;
+        if (digits > 1 && buffer[first] === 48) return NaN;
+        return isNegative ? -value : value;
+      }
+      if (c < 48 || c > 57) {
+        // No number: look for the line's end all the same, the error is about the whole line.
+        value = NaN;
+      } else value = value * 10 + (c - 48);
+      at++;
+    }
+    return INCOMPLETE;
+  }
+
+  #tooLong(text: string): number {
+    return this.#to - this.#at > LINE_MAX ? this.#broken(text) : MORE;
+  }
+
+  #inline(): number {
+    const buffer = this.#buffer;
+    const end = buffer.subarray(0, this.#to).indexOf(LF, this.#at);
+    if (end < 0) {
+      if (this.#to - this.#at > LINE_MAX) return this.#broken("too big inline request");
+      return MORE;
+    }
+    let length = end - this.#at;
+    if (length > 0 && buffer[end - 1] === CR) length--;
+    const parts = this.splitInline(buffer, this.#at, length);
+    this.#at = end + 1;
+    if (parts === null) return this.#broken("unbalanced quotes in request");
+    if (parts.length === 0) return EMPTY;
+    let size = 0;
+    for (const part of parts) size += part.length;
+    const bytes = new Uint8Array(size);
+    let at = 0;
+    for (const part of parts) {
+      bytes.set(part, at);
+      this.words.push(at, part.length);
+      at += part.length;
+    }
+    this.words.bytes = bytes;
+    return READY;
+  }
+
+  #broken(text: string): number {
+    this.errorText = `Protocol error: ${text}`;
+    return BROKEN;
+  }
+}
+
+/** #inline: a line without words, which asks for nothing. */
+const EMPTY = 2;
+/** #readNumberLine: the end of the line has not arrived. No count or length has this value. */
+const INCOMPLETE = -Infinity;

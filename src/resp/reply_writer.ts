@@ -1,0 +1,321 @@
+/**
+ * Replies -> bytes, in RESP2 or RESP3, straight into a client's output. One writer per client; what
+ * does not fit goes on in a further chunk, so large replies are never copied again. No I/O here: the
+ * connection takes the chunks with `takeChunk`.
+ *
+ * @see {@link https://redis.io/docs/latest/develop/reference/protocol-spec/}
+ */
+
+import { writeBigInt, writeInteger } from "../base/integers.ts";
+import { formatDouble } from "../base/doubles.ts";
+import { latin1 } from "../base/bytes.ts";
+
+const CHUNK_BYTES = 16 * 1024;
+const LARGE_CHUNK_BYTES = 256 * 1024;
+const POOL_MAX = 128;
+
+/** Chunks of CHUNK_BYTES that no writer uses at present. */
+const pool: Uint8Array[] = [];
+const NONE = new Uint8Array(0);
+
+/** Gives a written chunk back for the next writer. */
+export function recycleChunk(chunk: Uint8Array): void {
+  if (chunk.length === CHUNK_BYTES && pool.length < POOL_MAX) pool.push(chunk);
+}
+
+const CRLF = latin1("\r\n");
+const OK = latin1("+OK\r\n");
+const QUEUED = latin1("+QUEUED\r\n");
+const NULL_BULK = latin1("$-1\r\n");
+const NULL_ARRAY = latin1("*-1\r\n");
+const NULL3 = latin1("_\r\n");
+const TRUE3 = latin1("#t\r\n");
+const FALSE3 = latin1("#f\r\n");
+
+/** Where a writer stands, to take back what was written since. */
+export interface Mark {
+  chunks: number;
+  length: number;
+  bytes: number;
+}
+
+export class ReplyWriter {
+  /** The client's protocol: 2 or 3. */
+  resp = 2;
+  /** Chunk being filled, and how far. */
+  bytes: Uint8Array = NONE;
+  length = 0;
+  /** Errors written so far: lets dispatch see that a command has failed. */
+  errorCount = 0;
+  /** The latest error's text without "-" and line end (latin1). */
+  lastError = "";
+  /** Full chunks before the current one, and where each ends. */
+  readonly #full: Uint8Array[] = [];
+  readonly #ends: number[] = [];
+  #fullBytes = 0;
+
+  /** Bytes written and not taken. */
+  get pendingBytes(): number {
+    return this.#fullBytes + this.length;
+  }
+
+  /** Chunks waiting, the current one included if there is something in it. */
+  get chunkCount(): number {
+    return this.#full.length + (this.length > 0 ? 1 : 0);
+  }
+
+  /** Bytes of memory held. */
+  get heldBytes(): number {
+    let held = this.bytes.length;
+    for (const chunk of this.#full) held += chunk.length;
+    return held;
+  }
+
+  /**
+   * Takes the oldest chunk out: `chunkTaken` and `chunkLength` say what is in it. Null when empty.
+   * Give it back with `recycleChunk` once it has been sent.
+   */
+  takeChunk(): Uint8Array | null {
+    if (this.#full.length > 0) {
+      const chunk = this.#full.shift()!;
+      this.chunkLength = this.#ends.shift()!;
+      this.#fullBytes -= this.chunkLength;
+      return chunk;
+    }
+    if (this.length === 0) return null;
+    const chunk = this.bytes;
+    this.chunkLength = this.length;
+    this.bytes = NONE;
+    this.length = 0;
+    return chunk;
+  }
+
+  /** Bytes of content in the chunk that `takeChunk` gave last. */
+  chunkLength = 0;
+
+  mark(): Mark {
+    return { chunks: this.#full.length, length: this.length, bytes: this.pendingBytes };
+  }
+
+  /** Takes back everything written since `mark`; no chunk may have been taken meanwhile. */
+  rewind(mark: Mark): void {
+    if (this.#full.length > mark.chunks) {
+      this.bytes = this.#full[mark.chunks];
+      this.#full.length = mark.chunks;
+      this.#ends.length = mark.chunks;
+      this.#fullBytes = mark.bytes - mark.length;
+    }
+    this.length = mark.length;
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    this.#full.length = 0;
+    this.#ends.length = 0;
+    this.#fullBytes = 0;
+    this.length = 0;
+  }
+
+  /** Room for `count` more bytes in the current chunk; returns where to write. */
+  reserve(count: number): number {
+    if (this.length + count > this.bytes.length) this.#nextChunk(count);
+    return this.length;
+  }
+
+  #nextChunk(count: number): void {
+    if (this.length > 0) {
+      this.#full.push(this.bytes);
+      this.#ends.push(this.length);
+      this.#fullBytes += this.length;
+    }
+    this.length = 0;
+    if (count <= CHUNK_BYTES && this.#full.length === 0) {
+      this.bytes = pool.pop() ?? new Uint8Array(CHUNK_BYTES);
+    } else {
+      const usual = this.#full.length < 4 ? CHUNK_BYTES * 4 : LARGE_CHUNK_BYTES;
+      this.bytes = new Uint8Array(Math.max(usual, count));
+    }
+  }
+
+  /** Bytes that are RESP already. */
+  raw(source: Uint8Array, offset = 0, count: number = source.length): void {
+    let at = this.reserve(count);
+    if (count < 48) {
+      const { bytes } = this;
+      const end = offset + count;
+      for (let i = offset; i < end; i++) bytes[at++] = source[i];
+    } else this.bytes.set(source.subarray(offset, offset + count), at);
+    this.length += count;
+  }
+
+  ok(): void {
+    this.raw(OK);
+  }
+
+  queued(): void {
+    this.raw(QUEUED);
+  }
+
+  /** A status: `text` must have no line ends. */
+  status(text: string): void {
+    this.raw(latin1(`+${text}\r\n`));
+  }
+
+  /** An error, its code first: "ERR no such key". Line ends in it become spaces. */
+  error(text: string): void {
+    this.errorCount++;
+    this.lastError = text;
+    // deno-lint-ignore no-control-regex
+    this.raw(latin1(`-${text.replace(/[\r\n]/g, " ")}\r\n`));
+  }
+
+  /** An integer, |n| <= 2^53. */
+  integer(n: number): void {
+    const at = this.reserve(24);
+    const { bytes } = this;
+    bytes[at] = 0x3a;
+    if (n >= 0 && n < 10) {
+      bytes[at + 1] = 48 + n;
+      bytes[at + 2] = 13;
+      bytes[at + 3] = 10;
+      this.length = at + 4;
+      return;
+    }
+    const end = at + 1 + writeInteger(bytes, at + 1, n);
+    bytes[end] = 13;
+    bytes[end + 1] = 10;
+    this.length = end + 2;
+  }
+
+  bigInteger(n: bigint): void {
+    const at = this.reserve(24);
+    const { bytes } = this;
+    bytes[at] = 0x3a;
+    const end = at + 1 + writeBigInt(bytes, at + 1, n);
+    bytes[end] = 13;
+    bytes[end + 1] = 10;
+    this.length = end + 2;
+  }
+
+  /** A type byte with a count: "*3", "%2", … */
+  #header(type: number, count: number): void {
+    const at = this.reserve(24);
+    const { bytes } = this;
+    bytes[at] = type;
+    const end = at + 1 + writeInteger(bytes, at + 1, count);
+    bytes[end] = 13;
+    bytes[end + 1] = 10;
+    this.length = end + 2;
+  }
+
+  /** A bulk string of bytes that lie elsewhere. */
+  bulk(source: Uint8Array, offset = 0, count: number = source.length): void {
+    let at = this.reserve(count + 26);
+    const { bytes } = this;
+    bytes[at++] = 0x24;
+    if (count < 10) bytes[at++] = 48 + count;
+    else if (count < 100) {
+      const tens = (count / 10) | 0;
+      bytes[at++] = 48 + tens;
+      bytes[at++] = 48 + count - tens * 10;
+    } else at += writeInteger(bytes, at, count);
+    bytes[at++] = 13;
+    bytes[at++] = 10;
+    if (count < 48) {
+      const end = offset + count;
+      for (let i = offset; i < end; i++) bytes[at++] = source[i];
+    } else {
+      bytes.set(source.subarray(offset, offset + count), at);
+      at += count;
+    }
+    bytes[at++] = 13;
+    bytes[at++] = 10;
+    this.length = at;
+  }
+
+  /** A bulk string of latin1 text. */
+  bulkText(text: string): void {
+    this.bulk(latin1(text));
+  }
+
+  /** A bulk string that is an integer's text. */
+  bulkInteger(n: number): void {
+    const at = this.reserve(48);
+    const { bytes } = this;
+    // The text's length is one or two digits: written behind it, then put in front.
+    const start = at + 5;
+    const count = writeInteger(bytes, start, n);
+    bytes[at] = 0x24;
+    let to = at + 1 + writeInteger(bytes, at + 1, count);
+    bytes[to++] = 13;
+    bytes[to++] = 10;
+    for (let i = 0; i < count; i++) bytes[to++] = bytes[start + i];
+    bytes[to++] = 13;
+    bytes[to++] = 10;
+    this.length = to;
+  }
+
+  bulkBigInt(n: bigint): void {
+    this.bulkText(n.toString());
+  }
+
+  /** Nothing there: null bulk string, null in RESP3. */
+  null(): void {
+    this.raw(this.resp === 2 ? NULL_BULK : NULL3);
+  }
+
+  nullArray(): void {
+    this.raw(this.resp === 2 ? NULL_ARRAY : NULL3);
+  }
+
+  array(count: number): void {
+    this.#header(0x2a, count);
+  }
+
+  /** A map of `pairs` pairs: a flat array in RESP2. */
+  map(pairs: number): void {
+    if (this.resp === 2) this.#header(0x2a, pairs * 2);
+    else this.#header(0x25, pairs);
+  }
+
+  set(count: number): void {
+    this.#header(this.resp === 2 ? 0x2a : 0x7e, count);
+  }
+
+  /** Out-of-band data: an array in RESP2. */
+  push(count: number): void {
+    this.#header(this.resp === 2 ? 0x2a : 0x3e, count);
+  }
+
+  /** Attributes of the reply that follows; callers leave them out in RESP2. */
+  attribute(pairs: number): void {
+    this.#header(0x7c, pairs);
+  }
+
+  boolean(value: boolean): void {
+    if (this.resp === 2) this.integer(value ? 1 : 0);
+    else this.raw(value ? TRUE3 : FALSE3);
+  }
+
+  /** A double: its shortest text as a bulk string in RESP2. */
+  double(n: number): void {
+    const text = formatDouble(n);
+    if (this.resp === 2) this.bulkText(text);
+    else this.raw(latin1(`,${text}\r\n`));
+  }
+
+  /** An integer beyond 64 bits; a bulk string in RESP2. */
+  bigNumber(text: string): void {
+    if (this.resp === 2) this.bulkText(text);
+    else this.raw(latin1(`(${text}\r\n`));
+  }
+
+  /** Text for people with its format ("txt", "mkd"); a bulk string in RESP2. */
+  verbatim(text: string, format = "txt"): void {
+    const content = latin1(text);
+    if (this.resp === 2) return this.bulk(content);
+    this.raw(latin1(`=${content.length + 4}\r\n${format}:`));
+    this.raw(content);
+    this.raw(CRLF);
+  }
+}

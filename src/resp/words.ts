@@ -1,0 +1,85 @@
+/**
+ * The words of one request: where they lie in a buffer, not copies of them. Filled by the parser,
+ * read by gates and handlers; word 0 is the command's name.
+ *
+ * Not promised: the buffer's content holds only until the request has been answered.
+ */
+
+export class Words {
+  bytes: Uint8Array = new Uint8Array(0);
+  /** Number of words. */
+  count = 0;
+  starts = new Int32Array(16);
+  lengths = new Int32Array(16);
+
+  /** Appends a word that lies at `start` in `bytes`. */
+  push(start: number, length: number): void {
+    if (this.count === this.starts.length) this.#grow();
+    this.starts[this.count] = start;
+    this.lengths[this.count++] = length;
+  }
+
+  #grow(): void {
+    const starts = new Int32Array(this.starts.length * 2);
+    starts.set(this.starts);
+    this.starts = starts;
+    const lengths = new Int32Array(this.lengths.length * 2);
+    lengths.set(this.lengths);
+    this.lengths = lengths;
+  }
+
+  /** Gives back the room of an unusually long request. */
+  trim(): void {
+    if (this.starts.length > 1024) {
+      this.starts = new Int32Array(16);
+      this.lengths = new Int32Array(16);
+    }
+    this.count = 0;
+  }
+
+  /** A copy of word `index`. */
+  copy(index: number): Uint8Array {
+    const start = this.starts[index];
+    return this.bytes.slice(start, start + this.lengths[index]);
+  }
+
+  /** Word `index` as text, byte for byte (latin1): for options, names and logs, not for data. */
+  text(index: number): string {
+    const { bytes } = this;
+    const start = this.starts[index];
+    const end = start + this.lengths[index];
+    let text = "";
+    for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]);
+    return text;
+  }
+
+  /** Whether word `index` is `word`, whatever its case; `word` must be lower-case ASCII letters. */
+  is(index: number, word: string): boolean {
+    const length = this.lengths[index];
+    if (length !== word.length) return false;
+    const start = this.starts[index];
+    for (let i = 0; i < length; i++) {
+      let c = this.bytes[start + i];
+      if (c >= 65 && c <= 90) c += 32;
+      if (c !== word.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
+  /** Makes these words those of `texts` (latin1), in a buffer of their own. */
+  static of(...texts: (string | Uint8Array)[]): Words {
+    const words = new Words();
+    let size = 0;
+    for (const text of texts) size += text.length;
+    words.bytes = new Uint8Array(size);
+    let at = 0;
+    for (const text of texts) {
+      words.push(at, text.length);
+      if (typeof text === "string") {
+        for (let i = 0; i < text.length; i++) words.bytes[at + i] = text.charCodeAt(i);
+      } else words.bytes.set(text, at);
+      at += text.length;
+    }
+    return words;
+  }
+}
