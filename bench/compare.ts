@@ -1,0 +1,291 @@
+/**
+ * `deno task compare`: tsredis beside redis-server on this machine, in speed, memory, snapshots and stalls.
+ *
+ * Starts both servers on free ports, measures them in turn, prints tables, and after a whole run writes
+ * RESULTS.md, results.svg and results.json beside this file. Needs Linux (/proc) and Debian's redis-server
+ * and redis-tools. It is a tool of the developer: nothing here is part of the server.
+ *
+ * The parts: `compare/servers.ts` starts and watches servers, `compare/workloads.ts` lists what is run,
+ * `compare/speed.ts` and `compare/data.ts` measure, `compare/report.ts` and `compare/chart.ts` show.
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { drawChart } from "./compare/chart.ts";
+import { measureMemory, measurePair, measureSave, measureStall } from "./compare/data.ts";
+import { type ReportContext, toJson, toMarkdown } from "./compare/report.ts";
+import type { Results } from "./compare/results.ts";
+import {
+  killEverything,
+  type RunningServer,
+  type ServerSpec,
+  startServer,
+} from "./compare/servers.ts";
+import { measureSpeed } from "./compare/speed.ts";
+import { VARIANTS, WORKLOADS } from "./compare/workloads.ts";
+
+const HELP = `deno task compare [options]
+
+  --quick             short runs, one round: to try the tool or look at a change
+  --rounds N          rounds of every measurement (3)
+  --only A,B          of speed, memory, save, stall
+  --tests A,B         of ${WORKLOADS.map((workload) => workload.name).join(" ")}
+  --pipelines A,B     pipeline depths (1,16)
+  --variants A,B      of ${VARIANTS.map((variant) => variant.id).join(" ")}
+  --requests N        requests of every timed run, instead of as many as fill 1.7 s
+  --server COMMAND    how tsredis is started (deno task start); e.g. ./tsredis
+  --reference COMMAND what it is compared with (redis-server)
+  --note TEXT         a remark for the report
+  --write, --no-write write RESULTS.md, results.svg and results.json, or not;
+                      without either, only a run of everything writes them
+`;
+
+const MEASUREMENTS = ["speed", "memory", "save", "stall"];
+
+/** Length of a timed run of redis-benchmark on the faster server. */
+const RUN_MS = 1_700;
+const QUICK_RUN_MS = 300;
+
+const KEYS = 1_000_000;
+
+interface Options {
+  quick: boolean;
+  rounds: number;
+  measurements: string[];
+  workloads: typeof WORKLOADS;
+  variants: typeof VARIANTS;
+  pipelines: number[];
+  requests?: number;
+  reference: ServerSpec;
+  subject: ServerSpec;
+  subjectCommand: string;
+  note?: string;
+  write: boolean;
+}
+
+/** The command line as split into options; values as typed. */
+interface Words {
+  quick: boolean;
+  write: boolean;
+  "no-write": boolean;
+  help: boolean;
+  rounds?: string;
+  only?: string;
+  tests?: string;
+  pipelines?: string;
+  variants?: string;
+  requests?: string;
+  server?: string;
+  reference?: string;
+  note?: string;
+}
+
+/** A mistake in the arguments. */
+class UsageError extends Error {}
+
+if (import.meta.main) {
+  try {
+    const options = readOptions(Deno.args);
+    if (options === null) {
+      console.log(HELP);
+    } else {
+      await compare(options);
+    }
+  } catch (error) {
+    console.error(`compare: ${(error as Error).message}`);
+    Deno.exit(error instanceof UsageError ? 2 : 1);
+  }
+  Deno.exit(0); // the signal listeners would keep the process alive
+}
+
+async function compare(options: Options): Promise<void> {
+  const workDir = Deno.makeTempDirSync({ prefix: "tsredis-compare-" });
+  const cleanUp = () => {
+    killEverything();
+    try {
+      Deno.removeSync(workDir, { recursive: true });
+    } catch {
+      // A dying server may still hold on to its folder; the system's temporary folder is cleaned anyway.
+    }
+  };
+  const interrupted = (signal: string, code: number) => () => {
+    console.error(`\ncompare: ${signal}: stopping the servers`);
+    cleanUp();
+    Deno.exit(code);
+  };
+  Deno.addSignalListener("SIGINT", interrupted("SIGINT", 130));
+  Deno.addSignalListener("SIGTERM", interrupted("SIGTERM", 143));
+  try {
+    const results = await measure(options, workDir);
+    const context: ReportContext = {
+      date: new Date().toISOString().slice(0, 10),
+      machine: describeMachine(),
+      runtime: `Deno ${Deno.version.deno} (V8 ${Deno.version.v8})`,
+      subjectCommand: options.subjectCommand,
+      rounds: options.rounds,
+      runMs: options.quick ? QUICK_RUN_MS : RUN_MS,
+      keys: KEYS,
+      note: options.note,
+    };
+    const markdown = toMarkdown(results, context);
+    console.log(markdown);
+    if (options.write && !results.subjectIsTsredis) {
+      console.error("not written: the measured server does not report a tsredis_version");
+    } else if (options.write) {
+      await write(results, context, markdown);
+    }
+  } finally {
+    cleanUp();
+  }
+}
+
+async function measure(options: Options, workDir: string): Promise<Results> {
+  const { reference, subject, measurements } = options;
+  const dirs = [0, 1].map(() => Deno.makeTempDirSync({ dir: workDir }));
+  const referenceServer = await startServer(reference, dirs[0]);
+  const subjectServer = await startServer(subject, dirs[1]);
+  const about = await infoOf(subjectServer);
+  const results: Results = {
+    referenceVersion: versionIn(await infoOf(referenceServer)),
+    subjectVersion: versionIn(about),
+    subjectIsTsredis: about.has("tsredis_version"),
+  };
+  if (measurements.includes("speed")) {
+    results.speed = await measureSpeed(referenceServer, subjectServer, {
+      ...options,
+      runMs: options.quick ? QUICK_RUN_MS : RUN_MS,
+    });
+  }
+  await referenceServer.stop();
+  await subjectServer.stop();
+
+  const data = { keys: KEYS, rounds: options.rounds, workDir };
+  const pair = <T>(what: string, take: (spec: ServerSpec, options: typeof data) => Promise<T>) =>
+    measurePair(reference, subject, data, what, take);
+  if (measurements.includes("memory")) results.memory = await pair("memory", measureMemory);
+  if (measurements.includes("save")) results.save = await pair("save", measureSave);
+  if (measurements.includes("stall")) results.stall = await pair("stall", measureStall);
+  return results;
+}
+
+function infoOf(server: RunningServer): Promise<Map<string, string>> {
+  return server.guard("INFO", server.client.info("server"));
+}
+
+/** tsredis's own version where there is one, else the Redis version. */
+function versionIn(fields: Map<string, string>): string {
+  return fields.get("tsredis_version") ?? fields.get("redis_version") ?? "of unknown version";
+}
+
+async function write(results: Results, context: ReportContext, markdown: string): Promise<void> {
+  const files: [name: string, content: string][] = [
+    ["RESULTS.md", markdown],
+    ["results.json", toJson(results, context)],
+  ];
+  if (results.speed) {
+    files.push([
+      "results.svg",
+      drawChart(results.speed, results.referenceVersion, results.subjectVersion),
+    ]);
+  }
+  const paths = files.map(([name, content]) => {
+    const path = new URL(name, import.meta.url);
+    Deno.writeTextFileSync(path, content);
+    return path.pathname;
+  });
+  // What is written is part of the project, whose format check looks at all of it.
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--quiet", ...paths.filter((path) => !path.endsWith(".md"))],
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  if (!success) throw new Error(`Cannot format results: ${new TextDecoder().decode(stderr)}`);
+  console.error(`written: ${files.map(([name]) => `bench/${name}`).join(", ")}`);
+}
+
+/** Processor, cores and memory; nothing that identifies the machine. */
+function describeMachine(): string {
+  const model = /^model name\s*:\s*(.+)$/m.exec(Deno.readTextFileSync("/proc/cpuinfo"))?.[1];
+  const gibibytes = Math.round(Deno.systemMemoryInfo().total / 2 ** 30);
+  return `${navigator.hardwareConcurrency} cores (${model?.trim() ?? "unknown processor"}), ` +
+    `${gibibytes} GiB of memory, Linux`;
+}
+
+/** The options of the command line, or null when help was asked for. Throws UsageError. */
+function readOptions(words: string[]): Options | null {
+  const args: Words = parseArgs(words, {
+    boolean: ["quick", "write", "no-write", "help"],
+    string: [
+      "rounds",
+      "only",
+      "tests",
+      "pipelines",
+      "variants",
+      "requests",
+      "server",
+      "reference",
+      "note",
+    ],
+    alias: { h: "help" },
+    unknown: (word: string) => {
+      throw new UsageError(`unknown argument ${word}; --help lists them`);
+    },
+  });
+  if (args.help) return null;
+  const whole = !args.quick && !args.only && !args.tests && !args.pipelines && !args.variants &&
+    !args.requests && !args.reference;
+  return {
+    quick: args.quick,
+    rounds: args.rounds === undefined ? (args.quick ? 1 : 3) : positive("rounds", args.rounds),
+    measurements: choose("only", args.only, MEASUREMENTS, (name) => name),
+    workloads: choose("tests", args.tests, WORKLOADS, (workload) => workload.name),
+    variants: choose("variants", args.variants, VARIANTS, (variant) => variant.id),
+    pipelines: (args.pipelines ?? "1,16").split(",").map((word) => positive("pipelines", word)),
+    requests: args.requests === undefined ? undefined : positive("requests", args.requests),
+    reference: {
+      label: "redis-server",
+      command: args.reference ? splitCommand(args.reference) : ["redis-server"],
+    },
+    subject: {
+      label: "tsredis",
+      command: args.server ? splitCommand(args.server) : [Deno.execPath(), "task", "start"],
+    },
+    subjectCommand: args.server ?? "deno task start",
+    note: args.note,
+    write: args.write || (whole && !args["no-write"]),
+  };
+}
+
+/** The items named in a comma-separated list, in their own order; all of them without a list. */
+function choose<T>(
+  option: string,
+  list: string | undefined,
+  items: T[],
+  nameOf: (item: T) => string,
+): T[] {
+  if (list === undefined) return items;
+  const wanted = new Set(list.toLowerCase().split(","));
+  const chosen = items.filter((item) => wanted.delete(nameOf(item)));
+  if (wanted.size > 0) {
+    throw new UsageError(
+      `--${option}: no ${[...wanted].join(", ")}; there are ${items.map(nameOf).join(", ")}`,
+    );
+  }
+  return chosen;
+}
+
+function positive(option: string, word: string): number {
+  if (!/^[1-9]\d*$/.test(word)) {
+    throw new UsageError(`--${option}: ${word} is not a positive number`);
+  }
+  return Number(word);
+}
+
+/** Words of a command line; single and double quotes keep spaces together, also when empty. */
+function splitCommand(line: string): string[] {
+  const words: string[] = [];
+  for (const [, double, single, bare] of line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)) {
+    words.push(double ?? single ?? bare);
+  }
+  if (words.length === 0) throw new UsageError("--server and --reference need a command");
+  return words;
+}

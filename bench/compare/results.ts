@@ -1,0 +1,101 @@
+/** The figures the comparison collects, the bars they are held to, and the arithmetic they share. */
+
+import type { Variant } from "./workloads.ts";
+
+/** One timed run of redis-benchmark. */
+export interface Sample {
+  requestsPerSecond: number;
+  /** Server CPU time per request, microseconds, all threads. */
+  cpuMicros: number;
+}
+
+/** All rounds of one test at one pipeline depth; the n-th samples of both servers ran back to back. */
+export interface SpeedResult {
+  test: string;
+  pipeline: number;
+  variant: Variant["id"];
+  requests: number;
+  reference: Sample[];
+  subject: Sample[];
+}
+
+/** Memory of one server around its filling; bytes. */
+export interface MemorySample {
+  emptyBytes: number;
+  filledBytes: number;
+}
+
+/** Snapshot file of the filled server; milliseconds and bytes. */
+export interface SaveSample {
+  saveMs: number;
+  emptyStartMs: number;
+  loadedStartMs: number;
+  fileBytes: number;
+}
+
+/** Latencies of a probing client, milliseconds. */
+export interface StallSample {
+  idleMs: number[];
+  snapshotMs: number[];
+  snapshotDurationMs: number;
+}
+
+/** One kind of measurement for both servers, a sample per round. */
+export interface Pair<T> {
+  reference: T[];
+  subject: T[];
+}
+
+/** Everything one invocation measured; what was not asked for is absent. */
+export interface Results {
+  referenceVersion: string;
+  subjectVersion: string;
+  /** False when some other server was measured in its place. */
+  subjectIsTsredis: boolean;
+  speed?: SpeedResult[];
+  memory?: Pair<MemorySample>;
+  save?: Pair<SaveSample>;
+  stall?: Pair<StallSample>;
+}
+
+/** Limits that tsredis is held to, as ratios to redis-server unless a unit says otherwise. */
+export const BARS = {
+  speedUnpipelined: 0.95,
+  speedPipelined: 1.0,
+  speedPipelinedHot: 1.2,
+  bytesPerKey: 1.0,
+  saveTime: 1.5,
+  loadTime: 1.5,
+  stallMs: 10,
+};
+
+const HOT_TESTS = new Set(["get", "set", "incr", "mset"]);
+
+/** The least acceptable ratio of requests per second. */
+export function speedBar(result: SpeedResult): number {
+  if (result.pipeline === 1) return BARS.speedUnpipelined;
+  return HOT_TESTS.has(result.test) ? BARS.speedPipelinedHot : BARS.speedPipelined;
+}
+
+/** Requests per second of the subject to those of the reference: the median over rounds. */
+export function speedRatio(result: SpeedResult): number {
+  return median(
+    result.subject.map((sample, round) =>
+      sample.requestsPerSecond / result.reference[round].requestsPerSecond
+    ),
+  );
+}
+
+/** The median; the mean of the two middle values when their number is even. NaN for none. */
+export function median(values: number[]): number {
+  return quantile(values, 0.5);
+}
+
+/** The value below which the share `q` of the values lies, interpolated. NaN for none. */
+export function quantile(values: number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const position = (sorted.length - 1) * q;
+  const below = Math.floor(position);
+  const above = Math.ceil(position);
+  return sorted[below] + (sorted[above] - sorted[below]) * (position - below);
+}

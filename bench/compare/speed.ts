@@ -1,0 +1,165 @@
+/**
+ * Requests per second and CPU per request: redis-benchmark's tests against two running servers in turn.
+ *
+ * Both servers stay up for the whole comparison and are asked alternately, A B A B, so that whatever else
+ * slows the machine down for a while meets both. Each test begins with an untimed warm-up on both: V8
+ * compiles what is hot only after it has run, and the warm-up also tells how many requests make a run of
+ * the wanted length. Both servers then get the same number.
+ */
+
+import { type RunningServer, track } from "./servers.ts";
+import { within } from "./client.ts";
+import { median, type Sample, speedRatio, type SpeedResult } from "./results.ts";
+import { type Variant, type Workload } from "./workloads.ts";
+
+export interface SpeedOptions {
+  workloads: Workload[];
+  variants: Variant[];
+  pipelines: number[];
+  rounds: number;
+  /** Length a timed run should have on the faster server. */
+  runMs: number;
+  /** A fixed number of requests per timed run, instead of `runMs`. */
+  requests?: number;
+}
+
+const CLIENTS = 50;
+
+const BENCHMARK_TIMEOUT_MS = 180_000;
+
+/** A test that adds or takes data is given no more requests than come to this many bytes. */
+const GROWTH_MAX_BYTES = 512 * 1024 * 1024;
+
+/** The shares of a timed run that the two warm-ups last: a guess of the rate, then the warm-up proper. */
+const WARM_UP_SHARE = 0.4;
+const FIRST_GUESS_REQUESTS = 4_000;
+
+/** Runs every test that the options select and reports each on standard error as it ends. */
+export async function measureSpeed(
+  reference: RunningServer,
+  subject: RunningServer,
+  options: SpeedOptions,
+): Promise<SpeedResult[]> {
+  const results: SpeedResult[] = [];
+  for (const variant of options.variants) {
+    for (const pipeline of options.pipelines) {
+      for (const workload of options.workloads) {
+        if (variant.id !== "plain" && !workload.variants.includes(variant.id)) continue;
+        const test = { workload, variant, pipeline };
+        const requests = await warmUp(reference, subject, test, options);
+        const result: SpeedResult = {
+          test: workload.name,
+          pipeline,
+          variant: variant.id,
+          requests,
+          reference: [],
+          subject: [],
+        };
+        for (let round = 0; round < options.rounds; round++) {
+          result.reference.push(await timedRun(reference, test, requests));
+          result.subject.push(await timedRun(subject, test, requests));
+        }
+        results.push(result);
+        report(result);
+      }
+    }
+  }
+  await reference.call("FLUSHALL");
+  await subject.call("FLUSHALL");
+  return results;
+}
+
+interface Test {
+  workload: Workload;
+  variant: Variant;
+  pipeline: number;
+}
+
+/** Warms both servers up for a test and says how many requests its timed runs take. */
+async function warmUp(
+  reference: RunningServer,
+  subject: RunningServer,
+  test: Test,
+  options: SpeedOptions,
+): Promise<number> {
+  const limit = test.workload.growth
+    ? Math.floor(GROWTH_MAX_BYTES / test.workload.growth(test.variant))
+    : Infinity;
+  let fastest = 0;
+  for (const server of [reference, subject]) {
+    const guess = await timedRun(server, test, FIRST_GUESS_REQUESTS);
+    const requests = guess.requestsPerSecond * (options.runMs / 1000) * WARM_UP_SHARE;
+    const sample = await timedRun(server, test, Math.ceil(Math.min(requests, limit)));
+    fastest = Math.max(fastest, sample.requestsPerSecond);
+  }
+  if (options.requests !== undefined) return options.requests;
+  const wanted = Math.min(fastest * (options.runMs / 1000), limit);
+  return Math.max(1_000, Math.ceil(wanted / 1_000) * 1_000);
+}
+
+/** Empties the server, puts the test's data in place and runs redis-benchmark once. */
+async function timedRun(server: RunningServer, test: Test, requests: number): Promise<Sample> {
+  const { workload, variant } = test;
+  await server.call("FLUSHALL");
+  await workload.prepare?.(server, variant, requests);
+
+  const cpuBefore = server.cpuMicros();
+  const requestsPerSecond = await server.guard(
+    `redis-benchmark ${workload.name}`,
+    runRedisBenchmark(server, test, requests),
+    BENCHMARK_TIMEOUT_MS + 5_000,
+  );
+  const cpuMicros = (server.cpuMicros() - cpuBefore) / requests;
+
+  if (workload.drains && await server.call("EXISTS", workload.drains) !== "1") {
+    throw new Error(`${server.label}: ${workload.name} ran out of data, its figure means nothing`);
+  }
+  return { requestsPerSecond, cpuMicros };
+}
+
+/** One run of redis-benchmark; the requests per second it reports. */
+async function runRedisBenchmark(
+  server: RunningServer,
+  { workload, variant, pipeline }: Test,
+  requests: number,
+): Promise<number> {
+  const args = ["-p", String(server.port), "-c", String(CLIENTS), "-n", String(requests)];
+  args.push("-P", String(pipeline), "--csv", ...variant.args);
+  args.push(...workload.command ?? ["-t", workload.name]);
+  const child = track(
+    new Deno.Command("redis-benchmark", { args, stdin: "null", stdout: "piped", stderr: "piped" })
+      .spawn(),
+  );
+  const what = `redis-benchmark ${args.join(" ")}`;
+  let output: Deno.CommandOutput;
+  try {
+    output = await within(BENCHMARK_TIMEOUT_MS, what, child.output());
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  }
+  const text = new TextDecoder().decode(output.stdout);
+  // "test","rps","avg_latency_ms",...: the header, then one line per test.
+  const rate = /^"[^"]*","([0-9.]+)"/m.exec(text)?.[1];
+  if (!output.success || rate === undefined) {
+    const complaint = new TextDecoder().decode(output.stderr).trim() || text.trim();
+    throw new Error(`${server.label}: ${what} failed: ${complaint}`);
+  }
+  return Number(rate);
+}
+
+function report(result: SpeedResult): void {
+  const rate = (samples: Sample[]) =>
+    Math.round(median(samples.map((sample) => sample.requestsPerSecond))).toString().padStart(8);
+  const cpu = (samples: Sample[]) =>
+    median(samples.map((sample) => sample.cpuMicros)).toFixed(2).padStart(6);
+  console.error(
+    `${result.test.padEnd(12)} ${result.variant.padEnd(6)} -P ${
+      String(result.pipeline).padEnd(3)
+    }` +
+      `${rate(result.reference)} ->${rate(result.subject)} req/s  x${
+        speedRatio(result).toFixed(2)
+      }  ` +
+      `${cpu(result.reference)} ->${cpu(result.subject)} us CPU  (${result.requests} requests)`,
+  );
+}
