@@ -186,9 +186,11 @@ export function keysFromSpecs(
 
 /** The index after the keyword, or 0 if it does not occur or is the last word. */
 function indexAfterKeyword(words: readonly Uint8Array[], keyword: string, from: number): number {
-  const step = from < 0 ? -1 : 1;
-  let i = from < 0 ? words.length + from : from;
-  for (; i > 0 && i < words.length - 1; i += step) if (isWord(words[i], keyword)) return i + 1;
+  if (from < 0) {
+    for (let i = words.length + from; i > 1; i--) if (isWord(words[i], keyword)) return i + 1;
+  } else {
+    for (let i = from; i < words.length - 1; i++) if (isWord(words[i], keyword)) return i + 1;
+  }
   return 0;
 }
 
@@ -242,13 +244,15 @@ export function sortKeys(words: readonly Uint8Array[]): KeyPosition[] | null {
   const found: KeyPosition[] = [{ index: 1, flags: ["RO", "access"] }];
   let i = 2;
   while (i < words.length) {
-    const rest = words.length - i - 1;
     if (isWord(words[i], "LIMIT")) i += 3;
     else if (isWord(words[i], "GET") || isWord(words[i], "BY")) i += 2;
-    else if (isWord(words[i], "STORE") && rest >= 1) {
-      found[1] = { index: i + 1, flags: ["OW", "update"] };
-      i += 2;
-    } else i++;
+    else {
+      // The destination is looked at as an option too: of STORE STORE x, Redis means x.
+      if (isWord(words[i], "STORE") && i + 1 < words.length) {
+        found[1] = { index: i + 1, flags: ["OW", "update"] };
+      }
+      i++;
+    }
   }
   return found;
 }
