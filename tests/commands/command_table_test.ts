@@ -1,0 +1,66 @@
+/** Every definition of the command table, compared with a real server's answers. */
+
+import { assert, assertEquals } from "@std/assert";
+import { type Command, defineCommand } from "../../src/commands/command.ts";
+import { keysToEnd } from "../../src/commands/key_specs.ts";
+import { compareCommand } from "../support/compare_command.ts";
+import { sampleCommands } from "../support/sample_commands.ts";
+
+for (const command of sampleCommands) {
+  Deno.test(`the sample of ${command.fullName} equals the real server's`, () => {
+    assertEquals(compareCommand(command), []);
+  });
+}
+
+const tableUrl = new URL("../../src/commands/index.ts", import.meta.url);
+const hasTable = await Deno.stat(tableUrl).then(() => true, () => false);
+const table: readonly Command[] = hasTable ? (await import(tableUrl.href)).commandTable : [];
+
+Deno.test({ name: "the command table has commands, each once", ignore: !hasTable }, () => {
+  const names = table.map(({ fullName }) => fullName);
+  assert(names.length > 0);
+  assertEquals(names.filter((name, i) => names.indexOf(name) !== i), []);
+});
+for (const command of table) {
+  Deno.test(`the definition of ${command.fullName} equals the real server's`, () => {
+    assertEquals(compareCommand(command), []);
+  });
+}
+
+Deno.test("a definition with mistakes differs in each of them", () => {
+  const { definition } = sampleCommands.find(({ fullName }) => fullName === "get")!;
+  const mistaken = defineCommand({
+    ...definition,
+    group: "hash",
+    since: "1.0.1",
+    summary: "Get the value of a key",
+    arity: -2,
+    flags: ["write"],
+    tips: ["nondeterministic_output"],
+    keys: [keysToEnd("RO access")],
+    args: "key...",
+    deprecated: { since: "2.0.0", use: "`MGET`" },
+    subcommands: [defineCommand({ ...definition, name: "get|nosuch" })],
+  });
+  const aspects = compareCommand(mistaken).map((line) =>
+    line.replace(/^get: |( \[| "| -?\d).*/g, "")
+  );
+  assertEquals(aspects, [
+    "summary is not in our own words",
+    "arity",
+    "flags",
+    "key range",
+    "categories",
+    "tips",
+    "key specifications",
+    "since",
+    "group",
+    "doc flags",
+    "deprecated since",
+    "replaced by",
+    "arguments",
+    "ACL CAT",
+    "is a container true, not false",
+    "get|nosuch: the real server has no such command",
+  ]);
+});

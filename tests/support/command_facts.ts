@@ -1,0 +1,51 @@
+/** What a real server (redis 7.0.15) answers to COMMAND and COMMAND DOCS, as data. */
+
+import type { Argument } from "../../src/commands/arguments_syntax.ts";
+
+/** A command or subcommand of the real server. Lists without an order are sorted. */
+export interface CommandFact {
+  name: string;
+  arity: number;
+  flags: string[];
+  first_key: number;
+  last_key: number;
+  step: number;
+  acl_categories: string[];
+  tips: string[];
+  key_specs: { notes?: string; [field: string]: unknown }[];
+  since: string;
+  group: string;
+  summary: string;
+  complexity?: string;
+  doc_flags?: string[];
+  deprecated_since?: string;
+  replaced_by?: string;
+  arguments?: Argument[];
+  subcommands?: Record<string, CommandFact>;
+}
+
+const folder = new URL("../fixtures/facts/", import.meta.url);
+
+/** The facts of all commands by name, each with its subcommands inside. */
+export const commandFacts: Readonly<Record<string, CommandFact>> = JSON.parse(
+  Deno.readTextFileSync(new URL("commands.json", folder)),
+);
+
+/** The full names of the commands in each ACL category. */
+export const aclCategoryFacts: Readonly<Record<string, string[]>> = JSON.parse(
+  Deno.readTextFileSync(new URL("acl_categories.json", folder)),
+);
+
+/** The facts of a command by its full name ("config|get"); undefined if the real server lacks it. */
+export function factOf(fullName: string): CommandFact | undefined {
+  const top = commandFacts[fullName.split("|")[0]];
+  return fullName.includes("|") ? top?.subcommands?.[fullName] : top;
+}
+
+/** Every command and subcommand. */
+export function allFacts(): CommandFact[] {
+  return Object.values(commandFacts).flatMap((fact) => [
+    fact,
+    ...Object.values(fact.subcommands ?? {}),
+  ]);
+}
