@@ -69,8 +69,8 @@ Deno.bench("LRANGE of 600 elements", { group: "range" }, () => {
   large.seek(cursor, 5000);
   for (let i = 0; i < 600; i++) {
     cursor.read();
-    out += lp.lpEntryTextLength();
-    out -= lp.lpEntryTextLength() - lp.lpEntryCopyText(reply, out);
+    sink += lp.lpEntryTextLength();
+    out += lp.lpEntryCopyText(reply, out);
     cursor.next();
   }
   sink += out;

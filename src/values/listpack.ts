@@ -401,15 +401,16 @@ export function lpFind(
   if (from < 0) return -1;
   lpSetNeedle(src, off, len);
   const end = lpEnd(buf, base);
-  // A short string is told from nearly all others by its first two bytes.
+  // A short string is told from most others by its head and last byte; names that are counted up
+  // share all that comes before.
   const head = !needleIsInt && len > 0 && len < 64 ? 0x80 | len : END;
-  const first = src[off];
+  const last = len > 0 ? src[off + len - 1] : 0;
   let pos = from;
   while (pos < end) {
     const at = buf[pos];
     if (head !== END) {
       if (at === head) {
-        if (buf[pos + 1] === first && equalBytes(buf, pos + 1, len, src, off, len)) return pos;
+        if (buf[pos + len] === last && equalBytes(buf, pos + 1, len, src, off, len)) return pos;
       } else if (at >= 0xe0 && lpIsNeedle(buf, pos)) {
         return pos; // only an entry that was not encoded as short as possible
       }
