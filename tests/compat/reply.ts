@@ -1,13 +1,10 @@
 /**
- * Replies as a comparing test sees them: a parser of RESP2 and RESP3 that keeps every type of the
- * wire apart (a null bulk is not a null array, a set is not an array), and a one-line rendering of
- * them, which is what gets compared and what a person reads when two servers disagree.
- *
- * Bytes are carried as JavaScript strings with one character per byte (U+0000..U+00FF). That is
- * slow and exactly right for a test: nothing is ever decoded, and words can be written as literals.
- *
- * @see {@link https://redis.io/docs/latest/develop/reference/protocol-spec/}
+ * Replies as the comparing tests handle them: every type of the wire kept apart (a null bulk is not
+ * a null array, a set is not an array) in one uniform shape, and a one-line rendering, which is what
+ * gets compared and what a person reads when two servers disagree.
  */
+
+import type { Reply as ClientReply } from "../support/resp_client.ts";
 
 /** One reply. `text` holds the bytes of a scalar, `items` the elements of an aggregate. */
 export interface Reply {
@@ -19,7 +16,7 @@ export interface Reply {
     | "nil"
     | "double"
     | "boolean"
-    | "number"
+    | "bigNumber"
     | "verbatim"
     | "array"
     | "set"
@@ -33,129 +30,34 @@ export interface Reply {
   items: Reply[];
 }
 
-const NO_ITEMS: Reply[] = [];
-
 /** A reply that never came; `why` says what was seen instead. */
 export function silence(why: string): Reply {
-  return { kind: "silence", text: why, items: NO_ITEMS };
+  return { kind: "silence", text: why, items: [] };
 }
 
-/** Thrown by {@link ReplyReader.next} when the reply is not complete yet. */
-const INCOMPLETE = Symbol("incomplete reply");
-
-/** Takes bytes as they arrive and gives out whole replies. Not for untrusted input. */
-export class ReplyReader {
-  #bytes = new Uint8Array(65536);
-  #length = 0;
-  #at = 0;
-
-  /** Appends what a socket gave. */
-  push(chunk: Uint8Array): void {
-    if (this.#at > 0) {
-      this.#bytes.copyWithin(0, this.#at, this.#length);
-      this.#length -= this.#at;
-      this.#at = 0;
-    }
-    if (this.#length + chunk.length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + chunk.length));
-      grown.set(this.#bytes.subarray(0, this.#length));
-      this.#bytes = grown;
-    }
-    this.#bytes.set(chunk, this.#length);
-    this.#length += chunk.length;
+/** A reply of the test client in the form that is compared here. */
+export function fromClient(reply: ClientReply): Reply {
+  switch (reply.kind) {
+    case "integer":
+      return { kind: "integer", text: String(reply.value), items: [] };
+    case "boolean":
+      return { kind: "boolean", text: reply.value ? "t" : "f", items: [] };
+    case "null":
+      return { kind: "nil", text: reply.form, items: [] };
+    case "array":
+    case "set":
+    case "push":
+      return { kind: reply.kind, text: "", items: reply.items.map(fromClient) };
+    case "map":
+    case "attribute":
+      return {
+        kind: reply.kind,
+        text: "",
+        items: reply.entries.flatMap(([name, value]) => [fromClient(name), fromClient(value)]),
+      };
+    default:
+      return { kind: reply.kind, text: reply.text, items: [] };
   }
-
-  /** The next whole reply, or null while more bytes are needed. */
-  next(): Reply | null {
-    const start = this.#at;
-    try {
-      return this.#read();
-    } catch (error) {
-      if (error !== INCOMPLETE) throw error;
-      this.#at = start;
-      return null;
-    }
-  }
-
-  /** What has arrived and was not taken by {@link next}. */
-  rest(): string {
-    return latin1(this.#bytes.subarray(this.#at, this.#length));
-  }
-
-  #line(): string {
-    const end = this.#bytes.indexOf(13, this.#at);
-    if (end < 0 || end + 1 >= this.#length) throw INCOMPLETE;
-    const line = latin1(this.#bytes.subarray(this.#at, end));
-    this.#at = end + 2;
-    return line;
-  }
-
-  #read(): Reply {
-    const line = this.#line();
-    const text = line.slice(1);
-    switch (line[0]) {
-      case "+":
-        return { kind: "status", text, items: NO_ITEMS };
-      case "-":
-        return { kind: "error", text, items: NO_ITEMS };
-      case ":":
-        return { kind: "integer", text, items: NO_ITEMS };
-      case ",":
-        return { kind: "double", text, items: NO_ITEMS };
-      case "#":
-        return { kind: "boolean", text, items: NO_ITEMS };
-      case "(":
-        return { kind: "number", text, items: NO_ITEMS };
-      case "_":
-        return { kind: "nil", text: "_", items: NO_ITEMS };
-      case "$":
-      case "=":
-      case "!": {
-        const size = Number(text);
-        if (size < 0) return { kind: "nil", text: "$-1", items: NO_ITEMS };
-        if (this.#at + size + 2 > this.#length) throw INCOMPLETE;
-        const bytes = latin1(this.#bytes.subarray(this.#at, this.#at + size));
-        this.#at += size + 2;
-        const kind = line[0] === "$" ? "bulk" : line[0] === "=" ? "verbatim" : "error";
-        return { kind, text: bytes, items: NO_ITEMS };
-      }
-      case "*":
-        if (text === "-1") return { kind: "nil", text: "*-1", items: NO_ITEMS };
-        return { kind: "array", text: "", items: this.#items(Number(text)) };
-      case "~":
-        return { kind: "set", text: "", items: this.#items(Number(text)) };
-      case ">":
-        return { kind: "push", text: "", items: this.#items(Number(text)) };
-      case "%":
-        return { kind: "map", text: "", items: this.#items(2 * Number(text)) };
-      case "|":
-        return { kind: "attribute", text: "", items: this.#items(2 * Number(text)) };
-      default:
-        throw new Error(`Cannot read a reply: it begins with ${JSON.stringify(line)}`);
-    }
-  }
-
-  #items(count: number): Reply[] {
-    const items: Reply[] = [];
-    for (let i = 0; i < count; i++) items.push(this.#read());
-    return items;
-  }
-}
-
-/** The bytes of a string that has one character per byte. */
-export function bytesOf(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
-}
-
-/** The inverse of {@link bytesOf}. */
-export function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 8192) {
-    text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  }
-  return text;
 }
 
 /** A word between quotes, with what is not printable ASCII escaped as redis-cli does. */
@@ -193,7 +95,7 @@ export function render(reply: Reply): string {
       return "," + reply.text;
     case "boolean":
       return "#" + reply.text;
-    case "number":
+    case "bigNumber":
       return "(" + reply.text;
     case "verbatim":
       return "=" + quote(reply.text);

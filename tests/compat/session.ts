@@ -14,14 +14,9 @@
 import { assertEquals } from "@std/assert";
 import { type Call, fill, type Group, groupNamed, groups, type Mode } from "./commands.ts";
 import { Generator, poolKeys, tooMuch } from "./generator.ts";
+import { hasRedisServer } from "../support/real_redis.ts";
+import { Connection, type Peer, realServer, testedServer } from "./support.ts";
 import { quote, render, renderPairs, type Reply } from "./reply.ts";
-import {
-  Connection,
-  realServer,
-  redisInstalled,
-  type ServerProcess,
-  testedServer,
-} from "./support.ts";
 
 /** Calls per batch at most. */
 const BATCH_SIZE = 40;
@@ -66,17 +61,17 @@ const VERSION_DIFFERENCES: {
 
 /** The two servers under comparison with their connections. */
 export class Pair {
-  readonly real: ServerProcess;
-  readonly tested: ServerProcess;
+  readonly real: Peer;
+  readonly tested: Peer;
   realConns: Connection[] = [];
   testedConns: Connection[] = [];
   /** Commands the tested server says it has, upper case; null if it cannot say. */
   known: Set<string> | null = null;
   #protocol = 2;
 
-  constructor(directives: Record<string, string> = {}) {
-    this.real = realServer(directives);
-    this.tested = testedServer(directives);
+  constructor(real: Peer = realServer(), tested: Peer = testedServer()) {
+    this.real = real;
+    this.tested = tested;
   }
 
   async start(): Promise<void> {
@@ -730,7 +725,7 @@ export function compatTest(name: string): void {
   const group = groupNamed(name);
   Deno.test({
     name: `${name}: replies and contents are those of redis-server 7.0.15`,
-    ignore: !redisInstalled,
+    ignore: !hasRedisServer,
     fn: async () => {
       const pair = new Pair();
       const problems: string[] = [];
