@@ -1,0 +1,135 @@
+/**
+ * The single executable: that it is the server, with its signals, its workers and its data.
+ *
+ * TSREDIS_TEST_EXECUTABLE names one made before; without it the tests make one, in the form that
+ * this network allows.
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { ROOT } from "../../tools/server_flags.ts";
+import { eventually } from "../support/eventually.ts";
+import { hasRedisCli } from "../support/real_redis.ts";
+import { bulk, integer, textOf } from "../support/resp_client.ts";
+import type { ServerProcess } from "../support/server_process.ts";
+import { sourceCommand, startTsredis } from "../support/tsredis_process.ts";
+
+const folder = await Deno.makeTempDir({ prefix: "tsredis-executable-" });
+globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+
+/** The self-unpacking form unpacks here rather than into the cache of whoever runs the tests. */
+const env = { XDG_CACHE_HOME: join(folder, "cache") };
+
+let executablePromise: Promise<string> | undefined;
+
+function executable(): Promise<string> {
+  executablePromise ??= makeExecutable();
+  return executablePromise;
+}
+
+async function makeExecutable(): Promise<string> {
+  const made = Deno.env.get("TSREDIS_TEST_EXECUTABLE");
+  if (made !== undefined) return await Deno.realPath(made);
+  const output = join(folder, "tsredis");
+  await run(Deno.execPath(), ["task", "compile", `--output=${output}`]);
+  return output;
+}
+
+/** Runs a program to its end and gives what it printed. */
+async function run(program: string, args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(program, { args, env, cwd: ROOT })
+    .output();
+  const decoder = new TextDecoder();
+  assert(
+    success,
+    `${program} ${args.join(" ")}: ${decoder.decode(stdout)}${decoder.decode(stderr)}`,
+  );
+  return decoder.decode(stdout);
+}
+
+/** What redis-cli prints for one command, without the line end. */
+async function redisCli(server: ServerProcess, ...words: string[]): Promise<string> {
+  return (await run("redis-cli", ["-p", `${server.port}`, ...words])).trimEnd();
+}
+
+Deno.test("the executable answers --version and --help as the sources do", async () => {
+  const path = await executable();
+  const [deno, ...flags] = await sourceCommand();
+  for (const option of ["--version", "--help"]) {
+    const answer = await run(path, [option]);
+    assertEquals(answer, await run(deno, [...flags, option]));
+    assertMatch(answer, /tsredis/i);
+  }
+});
+
+Deno.test("the executable keeps its data over SHUTDOWN and over SIGTERM", async () => {
+  const path = await executable();
+  const dir = await Deno.makeTempDir({ dir: folder });
+  // With a save point a stop saves; the point itself is never reached.
+  const args = ["--save", "3600 1000000"];
+  {
+    await using server = await startTsredis({ executable: path, args, dir, env });
+    using client = await server.connect();
+    await client.call("SET", "k", "one");
+    await client.send("SHUTDOWN\r\n");
+    assertEquals((await server.ended()).code, 0, server.log);
+  }
+  {
+    await using server = await startTsredis({ executable: path, args, dir, env });
+    using client = await server.connect();
+    assertEquals(await client.call("GET", "k"), bulk("one"));
+    await client.call("SET", "k", "two");
+    // Reaches the server because its process is the one that was started.
+    const ending = await server.stop("SIGTERM");
+    assertEquals([ending.code, ending.signal], [0, null], server.log);
+  }
+  await using server = await startTsredis({ executable: path, args, dir, env });
+  using client = await server.connect();
+  assertEquals(await client.call("GET", "k"), bulk("two"));
+});
+
+Deno.test("the executable saves in the background: what runs in a worker runs there too", async () => {
+  await using server = await startTsredis({ executable: await executable(), env });
+  using client = await server.connect();
+  await client.call("SET", "k", "v");
+  await client.call("BGSAVE");
+  await eventually(async () => {
+    const info = textOf(await client.call("INFO", "persistence"));
+    assertMatch(info, /rdb_bgsave_in_progress:0/);
+    assertMatch(info, /rdb_last_bgsave_status:ok/);
+    return (await Deno.stat(join(server.dir, "dump.rdb"))).isFile;
+  }, { what: "the background save to end well" });
+});
+
+Deno.test("two first starts of the executable at once both find it whole", async () => {
+  const path = await executable();
+  const cache = { XDG_CACHE_HOME: join(folder, "cache-of-two") };
+  await using stack = new AsyncDisposableStack();
+  const starting = [0, 1].map(() => startTsredis({ executable: path, env: cache }));
+  for (const result of await Promise.allSettled(starting)) {
+    if (result.status === "fulfilled") stack.use(result.value);
+  }
+  for (const server of await Promise.all(starting)) {
+    using client = await server.connect();
+    assertEquals(await client.call("DBSIZE"), integer(0));
+  }
+});
+
+Deno.test({
+  name: "the executable serves redis-cli: set, get, shut down, start again with the data",
+  ignore: !hasRedisCli,
+  async fn() {
+    const path = await executable();
+    const dir = await Deno.makeTempDir({ dir: folder });
+    {
+      await using server = await startTsredis({ executable: path, dir, env });
+      assertEquals(await redisCli(server, "SET", "greeting", "hello"), "OK");
+      assertEquals(await redisCli(server, "RPUSH", "list", "a", "b"), "2");
+      await redisCli(server, "SHUTDOWN", "SAVE");
+      assertEquals((await server.ended()).code, 0, server.log);
+    }
+    await using server = await startTsredis({ executable: path, dir, env });
+    assertEquals(await redisCli(server, "GET", "greeting"), "hello");
+    assertEquals(await redisCli(server, "LRANGE", "list", "0", "-1"), "a\nb");
+  },
+});

@@ -1,0 +1,39 @@
+/**
+ * tsredis as a process: from its sources with the flags of `deno task start`, or as an executable.
+ * For tests that need signals, restarts, real permissions or several servers.
+ */
+
+import { importMapFlags, ROOT, serverFlags } from "../../tools/server_flags.ts";
+import { ServerProcess } from "./server_process.ts";
+
+/** How to start it; nothing is needed. */
+export interface TsredisOptions {
+  /** Arguments as on redis-server's command line, after `--port`, `--bind` and `--dir`. */
+  args?: string[];
+  /** A folder with data to start on; otherwise a temporary one that goes away with the server. */
+  dir?: string;
+  /** An executable that `deno task compile` made, in place of the sources. */
+  executable?: string;
+  env?: Record<string, string>;
+}
+
+/** Starts the server and waits until it answers PING. */
+export async function startTsredis(options: TsredisOptions = {}): Promise<ServerProcess> {
+  return await ServerProcess.start(await launchOf(options));
+}
+
+/** Starts the server and does not wait: it may be meant to fail, or to load for a while. */
+export async function spawnTsredis(options: TsredisOptions = {}): Promise<ServerProcess> {
+  return await ServerProcess.spawn(await launchOf(options));
+}
+
+async function launchOf({ args = [], dir, executable, env }: TsredisOptions) {
+  const command = executable === undefined ? await sourceCommand() : [executable];
+  return { name: "tsredis", command, args, dir, env };
+}
+
+/** The command of `deno task start` without the task around it: its process is the server's. */
+export async function sourceCommand(): Promise<string[]> {
+  const flags = [...await serverFlags(), ...await importMapFlags()];
+  return [Deno.execPath(), "run", "-q", ...flags, `${ROOT}main.ts`];
+}
