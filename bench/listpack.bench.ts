@@ -3,6 +3,7 @@
  * number of elements in the name. For comparison: a push to a list should stay below 60 ns.
  */
 import { latin1 } from "../src/base/bytes.ts";
+import { intsetHas, intsetInsert, intsetNew } from "../src/values/intset.ts";
 import * as lp from "../src/values/listpack.ts";
 import { ListCursor, QuickList } from "../src/values/quicklist.ts";
 
@@ -93,4 +94,17 @@ const small = new Uint8Array(1024);
 Deno.bench("append 10 strings to a new listpack", { group: "listpack" }, () => {
   lp.lpNew(small, 0);
   for (let i = 0; i < 10; i++) lp.lpAppend(small, 0, 1024, field, 0, field.length);
+});
+
+const set = new Uint8Array(8192);
+intsetNew(set, 0);
+for (let i = 0; i < 512; i++) intsetInsert(set, 0, set.length, i * 7);
+Deno.bench("SISMEMBER in 512 integers of 16 bits", { group: "intset" }, () => {
+  if (intsetHas(set, 0, 1400)) sink++;
+});
+const wide = new Uint8Array(8192);
+intsetNew(wide, 0);
+for (let i = 0; i < 512; i++) intsetInsert(wide, 0, wide.length, 2 ** 40 + i * 7);
+Deno.bench("SISMEMBER in 512 integers of 64 bits", { group: "intset" }, () => {
+  if (intsetHas(wide, 0, 2 ** 40 + 1400)) sink++;
 });
