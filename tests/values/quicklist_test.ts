@@ -169,12 +169,12 @@ Deno.test("quicklist: a queue keeps its memory bounded", () => {
 });
 
 Deno.test("quicklist: a queue that nearly fills a node does not move it again and again", () => {
-  const list = listOf(Array.from({ length: 740 }, () => "123456789"), -2);
+  const list = listOf(Array.from({ length: 740 }, () => "abcdefghi"), -2);
   let moves = 0;
   for (let i = 0; i < 20_000; i++) {
     const { head, tail } = list;
     const before = [head!.buf, tail!.buf];
-    push(list, "123456789");
+    push(list, "abcdefghi");
     if (head!.buf !== before[0]) moves++;
     if (tail !== head && tail!.buf !== before[1]) moves++;
     list.dropHead();
