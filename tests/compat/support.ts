@@ -88,6 +88,11 @@ export class Peer {
     return this.#process?.port ?? 0;
   }
 
+  /** Its folder. */
+  get dir(): string {
+    return this.#process?.dir ?? "";
+  }
+
   /** Whether the process lives. */
   get running(): boolean {
     return this.#process !== null && !this.#ended;
