@@ -1,0 +1,167 @@
+/**
+ * A large sorted set (answered as "skiplist"): a Dict whose records are the members, and an index
+ * that keeps them in order. Small ones are listpacks and live elsewhere.
+ *
+ *     record key    member bytes
+ *     record value  score, float64 little-endian (not aligned)
+ *
+ * The index holds each score a second time beside the record's reference, so that walking a range
+ * reads no records for scores. The set listens to its Dict: when compaction moves a record, the
+ * index follows. NaN never enters; the commands refuse it.
+ *
+ * References and cursors are valid until the next change of the set.
+ */
+
+import { Dict, type MoveListener } from "../arena/dict.ts";
+import { hashBytes } from "../base/hash.ts";
+import { OrderedCursor, OrderedIndex } from "./ordered_index.ts";
+
+const SCORE_BYTES = 8;
+
+// A score on its way between a number and the bytes of a record.
+const scoreNumber = new Float64Array(1);
+const scoreBytes = new Uint8Array(scoreNumber.buffer);
+
+const popped = new OrderedCursor();
+const walker = new OrderedCursor();
+
+export class SortedSet implements MoveListener {
+  readonly dict: Dict;
+  /** Ranks, ranges and walks; to be changed through the methods below only. */
+  readonly index: OrderedIndex;
+
+  constructor() {
+    this.dict = new Dict();
+    this.dict.listener = this;
+    this.index = new OrderedIndex(this.dict);
+  }
+
+  /** Members in the set. */
+  get count(): number {
+    return this.index.count;
+  }
+
+  /** Bytes in use: records, hash table and index. O(1). */
+  get memoryBytes(): number {
+    return this.dict.memoryBytes + this.index.memoryBytes;
+  }
+
+  /** Makes room for `count` members at once, while the set is empty. */
+  reserve(count: number): void {
+    this.dict.reserve(count);
+  }
+
+  /** The record of a member, or 0. `hash` is `hashBytes` of the member. */
+  find(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    hash = hashBytes(bytes, offset, length),
+  ): number {
+    return this.dict.find(bytes, offset, length, hash);
+  }
+
+  /** Score of a member's record. */
+  scoreOf(ref: number): number {
+    const bytes = this.dict.bytesOf(ref);
+    const at = this.dict.valueOffset(ref);
+    for (let i = 0; i < SCORE_BYTES; i++) scoreBytes[i] = bytes[at + i];
+    return scoreNumber[0];
+  }
+
+  #writeScore(ref: number, score: number): void {
+    const bytes = this.dict.bytesOf(ref);
+    const at = this.dict.valueOffset(ref);
+    scoreNumber[0] = score;
+    for (let i = 0; i < SCORE_BYTES; i++) bytes[at + i] = scoreBytes[i];
+  }
+
+  /** 0-based rank of a member's record, from the lowest score. */
+  rankOf(ref: number): number {
+    return this.index.rankOf(this.scoreOf(ref), ref);
+  }
+
+  /** Adds a member that is not there; returns its record. */
+  add(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    score: number,
+    hash = hashBytes(bytes, offset, length),
+  ): number {
+    const ref = this.#newRecord(bytes, offset, length, score, hash);
+    this.index.insert(score, ref);
+    return ref;
+  }
+
+  /**
+   * `add` for members that come in order, up or down, as from a file; right in any order, fast in
+   * those two.
+   */
+  addOrdered(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    score: number,
+    hash = hashBytes(bytes, offset, length),
+  ): number {
+    const ref = this.#newRecord(bytes, offset, length, score, hash);
+    this.index.insertOrdered(score, ref);
+    return ref;
+  }
+
+  #newRecord(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    score: number,
+    hash: number,
+  ): number {
+    const ref = this.dict.add(bytes, offset, length, hash, SCORE_BYTES, 0, NaN);
+    this.#writeScore(ref, score);
+    return ref;
+  }
+
+  /** Gives a member another score; its record stays where it is. */
+  setScore(ref: number, newScore: number): void {
+    this.dict.hook?.beforeRecordWrite(this.dict, ref);
+    this.index.update(this.scoreOf(ref), ref, newScore);
+    this.#writeScore(ref, newScore);
+  }
+
+  /** Removes a member. */
+  remove(ref: number): void {
+    this.index.delete(this.scoreOf(ref), ref);
+    this.dict.remove(ref);
+  }
+
+  /** Removes the member with the lowest score, if there is one; `index.first` shows it before. */
+  removeFirst(): void {
+    if (this.index.popFirst(popped)) this.dict.remove(popped.ref);
+  }
+
+  /** Removes the member with the highest score, if there is one; `index.last` shows it before. */
+  removeLast(): void {
+    if (this.index.popLast(popped)) this.dict.remove(popped.ref);
+  }
+
+  /** Removes `count` members from `rank` on; both must lie inside the set. */
+  removeRange(rank: number, count: number): void {
+    if (count <= 0 || !this.index.at(walker, rank)) return;
+    let left = count;
+    do {
+      this.dict.remove(walker.ref);
+    } while (--left > 0 && this.index.next(walker));
+    this.index.deleteRange(rank, count);
+  }
+
+  /** A member's record drawn evenly, or 0 when empty. `draw` gives [0, 1). */
+  random(draw: () => number): number {
+    return this.dict.random(draw);
+  }
+
+  /** Called by the Dict: a record has moved and can be read at both places. */
+  recordMoved(oldRef: number, newRef: number): void {
+    this.index.replaceRef(this.scoreOf(newRef), oldRef, newRef);
+  }
+}
