@@ -201,6 +201,8 @@ export class Command {
   readonly run: Handler;
   /** By lower-case name without the container's; null if this is no container. */
   readonly subcommands: ReadonlyMap<string, Command> | null;
+  /** Takes about constant time: then only some of its calls are timed (see Dispatcher.call). */
+  readonly isQuick: boolean;
   /** Everything that only COMMAND and its like need. */
   readonly definition: CommandDefinition;
 
@@ -230,6 +232,7 @@ export class Command {
     this.run = definition.run ?? refuseToRun;
     this.subcommands = subcommands === undefined ? null : mapOf(name, subcommands);
     this.definition = definition;
+    this.isQuick = (this.flagBits & FLAG_FAST) !== 0 || definition.complexity === "O(1)";
     if (definition.run === undefined && subcommands === undefined) {
       throw new Error(`Cannot define ${name}: it has neither a handler nor subcommands`);
     }

@@ -15,8 +15,8 @@ export const EXPIRE_HIDES = 1;
 /** Commands from the master, or a load: the key is as if it had no expiry. */
 export const EXPIRE_IGNORED = 2;
 
-/** Thresholds of the small encodings; see the directives of the same names. */
-export interface EncodingLimits {
+/** Bounds of values and thresholds of the small encodings; see the directives of the same names. */
+export interface ValueLimits {
   hashMaxListpackEntries: number;
   hashMaxListpackValue: number;
   setMaxIntsetEntries: number;
@@ -25,9 +25,11 @@ export interface EncodingLimits {
   zsetMaxListpackEntries: number;
   zsetMaxListpackValue: number;
   listMaxListpackSize: number;
+  /** Longest string that may be made, `proto-max-bulk-len`. */
+  stringBytesMax: number;
 }
 
-const DEFAULT_LIMITS: EncodingLimits = {
+const DEFAULT_LIMITS: ValueLimits = {
   hashMaxListpackEntries: 128,
   hashMaxListpackValue: 64,
   setMaxIntsetEntries: 512,
@@ -36,6 +38,7 @@ const DEFAULT_LIMITS: EncodingLimits = {
   zsetMaxListpackEntries: 128,
   zsetMaxListpackValue: 64,
   listMaxListpackSize: -2,
+  stringBytesMax: 512 * 1024 * 1024,
 };
 
 /** LFU: counter of a key that was just made. */
@@ -43,7 +46,7 @@ const LFU_NEW = 5;
 
 export class Keyspace {
   readonly databases: Database[] = [];
-  readonly limits: EncodingLimits = { ...DEFAULT_LIMITS };
+  readonly limits: ValueLimits = { ...DEFAULT_LIMITS };
   /** Unix time in ms as of the start of the present turn: one instant for a whole command. */
   nowMs: number;
   /** Changes since the last save. */

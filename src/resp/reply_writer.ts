@@ -59,6 +59,11 @@ export class ReplyWriter {
     return this.#fullBytes + this.length;
   }
 
+  /** Full chunks before the current one. */
+  get fullChunks(): number {
+    return this.#full.length;
+  }
+
   /** Chunks waiting, the current one included if there is something in it. */
   get chunkCount(): number {
     return this.#full.length + (this.length > 0 ? 1 : 0);

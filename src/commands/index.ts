@@ -1,0 +1,26 @@
+/** All commands, by group of the Redis reference: what dispatch, COMMAND, ACL and the README read. */
+
+import { bitmapCommands } from "./bitmap/index.ts";
+import type { Command } from "./command.ts";
+import { connectionCommands } from "./connection/index.ts";
+import { genericCommands } from "./generic/index.ts";
+import { hashCommands } from "./hash/index.ts";
+import { listCommands } from "./list/index.ts";
+import { serverCommands } from "./server/index.ts";
+import { setCommands } from "./set/index.ts";
+import { sortedSetCommands } from "./sorted_set/index.ts";
+import { stringCommands } from "./string/index.ts";
+import { transactionCommands } from "./transactions/index.ts";
+
+export const commandTable: Command[] = [
+  ...bitmapCommands,
+  ...connectionCommands,
+  ...genericCommands,
+  ...hashCommands,
+  ...listCommands,
+  ...serverCommands,
+  ...setCommands,
+  ...sortedSetCommands,
+  ...stringCommands,
+  ...transactionCommands,
+];

@@ -1,0 +1,5 @@
+/** The commands of this group. */
+
+import type { Command } from "../command.ts";
+
+export const setCommands: Command[] = [];

@@ -1,0 +1,426 @@
+/**
+ * Finds the command of a request, passes it through the gates in Redis's order, queues it in a
+ * transaction or runs it, and keeps the statistics. The middle of the path: connections above hand in
+ * words, handlers below do the work.
+ *
+ * The hot path is `execute`: a command whose gates are all open costs one test of two bit sets.
+ */
+
+import type { Command } from "../commands/command.ts";
+import {
+  FLAG_DENYOOM,
+  FLAG_LOADING,
+  FLAG_MAY_REPLICATE,
+  FLAG_NO_AUTH,
+  FLAG_NO_MULTI,
+  FLAG_PROTECTED,
+  FLAG_SKIP_MONITOR,
+  FLAG_SKIP_SLOWLOG,
+  FLAG_STALE,
+  FLAG_WRITE,
+} from "../commands/command.ts";
+import { toLatin1 } from "../base/bytes.ts";
+import {
+  LOADING,
+  NO_AUTH,
+  OUT_OF_MEMORY,
+  READ_ONLY,
+  ReplyError,
+  SAVE_FAILED,
+} from "../resp/reply_error.ts";
+import { BROKEN, MORE } from "../resp/parser.ts";
+import type { Words } from "../resp/words.ts";
+import { Call, PROPAGATE_VERBATIM } from "./call.ts";
+import {
+  type Client,
+  CLIENT_IN_MULTI,
+  CLIENT_NEEDS_AUTH,
+  CLIENT_SUBSCRIBED,
+  REPLY_OFF,
+  REPLY_ON,
+  REPLY_SKIP,
+  REPLY_SKIP_NEXT,
+} from "./client.ts";
+import type { Services } from "./services.ts";
+
+// Gates of the whole server: a set bit sends every command through the gates one by one.
+/** `maxmemory` is set. */
+export const GATE_MEMORY = 1 << 16;
+/** The last save failed. */
+export const GATE_SAVE_FAILED = 1 << 17;
+/** We are a replica that refuses writes. */
+export const GATE_READ_ONLY = 1 << 18;
+/** The dataset is being loaded. */
+export const GATE_LOADING = 1 << 19;
+/** CLIENT PAUSE is on. */
+export const GATE_PAUSED = 1 << 20;
+/** Our master is away and stale data may not be served. */
+export const GATE_STALE = 1 << 21;
+/** Too few replicas for writes. */
+export const GATE_FEW_REPLICAS = 1 << 22;
+
+/** Of commands that take constant time, one call in this many is timed, and counted this often. */
+const TIMED_ONE_IN = 16;
+
+/** What the gates ask other parts of the server. */
+export interface GateChecks {
+  /** Frees memory until below `maxmemory`; false when that is impossible. */
+  freeMemory(): boolean;
+  /** Whether a paused command has to wait; then keeps the client to go on later. */
+  waitForPause(client: Client, isWrite: boolean): boolean;
+  /** Whether protected commands (DEBUG) may be used by this client; else an error text. */
+  refuseProtected(command: Command, client: Client): string | null;
+}
+
+export class Dispatcher {
+  /** GATE_* bits in force. */
+  gateBits = 0;
+  /** Time every call of every command (a low threshold of the slow log or latency monitor). */
+  timesAll = false;
+  /** Commands by name in use (`rename-command` changes them). */
+  readonly byName = new Map<string, Command>();
+  #table: (Command | null)[] = [];
+  #names: Uint8Array[] = [];
+  #mask = 0;
+  readonly #call: Call;
+  #depth = 0;
+
+  constructor(readonly server: Services, public checks: GateChecks) {
+    this.#call = new Call(server);
+  }
+
+  // -- the table of commands -------------------------------------------------------
+
+  /** Makes these the commands, each under the name it is called by (lower case). */
+  setCommands(commands: Iterable<readonly [string, Command]>): void {
+    this.byName.clear();
+    for (const [name, command] of commands) this.byName.set(name, command);
+    let size = 1024;
+    while (size < this.byName.size * 4) size *= 2;
+    this.#mask = size - 1;
+    this.#table = new Array(size).fill(null);
+    this.#names = new Array(size).fill(new Uint8Array(0));
+    for (const [name, command] of this.byName) {
+      const bytes = Uint8Array.from(name, (c) => c.charCodeAt(0));
+      let at = nameHash(bytes, 0, bytes.length) & this.#mask;
+      while (this.#table[at] !== null) at = (at + 1) & this.#mask;
+      this.#table[at] = command;
+      this.#names[at] = bytes;
+    }
+  }
+
+  /** The command (not subcommand) that a word names, or null. */
+  find(bytes: Uint8Array, offset: number, length: number): Command | null {
+    let at = nameHash(bytes, offset, length) & this.#mask;
+    for (;;) {
+      const command = this.#table[at];
+      if (command === null) return null;
+      const name = this.#names[at];
+      if (name.length === length) {
+        let i = 0;
+        for (; i < length; i++) {
+          let c = bytes[offset + i];
+          if (c >= 65 && c <= 90) c += 32;
+          if (c !== name[i]) break;
+        }
+        if (i === length) return command;
+      }
+      at = (at + 1) & this.#mask;
+    }
+  }
+
+  /** The command or subcommand of a request. @throws ReplyError when there is none, or on arity */
+  resolve(words: Words): Command {
+    const command = this.find(words.bytes, words.starts[0], words.lengths[0]);
+    if (command === null) throw new ReplyError(unknownCommand(words));
+    let found = command;
+    if (command.subcommands !== null && words.count > 1) {
+      const name = words.text(1).toLowerCase();
+      const subcommand = command.subcommands.get(name);
+      if (subcommand === undefined) {
+        throw new ReplyError(
+          `ERR unknown subcommand '${
+            words.text(1).slice(0, 128)
+          }'. Try ${command.fullName.toUpperCase()} HELP.`,
+        );
+      }
+      found = subcommand;
+    }
+    const arity = found.arity;
+    if (
+      (arity > 0 ? words.count !== arity : words.count < -arity) ||
+      (words.count === 1 && found.subcommands !== null)
+    ) {
+      throw new ReplyError(`ERR wrong number of arguments for '${found.fullName}' command`);
+    }
+    return found;
+  }
+
+  // -- a client's turn ---------------------------------------------------------------
+
+  /** Runs all requests that have arrived completely; stops where the client is parked or closing. */
+  processInput(client: Client): void {
+    const parser = client.parser!;
+    const keyspace = this.server.keyspace;
+    keyspace.refreshTime();
+    client.lastInteractionMs = keyspace.nowMs;
+    while (client.park === null && !client.isClosing) {
+      const outcome = parser.next();
+      if (outcome === MORE) return;
+      if (outcome === BROKEN) {
+        this.server.log.verbose(
+          `Protocol error (${parser.errorText}) from client: id=${client.id} ` +
+            `addr=${client.transport.address}`,
+        );
+        client.reply.error(`ERR ${parser.errorText}`);
+        this.server.statistics.countError(client.reply.lastError);
+        client.isClosing = true;
+        return;
+      }
+      this.execute(client, parser.words);
+    }
+  }
+
+  /** Answers one request. */
+  execute(client: Client, words: Words): void {
+    let command = this.find(words.bytes, words.starts[0], words.lengths[0]);
+    const count = words.count;
+    if (
+      command === null || command.subcommands !== null ||
+      (command.arity > 0 ? count !== command.arity : count < -command.arity)
+    ) {
+      try {
+        command = this.resolve(words);
+      } catch (error) {
+        this.#refuse(client, command, (error as ReplyError).text);
+        return;
+      }
+    }
+    if ((this.gateBits | client.gateBits) !== 0 || (command.flagBits & FLAG_PROTECTED) !== 0) {
+      if (!this.#passGates(client, command, words)) return;
+    }
+    this.call(client, command, words);
+    if (this.#depth === 0) {
+      const stream = this.server.keyspace.stream;
+      if (stream.hasPending) stream.endUnit();
+    }
+  }
+
+  /** Answers with an error before the command has run; dooms a transaction being queued. */
+  #refuse(client: Client, command: Command | null, text: string): void {
+    if ((client.gateBits & CLIENT_IN_MULTI) !== 0) client.isExecDoomed = true;
+    if (command !== null) command.rejectedCalls++;
+    const mark = client.reply.mark();
+    client.reply.error(text);
+    this.server.statistics.countError(text);
+    this.#dropUnwantedReply(client, mark.chunks, mark.length, mark.bytes);
+  }
+
+  /** Runs a command that has passed its gates: also from EXEC. */
+  call(client: Client, command: Command, words: Words): void {
+    const server = this.server;
+    const keyspace = server.keyspace;
+    const call = this.#depth === 0 ? this.#call : new Call(server);
+    const reply = client.reply;
+    const errorsBefore = reply.errorCount;
+    const dirtyBefore = keyspace.dirty;
+    call.client = client;
+    call.database = client.database;
+    call.words = words;
+    call.reply = reply;
+    call.command = command;
+    call.nowMs = keyspace.nowMs;
+    call.propagation = PROPAGATE_VERBATIM;
+    call.isInExec = this.#depth > 0;
+    if (server.clients.monitors.size > 0 && (command.flagBits & FLAG_SKIP_MONITOR) === 0) {
+      this.onMonitor(client, words);
+    }
+    const replyChunks = reply.fullChunks;
+    const replyLength = reply.length;
+    const replyBytes = replyChunks === 0 ? replyLength : reply.pendingBytes;
+    const isTimed = this.timesAll || !command.isQuick || command.calls % TIMED_ONE_IN === 0;
+    const startedMs = isTimed ? server.clock.monotonic() : 0;
+    keyspace.noTouch = client.noTouch;
+    this.#depth++;
+    try {
+      command.run(call);
+    } catch (error) {
+      reply.rewind({ chunks: replyChunks, length: replyLength, bytes: replyBytes });
+      if (error instanceof ReplyError) reply.error(error.text);
+      else this.#unexpected(error, client, words);
+    } finally {
+      this.#depth--;
+    }
+    command.calls++;
+    client.lastCommand = command;
+    client.commandsProcessed++;
+    server.statistics.commandsProcessed++;
+    if (isTimed) this.#timed(client, command, words, server.clock.monotonic() - startedMs);
+    if (reply.errorCount !== errorsBefore) {
+      command.failedCalls++;
+      server.statistics.countError(reply.lastError);
+    }
+    if (keyspace.dirty !== dirtyBefore) {
+      if (
+        call.propagation === PROPAGATE_VERBATIM && keyspace.stream.isActive &&
+        (command.flagBits & (FLAG_WRITE | FLAG_MAY_REPLICATE)) !== 0
+      ) keyspace.stream.addWords(call.database.index, words);
+    }
+    if (client.replyMode !== REPLY_ON) {
+      this.#dropUnwantedReply(client, replyChunks, replyLength, replyBytes);
+    }
+  }
+
+  /** Set by the server: shows a command to the monitors. */
+  onMonitor: (client: Client, words: Words) => void = () => {};
+
+  #timed(client: Client, command: Command, words: Words, ms: number): void {
+    const usec = ms * 1000;
+    const weight = this.timesAll || !command.isQuick ? 1 : TIMED_ONE_IN;
+    command.usec += usec * weight;
+    const counts = command.latencyCounts ??= new Float64Array(40);
+    const power = usec < 1 ? 0 : Math.min(39, 32 - Math.clz32(usec));
+    counts[power] += weight;
+    const { slowLog, latency, keyspace } = this.server;
+    if (
+      slowLog.thresholdUsec >= 0 && usec >= slowLog.thresholdUsec &&
+      (command.flagBits & FLAG_SKIP_SLOWLOG) === 0
+    ) {
+      slowLog.add(words, usec, keyspace.clock.now(), client.transport.address, client.name);
+    }
+    if (latency.thresholdMs > 0) {
+      latency.add(command.isQuick ? "fast-command" : "command", ms, keyspace.nowMs);
+    }
+  }
+
+  #unexpected(error: unknown, client: Client, words: Words): void {
+    const { statistics, log } = this.server;
+    statistics.unexpectedErrors++;
+    const shown: string[] = [];
+    for (let i = 0; i < Math.min(words.count, 8); i++) {
+      shown.push(
+        JSON.stringify(toLatin1(words.bytes, words.starts[i], Math.min(words.lengths[i], 64))),
+      );
+    }
+    const text = error instanceof Error ? error.stack ?? error.message : String(error);
+    log.warning(`Cannot carry out ${shown.join(" ")} (client id=${client.id}): ${text}`);
+    const message = error instanceof Error ? error.message : String(error);
+    // What cannot be allocated is an answer; everything else is a fault of ours.
+    const isMemory = error instanceof RangeError && /alloc|length/i.test(message);
+    client.reply.error(isMemory ? OUT_OF_MEMORY : `ERR internal error: ${message}`);
+  }
+
+  #dropUnwantedReply(client: Client, chunks: number, length: number, bytes: number): void {
+    switch (client.replyMode) {
+      case REPLY_ON:
+        return;
+      case REPLY_SKIP_NEXT:
+        client.replyMode = REPLY_SKIP;
+        break;
+      case REPLY_SKIP:
+        client.replyMode = REPLY_ON;
+        break;
+      case REPLY_OFF:
+        break;
+    }
+    client.reply.rewind({ chunks, length, bytes });
+  }
+
+  // -- gates -----------------------------------------------------------------------------
+
+  /** False when the command was refused, queued or put off; the reply has been written then. */
+  #passGates(client: Client, command: Command, words: Words): boolean {
+    const text = this.#refusal(client, command, words);
+    if (text === null) return true;
+    if (text !== "") this.#refuse(client, command, text);
+    return false;
+  }
+
+  /** Null: it may run. Text: the error. Empty: queued or put off, nothing more to do. */
+  #refusal(client: Client, command: Command, words: Words): string | null {
+    const flags = command.flagBits;
+    const gates = this.gateBits | client.gateBits;
+    if ((gates & CLIENT_NEEDS_AUTH) !== 0 && (flags & FLAG_NO_AUTH) === 0) return NO_AUTH;
+    if ((flags & FLAG_PROTECTED) !== 0) {
+      const text = this.checks.refuseProtected(command, client);
+      if (text !== null) return text;
+    }
+    const inMulti = (gates & CLIENT_IN_MULTI) !== 0;
+    const name = command.fullName;
+    if ((flags & FLAG_NO_MULTI) !== 0 && inMulti) {
+      return "ERR Command not allowed inside a transaction";
+    }
+    // EXEC counts as what it will run.
+    const effective = name === "exec" ? queuedFlags(client) : flags;
+    const isWrite = (effective & (FLAG_WRITE | FLAG_MAY_REPLICATE)) !== 0;
+    if (!client.isMaster) {
+      if ((gates & GATE_MEMORY) !== 0) {
+        const isOver = !this.checks.freeMemory();
+        if (isOver && (effective & FLAG_DENYOOM) !== 0 && name !== "discard") return OUT_OF_MEMORY;
+      }
+      if ((gates & GATE_SAVE_FAILED) !== 0 && (isWrite || name === "ping")) return SAVE_FAILED;
+      if ((gates & GATE_FEW_REPLICAS) !== 0 && (effective & FLAG_WRITE) !== 0) {
+        return "NOREPLICAS Not enough good replicas to write.";
+      }
+      if ((gates & GATE_READ_ONLY) !== 0 && (effective & FLAG_WRITE) !== 0) return READ_ONLY;
+    }
+    if (
+      (gates & CLIENT_SUBSCRIBED) !== 0 && client.reply.resp === 2 && !SUBSCRIBER_COMMANDS.has(name)
+    ) {
+      return `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET ` +
+        "are allowed in this context";
+    }
+    if ((gates & GATE_STALE) !== 0 && (flags & FLAG_STALE) === 0) {
+      return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+    }
+    if ((gates & GATE_LOADING) !== 0 && (flags & FLAG_LOADING) === 0) return LOADING;
+    if ((gates & GATE_PAUSED) !== 0 && this.checks.waitForPause(client, isWrite)) {
+      // The words are in the parser's buffer, which goes on with later requests: keep a copy.
+      client.enqueuePaused(command, words);
+      return "";
+    }
+    if (inMulti && !TRANSACTION_COMMANDS.has(name)) {
+      client.enqueue(command, words);
+      client.reply.queued();
+      return "";
+    }
+    return null;
+  }
+}
+
+/** Not queued by MULTI, but run at once. */
+const TRANSACTION_COMMANDS = new Set(["exec", "discard", "multi", "watch", "quit", "reset"]);
+const SUBSCRIBER_COMMANDS = new Set([
+  "subscribe",
+  "unsubscribe",
+  "psubscribe",
+  "punsubscribe",
+  "ssubscribe",
+  "sunsubscribe",
+  "ping",
+  "quit",
+  "reset",
+]);
+
+function queuedFlags(client: Client): number {
+  let flags = 0;
+  for (const { command } of client.queue) flags |= command.flagBits;
+  return flags;
+}
+
+function unknownCommand(words: Words): string {
+  const name = words.text(0).slice(0, 128);
+  let shown = "";
+  for (let i = 1; i < words.count && shown.length < 128; i++) {
+    shown += `'${words.text(i).slice(0, 128 - shown.length)}' `;
+  }
+  return `ERR unknown command '${name}', with args beginning with: ${shown}`;
+}
+
+/** Same for all cases of a name; letters are folded with one OR. */
+function nameHash(bytes: Uint8Array, offset: number, length: number): number {
+  let hash = length;
+  const end = offset + length;
+  for (let i = offset; i < end; i++) hash = (Math.imul(hash, 31) + (bytes[i] | 0x20)) | 0;
+  return hash ^ (hash >>> 10);
+}

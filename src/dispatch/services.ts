@@ -1,0 +1,45 @@
+/**
+ * The parts of the server as commands see them. `server.ts` builds them and hands them over; tests
+ * build the same with a clock and a random source of their own.
+ */
+
+import type { Clock, Draw } from "../base/clock.ts";
+import type { Config } from "../config/config.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { LatencyMonitor } from "../observe/latency.ts";
+import type { Log } from "../observe/log.ts";
+import type { SlowLog } from "../observe/slow_log.ts";
+import type { Statistics } from "../observe/statistics.ts";
+import type { Persistence } from "../rdb/persistence.ts";
+import type { Clients } from "./clients.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+
+export interface Services {
+  readonly clock: Clock;
+  readonly draw: Draw;
+  readonly keyspace: Keyspace;
+  readonly config: Config;
+  readonly dispatcher: Dispatcher;
+  readonly clients: Clients;
+  readonly statistics: Statistics;
+  readonly slowLog: SlowLog;
+  readonly latency: LatencyMonitor;
+  readonly log: Log;
+  readonly persistence: Persistence;
+  /** 40 hex digits that name this run. */
+  readonly runId: string;
+  readonly startedMs: number;
+  /** Where the server listens; 0 when it has no TCP port. */
+  readonly port: number;
+  /** Ends the server: see SHUTDOWN. */
+  requestShutdown(options: ShutdownOptions): void;
+}
+
+export interface ShutdownOptions {
+  /** "save" and "nosave" override the save points; "default" saves when there are any. */
+  readonly save: "default" | "save" | "nosave";
+  /** Ends even when saving fails. */
+  readonly force: boolean;
+  /** Called when the shutdown does not take place. */
+  onRefused(reason: string): void;
+}

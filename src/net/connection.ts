@@ -1,0 +1,147 @@
+/**
+ * One client's socket: bytes in to its parser, its output out. The top of the path, and the only
+ * place that awaits: everything between a read and the write that answers it is synchronous.
+ *
+ * Reading does not wait for writing, as in Redis: a client may send a long pipeline before it reads
+ * the first reply. What it does not read is bounded by `client-output-buffer-limit`, which the
+ * server's timer checks (limits.ts), and by the hard limit here.
+ */
+
+import type { Client, Transport } from "../dispatch/client.ts";
+import type { Dispatcher } from "../dispatch/dispatcher.ts";
+import { recycleChunk } from "../resp/reply_writer.ts";
+import type { Statistics } from "../observe/statistics.ts";
+
+/** What the connections of a server share. */
+export interface ConnectionOwner {
+  readonly dispatcher: Dispatcher;
+  readonly statistics: Statistics;
+  /** True when the client has to go because of its unread output or its unparsed input. */
+  isOverLimit(client: Client): boolean;
+  /** The connection has ended: the client is to be forgotten. */
+  closed(client: Client): void;
+}
+
+export class Connection implements Transport {
+  #isWriting = false;
+  /** Close when the output has been sent. */
+  #closesAfterReply = false;
+  #isClosed = false;
+  #wakes = false;
+
+  constructor(
+    readonly client: Client,
+    readonly socket: Deno.Conn,
+    readonly owner: ConnectionOwner,
+    readonly address: string,
+    readonly localAddress: string,
+    readonly descriptor: number,
+  ) {}
+
+  /** Serves the connection until either side ends it. */
+  async run(): Promise<void> {
+    const { client, socket, owner } = this;
+    const parser = client.parser!;
+    const { dispatcher, statistics } = owner;
+    try {
+      for (;;) {
+        const count = await socket.read(parser.space());
+        if (count === null || this.#isClosed) break;
+        parser.filled(count);
+        client.bytesIn += count;
+        statistics.netInputBytes += count;
+        statistics.readsProcessed++;
+        dispatcher.processInput(client);
+        if (client.isClosing) this.#closesAfterReply = true;
+        if (client.reply.length > 0 || this.#closesAfterReply) this.#flush();
+        if (parser.pendingBytes > 65536 && owner.isOverLimit(client)) break;
+        if (this.#closesAfterReply) return; // the writer closes
+      }
+    } catch {
+      // The peer is gone, or the socket was closed under the read.
+    }
+    // A peer that has shut down its sending side still gets the replies it is owed.
+    if (client.reply.pendingBytes > 0 || this.#isWriting) {
+      this.#closesAfterReply = true;
+      this.#flush();
+    } else this.close(false);
+  }
+
+  /** Transport: output was written outside of the client's turn. Sent once the turn is over. */
+  wake(): void {
+    if (this.#wakes || this.#isClosed) return;
+    this.#wakes = true;
+    queueMicrotask(() => {
+      this.#wakes = false;
+      this.#flush();
+    });
+  }
+
+  /** Transport: goes on with the input that was left when the client was parked. */
+  resume(): void {
+    if (this.#isClosed) return;
+    queueMicrotask(() => {
+      if (this.#isClosed || this.client.park !== null) return;
+      this.owner.dispatcher.processInput(this.client);
+      if (this.client.isClosing) this.#closesAfterReply = true;
+      this.#flush();
+    });
+  }
+
+  close(afterReply: boolean): void {
+    if (this.#isClosed) return;
+    if (afterReply) {
+      this.#closesAfterReply = true;
+      this.client.isClosing = true;
+      this.wake();
+      return;
+    }
+    this.#isClosed = true;
+    this.client.isClosed = true;
+    this.client.isClosing = true;
+    try {
+      this.socket.close();
+    } catch {
+      // Closed already by the runtime.
+    }
+    this.owner.closed(this.client);
+  }
+
+  #flush(): void {
+    if (this.#isClosed) return;
+    if (this.#isWriting) {
+      if (this.client.reply.pendingBytes > 65536 && this.owner.isOverLimit(this.client)) {
+        this.close(false);
+      }
+      return;
+    }
+    const chunk = this.client.reply.takeChunk();
+    if (chunk !== null) {
+      this.#isWriting = true;
+      this.#write(chunk, this.client.reply.chunkLength);
+    } else if (this.#closesAfterReply) this.close(false);
+  }
+
+  async #write(first: Uint8Array, firstLength: number): Promise<void> {
+    const { client, socket, owner } = this;
+    let chunk: Uint8Array | null = first;
+    let length = firstLength;
+    try {
+      while (chunk !== null) {
+        let at = 0;
+        while (at < length) at += await socket.write(chunk.subarray(at, length));
+        client.bytesOut += length;
+        owner.statistics.netOutputBytes += length;
+        owner.statistics.writesProcessed++;
+        recycleChunk(chunk);
+        chunk = client.reply.takeChunk();
+        length = client.reply.chunkLength;
+      }
+    } catch {
+      this.close(false);
+      return;
+    }
+    this.#isWriting = false;
+    if (this.#closesAfterReply) this.close(false);
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * The server's log, in Redis's line format: `pid:role day month year time.ms level message`. To
+ * standard output or to the file that `logfile` names.
+ */
+
+export type LogLevel = "debug" | "verbose" | "notice" | "warning" | "nothing";
+
+const LEVELS: LogLevel[] = ["debug", "verbose", "notice", "warning", "nothing"];
+const MARKS = [".", "-", "*", "#"];
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+
+/** Longest message that is kept whole. */
+const MESSAGE_MAX = 4096;
+
+export class Log {
+  level: LogLevel = "notice";
+  /** "M" master, "S" replica, "C" a child's work (saving). */
+  role: "M" | "S" | "C" = "M";
+  readonly #encoder = new TextEncoder();
+
+  constructor(
+    readonly processId: number,
+    /** Takes a whole line's bytes. */
+    public sink: (line: Uint8Array) => void,
+  ) {}
+
+  debug(message: string): void {
+    this.#write(0, message);
+  }
+
+  verbose(message: string): void {
+    this.#write(1, message);
+  }
+
+  notice(message: string): void {
+    this.#write(2, message);
+  }
+
+  warning(message: string): void {
+    this.#write(3, message);
+  }
+
+  #write(level: number, message: string): void {
+    if (level < LEVELS.indexOf(this.level)) return;
+    const now = new Date();
+    const pad = (n: number, width = 2) => String(n).padStart(width, "0");
+    const day = `${pad(now.getDate())} ${MONTHS[now.getMonth()]} ${now.getFullYear()}`;
+    const time = `${pad(now.getHours())}:${pad(now.getMinutes())}:${pad(now.getSeconds())}.` +
+      pad(now.getMilliseconds(), 3);
+    const text = message.length > MESSAGE_MAX ? message.slice(0, MESSAGE_MAX) : message;
+    const line = `${this.processId}:${this.role} ${day} ${time} ${MARKS[level]} ${text}\n`;
+    this.sink(this.#encoder.encode(line));
+  }
+}
+
+/** Writes lines to standard output. A reader that went away does not end the server. */
+export function standardOutputSink(line: Uint8Array): void {
+  try {
+    writeAll(Deno.stdout, line);
+  } catch {
+    // Nobody reads; the log has nowhere else to go.
+  }
+}
+
+/** Appends lines to a file, opened anew for each one so that it can be rotated away. */
+export function fileSink(path: string): (line: Uint8Array) => void {
+  return (line) => {
+    try {
+      using file = Deno.openSync(path, { append: true, create: true });
+      writeAll(file, line);
+    } catch {
+      // As Redis: a log that cannot be written is left out, the server goes on.
+    }
+  };
+}
+
+function writeAll(to: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
+  let at = 0;
+  while (at < bytes.length) at += to.writeSync(bytes.subarray(at));
+}

@@ -1,0 +1,74 @@
+/** Counters behind INFO, and rates sampled ten times a second. */
+
+/** A rate per second, averaged over the last 16 samples. */
+export class Rate {
+  readonly #samples = new Float64Array(16);
+  #index = 0;
+  #lastCount = 0;
+  #lastMs = 0;
+
+  /** Takes the counter's present value; called by the timer. */
+  sample(count: number, nowMs: number): void {
+    const elapsed = nowMs - this.#lastMs;
+    if (this.#lastMs > 0 && elapsed > 0) {
+      this.#samples[this.#index] = (count - this.#lastCount) * 1000 / elapsed;
+      this.#index = (this.#index + 1) & 15;
+    }
+    this.#lastCount = count;
+    this.#lastMs = nowMs;
+  }
+
+  get perSecond(): number {
+    let sum = 0;
+    for (const sample of this.#samples) sum += sample;
+    return sum / 16;
+  }
+}
+
+export class Statistics {
+  connectionsReceived = 0;
+  connectionsRejected = 0;
+  commandsProcessed = 0;
+  netInputBytes = 0;
+  netOutputBytes = 0;
+  readsProcessed = 0;
+  writesProcessed = 0;
+  errorReplies = 0;
+  unexpectedErrors = 0;
+  queryBufferLimitDisconnections = 0;
+  outputBufferLimitDisconnections = 0;
+  evictedClients = 0;
+  /** Error replies by their code ("ERR", "WRONGTYPE", …). */
+  readonly errorsByCode = new Map<string, number>();
+  readonly commandRate = new Rate();
+  readonly inputRate = new Rate();
+  readonly outputRate = new Rate();
+  peakMemoryBytes = 0;
+
+  /** Counts an error reply by its code. Past 128 codes no new ones are taken (as in Redis). */
+  countError(text: string): void {
+    this.errorReplies++;
+    const space = text.indexOf(" ");
+    const code = space < 0 ? text : text.slice(0, space);
+    const count = this.errorsByCode.get(code);
+    if (count !== undefined) this.errorsByCode.set(code, count + 1);
+    else if (this.errorsByCode.size < 128) this.errorsByCode.set(code, 1);
+  }
+
+  /** CONFIG RESETSTAT. */
+  reset(): void {
+    this.connectionsReceived = 0;
+    this.connectionsRejected = 0;
+    this.commandsProcessed = 0;
+    this.netInputBytes = 0;
+    this.netOutputBytes = 0;
+    this.readsProcessed = 0;
+    this.writesProcessed = 0;
+    this.errorReplies = 0;
+    this.unexpectedErrors = 0;
+    this.queryBufferLimitDisconnections = 0;
+    this.outputBufferLimitDisconnections = 0;
+    this.evictedClients = 0;
+    this.errorsByCode.clear();
+  }
+}
