@@ -18,10 +18,12 @@
  * as reached without any network. The answer is kept for ten minutes in `.package_source`, beside
  * deno.json, to keep the start of every task quick; removing that file asks again.
  *
- * The lock file: deno.lock is for JSR. It is not frozen, so a newer release within the ranges of
- * deno.json adds to it instead of failing a task. Under the npm map it is left out (`--no-lock`):
- * Deno would otherwise write the npm copy into it, and the two networks would undo each other's
- * lines for ever. The npm copy is pinned by its exact version in the map instead.
+ * The lock file: deno.lock is for JSR. It is not frozen: a task on a JSR network adds what it finds
+ * missing there, such as a newly used package, and never fails for it. Under the npm map it is left
+ * out (`--no-lock`): Deno would otherwise write the npm copy into it, and the two networks would
+ * undo each other's lines for ever. The npm copy is pinned by its exact version in the map instead.
+ * The file holds only hashes that a task has itself received from JSR; as long as nobody has run
+ * and committed one there, it lists the packages and no hashes.
  */
 
 const PROBE = "jsr:@std/assert@^1/assert";
