@@ -1,0 +1,417 @@
+/**
+ * The configuration in use: read at the start from file, standard input and command line, shown by
+ * CONFIG GET, changed by CONFIG SET, written back by CONFIG REWRITE.
+ *
+ * Beside the path of a request: parts of the server read values without any parsing. What reads a
+ * value often keeps its `Setting` and looks at `.value`, a plain field; what has to do something
+ * when a value changes (listen elsewhere, open another log) registers with `onChange`.
+ */
+
+import { isAbsolute, join } from "@std/path";
+import { latin1 } from "../base/bytes.ts";
+import { globMatch } from "../base/glob.ts";
+import { ConfigValueError, fileWords, NO_OUTPUT_LIMITS, type Parsed, splitValue } from "./kinds.ts";
+import {
+  ConfigError,
+  fileProblem,
+  fromText,
+  LineWalker,
+  type Place,
+  readConfigFile,
+  toPath,
+} from "./parse.ts";
+import { replaceFile, rewriteText } from "./rewrite.ts";
+import {
+  type Directive,
+  DIRECTIVE_NAMES,
+  type DirectiveName,
+  DIRECTIVES,
+  FILE_ONLY,
+  NAMES,
+  nearestName,
+  type ValueOf,
+} from "./table.ts";
+
+/** A directive's value in use. The object stays the same for the life of its Config. */
+export class Setting<T> {
+  value!: T;
+  /** The value as CONFIG GET shows it. */
+  text = "";
+
+  constructor(readonly name: DirectiveName, readonly directive: Directive<T>) {}
+}
+
+/** What the command line asks for; see arguments.ts. */
+export interface Start {
+  /** The absolute path of the configuration file; null to run without one. */
+  readonly file: string | null;
+  /** Whether more configuration is to be read from standard input, after the file. */
+  readonly fromStdin: boolean;
+  /** The options as lines of a configuration file, read last; a byte string. */
+  readonly options: string;
+}
+
+/** What the loading of a configuration needs of the outside. */
+export interface LoadSurroundings {
+  /** The folder that relative paths count from; the working folder if absent. */
+  folder?: string;
+  /** Reads standard input to its end. */
+  readStdin?: () => Uint8Array;
+  /** Whether a command of this name (lower case) exists; if absent, renames are not checked. */
+  isCommand?: (name: string) => boolean;
+}
+
+/** Who sends a CONFIG SET, and when. */
+export interface SetCircumstances {
+  /** Whether the client is on this machine: `local` of enable-protected-configs asks. */
+  readonly isLocal: boolean;
+  /** Whether a dataset is being loaded. */
+  readonly isLoading: boolean;
+}
+
+/** Puts changed values into effect; answers with a message to refuse them. */
+export type Apply = () => string | void;
+
+/** A `rename-command` line. An empty `to` removes the command. Names in lower case. */
+export interface CommandRename {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** All directives with their values, and the file they came from. */
+export class Config {
+  /** The absolute path of the configuration file; null if the server runs without. */
+  file: string | null = null;
+  /** The `rename-command` lines, in order. */
+  readonly renames: CommandRename[] = [];
+  /** The words of each `user` line behind the directive, in order. */
+  readonly users: string[][] = [];
+  readonly #settings = new Map<DirectiveName, Setting<unknown>>();
+  readonly #defaults = new Map<DirectiveName, Parsed<unknown>>();
+  readonly #applies = new Map<DirectiveName, Apply[]>();
+
+  /** The defaults. `folder`, an absolute path, is what `dir` is until set. */
+  constructor(folder: string = Deno.cwd()) {
+    for (const name of DIRECTIVE_NAMES) {
+      const directive = DIRECTIVES[name] as Directive<unknown>;
+      const parsed = name === "dir"
+        ? { value: fromText(folder), text: fromText(folder) }
+        : directive.kind.parse(
+          splitValue(directive.kind, directive.default),
+          NO_OUTPUT_LIMITS,
+          false,
+        );
+      const setting = new Setting(name, directive);
+      put(setting, parsed);
+      this.#settings.set(name, setting);
+      this.#defaults.set(name, parsed);
+    }
+  }
+
+  /** The configuration that a command line asks for. Throws a ConfigError. */
+  static load(start: Start, surroundings: LoadSurroundings = {}): Config {
+    const folder = surroundings.folder ?? Deno.cwd();
+    const config = new Config(folder);
+    config.file = start.file;
+    const loader = new Loader(config, folder, surroundings.isCommand);
+    if (start.file !== null) {
+      loader.walk({ name: start.file, bytes: readConfigFile(start.file) });
+    }
+    if (start.fromStdin) {
+      const bytes = (surroundings.readStdin ?? readAllOfStdin)();
+      loader.walk({ name: "standard input", bytes });
+    }
+    loader.walk({ name: "command line", bytes: latin1(start.options) });
+    return config;
+  }
+
+  /** The setting of a directive, to keep where its value is read often. */
+  setting<N extends DirectiveName>(name: N): Setting<ValueOf<N>> {
+    return this.#settings.get(name) as Setting<ValueOf<N>>;
+  }
+
+  /** The value in use. */
+  value<N extends DirectiveName>(name: N): ValueOf<N> {
+    return this.setting(name).value;
+  }
+
+  /**
+   * CONFIG GET: pairs of name and value. Names without wildcards are answered as they were spelt,
+   * hidden ones too; patterns match in any case. Each name comes once.
+   */
+  get(patterns: readonly string[]): [name: string, value: string][] {
+    const asked = new Map<string, string>();
+    for (const pattern of patterns) {
+      const folded = pattern.toLowerCase();
+      if (!/[*?[]/.test(pattern)) {
+        if (NAMES.has(folded) && !asked.has(folded)) asked.set(folded, pattern);
+        continue;
+      }
+      const bytes = latin1(pattern);
+      for (const [name, directive] of NAMES) {
+        if (DIRECTIVES[directive].hidden || asked.has(name)) continue;
+        const nameBytes = latin1(name);
+        if (globMatch(bytes, 0, bytes.length, nameBytes, 0, name.length, true)) {
+          asked.set(name, name);
+        }
+      }
+    }
+    return [...asked].map(([name, shown]) => [shown, this.setting(NAMES.get(name)!).text]);
+  }
+
+  /**
+   * CONFIG SET: all pairs or none. Null when done, else the error reply without its dash. Values
+   * are byte strings. Whoever registered for a changed directive is called after all are set; if
+   * one refuses, the old values come back and those called already are called again.
+   */
+  set(
+    pairs: readonly (readonly [name: string, value: string])[],
+    circumstances: SetCircumstances = { isLocal: true, isLoading: false },
+  ): string | null {
+    const changes: { name: string; setting: Setting<unknown>; value: string }[] = [];
+    for (const [given, value] of pairs) {
+      const name = given.toLowerCase();
+      const directive = NAMES.get(name);
+      if (directive === undefined) {
+        return `ERR Unknown option or number of arguments for CONFIG SET - '${given}'`;
+      }
+      const refusal = this.#refusal(directive, circumstances);
+      if (refusal !== null) return setError(given, refusal);
+      if (DIRECTIVES[directive].deniedWhileLoading && circumstances.isLoading) {
+        return "LOADING Redis is loading the dataset in memory";
+      }
+      if (changes.some((change) => change.name === name)) {
+        return setError(name, "duplicate parameter");
+      }
+      changes.push({ name, setting: this.setting(directive), value });
+    }
+
+    const before = changes.map(({ setting }) => ({ value: setting.value, text: setting.text }));
+    const restore = () => {
+      // From the last to the first: two names may mean one setting.
+      for (let i = changes.length - 1; i >= 0; i--) put(changes[i].setting, before[i]);
+    };
+    const toApply = new Map<Apply, string>();
+    for (const { name, setting, value } of changes) {
+      const old = setting.text;
+      try {
+        put(setting, this.read(setting, splitValue(setting.directive.kind, value), false));
+      } catch (error) {
+        restore();
+        if (error instanceof ConfigValueError) return setError(name, error.message);
+        throw error;
+      }
+      if (setting.text === old) continue;
+      for (const apply of this.#applies.get(setting.name) ?? []) {
+        if (!toApply.has(apply)) toApply.set(apply, name);
+      }
+    }
+
+    const applied: Apply[] = [];
+    for (const [apply, name] of toApply) {
+      applied.push(apply);
+      const refusal = apply();
+      if (refusal === undefined) continue;
+      restore();
+      for (const again of applied) again();
+      return setError(name, refusal);
+    }
+    return null;
+  }
+
+  /**
+   * Has `apply` called when CONFIG SET changes one of these directives, once for all of them. It
+   * is called again when the change is taken back, so it has to go by the values it then finds.
+   */
+  onChange(names: DirectiveName | readonly DirectiveName[], apply: Apply): void {
+    for (const name of typeof names === "string" ? [names] : names) {
+      const applies = this.#applies.get(name);
+      if (applies) applies.push(apply);
+      else this.#applies.set(name, [apply]);
+    }
+  }
+
+  /**
+   * Sets a value on the server's own behalf, as REPLICAOF does: no question of who may, and nobody
+   * is called. Throws a ConfigValueError.
+   */
+  assign(name: DirectiveName, words: readonly string[]): void {
+    const setting: Setting<unknown> = this.setting(name);
+    put(setting, this.read(setting, words, false));
+  }
+
+  /** CONFIG REWRITE. Null when done, else the error reply without its dash. */
+  rewrite(): string | null {
+    if (this.file === null) return "ERR The server is running without a config file";
+    try {
+      replaceFile(this.file, (old) => rewriteText(old, this));
+    } catch (error) {
+      return `ERR Rewriting config file: ${fileProblem(error)}`;
+    }
+    return null;
+  }
+
+  /** Whether a directive's value is its default. */
+  isDefault(name: DirectiveName): boolean {
+    return this.setting(name).text === this.#defaults.get(name)!.text;
+  }
+
+  /** The default of a directive. */
+  defaultOf(name: DirectiveName): Parsed<unknown> {
+    return this.#defaults.get(name)!;
+  }
+
+  /**
+   * What these words would make of a setting, which stays as it is. `previous` is what they add to,
+   * the value in use if absent. Throws a ConfigValueError.
+   */
+  read<T>(
+    setting: Setting<T>,
+    words: readonly string[],
+    adding: boolean,
+    previous: T = setting.value,
+  ): Parsed<T> {
+    const { kind } = setting.directive;
+    if (!kind.multi && words.length !== 1) throw new ConfigValueError("wrong number of arguments");
+    const parsed = kind.parse(words, previous, adding);
+    if (setting.name !== "dir") return parsed;
+    const text = resolveFolder(parsed.text, this.setting("dir").text);
+    return { value: text as T, text };
+  }
+
+  #refusal(name: DirectiveName, { isLocal }: SetCircumstances): string | null {
+    const { settable } = DIRECTIVES[name] as Directive<unknown>;
+    if (settable === true) return null;
+    if (settable === false) return "can't set immutable config";
+    const allowed = this.value("enable-protected-configs");
+    return allowed === "yes" || (allowed === "local" && isLocal)
+      ? null
+      : "can't set protected config";
+  }
+}
+
+/** Takes the lines of one start into a Config. */
+class Loader extends LineWalker {
+  readonly #config: Config;
+  readonly #isCommand: ((name: string) => boolean) | undefined;
+  /** What this start has set so far: `save` adds up from the second time on. */
+  readonly #named = new Set<DirectiveName>();
+
+  constructor(config: Config, folder: string, isCommand?: (name: string) => boolean) {
+    super(folder, (words, place) => this.#take(words, place));
+    this.#config = config;
+    this.#isCommand = isCommand;
+  }
+
+  #take(words: string[], place: Place): void {
+    const [given, ...values] = words;
+    const name = NAMES.get(given);
+    if (name === undefined) return this.#takeFileOnly(given, values, place);
+    const setting: Setting<unknown> = this.#config.setting(name);
+    try {
+      put(
+        setting,
+        this.#config.read(
+          setting,
+          fileWords(setting.directive.kind, values),
+          this.#named.has(name),
+        ),
+      );
+    } catch (error) {
+      if (error instanceof ConfigValueError) throw new ConfigError(error.message, place);
+      throw error;
+    }
+    this.#named.add(name);
+    if (name === "dir") this.folder = toPath(setting.text);
+  }
+
+  #takeFileOnly(name: string, values: string[], place: Place): void {
+    switch (name) {
+      case "rename-command":
+        if (values.length === 2) return this.#rename(values, place);
+        break;
+      case "user":
+        if (values.length >= 1) {
+          this.#config.users.push(values);
+          return;
+        }
+        break;
+      case "loadmodule":
+        if (values.length >= 1) {
+          throw new ConfigError("Modules cannot be loaded by tsredis", place);
+        }
+        break;
+      case "sentinel":
+        throw new ConfigError("sentinel directive while not in sentinel mode", place);
+      case "list-max-ziplist-entries":
+      case "list-max-ziplist-value":
+        if (values.length === 1) return;
+        break;
+    }
+    const nearest = Object.hasOwn(FILE_ONLY, name) ? null : nearestName(name);
+    throw new ConfigError(
+      "Bad directive or wrong number of arguments",
+      place,
+      nearest === null ? "" : `Did you mean '${nearest}'?`,
+    );
+  }
+
+  #rename(values: string[], place: Place): void {
+    const [from, to] = values.map((word) => word.toLowerCase());
+    if (this.#isCommand) {
+      if (!this.#commandExists(from)) {
+        throw new ConfigError("No such command in rename-command", place);
+      }
+      if (to !== "" && to !== from && this.#commandExists(to)) {
+        throw new ConfigError("Target command name already exists", place);
+      }
+    }
+    this.#config.renames.push({ from, to });
+  }
+
+  #commandExists(name: string): boolean {
+    let exists = this.#isCommand!(name);
+    for (const { from, to } of this.#config.renames) {
+      if (from === name) exists = false;
+      if (to === name) exists = true;
+    }
+    return exists;
+  }
+}
+
+function put<T>(setting: Setting<T>, { value, text }: Parsed<T>): void {
+  setting.value = value;
+  setting.text = text;
+}
+
+/** The absolute path (as a byte string) of a folder that exists. Throws a ConfigValueError. */
+function resolveFolder(folder: string, from: string): string {
+  const path = toPath(folder);
+  if (path === "") throw new ConfigValueError("No such file or directory");
+  const absolute = isAbsolute(path) ? path : join(toPath(from), path);
+  try {
+    if (!Deno.statSync(absolute).isDirectory) throw new ConfigValueError("Not a directory");
+  } catch (error) {
+    if (error instanceof ConfigValueError) throw error;
+    throw new ConfigValueError(fileProblem(error));
+  }
+  return fromText(absolute.length > 1 ? absolute.replace(/\/+$/, "") || "/" : absolute);
+}
+
+function setError(name: string, message: string): string {
+  return `ERR CONFIG SET failed (possibly related to argument '${name}') - ${message}`;
+}
+
+function readAllOfStdin(): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  const chunk = new Uint8Array(65536);
+  let total = 0;
+  for (let n; (n = Deno.stdin.readSync(chunk)) !== null; total += n) chunks.push(chunk.slice(0, n));
+  const all = new Uint8Array(total);
+  let at = 0;
+  for (const part of chunks) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

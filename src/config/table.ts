@@ -1,0 +1,574 @@
+/**
+ * Every directive that the server knows, in one table: its kind of value, its default, its older
+ * names, whether CONFIG SET may change it, and whether tsredis acts on it. Reading files, CONFIG
+ * GET/SET/REWRITE, the command line and the README list of what does not act all read this table.
+ *
+ * The names, ranges and defaults are those of Redis 7.0; what 7.2 added says `since`. Where a
+ * default or a choice differs from 7.0, a comment says so.
+ */
+
+import {
+  bindKind,
+  boolKind,
+  choiceKind,
+  I32_MAX,
+  I32_MIN,
+  I64_MAX,
+  intKind,
+  type Kind,
+  masterKind,
+  memoryKind,
+  memoryOrPercentKind,
+  notifyKind,
+  octalKind,
+  oomScoresKind,
+  optionalTextKind,
+  outputLimitsKind,
+  percentilesKind,
+  saveKind,
+  shutdownKind,
+  textKind,
+  U32_MAX,
+  U64_MAX,
+} from "./kinds.ts";
+
+/** One directive. `T` is the type of its value in use. */
+export interface Directive<T> {
+  readonly kind: Kind<T>;
+  /** The default, as one would write it behind the name. */
+  readonly default: string;
+  /** Whether CONFIG SET takes it; "protected": only where `enable-protected-configs` lets it. */
+  readonly settable: boolean | "protected";
+  /** Older or newer names of the same setting. */
+  readonly aliases: readonly string[];
+  /** Shown by CONFIG GET only when asked for by its very name. */
+  readonly hidden: boolean;
+  /** Its value must not appear in logs. */
+  readonly sensitive: boolean;
+  /** CONFIG SET refuses it while a dataset is being loaded. */
+  readonly deniedWhileLoading: boolean;
+  /** The Redis version that brought it, where that is later than 7.0. */
+  readonly since: string | null;
+  /** Why tsredis does nothing with it; null if it acts. */
+  readonly notActing: string | null;
+}
+
+/** What may be said of a directive beside kind and default; all of it has a usual value. */
+interface Traits {
+  settable?: false | "protected";
+  aliases?: string[];
+  hidden?: true;
+  sensitive?: true;
+  deniedWhileLoading?: true;
+  since?: string;
+  notActing?: string;
+}
+
+function directive<T>(kind: Kind<T>, byDefault: string, traits: Traits = {}): Directive<T> {
+  return {
+    kind,
+    default: byDefault,
+    settable: traits.settable ?? true,
+    aliases: traits.aliases ?? [],
+    hidden: traits.hidden ?? false,
+    sensitive: traits.sensitive ?? false,
+    deniedWhileLoading: traits.deniedWhileLoading ?? false,
+    since: traits.since ?? null,
+    notActing: traits.notActing ?? null,
+  };
+}
+
+function bool(byDefault: "yes" | "no", traits?: Traits): Directive<boolean> {
+  return directive(boolKind(), byDefault, traits);
+}
+
+function int(
+  byDefault: string,
+  min: number | bigint,
+  max: number | bigint,
+  traits?: Traits,
+): Directive<number> {
+  return directive(intKind(BigInt(min), BigInt(max)), byDefault, traits);
+}
+
+function memory(
+  byDefault: string,
+  min: number | bigint,
+  max: bigint,
+  traits?: Traits,
+): Directive<number> {
+  return directive(memoryKind(BigInt(min), max), byDefault, traits);
+}
+
+function choice<const C extends string>(
+  byDefault: C,
+  choices: readonly C[],
+  traits?: Traits,
+): Directive<C> {
+  return directive(choiceKind(choices), byDefault, traits);
+}
+
+function text(
+  byDefault: string,
+  traits?: Traits,
+  check?: (text: string) => string | undefined,
+): Directive<string> {
+  return directive(textKind(check), byDefault, traits);
+}
+
+/** Text whose empty value, the default, means that there is none. */
+function optionalText(
+  traits?: Traits,
+  check?: (text: string) => string | undefined,
+): Directive<string> {
+  return directive(optionalTextKind(check), "", traits);
+}
+
+/** A traits object of a directive that does nothing, and perhaps more about it. */
+function idle(reason: string, more: Traits = {}): Traits {
+  return { ...more, notActing: reason };
+}
+
+const ACL = "users other than the default one do not exist yet";
+const AOF = "the append-only file does not exist yet";
+const CLUSTER = "cluster mode does not exist";
+const DEFRAG = "the arena closes its gaps by itself, without settings";
+const KERNEL = "a Deno program has no access to this setting of the kernel";
+const LATENCY = "latencies per command are not recorded yet";
+const OFF_THREAD = "tsredis runs commands on one thread and divides its work in its own way";
+const REPLICATION = "replication does not exist yet";
+const SCRIPTS = "scripts do not exist yet";
+const SYSLOG = "the log goes to a file or to standard output, where systemd collects it";
+const TLS = "connections are not encrypted; put a TLS proxy in front";
+const TRACKING = "client-side caching does not exist yet";
+const STREAMS = "streams do not exist yet";
+const WHO_MAY = ["no", "yes", "local"] as const;
+
+/** All directives by name, grouped by what they are about. */
+export const DIRECTIVES = {
+  // Connections
+  "port": int("6379", 0, 65535),
+  "bind": directive(bindKind(), "* -::*"),
+  "unixsocket": optionalText({ settable: false }),
+  "unixsocketperm": directive(octalKind(0o777), "0", { settable: false }),
+  "protected-mode": bool("yes"),
+  "tcp-backlog": int(
+    "511",
+    0,
+    I32_MAX,
+    idle("Deno's listener leaves the length of the queue to the system", { settable: false }),
+  ),
+  "tcp-keepalive": int("300", 0, I32_MAX),
+  "timeout": int("0", 0, I32_MAX),
+  "maxclients": int("10000", 1, U32_MAX),
+  "maxmemory-clients": directive(memoryOrPercentKind(), "0"),
+  "client-query-buffer-limit": memory("1gb", 1 << 20, I64_MAX),
+  "client-output-buffer-limit": directive(
+    outputLimitsKind(),
+    "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60",
+  ),
+  "proto-max-bulk-len": memory("512mb", 1 << 20, I64_MAX),
+  "bind-source-addr": optionalText(idle("Deno does not let an outgoing connection choose it")),
+  "socket-mark-id": int("0", 0, U32_MAX, idle(KERNEL, { settable: false })),
+  "io-threads": int("1", 1, 128, idle(OFF_THREAD, { settable: false })),
+  "io-threads-do-reads": bool("no", idle(OFF_THREAD, { settable: false })),
+
+  // Who may do what
+  "requirepass": optionalText({ sensitive: true }),
+  "enable-protected-configs": choice("no", WHO_MAY, { settable: false }),
+  "enable-debug-command": choice("no", WHO_MAY, { settable: false }),
+  "enable-module-command": choice(
+    "no",
+    WHO_MAY,
+    idle("modules cannot be loaded", { settable: false }),
+  ),
+  "aclfile": text("", idle(ACL, { settable: false })),
+  "acl-pubsub-default": choice("resetchannels", ["allchannels", "resetchannels"], idle(ACL)),
+  "acllog-max-len": int("128", 0, I64_MAX, idle(ACL)),
+
+  // The process
+  "dir": text("", { settable: "protected", deniedWhileLoading: true }), // default: working folder
+  "logfile": text("", { settable: false }),
+  // "nothing" came with 7.2.
+  "loglevel": choice("notice", ["debug", "verbose", "notice", "warning", "nothing"]),
+  "pidfile": optionalText({ settable: false }),
+  "databases": int("16", 1, I32_MAX, { settable: false }),
+  "shutdown-on-sigint": directive(shutdownKind(), "default"),
+  "shutdown-on-sigterm": directive(shutdownKind(), "default"),
+  "shutdown-timeout": int("10", 0, I32_MAX, idle(REPLICATION)),
+  "hz": directive(intKind(0n, I32_MAX, [1n, 500n]), "10"),
+  "dynamic-hz": bool("yes", idle("the timer does not slow down with the number of clients")),
+  "daemonize": bool(
+    "no",
+    idle("a Deno program cannot fork; systemd or a shell can put it in the background", {
+      settable: false,
+    }),
+  ),
+  "supervised": choice(
+    "no",
+    ["upstart", "systemd", "auto", "no"],
+    idle("Deno has no datagram socket to tell systemd of the start", { settable: false }),
+  ),
+  "always-show-logo": bool("no", idle("no logo is printed", { settable: false })),
+  "set-proc-title": bool(
+    "yes",
+    idle("a Deno program cannot change its title", { settable: false }),
+  ),
+  "proc-title-template": text(
+    "{title} {listen-addr} {server-mode}",
+    idle("a Deno program cannot change its title"),
+    checkTitleTemplate,
+  ),
+  "syslog-enabled": bool("no", idle(SYSLOG, { settable: false })),
+  "syslog-ident": text("redis", idle(SYSLOG, { settable: false })),
+  "syslog-facility": choice(
+    "local0",
+    ["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"],
+    idle(SYSLOG, { settable: false }),
+  ),
+  "crash-log-enabled": bool("yes", idle("a Deno program dies with its own kind of report")),
+  "crash-memcheck-enabled": bool("yes", idle("a Deno program dies with its own kind of report")),
+  "use-exit-on-panic": bool("no", {
+    hidden: true,
+    ...idle("a Deno program dies with its own kind of report"),
+  }),
+  "disable-thp": bool("yes", idle(KERNEL, { settable: false })),
+  "oom-score-adj": choice("no", ["no", "yes", "relative", "absolute"], idle(KERNEL)),
+  "oom-score-adj-values": directive(oomScoresKind(), "0 200 800", idle(KERNEL)),
+  "server-cpulist": cpuList("server_cpulist"),
+  "bio-cpulist": cpuList("bio_cpulist"),
+  "aof-rewrite-cpulist": cpuList("aof_rewrite_cpulist"),
+  "bgsave-cpulist": cpuList("bgsave_cpulist"),
+  "jemalloc-bg-thread": bool("yes", idle("memory is not taken from jemalloc")),
+  "ignore-warnings": text("", idle("the kernel bug that it is about is not tested for")),
+  "locale-collate": text("", idle("SORT compares bytes", { since: "7.2.0" })),
+
+  // Memory
+  "maxmemory": memory("0", 0, U64_MAX),
+  "maxmemory-policy": choice("noeviction", [
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "noeviction",
+  ]),
+  "maxmemory-samples": int("5", 1, I32_MAX),
+  "maxmemory-eviction-tenacity": int("10", 0, 100, idle("eviction has one pace")),
+  "lfu-log-factor": int("10", 0, I32_MAX),
+  "lfu-decay-time": int("1", 0, I32_MAX),
+  "active-expire-effort": int("1", 1, 10),
+  "lazyfree-lazy-eviction": bool("no"),
+  "lazyfree-lazy-expire": bool("no"),
+  "lazyfree-lazy-server-del": bool("no"),
+  "lazyfree-lazy-user-del": bool("no"),
+  "lazyfree-lazy-user-flush": bool("no"),
+  "activedefrag": bool("no", idle(DEFRAG)),
+  "active-defrag-cycle-max": int("25", 1, 99, idle(DEFRAG)),
+  "active-defrag-cycle-min": int("1", 1, 99, idle(DEFRAG)),
+  "active-defrag-ignore-bytes": memory("100mb", 1, I64_MAX, idle(DEFRAG)),
+  "active-defrag-max-scan-fields": int("1000", 1, I64_MAX, idle(DEFRAG)),
+  "active-defrag-threshold-lower": int("10", 0, 1000, idle(DEFRAG)),
+  "active-defrag-threshold-upper": int("100", 0, 1000, idle(DEFRAG)),
+  "activerehashing": bool("yes", idle("the table moves on with the requests and the timer alike")),
+
+  // Encodings
+  "hash-max-listpack-entries": int("512", 0, I64_MAX, { aliases: ["hash-max-ziplist-entries"] }),
+  "hash-max-listpack-value": memory("64", 0, I64_MAX, { aliases: ["hash-max-ziplist-value"] }),
+  "list-max-listpack-size": int("-2", I32_MIN, I32_MAX, { aliases: ["list-max-ziplist-size"] }),
+  "list-compress-depth": int("0", 0, I32_MAX, idle("nodes of lists stay as they are")),
+  "set-max-intset-entries": int("512", 0, I64_MAX),
+  "set-max-listpack-entries": int("128", 0, I64_MAX, { since: "7.2.0" }),
+  "set-max-listpack-value": memory("64", 0, I64_MAX, { since: "7.2.0" }),
+  "zset-max-listpack-entries": int("128", 0, I64_MAX, { aliases: ["zset-max-ziplist-entries"] }),
+  "zset-max-listpack-value": memory("64", 0, I64_MAX, { aliases: ["zset-max-ziplist-value"] }),
+  "hll-sparse-max-bytes": memory("3000", 0, I64_MAX, idle("HyperLogLog does not exist yet")),
+  "stream-node-max-bytes": memory("4096", 0, I64_MAX, idle(STREAMS)),
+  "stream-node-max-entries": int("100", 0, I64_MAX, idle(STREAMS)),
+  "sanitize-dump-payload": choice(
+    "no",
+    ["no", "yes", "clients"],
+    idle("everything read from outside is always checked"),
+  ),
+
+  // Snapshots
+  "save": directive(saveKind(), "3600 1 300 100 60 10000"),
+  "dbfilename": text("dump.rdb", { settable: "protected" }, fileNameCheck("dbfilename")),
+  "rdbcompression": bool("yes"),
+  "rdbchecksum": bool("yes", { settable: false }),
+  "rdb-save-incremental-fsync": bool("yes", idle("a snapshot is synced once, at its end")),
+  "rdb-del-sync-files": bool("no", idle(REPLICATION)),
+  "stop-writes-on-bgsave-error": bool("yes"),
+  "rdb-key-save-delay": int("0", I32_MIN, I32_MAX, {
+    hidden: true,
+    ...idle("a snapshot is not slowed down for tests"),
+  }),
+  "key-load-delay": int("0", I32_MIN, I32_MAX, {
+    hidden: true,
+    ...idle("loading is not slowed down for tests"),
+  }),
+  "loading-process-events-interval-bytes": int("2097152", 1024, I32_MAX, {
+    hidden: true,
+    ...idle("loading pauses by time, not by bytes"),
+  }),
+
+  // The append-only file
+  "appendonly": bool("no", idle(AOF, { deniedWhileLoading: true })),
+  "appendfilename": text(
+    "appendonly.aof",
+    idle(AOF, { settable: false }),
+    fileNameCheck("appendfilename", true),
+  ),
+  "appenddirname": text(
+    "appendonlydir",
+    idle(AOF, { settable: false }),
+    fileNameCheck("appenddirname", true, "dirname"),
+  ),
+  "appendfsync": choice("everysec", ["everysec", "always", "no"], idle(AOF)),
+  "no-appendfsync-on-rewrite": bool("no", idle(AOF)),
+  "auto-aof-rewrite-percentage": int("100", 0, I32_MAX, idle(AOF)),
+  "auto-aof-rewrite-min-size": memory("64mb", 0, I64_MAX, idle(AOF)),
+  "aof-load-truncated": bool("yes", idle(AOF)),
+  "aof-use-rdb-preamble": bool("yes", idle(AOF)),
+  "aof-timestamp-enabled": bool("no", idle(AOF)),
+  "aof-rewrite-incremental-fsync": bool("yes", idle(AOF)),
+  "aof-disable-auto-gc": bool("no", idle(AOF)),
+
+  // Replication
+  "replicaof": directive(masterKind(), "no one", {
+    settable: false,
+    aliases: ["slaveof"],
+    notActing: REPLICATION,
+  }),
+  "masterauth": optionalText(idle(REPLICATION, { sensitive: true })),
+  "masteruser": optionalText(idle(REPLICATION, { sensitive: true })),
+  "replica-read-only": bool("yes", { aliases: ["slave-read-only"] }),
+  "replica-serve-stale-data": bool("yes", replica("slave-serve-stale-data")),
+  "replica-lazy-flush": bool("no", replica("slave-lazy-flush")),
+  "replica-priority": int("100", 0, I32_MAX, replica("slave-priority")),
+  "replica-ignore-maxmemory": bool("yes", replica("slave-ignore-maxmemory")),
+  "replica-announce-ip": optionalText(replica("slave-announce-ip")),
+  "replica-announce-port": int("0", 0, 65535, replica("slave-announce-port")),
+  "replica-announced": bool("yes", idle(REPLICATION)),
+  "replica-ignore-disk-write-errors": bool("no", idle(REPLICATION)),
+  "min-replicas-to-write": int("0", 0, I32_MAX, replica("min-slaves-to-write")),
+  "min-replicas-max-lag": int("10", 0, I32_MAX, replica("min-slaves-max-lag")),
+  "repl-ping-replica-period": int("10", 1, I32_MAX, replica("repl-ping-slave-period")),
+  "repl-timeout": int("60", 1, I32_MAX, idle(REPLICATION)),
+  "repl-backlog-size": memory("1mb", 1, I64_MAX, idle(REPLICATION)),
+  "repl-backlog-ttl": int("3600", 0, I64_MAX, idle(REPLICATION)),
+  "repl-disable-tcp-nodelay": bool("no", idle(REPLICATION)),
+  "repl-diskless-sync": bool("yes", idle(REPLICATION)),
+  "repl-diskless-sync-delay": int("5", 0, I32_MAX, idle(REPLICATION)),
+  "repl-diskless-sync-max-replicas": int("0", 0, I32_MAX, idle(REPLICATION)),
+  "repl-diskless-load": choice(
+    "disabled",
+    ["disabled", "on-empty-db", "swapdb"],
+    idle(REPLICATION),
+  ),
+  "propagation-error-behavior": choice(
+    "ignore",
+    ["ignore", "panic", "panic-on-replicas"],
+    idle(REPLICATION),
+  ),
+
+  // Watching the server
+  "slowlog-log-slower-than": int("10000", -1, I64_MAX),
+  "slowlog-max-len": int("128", 0, I64_MAX),
+  "latency-monitor-threshold": int("0", 0, I64_MAX),
+  "latency-tracking": bool("yes", idle(LATENCY)),
+  "latency-tracking-info-percentiles": directive(percentilesKind(), "50 99 99.9", idle(LATENCY)),
+  "notify-keyspace-events": directive(notifyKind(), "", idle("pub/sub does not exist yet")),
+  "tracking-table-max-keys": int("1000000", 0, I64_MAX, idle(TRACKING)),
+  "busy-reply-threshold": int("5000", 0, I64_MAX, idle(SCRIPTS, { aliases: ["lua-time-limit"] })),
+
+  // Cluster
+  "cluster-enabled": bool("no", idle(CLUSTER, { settable: false })),
+  "cluster-config-file": text("nodes.conf", idle(CLUSTER, { settable: false })),
+  "cluster-port": int("0", 0, 65535, idle(CLUSTER, { settable: false })),
+  "cluster-node-timeout": int("15000", 0, I64_MAX, idle(CLUSTER)),
+  "cluster-replica-validity-factor": int(
+    "10",
+    0,
+    I32_MAX,
+    idle(CLUSTER, { aliases: ["cluster-slave-validity-factor"] }),
+  ),
+  "cluster-replica-no-failover": bool(
+    "no",
+    idle(CLUSTER, { aliases: ["cluster-slave-no-failover"] }),
+  ),
+  "cluster-migration-barrier": int("1", 0, I32_MAX, idle(CLUSTER)),
+  "cluster-allow-replica-migration": bool("yes", idle(CLUSTER)),
+  "cluster-require-full-coverage": bool("yes", idle(CLUSTER)),
+  "cluster-allow-reads-when-down": bool("no", idle(CLUSTER)),
+  "cluster-allow-pubsubshard-when-down": bool("yes", idle(CLUSTER)),
+  "cluster-link-sendbuf-limit": memory("0", 0, U64_MAX, idle(CLUSTER)),
+  "cluster-announce-ip": optionalText(idle(CLUSTER)),
+  "cluster-announce-hostname": optionalText(idle(CLUSTER), checkHostname),
+  "cluster-announce-human-nodename": optionalText(idle(CLUSTER, { since: "7.2.0" })),
+  "cluster-announce-port": int("0", 0, 65535, idle(CLUSTER)),
+  "cluster-announce-bus-port": int("0", 0, 65535, idle(CLUSTER)),
+  "cluster-announce-tls-port": int("0", 0, 65535, idle(CLUSTER)),
+  "cluster-preferred-endpoint-type": choice(
+    "ip",
+    ["ip", "hostname", "unknown-endpoint"],
+    idle(CLUSTER),
+  ),
+
+  // TLS
+  "tls-port": int("0", 0, 65535, idle(TLS)),
+  "tls-replication": bool("no", idle(TLS)),
+  "tls-cluster": bool("no", idle(TLS)),
+  "tls-auth-clients": choice("yes", ["no", "yes", "optional"], idle(TLS)),
+  "tls-ca-cert-dir": optionalText(idle(TLS)),
+  "tls-ca-cert-file": optionalText(idle(TLS)),
+  "tls-cert-file": optionalText(idle(TLS)),
+  "tls-key-file": optionalText(idle(TLS)),
+  "tls-key-file-pass": optionalText(idle(TLS, { sensitive: true })),
+  "tls-client-cert-file": optionalText(idle(TLS)),
+  "tls-client-key-file": optionalText(idle(TLS)),
+  "tls-client-key-file-pass": optionalText(idle(TLS, { sensitive: true })),
+  "tls-dh-params-file": optionalText(idle(TLS)),
+  "tls-protocols": optionalText(idle(TLS)),
+  "tls-ciphers": optionalText(idle(TLS)),
+  "tls-ciphersuites": optionalText(idle(TLS)),
+  "tls-prefer-server-ciphers": bool("no", idle(TLS)),
+  "tls-session-caching": bool("yes", idle(TLS)),
+  "tls-session-cache-size": int("20480", 0, I32_MAX, idle(TLS)),
+  "tls-session-cache-timeout": int("300", 0, I32_MAX, idle(TLS)),
+};
+
+/** The name of a directive, as the table spells it. */
+export type DirectiveName = keyof typeof DIRECTIVES;
+
+/** The type of a directive's value in use. */
+export type ValueOf<N extends DirectiveName> = (typeof DIRECTIVES)[N] extends Directive<infer T> ? T
+  : never;
+
+/**
+ * What may stand in a file without being a setting: CONFIG GET and SET do not know these.
+ * `notActing` as in the table.
+ */
+export const FILE_ONLY: Readonly<Record<string, { readonly notActing: string | null }>> = {
+  "include": { notActing: null },
+  "rename-command": { notActing: null },
+  "user": { notActing: ACL },
+  "loadmodule": { notActing: "a start with it is refused: modules cannot be loaded" },
+  "sentinel": { notActing: "a start with it is refused: tsredis is no sentinel" },
+  "list-max-ziplist-entries": { notActing: "without effect since Redis 3.2" },
+  "list-max-ziplist-value": { notActing: "without effect since Redis 3.2" },
+};
+
+/** Table names in the order of the table. */
+export const DIRECTIVE_NAMES = Object.keys(DIRECTIVES) as DirectiveName[];
+
+/** Every name and alias, in the order of the table, with the table name behind it. */
+export const NAMES: ReadonlyMap<string, DirectiveName> = new Map(
+  DIRECTIVE_NAMES.flatMap((name) =>
+    [name, ...DIRECTIVES[name].aliases].map((each) => [each, name] as const)
+  ),
+);
+
+/** A directive that does nothing here, and why. */
+export interface NotActing {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** What is accepted without effect, in the order of the table; hidden test settings left out. */
+export function notActing(): NotActing[] {
+  const found: NotActing[] = [];
+  for (const name of DIRECTIVE_NAMES) {
+    const { notActing: reason, hidden } = DIRECTIVES[name] as Directive<unknown>;
+    if (reason !== null && !hidden) found.push({ name, reason });
+  }
+  for (const [name, { notActing: reason }] of Object.entries(FILE_ONLY)) {
+    if (reason !== null) found.push({ name, reason });
+  }
+  return found;
+}
+
+/** The README's list: one Markdown bullet for each reason, with the directives that share it. */
+export function notActingMarkdown(): string {
+  const names = new Map<string, string[]>();
+  for (const { name, reason } of notActing()) {
+    const sharing = names.get(reason);
+    if (sharing) sharing.push(name);
+    else names.set(reason, [name]);
+  }
+  return [...names].map(([reason, sharing]) =>
+    `- ${sharing.map((name) => "`" + name + "`").join(", ")}: ${reason}.\n`
+  ).join("");
+}
+
+/** The known name that a mistyped one most likely means; null if none is near. */
+export function nearestName(typed: string): string | null {
+  const furthest = typed.length <= 4 ? 1 : typed.length <= 8 ? 2 : 3;
+  let nearest: string | null = null;
+  let best = furthest + 1;
+  for (const name of [...NAMES.keys(), ...Object.keys(FILE_ONLY)]) {
+    if (Math.abs(name.length - typed.length) >= best) continue;
+    const distance = editDistance(typed, name);
+    if (distance < best) {
+      best = distance;
+      nearest = name;
+    }
+  }
+  return nearest;
+}
+
+/** Letters to add, drop, change or swap with the next one, to get from one word to the other. */
+function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = a[i - 1] === b[j - 1] ? 0 : 1;
+      row[j] = Math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + change);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) row[j] = Math.min(row[j], beforeLast[j - 2] + 1);
+    }
+    beforeLast = last;
+    last = row;
+  }
+  return last[b.length];
+}
+
+function cpuList(oldName: string): Directive<string> {
+  // 7.2 put a dash where 7.0 has the underscore, which stays as an alias.
+  return optionalText({
+    settable: false,
+    aliases: [oldName],
+    since: "7.2.0",
+    notActing: "a Deno program cannot choose its processors; use taskset",
+  });
+}
+
+function replica(oldName: string): Traits {
+  return { aliases: [oldName], notActing: REPLICATION };
+}
+
+function fileNameCheck(name: string, required = false, what = "filename") {
+  return (value: string): string | undefined => {
+    if (required && value === "") return `${name} can't be empty`;
+    if (/[/\\]/.test(value)) return `${name} can't be a path, just a ${what}`;
+  };
+}
+
+function checkHostname(value: string): string | undefined {
+  if (value.length >= 256) return "Hostnames must be less than 256 characters";
+  if (!/^[a-z0-9.-]*$/i.test(value)) {
+    return "Hostnames may only contain alphanumeric characters, hyphens or dots";
+  }
+}
+
+function checkTitleTemplate(value: string): string | undefined {
+  const known =
+    /\{\{|\{(title|listen-addr|server-mode|port|tls-port|unixsocket|config-file)\}|[^{]/g;
+  if (value.replace(known, "") !== "") {
+    return "template format is invalid or contains unknown variables";
+  }
+}
