@@ -13,8 +13,8 @@
  *      ^ low half         ^ high half         the sum so far is added to the block first
  *     T7  T6  T5  T4     T3  T2  T1  T0       then each byte is looked up, all added up
  *
- * Sixteen separate tables of 256 words measured a third faster than one array of all (see
- * bench/rdb.bench.ts): an index masked to 8 bits into a table of 256 needs no bounds check.
+ * Sixteen separate tables of 256 words measured some 10 % faster than one array of all: an index
+ * masked to 8 bits into a table of 256 needs no bounds check. Words instead of bytes gave 30 %.
  */
 
 const POLY_LOW = 0xac4bc9b5 | 0;

@@ -67,13 +67,15 @@ export function lzfCompress(
   let misses = 0;
   const lastStart = end - COPY_MIN;
   while (pos <= lastStart) {
-    const three = src[pos] | (src[pos + 1] << 8) | (src[pos + 2] << 16);
-    const slot = Math.imul(three, 0x9e3779b1) >>> (32 - HASH_BITS);
+    const a = src[pos];
+    const b = src[pos + 1];
+    const c = src[pos + 2];
+    const slot = Math.imul(a | (b << 8) | (c << 16), 0x9e3779b1) >>> (32 - HASH_BITS);
     const from = seenAt[slot] - shift;
     seenAt[slot] = pos + shift;
     if (
-      from < off || pos - from > DISTANCE_MAX || src[from] !== src[pos] ||
-      src[from + 1] !== src[pos + 1] || src[from + 2] !== src[pos + 2]
+      from < off || pos - from > DISTANCE_MAX || src[from] !== a || src[from + 1] !== b ||
+      src[from + 2] !== c
     ) {
       // Bytes that have long not repeated will likely not: look at fewer and fewer places.
       pos += 1 + (misses++ >> 6);
