@@ -47,7 +47,7 @@ async function deno(args: string[], signal?: AbortSignal): Promise<{ ok: boolean
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args,
     cwd: ROOT,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", RUST_BACKTRACE: "0" },
     stdin: "null",
     signal,
   }).output();
@@ -132,6 +132,7 @@ async function makeByDenoCompile(build: Build): Promise<void> {
   const { ok, text } = await deno([
     "compile",
     "-q",
+    "--no-check", // the check task has done it
     ...build.mapFlags,
     ...build.runFlags,
     ...build.workers.flatMap((path) => ["--include", path]),
