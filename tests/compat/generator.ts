@@ -1,6 +1,6 @@
 /**
  * Calls drawn from a seed. Keys come from small pools, one per type, so that calls meet each
- * other's keys, and now and then from another type's pool or from a pool of keys that never exist.
+ * other's keys, and now and then from another type's pool or from one of keys that hardly ever exist.
  * Arguments come from pools in which the awkward values are as frequent as the plain ones. About
  * one call in ten is then bent: a word dropped, doubled, swapped, replaced by junk, misspelt.
  *
@@ -165,7 +165,7 @@ export class Generator extends Random {
   /** DUMP payloads seen in this session, for RESTORE. The session fills it. */
   payloads: string[] = [];
 
-  /** A key of the kind, mostly; sometimes of another kind, sometimes one that never exists. */
+  /** A key of the kind, mostly; sometimes of another kind, sometimes one that hardly ever exists. */
   key(kind: KeyKind): string {
     const roll = this.between(0, 99);
     if (roll < 5) return this.pick(KEY_POOLS[this.pick(KINDS)]);
@@ -173,10 +173,10 @@ export class Generator extends Random {
     return this.pick(KEY_POOLS[kind]);
   }
 
-  /** A sorted set with one score, a string, or a missing key. */
+  /** A sorted set with one score, a string, or a key that nothing ever stores to. */
   lexKey(): string {
     const roll = this.between(0, 99);
-    return roll < 90 ? this.pick(KEY_POOLS.lex) : roll < 95 ? this.pick(KEY_POOLS.string) : "no:0";
+    return roll < 92 ? this.pick(KEY_POOLS.lex) : roll < 96 ? "t:0" : "never there";
   }
 
   /** A key of any kind. */
