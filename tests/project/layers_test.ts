@@ -51,12 +51,12 @@ const MAY_IMPORT: Record<string, string[]> = {
     "base",
   ],
   aof: ["rdb", "keyspace", "propagation", "observe", "config", "resp", "values", "arena", "base"],
-  rdb: ["keyspace", "observe", "config", "values", "arena", "base"],
+  rdb: ["observe", "config", "keyspace", "values", "arena", "base"],
   pubsub: ["resp", "base"],
-  keyspace: ["propagation", "config", "values", "arena", "base"],
+  observe: ["config", "resp", "base"],
+  config: ["keyspace", "base"], // the flags of notify-keyspace-events
+  keyspace: ["propagation", "values", "arena", "base"],
   propagation: ["resp", "base"],
-  observe: ["config", "base"],
-  config: ["base"],
   resp: ["base"],
   values: ["arena", "base"],
   arena: ["base"],
@@ -112,6 +112,7 @@ Deno.test("importsOf sees every spelling of an import, and no words of a comment
   const text = [
     'import { a } from "./a.ts";',
     'import type { B } from "./b.ts";',
+    'import { type B2, type B3 } from "./b2.ts";',
     "import {",
     "  c,",
     "  type D,",
@@ -127,6 +128,7 @@ Deno.test("importsOf sees every spelling of an import, and no words of a comment
   assertEquals(found.map(({ specifier }) => specifier), [
     "./a.ts",
     "./b.ts",
+    "./b2.ts",
     "./c.ts",
     "./e.ts",
     "./f.ts",
@@ -135,5 +137,6 @@ Deno.test("importsOf sees every spelling of an import, and no words of a comment
   ]);
   assertEquals(found.filter(({ typeOnly }) => typeOnly).map(({ specifier }) => specifier), [
     "./b.ts",
+    "./b2.ts",
   ]);
 });

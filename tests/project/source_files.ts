@@ -25,17 +25,17 @@ export async function sourceFiles(folder: string, ...endings: string[]): Promise
 /** An import or re-export of a module. */
 export interface Import {
   specifier: string;
-  /** Whether it is gone once types are stripped (`import type … from`). */
+  /** Whether it is gone once types are stripped (`import type …`, `import { type … }`). */
   typeOnly: boolean;
 }
 
 /** The static imports and re-exports of a module. */
 export function importsOf(text: string): Import[] {
   const statements = text.matchAll(
-    /^(?:import|export)\s+(type\s+)?(?:[\w*{][^;"'`]*?\sfrom\s+)?"([^"]+)"/gm,
+    /^(?:import|export)\s+(type\s)?([\w*{][^;"'`]*?\sfrom\s+)?"([^"]+)"/gm,
   );
-  return [...statements].map(([, type, specifier]) => ({
+  return [...statements].map(([, type, names, specifier]) => ({
     specifier,
-    typeOnly: type !== undefined,
+    typeOnly: type !== undefined || /^\{(\s*type\s[^,}]+,?)+\s*\}/.test(names ?? ""),
   }));
 }
