@@ -351,6 +351,53 @@ export class Database implements MoveListener {
     return fresh;
   }
 
+  /** Replaces the value of a record by `valueLength` undefined bytes inside it; returns the new reference. */
+  replaceByInline(
+    ref: number,
+    type: number,
+    encoding: number,
+    valueLength: number,
+    slackBytes = 0,
+  ): number {
+    const dict = this.dict;
+    if (isSlotEncoding(this.encodingOf(ref))) this.#releaseSlot(ref);
+    const fresh = dict.resizeValue(ref, valueLength, slackBytes);
+    dict.setMeta(fresh, (dict.metaOf(fresh) & ~0xff) | type | (encoding << 4));
+    return fresh;
+  }
+
+  /**
+   * Gives a record another key, in this database or another, where that key is not there. Value,
+   * expiry and access clock go along; a value in a slot is not copied. Returns the new reference.
+   */
+  moveRecord(
+    ref: number,
+    target: Database,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): number {
+    const dict = this.dict;
+    const meta = dict.metaOf(ref);
+    const encoding = this.encodingOf(ref);
+    const expiresAtMs = dict.expiryOf(ref);
+    const at = dict.valueOffset(ref);
+    const inline = dict.bytesOf(ref).slice(at, at + dict.valueLength(ref));
+    this.beforeWrite(ref);
+    const value = isSlotEncoding(encoding) ? this.slots.remove(dict.intValue(ref)) : null;
+    if (dict.flagsOf(ref) < 0) this.expires.delete(dict.hashOf(ref), ref);
+    dict.remove(ref);
+    const type = meta & 0xf;
+    let fresh: number;
+    if (value === null) {
+      const size = inline.length;
+      fresh = target.addRecord(bytes, offset, length, type, encoding, size, 0, expiresAtMs);
+      copyBytes(target.dict.bytesOf(fresh), target.dict.valueOffset(fresh), inline, 0, size);
+    } else fresh = target.addLarge(bytes, offset, length, type, encoding, value, expiresAtMs);
+    target.dict.setMeta(fresh, meta);
+    return fresh;
+  }
+
   /** Inline values: changes the length (see Dict.resizeValue); returns the new reference. */
   resizeInline(ref: number, valueLength: number, slackBytes = 0): number {
     return this.dict.resizeValue(ref, valueLength, slackBytes);

@@ -7,6 +7,8 @@
 export interface LargeValue {
   /** Bytes it takes, an estimate that costs O(1). */
   readonly memoryBytes: number;
+  /** A deep copy, for COPY. */
+  clone?(): LargeValue;
 }
 
 /** A string that is too long for a record; `bytes` may have room to grow. */
@@ -15,6 +17,10 @@ export class LongString implements LargeValue {
 
   get memoryBytes(): number {
     return this.bytes.length + 64;
+  }
+
+  clone(): LongString {
+    return new LongString(this.bytes.slice(0, this.length), this.length);
   }
 }
 

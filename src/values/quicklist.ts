@@ -181,6 +181,7 @@ export class QuickList {
   readonly nodeBytesMax: number;
   /** Most elements a node may have. */
   readonly nodeCountMax: number;
+  readonly #fill: number;
   readonly #at = new ListCursor();
 
   /**
@@ -188,6 +189,7 @@ export class QuickList {
    * number for that many elements in a node (and at most 8 KiB); 0 counts as 1.
    */
   constructor(fill = -2) {
+    this.#fill = fill;
     if (fill < 0) {
       this.nodeBytesMax = 2048 << Math.min(-fill, 5);
       this.nodeCountMax = 0x7fffffff;
@@ -207,6 +209,25 @@ export class QuickList {
   /** Estimate of the memory in use, in bytes. */
   get byteSize(): number {
     return LIST_OVERHEAD_BYTES + this.nodes * NODE_OVERHEAD_BYTES + this.bufferBytes;
+  }
+
+  /** `byteSize`, under the name that values in a slot have for it. */
+  get memoryBytes(): number {
+    return this.byteSize;
+  }
+
+  /** A list of its own with the same elements in nodes of the same content, limits included. */
+  clone(): QuickList {
+    const copy = new QuickList(this.#fill);
+    for (let node = this.head; node !== null; node = node.next) {
+      const size = node.end - node.start;
+      const twin = copy.#linkNode(copy.tail, null, new ListNode(size, node.plain, 0));
+      copyBytes(twin.buf, 0, node.buf, node.start, size);
+      twin.end = size;
+      twin.count = node.count;
+    }
+    copy.count = this.count;
+    return copy;
   }
 
   // -------------------------------------------------------------------------------------------
