@@ -97,6 +97,8 @@ export class Client implements Watcher {
   noEvict = false;
   isMonitor = false;
   isUnixSocket = false;
+  /** The peer is on this machine. */
+  isLocal = true;
   /** Set while it waits for something; its input waits too. */
   park: Park | null = null;
   /** No further commands; the connection ends when its output is sent. */

@@ -1,5 +1,6 @@
 /** The commands of this group. */
 
 import type { Command } from "../command.ts";
+import { echo, ping } from "./ping.ts";
 
-export const connectionCommands: Command[] = [];
+export const connectionCommands: Command[] = [echo, ping];

@@ -1,0 +1,41 @@
+/**
+ * tsredis: reads the command line and the configuration, starts the server, passes signals on.
+ */
+
+import { parseArguments } from "./src/config/arguments.ts";
+import { Config } from "./src/config/config.ts";
+import { ConfigError } from "./src/config/parse.ts";
+import { Log } from "./src/observe/log.ts";
+import { logSink, Server } from "./src/server.ts";
+import { commandTable } from "./src/commands/index.ts";
+
+async function main(args: string[]): Promise<void> {
+  const action = parseArguments(args);
+  if (action.kind === "print") {
+    const isError = action.exitCode !== 0 && !args.some((arg) => arg === "--help" || arg === "-h");
+    (isError ? console.error : console.log)(action.text.trimEnd());
+    Deno.exit(action.exitCode);
+  }
+  let config: Config;
+  try {
+    const names = new Set(commandTable.map((command) => command.fullName));
+    config = Config.load(action.start, { isCommand: (name) => names.has(name) });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    console.error(error.report());
+    Deno.exit(1);
+  }
+  const log = new Log(Deno.pid, logSink(config));
+  const server = new Server({ config, log });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    Deno.addSignalListener(signal, () => server.onSignal(signal));
+  }
+  try {
+    await server.start();
+  } catch (error) {
+    log.warning(error instanceof Error ? error.message : String(error));
+    Deno.exit(1);
+  }
+}
+
+await main(Deno.args);

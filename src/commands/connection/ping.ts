@@ -1,0 +1,57 @@
+/** PING and ECHO. */
+
+import { latin1 } from "../../base/bytes.ts";
+import type { Call } from "../../dispatch/call.ts";
+import { defineCommand } from "../command.ts";
+
+const PONG = latin1("+PONG\r\n");
+
+/**
+ * `PING [message]`. A RESP2 subscriber is answered with a message of the kind it expects.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/ping/}
+ */
+export const ping = defineCommand({
+  name: "ping",
+  group: "connection",
+  since: "1.0.0",
+  summary: "Answers PONG, or the given message",
+  complexity: "O(1)",
+  arity: -1,
+  flags: ["fast"],
+  tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
+  args: "[message]",
+  run: runPing,
+});
+
+function runPing({ client, words, reply }: Call): void {
+  if (words.count > 2) return reply.error("ERR wrong number of arguments for 'ping' command");
+  if (reply.resp === 2 && client.channelCount + client.patternCount > 0) {
+    reply.array(2);
+    reply.bulkText("pong");
+    if (words.count === 1) reply.bulkText("");
+    else reply.bulk(words.bytes, words.starts[1], words.lengths[1]);
+  } else if (words.count === 1) reply.raw(PONG);
+  else reply.bulk(words.bytes, words.starts[1], words.lengths[1]);
+}
+
+/**
+ * `ECHO message`.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/echo/}
+ */
+export const echo = defineCommand({
+  name: "echo",
+  group: "connection",
+  since: "1.0.0",
+  summary: "Answers with the given message",
+  complexity: "O(1)",
+  arity: 2,
+  flags: ["fast"],
+  args: "message",
+  run: runEcho,
+});
+
+function runEcho({ words, reply }: Call): void {
+  reply.bulk(words.bytes, words.starts[1], words.lengths[1]);
+}

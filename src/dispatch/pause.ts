@@ -1,0 +1,58 @@
+/** CLIENT PAUSE: commands of normal clients wait until it ends; theirs and all their later input. */
+
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { Client } from "./client.ts";
+import type { Clients } from "./clients.ts";
+
+export class Pause {
+  /** Unix ms when it ends; 0 when there is none. */
+  endsMs = 0;
+  /** Whether commands that only read wait too. */
+  includesReads = false;
+  /** Told when a pause begins or ends, to close or open its gate. */
+  onChange: (isPaused: boolean) => void = () => {};
+  readonly #waiting = new Set<Client>();
+
+  constructor(readonly clients: Clients, readonly keyspace: Keyspace) {}
+
+  /** Starts a pause or makes the present one longer or stricter, never shorter or milder. */
+  begin(endsMs: number, includesReads: boolean): void {
+    this.endsMs = Math.max(this.endsMs, endsMs);
+    this.includesReads = this.includesReads || includesReads;
+    this.onChange(true);
+  }
+
+  /** Ends the pause: who waited goes on. */
+  end(): void {
+    this.endsMs = 0;
+    this.includesReads = false;
+    this.onChange(false);
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const client of waiting) {
+      client.park = null;
+      this.clients.blockedCount--;
+      client.transport.resume();
+    }
+  }
+
+  /** Called by the timer. */
+  tick(nowMs: number): void {
+    if (this.endsMs !== 0 && nowMs >= this.endsMs) this.end();
+    for (const client of this.#waiting) {
+      if (!client.isClosed) continue;
+      this.#waiting.delete(client);
+      this.clients.blockedCount--;
+    }
+  }
+
+  /** Whether this command has to wait; then its client is parked until the pause ends. */
+  holds(client: Client, isWrite: boolean): boolean {
+    if (this.endsMs === 0 || client.isMaster || client.isReplica) return false;
+    if (!this.includesReads && !isWrite) return false;
+    client.park = { isBlocking: false, unblock() {} };
+    this.clients.blockedCount++;
+    this.#waiting.add(client);
+    return true;
+  }
+}

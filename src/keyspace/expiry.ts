@@ -1,0 +1,5 @@
+/** Active expiry. */
+import type { Keyspace } from "./keyspace.ts";
+export function expireSlice(_keyspace: Keyspace, _budgetMs: number, _now: () => number): boolean {
+  return false;
+}

@@ -1,0 +1,497 @@
+/**
+ * Builds the parts of the server, hands them to each other and runs the timer: the only file that
+ * knows them all. main.ts starts one; tests may build several side by side.
+ */
+
+import { type Clock, type Draw, systemClock } from "./base/clock.ts";
+import { seedHash } from "./base/hash.ts";
+import type { Command } from "./commands/command.ts";
+import { commandTable } from "./commands/index.ts";
+import type { Config } from "./config/config.ts";
+import { splitWords } from "./config/parse.ts";
+import { REDIS_VERSION, TSREDIS_VERSION } from "./config/version.ts";
+import { Client, CLIENT_NEEDS_AUTH } from "./dispatch/client.ts";
+import { Clients } from "./dispatch/clients.ts";
+import {
+  Dispatcher,
+  GATE_LOADING,
+  GATE_MEMORY,
+  GATE_PAUSED,
+  GATE_READ_ONLY,
+  GATE_SAVE_FAILED,
+  type GateChecks,
+} from "./dispatch/dispatcher.ts";
+import { Pause } from "./dispatch/pause.ts";
+import type { Services, ShutdownOptions } from "./dispatch/services.ts";
+import { Evictor } from "./keyspace/eviction.ts";
+import { expireSlice } from "./keyspace/expiry.ts";
+import { EXPIRE_DELETES, EXPIRE_HIDES, Keyspace } from "./keyspace/keyspace.ts";
+import { Connection } from "./net/connection.ts";
+import { isOverLimit, isOverQueryLimit } from "./net/limits.ts";
+import { type Accepted, Listeners } from "./net/listener.ts";
+import { LatencyMonitor } from "./observe/latency.ts";
+import { fileSink, type Log, standardOutputSink } from "./observe/log.ts";
+import { feedMonitors } from "./observe/monitor.ts";
+import { SlowLog } from "./observe/slow_log.ts";
+import { Statistics } from "./observe/statistics.ts";
+import { WriteStream } from "./propagation/write_stream.ts";
+import { Persistence } from "./rdb/persistence.ts";
+import { type ParserLimits, RequestParser } from "./resp/parser.ts";
+
+/** Time one turn of the timer may spend on housekeeping of data, in ms. */
+const SLICE_MS = 1;
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly draw?: Draw;
+  /** Ends the process; a test hands in something milder. */
+  readonly exit?: (code: number) => void;
+}
+
+export class Server implements Services, GateChecks {
+  readonly clock: Clock;
+  readonly draw: Draw;
+  readonly config: Config;
+  readonly log: Log;
+  readonly keyspace: Keyspace;
+  readonly dispatcher: Dispatcher;
+  readonly clients = new Clients();
+  readonly statistics = new Statistics();
+  readonly slowLog = new SlowLog();
+  readonly latency = new LatencyMonitor();
+  readonly persistence: Persistence;
+  readonly pause: Pause;
+  readonly evictor: Evictor;
+  readonly runId: string;
+  readonly startedMs: number;
+  port = 0;
+  /** Turns of the timer since the start. */
+  cronTurns = 0;
+  /** DEBUG SET-ACTIVE-EXPIRE. */
+  isActiveExpireOn = true;
+  readonly #limits: ParserLimits = { bulkBytesMax: 0 };
+  readonly #listeners: Listeners;
+  readonly #exit: (code: number) => void;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #isShuttingDown = false;
+  #nextDescriptor = 8;
+
+  constructor(options: ServerOptions) {
+    const { config, log } = options;
+    this.config = config;
+    this.log = log;
+    this.clock = options.clock ?? systemClock;
+    this.draw = options.draw ?? Math.random;
+    this.#exit = options.exit ?? Deno.exit;
+    const random = crypto.getRandomValues(new Uint8Array(28));
+    const seed = new Int32Array(random.buffer, 20, 2);
+    seedHash(seed[0], seed[1]);
+    this.runId = [...random.subarray(0, 20)].map((b) => b.toString(16).padStart(2, "0")).join("");
+    this.keyspace = new Keyspace(
+      config.value("databases"),
+      this.clock,
+      this.draw,
+      new WriteStream(),
+    );
+    this.startedMs = this.keyspace.nowMs;
+    this.evictor = new Evictor(this.keyspace);
+    this.evictor.usedBytes = () => this.usedMemory();
+    this.pause = new Pause(this.clients, this.keyspace);
+    this.pause.onChange = (isPaused) => this.setGate(GATE_PAUSED, isPaused);
+    this.persistence = new Persistence(this.keyspace, config, log);
+    this.dispatcher = new Dispatcher(this, this);
+    this.dispatcher.onMonitor = (client, words) => feedMonitors(this, client, words);
+    this.dispatcher.setCommands(namedCommands(config));
+    this.#listeners = new Listeners((accepted) => this.#accept(accepted), log);
+    this.#bindConfig();
+  }
+
+  // -- configuration -------------------------------------------------------------------
+
+  /** Puts directives into effect, now and whenever CONFIG SET changes them. */
+  #bindConfig(): void {
+    const { config, keyspace } = this;
+    const limits = () => {
+      keyspace.limits.hashMaxListpackEntries = config.value("hash-max-listpack-entries");
+      keyspace.limits.hashMaxListpackValue = config.value("hash-max-listpack-value");
+      keyspace.limits.listMaxListpackSize = config.value("list-max-listpack-size");
+      keyspace.limits.setMaxIntsetEntries = config.value("set-max-intset-entries");
+      keyspace.limits.setMaxListpackEntries = config.value("set-max-listpack-entries");
+      keyspace.limits.setMaxListpackValue = config.value("set-max-listpack-value");
+      keyspace.limits.zsetMaxListpackEntries = config.value("zset-max-listpack-entries");
+      keyspace.limits.zsetMaxListpackValue = config.value("zset-max-listpack-value");
+      keyspace.limits.stringBytesMax = config.value("proto-max-bulk-len");
+      this.#limits.bulkBytesMax = config.value("proto-max-bulk-len");
+    };
+    limits();
+    config.onChange([
+      "hash-max-listpack-entries",
+      "hash-max-listpack-value",
+      "list-max-listpack-size",
+      "set-max-intset-entries",
+      "set-max-listpack-entries",
+      "set-max-listpack-value",
+      "zset-max-listpack-entries",
+      "zset-max-listpack-value",
+      "proto-max-bulk-len",
+    ], limits);
+
+    const memory = () => {
+      const { evictor } = this;
+      evictor.maxBytes = config.value("maxmemory");
+      evictor.policy = config.value("maxmemory-policy");
+      evictor.samples = config.value("maxmemory-samples");
+      keyspace.usesLfu = evictor.policy.endsWith("-lfu");
+      keyspace.lfuLogFactor = config.value("lfu-log-factor");
+      keyspace.lfuDecayMinutes = config.value("lfu-decay-time");
+      this.setGate(GATE_MEMORY, evictor.maxBytes > 0);
+      keyspace.refreshTime();
+    };
+    memory();
+    config.onChange([
+      "maxmemory",
+      "maxmemory-policy",
+      "maxmemory-samples",
+      "lfu-log-factor",
+      "lfu-decay-time",
+    ], memory);
+
+    const watching = () => {
+      this.slowLog.thresholdUsec = config.value("slowlog-log-slower-than");
+      this.slowLog.lengthMax = config.value("slowlog-max-len");
+      this.slowLog.trim();
+      this.latency.thresholdMs = config.value("latency-monitor-threshold");
+      const usec = this.slowLog.thresholdUsec;
+      this.dispatcher.timesAll = (usec >= 0 && usec < 1000) ||
+        (this.latency.thresholdMs > 0 && this.latency.thresholdMs < 2);
+      this.log.level = config.value("loglevel");
+    };
+    watching();
+    config.onChange([
+      "slowlog-log-slower-than",
+      "slowlog-max-len",
+      "latency-monitor-threshold",
+      "loglevel",
+    ], watching);
+
+    config.onChange(["port", "bind"], () => this.#rebind());
+  }
+
+  setGate(bit: number, isClosed: boolean): void {
+    if (isClosed) this.dispatcher.gateBits |= bit;
+    else this.dispatcher.gateBits &= ~bit;
+  }
+
+  // -- start ----------------------------------------------------------------------------
+
+  /** Listens, loads the dataset and serves. Rejects when that is impossible. */
+  async start(): Promise<void> {
+    const { config, log } = this;
+    log.notice("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
+    log.notice(
+      `Redis version=${REDIS_VERSION}, bits=64, tsredis version=${TSREDIS_VERSION}, ` +
+        `deno=${Deno.version.deno}, pid=${Deno.pid}, just started`,
+    );
+    if (config.file === null) {
+      log.warning(
+        "Warning: no config file specified, using the default config. In order to specify a config " +
+          "file use tsredis /path/to/redis.conf",
+      );
+    } else log.notice("Configuration loaded");
+    this.port = config.value("port");
+    this.#listeners.openTcp(config.value("bind"), this.port);
+    const path = config.value("unixsocket");
+    if (path !== null && path !== "") {
+      this.#listeners.openUnix(path, config.value("unixsocketperm"));
+      log.notice(`The server is now ready to accept connections at ${path}`);
+    }
+    log.notice("Server initialized");
+    this.#timer = setInterval(() => this.#cron(), 1000 / Math.max(10, config.value("hz")));
+    this.setGate(GATE_LOADING, true);
+    await this.persistence.load();
+    this.setGate(GATE_LOADING, false);
+    if (this.port !== 0) log.notice("Ready to accept connections tcp");
+    if (path !== null && path !== "") log.notice("Ready to accept connections unix");
+  }
+
+  #rebind(): string | void {
+    const port = this.config.value("port");
+    const previous = this.port;
+    this.#listeners.closeTcp();
+    try {
+      this.#listeners.openTcp(this.config.value("bind"), port);
+      this.port = port;
+    } catch {
+      this.port = previous;
+      return "Unable to listen on this port. Check server logs.";
+    }
+  }
+
+  // -- connections -------------------------------------------------------------------------
+
+  #accept({ socket, address, localAddress, isUnix, isLocal }: Accepted): void {
+    const { config, statistics } = this;
+    if (this.clients.count >= config.value("maxclients")) {
+      statistics.connectionsRejected++;
+      turnAway(socket, "-ERR max number of clients reached\r\n");
+      return;
+    }
+    const needsPassword = config.value("requirepass") !== null &&
+      config.value("requirepass") !== "";
+    if (config.value("protected-mode") && !needsPassword && !isLocal) {
+      statistics.connectionsRejected++;
+      turnAway(socket, PROTECTED);
+      return;
+    }
+    if (!isUnix) {
+      const tcp = socket as Deno.TcpConn;
+      tcp.setNoDelay(true);
+      if (config.value("tcp-keepalive") > 0) tcp.setKeepAlive(true);
+    }
+    const client = new Client(
+      this.clients.nextId(),
+      this.keyspace.databases[0],
+      this.clock.now(),
+    );
+    client.isUnixSocket = isUnix;
+    client.isLocal = isLocal;
+    client.isAuthenticated = !needsPassword;
+    client.parser = new RequestParser(this.#limits, splitWords);
+    if (needsPassword) {
+      client.gateBits |= CLIENT_NEEDS_AUTH;
+      client.parser.isUnauthenticated = true;
+    }
+    const connection = new Connection(
+      client,
+      socket,
+      this,
+      address,
+      localAddress,
+      this.#nextDescriptor++,
+    );
+    client.transport = connection;
+    this.clients.add(client);
+    statistics.connectionsReceived++;
+    connection.run();
+  }
+
+  /** ConnectionOwner. */
+  isOverLimit(client: Client): boolean {
+    return isOverLimit(this, client);
+  }
+
+  /** ConnectionOwner: forgets a client. */
+  closed(client: Client): void {
+    client.endTransaction();
+    client.reply.clear();
+    this.clients.remove(client);
+  }
+
+  // -- gates ---------------------------------------------------------------------------------
+
+  freeMemory(): boolean {
+    return this.evictor.freeMemory();
+  }
+
+  waitForPause(client: Client, isWrite: boolean): boolean {
+    return this.pause.holds(client, isWrite);
+  }
+
+  refuseProtected(command: Command, client: Client): string | null {
+    const name = command.fullName.split("|")[0];
+    if (name !== "debug") return null;
+    const who = this.config.value("enable-debug-command");
+    if (who === "yes" || (who === "local" && client.isLocal)) return null;
+    return `ERR ${name.toUpperCase()} command not allowed. If the enable-${name}-command option is set ` +
+      'to "local", you can run it from a local connection, otherwise you need to set this option in ' +
+      "the configuration file, and then restart the server.";
+  }
+
+  /** Puts what a state of the server closes or opens into the gates; called after each change. */
+  updateGates(): void {
+    const { persistence, config, keyspace } = this;
+    this.setGate(
+      GATE_SAVE_FAILED,
+      !persistence.lastSaveOk && config.value("stop-writes-on-bgsave-error") &&
+        config.value("save").length > 0,
+    );
+    this.setGate(
+      GATE_READ_ONLY,
+      keyspace.expireMode === EXPIRE_HIDES && config.value("replica-read-only"),
+    );
+  }
+
+  // -- the timer ---------------------------------------------------------------------------------
+
+  #cron(): void {
+    const { keyspace, statistics, clock } = this;
+    this.cronTurns++;
+    keyspace.refreshTime();
+    const nowMs = keyspace.nowMs;
+    statistics.commandRate.sample(statistics.commandsProcessed, nowMs);
+    statistics.inputRate.sample(statistics.netInputBytes, nowMs);
+    statistics.outputRate.sample(statistics.netOutputBytes, nowMs);
+    const used = this.usedMemory();
+    if (used > statistics.peakMemoryBytes) statistics.peakMemoryBytes = used;
+    this.pause.tick(nowMs);
+    this.#checkClients(nowMs);
+    if (!this.persistence.isLoading) {
+      if (this.isActiveExpireOn && keyspace.expireMode === EXPIRE_DELETES) {
+        const started = clock.monotonic();
+        expireSlice(keyspace, SLICE_MS, () => clock.monotonic());
+        const ms = clock.monotonic() - started;
+        keyspace.expireCycleMs += ms;
+        this.latency.add("expire-cycle", ms, nowMs);
+        if (keyspace.stream.hasPending) keyspace.stream.endUnit();
+      }
+      this.#tidy();
+    }
+    this.persistence.tick(nowMs);
+    this.updateGates();
+  }
+
+  /** Moves on resizes and compaction, a slice at a time. */
+  #tidy(): void {
+    const until = this.clock.monotonic() + SLICE_MS;
+    for (const { dict } of this.keyspace.databases) {
+      while (dict.rehashSome(64)) if (this.clock.monotonic() > until) return;
+      while (dict.compactStep(256)) if (this.clock.monotonic() > until) return;
+    }
+  }
+
+  #checkClients(nowMs: number): void {
+    const timeoutMs = this.config.value("timeout") * 1000;
+    for (const client of this.clients.byId.values()) {
+      if (
+        timeoutMs > 0 && !client.isReplica && !client.isMaster && client.park === null &&
+        client.channelCount + client.patternCount === 0 &&
+        nowMs - client.lastInteractionMs > timeoutMs
+      ) {
+        this.log.verbose("Closing idle client");
+        client.transport.close(false);
+      } else if (isOverLimit(this, client) || isOverQueryLimit(this, client)) {
+        client.transport.close(false);
+      }
+    }
+  }
+
+  /** Bytes in use: data, clients' buffers, and a flat share for the program itself. */
+  usedMemory(): number {
+    return BASE_BYTES + this.keyspace.dataBytes + this.clientBytes();
+  }
+
+  clientBytes(): number {
+    let bytes = 0;
+    for (const client of this.clients.byId.values()) {
+      bytes += 1024 + client.reply.heldBytes + (client.parser?.bufferBytes ?? 0) +
+        client.queuedBytes;
+    }
+    return bytes;
+  }
+
+  // -- the end --------------------------------------------------------------------------------------
+
+  /** SIGTERM or SIGINT: shuts down as `shutdown-on-sigterm` and `-sigint` say. */
+  onSignal(signal: "SIGTERM" | "SIGINT"): void {
+    const isInterrupt = signal === "SIGINT";
+    this.log.warning(
+      isInterrupt
+        ? "Received SIGINT scheduling shutdown..."
+        : "Received SIGTERM scheduling shutdown...",
+    );
+    if (this.persistence.isLoading) {
+      this.log.warning("Received shutdown signal during loading, exiting now.");
+      this.#exit(1);
+    }
+    const words = this.config.value(isInterrupt ? "shutdown-on-sigint" : "shutdown-on-sigterm");
+    this.requestShutdown({
+      save: words.includes("save") ? "save" : words.includes("nosave") ? "nosave" : "default",
+      force: words.includes("force"),
+      onRefused: () => {},
+    });
+  }
+
+  requestShutdown(options: ShutdownOptions): void {
+    if (this.#isShuttingDown) return;
+    const { log, config, persistence } = this;
+    log.notice("User requested shutdown...");
+    const saves = options.save === "save" ||
+      (options.save === "default" && config.value("save").length > 0);
+    if (saves && !persistence.isLoading) {
+      log.notice("Saving the final RDB snapshot before exiting.");
+      if (!persistence.saveNow()) {
+        log.warning("Error trying to save the DB, can't exit.");
+        if (!options.force) {
+          log.warning(
+            "Errors trying to shut down the server. Check the logs for more information.",
+          );
+          options.onRefused("ERR Errors trying to SHUTDOWN. Check logs.");
+          return;
+        }
+      }
+    }
+    this.#isShuttingDown = true;
+    this.stop();
+    log.warning("Redis is now ready to exit, bye bye...");
+    this.#exit(0);
+  }
+
+  /** Stops serving: closes sockets and the timer, saves nothing. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#listeners.close();
+    this.persistence.close();
+    for (const client of [...this.clients.byId.values()]) client.transport.close(false);
+    const pidFile = this.config.value("pidfile");
+    if (pidFile !== null && pidFile !== "") {
+      this.log.notice("Removing the pid file.");
+      try {
+        Deno.removeSync(pidFile);
+      } catch {
+        // It is not ours to insist.
+      }
+    }
+  }
+}
+
+/** What the runtime itself takes, about; part of used memory so that `maxmemory` is not exceeded. */
+const BASE_BYTES = 1 << 20;
+
+const PROTECTED =
+  "-DENIED Redis is running in protected mode because protected mode is enabled and no password is " +
+  "set for the default user. In this mode connections are only accepted from the loopback interface. " +
+  "If you want to connect from external computers, set a password (requirepass), bind to a trusted " +
+  "address, or turn protected mode off with CONFIG SET protected-mode no from this machine.\r\n";
+
+async function turnAway(socket: Deno.Conn, text: string): Promise<void> {
+  try {
+    await socket.write(new TextEncoder().encode(text));
+  } catch {
+    // It went away by itself.
+  }
+  try {
+    socket.close();
+  } catch {
+    // Closed already.
+  }
+}
+
+/** The command table under the names that `rename-command` leaves. */
+function namedCommands(config: Config): Map<string, Command> {
+  const named = new Map(commandTable.map((command) => [command.fullName, command]));
+  for (const { from, to } of config.renames) {
+    const command = named.get(from);
+    if (command === undefined) continue;
+    named.delete(from);
+    if (to !== "") named.set(to, command);
+  }
+  return named;
+}
+
+/** Where the log goes, from `logfile`. */
+export function logSink(config: Config): (line: Uint8Array) => void {
+  const path = config.value("logfile");
+  return path === "" ? standardOutputSink : fileSink(path);
+}
