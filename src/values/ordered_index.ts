@@ -21,6 +21,12 @@
  *   (MERGE_MAX); between that and a full leaf there is room, so add/remove at one place do not
  *   split and merge in turn.
  *
+ * Equal scores: while the last steps of a search compare members, each probe would be a read of a
+ * record somewhere in memory. So a leaf whose scores are all equal gets hints at its next insertion:
+ * `skip`, a number of leading bytes that all its members share, and per pair the four bytes after
+ * those. Most probes are then decided inside the leaf (a million members with one score: 2.2 µs an
+ * insertion without hints, 1.3 with). Leaves with several scores have none.
+ *
  * At both ends a full leaf is not halved but left full: loading in order, up or down, fills leaves
  * completely.
  *
@@ -50,6 +56,12 @@ const SLAB_PAIRS = FULL * FULL;
 /** Levels of nodes: 16 children each at the very worst is enough for 2^31 elements. */
 const LEVELS_MAX = 16;
 const NONE = -1;
+/** Instead of `skip`: no hints yet; a search may make them. */
+const UNHINTED = -1;
+/** Instead of `skip`: scores differ, hints are not worth it until the leaf is split or merged. */
+const MIXED = -2;
+/** Fewest pairs that hints are made for. */
+const HINTED_MIN = 8;
 
 // Leaf meta, four int32 per leaf.
 const COUNT = 0;
@@ -88,6 +100,10 @@ export class OrderedIndex {
   /** Leaf pairs by slab. */
   readonly #scores: Floats[] = [];
   readonly #refs: Ints[] = [];
+  /** Hints by slab; empty until a leaf of the slab needs them. */
+  readonly #hints: Ints[] = [];
+  /** Per leaf: bytes that its members share, or UNHINTED or MIXED. */
+  #leafSkip: Ints = NO_REFS;
   #leafMeta: Ints;
   #leaves = 0;
   #firstLeaf = 0;
@@ -130,9 +146,12 @@ export class OrderedIndex {
   #reset(): void {
     this.#scores.length = 0;
     this.#refs.length = 0;
+    this.#hints.length = 0;
     this.#scores.push(new Float64Array(FIRST_PAIRS));
     this.#refs.push(new Int32Array(FIRST_PAIRS));
+    this.#hints.push(NO_REFS);
     this.#leafMeta = Int32Array.of(0, NONE, NONE, NONE);
+    this.#leafSkip = Int32Array.of(UNHINTED);
     this.#leaves = 1;
     this.#firstLeaf =
       this.#lastLeaf =
@@ -146,10 +165,12 @@ export class OrderedIndex {
   }
 
   #measure(): void {
-    let pairs = this.#scores[0].length;
-    pairs += (this.#scores.length - 1) * SLAB_PAIRS;
-    this.memoryBytes = pairs * 12 + this.#leafMeta.byteLength +
+    let bytes = this.#leafMeta.byteLength + this.#leafSkip.byteLength +
       this.#nodeRoom * (FULL * 20 + 16);
+    for (let slab = 0; slab < this.#scores.length; slab++) {
+      bytes += this.#scores[slab].length * 12 + this.#hints[slab].byteLength;
+    }
+    this.memoryBytes = bytes;
   }
 
   // -- changing -----------------------------------------------------------------
@@ -158,15 +179,7 @@ export class OrderedIndex {
   insert(score: number, ref: number): void {
     this.#seekRecord(ref);
     this.#descend(score);
-    const leaf = this.#leaf;
-    const slab = leaf >>> SHIFT;
-    this.#place = this.#countAtMost(
-      this.#scores[slab],
-      this.#refs[slab],
-      (leaf & MASK) << SHIFT,
-      this.#leafMeta[leaf << 2],
-      score,
-    );
+    this.#place = this.#placeInLeaf(score, ref);
     this.#insertHere(score, ref);
   }
 
@@ -175,8 +188,8 @@ export class OrderedIndex {
    * the ends first, where a comparison and a store are all it takes.
    */
   insertOrdered(score: number, ref: number): void {
+    this.#seekRecord(ref);
     if (this.count > 0) {
-      this.#seekRecord(ref);
       const first = this.#firstLeaf;
       const last = this.#lastLeaf;
       const lastAt = ((last & MASK) << SHIFT) + this.#leafMeta[last << 2] - 1;
@@ -566,6 +579,77 @@ export class OrderedIndex {
     return low - base;
   }
 
+  /** Where in the path's leaf the element with this record, the one searched for, belongs. */
+  #placeInLeaf(score: number, ref: number): number {
+    const leaf = this.#leaf;
+    const slab = leaf >>> SHIFT;
+    const begin = (leaf & MASK) << SHIFT;
+    const n = this.#leafMeta[leaf << 2];
+    const scores = this.#scores[slab];
+    const refs = this.#refs[slab];
+    let skip = this.#leafSkip[leaf];
+    if (skip === UNHINTED && n >= HINTED_MIN && scores[begin] === score) {
+      this.#makeHints(leaf);
+      this.#seekRecord(ref);
+      skip = this.#leafSkip[leaf];
+    }
+    if (skip < 0 || this.#sharedWith(refs[begin]) < skip) {
+      return this.#countAtMost(scores, refs, begin, n, score);
+    }
+    const hints = this.#hints[slab];
+    const hint = hintOf(this.#bytes, this.#offset, this.#length, skip);
+    let low = begin;
+    let high = begin + n;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const other = scores[middle];
+      if (other < score) low = middle + 1;
+      else if (other > score) high = middle;
+      else if (hints[middle] < hint) low = middle + 1;
+      else if (hints[middle] > hint) high = middle;
+      else if (this.#sharedBytes(refs[middle], skip) >= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low - begin;
+  }
+
+  /** Makes hints for a leaf if its scores are all equal. The member searched for is lost. */
+  #makeHints(leaf: number): void {
+    const slab = leaf >>> SHIFT;
+    const begin = (leaf & MASK) << SHIFT;
+    const last = begin + this.#leafMeta[leaf << 2] - 1;
+    if (this.#scores[slab][begin] !== this.#scores[slab][last]) {
+      this.#leafSkip[leaf] = MIXED;
+      return;
+    }
+    if (this.#hints[slab].length === 0) {
+      this.#hints[slab] = new Int32Array(this.#refs[slab].length);
+      this.memoryBytes += this.#hints[slab].byteLength;
+    }
+    // Members are in order, so what the first and the last share is shared by all.
+    this.#seekRecord(this.#refs[slab][last]);
+    this.#writeHints(leaf, this.#sharedWith(this.#refs[slab][begin]));
+  }
+
+  #writeHints(leaf: number, skip: number): void {
+    const { dict } = this;
+    const refs = this.#refs[leaf >>> SHIFT];
+    const hints = this.#hints[leaf >>> SHIFT];
+    const begin = (leaf & MASK) << SHIFT;
+    const end = begin + this.#leafMeta[leaf << 2];
+    for (let at = begin; at < end; at++) {
+      const ref = refs[at];
+      hints[at] = hintOf(dict.bytesOf(ref), dict.keyOffset(ref), dict.keyLength(ref), skip);
+    }
+    this.#leafSkip[leaf] = skip;
+  }
+
+  /** Leading bytes that a record's member and the one searched for share. */
+  #sharedWith(ref: number): number {
+    const shared = this.#sharedBytes(ref, 0);
+    return shared < 0 ? ~shared : shared;
+  }
+
   /** How many of the `n` members from `base` on are below (or at most) the one searched for. */
   #countMembers(refs: Int32Array, base: number, n: number, inclusive: boolean): number {
     let low = base;
@@ -630,6 +714,7 @@ export class OrderedIndex {
     const slab = leaf >>> SHIFT;
     const begin = (leaf & MASK) << SHIFT;
     const place = begin + this.#place;
+    if (this.#leafSkip[leaf] >= 0) this.#insertHint(score);
     const end = begin + this.#leafMeta[leaf << 2]++;
     if (slab === 0 && end === this.#scores[0].length) this.#resizeFirstSlab(end * 2);
     const scores = this.#scores[slab];
@@ -646,6 +731,28 @@ export class OrderedIndex {
       counts[(this.#pathNode[level] << SHIFT) + this.#pathIndex[level]]++;
     }
     if (place === begin) this.#setFirst(1, score, ref);
+  }
+
+  /** Makes room for and writes the hint of the element that is being inserted at the path's place. */
+  #insertHint(score: number): void {
+    const leaf = this.#leaf;
+    const slab = leaf >>> SHIFT;
+    const begin = (leaf & MASK) << SHIFT;
+    if (this.#scores[slab][begin] !== score) {
+      this.#leafSkip[leaf] = MIXED;
+      return;
+    }
+    const shared = this.#sharedWith(this.#refs[slab][begin]);
+    if (shared < this.#leafSkip[leaf]) this.#writeHints(leaf, shared);
+    const end = begin + this.#leafMeta[leaf << 2];
+    if (end === this.#hints[slab].length) {
+      // The one leaf of a small index is about to grow.
+      this.#hints[slab] = resizedInts(this.#hints[slab], end * 2);
+    }
+    const hints = this.#hints[slab];
+    const place = begin + this.#place;
+    for (let at = end; at > place; at--) hints[at] = hints[at - 1];
+    hints[place] = hintOf(this.#bytes, this.#offset, this.#length, this.#leafSkip[leaf]);
   }
 
   /** The path's child at `level` starts with another element now: so may those above. */
@@ -683,6 +790,7 @@ export class OrderedIndex {
     }
     meta[left << 2] = cut;
     meta[(left << 2) + NEXT] = right;
+    this.#leafSkip[left] = UNHINTED;
     meta[right << 2] = FULL - cut;
     meta[(right << 2) + PREV] = left;
     meta[(right << 2) + NEXT] = next;
@@ -825,12 +933,14 @@ export class OrderedIndex {
     if (slab === this.#scores.length) {
       this.#scores.push(new Float64Array(SLAB_PAIRS));
       this.#refs.push(new Int32Array(SLAB_PAIRS));
+      this.#hints.push(NO_REFS);
       this.#measure();
     } else if (slab === 0 && (leaf + 1) << SHIFT > this.#scores[0].length) {
       this.#resizeFirstSlab(this.#scores[0].length * 2);
     }
     if (leaf << 2 === this.#leafMeta.length) this.#resizeLeafMeta(leaf + (leaf >> 1) + 1);
     this.#leafMeta[(leaf << 2) + PARENT] = NONE;
+    this.#leafSkip[leaf] = UNHINTED;
     return leaf;
   }
 
@@ -847,11 +957,13 @@ export class OrderedIndex {
   #resizeFirstSlab(pairs: number): void {
     this.#scores[0] = resizedScores(this.#scores[0], pairs);
     this.#refs[0] = resizedInts(this.#refs[0], pairs);
+    if (this.#hints[0].length > 0) this.#hints[0] = resizedInts(this.#hints[0], pairs);
     this.#measure();
   }
 
   #resizeLeafMeta(leaves: number): void {
     this.#leafMeta = resizedInts(this.#leafMeta, leaves << 2);
+    this.#leafSkip = resizedInts(this.#leafSkip, leaves);
     this.#measure();
   }
 
@@ -879,6 +991,10 @@ export class OrderedIndex {
     for (let at = begin + this.#place; at < end; at++) {
       scores[at] = scores[at + count];
       refs[at] = refs[at + count];
+    }
+    if (this.#leafSkip[leaf] >= 0) {
+      const hints = this.#hints[slab];
+      for (let at = begin + this.#place; at < end; at++) hints[at] = hints[at + count];
     }
     this.#leafMeta[leaf << 2] = left;
     this.count -= count;
@@ -914,6 +1030,8 @@ export class OrderedIndex {
     const have = meta[to << 2];
     this.#copyPairs(from, 0, to, have, n);
     meta[to << 2] = have + n;
+    // No new hints here: in the midst of deleteRange, some records are gone.
+    this.#leafSkip[to] = UNHINTED;
     this.#kidCounts[base + index - 1] += n;
     this.#dropLeaf(from, index);
   }
@@ -1011,6 +1129,7 @@ export class OrderedIndex {
     const meta = this.#leafMeta;
     this.#copyPairs(from, 0, to, 0, meta[from << 2]);
     for (let i = 0; i < 4; i++) meta[(to << 2) + i] = meta[(from << 2) + i];
+    this.#leafSkip[to] = this.#leafSkip[from] === MIXED ? MIXED : UNHINTED;
     const prev = meta[(to << 2) + PREV];
     const next = meta[(to << 2) + NEXT];
     if (prev === NONE) this.#firstLeaf = to;
@@ -1060,6 +1179,7 @@ export class OrderedIndex {
       if (this.#leaves > (slabs - 1) * FULL - (FULL >> 1)) return;
       this.#scores.pop();
       this.#refs.pop();
+      this.#hints.pop();
       this.#measure();
     } else if (this.#leaves << (SHIFT + 2) <= this.#scores[0].length) {
       this.#resizeFirstSlab(this.#scores[0].length >> 1);
@@ -1084,6 +1204,17 @@ export class OrderedIndex {
         if (this.#leafMeta[(number << 2) + PARENT] !== parent) fail("parent of a leaf");
         const n = this.#leafMeta[number << 2];
         if (n > FULL || (n === 0 && this.count > 0)) fail("size of a leaf");
+        const skip = this.#leafSkip[number];
+        for (let place = 0; skip >= 0 && place < n; place++) {
+          const at = ((number & MASK) << SHIFT) + place;
+          const refs = this.#refs[number >>> SHIFT];
+          this.#seekRecord(refs[at]);
+          if (this.#sharedWith(refs[at - place]) < skip) fail("bytes that members share");
+          if (
+            this.#hints[number >>> SHIFT][at] !==
+              hintOf(this.#bytes, this.#offset, this.#length, skip)
+          ) fail("hint of a member");
+        }
         return n;
       }
       if (nodes.has(number)) fail("node reached twice");
@@ -1132,6 +1263,18 @@ export class OrderedIndex {
     }
     if (this.next(cursor)) fail("element after the last");
   }
+}
+
+/** Four bytes of a member from `skip` on, zeros after its end, as an int32 of the same order. */
+function hintOf(bytes: Uint8Array, offset: number, length: number, skip: number): number {
+  const at = offset + skip;
+  const end = offset + length;
+  let hint = 0;
+  if (at < end) hint = bytes[at] << 24;
+  if (at + 1 < end) hint |= bytes[at + 1] << 16;
+  if (at + 2 < end) hint |= bytes[at + 2] << 8;
+  if (at + 3 < end) hint |= bytes[at + 3];
+  return hint ^ 0x80000000;
 }
 
 /** How many of the `n` scores from `base` on are below (or at most) `score`. */
