@@ -1,0 +1,415 @@
+/**
+ * Lists as commands see them, whatever their encoding. Between commands and values.
+ *
+ * A small list is listpack bytes inside its record (ENC_LISTPACK), a larger one a QuickList in a slot
+ * (ENC_QUICKLIST). `list-max-listpack-size` draws the line by Redis's rules: a list grows over it when
+ * the words to be added would pass the limit, and comes back when what is left in one node is within
+ * half of it, so that a list at the limit does not change its form with each command.
+ *
+ * There is one ListView: `open` it on a record, work, then `settle`. Handlers run one at a time and to
+ * their end, so it never serves two.
+ *
+ * Not done here: `Database.changed` and removing an emptied key, which the handlers do as their
+ * events demand. Elements to be stored must not lie in the list itself.
+ */
+
+import { ENC_LISTPACK, ENC_QUICKLIST, INLINE_VALUE_MAX, TYPE_LIST } from "../arena/record.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
+import {
+  LP_EMPTY_BYTES,
+  lpAppend,
+  lpBytes,
+  lpCount,
+  lpDelete,
+  lpEnd,
+  lpEntry,
+  lpFirst,
+  lpGet,
+  lpInsertBefore,
+  lpIsNeedle,
+  lpLast,
+  lpNew,
+  lpNext,
+  lpPrepend,
+  lpPrev,
+  lpReplace,
+  lpSeek,
+  lpSetNeedle,
+  lpSize,
+  lpStageText,
+} from "../values/listpack.ts";
+import { ListCursor, QuickList } from "../values/quicklist.ts";
+import type { Words } from "../resp/words.ts";
+import type { Database } from "./database.ts";
+
+/** Most bytes that an entry of a listpack takes beside its text. */
+const ENTRY_OVERHEAD_MAX = 10;
+/** A list limited by its number of elements may have at most this many bytes all the same. */
+const SAFETY_LIMIT_BYTES = 8192;
+
+/** Writes the element in `lpEntry` as a bulk string. */
+export function replyEntry(reply: ReplyWriter): void {
+  if (!lpEntry.isInt) reply.bulk(lpEntry.buf, lpEntry.off, lpEntry.len);
+  else if (lpEntry.big === null) reply.bulkInteger(lpEntry.int);
+  else reply.bulkBigInt(lpEntry.big);
+}
+
+/** Writes the entry at `pos` as a bulk string; returns where the next one begins. */
+function replyEntryAt(reply: ReplyWriter, buf: Uint8Array, pos: number): number {
+  const head = buf[pos];
+  if (head >= 0x80 && head < 0xc0) { // the usual short string
+    const length = head & 0x3f;
+    reply.bulk(buf, pos + 1, length);
+    return pos + length + 2;
+  }
+  lpGet(buf, pos);
+  replyEntry(reply);
+  return pos + lpSize(buf, pos);
+}
+
+/** Whether a list of this size is too large for a listpack. `fill` is `list-max-listpack-size`. */
+function exceeds(fill: number, bytes: number, count: number): boolean {
+  if (fill < 0) return bytes > 2048 << Math.min(-fill, 5);
+  return bytes > SAFETY_LIMIT_BYTES || count > Math.max(fill, 1);
+}
+
+export class ListView {
+  #database!: Database;
+  #ref = 0;
+  /** The list when it is large, else null. */
+  #quick: QuickList | null = null;
+  /** The element that `first`, `next` and their like stand on: a cursor, or a place in the listpack. */
+  readonly #cursor = new ListCursor();
+  #pos = -1;
+
+  /** Works on this record, which must be a list. */
+  open(database: Database, ref: number): this {
+    this.#database = database;
+    this.#ref = ref;
+    this.#quick = database.encodingOf(ref) === ENC_QUICKLIST
+      ? database.largeValue(ref) as QuickList
+      : null;
+    return this;
+  }
+
+  /**
+   * Adds an empty list at a key that is not there, with room for the words from `from` on, and opens
+   * it. The caller puts at least one element into it.
+   */
+  create(
+    database: Database,
+    key: Uint8Array,
+    offset: number,
+    length: number,
+    bytes: number,
+    count: number,
+  ): this {
+    this.#database = database;
+    const fill = database.keyspace.limits.listMaxListpackSize;
+    if (exceeds(fill, LP_EMPTY_BYTES + bytes, count) || isTooLong(bytes, count)) {
+      this.#quick = new QuickList(fill);
+      this.#ref = database.addLarge(key, offset, length, TYPE_LIST, ENC_QUICKLIST, this.#quick);
+    } else {
+      const room = bytes + 3 * count;
+      this.#quick = null;
+      this.#ref = database.addRecord(
+        key,
+        offset,
+        length,
+        TYPE_LIST,
+        ENC_LISTPACK,
+        LP_EMPTY_BYTES,
+        Math.min(room, INLINE_VALUE_MAX),
+      );
+      const { dict } = database;
+      lpNew(dict.bytesOf(this.#ref), dict.valueOffset(this.#ref));
+    }
+    return this;
+  }
+
+  /** The record, whose reference changes when the list grows. */
+  get ref(): number {
+    return this.#ref;
+  }
+
+  /** Number of elements. */
+  get length(): number {
+    if (this.#quick !== null) return this.#quick.count;
+    const { dict } = this.#database;
+    return lpCount(dict.bytesOf(this.#ref), dict.valueOffset(this.#ref));
+  }
+
+  // -- changing -------------------------------------------------------------------
+
+  /** To be called once before a change of a list that was there. */
+  beforeWrite(): void {
+    this.#database.beforeWrite(this.#ref);
+  }
+
+  /** `makeRoom` for the words from `from` to the last. */
+  makeRoomFor(words: Words, from: number): void {
+    if (this.#quick !== null) return;
+    let bytes = 0;
+    for (let i = from; i < words.count; i++) bytes += words.lengths[i];
+    this.makeRoom(bytes, words.count - from);
+  }
+
+  /** Makes the list a large one if `count` more elements of `bytes` bytes are too many for a small one. */
+  makeRoom(bytes: number, count: number): void {
+    if (this.#quick !== null) return;
+    const database = this.#database;
+    const { dict, keyspace } = database;
+    const fill = keyspace.limits.listMaxListpackSize;
+    const buf = dict.bytesOf(this.#ref);
+    const base = dict.valueOffset(this.#ref);
+    const size = lpBytes(buf, base) + bytes;
+    const total = lpCount(buf, base) + count;
+    if (!exceeds(fill, size, total) && !isTooLong(size, count)) return;
+    const quick = QuickList.fromListpack(buf, base, fill);
+    this.#ref = database.replaceByLarge(this.#ref, TYPE_LIST, ENC_QUICKLIST, quick);
+    this.#quick = quick;
+  }
+
+  /** Adds an element at the head or the tail. */
+  push(src: Uint8Array, off: number, len: number, atHead: boolean): void {
+    const quick = this.#quick;
+    if (quick !== null) {
+      if (atHead) quick.pushHead(src, off, len);
+      else quick.pushTail(src, off, len);
+      return;
+    }
+    const { dict } = this.#database;
+    for (;;) {
+      const ref = this.#ref;
+      const buf = dict.bytesOf(ref);
+      const base = dict.valueOffset(ref);
+      const cap = dict.valueCapacity(ref);
+      const size = atHead
+        ? lpPrepend(buf, base, cap, src, off, len)
+        : lpAppend(buf, base, cap, src, off, len);
+      if (size >= 0) return;
+      this.#grow(lpStageText(src, off, len));
+    }
+  }
+
+  /** Makes the listpack's record larger by at least `bytes`. */
+  #grow(bytes: number): void {
+    const database = this.#database;
+    const { dict } = database;
+    const size = lpBytes(dict.bytesOf(this.#ref), dict.valueOffset(this.#ref));
+    // The record's length first: only that many bytes are taken along.
+    const ref = database.resizeInline(this.#ref, size);
+    this.#ref = database.resizeInline(ref, size + bytes, 16 + (size >> 2));
+  }
+
+  /** Decodes the first or last element into `lpEntry`; false when the list is empty. */
+  peek(atHead: boolean): boolean {
+    const quick = this.#quick;
+    if (quick !== null) return atHead ? quick.peekHead() : quick.peekTail();
+    const { dict } = this.#database;
+    const buf = dict.bytesOf(this.#ref);
+    const base = dict.valueOffset(this.#ref);
+    const pos = atHead ? lpFirst(buf, base) : lpLast(buf, base);
+    if (pos < 0) return false;
+    lpGet(buf, pos);
+    return true;
+  }
+
+  /** Removes the first or last element, which must be there. */
+  drop(atHead: boolean): void {
+    const quick = this.#quick;
+    if (quick !== null) {
+      if (atHead) quick.dropHead();
+      else quick.dropTail();
+      return;
+    }
+    const { dict } = this.#database;
+    const buf = dict.bytesOf(this.#ref);
+    const base = dict.valueOffset(this.#ref);
+    lpDelete(buf, base, atHead ? lpFirst(buf, base) : lpLast(buf, base), 1);
+  }
+
+  /** Removes `count` elements from `index` (negative from the last) on. */
+  deleteRange(index: number, count: number): void {
+    if (count <= 0) return;
+    if (this.#quick !== null) {
+      this.#quick.deleteRange(index, count);
+      return;
+    }
+    const { dict } = this.#database;
+    const buf = dict.bytesOf(this.#ref);
+    const base = dict.valueOffset(this.#ref);
+    const pos = lpSeek(buf, base, index);
+    if (pos >= 0) lpDelete(buf, base, pos, count);
+  }
+
+  /** Ends a change: the record's length, the memory count, and with `isSmaller` the way back. */
+  settle(isSmaller: boolean): void {
+    const database = this.#database;
+    const quick = this.#quick;
+    if (quick === null) {
+      const { dict } = database;
+      const size = lpBytes(dict.bytesOf(this.#ref), dict.valueOffset(this.#ref));
+      if (size !== dict.valueLength(this.#ref)) this.#ref = database.resizeInline(this.#ref, size);
+      return;
+    }
+    if (isSmaller && quick.nodes === 1 && this.#shrink(quick)) return;
+    database.measure(this.#ref);
+  }
+
+  /** Makes a large list of one node a small one if it is within half of the limit. */
+  #shrink(quick: QuickList): boolean {
+    const node = quick.head!;
+    if (node.plain) return false;
+    const fill = this.#database.keyspace.limits.listMaxListpackSize;
+    const size = node.end - node.start + LP_EMPTY_BYTES;
+    if (size > INLINE_VALUE_MAX) return false;
+    if (fill < 0 ? size > 1024 << Math.min(-fill, 5) : quick.count > Math.max(fill, 1) >> 1) {
+      return false;
+    }
+    const database = this.#database;
+    const ref = database.replaceByInline(this.#ref, TYPE_LIST, ENC_LISTPACK, size);
+    const { dict } = database;
+    quick.toListpack(dict.bytesOf(ref), dict.valueOffset(ref), size);
+    this.#ref = ref;
+    this.#quick = null;
+    return true;
+  }
+
+  // -- places ------------------------------------------------------------------------
+
+  /** Stands on the element with this index (negative from the last); false when there is none. */
+  seek(index: number): boolean {
+    if (this.#quick !== null) return this.#quick.seek(this.#cursor, index);
+    const { dict } = this.#database;
+    this.#pos = lpSeek(dict.bytesOf(this.#ref), dict.valueOffset(this.#ref), index);
+    return this.#pos >= 0;
+  }
+
+  /** Moves to the following element, or with `backward` to the preceding one; false at the end. */
+  step(backward: boolean): boolean {
+    if (this.#quick !== null) return backward ? this.#cursor.prev() : this.#cursor.next();
+    const { dict } = this.#database;
+    const buf = dict.bytesOf(this.#ref);
+    this.#pos = backward
+      ? lpPrev(buf, dict.valueOffset(this.#ref), this.#pos)
+      : lpNext(buf, this.#pos);
+    return this.#pos >= 0;
+  }
+
+  /** Decodes the element it stands on into `lpEntry`. */
+  read(): void {
+    if (this.#quick !== null) this.#cursor.read();
+    else lpGet(this.#database.dict.bytesOf(this.#ref), this.#pos);
+  }
+
+  /** Sets the bytes that `isNeedle` compares with; they must stay where they are. */
+  setNeedle(src: Uint8Array, off: number, len: number): void {
+    lpSetNeedle(src, off, len);
+  }
+
+  /** Whether the element it stands on is the needle. */
+  isNeedle(): boolean {
+    if (this.#quick !== null) return this.#cursor.isNeedle();
+    return lpIsNeedle(this.#database.dict.bytesOf(this.#ref), this.#pos);
+  }
+
+  /** Puts an element in the place of the one it stands on. `makeRoom` has been called before. */
+  replace(src: Uint8Array, off: number, len: number): void {
+    if (this.#quick !== null) {
+      this.#quick.replaceAt(this.#cursor, src, off, len);
+      return;
+    }
+    const { dict } = this.#database;
+    for (;;) {
+      const base = dict.valueOffset(this.#ref);
+      const cap = dict.valueCapacity(this.#ref);
+      if (lpReplace(dict.bytesOf(this.#ref), base, cap, this.#pos, src, off, len) >= 0) return;
+      this.#growAround(lpStageText(src, off, len));
+    }
+  }
+
+  /** Inserts an element before or behind the one it stands on. `makeRoom` has been called before. */
+  insert(src: Uint8Array, off: number, len: number, before: boolean): void {
+    if (this.#quick !== null) {
+      if (before) this.#quick.insertBefore(this.#cursor, src, off, len);
+      else this.#quick.insertAfter(this.#cursor, src, off, len);
+      return;
+    }
+    const { dict } = this.#database;
+    if (!before) this.#pos += lpSize(dict.bytesOf(this.#ref), this.#pos);
+    for (;;) {
+      const base = dict.valueOffset(this.#ref);
+      const cap = dict.valueCapacity(this.#ref);
+      const buf = dict.bytesOf(this.#ref);
+      const pos = this.#pos === lpEnd(buf, base) ? -1 : this.#pos;
+      if (lpInsertBefore(buf, base, cap, pos, src, off, len) >= 0) return;
+      this.#growAround(lpStageText(src, off, len));
+    }
+  }
+
+  /** `#grow`, keeping the place it stands on. */
+  #growAround(bytes: number): void {
+    const { dict } = this.#database;
+    const relative = this.#pos - dict.valueOffset(this.#ref);
+    this.#grow(bytes);
+    this.#pos = dict.valueOffset(this.#ref) + relative;
+  }
+
+  /**
+   * Removes the element it stands on, and stands on the following one, with `backward` on the
+   * preceding one; false when there is none.
+   */
+  remove(backward: boolean): boolean {
+    if (this.#quick !== null) {
+      this.#quick.removeAt(this.#cursor, backward);
+      return this.#cursor.node !== null;
+    }
+    const { dict } = this.#database;
+    const buf = dict.bytesOf(this.#ref);
+    const base = dict.valueOffset(this.#ref);
+    lpDelete(buf, base, this.#pos, 1);
+    if (backward) this.#pos = lpPrev(buf, base, this.#pos);
+    else if (this.#pos === lpEnd(buf, base)) this.#pos = -1;
+    return this.#pos >= 0;
+  }
+
+  // -- replies -------------------------------------------------------------------------
+
+  /** Writes `count` elements from `start` (0 or more) on as bulk strings; they must be there. */
+  replyRange(reply: ReplyWriter, start: number, count: number): void {
+    if (count <= 0) return;
+    if (this.#quick === null) {
+      const { dict } = this.#database;
+      const buf = dict.bytesOf(this.#ref);
+      let pos = lpSeek(buf, dict.valueOffset(this.#ref), start);
+      for (let rest = count; rest > 0; rest--) pos = replyEntryAt(reply, buf, pos);
+      return;
+    }
+    this.#quick.seek(this.#cursor, start);
+    let node = this.#cursor.node!;
+    let pos = this.#cursor.pos;
+    for (let rest = count;;) {
+      if (node.plain) {
+        reply.bulk(node.buf, node.start, node.end - node.start);
+        rest--;
+      } else {
+        while (rest > 0 && pos < node.end) {
+          pos = replyEntryAt(reply, node.buf, pos);
+          rest--;
+        }
+      }
+      if (rest === 0) return;
+      node = node.next!;
+      pos = node.start;
+    }
+  }
+}
+
+/** Whether entries with `bytes` of text may pass what a record can hold. */
+function isTooLong(bytes: number, count: number): boolean {
+  return LP_EMPTY_BYTES + bytes + count * ENTRY_OVERHEAD_MAX > INLINE_VALUE_MAX;
+}
+
+/** The one view of lists. */
+export const listView = new ListView();
