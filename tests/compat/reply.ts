@@ -62,17 +62,22 @@ export function fromClient(reply: ClientReply): Reply {
 
 /** A word between quotes, with what is not printable ASCII escaped as redis-cli does. */
 export function quote(text: string): string {
-  let out = '"';
+  return '"' + escape(text, '"\\') + '"';
+}
+
+/** Escapes what is not printable ASCII, and the characters of `also`. */
+function escape(text: string, also: string): string {
+  let out = "";
   for (const char of text) {
     const code = char.charCodeAt(0);
-    if (char === '"' || char === "\\") out += "\\" + char;
+    if (also.includes(char)) out += "\\" + char;
     else if (char === "\n") out += "\\n";
     else if (char === "\r") out += "\\r";
     else if (char === "\t") out += "\\t";
     else if (code < 32 || code > 126) out += "\\x" + code.toString(16).padStart(2, "0");
     else out += char;
   }
-  return out + '"';
+  return out;
 }
 
 /**
@@ -82,9 +87,9 @@ export function quote(text: string): string {
 export function render(reply: Reply): string {
   switch (reply.kind) {
     case "status":
-      return "+" + reply.text;
+      return "+" + escape(reply.text, "");
     case "error":
-      return "-" + reply.text;
+      return "-" + escape(reply.text, "");
     case "integer":
       return ":" + reply.text;
     case "bulk":

@@ -153,6 +153,8 @@ const DRAWN = new Set(
 /** One disagreement, ready to be printed. */
 interface Difference {
   index: number;
+  /** How often the like was met: same command, same kinds of reply, same error. */
+  times: number;
   calls: Call[];
   real: string;
   tested: string;
@@ -184,6 +186,8 @@ export class Session {
   /** Calls queued by MULTI on connection 0: how the elements of EXEC's reply compare. */
   #queued: Call[] | null = null;
   #generator: Generator;
+  /** Differences in replies by what they are about, so that the like is counted, not repeated. */
+  #bySign = new Map<string, Difference>();
 
   constructor(private readonly pair: Pair, private readonly group: Group, seed: number) {
     this.#generator = new Generator(seed);
@@ -194,7 +198,7 @@ export class Session {
     const outcome = this.outcome;
     let sinceRead = 0;
     let sinceFill = Infinity;
-    while (outcome.compared < total && outcome.differences.length < DIFFERENCES_MAX) {
+    while (outcome.compared < total && this.#differing() < DIFFERENCES_MAX) {
       if (sinceFill >= 1500) {
         await this.#refill();
         sinceFill = 0;
@@ -210,8 +214,13 @@ export class Session {
         if (!await this.#compareContents()) sinceFill = Infinity;
       }
     }
-    if (outcome.differences.length < DIFFERENCES_MAX) await this.#compareContents();
+    if (this.#differing() < DIFFERENCES_MAX) await this.#compareContents();
     return outcome;
+  }
+
+  /** Differences so far; a repeated one weighs less, or one flaw would hide the others. */
+  #differing(): number {
+    return this.outcome.differences.reduce((sum, one) => sum + 1 + (one.times - 1) / 20, 0);
   }
 
   async #refill(): Promise<void> {
@@ -423,6 +432,7 @@ export class Session {
       const both = digestReal[0].kind === "status" && digestTested[0].kind === "status";
       if (both && digestReal[0].text !== digestTested[0].text) {
         this.outcome.differences.push({
+          times: 1,
           index: this.outcome.compared,
           calls: [{ conn: 0, words: ["DEBUG", "DIGEST"], mode: "equal" }],
           real: `${digestReal[0].text} over the same contents`,
@@ -442,6 +452,7 @@ export class Session {
       return differingKey(a, b) !== null;
     });
     this.outcome.differences.push({
+      times: 1,
       index: this.outcome.compared,
       calls: [...shrunk, {
         conn: 0,
@@ -457,23 +468,33 @@ export class Session {
   async #record(history: Call[], wrong: string, real: Reply, tested: Reply): Promise<void> {
     const last = history[history.length - 1];
     const index = this.outcome.compared;
-    let calls = history;
-    const dead = !this.pair.tested.running;
-    if (!dead || last.conn === 0) {
-      const related = relatedTo(history);
-      calls = await this.#shrink(related, async (replies) => {
-        const [a, b] = replies[replies.length - 1];
-        if (a.kind === "silence" || b.kind === "silence") return a.kind !== b.kind;
-        return await this.#judge(last, a, b) !== null;
-      });
+    const sign = `${last.words[0].toUpperCase()} ${wrong.slice(0, 12)} ${signOf(real)} ${
+      signOf(tested)
+    }`;
+    const known = this.#bySign.get(sign);
+    if (known !== undefined) {
+      known.times++;
+      return;
     }
-    this.outcome.differences.push({
+    const logTail = this.pair.tested.running ? "" : this.pair.tested.logTail;
+    let seen = [real, tested];
+    const calls = await this.#shrink(relatedTo(history), async (replies) => {
+      const [a, b] = replies[replies.length - 1];
+      const silent = a.kind === "silence" || b.kind === "silence";
+      const differ = silent ? a.kind !== b.kind : await this.#judge(last, a, b) !== null;
+      if (differ) seen = [a, b];
+      return differ;
+    });
+    const difference: Difference = {
+      times: 1,
       index,
       calls,
-      real: shorten(`${render(real)}${wrong === "replies differ" ? "" : `   (${wrong})`}`),
-      tested: shorten(render(tested)) +
-        (dead ? `\n    the server ended; its last words:\n${this.pair.tested.logTail}` : ""),
-    });
+      real: shorten(render(seen[0])) + (wrong === "replies differ" ? "" : `   (${wrong})`),
+      tested: shorten(render(seen[1])) +
+        (logTail === "" ? "" : `\n    the server ended; its last words:\n${logTail}`),
+    };
+    this.#bySign.set(sign, difference);
+    this.outcome.differences.push(difference);
   }
 
   /**
@@ -560,6 +581,13 @@ export function sameUnder(mode: Mode, real: Reply, tested: Reply): boolean {
     default:
       return render(real) === render(tested);
   }
+}
+
+/** A reply without what varies from call to call. */
+function signOf(reply: Reply): string {
+  return reply.kind === "error" || reply.kind === "silence"
+    ? reply.text.replace(/'[^]*'/, "''")
+    : reply.kind;
 }
 
 function sameElements(a: string[], b: string[]): boolean {
@@ -785,7 +813,9 @@ function report(
   console.log(lines.join("\n"));
   for (const difference of outcome.differences) {
     problems.push([
-      `Differs from redis-server: seed ${seed}, RESP${protocol}, call ${difference.index}; calls that lead there from empty servers:`,
+      `Differs from redis-server: seed ${seed}, RESP${protocol}, call ${difference.index}${
+        difference.times > 1 ? `, the like ${difference.times} times` : ""
+      }; calls that lead there from empty servers:`,
       printCalls(difference.calls),
       `  redis-server: ${difference.real}`,
       `  tsredis:      ${difference.tested}`,

@@ -2,8 +2,9 @@
  * What the comparing tests need of the outside: a connection on which a missing reply is a reply to
  * compare too, and the pair of servers, the real redis-server and the one under test, both empty.
  *
- * The server under test is tsredis from this checkout. `TSREDIS_COMPAT_PEER=redis` puts a second
- * redis-server in its place: then nothing may differ, which tests these tests.
+ * The server under test is tsredis from this checkout, or the executable that
+ * `TSREDIS_COMPAT_EXECUTABLE` names. `TSREDIS_COMPAT_PEER=redis` puts a second redis-server in its
+ * place: then nothing may differ, which tests these tests.
  */
 
 import { startRealRedis } from "../support/real_redis.ts";
@@ -121,5 +122,6 @@ export function realServer(args: string[] = []): Peer {
 /** The server under test, not started. */
 export function testedServer(args: string[] = []): Peer {
   if (Deno.env.get("TSREDIS_COMPAT_PEER") === "redis") return realServer(args);
-  return new Peer(() => startTsredis({ args: [...TEST_ARGS, ...args] }));
+  const executable = Deno.env.get("TSREDIS_COMPAT_EXECUTABLE");
+  return new Peer(() => startTsredis({ args: [...TEST_ARGS, ...args], executable }));
 }
