@@ -70,7 +70,6 @@ export class Client implements Watcher {
   parser: RequestParser | null = null;
   /** CLIENT_* bits. */
   gateBits = 0;
-  databaseIndex = 0;
 
   name = "";
   libraryName = "";
@@ -90,7 +89,7 @@ export class Client implements Watcher {
   isExecDoomed = false;
   /** Watcher: a watched key was changed. */
   isDirty = false;
-  watchedKeys: { database: Database; key: Uint8Array; wasExpired: boolean }[] = [];
+  watchedKeys: { database: Database; key: Uint8Array }[] = [];
 
   replyMode = REPLY_ON;
   noTouch = false;

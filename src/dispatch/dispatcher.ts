@@ -207,8 +207,14 @@ export class Dispatcher {
   }
 
   /** Answers with an error before the command has run; dooms a transaction being queued. */
-  #refuse(client: Client, command: Command | null, text: string): void {
-    if ((client.gateBits & CLIENT_IN_MULTI) !== 0) client.isExecDoomed = true;
+  #refuse(client: Client, command: Command | null, refusal: string): void {
+    let text = refusal;
+    if ((client.gateBits & CLIENT_IN_MULTI) !== 0) {
+      if (command?.fullName === "exec") {
+        client.endTransaction();
+        text = `EXECABORT Transaction discarded because of: ${refusal}`;
+      } else client.isExecDoomed = true;
+    }
     if (command !== null) command.rejectedCalls++;
     const mark = client.reply.mark();
     client.reply.error(text);

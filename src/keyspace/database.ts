@@ -266,6 +266,37 @@ export class Database implements MoveListener {
   }
 
   /**
+   * Adds a string of `length` zero bytes under a key that is not there (the caller has looked). It is
+   * "raw"; the caller fills it in through `stringBytes` and then says `changed`. Returns the reference.
+   */
+  addString(bytes: Uint8Array, offset: number, keyLength: number, length: number): number {
+    if (length > INLINE_STRING_MAX) {
+      const value = new LongString(new Uint8Array(length), length);
+      return this.addLarge(bytes, offset, keyLength, TYPE_STRING, ENC_EXTERNAL, value);
+    }
+    const ref = this.addRecord(bytes, offset, keyLength, TYPE_STRING, ENC_RAW, length);
+    const at = this.dict.valueOffset(ref);
+    this.dict.bytesOf(ref).fill(0, at, at + length);
+    return ref;
+  }
+
+  /** `resizeString` to a length that is not below the present one, with zero bytes in the new room. */
+  growString(ref: number, length: number): number {
+    this.stringBytes(ref);
+    const before = this.stringLength;
+    const fresh = this.resizeString(ref, length);
+    const bytes = this.stringBytes(fresh);
+    bytes.fill(0, this.stringOffset + before, this.stringOffset + length);
+    return fresh;
+  }
+
+  /** A string that was filled in bit by bit counts as set in one go: "int" or "embstr" again. */
+  markAsSet(ref: number): void {
+    const meta = this.dict.metaOf(ref);
+    if (((meta >>> 4) & 0xf) === ENC_RAW) this.dict.setMeta(ref, meta | (ENC_EMBSTR << 4));
+  }
+
+  /**
    * Where a string's bytes lie: sets `stringOffset` and `stringLength`, returns the buffer. It may be
    * written to only right after `resizeString` or `beforeWrite`.
    */
@@ -538,13 +569,15 @@ export class Database implements MoveListener {
 
   // -- WATCH ---------------------------------------------------------------------------
 
-  /** Tells `watcher` of the next change of this key. */
-  watch(key: Uint8Array, watcher: Watcher): void {
+  /** Tells `watcher` of changes of this key; false when it watches it already. */
+  watch(key: Uint8Array, watcher: Watcher): boolean {
     this.watched ??= new Map();
     const name = toLatin1(key, 0, key.length);
     const watchers = this.watched.get(name);
     if (watchers === undefined) this.watched.set(name, new Set([watcher]));
+    else if (watchers.has(watcher)) return false;
     else watchers.add(watcher);
+    return true;
   }
 
   unwatch(key: Uint8Array, watcher: Watcher): void {

@@ -2,5 +2,6 @@
 
 import type { Command } from "../command.ts";
 import { echo, ping } from "./ping.ts";
+import { select } from "./select.ts";
 
-export const connectionCommands: Command[] = [echo, ping];
+export const connectionCommands: Command[] = [echo, ping, select];
