@@ -1,20 +1,28 @@
 /** The commands of this group. */
 
 import type { Command } from "../command.ts";
+import { linsert, lrem, lset, ltrim } from "./change.ts";
+import { lmove, rpoplpush } from "./move.ts";
 import { lmpop, lpop, rpop } from "./pop.ts";
 import { lpush, lpushx, rpush, rpushx } from "./push.ts";
 import { lindex, llen, lpos, lrange } from "./read.ts";
 
 export const listCommands: Command[] = [
   lindex,
+  linsert,
   llen,
+  lmove,
   lmpop,
   lpop,
   lpos,
   lpush,
   lpushx,
   lrange,
+  lrem,
+  lset,
+  ltrim,
   rpop,
+  rpoplpush,
   rpush,
   rpushx,
 ];
