@@ -6,7 +6,7 @@
  * starts with dashes; only `--save` may go without (then it means `--save ""`).
  */
 
-import { parseArgs } from "@std/cli";
+import { parseArgs } from "@std/cli/parse-args";
 import { resolve } from "@std/path";
 import type { Start } from "./config.ts";
 import { quote } from "./kinds.ts";
@@ -61,7 +61,8 @@ function readStart(args: readonly string[]): Start {
     } else if (isNameNext && arg.startsWith("--")) {
       const line = fromText(arg.slice(2));
       options += (options === "" ? "" : "\n") + line + " ";
-      isNameNext = lineWords(line)?.length !== 1; // "--port 6380" in one word brings its value
+      // "--port 6380" in one word brings its value along.
+      isNameNext = lineWords(fromText(arg))?.length !== 1;
       const isBareSave = line.toLowerCase() === "save";
       if (isBareSave && (isLast || args[at + 1].startsWith("--"))) {
         options += '""';

@@ -134,15 +134,19 @@ export function octalKind(max: number): Kind<number> {
   };
 }
 
-/** Bytes, with one of the units b, k, kb, m, mb, g, gb; k is 1000 and kb is 1024. */
-export function memoryKind(min: bigint, max: bigint): Kind<number> {
+/**
+ * Bytes, with one of the units b, k, kb, m, mb, g, gb; k is 1000 and kb is 1024. What is in range
+ * but below `least` becomes `least`.
+ */
+export function memoryKind(min: bigint, max: bigint, least = min): Kind<number> {
   return {
     label: "memory size",
     multi: false,
     parse([word]) {
-      const bytes = memoryBytes(word);
+      let bytes = memoryBytes(word);
       if (bytes === null) fail("argument must be a memory value");
       checkRange(bytes, min, max);
+      if (bytes < least) bytes = least;
       return { value: Number(bytes), text: String(bytes) };
     },
     lines: ({ text }) => [memoryText(BigInt(text))],

@@ -357,7 +357,7 @@ export const DIRECTIVES = {
   "min-replicas-max-lag": int("10", 0, I32_MAX, replica("min-slaves-max-lag")),
   "repl-ping-replica-period": int("10", 1, I32_MAX, replica("repl-ping-slave-period")),
   "repl-timeout": int("60", 1, I32_MAX, idle(REPLICATION)),
-  "repl-backlog-size": memory("1mb", 1, I64_MAX, idle(REPLICATION)),
+  "repl-backlog-size": directive(memoryKind(1n, I64_MAX, 16_384n), "1mb", idle(REPLICATION)),
   "repl-backlog-ttl": int("3600", 0, I64_MAX, idle(REPLICATION)),
   "repl-disable-tcp-nodelay": bool("no", idle(REPLICATION)),
   "repl-diskless-sync": bool("yes", idle(REPLICATION)),
@@ -568,7 +568,7 @@ function checkHostname(value: string): string | undefined {
 function checkTitleTemplate(value: string): string | undefined {
   const known =
     /\{\{|\{(title|listen-addr|server-mode|port|tls-port|unixsocket|config-file)\}|[^{]/g;
-  if (value.replace(known, "") !== "") {
+  if (value.trim() === "" || value.replace(known, "") !== "") {
     return "template format is invalid or contains unknown variables";
   }
 }
