@@ -1,6 +1,30 @@
 /** The commands of this group. */
 
 import type { Command } from "../command.ts";
-import { get } from "./get.ts";
+import { get, getdel, getex, mget, strlen } from "./get.ts";
+import { decr, decrby, incr, incrby } from "./increment.ts";
+import { append, getrange, setrange, substr } from "./range.ts";
+import { getset, mset, msetnx, psetex, set, setex, setnx } from "./set.ts";
 
-export const stringCommands: Command[] = [get];
+export const stringCommands: Command[] = [
+  append,
+  decr,
+  decrby,
+  get,
+  getdel,
+  getex,
+  getrange,
+  getset,
+  incr,
+  incrby,
+  mget,
+  mset,
+  msetnx,
+  psetex,
+  set,
+  setex,
+  setnx,
+  setrange,
+  strlen,
+  substr,
+];

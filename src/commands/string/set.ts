@@ -1,0 +1,283 @@
+/** SET, its older spellings SETEX, PSETEX, SETNX and GETSET, and MSET and MSETNX for several keys. */
+
+import type { Call } from "../../dispatch/call.ts";
+import { EVENT_GENERIC } from "../../keyspace/events.ts";
+import type { StreamPart } from "../../propagation/write_stream.ts";
+import { defineCommand } from "../command.ts";
+import { keysToEnd, oneKey, setKeys } from "../key_specs.ts";
+import { EXPIRY_FROM_NOW, EXPIRY_MS, EXPIRY_SECONDS, readDeadline } from "./expiration.ts";
+import { StringOptions } from "./expiration.ts";
+import { replyWithString } from "./get.ts";
+
+/**
+ * `SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]`. Replaces a value of any
+ * type, except that GET needs a string (or nothing) to answer with.
+ *
+ * Errors: not an integer; invalid expire time.
+ * Propagates as `SET key value PXAT unix-time-ms` when it expires, and without GET.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/set/}
+ */
+export const set = defineCommand({
+  name: "set",
+  group: "string",
+  since: "1.0.0",
+  summary: "Stores a string at a key, on conditions and with an expiry if wanted",
+  complexity: "O(1)",
+  arity: -3,
+  flags: ["write", "denyoom"],
+  keys: [oneKey("RW access update variable_flags")],
+  findKeys: setKeys,
+  args: `
+    key value
+    [condition:(NX | XX)@2.6.12]
+    [GET@6.2.0]
+    [expiration:(
+      EX seconds:integer@2.6.12 |
+      PX milliseconds:integer@2.6.12 |
+      EXAT unix-time-seconds:unix-time@6.2.0 |
+      PXAT unix-time-milliseconds:unix-time@6.2.0 |
+      KEEPTTL@6.0.0
+    )]
+  `,
+  run: runSet,
+});
+
+function runSet(call: Call): void {
+  const { words } = call;
+  if (words.count > 3) return setWithOptions(call);
+  setPair(call, 1);
+  call.reply.ok();
+}
+
+/** Sets the key of word `index` to the word behind it. */
+function setPair({ database, words }: Call, index: number): void {
+  const { bytes, starts, lengths } = words;
+  database.setString(
+    bytes,
+    starts[index],
+    lengths[index],
+    bytes,
+    starts[index + 1],
+    lengths[index + 1],
+  );
+}
+
+const options = new StringOptions();
+
+function setWithOptions(call: Call): void {
+  const { database, words, reply } = call;
+  options.read(call, 3, true);
+  const { onlyIfMissing, onlyIfPresent, wantsOld, keepsTtl, deadlineIndex, unit } = options;
+  const expiresAtMs = options.deadline(call);
+  if (wantsOld && !replyWithString(call)) return;
+  if (onlyIfMissing || onlyIfPresent) {
+    const isThere = database.lookupWrite(words.bytes, words.starts[1], words.lengths[1]) !== 0;
+    if (isThere === onlyIfMissing) {
+      if (!wantsOld) reply.null();
+      return;
+    }
+  }
+  setExpiring(call, 2, expiresAtMs, keepsTtl);
+  if (!wantsOld) reply.ok();
+  if (!call.isPropagating) return;
+  if (deadlineIndex === 0) {
+    if (wantsOld) propagateWithoutGet(call);
+  } else if (unit !== EXPIRY_MS) {
+    call.propagateAs("SET", words.copy(1), words.copy(2), "PXAT", expiresAtMs);
+  }
+}
+
+/** Sets the key of word 1 to word `valueIndex`: events "set" and, with an instant, "expire". */
+function setExpiring(call: Call, valueIndex: number, expiresAtMs: number, keepsTtl: boolean): void {
+  const { database, words } = call;
+  const { bytes, starts, lengths } = words;
+  database.setString(
+    bytes,
+    starts[1],
+    lengths[1],
+    bytes,
+    starts[valueIndex],
+    lengths[valueIndex],
+    expiresAtMs,
+    keepsTtl,
+  );
+  if (!Number.isNaN(expiresAtMs)) {
+    const { keyspace, index } = database;
+    keyspace.notify(EVENT_GENERIC, "expire", index, bytes, starts[1], lengths[1]);
+  }
+}
+
+function propagateWithoutGet(call: Call): void {
+  const { words } = call;
+  const parts: StreamPart[] = [];
+  for (let i = 0; i < words.count; i++) {
+    if (i < 3 || !words.is(i, "get")) parts.push(words.copy(i));
+  }
+  call.propagateAs(...parts);
+}
+
+/**
+ * `SETEX key seconds value`.
+ *
+ * Errors: not an integer; invalid expire time. Propagates as `SET key value PXAT unix-time-ms`.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/setex/}
+ */
+export const setex = defineCommand({
+  name: "setex",
+  group: "string",
+  since: "2.0.0",
+  summary: "Stores a string that expires after a number of seconds",
+  complexity: "O(1)",
+  arity: 4,
+  flags: ["write", "denyoom"],
+  keys: [oneKey("OW update")],
+  args: "key seconds:integer value",
+  run: (call) => setWithTime(call, EXPIRY_SECONDS | EXPIRY_FROM_NOW),
+});
+
+/**
+ * `PSETEX key milliseconds value`.
+ *
+ * Errors: not an integer; invalid expire time. Propagates as `SET key value PXAT unix-time-ms`.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/psetex/}
+ */
+export const psetex = defineCommand({
+  name: "psetex",
+  group: "string",
+  since: "2.6.0",
+  summary: "Stores a string that expires after a number of milliseconds",
+  complexity: "O(1)",
+  arity: 4,
+  flags: ["write", "denyoom"],
+  keys: [oneKey("OW update")],
+  args: "key milliseconds:integer value",
+  run: (call) => setWithTime(call, EXPIRY_FROM_NOW),
+});
+
+function setWithTime(call: Call, unit: number): void {
+  const { words } = call;
+  const expiresAtMs = readDeadline(call, 2, unit);
+  setExpiring(call, 3, expiresAtMs, false);
+  call.reply.ok();
+  if (call.isPropagating) {
+    call.propagateAs("SET", words.copy(1), words.copy(3), "PXAT", expiresAtMs);
+  }
+}
+
+/**
+ * `SETNX key value`: 1 if it was set, 0 if the key was there.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/setnx/}
+ */
+export const setnx = defineCommand({
+  name: "setnx",
+  group: "string",
+  since: "1.0.0",
+  summary: "Stores a string unless the key is there already",
+  complexity: "O(1)",
+  arity: 3,
+  flags: ["write", "denyoom", "fast"],
+  keys: [oneKey("OW insert")],
+  args: "key value",
+  run: runSetnx,
+});
+
+function runSetnx(call: Call): void {
+  const { database, words, reply } = call;
+  if (database.lookupWrite(words.bytes, words.starts[1], words.lengths[1]) !== 0) {
+    return reply.integer(0);
+  }
+  setPair(call, 1);
+  reply.integer(1);
+}
+
+/**
+ * `GETSET key value`: the old string, null if there was none. Propagates as SET.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/getset/}
+ */
+export const getset = defineCommand({
+  name: "getset",
+  group: "string",
+  since: "1.0.0",
+  summary: "Stores a string and answers with the one before",
+  complexity: "O(1)",
+  arity: 3,
+  flags: ["write", "denyoom", "fast"],
+  keys: [oneKey("RW access update")],
+  args: "key value",
+  deprecated: { since: "6.2.0", use: "`SET` (`GET`)" },
+  run: runGetset,
+});
+
+function runGetset(call: Call): void {
+  if (!replyWithString(call)) return;
+  setPair(call, 1);
+  if (call.isPropagating) call.propagateAs("SET", call.words.copy(1), call.words.copy(2));
+}
+
+/**
+ * `MSET key value [key value …]`. Of a key that is named twice the last value stays.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/mset/}
+ */
+export const mset = defineCommand({
+  name: "mset",
+  group: "string",
+  since: "1.0.1",
+  summary: "Stores strings at several keys in one step",
+  complexity: "O(N)",
+  arity: -3,
+  flags: ["write", "denyoom"],
+  tips: ["request_policy:multi_shard", "response_policy:all_succeeded"],
+  keys: [keysToEnd("OW update", 1, 2)],
+  args: "key_value:(key value)...",
+  run: runMset,
+});
+
+function runMset(call: Call): void {
+  const { count } = call.words;
+  if ((count & 1) === 0) return replyWrongArity(call);
+  for (let i = 1; i < count; i += 2) setPair(call, i);
+  call.reply.ok();
+}
+
+/**
+ * `MSETNX key value [key value …]`: sets all of them (1), or none if one key is there already (0).
+ *
+ * @see {@link https://redis.io/docs/latest/commands/msetnx/}
+ */
+export const msetnx = defineCommand({
+  name: "msetnx",
+  group: "string",
+  since: "1.0.1",
+  summary: "Stores strings at several keys unless one of the keys is there already",
+  complexity: "O(N)",
+  arity: -3,
+  flags: ["write", "denyoom"],
+  tips: ["request_policy:multi_shard", "response_policy:agg_min"],
+  keys: [keysToEnd("OW insert", 1, 2)],
+  args: "key_value:(key value)...",
+  run: runMsetnx,
+});
+
+function runMsetnx(call: Call): void {
+  const { database, words, reply } = call;
+  const { count } = words;
+  if ((count & 1) === 0) return replyWrongArity(call);
+  for (let i = 1; i < count; i += 2) {
+    if (database.lookupWrite(words.bytes, words.starts[i], words.lengths[i]) !== 0) {
+      return reply.integer(0);
+    }
+  }
+  for (let i = 1; i < count; i += 2) setPair(call, i);
+  reply.integer(1);
+}
+
+/** A key without a value: no count of words that dispatch could check tells of it. */
+function replyWrongArity({ command, reply }: Call): void {
+  reply.error(`ERR wrong number of arguments for '${command.fullName}' command`);
+}
