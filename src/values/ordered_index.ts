@@ -22,10 +22,10 @@
  *   split and merge in turn.
  *
  * Equal scores: while the last steps of a search compare members, each probe would be a read of a
- * record somewhere in memory. So a leaf whose scores are all equal gets hints at its next insertion:
- * `skip`, a number of leading bytes that all its members share, and per pair the four bytes after
- * those. Most probes are then decided inside the leaf (a million members with one score: 2.2 µs an
- * insertion without hints, 1.3 with). Leaves with several scores have none.
+ * record somewhere in memory. So a leaf or node whose scores are all equal gets hints when a search
+ * comes by: `skip`, a number of leading bytes that all its members share, and per pair the four
+ * bytes after those. Most probes are then decided without a record (adding to a million members of
+ * one score took 2.2 µs without hints). Where scores differ there are none.
  *
  * At both ends a full leaf is not halved but left full: loading in order, up or down, fills leaves
  * completely.
@@ -58,7 +58,7 @@ const LEVELS_MAX = 16;
 const NONE = -1;
 /** Instead of `skip`: no hints yet; a search may make them. */
 const UNHINTED = -1;
-/** Instead of `skip`: scores differ, hints are not worth it until the leaf is split or merged. */
+/** Instead of `skip`: scores differ, hints are not worth trying until there is a split or merge. */
 const MIXED = -2;
 /** Fewest pairs that hints are made for. */
 const HINTED_MIN = 8;
@@ -68,8 +68,9 @@ const COUNT = 0;
 const PREV = 1;
 const NEXT = 2;
 const PARENT = 3;
-// Node meta, four int32 per node: COUNT (children), LEVEL, unused, PARENT.
+// Node meta, four int32 per node: COUNT (children), LEVEL, SKIP, PARENT.
 const LEVEL = 1;
+const SKIP = 2;
 
 type Floats = Float64Array<ArrayBuffer>;
 type Ints = Int32Array<ArrayBuffer>;
@@ -109,9 +110,10 @@ export class OrderedIndex {
   #firstLeaf = 0;
   #lastLeaf = 0;
 
-  // Nodes: child i of node n is at (n << SHIFT) + i of the four arrays.
+  // Nodes: child i of node n is at (n << SHIFT) + i of the five arrays.
   #minScores = NO_SCORES;
   #minRefs = NO_REFS;
+  #minHints = NO_REFS;
   #kids = NO_REFS;
   #kidCounts = NO_REFS;
   #nodeMeta = NO_REFS;
@@ -166,7 +168,7 @@ export class OrderedIndex {
 
   #measure(): void {
     let bytes = this.#leafMeta.byteLength + this.#leafSkip.byteLength +
-      this.#nodeRoom * (FULL * 20 + 16);
+      this.#nodeRoom * (FULL * 24 + 16);
     for (let slab = 0; slab < this.#scores.length; slab++) {
       bytes += this.#scores[slab].length * 12 + this.#hints[slab].byteLength;
     }
@@ -179,7 +181,7 @@ export class OrderedIndex {
   insert(score: number, ref: number): void {
     this.#seekRecord(ref);
     this.#descend(score);
-    this.#place = this.#placeInLeaf(score, ref);
+    this.#place = this.#placeInLeaf(score);
     this.#insertHere(score, ref);
   }
 
@@ -460,7 +462,9 @@ export class OrderedIndex {
     for (let level = this.#height; level > 0; level--) {
       const base = node << SHIFT;
       const n = this.#nodeMeta[node << 2];
-      const upTo = this.#countAtMost(this.#minScores, this.#minRefs, base, n, score);
+      const upTo = this.#nodeMeta[(node << 2) + SKIP] === MIXED
+        ? this.#countAtMost(this.#minScores, this.#minRefs, base, n, score)
+        : this.#placeInNode(node, score);
       const index = upTo === 0 ? 0 : upTo - 1;
       this.#pathNode[level] = node;
       this.#pathIndex[level] = index;
@@ -579,8 +583,8 @@ export class OrderedIndex {
     return low - base;
   }
 
-  /** Where in the path's leaf the element with this record, the one searched for, belongs. */
-  #placeInLeaf(score: number, ref: number): number {
+  /** Where in the path's leaf (score, member searched for) belongs. */
+  #placeInLeaf(score: number): number {
     const leaf = this.#leaf;
     const slab = leaf >>> SHIFT;
     const begin = (leaf & MASK) << SHIFT;
@@ -588,60 +592,109 @@ export class OrderedIndex {
     const scores = this.#scores[slab];
     const refs = this.#refs[slab];
     let skip = this.#leafSkip[leaf];
-    if (skip === UNHINTED && n >= HINTED_MIN && scores[begin] === score) {
-      this.#makeHints(leaf);
-      this.#seekRecord(ref);
-      skip = this.#leafSkip[leaf];
+    if (skip === UNHINTED && n >= HINTED_MIN) {
+      if (this.#hints[slab].length === 0 && scores[begin] === scores[begin + n - 1]) {
+        this.#hints[slab] = new Int32Array(refs.length);
+        this.memoryBytes += this.#hints[slab].byteLength;
+      }
+      skip = this.#makeHints(scores, refs, this.#hints[slab], begin, n);
+      this.#leafSkip[leaf] = skip;
     }
-    if (skip < 0 || this.#sharedWith(refs[begin]) < skip) {
-      return this.#countAtMost(scores, refs, begin, n, score);
+    if (skip < 0) return this.#countAtMost(scores, refs, begin, n, score);
+    return this.#countHinted(scores, refs, this.#hints[slab], begin, n, skip, score);
+  }
+
+  /** Children of a node that start at or before (score, member searched for). */
+  #placeInNode(node: number, score: number): number {
+    const base = node << SHIFT;
+    const n = this.#nodeMeta[node << 2];
+    let skip = this.#nodeMeta[(node << 2) + SKIP];
+    if (skip === UNHINTED && n >= HINTED_MIN) {
+      skip = this.#makeHints(this.#minScores, this.#minRefs, this.#minHints, base, n);
+      this.#nodeMeta[(node << 2) + SKIP] = skip;
     }
-    const hints = this.#hints[slab];
+    if (skip < 0) return this.#countAtMost(this.#minScores, this.#minRefs, base, n, score);
+    return this.#countHinted(
+      this.#minScores,
+      this.#minRefs,
+      this.#minHints,
+      base,
+      n,
+      skip,
+      score,
+    );
+  }
+
+  /** `#countAtMost` by hints. */
+  #countHinted(
+    scores: Float64Array,
+    refs: Int32Array,
+    hints: Int32Array,
+    base: number,
+    n: number,
+    skip: number,
+    score: number,
+  ): number {
+    // Scores may have changed since the hints were made. In order as they are, the first and the
+    // last say whether all are equal.
+    if (
+      scores[base] !== score || scores[base + n - 1] !== score ||
+      (skip > 0 && this.#sharedWith(refs[base]) < skip)
+    ) {
+      return this.#countAtMost(scores, refs, base, n, score);
+    }
     const hint = hintOf(this.#bytes, this.#offset, this.#length, skip);
-    let low = begin;
-    let high = begin + n;
+    let low = base;
+    let high = base + n;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const other = scores[middle];
-      if (other < score) low = middle + 1;
-      else if (other > score) high = middle;
-      else if (hints[middle] < hint) low = middle + 1;
-      else if (hints[middle] > hint) high = middle;
+      const other = hints[middle];
+      if (other < hint) low = middle + 1;
+      else if (other > hint) high = middle;
       else if (this.#sharedBytes(refs[middle], skip) >= 0) low = middle + 1;
       else high = middle;
     }
-    return low - begin;
+    return low - base;
   }
 
-  /** Makes hints for a leaf if its scores are all equal. The member searched for is lost. */
-  #makeHints(leaf: number): void {
-    const slab = leaf >>> SHIFT;
-    const begin = (leaf & MASK) << SHIFT;
-    const last = begin + this.#leafMeta[leaf << 2] - 1;
-    if (this.#scores[slab][begin] !== this.#scores[slab][last]) {
-      this.#leafSkip[leaf] = MIXED;
-      return;
-    }
-    if (this.#hints[slab].length === 0) {
-      this.#hints[slab] = new Int32Array(this.#refs[slab].length);
-      this.memoryBytes += this.#hints[slab].byteLength;
-    }
+  /**
+   * Makes hints for `n` pairs if their scores are all equal; answers how many bytes they skip, or
+   * MIXED.
+   */
+  #makeHints(
+    scores: Float64Array,
+    refs: Int32Array,
+    hints: Int32Array,
+    base: number,
+    n: number,
+  ): number {
+    const last = base + n - 1;
+    if (scores[base] !== scores[last]) return MIXED;
+    const bytes = this.#bytes;
+    const offset = this.#offset;
+    const length = this.#length;
     // Members are in order, so what the first and the last share is shared by all.
-    this.#seekRecord(this.#refs[slab][last]);
-    this.#writeHints(leaf, this.#sharedWith(this.#refs[slab][begin]));
+    this.#seekRecord(refs[last]);
+    const skip = this.#sharedWith(refs[base]);
+    this.#bytes = bytes;
+    this.#offset = offset;
+    this.#length = length;
+    this.#writeHints(refs, hints, base, n, skip);
+    return skip;
   }
 
-  #writeHints(leaf: number, skip: number): void {
+  #writeHints(
+    refs: Int32Array,
+    hints: Int32Array,
+    base: number,
+    n: number,
+    skip: number,
+  ): void {
     const { dict } = this;
-    const refs = this.#refs[leaf >>> SHIFT];
-    const hints = this.#hints[leaf >>> SHIFT];
-    const begin = (leaf & MASK) << SHIFT;
-    const end = begin + this.#leafMeta[leaf << 2];
-    for (let at = begin; at < end; at++) {
+    for (let at = base; at < base + n; at++) {
       const ref = refs[at];
       hints[at] = hintOf(dict.bytesOf(ref), dict.keyOffset(ref), dict.keyLength(ref), skip);
     }
-    this.#leafSkip[leaf] = skip;
   }
 
   /** Leading bytes that a record's member and the one searched for share. */
@@ -743,8 +796,11 @@ export class OrderedIndex {
       return;
     }
     const shared = this.#sharedWith(this.#refs[slab][begin]);
-    if (shared < this.#leafSkip[leaf]) this.#writeHints(leaf, shared);
     const end = begin + this.#leafMeta[leaf << 2];
+    if (shared < this.#leafSkip[leaf]) {
+      this.#writeHints(this.#refs[slab], this.#hints[slab], begin, end - begin, shared);
+      this.#leafSkip[leaf] = shared;
+    }
     if (end === this.#hints[slab].length) {
       // The one leaf of a small index is about to grow.
       this.#hints[slab] = resizedInts(this.#hints[slab], end * 2);
@@ -761,6 +817,7 @@ export class OrderedIndex {
       const at = (this.#pathNode[l] << SHIFT) + this.#pathIndex[l];
       this.#minScores[at] = score;
       this.#minRefs[at] = ref;
+      this.#nodeMeta[(this.#pathNode[l] << 2) + SKIP] = UNHINTED;
       if (this.#pathIndex[l] > 0) return;
     }
   }
@@ -902,6 +959,7 @@ export class OrderedIndex {
     minRefs[place] = ref;
     kids[place] = kid;
     counts[place] = kidCount;
+    this.#nodeMeta[(node << 2) + SKIP] = UNHINTED;
     this.#setParent(this.#nodeMeta[(node << 2) + LEVEL] - 1, kid, node);
   }
 
@@ -918,6 +976,8 @@ export class OrderedIndex {
       this.#kidCounts[target] = this.#kidCounts[at];
       this.#setParent(kidLevel, this.#kids[at], to);
     }
+    this.#nodeMeta[(from << 2) + SKIP] = UNHINTED;
+    this.#nodeMeta[(to << 2) + SKIP] = UNHINTED;
     this.#nodeMeta[to << 2] += n - cut;
     this.#nodeMeta[from << 2] = cut;
   }
@@ -950,6 +1010,7 @@ export class OrderedIndex {
     const meta = node << 2;
     this.#nodeMeta[meta] = 0;
     this.#nodeMeta[meta + LEVEL] = level;
+    this.#nodeMeta[meta + SKIP] = UNHINTED;
     this.#nodeMeta[meta + PARENT] = NONE;
     return node;
   }
@@ -971,6 +1032,7 @@ export class OrderedIndex {
     this.#nodeRoom = nodes;
     this.#minScores = resizedScores(this.#minScores, nodes << SHIFT);
     this.#minRefs = resizedInts(this.#minRefs, nodes << SHIFT);
+    this.#minHints = resizedInts(this.#minHints, nodes << SHIFT);
     this.#kids = resizedInts(this.#kids, nodes << SHIFT);
     this.#kidCounts = resizedInts(this.#kidCounts, nodes << SHIFT);
     this.#nodeMeta = resizedInts(this.#nodeMeta, nodes << 2);
@@ -1054,6 +1116,7 @@ export class OrderedIndex {
     const node = this.#pathNode[level];
     const base = node << SHIFT;
     const n = --this.#nodeMeta[node << 2];
+    this.#nodeMeta[(node << 2) + SKIP] = UNHINTED;
     for (let at = base + index; at < base + n; at++) {
       this.#minScores[at] = this.#minScores[at + 1];
       this.#minRefs[at] = this.#minRefs[at + 1];
@@ -1197,6 +1260,14 @@ export class OrderedIndex {
     const fail = (what: string): never => {
       throw new Error(`ordered index: ${what}`);
     };
+    const checkHints = (refs: Ints, hints: Ints, base: number, n: number, skip: number) => {
+      for (let at = base; skip >= 0 && at < base + n; at++) {
+        this.#seekRecord(refs[at]);
+        if (this.#sharedWith(refs[base]) < skip) fail("bytes that members share");
+        const hint = hintOf(this.#bytes, this.#offset, this.#length, skip);
+        if (hints[at] !== hint) fail("hint of a member");
+      }
+    };
     /** Checks a subtree; answers its size. */
     const visit = (level: number, number: number, parent: number): number => {
       if (level === 0) {
@@ -1204,17 +1275,9 @@ export class OrderedIndex {
         if (this.#leafMeta[(number << 2) + PARENT] !== parent) fail("parent of a leaf");
         const n = this.#leafMeta[number << 2];
         if (n > FULL || (n === 0 && this.count > 0)) fail("size of a leaf");
-        const skip = this.#leafSkip[number];
-        for (let place = 0; skip >= 0 && place < n; place++) {
-          const at = ((number & MASK) << SHIFT) + place;
-          const refs = this.#refs[number >>> SHIFT];
-          this.#seekRecord(refs[at]);
-          if (this.#sharedWith(refs[at - place]) < skip) fail("bytes that members share");
-          if (
-            this.#hints[number >>> SHIFT][at] !==
-              hintOf(this.#bytes, this.#offset, this.#length, skip)
-          ) fail("hint of a member");
-        }
+        const slab = number >>> SHIFT;
+        const begin = (number & MASK) << SHIFT;
+        checkHints(this.#refs[slab], this.#hints[slab], begin, n, this.#leafSkip[number]);
         return n;
       }
       if (nodes.has(number)) fail("node reached twice");
@@ -1222,6 +1285,8 @@ export class OrderedIndex {
       if (this.#nodeMeta[(number << 2) + PARENT] !== parent) fail("parent of a node");
       if (this.#nodeMeta[(number << 2) + LEVEL] !== level) fail("level of a node");
       const n = this.#nodeMeta[number << 2];
+      const skip = this.#nodeMeta[(number << 2) + SKIP];
+      checkHints(this.#minRefs, this.#minHints, number << SHIFT, n, skip);
       if (n < 1 || n > FULL || (parent === NONE && n < 2)) fail("size of a node");
       let total = 0;
       for (let i = 0; i < n; i++) {
