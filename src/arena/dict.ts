@@ -48,14 +48,17 @@ export interface MoveListener {
 export interface WriteHook {
   /** Called before the record's value or expiry changes, and before it is removed. */
   beforeRecordWrite(dict: Dict, ref: number): void;
-  /** Called when a record was created, before its value is filled in. */
-  recordCreated(dict: Dict, ref: number): void;
 }
 
 export class Dict {
   readonly arena: Arena;
   /** Set while a snapshot is being taken of this dict, else null. */
   hook: WriteHook | null = null;
+  /**
+   * SNAPSHOT_BIT as new records get it, 0 or that bit. Between snapshots all records agree with it; a
+   * snapshot begins by changing it, so that the records there differ and new ones do not.
+   */
+  parity = 0;
   listener: MoveListener | null = null;
   #table: Table;
   /** The table being filled while a resize is under way, else null. */
@@ -176,7 +179,7 @@ export class Dict {
     const head = (ref & REF_MASK) << 1;
     i32[head] = hash;
     i32[head + 1] = meta;
-    i32[head + 2] = length;
+    i32[head + 2] = length | this.parity;
     i32[head + 3] |= valueLength;
     let at = (head << 2) + HEADER_BYTES;
     if (hasExpiry) {
@@ -189,7 +192,6 @@ export class Dict {
       for (let i = 0; i < length; i++) u8[at + i] = bytes[offset + i];
     } else u8.set(bytes.subarray(offset, offset + length), at);
     this.#insert(hash, ref);
-    if (this.hook !== null) this.hook.recordCreated(this, ref);
     return ref;
   }
 

@@ -4,7 +4,7 @@
  *
  *     int32 0   hash of the key
  *     int32 1   bits 0-3 type, 4-7 encoding, 8-31 access clock (LRU seconds or LFU minutes+counter)
- *     int32 2   bits 0-28 key length, bit 29 snapshot parity, bit 31 "has an expiry"
+ *     int32 2   bits 0-28 key length, bit 29 snapshot parity (see Dict.parity), bit 31 "has an expiry"
  *     int32 3   bits 0-15 value length, bits 16-31 size of the chunk in units of 8 bytes
  *               (0: the chunk is a segment of its own)
  *     float64   expiry, Unix time in ms; only when bit 31 of word 2 is set

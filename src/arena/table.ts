@@ -125,6 +125,25 @@ export class Table {
     }
   }
 
+  /** Empties a whole bucket (at `at`), and returns the number of the one that continued it, or 0. */
+  empty(at: number): number {
+    const ints = this.ints;
+    for (let slot = 0; slot < SLOTS; slot++) {
+      if (ints[at + FIRST_REF + slot] !== 0) this.used--;
+      ints[at + FIRST_REF + slot] = 0;
+    }
+    ints[at] = 0;
+    ints[at + 1] = 0;
+    ints[at + 2] = 0;
+    const link = ints[at + LINK];
+    ints[at + LINK] = 0;
+    if (at >= this.buckets << 4) {
+      ints[at + LINK] = this.#spare;
+      this.#spare = at >> 4;
+    }
+    return link;
+  }
+
   #overflow(): number {
     const spare = this.#spare;
     if (spare !== 0) {
@@ -173,26 +192,27 @@ function reverseBits(value: number): number {
   return (v >>> 16) | (v << 16);
 }
 
+/** Hashes of the records of a bucket that is being moved. */
+const hashes = new Int32Array(SLOTS);
+
 /** Moves all records of one main bucket and its overflow from `table` to `next`. */
 export function moveBucket(table: Table, next: Table, bucket: number, arena: Arena): void {
   const segments = arena.i32;
+  let at = bucket << 4;
   for (;;) {
     const ints = table.ints;
-    let at = bucket << 4;
-    while (ints[at + LINK] !== 0) at = ints[at + LINK] << 4;
-    // Empty the last bucket of the chain; `take` then unlinks it.
-    let slot = SLOTS - 1;
-    while (slot >= 0 && tagAt(ints, at, slot) === 0) slot--;
-    if (slot < 0) return;
-    const isMain = at === bucket << 4;
-    for (; slot >= 0; slot--) {
-      if (tagAt(ints, at, slot) === 0) continue;
+    // All hashes first: the reads do not wait for each other, though each is likely to miss the cache.
+    for (let slot = 0; slot < SLOTS; slot++) {
       const ref = ints[at + FIRST_REF + slot];
-      const hash = segments[ref >>> REF_SHIFT][(ref & REF_MASK) << 1];
-      next.put(hash, ref);
-      table.take(hash, ref);
+      if (ref !== 0) hashes[slot] = segments[ref >>> REF_SHIFT][(ref & REF_MASK) << 1];
     }
-    if (isMain) return;
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const ref = ints[at + FIRST_REF + slot];
+      if (ref !== 0) next.put(hashes[slot], ref);
+    }
+    const link = table.empty(at);
+    if (link === 0) return;
+    at = link << 4;
   }
 }
 
