@@ -130,7 +130,7 @@ export class Database implements MoveListener {
     const key = bytes.slice(offset, offset + dict.keyLength(ref));
     this.#drop(ref);
     keyspace.expiredKeys++;
-    keyspace.stream.add(this.index, ["DEL", key]);
+    keyspace.stream.add(this.index, [keyspace.unlinksExpired ? "UNLINK" : "DEL", key]);
     if (this.watched !== null) this.#touchWatched(key, 0, key.length);
     if (keyspace.eventMask !== 0) {
       keyspace.notify(EVENT_EXPIRED, "expired", this.index, key, 0, key.length);

@@ -53,6 +53,10 @@ export class Keyspace {
   dirty = 0;
   /** EXPIRE_*: what a lookup does with a key past its time. */
   expireMode = EXPIRE_DELETES;
+  /** Whether expired keys enter the stream as UNLINK instead of DEL, `lazyfree-lazy-expire`. */
+  unlinksExpired = false;
+  /** Likewise for evicted keys, `lazyfree-lazy-eviction`. */
+  unlinksEvicted = false;
   /** Whether lookups leave the access clock alone (CLIENT NO-TOUCH, a forced read of OBJECT). */
   noTouch = false;
   /** Whether an LFU policy is chosen: the access clock then holds minutes and a counter. */

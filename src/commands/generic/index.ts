@@ -1,5 +1,35 @@
 /** The commands of this group. */
 
 import type { Command } from "../command.ts";
+import { expire, expireat, persist, pexpire, pexpireat } from "./expire.ts";
+import { object } from "./object.ts";
+import { exists, touch, type } from "./presence.ts";
+import { del, unlink } from "./remove.ts";
+import { copy, move, rename, renamenx } from "./rename.ts";
+import { expiretime, pexpiretime, pttl, ttl } from "./ttl.ts";
+import { keys, randomkey, scan } from "./walk.ts";
 
-export const genericCommands: Command[] = [];
+export const genericCommands: Command[] = [
+  copy,
+  del,
+  exists,
+  expire,
+  expireat,
+  expiretime,
+  keys,
+  move,
+  object,
+  persist,
+  pexpire,
+  pexpireat,
+  pexpiretime,
+  pttl,
+  randomkey,
+  rename,
+  renamenx,
+  scan,
+  touch,
+  ttl,
+  type,
+  unlink,
+];

@@ -1,0 +1,176 @@
+/** OBJECT: how the server keeps a value. */
+
+import {
+  ENC_EMBSTR,
+  ENC_EXTERNAL,
+  ENC_HASHTABLE,
+  ENC_INTSET,
+  ENC_LISTPACK,
+  ENC_QUICKLIST,
+  ENC_RAW,
+  ENC_SKIPLIST,
+  ENC_STREAM,
+} from "../../arena/record.ts";
+import { isInt64Text } from "../../base/integers.ts";
+import type { Call } from "../../dispatch/call.ts";
+import type { Database } from "../../keyspace/database.ts";
+import { defineCommand } from "../command.ts";
+import { writeHelp } from "../help.ts";
+import { oneKey } from "../key_specs.ts";
+
+/** Longest string that Redis would keep in one allocation with its object. */
+const EMBSTR_MAX = 44;
+
+const NO_IDLE_TIME =
+  "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching " +
+  "between policies at runtime LRU and LFU data will take some time to adjust.";
+const NO_FREQUENCY =
+  "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when " +
+  "switching between policies at runtime LRU and LFU data will take some time to adjust.";
+
+export const objectEncoding = defineCommand({
+  name: "object|encoding",
+  group: "generic",
+  since: "2.2.3",
+  summary: "Names the internal form of a value",
+  complexity: "O(1)",
+  arity: 3,
+  flags: ["readonly"],
+  tips: ["nondeterministic_output"],
+  keys: [oneKey("RO", 2)],
+  args: "key",
+  run: runObjectEncoding,
+});
+
+function runObjectEncoding({ database, words, reply }: Call): void {
+  const ref = database.peek(words.bytes, words.starts[2], words.lengths[2]);
+  if (ref === 0) return reply.null();
+  reply.bulkText(encodingName(database, ref));
+}
+
+/** What OBJECT ENCODING answers for a record. */
+export function encodingName(database: Database, ref: number): string {
+  switch (database.encodingOf(ref)) {
+    case ENC_EMBSTR: {
+      const { dict } = database;
+      const length = dict.valueLength(ref);
+      if (isInt64Text(dict.bytesOf(ref), dict.valueOffset(ref), length)) return "int";
+      return length <= EMBSTR_MAX ? "embstr" : "raw";
+    }
+    case ENC_RAW:
+    case ENC_EXTERNAL:
+      return "raw";
+    case ENC_LISTPACK:
+      return "listpack";
+    case ENC_INTSET:
+      return "intset";
+    case ENC_QUICKLIST:
+      return "quicklist";
+    case ENC_HASHTABLE:
+      return "hashtable";
+    case ENC_SKIPLIST:
+      return "skiplist";
+    case ENC_STREAM:
+      return "stream";
+  }
+  return "unknown";
+}
+
+export const objectFreq = defineCommand({
+  name: "object|freq",
+  group: "generic",
+  since: "4.0.0",
+  summary: "Tells how often a value is used, as a logarithmic counter",
+  complexity: "O(1)",
+  arity: 3,
+  flags: ["readonly"],
+  tips: ["nondeterministic_output"],
+  keys: [oneKey("RO", 2)],
+  args: "key",
+  run: runObjectFreq,
+});
+
+function runObjectFreq({ database, words, reply }: Call): void {
+  const ref = database.peek(words.bytes, words.starts[2], words.lengths[2]);
+  if (ref === 0) return reply.null();
+  const { keyspace, dict } = database;
+  if (!keyspace.usesLfu) return reply.error(NO_FREQUENCY);
+  reply.integer(keyspace.lfuCounter(dict.metaOf(ref)));
+}
+
+export const objectIdletime = defineCommand({
+  name: "object|idletime",
+  group: "generic",
+  since: "2.2.3",
+  summary: "Tells for how many seconds a value was not used",
+  complexity: "O(1)",
+  arity: 3,
+  flags: ["readonly"],
+  tips: ["nondeterministic_output"],
+  keys: [oneKey("RO", 2)],
+  args: "key",
+  run: runObjectIdletime,
+});
+
+function runObjectIdletime({ database, words, reply }: Call): void {
+  const ref = database.peek(words.bytes, words.starts[2], words.lengths[2]);
+  if (ref === 0) return reply.null();
+  const { keyspace, dict } = database;
+  if (keyspace.usesLfu) return reply.error(NO_IDLE_TIME);
+  reply.integer(keyspace.idleSeconds(dict.metaOf(ref)));
+}
+
+export const objectRefcount = defineCommand({
+  name: "object|refcount",
+  group: "generic",
+  since: "2.2.3",
+  summary: "Tells how many references there are to a value: always one",
+  complexity: "O(1)",
+  arity: 3,
+  flags: ["readonly"],
+  tips: ["nondeterministic_output"],
+  keys: [oneKey("RO", 2)],
+  args: "key",
+  run: runObjectRefcount,
+});
+
+function runObjectRefcount({ database, words, reply }: Call): void {
+  const ref = database.peek(words.bytes, words.starts[2], words.lengths[2]);
+  if (ref === 0) return reply.null();
+  reply.integer(1);
+}
+
+export const objectHelp = defineCommand({
+  name: "object|help",
+  group: "generic",
+  since: "6.2.0",
+  summary: "Lists the subcommands of OBJECT",
+  complexity: "O(1)",
+  arity: 2,
+  flags: ["loading", "stale"],
+  run: runObjectHelp,
+});
+
+function runObjectHelp({ reply }: Call): void {
+  writeHelp(reply, "OBJECT", [
+    ["ENCODING <key>", "Name the internal form of the value."],
+    ["FREQ <key>", "Show the counter of how often the value is used, of an LFU policy."],
+    ["IDLETIME <key>", "Show for how many seconds the value was not used."],
+    ["REFCOUNT <key>", "Show how many references there are to the value."],
+  ]);
+}
+
+/**
+ * `OBJECT <subcommand>`.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/object/}
+ */
+export const object = defineCommand({
+  name: "object",
+  group: "generic",
+  since: "2.2.3",
+  summary: "Commands about the internal form of values",
+  complexity: "Depends on the subcommand",
+  arity: -2,
+  subcommands: [objectEncoding, objectFreq, objectHelp, objectIdletime, objectRefcount],
+});

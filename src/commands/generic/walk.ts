@@ -1,0 +1,135 @@
+/** Commands that go over the keys of a database: KEYS, SCAN, RANDOMKEY. */
+
+import { globMatch } from "../../base/glob.ts";
+import type { Call } from "../../dispatch/call.ts";
+import { EXPIRE_DELETES } from "../../keyspace/keyspace.ts";
+import { defineCommand } from "../command.ts";
+import { parseScanOptions, scanCursor } from "../scan.ts";
+import { TYPE_NAMES } from "./presence.ts";
+
+const STAR = 0x2a;
+
+/**
+ * `KEYS pattern`.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/keys/}
+ */
+export const keys = defineCommand({
+  name: "keys",
+  group: "generic",
+  since: "1.0.0",
+  summary: "Lists all keys that match a pattern",
+  complexity: "O(N) where N is the number of keys in the database",
+  arity: 2,
+  flags: ["readonly"],
+  acl: ["keyspace", "dangerous"],
+  tips: ["request_policy:all_shards", "nondeterministic_output_order"],
+  args: "pattern",
+  run: runKeys,
+});
+
+function runKeys({ database, words, reply }: Call): void {
+  const { dict } = database;
+  const { bytes } = words;
+  const patternAt = words.starts[1];
+  const patternLength = words.lengths[1];
+  const matchesAll = patternLength === 1 && bytes[patternAt] === STAR;
+  const found: number[] = [];
+  dict.forEach((ref) => {
+    if (dict.flagsOf(ref) < 0 && database.isExpired(ref)) return;
+    if (
+      matchesAll ||
+      globMatch(
+        bytes,
+        patternAt,
+        patternLength,
+        dict.bytesOf(ref),
+        dict.keyOffset(ref),
+        dict.keyLength(ref),
+        false,
+      )
+    ) found.push(ref);
+  });
+  reply.array(found.length);
+  for (const ref of found) {
+    reply.bulk(dict.bytesOf(ref), dict.keyOffset(ref), dict.keyLength(ref));
+  }
+}
+
+/**
+ * `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/scan/}
+ */
+export const scan = defineCommand({
+  name: "scan",
+  group: "generic",
+  since: "2.8.0",
+  summary: "Lists some keys and says where to go on",
+  complexity:
+    "O(1) for a call, O(N) for a whole walk where N is the number of keys in the database",
+  arity: -2,
+  flags: ["readonly"],
+  tips: ["nondeterministic_output", "request_policy:special"],
+  args: "cursor:integer [MATCH pattern] [COUNT count:integer] [TYPE type@6.0.0]",
+  run: runScan,
+});
+
+function runScan(call: Call): void {
+  const { database, reply } = call;
+  const cursor = scanCursor(call, 1);
+  const options = parseScanOptions(call, 2, true);
+  const wantedType = options.typeWord === 0
+    ? -1
+    : TYPE_NAMES.indexOf(call.words.text(options.typeWord).toLowerCase());
+  const anyType = options.typeWord === 0;
+  const deletes = database.keyspace.expireMode === EXPIRE_DELETES;
+  const { dict } = database;
+  options.begin();
+  const next = options.walkDict(dict, cursor, (ref) => {
+    if (!anyType && database.typeOf(ref) !== wantedType) return;
+    const bytes = dict.bytesOf(ref);
+    const offset = dict.keyOffset(ref);
+    const length = dict.keyLength(ref);
+    if (!options.matches(bytes, offset, length)) return;
+    if (dict.flagsOf(ref) < 0 && database.isExpired(ref)) {
+      if (deletes) database.expireNow(ref);
+      return;
+    }
+    options.add(bytes, offset, length);
+  });
+  options.finish(reply, next);
+}
+
+/** Expired keys that RANDOMKEY draws before it answers with one all the same, on a replica. */
+const DRAWS_MAX = 100;
+
+/**
+ * `RANDOMKEY`.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/randomkey/}
+ */
+export const randomkey = defineCommand({
+  name: "randomkey",
+  group: "generic",
+  since: "1.0.0",
+  summary: "Draws a key, each with the same chance",
+  complexity: "O(1)",
+  arity: 1,
+  flags: ["readonly"],
+  tips: ["request_policy:all_shards", "nondeterministic_output"],
+  run: runRandomkey,
+});
+
+function runRandomkey({ database, reply }: Call): void {
+  const { dict, keyspace } = database;
+  let ref = dict.random(keyspace.draw);
+  for (let draws = 1; ref !== 0 && dict.flagsOf(ref) < 0 && database.isExpired(ref); draws++) {
+    // A replica may not delete: where nothing else is to be had, an expired key is the answer.
+    if (keyspace.expireMode === EXPIRE_DELETES) database.expireNow(ref);
+    else if (draws === DRAWS_MAX) break;
+    ref = dict.random(keyspace.draw);
+  }
+  if (ref === 0) return reply.null();
+  reply.bulk(dict.bytesOf(ref), dict.keyOffset(ref), dict.keyLength(ref));
+}

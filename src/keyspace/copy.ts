@@ -1,0 +1,42 @@
+/**
+ * COPY: a record with its value, twice. Values inside the record are copied as bytes, those in slots
+ * by their own `clone`.
+ */
+
+import { copyBytes } from "../base/bytes.ts";
+import { type Database, isSlotEncoding } from "./database.ts";
+
+/**
+ * Copies a record to a key that is not there, in the same or another database, with its expiry.
+ * Returns the new reference.
+ */
+export function copyRecord(
+  source: Database,
+  ref: number,
+  target: Database,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+): number {
+  const type = source.typeOf(ref);
+  const encoding = source.encodingOf(ref);
+  const expiresAtMs = source.expiryOf(ref);
+  if (isSlotEncoding(encoding)) {
+    const value = source.largeValue(ref);
+    if (value.clone === undefined) throw new Error(`no copy of encoding ${encoding} can be made`);
+    const twin = value.clone();
+    return target.addLarge(bytes, offset, length, type, encoding, twin, expiresAtMs);
+  }
+  const size = source.dict.valueLength(ref);
+  const fresh = target.addRecord(bytes, offset, length, type, encoding, size, 0, expiresAtMs);
+  // Adding a record moves no other, so `ref` is still where the source lies.
+  const { dict } = source;
+  copyBytes(
+    target.dict.bytesOf(fresh),
+    target.dict.valueOffset(fresh),
+    dict.bytesOf(ref),
+    dict.valueOffset(ref),
+    size,
+  );
+  return fresh;
+}
