@@ -122,6 +122,44 @@ export class SortedSet implements MoveListener {
     return ref;
   }
 
+  /**
+   * Adds a record that has no place in the order yet: for filling a set whose scores change on the
+   * way. `setPendingScore` changes them, `orderAll` ends this; in between nothing else may be called
+   * but `find` and `scoreOf`, and the set must be out of reach of others.
+   */
+  addPending(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    score: number,
+    hash = hashBytes(bytes, offset, length),
+  ): number {
+    return this.#newRecord(bytes, offset, length, score, hash);
+  }
+
+  /** Gives a record without a place another score. */
+  setPendingScore(ref: number, score: number): void {
+    this.#writeScore(ref, score);
+  }
+
+  /** Puts all records in order, after `addPending`. */
+  orderAll(): void {
+    this.dict.forEach((ref) => this.index.insert(this.scoreOf(ref), ref));
+  }
+
+  /** A deep copy. */
+  clone(): SortedSet {
+    const copy = new SortedSet();
+    copy.reserve(this.count);
+    const { dict, index } = this;
+    for (let on = index.first(walker); on; on = index.next(walker)) {
+      const { ref, score } = walker;
+      const bytes = dict.bytesOf(ref);
+      copy.addOrdered(bytes, dict.keyOffset(ref), dict.keyLength(ref), score, dict.hashOf(ref));
+    }
+    return copy;
+  }
+
   /** Gives a member another score; its record stays where it is. */
   setScore(ref: number, newScore: number): void {
     this.dict.hook?.beforeRecordWrite(this.dict, ref);

@@ -1,0 +1,76 @@
+/**
+ * Scores of sorted sets as text, both ways.
+ *
+ * Between words or listpack entries and doubles. Most scores are short decimals: those are read from
+ * their bytes, without a string. The accepted text is that of C's strtod over the whole word, less
+ * what Redis refuses: NaN, an empty word, and numbers beyond the range of a double.
+ */
+
+import { latin1, toLatin1 } from "../base/bytes.ts";
+import { formatDouble, parseDouble } from "../base/doubles.ts";
+
+const MINUS = 0x2d;
+const PLUS = 0x2b;
+const POINT = 0x2e;
+const ZERO = 0x30;
+
+/** Powers of ten that are exact as doubles and occur here. */
+const POWERS_OF_TEN = new Float64Array(16);
+for (let i = 0; i < 16; i++) POWERS_OF_TEN[i] = 10 ** i;
+
+/** Most digits that are surely an exact integer. */
+const EXACT_DIGITS = 15;
+const SHORT_TEXT_MAX = EXACT_DIGITS + 2;
+
+/** Room that the text of any score takes. */
+export const SCORE_TEXT_MAX = 32;
+
+/** Integers up to this magnitude are stored in listpacks as integers (half of the 64-bit range). */
+const STORED_INTEGER_MAX = 2 ** 62;
+
+const NONZERO_DECIMAL = /^[+-]?[0.]*[1-9]/;
+
+/** Reads a score; NaN when the text is none. */
+export function parseScore(buf: Uint8Array, off: number, len: number): number {
+  if (len === 0 || len > SHORT_TEXT_MAX) return parseLongScore(buf, off, len);
+  const end = off + len;
+  let pos = off;
+  const first = buf[pos];
+  if (first === MINUS || first === PLUS) pos++;
+  let value = 0;
+  let digits = 0;
+  let point = -1;
+  for (; pos < end; pos++) {
+    const c = buf[pos];
+    const digit = c - ZERO;
+    if (digit >= 0 && digit <= 9) {
+      value = value * 10 + digit;
+      digits++;
+    } else if (c === POINT && point < 0) point = pos;
+    else return parseLongScore(buf, off, len);
+  }
+  if (digits === 0 || digits > EXACT_DIGITS) return parseLongScore(buf, off, len);
+  // Both are exact, so that the quotient is the double nearest to the text.
+  if (point >= 0) value /= POWERS_OF_TEN[end - 1 - point];
+  return first === MINUS ? -value : value;
+}
+
+function parseLongScore(buf: Uint8Array, off: number, len: number): number {
+  const text = toLatin1(buf, off, len);
+  const value = parseDouble(text);
+  const isTooLarge = Math.abs(value) === Infinity && !/i/i.test(text);
+  const isTooSmall = value === 0 && NONZERO_DECIMAL.test(text);
+  return isTooLarge || isTooSmall ? NaN : value;
+}
+
+/** Whether a listpack keeps this score as an integer (-0 as 0, as Redis does). */
+export function isStoredAsInteger(score: number): boolean {
+  return Number.isInteger(score) && Math.abs(score) <= STORED_INTEGER_MAX;
+}
+
+/** Writes the shortest text of a score, at most SCORE_TEXT_MAX bytes; returns how many. */
+export function writeScore(buf: Uint8Array, off: number, score: number): number {
+  const text = latin1(formatDouble(score));
+  buf.set(text, off);
+  return text.length;
+}
