@@ -5,6 +5,7 @@
 
 import { type Clock, type Draw, systemClock } from "./base/clock.ts";
 import { seedHash } from "./base/hash.ts";
+import { randomId } from "./base/random_id.ts";
 import type { Command } from "./commands/command.ts";
 import { commandTable } from "./commands/index.ts";
 import type { Config } from "./config/config.ts";
@@ -65,12 +66,15 @@ export class Server implements Services, GateChecks {
   readonly pause: Pause;
   readonly evictor: Evictor;
   readonly runId: string;
+  replicationId: string;
   readonly startedMs: number;
   port = 0;
   /** Turns of the timer since the start. */
   cronTurns = 0;
   /** DEBUG SET-ACTIVE-EXPIRE. */
   isActiveExpireOn = true;
+  /** DEBUG PAUSE-CRON. */
+  isTimerOn = true;
   readonly #limits: ParserLimits = { bulkBytesMax: 0 };
   readonly #listeners: Listeners;
   readonly #exit: (code: number) => void;
@@ -85,10 +89,10 @@ export class Server implements Services, GateChecks {
     this.clock = options.clock ?? systemClock;
     this.draw = options.draw ?? Math.random;
     this.#exit = options.exit ?? Deno.exit;
-    const random = crypto.getRandomValues(new Uint8Array(28));
-    const seed = new Int32Array(random.buffer, 20, 2);
+    const seed = crypto.getRandomValues(new Int32Array(2));
     seedHash(seed[0], seed[1]);
-    this.runId = [...random.subarray(0, 20)].map((b) => b.toString(16).padStart(2, "0")).join("");
+    this.runId = randomId();
+    this.replicationId = randomId();
     this.keyspace = new Keyspace(
       config.value("databases"),
       this.clock,
@@ -326,6 +330,7 @@ export class Server implements Services, GateChecks {
   // -- the timer ---------------------------------------------------------------------------------
 
   #cron(): void {
+    if (!this.isTimerOn) return;
     const { keyspace, statistics, clock } = this;
     this.cronTurns++;
     keyspace.refreshTime();

@@ -31,6 +31,16 @@ export interface Services {
   readonly startedMs: number;
   /** Where the server listens; 0 when it has no TCP port. */
   readonly port: number;
+  /** 40 hex digits that name the history of this dataset: `master_replid`. */
+  replicationId: string;
+  /** Whether keys past their time are removed without being asked for. */
+  isActiveExpireOn: boolean;
+  /** Whether the timer does its work; see DEBUG PAUSE-CRON. */
+  isTimerOn: boolean;
+  /** Bytes in use: what `maxmemory` is compared with. */
+  usedMemory(): number;
+  /** The clients' part of it. */
+  clientBytes(): number;
   /** Ends the server: see SHUTDOWN. */
   requestShutdown(options: ShutdownOptions): void;
 }

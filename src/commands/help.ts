@@ -1,0 +1,27 @@
+/**
+ * The answer of a container's HELP subcommand, in the layout that Redis gives it: a usage line, then
+ * each subcommand with what it does, indented. Off the hot path; the sentences stand beside the
+ * handlers.
+ */
+
+import type { ReplyWriter } from "../resp/reply_writer.ts";
+
+/** A subcommand with its arguments, and lines that say what it does. */
+export type HelpEntry = readonly [usage: string, ...explanation: string[]];
+
+/** Writes the HELP of `container` (upper case); the entry of HELP itself is added. */
+export function writeHelp(
+  reply: ReplyWriter,
+  container: string,
+  entries: readonly HelpEntry[],
+): void {
+  const lines = [`${container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:`];
+  for (const [usage, ...explanation] of [...entries, HELP_ENTRY]) {
+    lines.push(usage);
+    for (const line of explanation) lines.push("    " + line);
+  }
+  reply.array(lines.length);
+  for (const line of lines) reply.status(line);
+}
+
+const HELP_ENTRY: HelpEntry = ["HELP", "Show this text."];

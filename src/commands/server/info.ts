@@ -1,0 +1,30 @@
+/** INFO. The text is made by src/observe/info.ts. */
+
+import type { Call } from "../../dispatch/call.ts";
+import { infoText } from "../../observe/info.ts";
+import { defineCommand } from "../command.ts";
+
+/**
+ * `INFO [section …]`: text for people and for monitoring; unknown sections are passed over.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/info/}
+ */
+export const info = defineCommand({
+  name: "info",
+  group: "server",
+  since: "1.0.0",
+  summary: "Tells of the server's state and counters, section by section",
+  complexity: "O(1)",
+  arity: -1,
+  flags: ["loading", "stale"],
+  acl: ["dangerous"],
+  tips: ["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
+  args: "[section...]",
+  run: runInfo,
+});
+
+function runInfo({ server, words, reply }: Call): void {
+  const sections: string[] = [];
+  for (let i = 1; i < words.count; i++) sections.push(words.text(i));
+  reply.verbatim(infoText(server, sections));
+}

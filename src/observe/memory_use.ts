@@ -1,0 +1,66 @@
+/** Where the memory goes: figures behind INFO memory, MEMORY STATS and MEMORY DOCTOR. In bytes. */
+
+import type { Services } from "../dispatch/services.ts";
+import type { Database } from "../keyspace/database.ts";
+
+export interface MemoryUse {
+  /** Data, clients' buffers and the program's flat share: what `maxmemory` is compared with. */
+  readonly used: number;
+  /** The most that `used` has been. */
+  readonly peak: number;
+  /** Of the whole process, runtime included. */
+  readonly resident: number;
+  /** Held from the system for data, gaps included, and what else counts as used. */
+  readonly reserved: number;
+  /** The program's flat share. */
+  readonly startup: number;
+  /** Everything used that is not data: the share, buffers, tables. */
+  readonly overhead: number;
+  readonly dataset: number;
+  readonly clients: number;
+  readonly replicas: number;
+  /** Of the machine; 0 when that may not be asked. */
+  readonly system: number;
+}
+
+export function measureMemory(server: Services): MemoryUse {
+  const { keyspace } = server;
+  const used = server.usedMemory();
+  const data = keyspace.dataBytes;
+  const allClients = server.clientBytes();
+  let replicas = 0;
+  for (const client of server.clients.byId.values()) {
+    if (client.isReplica) replicas += client.reply.heldBytes;
+  }
+  const startup = used - data - allClients;
+  let tables = 0;
+  for (const database of keyspace.databases) {
+    tables += keyTableBytes(database) + database.expires.memoryBytes;
+  }
+  const overhead = Math.min(used, startup + allClients + tables);
+  return {
+    used,
+    peak: Math.max(used, server.statistics.peakMemoryBytes),
+    resident: Deno.memoryUsage().rss,
+    reserved: keyspace.reservedBytes + startup + allClients,
+    startup,
+    overhead,
+    dataset: used - overhead,
+    clients: allClients - replicas,
+    replicas,
+    system: systemMemory(),
+  };
+}
+
+/** What the hash table of a database takes, without the records. */
+export function keyTableBytes({ dict }: Database): number {
+  return dict.memoryBytes - dict.arena.liveBytes;
+}
+
+function systemMemory(): number {
+  try {
+    return Deno.systemMemoryInfo().total;
+  } catch {
+    return 0;
+  }
+}
