@@ -11,9 +11,18 @@ import {
   writeBigInt,
   writeInteger,
 } from "../../base/integers.ts";
+import { addLongDoubles, formatLongDouble, parseLongDouble } from "../../base/long_double.ts";
+import { latin1, toLatin1 } from "../../base/bytes.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { INLINE_STRING_MAX } from "../../keyspace/database.ts";
 import { EVENT_STRING } from "../../keyspace/events.ts";
-import { NOT_AN_INTEGER, OVERFLOW, ReplyError, WRONG_TYPE } from "../../resp/reply_error.ts";
+import {
+  NOT_A_FLOAT,
+  NOT_AN_INTEGER,
+  OVERFLOW,
+  ReplyError,
+  WRONG_TYPE,
+} from "../../resp/reply_error.ts";
 import { defineCommand } from "../command.ts";
 import { oneKey } from "../key_specs.ts";
 
@@ -158,4 +167,54 @@ function incrementWide(call: Call, ref: number, by: bigint): void {
   for (let i = 0; i < length; i++) to[at + i] = wideText[i];
   database.changed(words.bytes, keyOffset, keyLength, EVENT_STRING, "incrby");
   reply.bigInteger(sum);
+}
+
+/**
+ * `INCRBYFLOAT key increment`: the new value's text, computed as extended floating point.
+ *
+ * Errors: value or increment not a float; the sum not finite.
+ * Propagates as `SET key text KEEPTTL`: machines may differ in their arithmetic.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/incrbyfloat/}
+ */
+export const incrbyfloat = defineCommand({
+  name: "incrbyfloat",
+  group: "string",
+  since: "2.6.0",
+  summary: "Adds a floating-point number to the one at a key",
+  complexity: "O(1)",
+  arity: 3,
+  flags: ["write", "denyoom", "fast"],
+  keys: [oneKey("RW access update")],
+  args: "key increment:double",
+  run: runIncrbyfloat,
+});
+
+function runIncrbyfloat(call: Call): void {
+  const { database, words, reply } = call;
+  const keyOffset = words.starts[1];
+  const keyLength = words.lengths[1];
+  let ref = database.lookupWrite(words.bytes, keyOffset, keyLength);
+  let current = "0";
+  if (ref !== 0) {
+    if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
+    const bytes = database.stringBytes(ref);
+    if (database.stringLength > INLINE_STRING_MAX) return reply.error(NOT_A_FLOAT);
+    current = toLatin1(bytes, database.stringOffset, database.stringLength);
+  }
+  const value = parseLongDouble(current);
+  if (value === null) return reply.error(NOT_A_FLOAT);
+  const by = parseLongDouble(words.text(2));
+  if (by === null) return reply.error(NOT_A_FLOAT);
+  const sum = addLongDoubles(value, by);
+  if (sum === null) return reply.error("ERR increment would produce NaN or Infinity");
+
+  const text = latin1(formatLongDouble(sum));
+  if (ref === 0) ref = database.addString(words.bytes, keyOffset, keyLength, text.length);
+  else ref = database.resizeString(ref, text.length);
+  database.markAsSet(ref);
+  database.stringBytes(ref).set(text, database.stringOffset);
+  database.changed(words.bytes, keyOffset, keyLength, EVENT_STRING, "incrbyfloat");
+  reply.bulk(text);
+  if (call.isPropagating) call.propagateAs("SET", words.copy(1), text, "KEEPTTL");
 }

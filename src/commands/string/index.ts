@@ -2,7 +2,8 @@
 
 import type { Command } from "../command.ts";
 import { get, getdel, getex, mget, strlen } from "./get.ts";
-import { decr, decrby, incr, incrby } from "./increment.ts";
+import { decr, decrby, incr, incrby, incrbyfloat } from "./increment.ts";
+import { lcs } from "./lcs.ts";
 import { append, getrange, setrange, substr } from "./range.ts";
 import { getset, mset, msetnx, psetex, set, setex, setnx } from "./set.ts";
 
@@ -17,6 +18,8 @@ export const stringCommands: Command[] = [
   getset,
   incr,
   incrby,
+  incrbyfloat,
+  lcs,
   mget,
   mset,
   msetnx,

@@ -93,3 +93,37 @@ Deno.test("INCR keeps the expiry, notifies of incrby and propagates as it came",
   s.clock.nowMs += 101;
   assertEquals(s.run("GET", "k"), null);
 });
+
+Deno.test("INCRBYFLOAT adds, keeps the expiry and propagates the outcome", () => {
+  const s = testServer();
+  assertEquals(s.run("INCRBYFLOAT", "new", "1.5"), "1.5");
+  s.run("SET", "k", "10.50", "PX", 100);
+  s.propagated();
+  assertEquals(s.run("INCRBYFLOAT", "k", "0.1"), "10.6");
+  assertEquals(s.run("INCRBYFLOAT", "k", "-5.6"), "5");
+  assertEquals(s.run("GET", "k"), "5");
+  assertEquals(s.run("INCR", "k"), 6);
+  assertEquals(s.propagated(), ["SET k 10.6 KEEPTTL", "SET k 5 KEEPTTL", "INCR k"]);
+  s.clock.nowMs += 101;
+  assertEquals(s.run("GET", "k"), null);
+});
+
+Deno.test("INCRBYFLOAT refuses what is no float and sums that are not finite", () => {
+  const s = testServer();
+  const notAFloat = { error: "ERR value is not a valid float" };
+  const notFinite = { error: "ERR increment would produce NaN or Infinity" };
+  s.run("SET", "k", "1e4932");
+  s.run("SET", "text", "abc");
+  s.run("SET", "long", "1".repeat(20000));
+  s.propagated();
+  for (const by of ["", "x", " 1", "nan", "1e5000"]) {
+    assertEquals(s.run("INCRBYFLOAT", "k", by), notAFloat);
+  }
+  assertEquals(s.run("INCRBYFLOAT", "text", "1"), notAFloat);
+  assertEquals(s.run("INCRBYFLOAT", "long", "1"), notAFloat);
+  assertEquals(s.run("INCRBYFLOAT", "k", "inf"), notFinite);
+  assertEquals(s.run("INCRBYFLOAT", "k", "1e4932"), notFinite);
+  assertEquals(s.run("INCRBYFLOAT", "none", "-inf"), notFinite);
+  assertEquals(s.run("MGET", "k", "none"), ["1e4932", null]);
+  assertEquals(s.propagated(), []);
+});
