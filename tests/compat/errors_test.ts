@@ -8,6 +8,7 @@
 import { assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
 import { render } from "./reply.ts";
+import { commandsOf } from "./session.ts";
 import { Connection, type Peer, testedServer } from "./support.ts";
 
 /** One case: calls that prepare, the call that matters, and what is replied to it. */
@@ -175,9 +176,8 @@ for (const [heading, cases] of sections) {
       try {
         await server.start();
         let conn = await Connection.open(server.port);
-        if (section.args?.[0] === "--requirepass") await conn.call("AUTH", "secret");
-        const list = await conn.call("COMMAND", "LIST");
-        const known = new Set(list.items.map((item) => item.text.toUpperCase()));
+        const locked = section.args?.[0] === "--requirepass";
+        const known = await commandsOf(server.port, locked ? "secret" : undefined);
         if (section.inTurn !== undefined) {
           for (const words of section.inTurn) await conn.call(...words);
           await section.prepare?.(server, conn);

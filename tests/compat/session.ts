@@ -65,8 +65,8 @@ export class Pair {
   readonly tested: Peer;
   realConns: Connection[] = [];
   testedConns: Connection[] = [];
-  /** Commands the tested server says it has, upper case; null if it cannot say. */
-  known: Set<string> | null = null;
+  /** Commands the tested server has, upper case. */
+  known = new Set<string>();
   #protocol = 2;
 
   constructor(real: Peer = realServer(), tested: Peer = testedServer()) {
@@ -77,10 +77,7 @@ export class Pair {
   async start(): Promise<void> {
     await Promise.all([this.real.start(), this.tested.start()]);
     await this.connect(this.#protocol);
-    const list = await this.testedConns[0].call("COMMAND", "LIST");
-    this.known = list.items.length === 0
-      ? null
-      : new Set(list.items.map((item) => item.text.toUpperCase()));
+    this.known = await commandsOf(this.tested.port);
   }
 
   /** New connections to both that speak this version of the protocol. */
@@ -114,7 +111,7 @@ export class Pair {
     const cleanup = [["DISCARD"], ["UNWATCH"], ["SELECT", "0"], ["CLIENT", "SETNAME", ""]];
     for (const conns of [this.realConns, this.testedConns]) {
       for (const conn of conns) await conn.pipeline(cleanup);
-      await conns[0].call("FLUSHALL");
+      if ((await conns[0].call("FLUSHALL")).kind === "error") await deleteAll(conns[0]);
     }
   }
 
@@ -128,7 +125,6 @@ export class Pair {
 
   /** Whether the tested server has the command of this call. */
   has(words: string[]): boolean {
-    if (this.known === null) return true;
     const name = (words[0] ?? "").toUpperCase();
     if (name === "COMMAND" && /^GETKEYS/i.test(words[1] ?? "") && words.length > 2) {
       if (!this.known.has(words[2].toUpperCase()) && DRAWN.has(words[2].toUpperCase())) {
@@ -149,6 +145,22 @@ const DRAWN = new Set(
   groups.flatMap((group) => group.specs.map((one) => one.name.split(" ")[0]))
     .filter((name) => /^[A-Z_]+$/.test(name) && name !== "UNKNOWNCMD"),
 );
+
+/** The commands a server has: what it says, or, if it does not know COMMAND, those it answers. */
+export async function commandsOf(port: number, password?: string): Promise<Set<string>> {
+  const conn = await Connection.open(port);
+  if (password !== undefined) await conn.call("AUTH", password);
+  const list = await conn.call("COMMAND", "LIST");
+  let names = list.items.map((item) => item.text.toUpperCase());
+  if (list.kind === "error") {
+    names = [...DRAWN].filter((name) => !["SHUTDOWN", "RESET", "MULTI"].includes(name));
+    const replies = await conn.pipeline(names.map((name) => [name]));
+    names = names.filter((_, i) => !replies[i].text.startsWith("ERR unknown command"));
+    names.push("MULTI");
+  }
+  conn.close();
+  return new Set(names);
+}
 
 /** One disagreement, ready to be printed. */
 interface Difference {
@@ -441,8 +453,9 @@ export class Session {
       }
       return true;
     }
-    const [db, key] = found.split(" ", 2);
-    const name = JSON.parse(key) as string;
+    const at = found.indexOf(" "); // a name may have spaces
+    const db = found.slice(0, at);
+    const name = JSON.parse(found.slice(at + 1)) as string;
     const calls = this.#history.filter((call) => concerns(call, new Set([name])));
     const shrunk = await this.#shrink(calls, async () => {
       const [a, b] = await Promise.all([
@@ -678,6 +691,15 @@ async function readKey(conn: Connection, key: string): Promise<string> {
     default:
       return type;
   }
+}
+
+/** Empties the databases the groups use on a server without FLUSHALL. */
+async function deleteAll(conn: Connection): Promise<void> {
+  for (const key of (await readAll(conn)).keys()) {
+    const at = key.indexOf(" ");
+    await conn.pipeline([["SELECT", key.slice(0, at)], ["DEL", JSON.parse(key.slice(at + 1))]]);
+  }
+  await conn.call("SELECT", "0");
 }
 
 /** Everything in the databases the groups use: `db "key"` to value and lifetime. */
