@@ -1,0 +1,51 @@
+/**
+ * Writes the parts of README.md that are printed from tables: the supported commands and the
+ * directives that do not act yet, each between its two marks. A test fails while they are stale.
+ *
+ *     deno task readme
+ */
+
+import { commandTable } from "../src/commands/index.ts";
+import { notActingMarkdown } from "../src/config/table.ts";
+
+/** README.md's path. */
+export const README = new URL("../README.md", import.meta.url);
+
+/** The commands by group, subcommands behind their container. */
+export function commandsMarkdown(): string {
+  const groups = new Map<string, string[]>();
+  for (const command of commandTable) {
+    const { group } = command.definition;
+    const names = groups.get(group) ?? [];
+    const shown = "`" + command.fullName.toUpperCase() + "`";
+    if (command.subcommands === null) names.push(shown);
+    else {
+      const subcommands = [...command.subcommands.keys()].sort().map((name) => name.toUpperCase());
+      names.push(`${shown} (${subcommands.join(", ")})`);
+    }
+    groups.set(group, names);
+  }
+  const lines = [...groups].sort(([a], [b]) => a < b ? -1 : 1).map(([group, names]) =>
+    `- **${group}**: ${names.sort().join(", ")}`
+  );
+  return `${commandTable.length} commands.\n\n${lines.join("\n")}\n`;
+}
+
+/** The README with its printed parts as they should be. */
+export function refreshed(text: string): string {
+  const parts = { commands: commandsMarkdown(), directives: notActingMarkdown() };
+  let out = text;
+  for (const [name, content] of Object.entries(parts)) {
+    const begin = `<!-- ${name}: printed by \`deno task readme\` -->\n`;
+    const end = `<!-- end of ${name} -->`;
+    const from = out.indexOf(begin);
+    const to = out.indexOf(end);
+    if (from < 0 || to < from) throw new Error(`README.md lacks the marks of its part "${name}"`);
+    out = `${out.slice(0, from + begin.length)}\n${content}\n${out.slice(to)}`;
+  }
+  return out;
+}
+
+if (import.meta.main) {
+  Deno.writeTextFileSync(README, refreshed(Deno.readTextFileSync(README)));
+}
