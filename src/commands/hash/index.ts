@@ -1,5 +1,27 @@
 /** The commands of this group. */
 
 import type { Command } from "../command.ts";
+import { hdel } from "./delete.ts";
+import { hexists, hget, hgetall, hkeys, hlen, hmget, hstrlen, hvals } from "./get.ts";
+import { hincrby } from "./increment.ts";
+import { hrandfield } from "./random.ts";
+import { hscan } from "./scan.ts";
+import { hmset, hset, hsetnx } from "./set.ts";
 
-export const hashCommands: Command[] = [];
+export const hashCommands: Command[] = [
+  hdel,
+  hexists,
+  hget,
+  hgetall,
+  hincrby,
+  hkeys,
+  hlen,
+  hmget,
+  hmset,
+  hrandfield,
+  hscan,
+  hset,
+  hsetnx,
+  hstrlen,
+  hvals,
+];

@@ -1,0 +1,212 @@
+/** Reading hashes: HGET, HMGET, HGETALL, HKEYS, HVALS, HEXISTS, HLEN and HSTRLEN. */
+
+import { TYPE_HASH } from "../../arena/record.ts";
+import type { Call } from "../../dispatch/call.ts";
+import { hashView } from "../../keyspace/hash.ts";
+import { WRONG_TYPE } from "../../resp/reply_error.ts";
+import { defineCommand } from "../command.ts";
+import { oneKey } from "../key_specs.ts";
+
+/**
+ * `HGET key field`.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/hget/}
+ */
+export const hget = defineCommand({
+  name: "hget",
+  group: "hash",
+  since: "2.0.0",
+  summary: "Reads the value of a field of a hash",
+  complexity: "O(1)",
+  arity: 3,
+  flags: ["readonly", "fast"],
+  keys: [oneKey("RO access")],
+  args: "key field",
+  run: runHget,
+});
+
+function runHget({ database, words, reply }: Call): void {
+  const { bytes, starts, lengths } = words;
+  const ref = database.lookupRead(bytes, starts[1], lengths[1]);
+  if (ref === 0) return reply.null();
+  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
+  hashView.open(database, ref);
+  if (!hashView.find(bytes, starts[2], lengths[2])) return reply.null();
+  const { value } = hashView;
+  reply.bulk(value.bytes, value.offset, value.length);
+}
+
+/** `HMGET key field …`: the values in the order asked for, null where there is no such field. */
+export const hmget = defineCommand({
+  name: "hmget",
+  group: "hash",
+  since: "2.0.0",
+  summary: "Reads the values of several fields of a hash",
+  complexity: "O(N) with N fields asked for",
+  arity: -3,
+  flags: ["readonly", "fast"],
+  keys: [oneKey("RO access")],
+  args: "key field...",
+  run: runHmget,
+});
+
+function runHmget({ database, words, reply }: Call): void {
+  const { bytes, starts, lengths, count } = words;
+  const ref = database.lookupRead(bytes, starts[1], lengths[1]);
+  if (ref !== 0) {
+    if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
+    hashView.open(database, ref);
+  }
+  const { value } = hashView;
+  reply.array(count - 2);
+  for (let i = 2; i < count; i++) {
+    if (ref !== 0 && hashView.find(bytes, starts[i], lengths[i])) {
+      reply.bulk(value.bytes, value.offset, value.length);
+    } else reply.null();
+  }
+}
+
+/** `HGETALL key`: a map of all fields. */
+export const hgetall = defineCommand({
+  name: "hgetall",
+  group: "hash",
+  since: "2.0.0",
+  summary: "Reads all fields and values of a hash",
+  complexity: "O(N) with N fields in the hash",
+  arity: 2,
+  flags: ["readonly"],
+  tips: ["nondeterministic_output_order"],
+  keys: [oneKey("RO access")],
+  args: "key",
+  run: runHgetall,
+});
+
+function runHgetall({ database, words, reply }: Call): void {
+  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
+  if (ref === 0) return reply.map(0);
+  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
+  hashView.open(database, ref);
+  reply.map(hashView.count);
+  hashView.forEach((field, fieldOffset, fieldLength, value, valueOffset, valueLength) => {
+    reply.bulk(field, fieldOffset, fieldLength);
+    reply.bulk(value, valueOffset, valueLength);
+  });
+}
+
+/** `HKEYS key`: all fields. */
+export const hkeys = defineCommand({
+  name: "hkeys",
+  group: "hash",
+  since: "2.0.0",
+  summary: "Lists the fields of a hash",
+  complexity: "O(N) with N fields in the hash",
+  arity: 2,
+  flags: ["readonly"],
+  tips: ["nondeterministic_output_order"],
+  keys: [oneKey("RO access")],
+  args: "key",
+  run: runHkeys,
+});
+
+function runHkeys({ database, words, reply }: Call): void {
+  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
+  if (ref === 0) return reply.array(0);
+  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
+  hashView.open(database, ref);
+  reply.array(hashView.count);
+  hashView.forEach((field, offset, length) => reply.bulk(field, offset, length));
+}
+
+/** `HVALS key`: all values. */
+export const hvals = defineCommand({
+  name: "hvals",
+  group: "hash",
+  since: "2.0.0",
+  summary: "Lists the values of a hash",
+  complexity: "O(N) with N fields in the hash",
+  arity: 2,
+  flags: ["readonly"],
+  tips: ["nondeterministic_output_order"],
+  keys: [oneKey("RO access")],
+  args: "key",
+  run: runHvals,
+});
+
+function runHvals({ database, words, reply }: Call): void {
+  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
+  if (ref === 0) return reply.array(0);
+  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
+  hashView.open(database, ref);
+  reply.array(hashView.count);
+  hashView.forEach((_f, _fOffset, _fLength, value, offset, length) => {
+    reply.bulk(value, offset, length);
+  });
+}
+
+/** `HEXISTS key field`: 1 or 0. */
+export const hexists = defineCommand({
+  name: "hexists",
+  group: "hash",
+  since: "2.0.0",
+  summary: "Tells whether a hash has a field",
+  complexity: "O(1)",
+  arity: 3,
+  flags: ["readonly", "fast"],
+  keys: [oneKey("RO")],
+  args: "key field",
+  run: runHexists,
+});
+
+function runHexists({ database, words, reply }: Call): void {
+  const { bytes, starts, lengths } = words;
+  const ref = database.lookupRead(bytes, starts[1], lengths[1]);
+  if (ref === 0) return reply.integer(0);
+  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
+  hashView.open(database, ref);
+  reply.integer(hashView.has(bytes, starts[2], lengths[2]) ? 1 : 0);
+}
+
+/** `HLEN key`: how many fields. */
+export const hlen = defineCommand({
+  name: "hlen",
+  group: "hash",
+  since: "2.0.0",
+  summary: "Counts the fields of a hash",
+  complexity: "O(1)",
+  arity: 2,
+  flags: ["readonly", "fast"],
+  keys: [oneKey("RO")],
+  args: "key",
+  run: runHlen,
+});
+
+function runHlen({ database, words, reply }: Call): void {
+  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
+  if (ref === 0) return reply.integer(0);
+  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
+  hashView.open(database, ref);
+  reply.integer(hashView.count);
+}
+
+/** `HSTRLEN key field`: bytes of the field's value, 0 when there is no such field. */
+export const hstrlen = defineCommand({
+  name: "hstrlen",
+  group: "hash",
+  since: "3.2.0",
+  summary: "Tells how long the value of a field is",
+  complexity: "O(1)",
+  arity: 3,
+  flags: ["readonly", "fast"],
+  keys: [oneKey("RO")],
+  args: "key field",
+  run: runHstrlen,
+});
+
+function runHstrlen({ database, words, reply }: Call): void {
+  const { bytes, starts, lengths } = words;
+  const ref = database.lookupRead(bytes, starts[1], lengths[1]);
+  if (ref === 0) return reply.integer(0);
+  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
+  hashView.open(database, ref);
+  reply.integer(hashView.find(bytes, starts[2], lengths[2]) ? hashView.value.length : 0);
+}

@@ -1,0 +1,76 @@
+/** HINCRBY: counting in a field. */
+
+import { TYPE_HASH } from "../../arena/record.ts";
+import {
+  INT64_MAX,
+  INT64_MIN,
+  parseInt64,
+  parseInteger,
+  writeBigInt,
+  writeInteger,
+} from "../../base/integers.ts";
+import type { Call } from "../../dispatch/call.ts";
+import { EVENT_HASH } from "../../keyspace/events.ts";
+import { hashView } from "../../keyspace/hash.ts";
+import { OVERFLOW, WRONG_TYPE } from "../../resp/reply_error.ts";
+import { defineCommand } from "../command.ts";
+import { oneKey } from "../key_specs.ts";
+import { setField } from "./set.ts";
+
+const NOT_AN_INTEGER_IN_HASH = "ERR hash value is not an integer";
+
+/** Text of a new value on its way into a hash. */
+const text = new Uint8Array(24);
+
+/**
+ * `HINCRBY key field increment`: adds to the 64-bit integer in a field (0 if it is not there) and
+ * answers the sum.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/hincrby/}
+ */
+export const hincrby = defineCommand({
+  name: "hincrby",
+  group: "hash",
+  since: "2.0.0",
+  summary: "Adds an integer to the value of a field",
+  complexity: "O(1)",
+  arity: 4,
+  flags: ["write", "denyoom", "fast"],
+  keys: [oneKey("RW access update")],
+  args: "key field increment:integer",
+  run: runHincrby,
+});
+
+function runHincrby(call: Call): void {
+  const { database, words, reply } = call;
+  const { bytes, starts, lengths } = words;
+  const increment = parseInteger(bytes, starts[3], lengths[3]);
+  // Sums that a number holds exactly are the rule; bigint is for the rest.
+  const wideIncrement = increment === increment ? null : call.bigInteger(3);
+  const ref = database.lookupWrite(bytes, starts[1], lengths[1]);
+  let old = 0;
+  let wideOld: bigint | null = null;
+  if (ref !== 0) {
+    if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
+    hashView.open(database, ref);
+    if (hashView.find(bytes, starts[2], lengths[2])) {
+      const { value } = hashView;
+      old = parseInteger(value.bytes, value.offset, value.length);
+      if (old !== old) {
+        wideOld = parseInt64(value.bytes, value.offset, value.length);
+        if (wideOld === null) return reply.error(NOT_AN_INTEGER_IN_HASH);
+      }
+    }
+  }
+  const sum = old + increment; // NaN when one of them is wide
+  if (Number.isSafeInteger(sum)) {
+    setField(call, ref, text, 0, writeInteger(text, 0, sum));
+    reply.integer(sum);
+  } else {
+    const wideSum = (wideOld ?? BigInt(old)) + (wideIncrement ?? BigInt(increment));
+    if (wideSum > INT64_MAX || wideSum < INT64_MIN) return reply.error(OVERFLOW);
+    setField(call, ref, text, 0, writeBigInt(text, 0, wideSum));
+    reply.bigInteger(wideSum);
+  }
+  database.changed(bytes, starts[1], lengths[1], EVENT_HASH, "hincrby");
+}

@@ -1,0 +1,144 @@
+/** HSET, HMSET and HSETNX: giving fields values. */
+
+import { TYPE_HASH } from "../../arena/record.ts";
+import type { Call } from "../../dispatch/call.ts";
+import { EVENT_HASH } from "../../keyspace/events.ts";
+import { hashBuilder, hashView } from "../../keyspace/hash.ts";
+import { WRONG_TYPE } from "../../resp/reply_error.ts";
+import { defineCommand } from "../command.ts";
+import { oneKey } from "../key_specs.ts";
+
+/**
+ * `HSET key field value …`: answers how many fields are new.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/hset/}
+ */
+export const hset = defineCommand({
+  name: "hset",
+  group: "hash",
+  since: "2.0.0",
+  summary: "Gives fields of a hash values, making the hash if need be",
+  complexity: "O(N) with N fields",
+  arity: -4,
+  flags: ["write", "denyoom", "fast"],
+  keys: [oneKey("RW update")],
+  args: "key field_value:(field value)...",
+  run: runHset,
+});
+
+function runHset(call: Call): void {
+  const added = setFields(call);
+  if (added >= 0) call.reply.integer(added);
+}
+
+/** `HMSET key field value …`: as HSET, but answers OK. */
+export const hmset = defineCommand({
+  name: "hmset",
+  group: "hash",
+  since: "2.0.0",
+  summary: "Gives several fields of a hash values",
+  complexity: "O(N) with N fields",
+  arity: -4,
+  flags: ["write", "denyoom", "fast"],
+  keys: [oneKey("RW update")],
+  args: "key field_value:(field value)...",
+  deprecated: { since: "4.0.0", use: "`HSET`" },
+  run: runHmset,
+});
+
+function runHmset(call: Call): void {
+  if (setFields(call) >= 0) call.reply.ok();
+}
+
+/** Carries out HSET; returns how many fields are new, or -1 when an error was answered. */
+function setFields({ command, database, words, reply }: Call): number {
+  const { bytes, starts, lengths, count } = words;
+  if ((count & 1) !== 0) {
+    reply.error(`ERR wrong number of arguments for '${command.fullName}' command`);
+    return -1;
+  }
+  const keyAt = starts[1];
+  const keyLength = lengths[1];
+  const pairs = (count - 2) >> 1;
+  let added = 0;
+  const ref = database.lookupWrite(bytes, keyAt, keyLength);
+  if (ref === 0) {
+    hashBuilder.begin(database.keyspace.limits, pairs);
+    for (let i = 2; i < count; i += 2) {
+      if (
+        hashBuilder.set(bytes, starts[i], lengths[i], bytes, starts[i + 1], lengths[i + 1])
+      ) added++;
+    }
+    hashBuilder.addTo(database, bytes, keyAt, keyLength);
+  } else {
+    if (database.typeOf(ref) !== TYPE_HASH) {
+      reply.error(WRONG_TYPE);
+      return -1;
+    }
+    hashView.openToWrite(database, ref);
+    if (hashView.large === null && pairs > database.keyspace.limits.hashMaxListpackEntries) {
+      hashView.convert(pairs);
+    }
+    for (let i = 2; i < count; i += 2) {
+      if (hashView.set(bytes, starts[i], lengths[i], bytes, starts[i + 1], lengths[i + 1])) added++;
+    }
+    hashView.measure();
+  }
+  database.changed(bytes, keyAt, keyLength, EVENT_HASH, "hset", pairs);
+  return added;
+}
+
+/**
+ * `HSETNX key field value`: answers 1, or 0 when the field was there and keeps its value.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/hsetnx/}
+ */
+export const hsetnx = defineCommand({
+  name: "hsetnx",
+  group: "hash",
+  since: "2.0.0",
+  summary: "Gives a field of a hash a value unless it has one",
+  complexity: "O(1)",
+  arity: 4,
+  flags: ["write", "denyoom", "fast"],
+  keys: [oneKey("RW insert")],
+  args: "key field value",
+  run: runHsetnx,
+});
+
+function runHsetnx(call: Call): void {
+  const { database, words, reply } = call;
+  const { bytes, starts, lengths } = words;
+  const ref = database.lookupWrite(bytes, starts[1], lengths[1]);
+  if (ref !== 0) {
+    if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
+    hashView.open(database, ref);
+    if (hashView.has(bytes, starts[2], lengths[2])) return reply.integer(0);
+  }
+  setField(call, ref, bytes, starts[3], lengths[3]);
+  database.changed(bytes, starts[1], lengths[1], EVENT_HASH, "hset");
+  reply.integer(1);
+}
+
+/**
+ * Gives the field of word 2 a value in the hash of word 1, whose record is `ref` (0: to be made).
+ * Says nothing of the change.
+ */
+export function setField(
+  { database, words }: Call,
+  ref: number,
+  value: Uint8Array,
+  valueOffset: number,
+  valueLength: number,
+): void {
+  const { bytes, starts, lengths } = words;
+  if (ref === 0) {
+    hashBuilder.begin(database.keyspace.limits);
+    hashBuilder.set(bytes, starts[2], lengths[2], value, valueOffset, valueLength);
+    hashBuilder.addTo(database, bytes, starts[1], lengths[1]);
+    return;
+  }
+  hashView.openToWrite(database, ref);
+  hashView.set(bytes, starts[2], lengths[2], value, valueOffset, valueLength);
+  hashView.measure();
+}

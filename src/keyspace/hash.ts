@@ -1,0 +1,475 @@
+/**
+ * Hashes in the keyspace: `HashView` looks at one and changes it, whatever its encoding, and
+ * `HashBuilder` makes new ones. Between commands (and snapshots) and values/listpack.ts,
+ * values/large_hash.ts. As in Redis:
+ *
+ *     ENC_LISTPACK    field, value, field, value … in the record, up to `hash-max-listpack-entries`
+ *                     pairs with no text longer than `hash-max-listpack-value`
+ *     ENC_HASHTABLE   a LargeHash in a slot; it never becomes a listpack again
+ *
+ * To read a hash elsewhere (DUMP, DEBUG DIGEST, SORT BY): `view.open(database, ref)`, then `forEach`
+ * or `find`. The bytes of a small one may be saved as they are, since a listpack is RDB's form too.
+ *
+ * To make one (RDB, COPY): `builder.begin(limits, pairs)`, `builder.set(…)` per pair (false: the field
+ * came twice), `builder.addTo(database, key…)`; or from ready bytes `addHashFromListpack`; a copy of a
+ * large one is `LargeHash.clone`. None of these says `changed`; the key must not be there.
+ *
+ * Handlers share `hashView` and `hashBuilder`, which is safe as they run one at a time; what runs
+ * inside a change (the snapshot's hook) needs a view of its own.
+ */
+
+import { ENC_HASHTABLE, ENC_LISTPACK, INLINE_VALUE_MAX, TYPE_HASH } from "../arena/record.ts";
+import { copyBytes } from "../base/bytes.ts";
+import { ElementText } from "../values/element_text.ts";
+import { LargeHash } from "../values/large_hash.ts";
+import {
+  LP_EMPTY_BYTES,
+  lpAppend,
+  lpBytes,
+  lpCount,
+  lpDelete,
+  lpEnd,
+  lpFind,
+  lpFirst,
+  lpNew,
+  lpReplace,
+  lpSeek,
+  lpSize,
+  lpStageText,
+} from "../values/listpack.ts";
+import { sampleDict, Sampler } from "../values/sampling.ts";
+import type { Database } from "./database.ts";
+import type { ValueLimits } from "./keyspace.ts";
+
+/** Sees a pair: the field's bytes, then the value's. They hold only during the call. */
+export type PairVisitor = (
+  field: Uint8Array,
+  fieldOffset: number,
+  fieldLength: number,
+  value: Uint8Array,
+  valueOffset: number,
+  valueLength: number,
+) => void;
+
+export class HashView {
+  /** The field that a walk or draw is at. */
+  readonly field = new ElementText();
+  /** The value that `find` or a draw came to. */
+  readonly value = new ElementText();
+  database!: Database;
+  /** The record; changes may give it a new place. */
+  ref = 0;
+  /** The hash if it is a large one. */
+  large: LargeHash | null = null;
+
+  /** Looks at the hash of a record. */
+  open(database: Database, ref: number): void {
+    this.database = database;
+    this.ref = ref;
+    this.large = database.encodingOf(ref) === ENC_HASHTABLE
+      ? database.largeValue(ref) as LargeHash
+      : null;
+  }
+
+  /** `open` for changing it. After the changes `measure` has to be called. */
+  openToWrite(database: Database, ref: number): void {
+    this.open(database, ref);
+    database.beforeWrite(ref);
+  }
+
+  /** Says that the changes are done: takes the new size into account. */
+  measure(): void {
+    if (this.large !== null) this.database.measure(this.ref);
+  }
+
+  /** Pairs in the hash. */
+  get count(): number {
+    if (this.large !== null) return this.large.count;
+    const { dict } = this.database;
+    return lpCount(dict.bytesOf(this.ref), dict.valueOffset(this.ref)) >> 1;
+  }
+
+  /** Points `value` at the value of a field; false when there is no such field. */
+  find(bytes: Uint8Array, offset: number, length: number): boolean {
+    const { large } = this;
+    if (large !== null) {
+      const ref = large.find(bytes, offset, length);
+      if (ref === 0) return false;
+      large.readValue(ref, this.value);
+      return true;
+    }
+    const { dict } = this.database;
+    const buf = dict.bytesOf(this.ref);
+    const base = dict.valueOffset(this.ref);
+    const pos = lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, 1);
+    if (pos < 0) return false;
+    this.value.setEntry(buf, pos + lpSize(buf, pos));
+    return true;
+  }
+
+  /** Whether there is such a field. */
+  has(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (this.large !== null) return this.large.find(bytes, offset, length) !== 0;
+    const { dict } = this.database;
+    const buf = dict.bytesOf(this.ref);
+    const base = dict.valueOffset(this.ref);
+    return lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, 1) >= 0;
+  }
+
+  /**
+   * Gives a field a value; true when the field is new. The bytes are copied; they must not lie in
+   * this hash.
+   */
+  set(
+    field: Uint8Array,
+    fieldOffset: number,
+    fieldLength: number,
+    value: Uint8Array,
+    valueOffset: number,
+    valueLength: number,
+  ): boolean {
+    if (
+      this.large === null &&
+      !this.#fitsSmall(
+        field,
+        fieldOffset,
+        fieldLength,
+        value,
+        valueOffset,
+        valueLength,
+      )
+    ) this.convert(0);
+    if (this.large !== null) {
+      return this.large.set(
+        field,
+        fieldOffset,
+        fieldLength,
+        value,
+        valueOffset,
+        valueLength,
+      );
+    }
+    const { database } = this;
+    const { dict } = database;
+    let buf = dict.bytesOf(this.ref);
+    let base = dict.valueOffset(this.ref);
+    const size = this.#newSize;
+    if (this.#foundAt < 0) {
+      this.ref = database.resizeInline(this.ref, size, size >> 3);
+      buf = dict.bytesOf(this.ref);
+      base = dict.valueOffset(this.ref);
+      lpAppend(buf, base, size, field, fieldOffset, fieldLength);
+      lpAppend(buf, base, size, value, valueOffset, valueLength);
+      return true;
+    }
+    const oldSize = lpBytes(buf, base);
+    if (size > oldSize) {
+      this.ref = database.resizeInline(this.ref, size, size >> 3);
+      buf = dict.bytesOf(this.ref);
+      base = dict.valueOffset(this.ref);
+    }
+    const pos = base + this.#foundAt;
+    lpReplace(buf, base, size > oldSize ? size : oldSize, pos, value, valueOffset, valueLength);
+    if (size < oldSize) this.ref = database.resizeInline(this.ref, size);
+    return false;
+  }
+
+  /** What `#fitsSmall` found: offset of the field's value from the listpack's start, or -1. */
+  #foundAt = -1;
+  /** Bytes of the listpack after the change. */
+  #newSize = 0;
+
+  /** Whether a listpack can take the pair in; works out where and how large it gets. */
+  #fitsSmall(
+    field: Uint8Array,
+    fieldOffset: number,
+    fieldLength: number,
+    value: Uint8Array,
+    valueOffset: number,
+    valueLength: number,
+  ): boolean {
+    const { limits } = this.database.keyspace;
+    const longest = limits.hashMaxListpackValue;
+    if (fieldLength > longest || valueLength > longest) return false;
+    const { dict } = this.database;
+    const buf = dict.bytesOf(this.ref);
+    const base = dict.valueOffset(this.ref);
+    const pos = lpFind(buf, base, lpFirst(buf, base), field, fieldOffset, fieldLength, 1);
+    let size = lpBytes(buf, base) + lpStageText(value, valueOffset, valueLength);
+    if (pos < 0) {
+      if (lpCount(buf, base) >> 1 >= limits.hashMaxListpackEntries) return false;
+      size += lpStageText(field, fieldOffset, fieldLength);
+      this.#foundAt = -1;
+    } else {
+      const valueAt = pos + lpSize(buf, pos);
+      size -= lpSize(buf, valueAt);
+      this.#foundAt = valueAt - base;
+    }
+    this.#newSize = size;
+    return size <= INLINE_VALUE_MAX;
+  }
+
+  /** Removes a field; false when it is not there. A hash without fields has to be removed then. */
+  remove(bytes: Uint8Array, offset: number, length: number): boolean {
+    const { large } = this;
+    if (large !== null) {
+      const ref = large.find(bytes, offset, length);
+      if (ref === 0) return false;
+      large.remove(ref);
+      return true;
+    }
+    const { dict } = this.database;
+    const buf = dict.bytesOf(this.ref);
+    const base = dict.valueOffset(this.ref);
+    const pos = lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, 1);
+    if (pos < 0) return false;
+    this.ref = this.database.resizeInline(this.ref, lpDelete(buf, base, pos, 2));
+    return true;
+  }
+
+  /** Makes a small hash a large one, with room for `expected` pairs in all. */
+  convert(expected: number): void {
+    const large = new LargeHash();
+    large.reserve(Math.max(expected, this.count));
+    this.forEach((f, fOff, fLen, v, vOff, vLen) => large.set(f, fOff, fLen, v, vOff, vLen));
+    this.ref = this.database.replaceByLarge(this.ref, TYPE_HASH, ENC_HASHTABLE, large);
+    this.large = large;
+  }
+
+  /** Visits all pairs. `visit` must not change the hash. */
+  forEach(visit: PairVisitor): void {
+    const { large, field, value } = this;
+    if (large !== null) {
+      large.dict.forEach((ref) => {
+        this.#read(large, ref);
+        visit(field.bytes, field.offset, field.length, value.bytes, value.offset, value.length);
+      });
+      return;
+    }
+    const { dict } = this.database;
+    const buf = dict.bytesOf(this.ref);
+    const base = dict.valueOffset(this.ref);
+    forEachPair(buf, base, field, value, visit);
+  }
+
+  /** Points `field` and `value` at a pair drawn evenly. `draw` gives [0, 1). */
+  drawPair(draw: () => number): void {
+    const { large } = this;
+    if (large !== null) return this.#read(large, large.dict.random(draw));
+    const { dict } = this.database;
+    const buf = dict.bytesOf(this.ref);
+    const base = dict.valueOffset(this.ref);
+    const pos = lpSeek(buf, base, Math.floor(draw() * this.count) * 2);
+    this.field.setEntry(buf, pos);
+    this.value.setEntry(buf, pos + lpSize(buf, pos));
+  }
+
+  /** Visits `count` different pairs, drawn evenly; all when there are no more. */
+  sample(count: number, draw: () => number, visit: PairVisitor): void {
+    const { large, field, value } = this;
+    if (large !== null) {
+      sampleDict(large.dict, count, draw, (ref) => {
+        this.#read(large, ref);
+        visit(field.bytes, field.offset, field.length, value.bytes, value.offset, value.length);
+      });
+      return;
+    }
+    const sampler = new Sampler(count, this.count, draw);
+    this.forEach((f, fOff, fLen, v, vOff, vLen) => {
+      if (sampler.takes()) visit(f, fOff, fLen, v, vOff, vLen);
+    });
+  }
+
+  #read(large: LargeHash, ref: number): void {
+    large.readField(ref, this.field);
+    large.readValue(ref, this.value);
+  }
+}
+
+/** Visits the pairs of a listpack; `field` and `value` hold them meanwhile. */
+function forEachPair(
+  buf: Uint8Array,
+  base: number,
+  field: ElementText,
+  value: ElementText,
+  visit: PairVisitor,
+): void {
+  const end = lpEnd(buf, base);
+  let pos = base + LP_EMPTY_BYTES - 1;
+  while (pos < end) {
+    field.setEntry(buf, pos);
+    pos += lpSize(buf, pos);
+    value.setEntry(buf, pos);
+    pos += lpSize(buf, pos);
+    visit(field.bytes, field.offset, field.length, value.bytes, value.offset, value.length);
+  }
+}
+
+/** Makes a hash pair by pair, in the encoding that fits, before it becomes a key's value. */
+export class HashBuilder {
+  #limits!: ValueLimits;
+  #listpack = new Uint8Array(1024);
+  #large: LargeHash | null = null;
+
+  /** Starts anew; `expected` is how many pairs will come (0: not known). */
+  begin(limits: ValueLimits, expected = 0): void {
+    this.#limits = limits;
+    this.#large = null;
+    lpNew(this.#listpack, 0);
+    if (expected > limits.hashMaxListpackEntries) this.#convert(expected);
+  }
+
+  /** Pairs so far. */
+  get count(): number {
+    return this.#large === null ? lpCount(this.#listpack, 0) >> 1 : this.#large.count;
+  }
+
+  /** Gives a field a value; true when the field is new. The bytes are copied. */
+  set(
+    field: Uint8Array,
+    fieldOffset: number,
+    fieldLength: number,
+    value: Uint8Array,
+    valueOffset: number,
+    valueLength: number,
+  ): boolean {
+    const longest = this.#limits.hashMaxListpackValue;
+    if (this.#large === null && (fieldLength > longest || valueLength > longest)) this.#convert(0);
+    if (this.#large === null) {
+      const lp = this.#listpack;
+      const pos = lpFind(lp, 0, lpFirst(lp, 0), field, fieldOffset, fieldLength, 1);
+      const size = lpBytes(lp, 0) + lpStageText(value, valueOffset, valueLength) +
+        (pos < 0 ? lpStageText(field, fieldOffset, fieldLength) : 0);
+      const isFull = pos < 0 && this.count >= this.#limits.hashMaxListpackEntries;
+      if (isFull || size > INLINE_VALUE_MAX) this.#convert(0);
+      else {
+        if (size > lp.length) this.#grow(size);
+        const buf = this.#listpack;
+        if (pos >= 0) {
+          const valueAt = pos + lpSize(buf, pos);
+          lpReplace(buf, 0, buf.length, valueAt, value, valueOffset, valueLength);
+          return false;
+        }
+        lpAppend(buf, 0, buf.length, field, fieldOffset, fieldLength);
+        lpAppend(buf, 0, buf.length, value, valueOffset, valueLength);
+        return true;
+      }
+    }
+    return this.#large!.set(
+      field,
+      fieldOffset,
+      fieldLength,
+      value,
+      valueOffset,
+      valueLength,
+    );
+  }
+
+  /** Makes the hash the value of a key that is not there; it must have pairs. Returns the record. */
+  addTo(
+    database: Database,
+    key: Uint8Array,
+    offset: number,
+    length: number,
+    expiresAtMs = NaN,
+  ): number {
+    const large = this.#large;
+    this.#large = null;
+    if (large !== null) {
+      return database.addLarge(
+        key,
+        offset,
+        length,
+        TYPE_HASH,
+        ENC_HASHTABLE,
+        large,
+        expiresAtMs,
+      );
+    }
+    return addListpack(
+      database,
+      key,
+      offset,
+      length,
+      this.#listpack,
+      0,
+      lpBytes(this.#listpack, 0),
+      expiresAtMs,
+    );
+  }
+
+  #convert(expected: number): void {
+    const large = new LargeHash();
+    large.reserve(Math.max(expected, this.count));
+    forEachPair(this.#listpack, 0, new ElementText(), new ElementText(), (f, fo, fl, v, vo, vl) => {
+      large.set(f, fo, fl, v, vo, vl);
+    });
+    this.#large = large;
+  }
+
+  #grow(size: number): void {
+    const larger = new Uint8Array(Math.min(INLINE_VALUE_MAX, size * 2));
+    larger.set(this.#listpack);
+    this.#listpack = larger;
+  }
+}
+
+/**
+ * Adds a key (which is not there) whose hash is this listpack of pairs; it becomes a large hash when
+ * it is over the limits of entries, as on loading in Redis. The bytes must have passed
+ * `lpValidate(…, { pairs: true })` and not be empty. Returns the record, or 0 when it had to be
+ * converted and a field came twice.
+ */
+export function addHashFromListpack(
+  database: Database,
+  key: Uint8Array,
+  offset: number,
+  length: number,
+  listpack: Uint8Array,
+  base: number,
+  size: number,
+  expiresAtMs = NaN,
+): number {
+  const { limits } = database.keyspace;
+  const pairs = lpCount(listpack, base) >> 1;
+  if (pairs <= limits.hashMaxListpackEntries && size <= INLINE_VALUE_MAX) {
+    return addListpack(database, key, offset, length, listpack, base, size, expiresAtMs);
+  }
+  const large = new LargeHash();
+  large.reserve(pairs);
+  forEachPair(listpack, base, new ElementText(), new ElementText(), (f, fo, fl, v, vo, vl) => {
+    large.set(f, fo, fl, v, vo, vl);
+  });
+  if (large.count < pairs) return 0;
+  return database.addLarge(key, offset, length, TYPE_HASH, ENC_HASHTABLE, large, expiresAtMs);
+}
+
+function addListpack(
+  database: Database,
+  key: Uint8Array,
+  offset: number,
+  length: number,
+  listpack: Uint8Array,
+  base: number,
+  size: number,
+  expiresAtMs: number,
+): number {
+  const ref = database.addRecord(
+    key,
+    offset,
+    length,
+    TYPE_HASH,
+    ENC_LISTPACK,
+    size,
+    0,
+    expiresAtMs,
+  );
+  const { dict } = database;
+  copyBytes(dict.bytesOf(ref), dict.valueOffset(ref), listpack, base, size);
+  return ref;
+}
+
+/** The view that handlers share. */
+export const hashView = new HashView();
+/** The builder that handlers share. */
+export const hashBuilder = new HashBuilder();

@@ -1,0 +1,139 @@
+/**
+ * A large hash (answered as "hashtable"): a Dict whose records are the fields. Small ones are
+ * listpacks and live elsewhere.
+ *
+ *     record key    field
+ *     record value  the value's bytes; with LONG_VALUE in the meta word, a slot number (4 bytes,
+ *                   little-endian) of a value that is too long for a record
+ *
+ * References are valid until the next change of the hash.
+ */
+
+import { Dict } from "../arena/dict.ts";
+import { INLINE_VALUE_MAX } from "../arena/record.ts";
+import { copyBytes } from "../base/bytes.ts";
+import { hashBytes } from "../base/hash.ts";
+import type { ElementText } from "./element_text.ts";
+
+const LONG_VALUE = 1;
+const SLOT_BYTES = 4;
+const EMPTY = new Uint8Array(0);
+
+export class LargeHash {
+  /** The fields; values only through the methods below. */
+  readonly dict = new Dict();
+  #longValues: Uint8Array[] = [];
+  #freeSlots: number[] = [];
+  #longBytes = 0;
+
+  /** Fields in the hash. */
+  get count(): number {
+    return this.dict.count;
+  }
+
+  /** Bytes in use. O(1). */
+  get memoryBytes(): number {
+    return this.dict.memoryBytes + this.#longBytes;
+  }
+
+  /** Makes room for `count` fields at once, while the hash is empty. */
+  reserve(count: number): void {
+    this.dict.reserve(count);
+  }
+
+  /** The record of a field, or 0. */
+  find(bytes: Uint8Array, offset: number, length: number): number {
+    return this.dict.find(bytes, offset, length, hashBytes(bytes, offset, length));
+  }
+
+  /** Points `text` at the field of a record. */
+  readField(ref: number, text: ElementText): void {
+    const { dict } = this;
+    text.set(dict.bytesOf(ref), dict.keyOffset(ref), dict.keyLength(ref));
+  }
+
+  /** Points `text` at the value of a record. */
+  readValue(ref: number, text: ElementText): void {
+    const { dict } = this;
+    if ((dict.metaOf(ref) & LONG_VALUE) !== 0) {
+      const bytes = this.#longValues[dict.intValue(ref)];
+      text.set(bytes, 0, bytes.length);
+    } else text.set(dict.bytesOf(ref), dict.valueOffset(ref), dict.valueLength(ref));
+  }
+
+  /** Gives a field a value; true when the field is new. The bytes are copied. */
+  set(
+    field: Uint8Array,
+    fieldOffset: number,
+    fieldLength: number,
+    value: Uint8Array,
+    valueOffset: number,
+    valueLength: number,
+  ): boolean {
+    const { dict } = this;
+    const hash = hashBytes(field, fieldOffset, fieldLength);
+    let ref = dict.find(field, fieldOffset, fieldLength, hash);
+    const isNew = ref === 0;
+    const isLong = valueLength > INLINE_VALUE_MAX;
+    const recordBytes = isLong ? SLOT_BYTES : valueLength;
+    if (isNew) {
+      const meta = isLong ? LONG_VALUE : 0;
+      ref = dict.add(field, fieldOffset, fieldLength, hash, recordBytes, meta, NaN);
+    } else {
+      if ((dict.metaOf(ref) & LONG_VALUE) !== 0) this.#dropLongValue(ref);
+      ref = dict.resizeValue(ref, recordBytes);
+      if (isLong) dict.setMeta(ref, dict.metaOf(ref) | LONG_VALUE);
+    }
+    if (isLong) {
+      this.#writeSlot(ref, this.#keep(value.slice(valueOffset, valueOffset + valueLength)));
+    } else copyBytes(dict.bytesOf(ref), dict.valueOffset(ref), value, valueOffset, valueLength);
+    return isNew;
+  }
+
+  /** Removes a field. */
+  remove(ref: number): void {
+    if ((this.dict.metaOf(ref) & LONG_VALUE) !== 0) this.#dropLongValue(ref);
+    this.dict.remove(ref);
+  }
+
+  /** A copy that shares nothing with this hash. */
+  clone(): LargeHash {
+    const copy = new LargeHash();
+    copy.reserve(this.count);
+    const { dict } = this;
+    dict.forEach((ref) => {
+      const bytes = dict.bytesOf(ref);
+      const at = dict.keyOffset(ref);
+      const length = dict.keyLength(ref);
+      if ((dict.metaOf(ref) & LONG_VALUE) !== 0) {
+        const value = this.#longValues[dict.intValue(ref)];
+        copy.set(bytes, at, length, value, 0, value.length);
+      } else copy.set(bytes, at, length, bytes, dict.valueOffset(ref), dict.valueLength(ref));
+    });
+    return copy;
+  }
+
+  #keep(value: Uint8Array): number {
+    const slot = this.#freeSlots.pop() ?? this.#longValues.length;
+    this.#longValues[slot] = value;
+    this.#longBytes += value.length;
+    return slot;
+  }
+
+  /** Lets go of a record's long value, showing it to a snapshot first. The record must change then. */
+  #dropLongValue(ref: number): void {
+    const { dict } = this;
+    if (dict.hook !== null) dict.hook.beforeRecordWrite(dict, ref);
+    const slot = dict.intValue(ref);
+    this.#longBytes -= this.#longValues[slot].length;
+    this.#longValues[slot] = EMPTY;
+    this.#freeSlots.push(slot);
+    dict.setMeta(ref, dict.metaOf(ref) & ~LONG_VALUE);
+  }
+
+  #writeSlot(ref: number, slot: number): void {
+    const bytes = this.dict.bytesOf(ref);
+    const at = this.dict.valueOffset(ref);
+    for (let i = 0; i < SLOT_BYTES; i++) bytes[at + i] = slot >>> (i << 3);
+  }
+}
