@@ -1,5 +1,111 @@
-/** Active expiry. */
-import type { Keyspace } from "./keyspace.ts";
-export function expireSlice(_keyspace: Keyspace, _budgetMs: number, _now: () => number): boolean {
-  return false;
+/**
+ * The active expiry cycle: finds keys whose time is over though nobody asks for them. Called by the
+ * server's timer; removes them through Database.expireNow, which lets replicas and the AOF know.
+ *
+ * There is no index by time. The cycle goes round the keys that have an expiry, bucket by bucket, in
+ * rounds of a few dozen. As long as a good part of a round was expired it pays to go on; once few are,
+ * the rest is left to lookups and to the next call. So the work follows the number of expired keys,
+ * and what stays behind is at most about a tenth of the keys with an expiry (less with more effort).
+ *
+ * On the way it estimates the average time to live of a database and the share of expired keys.
+ */
+
+import type { Database } from "./database.ts";
+import { EXPIRE_DELETES, type Keyspace } from "./keyspace.ts";
+
+/** Keys of a round with effort 1, and what each further step adds. */
+const ROUND_KEYS = 20;
+const ROUND_KEYS_STEP = 5;
+/** Percentage of expired keys that ends the work on a database with effort 1; each step lowers it. */
+const STALE_ACCEPTED = 10;
+/** Buckets of a round at most, for each key: the index may be sparse after many were removed. */
+const BUCKETS_PER_KEY = 20;
+/** Weight of a new estimate against the old one. */
+const TTL_WEIGHT = 0.02;
+const SHARE_WEIGHT = 0.05;
+
+/** What one round has found; used again by each. */
+const expired: number[] = [];
+let sampled = 0;
+let ttlSum = 0;
+let ttlCount = 0;
+
+/**
+ * Works for about `budgetMs` by the clock `now` (milliseconds). Returns true when it ran out of time
+ * with more to do: call it again soon. Does nothing where expired keys are not ours to remove.
+ */
+export function expireSlice(keyspace: Keyspace, budgetMs: number, now: () => number): boolean {
+  if (keyspace.expireMode !== EXPIRE_DELETES) return false;
+  const { databases } = keyspace;
+  const until = now() + budgetMs;
+  let allSampled = 0;
+  let allExpired = 0;
+  let isUnfinished = false;
+  for (let turn = 0; turn < databases.length && !isUnfinished; turn++) {
+    const database = databases[keyspace.expireDatabase % databases.length];
+    let left = database.expires.count;
+    while (left > 0) {
+      sampleRound(database, keyspace.expireEffort);
+      left -= Math.max(1, sampled);
+      allSampled += sampled;
+      allExpired += expired.length;
+      const accepted = STALE_ACCEPTED - (keyspace.expireEffort - 1);
+      const isWorthwhile = expired.length * 100 > sampled * accepted;
+      removeExpired(database);
+      estimateTtl(database);
+      // An empty round says nothing of the others: it was spent on empty buckets.
+      if (sampled > 0 && !isWorthwhile) break;
+      if (now() >= until) {
+        isUnfinished = left > 0;
+        break;
+      }
+    }
+    if (!isUnfinished) keyspace.expireDatabase = (keyspace.expireDatabase + 1) % databases.length;
+  }
+  if (isUnfinished) keyspace.expireTimeouts++;
+  const share = allSampled === 0 ? 0 : allExpired / allSampled;
+  keyspace.expiredShare += (share - keyspace.expiredShare) * SHARE_WEIGHT;
+  return isUnfinished;
+}
+
+/** Looks at the keys of the next buckets: fills `expired` and the sums. */
+function sampleRound(database: Database, effort: number): void {
+  const { dict, keyspace } = database;
+  const nowMs = keyspace.nowMs;
+  const enough = ROUND_KEYS + ROUND_KEYS_STEP * (effort - 1);
+  expired.length = 0;
+  sampled = 0;
+  ttlSum = 0;
+  ttlCount = 0;
+  const look = (ref: number): void => {
+    sampled++;
+    const ttl = dict.expiryOf(ref) - nowMs;
+    if (ttl < 0) expired.push(ref);
+    else {
+      ttlSum += ttl;
+      ttlCount++;
+    }
+  };
+  let buckets = enough * BUCKETS_PER_KEY;
+  let cursor = database.expireCursor;
+  do {
+    cursor = database.expires.scan(cursor, look);
+  } while (sampled < enough && --buckets > 0 && cursor !== 0);
+  database.expireCursor = cursor;
+}
+
+/** Removes what the round has found: each key is a unit of the stream by itself. */
+function removeExpired(database: Database): void {
+  const { stream } = database.keyspace;
+  for (const ref of expired) {
+    database.expireNow(ref);
+    if (stream.hasPending) stream.endUnit();
+  }
+}
+
+function estimateTtl(database: Database): void {
+  if (ttlCount === 0) return;
+  const average = ttlSum / ttlCount;
+  if (database.averageTtlMs === 0) database.averageTtlMs = average;
+  else database.averageTtlMs += (average - database.averageTtlMs) * TTL_WEIGHT;
 }

@@ -76,6 +76,14 @@ export class Keyspace {
   evictedKeys = 0;
   /** Milliseconds the active cycle has spent on expired keys. */
   expireCycleMs = 0;
+  /** How hard the expiry cycle tries, 1 to 10, `active-expire-effort`. */
+  expireEffort = 1;
+  /** Share of expired ones among keys with an expiry, as the expiry cycle last estimated it: 0 to 1. */
+  expiredShare = 0;
+  /** Times the expiry cycle ended for lack of time. */
+  expireTimeouts = 0;
+  /** Database that the expiry cycle looks at next. */
+  expireDatabase = 0;
 
   constructor(
     count: number,

@@ -1,0 +1,134 @@
+import { assert, assertAlmostEquals, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { expireSlice } from "../../src/keyspace/expiry.ts";
+import { EXPIRE_HIDES, EXPIRE_IGNORED } from "../../src/keyspace/keyspace.ts";
+import { type TestServer, testServer } from "../support/test_server.ts";
+
+/** A clock that counts how often it was asked: a slice's budget is in rounds then. */
+function turns(): () => number {
+  let turn = 0;
+  return () => turn++;
+}
+
+function slice(s: TestServer, budget = 1000): boolean {
+  s.keyspace.refreshTime();
+  return expireSlice(s.keyspace, budget, turns());
+}
+
+function fill(s: TestServer, count: number, prefix: string, ttlMs: number): void {
+  for (let i = 0; i < count; i++) s.run("SET", `${prefix}${i}`, "v", "PX", ttlMs);
+}
+
+Deno.test("keys past their time go without being asked for", () => {
+  const s = testServer();
+  fill(s, 500, "k", 100);
+  s.run("SET", "stays", "v");
+  s.clock.nowMs += 101;
+  assert(!slice(s));
+  assertEquals(s.keyspace.keyCount, 1);
+  assertEquals(s.keyspace.expiredKeys, 500);
+});
+
+Deno.test("keys whose time is not over stay", () => {
+  const s = testServer();
+  fill(s, 200, "k", 1000);
+  for (let i = 0; i < 20; i++) slice(s);
+  assertEquals(s.keyspace.keyCount, 200);
+});
+
+Deno.test("work ends early when few keys are expired, and what is left is below a tenth", () => {
+  const s = testServer();
+  fill(s, 2000, "long", 1_000_000);
+  fill(s, 2000, "short", 100);
+  s.clock.nowMs += 101;
+  for (let i = 0; i < 300; i++) slice(s);
+  assertLess(s.keyspace.keyCount, 2000 * 1.12);
+  assertGreater(s.keyspace.expiredKeys, 1700);
+});
+
+Deno.test("a slice ends when its time is up and says that there is more", () => {
+  const s = testServer();
+  fill(s, 2000, "k", 100);
+  s.clock.nowMs += 101;
+  assert(slice(s, 3));
+  const left = s.keyspace.keyCount;
+  assertLess(left, 2000);
+  assertGreater(left, 1500);
+  assertEquals(s.keyspace.expireTimeouts, 1);
+  let calls = 0;
+  while (slice(s, 3)) calls++;
+  assertGreater(calls, 5);
+  assertEquals(s.keyspace.keyCount, 0);
+});
+
+Deno.test("more effort means larger rounds", () => {
+  const left = [1, 10].map((effort) => {
+    const s = testServer();
+    s.keyspace.expireEffort = effort;
+    fill(s, 2000, "k", 100);
+    s.clock.nowMs += 101;
+    slice(s, 3);
+    return s.keyspace.keyCount;
+  });
+  assertLess(left[1], left[0]);
+});
+
+Deno.test("all databases get their turn although time is short", () => {
+  const s = testServer();
+  const client = s.connect();
+  for (const database of [0, 5, 15]) {
+    client.run("SELECT", database);
+    for (let i = 0; i < 100; i++) client.run("SET", `k${i}`, "v", "PX", 100);
+  }
+  s.clock.nowMs += 101;
+  for (let i = 0; i < 100; i++) slice(s, 1);
+  assertEquals(s.keyspace.keyCount, 0);
+});
+
+Deno.test("each expired key enters the stream as a DEL by itself", () => {
+  const s = testServer();
+  fill(s, 2, "k", 100);
+  s.propagated();
+  s.clock.nowMs += 101;
+  slice(s);
+  assertEquals(s.propagated().sort(), ["DEL k0", "DEL k1"]);
+  s.keyspace.unlinksExpired = true;
+  fill(s, 1, "u", 100);
+  s.propagated();
+  s.clock.nowMs += 101;
+  slice(s);
+  assertEquals(s.propagated(), ["UNLINK u0"]);
+});
+
+Deno.test("a replica, or a load, removes nothing", () => {
+  for (const mode of [EXPIRE_HIDES, EXPIRE_IGNORED]) {
+    const s = testServer();
+    fill(s, 10, "k", 100);
+    s.clock.nowMs += 101;
+    s.keyspace.expireMode = mode;
+    assert(!slice(s));
+    assertEquals(s.keyspace.keyCount, 10);
+  }
+});
+
+Deno.test("the average time to live and the share of expired keys are estimated", () => {
+  const s = testServer();
+  fill(s, 100, "k", 50_000);
+  slice(s);
+  assertAlmostEquals(s.keyspace.databases[0].averageTtlMs, 50_000, 1);
+  assertEquals(s.keyspace.expiredShare, 0);
+  s.clock.nowMs += 50_001;
+  slice(s);
+  assertGreater(s.keyspace.expiredShare, 0);
+});
+
+Deno.test("removed keys of all types leave the index of expiries", () => {
+  const s = testServer();
+  s.run("RPUSH", "list", "a", "b");
+  s.run("RPUSH", "large", "x".repeat(9000));
+  s.run("SET", "string", "y".repeat(20_000));
+  for (const key of ["list", "large", "string"]) s.run("PEXPIRE", key, 100);
+  s.clock.nowMs += 101;
+  slice(s);
+  const [database] = s.keyspace.databases;
+  assertEquals([database.count, database.expires.count, database.slots.bytes], [0, 0, 0]);
+});
