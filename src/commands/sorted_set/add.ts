@@ -1,0 +1,154 @@
+/** Commands that give members scores: ZADD and ZINCRBY. */
+
+import type { Call } from "../../dispatch/call.ts";
+import { EVENT_ZSET } from "../../keyspace/events.ts";
+import {
+  PUT_ADDED,
+  PUT_GREATER,
+  PUT_INCREMENT,
+  PUT_LESS,
+  PUT_NAN,
+  PUT_NEW,
+  PUT_OLD,
+  PUT_REFUSED,
+  PUT_UPDATED,
+  sortedSetView as view,
+} from "../../keyspace/sorted_set.ts";
+import { NOT_A_FLOAT, SYNTAX_ERROR } from "../../resp/reply_error.ts";
+import { parseScore } from "../../values/score.ts";
+import { defineCommand } from "../command.ts";
+import { oneKey } from "../key_specs.ts";
+import { replyScore } from "./score_reply.ts";
+
+const NX_WITH_XX = "ERR XX and NX options at the same time are not compatible";
+const GT_WITH_LT = "ERR GT, LT, and/or NX options at the same time are not compatible";
+const INCREMENT_OF_MANY = "ERR INCR option supports a single increment-element pair";
+const SCORE_IS_NAN = "ERR resulting score is not a number (NaN)";
+
+/**
+ * `ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]`.
+ *
+ * Answers the number of members added, with CH that of members changed; with INCR the new score, or
+ * null when a condition was not met.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/zadd/}
+ */
+export const zadd = defineCommand({
+  name: "zadd",
+  group: "sorted-set",
+  since: "1.2.0",
+  summary: "Puts members with their scores into a sorted set",
+  complexity: "O(log(N)) per member, N being the size of the sorted set",
+  arity: -4,
+  flags: ["write", "denyoom", "fast"],
+  keys: [oneKey("RW update")],
+  args: `
+    key
+    [condition:(NX | XX)@3.0.2]
+    [comparison:(GT | LT)@6.2.0]
+    [change:CH@3.0.2]
+    [increment:INCR@3.0.2]
+    score_member:(score:double member)...
+  `,
+  run: runZadd,
+});
+
+function runZadd(call: Call): void {
+  const { words } = call;
+  let flags = 0;
+  let countsChanged = false;
+  let at = 2;
+  for (; at < words.count; at++) {
+    const length = words.lengths[at];
+    if (length === 2) {
+      if (words.is(at, "nx")) flags |= PUT_NEW;
+      else if (words.is(at, "xx")) flags |= PUT_OLD;
+      else if (words.is(at, "gt")) flags |= PUT_GREATER;
+      else if (words.is(at, "lt")) flags |= PUT_LESS;
+      else if (words.is(at, "ch")) countsChanged = true;
+      else break;
+    } else if (length === 4 && words.is(at, "incr")) flags |= PUT_INCREMENT;
+    else break;
+  }
+  put(call, at, flags, countsChanged);
+}
+
+/**
+ * `ZINCRBY key increment member`. Answers the new score.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/zincrby/}
+ */
+export const zincrby = defineCommand({
+  name: "zincrby",
+  group: "sorted-set",
+  since: "1.2.0",
+  summary: "Raises or lowers the score of a member, which is added at 0 if missing",
+  complexity: "O(log(N)), N being the size of the sorted set",
+  arity: 4,
+  flags: ["write", "denyoom", "fast"],
+  keys: [oneKey("RW access update")],
+  args: "key increment:integer member",
+  run: runZincrby,
+});
+
+function runZincrby(call: Call): void {
+  put(call, 2, PUT_INCREMENT, false);
+}
+
+/** Scores of the request, read before anything is changed. */
+let scores = new Float64Array(64);
+
+/** What ZADD and ZINCRBY have in common; pairs of scores and members begin at word `first`. */
+function put(call: Call, first: number, flags: number, countsChanged: boolean): void {
+  const { words, reply, database } = call;
+  const { bytes, starts, lengths } = words;
+  const pairs = (words.count - first) >> 1;
+  if (pairs === 0 || pairs << 1 !== words.count - first) return reply.error(SYNTAX_ERROR);
+  const isIncrement = (flags & PUT_INCREMENT) !== 0;
+  if (flags !== 0) {
+    const isNew = (flags & PUT_NEW) !== 0;
+    const isGreater = (flags & PUT_GREATER) !== 0;
+    const isLess = (flags & PUT_LESS) !== 0;
+    if (isNew && (flags & PUT_OLD) !== 0) return reply.error(NX_WITH_XX);
+    if ((isGreater && isNew) || (isLess && isNew) || (isGreater && isLess)) {
+      return reply.error(GT_WITH_LT);
+    }
+    if (isIncrement && pairs > 1) return reply.error(INCREMENT_OF_MANY);
+  }
+  if (pairs > scores.length) scores = new Float64Array(pairs * 2);
+  for (let i = 0; i < pairs; i++) {
+    const word = first + (i << 1);
+    const score = parseScore(bytes, starts[word], lengths[word]);
+    if (score !== score) return reply.error(NOT_A_FLOAT);
+    scores[i] = score;
+  }
+
+  if (view.openWrite(database, bytes, starts[1], lengths[1])) {
+    view.beforeWrite();
+    view.makeRoom(pairs);
+  } else if ((flags & PUT_OLD) !== 0) {
+    return isIncrement ? reply.null() : reply.integer(0);
+  } else {
+    view.create(database, bytes, starts[1], lengths[1], pairs, lengths[first + 1]);
+  }
+
+  let added = 0;
+  let updated = 0;
+  let outcome = PUT_REFUSED;
+  for (let i = 0; i < pairs; i++) {
+    const word = first + (i << 1) + 1;
+    outcome = view.put(bytes, starts[word], lengths[word], scores[i], flags);
+    if (outcome === PUT_ADDED) added++;
+    else if (outcome === PUT_UPDATED) updated++;
+  }
+  view.settle();
+  if (added + updated > 0) {
+    const event = isIncrement ? "zincr" : "zadd";
+    database.changed(bytes, starts[1], lengths[1], EVENT_ZSET, event, added + updated);
+  }
+
+  if (!isIncrement) reply.integer(countsChanged ? added + updated : added);
+  else if (outcome === PUT_NAN) reply.error(SCORE_IS_NAN);
+  else if (outcome === PUT_REFUSED) reply.null();
+  else replyScore(reply, view.score);
+}
