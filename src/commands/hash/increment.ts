@@ -1,6 +1,13 @@
-/** HINCRBY: counting in a field. */
+/** HINCRBY and HINCRBYFLOAT: counting in a field. */
 
 import { TYPE_HASH } from "../../arena/record.ts";
+import { latin1, toLatin1 } from "../../base/bytes.ts";
+import {
+  addLongDoubles,
+  formatLongDouble,
+  type LongDouble,
+  parseLongDouble,
+} from "../../base/long_double.ts";
 import {
   INT64_MAX,
   INT64_MIN,
@@ -12,12 +19,18 @@ import {
 import type { Call } from "../../dispatch/call.ts";
 import { EVENT_HASH } from "../../keyspace/events.ts";
 import { hashView } from "../../keyspace/hash.ts";
-import { OVERFLOW, WRONG_TYPE } from "../../resp/reply_error.ts";
+import { NOT_A_FLOAT, OVERFLOW, WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../command.ts";
 import { oneKey } from "../key_specs.ts";
 import { setField } from "./set.ts";
 
 const NOT_AN_INTEGER_IN_HASH = "ERR hash value is not an integer";
+const NOT_A_FLOAT_IN_HASH = "ERR hash value is not a float";
+const INCREMENT_NOT_FINITE = "ERR value is NaN or Infinity";
+const SUM_NOT_FINITE = "ERR increment would produce NaN or Infinity";
+
+/** Longer texts are no numbers to Redis, so they need not become strings here. */
+const FLOAT_TEXT_MAX = 5 * 1024;
 
 /** Text of a new value on its way into a hash. */
 const text = new Uint8Array(24);
@@ -73,4 +86,52 @@ function runHincrby(call: Call): void {
     reply.bigInteger(wideSum);
   }
   database.changed(bytes, starts[1], lengths[1], EVENT_HASH, "hincrby");
+}
+
+/**
+ * `HINCRBYFLOAT key field increment`: adds in extended precision and answers the sum.
+ *
+ * Propagates as `HSET key field sum`: a replica's rounding may differ.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/hincrbyfloat/}
+ */
+export const hincrbyfloat = defineCommand({
+  name: "hincrbyfloat",
+  group: "hash",
+  since: "2.6.0",
+  summary: "Adds a fraction to the value of a field",
+  complexity: "O(1)",
+  arity: 4,
+  flags: ["write", "denyoom", "fast"],
+  keys: [oneKey("RW access update")],
+  args: "key field increment:double",
+  run: runHincrbyfloat,
+});
+
+function runHincrbyfloat(call: Call): void {
+  const { database, words, reply } = call;
+  const { bytes, starts, lengths } = words;
+  const increment = parseLongDouble(words.text(3));
+  if (increment === null) return reply.error(NOT_A_FLOAT);
+  if (increment.isInfinite) return reply.error(INCREMENT_NOT_FINITE);
+  const ref = database.lookupWrite(bytes, starts[1], lengths[1]);
+  let sum: LongDouble | null = increment;
+  if (ref !== 0) {
+    if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
+    hashView.open(database, ref);
+    if (hashView.find(bytes, starts[2], lengths[2])) {
+      const { value } = hashView;
+      const old = value.length <= FLOAT_TEXT_MAX
+        ? parseLongDouble(toLatin1(value.bytes, value.offset, value.length))
+        : null;
+      if (old === null) return reply.error(NOT_A_FLOAT_IN_HASH);
+      sum = addLongDoubles(old, increment);
+      if (sum === null) return reply.error(SUM_NOT_FINITE);
+    }
+  }
+  const sumText = latin1(formatLongDouble(sum));
+  setField(call, ref, sumText, 0, sumText.length);
+  database.changed(bytes, starts[1], lengths[1], EVENT_HASH, "hincrbyfloat");
+  reply.bulk(sumText);
+  if (call.isPropagating) call.propagateAs("HSET", words.copy(1), words.copy(2), sumText);
 }

@@ -3,7 +3,7 @@
 import type { Command } from "../command.ts";
 import { hdel } from "./delete.ts";
 import { hexists, hget, hgetall, hkeys, hlen, hmget, hstrlen, hvals } from "./get.ts";
-import { hincrby } from "./increment.ts";
+import { hincrby, hincrbyfloat } from "./increment.ts";
 import { hrandfield } from "./random.ts";
 import { hscan } from "./scan.ts";
 import { hmset, hset, hsetnx } from "./set.ts";
@@ -14,6 +14,7 @@ export const hashCommands: Command[] = [
   hget,
   hgetall,
   hincrby,
+  hincrbyfloat,
   hkeys,
   hlen,
   hmget,
