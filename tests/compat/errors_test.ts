@@ -74,7 +74,6 @@ const SECTIONS: Section[] = [
 
 /** Cases that are not replayed although their commands exist: how the last call begins, and why. */
 const SKIPPED: [RegExp, string][] = [
-  [/^BIT(COUNT|POS) k 1$|^BITCOUNT k 0 1 NOSUCH|^BITCOUNT k a b/, "since 7.2 read before the key"],
   [/^LPOS l v RANK -9223372036854775808/, "since 7.2 refused"],
   [/^AUTH u pw/, "needs a user of the access control list"],
   [/^CONFIG REWRITE$/, "without a configuration file the reply is another"],

@@ -33,11 +33,6 @@ const VERSION_DIFFERENCES: {
   applies: (words: string[], real: Reply, tested: Reply) => boolean;
 }[] = [
   {
-    reason: "since 7.2 BITCOUNT and BITPOS read their arguments even if the key is missing",
-    applies: (words, real, tested) =>
-      /^BIT(COUNT|POS)$/i.test(words[0]) && real.kind === "integer" && tested.kind === "error",
-  },
-  {
     reason: "since 7.2 ZRANK and ZREVRANK take WITHSCORE",
     applies: (words, real) =>
       /^ZREV?RANK$/i.test(words[0]) && words.length === 4 &&
@@ -56,7 +51,7 @@ const VERSION_DIFFERENCES: {
       shortDoubles(real) === shortDoubles(tested),
   },
   {
-    reason: "since 7.2 CLIENT knows SETINFO and NO-TOUCH, CONFIG GET more names",
+    reason: "since 7.2 there are more settings for a pattern of CONFIG GET to match",
     applies: (words, real, tested) =>
       /^CONFIG$/i.test(words[0]) && /^GET$/i.test(words[1] ?? "") && words.length > 2 &&
       real.kind !== "error" && tested.kind === real.kind &&
@@ -792,14 +787,15 @@ export function compatTest(name: string): void {
       try {
         await pair.start();
         for (const protocol of [2, 3]) {
+          let spoken = protocol;
           if (!await pair.connect(protocol)) {
             console.log("left out: RESP3, tsredis does not have HELLO");
-            await pair.connect(2);
+            await pair.connect(spoken = 2);
           }
           if (protocol === 3) await setSmallThresholds(pair);
           const seed = SEED + protocol;
           const outcome = await new Session(pair, group, seed).run(CALLS);
-          report(name, protocol, seed, outcome, problems);
+          report(name, spoken, seed, outcome, problems);
         }
       } finally {
         await pair.stop();
@@ -854,9 +850,7 @@ function report(
       printCalls(difference.calls),
       `  redis-server: ${difference.real}`,
       `  tsredis:      ${difference.tested}`,
-      `  again: TSREDIS_COMPAT_SEED=${
-        seed - protocol
-      } TSREDIS_COMPAT_CALLS=${CALLS} deno task test tests/compat/ --filter "${name}:"`,
+      `  again: TSREDIS_COMPAT_SEED=${SEED} TSREDIS_COMPAT_CALLS=${CALLS} deno task test tests/compat/ --filter "${name}:"`,
     ].join("\n"));
   }
 }
