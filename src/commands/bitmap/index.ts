@@ -1,5 +1,17 @@
 /** The commands of this group. */
 
 import type { Command } from "../command.ts";
+import { getbit, setbit } from "./bit.ts";
+import { bitfield, bitfieldRo } from "./bitfield.ts";
+import { bitop } from "./bitop.ts";
+import { bitcount, bitpos } from "./count.ts";
 
-export const bitmapCommands: Command[] = [];
+export const bitmapCommands: Command[] = [
+  bitcount,
+  bitfield,
+  bitfieldRo,
+  bitop,
+  bitpos,
+  getbit,
+  setbit,
+];
