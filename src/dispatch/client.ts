@@ -9,6 +9,7 @@ import type { Database, Watcher } from "../keyspace/database.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { RequestParser } from "../resp/parser.ts";
 import { Words } from "../resp/words.ts";
+import { classOf, type ClientClass, infoLine } from "./client_info.ts";
 
 // States of a client that gates look at; 0 lets every command through at once.
 /** Must authenticate first. */
@@ -18,12 +19,18 @@ export const CLIENT_IN_MULTI = 1 << 1;
 /** RESP2 with subscriptions: only the commands of that mode. */
 export const CLIENT_SUBSCRIBED = 1 << 2;
 
-/** CLIENT REPLY: what happens to replies. */
-export const REPLY_ON = 0;
-export const REPLY_OFF = 1;
-/** This command's own reply is dropped, the next one's too. */
-export const REPLY_SKIP_NEXT = 2;
-export const REPLY_SKIP = 3;
+/** What happens to replies, see CLIENT REPLY. */
+export type ReplyMode =
+  | "on"
+  | "off"
+  /** This command's own reply is dropped, the next one's too. */
+  | "skip-next"
+  /** This command's reply is dropped, then they are on. */
+  | "skip";
+
+/** What a client takes without its buffers, about; of a watched key, beside its bytes. */
+const CLIENT_BYTES = 1024;
+const WATCH_BYTES = 64;
 
 /** A queued command of a transaction. */
 export interface QueuedCommand {
@@ -45,6 +52,8 @@ export interface Transport {
   readonly address: string;
   readonly localAddress: string;
   readonly descriptor: number;
+  /** Whether output is on its way that the system has not taken yet. */
+  readonly isWriting: boolean;
   /** Output was written outside of the client's own turn: send it. */
   wake(): void;
   /** Goes on with input that was left while the client was parked. */
@@ -58,6 +67,7 @@ const NO_TRANSPORT: Transport = {
   address: "",
   localAddress: "",
   descriptor: -1,
+  isWriting: false,
   wake() {},
   resume() {},
   close() {},
@@ -75,6 +85,7 @@ export class Client implements Watcher {
   libraryName = "";
   libraryVersion = "";
   user = "default";
+  /** Whether it has given a password, or came when none was asked for. */
   isAuthenticated = false;
   readonly createdMs: number;
   lastInteractionMs: number;
@@ -91,7 +102,7 @@ export class Client implements Watcher {
   isDirty = false;
   watchedKeys: { database: Database; key: Uint8Array }[] = [];
 
-  replyMode = REPLY_ON;
+  replyMode: ReplyMode = "on";
   noTouch = false;
   noEvict = false;
   isMonitor = false;
@@ -135,6 +146,15 @@ export class Client implements Watcher {
     this.paused = { command, words: copyWords(words) };
   }
 
+  get isInMulti(): boolean {
+    return (this.gateBits & CLIENT_IN_MULTI) !== 0;
+  }
+
+  /** MULTI: from now on commands are queued. */
+  beginTransaction(): void {
+    this.gateBits |= CLIENT_IN_MULTI;
+  }
+
   /** Ends a transaction, run or not, and its watches. */
   endTransaction(): void {
     this.queue = [];
@@ -142,6 +162,48 @@ export class Client implements Watcher {
     this.isExecDoomed = false;
     this.gateBits &= ~CLIENT_IN_MULTI;
     this.unwatchAll();
+  }
+
+  /** Becomes `user`: all commands are open to it. */
+  authenticate(user: string): void {
+    this.user = user;
+    this.isAuthenticated = true;
+    this.setNeedsAuth(false);
+  }
+
+  /** Whether it has to authenticate before anything else; until then its requests are kept small. */
+  setNeedsAuth(needsAuth: boolean): void {
+    if (needsAuth) this.gateBits |= CLIENT_NEEDS_AUTH;
+    else this.gateBits &= ~CLIENT_NEEDS_AUTH;
+    if (this.parser !== null) this.parser.isUnauthenticated = needsAuth;
+  }
+
+  get needsAuth(): boolean {
+    return (this.gateBits & CLIENT_NEEDS_AUTH) !== 0;
+  }
+
+  /** What limits and filters tell it apart by. */
+  get class(): ClientClass {
+    return classOf(this);
+  }
+
+  /** Its line in CLIENT LIST, without the line end; see client_info.ts. */
+  info(nowMs: number): string {
+    return infoLine(this, nowMs);
+  }
+
+  /** Whether it has subscriptions of any kind. */
+  get isSubscriber(): boolean {
+    return this.channelCount + this.patternCount + this.shardChannelCount > 0;
+  }
+
+  /** Bytes it takes, about: its buffers, its transaction and a share for the object itself. */
+  get memoryBytes(): number {
+    let bytes = CLIENT_BYTES + this.reply.heldBytes + this.queuedBytes;
+    if (this.parser !== null) bytes += this.parser.bufferBytes;
+    if (this.paused !== null) bytes += this.paused.words.bytes.length;
+    for (const { key } of this.watchedKeys) bytes += key.length + WATCH_BYTES;
+    return bytes;
   }
 
   unwatchAll(): void {

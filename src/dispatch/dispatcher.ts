@@ -31,16 +31,7 @@ import {
 import { BROKEN, MORE } from "../resp/parser.ts";
 import type { Words } from "../resp/words.ts";
 import { Call, PROPAGATE_VERBATIM } from "./call.ts";
-import {
-  type Client,
-  CLIENT_IN_MULTI,
-  CLIENT_NEEDS_AUTH,
-  CLIENT_SUBSCRIBED,
-  REPLY_OFF,
-  REPLY_ON,
-  REPLY_SKIP,
-  REPLY_SKIP_NEXT,
-} from "./client.ts";
+import { type Client, CLIENT_IN_MULTI, CLIENT_NEEDS_AUTH, CLIENT_SUBSCRIBED } from "./client.ts";
 import type { Services } from "./services.ts";
 
 // Gates of the whole server: a set bit sends every command through the gates one by one.
@@ -272,7 +263,7 @@ export class Dispatcher {
         (command.flagBits & (FLAG_WRITE | FLAG_MAY_REPLICATE)) !== 0
       ) keyspace.stream.addWords(call.database.index, words);
     }
-    if (client.replyMode !== REPLY_ON) {
+    if (client.replyMode !== "on") {
       this.#dropUnwantedReply(client, replyChunks, replyLength, replyBytes);
     }
   }
@@ -318,15 +309,15 @@ export class Dispatcher {
 
   #dropUnwantedReply(client: Client, chunks: number, length: number, bytes: number): void {
     switch (client.replyMode) {
-      case REPLY_ON:
+      case "on":
         return;
-      case REPLY_SKIP_NEXT:
-        client.replyMode = REPLY_SKIP;
+      case "skip-next":
+        client.replyMode = "skip";
         break;
-      case REPLY_SKIP:
-        client.replyMode = REPLY_ON;
+      case "skip":
+        client.replyMode = "on";
         break;
-      case REPLY_OFF:
+      case "off":
         break;
     }
     client.reply.rewind({ chunks, length, bytes });

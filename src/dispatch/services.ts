@@ -13,6 +13,7 @@ import type { Statistics } from "../observe/statistics.ts";
 import type { Persistence } from "../rdb/persistence.ts";
 import type { Clients } from "./clients.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import type { Pause } from "./pause.ts";
 
 export interface Services {
   readonly clock: Clock;
@@ -21,6 +22,7 @@ export interface Services {
   readonly config: Config;
   readonly dispatcher: Dispatcher;
   readonly clients: Clients;
+  readonly pause: Pause;
   readonly statistics: Statistics;
   readonly slowLog: SlowLog;
   readonly latency: LatencyMonitor;

@@ -23,7 +23,7 @@ export interface ConnectionOwner {
 }
 
 export class Connection implements Transport {
-  #isWriting = false;
+  isWriting = false;
   /** Close when the output has been sent. */
   #closesAfterReply = false;
   #isClosed = false;
@@ -61,7 +61,7 @@ export class Connection implements Transport {
       // The peer is gone, or the socket was closed under the read.
     }
     // A peer that has shut down its sending side still gets the replies it is owed.
-    if (client.reply.pendingBytes > 0 || this.#isWriting) {
+    if (client.reply.pendingBytes > 0 || this.isWriting) {
       this.#closesAfterReply = true;
       this.#flush();
     } else this.close(false);
@@ -109,7 +109,7 @@ export class Connection implements Transport {
 
   #flush(): void {
     if (this.#isClosed) return;
-    if (this.#isWriting) {
+    if (this.isWriting) {
       if (this.client.reply.pendingBytes > 65536 && this.owner.isOverLimit(this.client)) {
         this.close(false);
       }
@@ -117,7 +117,7 @@ export class Connection implements Transport {
     }
     const chunk = this.client.reply.takeChunk();
     if (chunk !== null) {
-      this.#isWriting = true;
+      this.isWriting = true;
       this.#write(chunk, this.client.reply.chunkLength);
     } else if (this.#closesAfterReply) this.close(false);
   }
@@ -141,7 +141,7 @@ export class Connection implements Transport {
       this.close(false);
       return;
     }
-    this.#isWriting = false;
+    this.isWriting = false;
     if (this.#closesAfterReply) this.close(false);
   }
 }

@@ -170,7 +170,6 @@ export class ReplyWriter {
   error(text: string): void {
     this.errorCount++;
     this.lastError = text;
-    // deno-lint-ignore no-control-regex
     this.raw(latin1(`-${text.replace(/[\r\n]/g, " ")}\r\n`));
   }
 

@@ -5,6 +5,8 @@
  * Not promised: the buffer's content holds only until the request has been answered.
  */
 
+const HIDDEN = new TextEncoder().encode("(redacted)");
+
 export class Words {
   bytes: Uint8Array = new Uint8Array(0);
   /** Number of words. */
@@ -64,6 +66,31 @@ export class Words {
       if (c !== word.charCodeAt(i)) return false;
     }
     return true;
+  }
+
+  /**
+   * Hides words `from` to `to` (the latter not included) from whoever looks at the request from now
+   * on, as passwords are to be hidden from MONITOR and the slow log.
+   */
+  redact(from: number, to: number): void {
+    // The read buffer is not to be changed: other requests follow in it.
+    let size = HIDDEN.length;
+    for (let i = 0; i < this.count; i++) if (i < from || i >= to) size += this.lengths[i];
+    const bytes = new Uint8Array(size);
+    bytes.set(HIDDEN);
+    let at = HIDDEN.length;
+    for (let i = 0; i < this.count; i++) {
+      if (i >= from && i < to) {
+        this.starts[i] = 0;
+        this.lengths[i] = HIDDEN.length;
+        continue;
+      }
+      const start = this.starts[i];
+      bytes.set(this.bytes.subarray(start, start + this.lengths[i]), at);
+      this.starts[i] = at;
+      at += this.lengths[i];
+    }
+    this.bytes = bytes;
   }
 
   /** Makes these words those of `texts` (latin1), in a buffer of their own. */

@@ -1,7 +1,9 @@
 /** The commands of this group. */
 
 import type { Command } from "../command.ts";
+import { auth, hello, quit, reset } from "./auth.ts";
+import { client } from "./client.ts";
 import { echo, ping } from "./ping.ts";
 import { select } from "./select.ts";
 
-export const connectionCommands: Command[] = [echo, ping, select];
+export const connectionCommands: Command[] = [auth, client, echo, hello, ping, quit, reset, select];

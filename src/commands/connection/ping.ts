@@ -47,7 +47,7 @@ export const echo = defineCommand({
   summary: "Answers with the given message",
   complexity: "O(1)",
   arity: 2,
-  flags: ["fast"],
+  flags: ["loading", "stale", "fast"],
   args: "message",
   run: runEcho,
 });

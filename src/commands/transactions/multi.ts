@@ -1,7 +1,6 @@
 /** Transactions: MULTI queues commands (the gates do, see dispatcher.ts), EXEC runs them as one. */
 
 import type { Call } from "../../dispatch/call.ts";
-import { CLIENT_IN_MULTI } from "../../dispatch/client.ts";
 import { EXEC_ABORTED } from "../../resp/reply_error.ts";
 import { defineCommand } from "../command.ts";
 import { keysToEnd } from "../key_specs.ts";
@@ -23,8 +22,8 @@ export const multi = defineCommand({
 });
 
 function runMulti({ client, reply }: Call): void {
-  if (isInMulti(client)) return reply.error("ERR MULTI calls can not be nested");
-  client.gateBits |= CLIENT_IN_MULTI;
+  if (client.isInMulti) return reply.error("ERR MULTI calls can not be nested");
+  client.beginTransaction();
   reply.ok();
 }
 
@@ -46,7 +45,7 @@ export const exec = defineCommand({
 });
 
 function runExec({ client, reply, server }: Call): void {
-  if (!isInMulti(client)) return reply.error("ERR EXEC without MULTI");
+  if (!client.isInMulti) return reply.error("ERR EXEC without MULTI");
   if (client.isExecDoomed) {
     client.endTransaction();
     return reply.error(EXEC_ABORTED);
@@ -78,7 +77,7 @@ export const discard = defineCommand({
 });
 
 function runDiscard({ client, reply }: Call): void {
-  if (!isInMulti(client)) return reply.error("ERR DISCARD without MULTI");
+  if (!client.isInMulti) return reply.error("ERR DISCARD without MULTI");
   client.endTransaction();
   reply.ok();
 }
@@ -102,7 +101,7 @@ export const watch = defineCommand({
 });
 
 function runWatch({ client, database, words, reply }: Call): void {
-  if (isInMulti(client)) return reply.error("ERR WATCH inside MULTI is not allowed");
+  if (client.isInMulti) return reply.error("ERR WATCH inside MULTI is not allowed");
   for (let i = 1; i < words.count; i++) {
     const key = words.copy(i);
     // A key that is past its time is gone already: its removal later is no change.
@@ -131,8 +130,4 @@ export const unwatch = defineCommand({
 function runUnwatch({ client, reply }: Call): void {
   client.unwatchAll();
   reply.ok();
-}
-
-function isInMulti(client: Call["client"]): boolean {
-  return (client.gateBits & CLIENT_IN_MULTI) !== 0;
 }

@@ -1,0 +1,205 @@
+/** Who a connection is and which protocol it speaks: AUTH, HELLO, RESET, QUIT. */
+
+import { REDIS_VERSION } from "../../config/version.ts";
+import type { Call } from "../../dispatch/call.ts";
+import type { Client } from "../../dispatch/client.ts";
+import type { Services } from "../../dispatch/services.ts";
+import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
+import { defineCommand } from "../command.ts";
+import { checkClientWord } from "./client_word.ts";
+
+const WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
+const NO_PASSWORD_SET =
+  "ERR AUTH <password> called without any password configured for the default user. Are you sure " +
+  "your configuration is correct?";
+const HELLO_NEEDS_AUTH =
+  "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH " +
+  "<user> <pass> option can be used to authenticate the client and select the RESP protocol " +
+  "version at the same time";
+
+/**
+ * `AUTH [username] password`. There is one user, `default`, whose password is `requirepass`; without
+ * one any password is right as long as the user is named.
+ *
+ * Errors: WRONGPASS; without a user name also when no password is set, which a client that expects
+ * one should hear of.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/auth/}
+ */
+export const auth = defineCommand({
+  name: "auth",
+  group: "connection",
+  since: "1.0.0",
+  summary: "Shows the password of this connection's user",
+  complexity: "O(N), N being the number of passwords of the user",
+  arity: -2,
+  flags: ["noscript", "loading", "stale", "fast", "no_auth", "allow_busy"],
+  args: "[username@6.0.0] password",
+  run: runAuth,
+});
+
+function runAuth({ client, words, reply, server }: Call): void {
+  if (words.count > 3) return reply.error(SYNTAX_ERROR);
+  const user = words.count === 3 ? words.text(1) : "default";
+  const password = words.text(words.count - 1);
+  // Monitors and the slow log are shown the words after the call.
+  words.redact(1, words.count);
+  if (words.count === 2 && !isPasswordSet(server)) return reply.error(NO_PASSWORD_SET);
+  if (!isRightPassword(server, user, password)) return reply.error(WRONG_PASS);
+  client.authenticate(user);
+  reply.ok();
+}
+
+/**
+ * `HELLO [protover [AUTH username password] [SETNAME clientname]]`. Chooses RESP2 or RESP3 and tells
+ * about the server.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/hello/}
+ */
+export const hello = defineCommand({
+  name: "hello",
+  group: "connection",
+  since: "6.0.0",
+  summary: "Chooses the protocol, may authenticate and name the connection; tells about the server",
+  complexity: "O(1)",
+  arity: -1,
+  flags: ["noscript", "loading", "stale", "fast", "no_auth", "allow_busy"],
+  args: `
+    [arguments:(
+      protover:integer
+      [AUTH username_password:(username password)]
+      [SETNAME clientname]
+    )]
+  `,
+  run: runHello,
+});
+
+function runHello(call: Call): void {
+  const { client, words, reply, server } = call;
+  let protocol = 0;
+  if (words.count > 1) {
+    protocol = call.clampedInteger(1, "ERR Protocol version is not an integer or out of range");
+    if (protocol !== 2 && protocol !== 3) {
+      return reply.error("NOPROTO unsupported protocol version");
+    }
+  }
+  let userWord = 0;
+  let nameWord = 0;
+  for (let i = 2; i < words.count; i++) {
+    if (words.is(i, "auth") && i + 2 < words.count) {
+      userWord = i + 1;
+      i += 2;
+    } else if (words.is(i, "setname") && i + 1 < words.count) {
+      nameWord = ++i;
+      checkClientWord(words, nameWord, "Client names");
+    } else {
+      throw new ReplyError(`ERR Syntax error in HELLO option '${words.text(i)}'`);
+    }
+  }
+  const name = nameWord > 0 ? words.text(nameWord) : client.name;
+  if (userWord > 0) {
+    const user = words.text(userWord);
+    const password = words.text(userWord + 1);
+    words.redact(userWord, userWord + 2);
+    if (!isRightPassword(server, user, password)) return reply.error(WRONG_PASS);
+    client.authenticate(user);
+  }
+  if (client.needsAuth) return reply.error(HELLO_NEEDS_AUTH);
+  client.name = name;
+  if (protocol !== 0) reply.resp = protocol;
+  reply.map(7);
+  reply.bulkText("server");
+  reply.bulkText("redis");
+  reply.bulkText("version");
+  reply.bulkText(REDIS_VERSION);
+  reply.bulkText("proto");
+  reply.integer(reply.resp);
+  reply.bulkText("id");
+  reply.integer(client.id);
+  reply.bulkText("mode");
+  reply.bulkText("standalone");
+  reply.bulkText("role");
+  reply.bulkText("master");
+  reply.bulkText("modules");
+  reply.array(0);
+}
+
+/**
+ * `RESET`. Makes the connection as it was when it began, and the client needs to authenticate again
+ * where a password is set. What the client library told of itself (CLIENT SETINFO) stays.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/reset/}
+ */
+export const reset = defineCommand({
+  name: "reset",
+  group: "connection",
+  since: "6.2.0",
+  summary: "Puts the connection into the state of a new one",
+  complexity: "O(1)",
+  arity: 1,
+  flags: ["noscript", "loading", "stale", "fast", "no_auth", "allow_busy"],
+  run: runReset,
+});
+
+function runReset({ client, reply, server }: Call): void {
+  if (client.isReplica || client.isMaster) {
+    return reply.error("ERR can only reset normal client connections");
+  }
+  resetClient(client, server);
+  reply.status("RESET");
+}
+
+function resetClient(client: Client, server: Services): void {
+  client.endTransaction();
+  client.isMonitor = false;
+  server.clients.monitors.delete(client);
+  client.database = server.keyspace.databases[0];
+  client.reply.resp = 2;
+  client.replyMode = "on";
+  client.noTouch = false;
+  client.noEvict = false;
+  client.name = "";
+  client.user = "default";
+  client.isAuthenticated = !isPasswordSet(server);
+  client.setNeedsAuth(!client.isAuthenticated);
+}
+
+/**
+ * `QUIT`. What was sent after it is not answered.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/quit/}
+ */
+export const quit = defineCommand({
+  name: "quit",
+  group: "connection",
+  since: "1.0.0",
+  summary: "Ends the connection once its replies are sent",
+  complexity: "O(1)",
+  arity: -1,
+  flags: ["noscript", "loading", "stale", "fast", "no_auth", "allow_busy"],
+  run: runQuit,
+});
+
+function runQuit({ client, reply }: Call): void {
+  reply.ok();
+  client.isClosing = true;
+}
+
+function isPasswordSet(server: Services): boolean {
+  const password = server.config.value("requirepass");
+  return password !== null && password !== "";
+}
+
+function isRightPassword(server: Services, user: string, password: string): boolean {
+  return user === "default" &&
+    (!isPasswordSet(server) || isSameText(password, server.config.value("requirepass")!));
+}
+
+/** Takes as long whatever the first difference is: the time must not tell how much was right. */
+function isSameText(given: string, secret: string): boolean {
+  let difference = given.length ^ secret.length;
+  for (let i = 0; i < given.length; i++) {
+    difference |= given.charCodeAt(i) ^ secret.charCodeAt(i % secret.length);
+  }
+  return difference === 0;
+}

@@ -1,0 +1,67 @@
+/**
+ * What is told of a client: its line in CLIENT LIST, CLIENT INFO and the log, and its class. A part of
+ * client.ts, which gives both to others; off the hot path.
+ */
+
+import type { Client } from "./client.ts";
+
+/** What limits and filters tell clients apart by. */
+export type ClientClass = "normal" | "master" | "replica" | "pubsub";
+
+/** The class of a client. A monitor is a normal client. */
+export function classOf(client: Client): ClientClass {
+  if (client.isMaster) return "master";
+  if (client.isReplica) return "replica";
+  return client.isSubscriber ? "pubsub" : "normal";
+}
+
+/**
+ * The client as one line of latin1 text without its end, fields and order as in Redis 7.2:
+ *
+ *     id=3 addr=127.0.0.1:35792 laddr=127.0.0.1:6379 fd=8 name= age=0 idle=0 flags=N db=0 …
+ *
+ * Memory fields, in bytes: `qbuf` input not answered yet, `qbuf-free` the rest of that buffer,
+ * `argv-mem` words kept aside while the client is paused (others lie in the input), `multi-mem`
+ * queued commands, `rbs` the chunk of output being filled, `rbp` what is full in it, `obl` likewise,
+ * `oll` and `omem` number and size of full chunks before it. `fd` counts connections: the runtime
+ * does not tell the descriptor.
+ */
+export function infoLine(client: Client, nowMs: number): string {
+  const { transport, reply, parser } = client;
+  const inputBytes = parser?.pendingBytes ?? 0;
+  const fullBytes = reply.heldBytes - reply.bytes.length;
+  return `id=${client.id} addr=${transport.address} laddr=${transport.localAddress} ` +
+    `fd=${transport.descriptor} name=${client.name} ` +
+    `age=${seconds(nowMs - client.createdMs)} idle=${seconds(nowMs - client.lastInteractionMs)} ` +
+    `flags=${flagsOf(client)} db=${client.database.index} ` +
+    `sub=${client.channelCount} psub=${client.patternCount} ssub=${client.shardChannelCount} ` +
+    `multi=${client.isInMulti ? client.queue.length : -1} ` +
+    `qbuf=${inputBytes} qbuf-free=${(parser?.bufferBytes ?? 0) - inputBytes} ` +
+    `argv-mem=${client.paused?.words.bytes.length ?? 0} multi-mem=${client.queuedBytes} ` +
+    `rbs=${reply.bytes.length} rbp=${reply.length} obl=${reply.length} ` +
+    `oll=${reply.fullChunks} omem=${fullBytes} tot-mem=${client.memoryBytes} ` +
+    `events=${transport.isWriting ? "rw" : "r"} ` +
+    `cmd=${client.lastCommand?.fullName ?? "NULL"} user=${client.user} redir=-1 ` +
+    `resp=${reply.resp} lib-name=${client.libraryName} lib-ver=${client.libraryVersion}`;
+}
+
+function seconds(ms: number): number {
+  return Math.max(0, Math.floor(ms / 1000));
+}
+
+/** One letter for each state, "N" for none. */
+function flagsOf(client: Client): string {
+  let flags = "";
+  if (client.isMonitor) flags += "O";
+  else if (client.isReplica) flags += "S";
+  if (client.isMaster) flags += "M";
+  if (client.isSubscriber) flags += "P";
+  if (client.isInMulti) flags += "x";
+  if (client.park !== null) flags += "b";
+  if (client.isDirty) flags += "d";
+  if (client.isClosing) flags += "c";
+  if (client.isUnixSocket) flags += "U";
+  if (client.noEvict) flags += "e";
+  if (client.noTouch) flags += "T";
+  return flags === "" ? "N" : flags;
+}
