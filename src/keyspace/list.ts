@@ -14,7 +14,6 @@
  */
 
 import { ENC_LISTPACK, ENC_QUICKLIST, INLINE_VALUE_MAX, TYPE_LIST } from "../arena/record.ts";
-import type { ReplyWriter } from "../resp/reply_writer.ts";
 import {
   LP_EMPTY_BYTES,
   lpAppend,
@@ -39,7 +38,6 @@ import {
   lpStageText,
 } from "../values/listpack.ts";
 import { ListCursor, QuickList } from "../values/quicklist.ts";
-import type { Words } from "../resp/words.ts";
 import type { Database } from "./database.ts";
 
 /** Most bytes that an entry of a listpack takes beside its text. */
@@ -47,23 +45,30 @@ const ENTRY_OVERHEAD_MAX = 10;
 /** A list limited by its number of elements may have at most this many bytes all the same. */
 const SAFETY_LIMIT_BYTES = 8192;
 
-/** Writes the element in `lpEntry` as a bulk string. */
-export function replyEntry(reply: ReplyWriter): void {
-  if (!lpEntry.isInt) reply.bulk(lpEntry.buf, lpEntry.off, lpEntry.len);
-  else if (lpEntry.big === null) reply.bulkInteger(lpEntry.int);
-  else reply.bulkBigInt(lpEntry.big);
+/** Takes elements one after the other: the writer of a reply does. */
+export interface ElementSink {
+  bulk(bytes: Uint8Array, offset: number, length: number): void;
+  bulkInteger(n: number): void;
+  bulkBigInt(n: bigint): void;
 }
 
-/** Writes the entry at `pos` as a bulk string; returns where the next one begins. */
-function replyEntryAt(reply: ReplyWriter, buf: Uint8Array, pos: number): number {
+/** Hands on the element in `lpEntry`. */
+export function writeEntry(sink: ElementSink): void {
+  if (!lpEntry.isInt) sink.bulk(lpEntry.buf, lpEntry.off, lpEntry.len);
+  else if (lpEntry.big === null) sink.bulkInteger(lpEntry.int);
+  else sink.bulkBigInt(lpEntry.big);
+}
+
+/** Hands on the entry at `pos`; returns where the next one begins. */
+function writeEntryAt(sink: ElementSink, buf: Uint8Array, pos: number): number {
   const head = buf[pos];
   if (head >= 0x80 && head < 0xc0) { // the usual short string
     const length = head & 0x3f;
-    reply.bulk(buf, pos + 1, length);
+    sink.bulk(buf, pos + 1, length);
     return pos + length + 2;
   }
   lpGet(buf, pos);
-  replyEntry(reply);
+  writeEntry(sink);
   return pos + lpSize(buf, pos);
 }
 
@@ -93,8 +98,8 @@ export class ListView {
   }
 
   /**
-   * Adds an empty list at a key that is not there, with room for the words from `from` on, and opens
-   * it. The caller puts at least one element into it.
+   * Adds an empty list at a key that is not there, with room for `count` elements of `bytes` bytes
+   * together, and opens it. The caller puts at least one element into it.
    */
   create(
     database: Database,
@@ -146,12 +151,12 @@ export class ListView {
     this.#database.beforeWrite(this.#ref);
   }
 
-  /** `makeRoom` for the words from `from` to the last. */
-  makeRoomFor(words: Words, from: number): void {
+  /** `makeRoom` for elements with the lengths from index `from` to `end`. */
+  makeRoomFor(lengths: Int32Array, from: number, end: number): void {
     if (this.#quick !== null) return;
     let bytes = 0;
-    for (let i = from; i < words.count; i++) bytes += words.lengths[i];
-    this.makeRoom(bytes, words.count - from);
+    for (let i = from; i < end; i++) bytes += lengths[i];
+    this.makeRoom(bytes, end - from);
   }
 
   /** Makes the list a large one if `count` more elements of `bytes` bytes are too many for a small one. */
@@ -374,16 +379,16 @@ export class ListView {
     return this.#pos >= 0;
   }
 
-  // -- replies -------------------------------------------------------------------------
+  // -- reading runs of elements ---------------------------------------------------------
 
-  /** Writes `count` elements from `start` (0 or more) on as bulk strings; they must be there. */
-  replyRange(reply: ReplyWriter, start: number, count: number): void {
+  /** Hands on `count` elements from `start` (0 or more) on; they must be there. */
+  writeRange(sink: ElementSink, start: number, count: number): void {
     if (count <= 0) return;
     if (this.#quick === null) {
       const { dict } = this.#database;
       const buf = dict.bytesOf(this.#ref);
       let pos = lpSeek(buf, dict.valueOffset(this.#ref), start);
-      for (let rest = count; rest > 0; rest--) pos = replyEntryAt(reply, buf, pos);
+      for (let rest = count; rest > 0; rest--) pos = writeEntryAt(sink, buf, pos);
       return;
     }
     this.#quick.seek(this.#cursor, start);
@@ -391,11 +396,11 @@ export class ListView {
     let pos = this.#cursor.pos;
     for (let rest = count;;) {
       if (node.plain) {
-        reply.bulk(node.buf, node.start, node.end - node.start);
+        sink.bulk(node.buf, node.start, node.end - node.start);
         rest--;
       } else {
         while (rest > 0 && pos < node.end) {
-          pos = replyEntryAt(reply, node.buf, pos);
+          pos = writeEntryAt(sink, node.buf, pos);
           rest--;
         }
       }

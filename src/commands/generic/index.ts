@@ -6,6 +6,7 @@ import { object } from "./object.ts";
 import { exists, touch, type } from "./presence.ts";
 import { del, unlink } from "./remove.ts";
 import { copy, move, rename, renamenx } from "./rename.ts";
+import { sort, sortRo } from "./sort.ts";
 import { expiretime, pexpiretime, pttl, ttl } from "./ttl.ts";
 import { keys, randomkey, scan } from "./walk.ts";
 
@@ -28,6 +29,8 @@ export const genericCommands: Command[] = [
   rename,
   renamenx,
   scan,
+  sort,
+  sortRo,
   touch,
   ttl,
   type,

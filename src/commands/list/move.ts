@@ -3,7 +3,7 @@
 import { TYPE_LIST } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { EVENT_LIST } from "../../keyspace/events.ts";
-import { listView, replyEntry } from "../../keyspace/list.ts";
+import { listView, writeEntry } from "../../keyspace/list.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
 import { lpEntryCopyText, lpEntryTextLength } from "../../values/listpack.ts";
 import { defineCommand } from "../command.ts";
@@ -80,7 +80,7 @@ export function tryMove(call: Call, fromHead: boolean, toHead: boolean): boolean
   const list = listView.open(database, source);
   list.beforeWrite();
   list.peek(fromHead);
-  replyEntry(reply);
+  writeEntry(reply);
   const length = lpEntryTextLength();
   if (length > carried.length) carried = new Uint8Array(length * 2);
   lpEntryCopyText(carried, 0);

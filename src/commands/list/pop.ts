@@ -4,7 +4,7 @@ import { TYPE_LIST } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Database } from "../../keyspace/database.ts";
 import { EVENT_GENERIC, EVENT_LIST } from "../../keyspace/events.ts";
-import { listView, replyEntry } from "../../keyspace/list.ts";
+import { listView, writeEntry } from "../../keyspace/list.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
 import type { ReplyWriter } from "../../resp/reply_writer.ts";
 import { defineCommand } from "../command.ts";
@@ -99,7 +99,7 @@ export function popOne(
   const list = listView.open(database, ref);
   list.beforeWrite();
   list.peek(atHead);
-  replyEntry(reply);
+  writeEntry(reply);
   list.drop(atHead);
   elementsTaken(database, bytes, keyAt, keyLength, atHead, 1);
 }
@@ -135,12 +135,12 @@ export function popRange(
   const list = listView.open(database, ref);
   const count = Math.min(wanted, list.length);
   reply.array(count);
-  if (atHead) list.replyRange(reply, 0, count);
+  if (atHead) list.writeRange(reply, 0, count);
   else {
     list.seek(-1);
     for (let i = 0; i < count; i++) {
       list.read();
-      replyEntry(reply);
+      writeEntry(reply);
       list.step(true);
     }
   }

@@ -111,7 +111,7 @@ function push({ database, words, reply }: Call, atHead: boolean, mustExist: bool
   } else {
     if (database.typeOf(ref) !== TYPE_LIST) return reply.error(WRONG_TYPE);
     list.open(database, ref);
-    list.makeRoomFor(words, 2);
+    list.makeRoomFor(lengths, 2, count);
     list.beforeWrite();
   }
   for (let i = 2; i < count; i++) list.push(bytes, starts[i], lengths[i], atHead);

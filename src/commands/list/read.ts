@@ -2,7 +2,7 @@
 
 import { TYPE_LIST } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { listView, replyEntry } from "../../keyspace/list.ts";
+import { listView, writeEntry } from "../../keyspace/list.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../command.ts";
 import { oneKey } from "../key_specs.ts";
@@ -66,7 +66,7 @@ function runLrange(call: Call): void {
   if (stop >= length) stop = length - 1;
   const count = stop < start ? 0 : stop - start + 1;
   reply.array(count);
-  list.replyRange(reply, start, count);
+  list.writeRange(reply, start, count);
 }
 
 /**
@@ -95,7 +95,7 @@ function runLindex(call: Call): void {
   const list = listView.open(database, ref);
   if (!list.seek(call.clampedInteger(2))) return reply.null();
   list.read();
-  replyEntry(reply);
+  writeEntry(reply);
 }
 
 /**
