@@ -105,6 +105,7 @@ export class Server implements Services, GateChecks {
     this.pause = new Pause(this.clients, this.keyspace);
     this.pause.onChange = (isPaused) => this.setGate(GATE_PAUSED, isPaused);
     this.persistence = new Persistence(this.keyspace, config, log);
+    this.persistence.onChange = () => this.updateGates();
     this.dispatcher = new Dispatcher(this, this);
     this.dispatcher.onMonitor = (client, words) => feedMonitors(this, client, words);
     this.dispatcher.setCommands(namedCommands(config));
@@ -211,6 +212,8 @@ export class Server implements Services, GateChecks {
       this.#listeners.openUnix(path, config.value("unixsocketperm"));
       log.notice(`The server is now ready to accept connections at ${path}`);
     }
+    if (config.value("always-show-logo")) this.#showLogo();
+    else log.notice(`Running mode=standalone, port=${this.port}.`);
     log.notice("Server initialized");
     this.#timer = setInterval(() => this.#cron(), 1000 / Math.max(10, config.value("hz")));
     this.setGate(GATE_LOADING, true);
@@ -218,6 +221,16 @@ export class Server implements Services, GateChecks {
     this.setGate(GATE_LOADING, false);
     if (this.port !== 0) log.notice("Ready to accept connections tcp");
     if (path !== null && path !== "") log.notice("Ready to accept connections unix");
+  }
+
+  /** `always-show-logo`: what is running, and where, for people and for scripts that look for it. */
+  #showLogo(): void {
+    const { log } = this;
+    log.notice("  .---.");
+    log.notice(` ( ts  )   tsredis ${TSREDIS_VERSION} (Redis ${REDIS_VERSION}), 64 bit`);
+    log.notice("  )---(    Running in standalone mode");
+    log.notice(` ( redis)  Port: ${this.port}`);
+    log.notice(`  '---'    PID: ${Deno.pid}`);
   }
 
   #rebind(): string | void {

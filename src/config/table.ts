@@ -209,7 +209,7 @@ export const DIRECTIVES = {
     ["upstart", "systemd", "auto", "no"],
     idle("Deno has no datagram socket to tell systemd of the start", { settable: false }),
   ),
-  "always-show-logo": bool("no", idle("no logo is printed", { settable: false })),
+  "always-show-logo": bool("no", { settable: false }),
   "set-proc-title": bool(
     "yes",
     idle("a Deno program cannot change its title", { settable: false }),

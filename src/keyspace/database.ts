@@ -90,7 +90,7 @@ export class Database implements MoveListener {
   lookupWrite(bytes: Uint8Array, offset: number, length: number): number {
     const dict = this.dict;
     let ref = dict.find(bytes, offset, length, hashBytes(bytes, offset, length));
-    if (ref !== 0 && dict.flagsOf(ref) < 0 && this.isExpired(ref)) ref = this.#expireOnAccess(ref);
+    if (ref !== 0 && dict.flagsOf(ref) < 0 && this.isExpired(ref)) ref = this.#expireOnWrite(ref);
     if (ref !== 0 && !this.keyspace.noTouch) this.touch(ref);
     return ref;
   }
@@ -119,6 +119,13 @@ export class Database implements MoveListener {
 
   #expireOnAccess(ref: number): number {
     if (this.keyspace.expireMode === EXPIRE_DELETES) this.expireNow(ref);
+    return 0;
+  }
+
+  /** A write needs the place: a replica that takes writes removes the key too, for itself. */
+  #expireOnWrite(ref: number): number {
+    if (this.keyspace.expireMode === EXPIRE_DELETES) this.expireNow(ref);
+    else this.#drop(ref);
     return 0;
   }
 
@@ -196,7 +203,7 @@ export class Database implements MoveListener {
     const keyspace = this.keyspace;
     const hash = hashBytes(keyBytes, keyOffset, keyLength);
     let ref = dict.find(keyBytes, keyOffset, keyLength, hash);
-    if (ref !== 0 && dict.flagsOf(ref) < 0 && this.isExpired(ref)) ref = this.#expireOnAccess(ref);
+    if (ref !== 0 && dict.flagsOf(ref) < 0 && this.isExpired(ref)) ref = this.#expireOnWrite(ref);
     if (length > INLINE_STRING_MAX) {
       const value = new LongString(bytes.slice(offset, offset + length), length);
       this.#setLarge(keyBytes, keyOffset, keyLength, ref, value, expiresAtMs, keepTtl);
