@@ -390,11 +390,14 @@ export class SortedSetView {
 
   // -- single members ----------------------------------------------------------------
 
-  /** Looks a member up: sets `score`, and the member that `rank` answers for. */
-  find(bytes: Uint8Array, off: number, len: number): boolean {
+  /**
+   * Looks a member up: sets `score`, and the member that `rank` answers for. `hash` is its
+   * `hashBytes`, where the caller has that at hand.
+   */
+  find(bytes: Uint8Array, off: number, len: number, hash?: number): boolean {
     const large = this.large;
     if (large !== null) {
-      const ref = large.find(bytes, off, len);
+      const ref = large.find(bytes, off, len, hash);
       if (ref === 0) return false;
       this.#pos = ref;
       this.score = large.scoreOf(ref);
@@ -474,7 +477,12 @@ export class SortedSetView {
       this.seek(Math.floor(draw() * this.count));
       return;
     }
-    const ref = large.random(draw);
+    this.readRecord(large.random(draw));
+  }
+
+  /** Shows a record of a large set, as its Dict's `scan` gives them; this is no place to walk on from. */
+  readRecord(ref: number): void {
+    const large = this.large!;
     this.#show(large, ref);
     this.score = large.scoreOf(ref);
   }

@@ -6,7 +6,7 @@
  * what Redis refuses: NaN, an empty word, and numbers beyond the range of a double.
  */
 
-import { latin1, toLatin1 } from "../base/bytes.ts";
+import { toLatin1 } from "../base/bytes.ts";
 import { formatDouble, parseDouble } from "../base/doubles.ts";
 
 const MINUS = 0x2d;
@@ -68,9 +68,37 @@ export function isStoredAsInteger(score: number): boolean {
   return Number.isInteger(score) && Math.abs(score) <= STORED_INTEGER_MAX;
 }
 
+/** The shortest text of a score, as `formatDouble` has it; cheaper where decimals are few. */
+export function scoreToText(score: number): string {
+  const text = String(score);
+  const point = text.indexOf(".");
+  // Up to six decimals without an exponent, both notations agree.
+  return point > 0 && text.length - point <= 7 && !text.includes("e") ? text : formatDouble(score);
+}
+
 /** Writes the shortest text of a score, at most SCORE_TEXT_MAX bytes; returns how many. */
 export function writeScore(buf: Uint8Array, off: number, score: number): number {
-  const text = latin1(formatDouble(score));
-  buf.set(text, off);
+  const text = scoreToText(score);
+  for (let i = 0; i < text.length; i++) buf[off + i] = text.charCodeAt(i);
   return text.length;
+}
+
+/**
+ * A score with 17 significant digits, as C's "%.17g" writes it: what ZSCAN answers for large sets
+ * ("0.10000000000000001").
+ */
+export function scoreToWideText(score: number): string {
+  if (Number.isSafeInteger(score) || !Number.isFinite(score)) return formatDouble(score);
+  const [mantissa, exponentText] = score.toExponential(16).split("e");
+  const exponent = Number(exponentText);
+  if (exponent >= -4 && exponent < 17) {
+    return exponent === 16 ? score.toPrecision(17) : withoutZeros(score.toPrecision(17));
+  }
+  const digits = String(Math.abs(exponent)).padStart(2, "0");
+  return `${withoutZeros(mantissa)}e${exponent < 0 ? "-" : "+"}${digits}`;
+}
+
+/** A decimal fraction without the zeros it ends with. */
+function withoutZeros(text: string): string {
+  return text.replace(/\.?0+$/, "");
 }

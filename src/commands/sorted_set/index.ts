@@ -2,6 +2,15 @@
 
 import type { Command } from "../command.ts";
 import { zadd, zincrby } from "./add.ts";
+import {
+  zdiff,
+  zdiffstore,
+  zinter,
+  zintercard,
+  zinterstore,
+  zunion,
+  zunionstore,
+} from "./combine.ts";
 import { zmpop, zpopmax, zpopmin } from "./pop.ts";
 import {
   zrange,
@@ -12,19 +21,27 @@ import {
   zrevrangebylex,
   zrevrangebyscore,
 } from "./range.ts";
+import { zrandmember } from "./random.ts";
 import { zcard, zcount, zlexcount, zmscore, zrank, zrevrank, zscore } from "./read.ts";
 import { zrem, zremrangebylex, zremrangebyrank, zremrangebyscore } from "./remove.ts";
+import { zscan } from "./scan.ts";
 
 export const sortedSetCommands: Command[] = [
   zadd,
   zcard,
   zcount,
+  zdiff,
+  zdiffstore,
   zincrby,
+  zinter,
+  zintercard,
+  zinterstore,
   zlexcount,
   zmpop,
   zmscore,
   zpopmax,
   zpopmin,
+  zrandmember,
   zrange,
   zrangebylex,
   zrangebyscore,
@@ -38,5 +55,8 @@ export const sortedSetCommands: Command[] = [
   zrevrangebylex,
   zrevrangebyscore,
   zrevrank,
+  zscan,
   zscore,
+  zunion,
+  zunionstore,
 ];

@@ -1,14 +1,14 @@
 /** Commands that read a range of a sorted set: ZRANGE and its older spellings, and ZRANGESTORE. */
 
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_ZSET } from "../../keyspace/events.ts";
-import { sortedSetView as view, storeSortedSet } from "../../keyspace/sorted_set.ts";
+import { sortedSetView as view } from "../../keyspace/sorted_set.ts";
 import { SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { SortedSet } from "../../values/sorted_set.ts";
 import { defineCommand } from "../command.ts";
 import { oneKey } from "../key_specs.ts";
 import { lexRange, type Range, rankRange, scoreRange } from "./bounds.ts";
 import { replyElement, replyElementsHeader } from "./score_reply.ts";
+import { storeResult } from "./store.ts";
 
 const LIMIT_OF_RANKS =
   "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
@@ -294,17 +294,4 @@ function runZrangestore(call: Call): void {
     }
   }
   storeResult(call, set, "zrangestore");
-}
-
-/** Stores the result of a command at the key in word 1, or removes that key, and answers its size. */
-export function storeResult(call: Call, set: SortedSet, event: string): void {
-  const { words, reply, database } = call;
-  const { bytes, starts, lengths } = words;
-  const { count } = set;
-  if (count === 0) database.remove(bytes, starts[1], lengths[1]);
-  else {
-    storeSortedSet(database, bytes, starts[1], lengths[1], set);
-    database.changed(bytes, starts[1], lengths[1], EVENT_ZSET, event);
-  }
-  reply.integer(count);
 }

@@ -2,6 +2,7 @@
 
 import type { SortedSetView } from "../../keyspace/sorted_set.ts";
 import type { ReplyWriter } from "../../resp/reply_writer.ts";
+import { scoreToText } from "../../values/score.ts";
 
 /** Writes a score: a double in RESP3, its shortest text in RESP2. */
 export function replyScore(reply: ReplyWriter, score: number): void {
@@ -10,7 +11,8 @@ export function replyScore(reply: ReplyWriter, score: number): void {
     reply.resp === 2 && Number.isSafeInteger(score) && (score !== 0 || Object.is(score, 0))
   ) {
     reply.bulkInteger(score);
-  } else reply.double(score);
+  } else if (reply.resp === 2) reply.bulkText(scoreToText(score));
+  else reply.double(score);
 }
 
 /** Announces `count` elements: with scores they are pairs, which RESP2 gets flat. */

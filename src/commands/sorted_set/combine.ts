@@ -1,0 +1,413 @@
+/**
+ * Unions, intersections and differences of sorted sets, answered or stored. Plain sets may take part:
+ * their members have the score 1.
+ */
+
+import { TYPE_SET, TYPE_ZSET } from "../../arena/record.ts";
+import { hashBytes } from "../../base/hash.ts";
+import type { Call } from "../../dispatch/call.ts";
+import type { Database } from "../../keyspace/database.ts";
+import { SetView } from "../../keyspace/set.ts";
+import { SortedSetView, sortedSetView } from "../../keyspace/sorted_set.ts";
+import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
+import { parseScore } from "../../values/score.ts";
+import { SortedSet } from "../../values/sorted_set.ts";
+import { defineCommand } from "../command.ts";
+import { countedKeys, oneKey } from "../key_specs.ts";
+import { replyElement, replyElementsHeader } from "./score_reply.ts";
+import { storeResult } from "./store.ts";
+
+const WEIGHT_NOT_A_FLOAT = "ERR weight value is not a float";
+const NEGATIVE_LIMIT = "ERR LIMIT can't be negative";
+
+/**
+ * `ZUNION numkeys key [key ...] [WEIGHTS weight ...] [AGGREGATE SUM | MIN | MAX] [WITHSCORES]`.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/zunion/}
+ */
+export const zunion = defineCommand({
+  name: "zunion",
+  group: "sorted-set",
+  since: "6.2.0",
+  summary: "Joins sorted sets and answers with the result",
+  complexity: "O(N*log(N)), N being the number of members in all the sets",
+  arity: -3,
+  flags: ["readonly"],
+  keys: [countedKeys("RO access")],
+  args: `
+    numkeys:integer key...
+    [WEIGHTS weight:integer...]
+    [AGGREGATE aggregate:(SUM | MIN | MAX)]
+    [WITHSCORES]
+  `,
+  run: runZunion,
+});
+
+function runZunion(call: Call): void {
+  const request = new Request(call, 1, ANSWERED);
+  replyResult(call, union(request), request.withScores);
+}
+
+/**
+ * `ZINTER numkeys key [key ...] [WEIGHTS weight ...] [AGGREGATE SUM | MIN | MAX] [WITHSCORES]`.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/zinter/}
+ */
+export const zinter = defineCommand({
+  name: "zinter",
+  group: "sorted-set",
+  since: "6.2.0",
+  summary: "Intersects sorted sets and answers with the result",
+  complexity:
+    "O(N*K+M*log(M)), N being the size of the smallest of K sets and M the size of the result",
+  arity: -3,
+  flags: ["readonly"],
+  keys: [countedKeys("RO access")],
+  args: `
+    numkeys:integer key...
+    [WEIGHTS weight:integer...]
+    [AGGREGATE aggregate:(SUM | MIN | MAX)]
+    [WITHSCORES]
+  `,
+  run: runZinter,
+});
+
+function runZinter(call: Call): void {
+  const request = new Request(call, 1, ANSWERED);
+  replyResult(call, intersection(request), request.withScores);
+}
+
+/**
+ * `ZDIFF numkeys key [key ...] [WITHSCORES]`: the first set without the members of the others.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/zdiff/}
+ */
+export const zdiff = defineCommand({
+  name: "zdiff",
+  group: "sorted-set",
+  since: "6.2.0",
+  summary: "Answers with the members of a sorted set that others do not have",
+  complexity:
+    "O(N*K+M*log(M)), N being the size of the first of K sets and M the size of the result",
+  arity: -3,
+  flags: ["readonly"],
+  keys: [countedKeys("RO access")],
+  args: "numkeys:integer key... [WITHSCORES]",
+  run: runZdiff,
+});
+
+function runZdiff(call: Call): void {
+  const request = new Request(call, 1, ANSWERED | UNWEIGHTED);
+  replyResult(call, difference(request), request.withScores);
+}
+
+/**
+ * `ZINTERCARD numkeys key [key ...] [LIMIT limit]`: the size of the intersection, counted up to the
+ * limit (0: no limit).
+ *
+ * @see {@link https://redis.io/docs/latest/commands/zintercard/}
+ */
+export const zintercard = defineCommand({
+  name: "zintercard",
+  group: "sorted-set",
+  since: "7.0.0",
+  summary: "Counts the members that sorted sets have in common",
+  complexity: "O(N*K), N being the size of the smallest of K sets",
+  arity: -3,
+  flags: ["readonly"],
+  keys: [countedKeys("RO access")],
+  args: "numkeys:integer key... [LIMIT limit:integer]",
+  run: runZintercard,
+});
+
+function runZintercard(call: Call): void {
+  const request = new Request(call, 1, COUNTED | UNWEIGHTED);
+  let count = 0;
+  forEachCommon(request, () => ++count === request.limit);
+  call.reply.integer(count);
+}
+
+/**
+ * `ZUNIONSTORE destination numkeys key [key ...] [WEIGHTS weight ...] [AGGREGATE SUM | MIN | MAX]`.
+ *
+ * Replaces what is at the destination; an empty result removes it.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/zunionstore/}
+ */
+export const zunionstore = defineCommand({
+  name: "zunionstore",
+  group: "sorted-set",
+  since: "2.0.0",
+  summary: "Joins sorted sets and stores the result",
+  complexity: "O(N*log(N)), N being the number of members in all the sets",
+  arity: -4,
+  flags: ["write", "denyoom"],
+  keys: [oneKey("OW update"), countedKeys("RO access", 2)],
+  args: `
+    destination:key numkeys:integer key#1...
+    [WEIGHTS weight:integer...]
+    [AGGREGATE aggregate:(SUM | MIN | MAX)]
+  `,
+  run: runZunionstore,
+});
+
+function runZunionstore(call: Call): void {
+  storeResult(call, union(new Request(call, 2, 0)), "zunionstore");
+}
+
+/**
+ * `ZINTERSTORE destination numkeys key [key ...] [WEIGHTS weight ...] [AGGREGATE SUM | MIN | MAX]`.
+ *
+ * Replaces what is at the destination; an empty result removes it.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/zinterstore/}
+ */
+export const zinterstore = defineCommand({
+  name: "zinterstore",
+  group: "sorted-set",
+  since: "2.0.0",
+  summary: "Intersects sorted sets and stores the result",
+  complexity:
+    "O(N*K+M*log(M)), N being the size of the smallest of K sets and M the size of the result",
+  arity: -4,
+  flags: ["write", "denyoom"],
+  keys: [oneKey("OW update"), countedKeys("RO access", 2)],
+  args: `
+    destination:key numkeys:integer key#1...
+    [WEIGHTS weight:integer...]
+    [AGGREGATE aggregate:(SUM | MIN | MAX)]
+  `,
+  run: runZinterstore,
+});
+
+function runZinterstore(call: Call): void {
+  storeResult(call, intersection(new Request(call, 2, 0)), "zinterstore");
+}
+
+/**
+ * `ZDIFFSTORE destination numkeys key [key ...]`.
+ *
+ * Replaces what is at the destination; an empty result removes it.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/zdiffstore/}
+ */
+export const zdiffstore = defineCommand({
+  name: "zdiffstore",
+  group: "sorted-set",
+  since: "6.2.0",
+  summary: "Stores the members of a sorted set that others do not have",
+  complexity:
+    "O(N*K+M*log(M)), N being the size of the first of K sets and M the size of the result",
+  arity: -4,
+  flags: ["write", "denyoom"],
+  keys: [oneKey("OW update"), countedKeys("RO access", 2)],
+  args: "destination:key numkeys:integer key#1...",
+  run: runZdiffstore,
+});
+
+function runZdiffstore(call: Call): void {
+  storeResult(call, difference(new Request(call, 2, UNWEIGHTED)), "zdiffstore");
+}
+
+// -- words ------------------------------------------------------------------------------
+
+// Which options a command takes, beside WEIGHTS and AGGREGATE.
+/** WITHSCORES. */
+const ANSWERED = 1;
+/** LIMIT. */
+const COUNTED = 2;
+/** Neither WEIGHTS nor AGGREGATE. */
+const UNWEIGHTED = 4;
+
+type Aggregate = (a: number, b: number) => number;
+
+/** The sum of both; infinities of both signs make 0. */
+function sum(a: number, b: number): number {
+  const total = a + b;
+  return total === total ? total : 0;
+}
+
+// A product of 0 and infinity is no number: comparing so that it never wins is Redis's way.
+function lower(a: number, b: number): number {
+  return b < a ? b : a;
+}
+
+function higher(a: number, b: number): number {
+  return b > a ? b : a;
+}
+
+/** The words of a call from the number of keys on, and the sets they name. */
+class Request {
+  readonly sources: Source[] = [];
+  aggregate: Aggregate = sum;
+  withScores = false;
+  /** 0: no limit. */
+  limit = 0;
+
+  /** Reads the words from `at` on; the sets are looked up before the options. @throws ReplyError */
+  constructor(call: Call, at: number, options: number) {
+    const { words, database } = call;
+    const keys = call.clampedInteger(at);
+    if (keys < 1) {
+      throw new ReplyError(
+        `ERR at least 1 input key is needed for '${call.command.fullName}' command`,
+      );
+    }
+    if (keys > words.count - at - 1) throw new ReplyError(SYNTAX_ERROR);
+    let word = at + 1;
+    for (const end = word + keys; word < end; word++) {
+      this.sources.push(new Source(database, words.bytes, words.starts[word], words.lengths[word]));
+    }
+    const takesWeights = (options & UNWEIGHTED) === 0;
+    while (word < words.count) {
+      const left = words.count - word;
+      if (takesWeights && left > keys && words.is(word, "weights")) {
+        word++;
+        for (const source of this.sources) source.weight = readWeight(call, word++);
+      } else if (takesWeights && left > 1 && words.is(word, "aggregate")) {
+        if (words.is(word + 1, "sum")) this.aggregate = sum;
+        else if (words.is(word + 1, "min")) this.aggregate = lower;
+        else if (words.is(word + 1, "max")) this.aggregate = higher;
+        else throw new ReplyError(SYNTAX_ERROR);
+        word += 2;
+      } else if ((options & ANSWERED) !== 0 && words.is(word, "withscores")) {
+        this.withScores = true;
+        word++;
+      } else if ((options & COUNTED) !== 0 && left > 1 && words.is(word, "limit")) {
+        this.limit = call.clampedInteger(word + 1, NEGATIVE_LIMIT);
+        if (this.limit < 0) throw new ReplyError(NEGATIVE_LIMIT);
+        word += 2;
+      } else throw new ReplyError(SYNTAX_ERROR);
+    }
+  }
+
+  /** The sets, smallest first; scores are aggregated in this order. */
+  get bySize(): Source[] {
+    return this.sources.toSorted((a, b) => a.count - b.count);
+  }
+}
+
+function readWeight({ words }: Call, word: number): number {
+  const weight = parseScore(words.bytes, words.starts[word], words.lengths[word]);
+  if (weight !== weight) throw new ReplyError(WEIGHT_NOT_A_FLOAT);
+  return weight;
+}
+
+// -- sets -------------------------------------------------------------------------------
+
+/** Sees a member and its score; answering true ends the walk. */
+type ElementVisitor = (
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  score: number,
+) => boolean | void;
+
+/** One of the sets to be combined: sorted, plain, or missing (as if empty). */
+class Source {
+  readonly count: number = 0;
+  weight = 1;
+  /** Score of the member that `find` has found. */
+  score = 1;
+  readonly #sorted: SortedSetView | null = null;
+  readonly #plain: SetView | null = null;
+
+  constructor(database: Database, bytes: Uint8Array, offset: number, length: number) {
+    const ref = database.lookupRead(bytes, offset, length);
+    if (ref === 0) return;
+    const type = database.typeOf(ref);
+    if (type === TYPE_ZSET) {
+      this.#sorted = new SortedSetView().open(database, ref);
+      this.count = this.#sorted.count;
+    } else if (type === TYPE_SET) {
+      this.#plain = new SetView();
+      this.#plain.open(database, ref);
+      this.count = this.#plain.count;
+    } else throw new ReplyError(WRONG_TYPE);
+  }
+
+  forEach(visit: ElementVisitor): void {
+    const view = this.#sorted;
+    if (view === null) {
+      this.#plain?.forEach((bytes, offset, length) => visit(bytes, offset, length, 1));
+      return;
+    }
+    for (let on = view.first(); on; on = view.next()) {
+      if (visit(view.bytes, view.offset, view.length, view.score) === true) return;
+    }
+  }
+
+  /** Looks a member up; sets `score`. */
+  find(bytes: Uint8Array, offset: number, length: number, hash: number): boolean {
+    if (this.#sorted === null) {
+      return this.#plain !== null && this.#plain.hasHashed(bytes, offset, length, hash);
+    }
+    if (!this.#sorted.find(bytes, offset, length, hash)) return false;
+    this.score = this.#sorted.score;
+    return true;
+  }
+}
+
+/** A score times its weight; 0 where that is no number. */
+function weighted(score: number, weight: number): number {
+  const product = score * weight;
+  return product === product ? product : 0;
+}
+
+function union({ bySize, aggregate }: Request): SortedSet {
+  const result = new SortedSet();
+  result.reserve(bySize[bySize.length - 1].count);
+  for (const source of bySize) {
+    const { weight } = source;
+    source.forEach((bytes, offset, length, score) => {
+      const value = weighted(score, weight);
+      const hash = hashBytes(bytes, offset, length);
+      const ref = result.find(bytes, offset, length, hash);
+      if (ref === 0) result.addPending(bytes, offset, length, value, hash);
+      else result.setPendingScore(ref, aggregate(result.scoreOf(ref), value));
+    });
+  }
+  result.orderAll();
+  return result;
+}
+
+function intersection(request: Request): SortedSet {
+  const result = new SortedSet();
+  forEachCommon(request, (bytes, offset, length, score) => {
+    result.addPending(bytes, offset, length, score);
+  });
+  result.orderAll();
+  return result;
+}
+
+/** Visits the members that all sets have, with their aggregated scores. */
+function forEachCommon({ bySize, aggregate }: Request, visit: ElementVisitor): void {
+  const [smallest, ...others] = bySize;
+  smallest.forEach((bytes, offset, length, score) => {
+    const hash = hashBytes(bytes, offset, length);
+    let value = weighted(score, smallest.weight);
+    for (const other of others) {
+      if (!other.find(bytes, offset, length, hash)) return;
+      value = aggregate(value, other.score * other.weight);
+    }
+    return visit(bytes, offset, length, value);
+  });
+}
+
+function difference({ sources }: Request): SortedSet {
+  const [first, ...others] = sources;
+  const result = new SortedSet();
+  first.forEach((bytes, offset, length, score) => {
+    const hash = hashBytes(bytes, offset, length);
+    for (const other of others) if (other.find(bytes, offset, length, hash)) return;
+    result.addPending(bytes, offset, length, score, hash);
+  });
+  result.orderAll();
+  return result;
+}
+
+function replyResult({ reply }: Call, result: SortedSet, withScores: boolean): void {
+  const view = sortedSetView.openDetached(result);
+  replyElementsHeader(reply, result.count, withScores);
+  for (let on = view.first(); on; on = view.next()) replyElement(reply, view, withScores);
+}
