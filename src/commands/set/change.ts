@@ -1,0 +1,149 @@
+/** SADD, SREM and SMOVE: members that come and go. */
+
+import { TYPE_SET } from "../../arena/record.ts";
+import type { Call } from "../../dispatch/call.ts";
+import { EVENT_GENERIC, EVENT_SET } from "../../keyspace/events.ts";
+import { setBuilder, setView } from "../../keyspace/set.ts";
+import { WRONG_TYPE } from "../../resp/reply_error.ts";
+import { defineCommand } from "../command.ts";
+import { oneKey } from "../key_specs.ts";
+
+/**
+ * `SADD key member …`: answers how many were not members before.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/sadd/}
+ */
+export const sadd = defineCommand({
+  name: "sadd",
+  group: "set",
+  since: "1.0.0",
+  summary: "Adds members to a set, making the set if need be",
+  complexity: "O(N) with N members named",
+  arity: -3,
+  flags: ["write", "denyoom", "fast"],
+  keys: [oneKey("RW insert")],
+  args: "key member...",
+  run: runSadd,
+});
+
+function runSadd({ database, words, reply }: Call): void {
+  const { bytes, starts, lengths, count } = words;
+  const keyAt = starts[1];
+  const keyLength = lengths[1];
+  const named = count - 2;
+  let added = 0;
+  const ref = database.lookupWrite(bytes, keyAt, keyLength);
+  if (ref === 0) {
+    setBuilder.beginWith(database.keyspace.limits, bytes, starts[2], lengths[2], named);
+    for (let i = 2; i < count; i++) if (setBuilder.add(bytes, starts[i], lengths[i])) added++;
+    setBuilder.addTo(database, bytes, keyAt, keyLength);
+  } else {
+    if (database.typeOf(ref) !== TYPE_SET) return reply.error(WRONG_TYPE);
+    setView.openToWrite(database, ref);
+    if (named > 1) setView.expect(named);
+    for (let i = 2; i < count; i++) if (setView.add(bytes, starts[i], lengths[i])) added++;
+    setView.measure();
+  }
+  if (added > 0) database.changed(bytes, keyAt, keyLength, EVENT_SET, "sadd", added);
+  reply.integer(added);
+}
+
+/**
+ * `SREM key member …`: answers how many were members. The key goes with the last member.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/srem/}
+ */
+export const srem = defineCommand({
+  name: "srem",
+  group: "set",
+  since: "1.0.0",
+  summary: "Removes members from a set",
+  complexity: "O(N) with N members named",
+  arity: -3,
+  flags: ["write", "fast"],
+  keys: [oneKey("RW delete")],
+  args: "key member...",
+  run: runSrem,
+});
+
+function runSrem({ database, words, reply }: Call): void {
+  const { bytes, starts, lengths, count } = words;
+  const ref = database.lookupWrite(bytes, starts[1], lengths[1]);
+  if (ref === 0) return reply.integer(0);
+  if (database.typeOf(ref) !== TYPE_SET) return reply.error(WRONG_TYPE);
+  setView.openToWrite(database, ref);
+  let removed = 0;
+  for (let i = 2; i < count; i++) if (setView.remove(bytes, starts[i], lengths[i])) removed++;
+  if (removed > 0) {
+    setView.measure();
+    const isEmpty = setView.count === 0;
+    database.changed(bytes, starts[1], lengths[1], EVENT_SET, "srem", removed);
+    if (isEmpty) {
+      database.removeRecord(
+        setView.ref,
+        bytes,
+        starts[1],
+        lengths[1],
+        EVENT_GENERIC,
+        "del",
+        0,
+      );
+    }
+  }
+  reply.integer(removed);
+}
+
+/**
+ * `SMOVE source destination member`: answers 1, or 0 when it is no member of the source.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/smove/}
+ */
+export const smove = defineCommand({
+  name: "smove",
+  group: "set",
+  since: "1.0.0",
+  summary: "Moves a member from one set to another",
+  complexity: "O(1)",
+  arity: 4,
+  flags: ["write", "fast"],
+  keys: [oneKey("RW access delete"), oneKey("RW insert", 2)],
+  args: "source:key destination:key#1 member",
+  run: runSmove,
+});
+
+function runSmove({ database, words, reply }: Call): void {
+  const { bytes, starts, lengths } = words;
+  const source = database.lookupWrite(bytes, starts[1], lengths[1]);
+  const destination = database.lookupWrite(bytes, starts[2], lengths[2]);
+  if (source === 0) return reply.integer(0);
+  if (
+    database.typeOf(source) !== TYPE_SET ||
+    (destination !== 0 && database.typeOf(destination) !== TYPE_SET)
+  ) return reply.error(WRONG_TYPE);
+  const memberAt = starts[3];
+  const memberLength = lengths[3];
+  if (source === destination) {
+    setView.open(database, source);
+    return reply.integer(setView.has(bytes, memberAt, memberLength) ? 1 : 0);
+  }
+  setView.openToWrite(database, source);
+  if (!setView.remove(bytes, memberAt, memberLength)) return reply.integer(0);
+  setView.measure();
+  const isEmpty = setView.count === 0;
+  database.changed(bytes, starts[1], lengths[1], EVENT_SET, "srem");
+  if (isEmpty) {
+    database.removeRecord(setView.ref, bytes, starts[1], lengths[1], EVENT_GENERIC, "del", 0);
+  }
+  let added = true;
+  if (destination === 0) {
+    setBuilder.beginWith(database.keyspace.limits, bytes, memberAt, memberLength, 1);
+    setBuilder.add(bytes, memberAt, memberLength);
+    setBuilder.addTo(database, bytes, starts[2], lengths[2]);
+  } else {
+    setView.openToWrite(database, destination);
+    added = setView.add(bytes, memberAt, memberLength);
+    setView.measure();
+  }
+  if (added) database.changed(bytes, starts[2], lengths[2], EVENT_SET, "sadd");
+  reply.integer(1);
+}

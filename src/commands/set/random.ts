@@ -1,0 +1,198 @@
+/** SPOP and SRANDMEMBER: members drawn at random. */
+
+import { ENC_LISTPACK, TYPE_SET } from "../../arena/record.ts";
+import type { Call } from "../../dispatch/call.ts";
+import { EVENT_GENERIC, EVENT_SET } from "../../keyspace/events.ts";
+import { setBuilder, setView } from "../../keyspace/set.ts";
+import type { LargeSet } from "../../values/large_set.ts";
+import { sampleDict } from "../../values/sampling.ts";
+import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
+import { defineCommand } from "../command.ts";
+import { checkDraws, drawCount } from "../draw_count.ts";
+import { oneKey } from "../key_specs.ts";
+
+const NOT_POSITIVE = "ERR value is out of range, must be positive";
+
+/** Members that one SREM in the stream of writes names at most. */
+const SREM_MEMBERS_MAX = 1024;
+/**
+ * When more than this many times the remaining members are to be popped, the remaining ones are drawn
+ * instead and put into a new set.
+ */
+const POPPED_PER_REMAINING = 5;
+
+/**
+ * `SPOP key [count]`: removes a member drawn at random, or up to `count` of them.
+ *
+ * Propagates as what came of it: `SREM key member …`, or `DEL key` when a count takes all members.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/spop/}
+ */
+export const spop = defineCommand({
+  name: "spop",
+  group: "set",
+  since: "1.0.0",
+  summary: "Draws members of a set at random and removes them",
+  complexity: "O(N) with N members drawn",
+  arity: -2,
+  flags: ["write", "fast"],
+  tips: ["nondeterministic_output"],
+  keys: [oneKey("RW access delete")],
+  args: "key [count:integer@3.2.0]",
+  run: runSpop,
+});
+
+function runSpop(call: Call): void {
+  const { database, words, reply } = call;
+  if (words.count > 2) return popMany(call);
+  const { bytes, starts, lengths } = words;
+  const ref = database.lookupWrite(bytes, starts[1], lengths[1]);
+  if (ref === 0) return reply.null();
+  if (database.typeOf(ref) !== TYPE_SET) return reply.error(WRONG_TYPE);
+  setView.openToWrite(database, ref);
+  setView.draw(call.server.draw);
+  const { member } = setView;
+  reply.bulk(member.bytes, member.offset, member.length);
+  if (call.isPropagating) call.propagateAs("SREM", words.copy(1), member.copy());
+  setView.removeDrawn();
+  setView.measure();
+  const isEmpty = setView.count === 0;
+  database.changed(bytes, starts[1], lengths[1], EVENT_SET, "spop");
+  if (isEmpty) {
+    database.removeRecord(setView.ref, bytes, starts[1], lengths[1], EVENT_GENERIC, "del", 0);
+  }
+}
+
+function popMany(call: Call): void {
+  const { database, words, reply } = call;
+  if (words.count > 3) throw new ReplyError(SYNTAX_ERROR);
+  const { bytes, starts, lengths } = words;
+  const count = call.clampedInteger(2, NOT_POSITIVE);
+  if (count < 0) throw new ReplyError(NOT_POSITIVE);
+  const ref = database.lookupWrite(bytes, starts[1], lengths[1]);
+  if (ref === 0) return reply.set(0);
+  if (database.typeOf(ref) !== TYPE_SET) return reply.error(WRONG_TYPE);
+  if (count === 0) return reply.set(0);
+  setView.openToWrite(database, ref);
+  const size = setView.count;
+  if (count >= size) return popAll(call, size);
+
+  reply.set(count);
+  const log = call.isPropagating ? new RemovalLog(call) : null;
+  const { large } = setView;
+  if (large !== null && (size - count) * POPPED_PER_REMAINING <= count) {
+    popAllBut(call, large, size - count, log);
+  } else {
+    const { member } = setView;
+    for (let i = 0; i < count; i++) {
+      setView.draw(call.server.draw);
+      reply.bulk(member.bytes, member.offset, member.length);
+      if (log !== null) log.add(member.bytes, member.offset, member.length);
+      setView.removeDrawn();
+    }
+    setView.measure();
+  }
+  if (log !== null) log.flush();
+  database.changed(bytes, starts[1], lengths[1], EVENT_SET, "spop", count);
+}
+
+function popAll(call: Call, size: number): void {
+  const { database, words, reply } = call;
+  const { bytes, starts, lengths } = words;
+  reply.set(size);
+  setView.forEach((member, offset, length) => reply.bulk(member, offset, length));
+  if (call.isPropagating) call.propagateAs("DEL", words.copy(1));
+  database.changed(bytes, starts[1], lengths[1], EVENT_SET, "spop", size);
+  database.removeRecord(setView.ref, bytes, starts[1], lengths[1], EVENT_GENERIC, "del", 0);
+}
+
+/** Pops all members but `remaining` ones drawn at random, which become a set of their own. */
+function popAllBut(
+  { database, reply, server }: Call,
+  large: LargeSet,
+  remaining: number,
+  log: RemovalLog | null,
+): void {
+  const kept = new Set<number>();
+  setBuilder.begin(database.keyspace.limits, ENC_LISTPACK);
+  sampleDict(large, remaining, server.draw, (ref) => {
+    kept.add(ref);
+    setBuilder.add(large.bytesOf(ref), large.keyOffset(ref), large.keyLength(ref));
+  });
+  large.forEach((ref) => {
+    if (kept.has(ref)) return;
+    const bytes = large.bytesOf(ref);
+    const offset = large.keyOffset(ref);
+    const length = large.keyLength(ref);
+    reply.bulk(bytes, offset, length);
+    if (log !== null) log.add(bytes, offset, length);
+  });
+  setBuilder.replace(database, setView.ref);
+}
+
+/** Popped members on their way into the stream of writes, so many to an SREM. */
+class RemovalLog {
+  readonly #key: Uint8Array;
+  #members: Uint8Array[] = [];
+
+  constructor(readonly call: Call) {
+    this.#key = call.words.copy(1);
+  }
+
+  add(bytes: Uint8Array, offset: number, length: number): void {
+    this.#members.push(bytes.slice(offset, offset + length));
+    if (this.#members.length === SREM_MEMBERS_MAX) this.flush();
+  }
+
+  flush(): void {
+    if (this.#members.length > 0) this.call.propagateAs("SREM", this.#key, ...this.#members);
+    this.#members = [];
+  }
+}
+
+/**
+ * `SRANDMEMBER key [count]`: one member, or `count` different ones (all if there are no more), or with
+ * a negative count that many with repetitions.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/srandmember/}
+ */
+export const srandmember = defineCommand({
+  name: "srandmember",
+  group: "set",
+  since: "1.0.0",
+  summary: "Draws members of a set at random",
+  complexity: "O(N) with N members drawn",
+  arity: -2,
+  flags: ["readonly"],
+  tips: ["nondeterministic_output"],
+  keys: [oneKey("RO access")],
+  args: "key [count:integer@2.6.0]",
+  run: runSrandmember,
+});
+
+function runSrandmember(call: Call): void {
+  const { database, words, reply, server } = call;
+  if (words.count > 3) return reply.error(SYNTAX_ERROR);
+  const isOne = words.count === 2;
+  const count = isOne ? 1 : drawCount(call, 2);
+  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
+  if (ref === 0) return isOne ? reply.null() : reply.array(0);
+  if (database.typeOf(ref) !== TYPE_SET) return reply.error(WRONG_TYPE);
+  checkDraws(count);
+  setView.open(database, ref);
+  if (isOne || count < 0) {
+    if (!isOne) reply.array(-count);
+    const { member } = setView;
+    for (let left = Math.abs(count); left > 0; left--) {
+      setView.draw(server.draw);
+      reply.bulk(member.bytes, member.offset, member.length);
+    }
+    return;
+  }
+  const drawn = Math.min(count, setView.count);
+  reply.array(drawn);
+  if (drawn === 0) return;
+  setView.sample(drawn, server.draw, (bytes, offset, length) => {
+    reply.bulk(bytes, offset, length);
+  });
+}

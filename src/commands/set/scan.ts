@@ -1,0 +1,54 @@
+/** SSCAN: walking a set by cursor. */
+
+import { TYPE_SET } from "../../arena/record.ts";
+import type { Call } from "../../dispatch/call.ts";
+import { setView } from "../../keyspace/set.ts";
+import { WRONG_TYPE } from "../../resp/reply_error.ts";
+import { defineCommand } from "../command.ts";
+import { oneKey } from "../key_specs.ts";
+import { emptyScan, parseScanOptions, scanCursor } from "../scan.ts";
+
+/**
+ * `SSCAN key cursor [MATCH pattern] [COUNT count]`.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/sscan/}
+ */
+export const sscan = defineCommand({
+  name: "sscan",
+  group: "set",
+  since: "2.8.0",
+  summary: "Walks the members of a set in steps",
+  complexity: "O(1) for a step, O(N) for a whole walk over N members",
+  arity: -3,
+  flags: ["readonly"],
+  tips: ["nondeterministic_output"],
+  keys: [oneKey("RO access")],
+  args: "key cursor:integer [MATCH pattern] [COUNT count:integer]",
+  run: runSscan,
+});
+
+function runSscan(call: Call): void {
+  const { database, words, reply } = call;
+  const cursor = scanCursor(call, 2);
+  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
+  if (ref === 0) return emptyScan(reply);
+  if (database.typeOf(ref) !== TYPE_SET) return reply.error(WRONG_TYPE);
+  const scan = parseScanOptions(call, 3);
+  scan.begin();
+  setView.open(database, ref);
+  const { large } = setView;
+  let next = 0;
+  if (large !== null) {
+    next = scan.walkDict(large, cursor, (record) => {
+      const bytes = large.bytesOf(record);
+      const offset = large.keyOffset(record);
+      const length = large.keyLength(record);
+      if (scan.matches(bytes, offset, length)) scan.add(bytes, offset, length);
+    });
+  } else {
+    setView.forEach((bytes, offset, length) => {
+      if (scan.matches(bytes, offset, length)) scan.add(bytes, offset, length);
+    });
+  }
+  scan.finish(reply, next);
+}

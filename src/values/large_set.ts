@@ -1,0 +1,41 @@
+/**
+ * A large set (answered as "hashtable"): a Dict whose records are the members, with empty values.
+ * Small ones are intsets or listpacks and live elsewhere.
+ */
+
+import { Dict } from "../arena/dict.ts";
+import { hashBytes } from "../base/hash.ts";
+
+export class LargeSet extends Dict {
+  /**
+   * Adds a member; false when it is there already. `hash` is `hashBytes` of the member.
+   */
+  addMember(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    hash = hashBytes(bytes, offset, length),
+  ): boolean {
+    if (this.find(bytes, offset, length, hash) !== 0) return false;
+    this.add(bytes, offset, length, hash, 0, 0, NaN);
+    return true;
+  }
+
+  /** A copy that shares nothing with this set. */
+  clone(): LargeSet {
+    const copy = new LargeSet();
+    copy.reserve(this.count);
+    this.forEach((ref) => {
+      copy.add(
+        this.bytesOf(ref),
+        this.keyOffset(ref),
+        this.keyLength(ref),
+        this.hashOf(ref),
+        0,
+        0,
+        NaN,
+      );
+    });
+    return copy;
+  }
+}
