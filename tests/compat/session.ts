@@ -35,7 +35,7 @@ const VERSION_DIFFERENCES: {
   {
     reason: "since 7.2 ZRANK and ZREVRANK take WITHSCORE",
     applies: (words, real) =>
-      /^ZREV?RANK$/i.test(words[0]) && words.length === 4 &&
+      /^Z(REV)?RANK$/i.test(words[0]) && words.length === 4 &&
       real.text.includes("wrong number of arguments"),
   },
   {
