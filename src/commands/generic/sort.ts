@@ -119,7 +119,7 @@ function readOptions(call: Call, mayStore: boolean): SortOptions {
     } else if (mayStore && words.is(i, "store") && left >= 1) options.storeWord = ++i;
     else if (words.is(i, "by") && left >= 1) {
       options.by = new Pattern(words.copy(++i));
-      options.keepsOrder = !options.by.hasStar;
+      if (!options.by.hasStar) options.keepsOrder = true; // for good, whatever follows
     } else if (words.is(i, "get") && left >= 1) options.gets.push(new Pattern(words.copy(++i)));
     else throw new ReplyError(SYNTAX_ERROR);
   }
