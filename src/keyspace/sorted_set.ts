@@ -192,8 +192,7 @@ export class SortedSetView {
         length,
         TYPE_ZSET,
         ENC_LISTPACK,
-        LP_EMPTY_BYTES,
-        room,
+        LP_EMPTY_BYTES + room,
       );
       const { dict } = database;
       lpNew(dict.bytesOf(this.ref), dict.valueOffset(this.ref));
@@ -314,15 +313,16 @@ export class SortedSetView {
     } else lpInsertBefore(buf, base, cap, at, scoreText, 0, writeScore(scoreText, 0, score));
   }
 
-  /** Makes room for `bytes` more in the listpack's record. */
+  /**
+   * Makes room for `bytes` more in the listpack's record. Until `settle`, the record's length covers
+   * more than the listpack, never less: a record that moves takes only that many bytes along.
+   */
   #grow(bytes: number): void {
     const { database } = this;
     const { dict } = database;
     const size = lpBytes(dict.bytesOf(this.ref), dict.valueOffset(this.ref));
-    if (size + bytes <= dict.valueCapacity(this.ref)) return;
-    // The record's length first: only that many bytes are taken along.
-    const ref = database.resizeInline(this.ref, size);
-    this.ref = database.resizeInline(ref, size + bytes, size >> 2);
+    if (size + bytes <= dict.valueLength(this.ref)) return;
+    this.ref = database.resizeInline(this.ref, size + bytes, size >> 2);
   }
 
   /** Makes a small set a large one, with room for `count` members. */

@@ -93,8 +93,9 @@ function readBound(words: Words, word: number, exclusive: boolean): number {
   const skip = exclusive ? 1 : 0;
   let bound = parseScore(words.bytes, words.starts[word] + skip, words.lengths[word] - skip);
   if (bound === bound) return bound;
-  // Bounds go beyond what scores may be: leading blanks, nothing at all for 0, 1e999 for infinity.
-  const text = words.text(word).slice(skip).trimStart();
+  // Bounds go beyond what scores may be: leading blanks, nothing at all for 0, 1e999 for infinity,
+  // anything behind a zero byte.
+  const text = words.text(word).slice(skip).split("\0")[0].replace(/^[\t-\r ]+/, "");
   bound = text === "" ? 0 : parseDouble(text);
   if (bound !== bound) throw new ReplyError(NOT_A_SCORE_RANGE);
   return bound;
