@@ -51,11 +51,11 @@ const MAY_IMPORT: Record<string, string[]> = {
     "base",
   ],
   aof: ["rdb", "keyspace", "propagation", "observe", "config", "resp", "values", "arena", "base"],
-  rdb: ["observe", "config", "keyspace", "values", "arena", "base"],
+  rdb: ["observe", "config", "keyspace", "resp", "values", "arena", "base"],
   pubsub: ["resp", "base"],
   observe: ["config", "resp", "base"],
   config: ["keyspace", "base"], // the flags of notify-keyspace-events
-  keyspace: ["propagation", "values", "arena", "base"],
+  keyspace: ["propagation", "resp", "values", "arena", "base"],
   propagation: ["resp", "base"],
   resp: ["base"],
   values: ["arena", "base"],
@@ -66,6 +66,7 @@ const MAY_IMPORT: Record<string, string[]> = {
 /** Types that point up, each with its reason; they are gone when the code runs. */
 const MAY_IMPORT_TYPES: Record<string, string[]> = {
   commands: ["dispatch"], // a handler is given its call by dispatch
+  observe: ["dispatch", "commands", "keyspace"], // INFO and MONITOR are handed the parts they show
 };
 
 /** The folder of src/ that a file is in, or null for a file in src/ itself. */
