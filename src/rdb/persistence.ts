@@ -1,37 +1,466 @@
 /**
  * Saving and loading the dataset: what SAVE, BGSAVE, the save points, the start and the end of the
- * server ask for. Leaves the bytes to the encoder and the walk to the snapshot.
+ * server ask for, and what INFO tells of it. Leaves the bytes to encoder and loader, the walk of a
+ * background save to the snapshot, the file to a worker.
  */
 
 import type { Config } from "../config/config.ts";
-import type { Keyspace } from "../keyspace/keyspace.ts";
+import { fileProblem, toPath } from "../config/parse.ts";
+import { Database } from "../keyspace/database.ts";
+import {
+  EXPIRE_DELETES,
+  EXPIRE_HIDES,
+  EXPIRE_IGNORED,
+  type Keyspace,
+} from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
+import { BackgroundSave, SaveWorker } from "./background_save.ts";
+import { RdbLoader } from "./loader.ts";
+import { RdbError } from "./rdb_error.ts";
+import { FileSource, RdbReader } from "./reader.ts";
+import { accessOf, saveDataset } from "./save_dataset.ts";
+import { SnapshotFile } from "./snapshot_file.ts";
+import { RdbEncoder } from "./writer.ts";
+
+/** A background save that failed is not tried again by itself for so long. */
+const RETRY_MS = 5_000;
+/** Time that loading takes before others get their turn, in ms. */
+const LOAD_SLICE_MS = 8;
+/** How often the log tells how far loading has come. */
+const LOAD_REPORT_MS = 2_000;
+
+/** What DEBUG RELOAD asks for. */
+export interface ReloadOptions {
+  /** NOSAVE: loads the file as it is. */
+  readonly saves: boolean;
+  /** NOFLUSH: keeps what is there. */
+  readonly flushes: boolean;
+  /** MERGE: a key in the file replaces the one that is there; otherwise that is an error. */
+  readonly merges: boolean;
+}
+
+/** How far a load has come. */
+interface Loading {
+  readonly startedMs: number;
+  readonly totalBytes: number;
+  readonly loader: RdbLoader;
+  /** used-mem of the server that wrote the file, 0 when it does not say. */
+  usedMemory: number;
+}
 
 export class Persistence {
   /** Whether the dataset is being loaded: most commands answer -LOADING. */
   isLoading = false;
-  /** Whether a background save is under way. */
-  isSaving = false;
   /** Unix time in ms of the last successful save (or the start). */
   lastSaveMs: number;
   /** Whether the last background save went well. */
   lastSaveOk = true;
+  /** Called when `lastSaveOk` or `isLoading` may have changed. */
+  onChange: () => void = () => {};
+
+  readonly #worker = new SaveWorker();
+  #background: BackgroundSave | null = null;
+  /** Monotonic time at which the background save began. */
+  #backgroundStarted = 0;
+  /** Changes at that moment. */
+  #backgroundDirty = 0;
+  #isScheduled = false;
+  #lastTryMs = 0;
+  #lastDurationMs = -1;
+  #saves = 0;
+  #loading: Loading | null = null;
+  #lastKeysLoaded = 0;
+  #lastKeysExpired = 0;
 
   constructor(readonly keyspace: Keyspace, readonly config: Config, readonly log: Log) {
     this.lastSaveMs = keyspace.nowMs;
   }
 
-  /** Loads the file that the configuration names. */
-  async load(): Promise<void> {}
+  /** Whether a background save is under way. */
+  get isSaving(): boolean {
+    return this.#background !== null;
+  }
 
-  /** Called by the timer: save points, the end of a background save. */
-  tick(_nowMs: number): void {}
+  // -- saving ------------------------------------------------------------------------
 
-  /** Saves at once; false when that failed (logged). */
-  saveNow(): boolean {
+  get #folder(): string {
+    return toPath(this.config.value("dir"));
+  }
+
+  get #fileName(): string {
+    return toPath(this.config.value("dbfilename"));
+  }
+
+  /** SAVE: writes the file at once; false when that failed (logged). Not during a background save. */
+  save(): boolean {
+    const { keyspace, config } = this;
+    let file: SnapshotFile | null = null;
+    try {
+      const target = file = new SnapshotFile(
+        this.#folder,
+        `temp-${Deno.pid}-main.rdb`,
+        this.#fileName,
+      );
+      const encoder: RdbEncoder = new RdbEncoder((chunk, length) => {
+        target.write(chunk, length);
+        encoder.recycle(chunk);
+      }, { compress: config.value("rdbcompression"), checksum: config.value("rdbchecksum") });
+      saveDataset(keyspace, encoder, accessOf(config.value("maxmemory-policy")));
+      target.commit();
+    } catch (error) {
+      file?.abandon();
+      this.log.warning(`Failed saving the DB to ${this.#fileName}: ${fileProblem(error)}`);
+      return false;
+    }
+    this.log.notice("DB saved on disk");
+    keyspace.dirty = 0;
+    this.#saved();
+    this.#saves++;
     return true;
   }
 
-  /** The server ends. */
-  close(): void {}
+  /** `save`, giving up a background save that is under way: for the end of the server. */
+  saveNow(): boolean {
+    this.abortBackground();
+    return this.save();
+  }
+
+  #saved(): void {
+    this.lastSaveMs = this.keyspace.clock.now();
+    this.lastSaveOk = true;
+    this.onChange();
+  }
+
+  /** BGSAVE: begins a background save. Not while one is under way. */
+  startBackground(): void {
+    const { keyspace, config, log } = this;
+    this.#isScheduled = false;
+    this.#lastTryMs = keyspace.clock.now();
+    this.#backgroundStarted = keyspace.clock.monotonic();
+    this.#backgroundDirty = keyspace.dirty;
+    this.#saves++;
+    const compress = config.value("rdbcompression");
+    this.#background = new BackgroundSave(
+      keyspace,
+      this.#worker,
+      {
+        folder: this.#folder,
+        temporary: `temp-${Deno.pid}.rdb`,
+        name: this.#fileName,
+        compress,
+        checksum: config.value("rdbchecksum"),
+      },
+      { access: accessOf(config.value("maxmemory-policy")), compress },
+      (failure) => this.#backgroundEnded(failure),
+    );
+    log.notice(`Background saving started by pid ${Deno.pid}`);
+  }
+
+  /** BGSAVE SCHEDULE: begins a background save as soon as that is possible. */
+  schedule(): void {
+    this.#isScheduled = true;
+  }
+
+  #backgroundEnded(failure: string | null): void {
+    const { keyspace, log } = this;
+    this.#background = null;
+    this.#lastDurationMs = keyspace.clock.monotonic() - this.#backgroundStarted;
+    if (failure === null) {
+      log.notice("DB saved on disk");
+      log.notice("Background saving terminated with success");
+      keyspace.dirty = Math.max(0, keyspace.dirty - this.#backgroundDirty);
+      this.#saved();
+      return;
+    }
+    log.warning(`Failed saving the DB to ${this.#fileName}: ${failure}`);
+    log.warning("Background saving error");
+    this.lastSaveOk = false;
+    this.onChange();
+  }
+
+  /** Gives up a background save that is under way. */
+  abortBackground(): void {
+    if (this.#background === null) return;
+    this.#background.abort();
+    this.#background = null;
+    this.#lastDurationMs = this.keyspace.clock.monotonic() - this.#backgroundStarted;
+  }
+
+  /**
+   * FLUSHALL has removed everything: a background save of the old content is given up, and with save
+   * points the empty dataset is saved at once, lest the old one come back at the next start.
+   */
+  datasetFlushed(): void {
+    this.abortBackground();
+    if (this.config.value("save").length === 0) return;
+    const { dirty } = this.keyspace;
+    this.save();
+    this.keyspace.dirty = dirty;
+  }
+
+  /** Called by the timer: save points, what was scheduled. */
+  tick(nowMs: number): void {
+    this.#worker.tick(nowMs, this.isSaving);
+    if (this.isSaving || this.isLoading) return;
+    const { keyspace, config, log } = this;
+    const mayTry = this.lastSaveOk || nowMs - this.#lastTryMs > RETRY_MS;
+    if (!mayTry) return;
+    if (this.#isScheduled) {
+      this.startBackground();
+      return;
+    }
+    for (const { seconds, changes } of config.value("save")) {
+      const age = Math.floor(nowMs / 1000) - Math.floor(this.lastSaveMs / 1000);
+      if (keyspace.dirty < changes || age <= seconds) continue;
+      log.notice(`${changes} changes in ${seconds} seconds. Saving...`);
+      this.startBackground();
+      return;
+    }
+  }
+
+  /** The server ends: a background save leaves nothing behind. */
+  close(): void {
+    if (this.#background !== null) {
+      this.abortBackground();
+      // The worker may not come to it any more.
+      try {
+        Deno.removeSync(`${this.#folder}/temp-${Deno.pid}.rdb`);
+      } catch {
+        // It had not been begun.
+      }
+    }
+    this.#worker.end();
+  }
+
+  // -- loading ---------------------------------------------------------------------------
+
+  /**
+   * Loads the file that the configuration names, in slices; without the file the dataset stays empty.
+   * Rejects when the file cannot be read or is damaged: the server must not serve what was read then.
+   */
+  async load(): Promise<void> {
+    const file = this.#open();
+    if (file === null) return;
+    using _ = file;
+    const { keyspace, log } = this;
+    const { clock } = keyspace;
+    const now = () => clock.monotonic();
+    const started = now();
+    let reportAt = started + LOAD_REPORT_MS;
+    const { expireMode } = keyspace;
+    this.isLoading = true;
+    keyspace.expireMode = EXPIRE_IGNORED;
+    try {
+      const loading = this.#begin(file, expireMode !== EXPIRE_HIDES, false);
+      while (!loading.loader.step(now() + LOAD_SLICE_MS, now)) {
+        if (now() > reportAt) {
+          reportAt += LOAD_REPORT_MS;
+          const percent = loading.loader.offset / loading.totalBytes * 100;
+          log.notice(
+            `Loading DB in memory: ${percent.toFixed(1)}%, ${loading.loader.keysLoaded} keys`,
+          );
+        }
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        keyspace.refreshTime();
+      }
+      this.#loaded(loading);
+      log.notice(`DB loaded from disk: ${((now() - started) / 1000).toFixed(3)} seconds`);
+    } catch (error) {
+      throw this.#failure(error);
+    } finally {
+      this.isLoading = false;
+      this.#loading = null;
+      keyspace.expireMode = expireMode;
+      this.onChange();
+    }
+  }
+
+  /**
+   * DEBUG RELOAD: saves to the file and loads it back, all at once. Returns what went wrong, or null.
+   * When the file cannot be loaded, the dataset is as before.
+   */
+  reload(options: ReloadOptions): string | null {
+    const { keyspace, log } = this;
+    this.abortBackground();
+    if (options.saves && !this.save()) return "cannot save the dataset";
+    const file = this.#open();
+    if (file === null) return "there is no file to load";
+    using _ = file;
+    const { expireMode, eventMask } = keyspace;
+    keyspace.expireMode = EXPIRE_IGNORED;
+    keyspace.eventMask = 0;
+    const before = options.flushes ? keyspace.databases.map(emptied) : null;
+    try {
+      const loading = this.#begin(file, expireMode === EXPIRE_DELETES, options.merges);
+      loading.loader.run();
+      this.#loaded(loading);
+      keyspace.dirty = 0;
+      return null;
+    } catch (error) {
+      if (before !== null) {
+        keyspace.databases.forEach((database, index) => database.exchangeContent(before[index]));
+      }
+      const failure = this.#failure(error);
+      log.warning(failure.message);
+      return failure.message;
+    } finally {
+      this.#loading = null;
+      keyspace.expireMode = expireMode;
+      keyspace.eventMask = eventMask;
+      for (const database of keyspace.databases) database.touchAllWatched();
+    }
+  }
+
+  #open(): Deno.FsFile | null {
+    const path = `${this.#folder}/${this.#fileName}`;
+    try {
+      return Deno.openSync(path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return null;
+      throw new Error(
+        `Fatal error: can't open the RDB file ${path} for reading: ${fileProblem(error)}`,
+      );
+    }
+  }
+
+  #begin(file: Deno.FsFile, dropsExpired: boolean, replaces: boolean): Loading {
+    const { keyspace, config, log } = this;
+    const source = new FileSource(file);
+    const reader = RdbReader.fromSource(source, { checksum: config.value("rdbchecksum") });
+    const loader = new RdbLoader(keyspace, reader, {
+      dropsExpired,
+      replaces,
+      onAux: (name, value) => this.#hearAux(name, value),
+      onEmptyKey: (key) => log.notice(`Skipping key "${key}" of the RDB file: it is empty`),
+    });
+    const startedMs = keyspace.clock.now();
+    this.#loading = { startedMs, totalBytes: source.remaining(), loader, usedMemory: 0 };
+    return this.#loading;
+  }
+
+  #hearAux(name: string, value: string): void {
+    const { log } = this;
+    if (name === "redis-ver" || name === "valkey-ver") {
+      log.notice(`Loading RDB produced by version ${value}`);
+    } else if (name === "ctime") {
+      const age = Math.floor(this.keyspace.clock.now() / 1000) - Number(value);
+      log.notice(`RDB age ${Math.max(0, age)} seconds`);
+    } else if (name === "used-mem") {
+      const bytes = Number(value);
+      if (this.#loading !== null) this.#loading.usedMemory = bytes;
+      log.notice(`RDB memory usage when created ${(bytes / (1 << 20)).toFixed(2)} Mb`);
+    } else if (name === "aof-base" && value === "1") log.notice("RDB is base AOF");
+  }
+
+  #loaded({ loader }: Loading): void {
+    const { log } = this;
+    this.#lastKeysLoaded = loader.keysLoaded;
+    this.#lastKeysExpired = loader.keysExpired;
+    const empty = loader.keysEmpty > 0 ? `, empty keys skipped: ${loader.keysEmpty}` : "";
+    log.notice(
+      `Done loading RDB, keys loaded: ${loader.keysLoaded}, ` +
+        `keys expired: ${loader.keysExpired}${empty}.`,
+    );
+    if (loader.functionsSkipped > 0) {
+      log.warning(
+        `The RDB file has ${loader.functionsSkipped} function libraries, which were left out: ` +
+          "functions are not supported.",
+      );
+    }
+    if (loader.modulesSkipped.length > 0) {
+      log.warning(
+        `The RDB file has data of modules, which were left out: ${
+          loader.modulesSkipped.join(", ")
+        }.`,
+      );
+    }
+    if (loader.values.fieldExpiriesDropped > 0) {
+      log.warning(
+        `${loader.values.fieldExpiriesDropped} hash fields of the RDB file expire one day; they ` +
+          "were loaded without that, as expiring fields are not supported.",
+      );
+    }
+  }
+
+  /** What to tell of an error during a load. */
+  #failure(error: unknown): Error {
+    if (!(error instanceof RdbError)) return error as Error;
+    const path = `${this.#folder}/${this.#fileName}`;
+    return new Error(
+      `${error.message} of ${path}. Terminating server after rdb file reading failure.`,
+    );
+  }
+
+  // -- INFO --------------------------------------------------------------------------------
+
+  /** The fields of INFO's section Persistence, in order. */
+  infoFields(): [name: string, value: string | number][] {
+    const { keyspace } = this;
+    const snapshot = this.#background?.snapshot;
+    const elapsedMs = keyspace.clock.monotonic() - this.#backgroundStarted;
+    const percent = snapshot === undefined || snapshot.keysTotal === 0
+      ? 0
+      : snapshot.keysDone / snapshot.keysTotal * 100;
+    const fields: [string, string | number][] = [
+      ["loading", this.isLoading ? 1 : 0],
+      ["async_loading", 0],
+      ["current_cow_peak", 0],
+      ["current_cow_size", 0],
+      ["current_cow_size_age", 0],
+      ["current_fork_perc", percent.toFixed(2)],
+      ["current_save_keys_processed", snapshot?.keysDone ?? 0],
+      ["current_save_keys_total", snapshot?.keysTotal ?? 0],
+      ["rdb_changes_since_last_save", keyspace.dirty],
+      ["rdb_bgsave_in_progress", this.isSaving ? 1 : 0],
+      ["rdb_last_save_time", Math.floor(this.lastSaveMs / 1000)],
+      ["rdb_last_bgsave_status", this.lastSaveOk ? "ok" : "err"],
+      ["rdb_last_bgsave_time_sec", wholeSeconds(this.#lastDurationMs)],
+      ["rdb_current_bgsave_time_sec", this.isSaving ? wholeSeconds(elapsedMs) : -1],
+      ["rdb_saves", this.#saves],
+      ["rdb_last_cow_size", 0],
+      ["rdb_last_load_keys_expired", this.#loading?.loader.keysExpired ?? this.#lastKeysExpired],
+      ["rdb_last_load_keys_loaded", this.#loading?.loader.keysLoaded ?? this.#lastKeysLoaded],
+      ["aof_enabled", 0],
+      ["aof_rewrite_in_progress", 0],
+      ["aof_rewrite_scheduled", 0],
+      ["aof_last_rewrite_time_sec", -1],
+      ["aof_current_rewrite_time_sec", -1],
+      ["aof_last_bgrewrite_status", "ok"],
+      ["aof_rewrites", 0],
+      ["aof_rewrites_consecutive_failures", 0],
+      ["aof_last_write_status", "ok"],
+      ["aof_last_cow_size", 0],
+      ["module_fork_in_progress", 0],
+      ["module_fork_last_cow_size", 0],
+    ];
+    if (this.#loading !== null) fields.push(...this.#loadingFields(this.#loading));
+    return fields;
+  }
+
+  #loadingFields(
+    { startedMs, totalBytes, loader, usedMemory }: Loading,
+  ): [string, string | number][] {
+    const elapsed = (this.keyspace.clock.now() - startedMs) / 1000;
+    const loaded = loader.offset;
+    const eta = loaded === 0 ? 1 : elapsed * (totalBytes - loaded) / loaded;
+    return [
+      ["loading_start_time", Math.floor(startedMs / 1000)],
+      ["loading_total_bytes", totalBytes],
+      ["loading_rdb_used_mem", usedMemory],
+      ["loading_loaded_bytes", loaded],
+      ["loading_loaded_perc", (totalBytes === 0 ? 0 : loaded / totalBytes * 100).toFixed(2)],
+      ["loading_eta_seconds", Math.floor(eta)],
+    ];
+  }
+}
+
+/** Empties a database; returns one with what was in it. */
+function emptied(database: Database): Database {
+  const other = new Database(database.keyspace, database.index);
+  database.exchangeContent(other);
+  return other;
+}
+
+function wholeSeconds(ms: number): number {
+  return ms < 0 ? -1 : Math.floor(ms / 1000);
 }

@@ -34,9 +34,15 @@ import { lzfCompress } from "./lzf.ts";
 
 /**
  * Takes the first `length` bytes of `chunk`. It may keep the chunk; once it needs it no more it can
- * give it back with `RdbEncoder.recycle`.
+ * give it back with `RdbEncoder.recycle`. `strings` is null, or with `deferStrings` the strings that
+ * are still to be given their final form: pairs of offset and length. The last one may go on in the
+ * chunks that follow.
  */
-export type ChunkSink = (chunk: Uint8Array<ArrayBuffer>, length: number) => void;
+export type ChunkSink = (
+  chunk: Uint8Array<ArrayBuffer>,
+  length: number,
+  strings: Int32Array<ArrayBuffer> | null,
+) => void;
 
 /** Settings of an encoder. */
 export interface RdbEncoderOptions {
@@ -46,6 +52,11 @@ export interface RdbEncoderOptions {
   checksum?: boolean;
   /** Size of the chunks. Default: 256 KiB; at least 64 bytes. */
   chunkBytes?: number;
+  /**
+   * Whether strings worth compressing are put into the chunks bare, without their length, and listed
+   * beside each chunk: somebody else compresses them (see finisher.ts). Default: false.
+   */
+  deferStrings?: boolean;
 }
 
 const CHUNK_BYTES = 256 << 10;
@@ -79,6 +90,7 @@ export class RdbEncoder {
   #crcPos = 0;
   #sums: boolean;
   #scratch = new Uint8Array(4096);
+  #deferred: number[] | null;
 
   constructor(sink: ChunkSink, options: RdbEncoderOptions = {}) {
     this.#sink = sink;
@@ -86,9 +98,10 @@ export class RdbEncoder {
     this.#sums = options.checksum ?? true;
     this.#chunkBytes = Math.max(options.chunkBytes ?? CHUNK_BYTES, CHUNK_BYTES_MIN);
     this.#chunk = new Uint8Array(this.#chunkBytes);
+    this.#deferred = options.deferStrings === true ? [] : null;
   }
 
-  /** Bytes written so far. */
+  /** Bytes written so far (deferred strings without what their final form adds or saves). */
   get offset(): number {
     return this.#flushed + this.#pos;
   }
@@ -108,13 +121,19 @@ export class RdbEncoder {
     this.#pos = this.#crcPos = 0;
     // A chunk of its own before the sink runs, which may already give the old one back.
     this.#chunk = this.#pool.pop() ?? new Uint8Array(this.#chunkBytes);
-    this.#sink(full, length);
+    let strings: Int32Array<ArrayBuffer> | null = null;
+    if (this.#deferred !== null) {
+      strings = Int32Array.from(this.#deferred);
+      this.#deferred.length = 0;
+    }
+    this.#sink(full, length, strings);
   }
 
   /** Starts over: another snapshot or payload, same settings. Drops what has not been flushed. */
   reset(): void {
     this.#pos = this.#crcPos = this.#flushed = 0;
     this.#crc.reset();
+    if (this.#deferred !== null) this.#deferred.length = 0;
   }
 
   // Primitives.
@@ -188,8 +207,14 @@ export class RdbEncoder {
           return;
         }
       }
-    } else if (len > UNCOMPRESSED_MAX && this.compress && this.#writeCompressed(buf, off, len)) {
-      return;
+    } else if (len > UNCOMPRESSED_MAX && this.compress) {
+      if (this.#deferred !== null) {
+        if (this.#pos === this.#chunkBytes) this.flush();
+        this.#deferred.push(this.#pos, len);
+        this.writeBytes(buf, off, len);
+        return;
+      }
+      if (this.#writeCompressed(buf, off, len)) return;
     }
     this.writeRawString(buf, off, len);
   }
@@ -198,6 +223,19 @@ export class RdbEncoder {
   writeRawString(buf: Uint8Array, off: number, len: number): void {
     this.writeLength(len);
     this.writeBytes(buf, off, len);
+  }
+
+  /**
+   * Begins a string of `len` bytes, too many to be written at once: they follow through `writeBytes`.
+   * It is compressed only where strings are deferred.
+   */
+  openString(len: number): void {
+    if (this.#deferred === null || !this.compress || len <= UNCOMPRESSED_MAX) {
+      this.writeLength(len);
+      return;
+    }
+    if (this.#pos === this.#chunkBytes) this.flush();
+    this.#deferred.push(this.#pos, len);
   }
 
   /** Writes the text of an integer (safe as a number; any int64 as a bigint) as a string. */

@@ -1,0 +1,150 @@
+/**
+ * One background save: drives the walk of a snapshot between requests and passes its chunks to the
+ * worker that writes the file. See src/rdb/snapshot.ts and save_worker.ts.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { FromSaveWorker, ToSaveWorker } from "./save_messages.ts";
+import { Snapshot, type SnapshotOptions, type SnapshotSink } from "./snapshot.ts";
+
+/** Time that the walk may take before requests get their turn, in ms. */
+const SLICE_MS = 1;
+/** Chunks that the worker has not dealt with; the walk waits when there are more. */
+const CHUNKS_UNDER_WAY_MAX = 16;
+/** A worker without work for so long is let go. */
+const IDLE_MS = 30_000;
+
+/** The worker that writes snapshot files, started at the first save and kept for the next. */
+export class SaveWorker {
+  #worker: Worker | null = null;
+  #idleSinceMs = 0;
+  /** Hears what the worker says. */
+  onMessage: (message: FromSaveWorker) => void = () => {};
+
+  send(message: ToSaveWorker, transfer: Transferable[] = []): void {
+    if (this.#worker === null) {
+      this.#worker = new Worker(new URL("./save_worker.ts", import.meta.url), { type: "module" });
+      this.#worker.onmessage = ({ data }: MessageEvent<FromSaveWorker>) => this.onMessage(data);
+      this.#worker.onerror = (event) => {
+        event.preventDefault();
+        this.end();
+        this.onMessage({ kind: "failed", message: event.message });
+      };
+    }
+    this.#worker.postMessage(message, transfer);
+  }
+
+  /** Ends the worker when it has been idle for a while. */
+  tick(nowMs: number, isBusy: boolean): void {
+    if (isBusy || this.#worker === null) this.#idleSinceMs = nowMs;
+    else if (nowMs - this.#idleSinceMs > IDLE_MS) this.end();
+  }
+
+  end(): void {
+    this.#worker?.terminate();
+    this.#worker = null;
+  }
+}
+
+/** Where the file goes and how it is written. */
+export interface SaveTarget {
+  readonly folder: string;
+  readonly temporary: string;
+  readonly name: string;
+  readonly compress: boolean;
+  readonly checksum: boolean;
+}
+
+/** How it ended: the error's message, or null when the file is there. */
+export type SaveEnded = (failure: string | null) => void;
+
+export class BackgroundSave implements SnapshotSink {
+  readonly snapshot: Snapshot;
+  readonly #worker: SaveWorker;
+  readonly #clock: Clock;
+  readonly #ended: SaveEnded;
+  #underWay = 0;
+  #isWalked = false;
+  #isOver = false;
+  /** Whether the walk has been asked to go on. */
+  #isScheduled = false;
+
+  constructor(
+    keyspace: Keyspace,
+    worker: SaveWorker,
+    target: SaveTarget,
+    options: SnapshotOptions,
+    ended: SaveEnded,
+  ) {
+    this.#worker = worker;
+    this.#clock = keyspace.clock;
+    this.#ended = ended;
+    worker.onMessage = (message) => this.#hear(message);
+    worker.send({ kind: "begin", ...target });
+    this.snapshot = new Snapshot(keyspace, this, options);
+    this.#schedule();
+  }
+
+  /** SnapshotSink. */
+  readonly write = (
+    chunk: Uint8Array<ArrayBuffer>,
+    length: number,
+    strings: Int32Array<ArrayBuffer> | null,
+  ): void => {
+    if (this.#isOver) return;
+    this.#underWay++;
+    this.#worker.send({ kind: "chunk", chunk, length, strings }, [chunk.buffer]);
+  };
+
+  /** SnapshotSink. */
+  isFull(): boolean {
+    return this.#underWay > CHUNKS_UNDER_WAY_MAX;
+  }
+
+  /** Gives up: nothing is left of the save, and `ended` is not called. */
+  abort(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (!this.#isWalked) this.snapshot.abort();
+    this.#worker.send({ kind: "abandon" });
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#isWalked || this.#isOver) return;
+    this.#isScheduled = true;
+    setTimeout(() => this.#walk(), 0);
+  }
+
+  #walk(): void {
+    this.#isScheduled = false;
+    if (this.#isOver || this.#isWalked) return;
+    const clock = this.#clock;
+    if (!this.snapshot.step(clock.monotonic() + SLICE_MS, () => clock.monotonic())) {
+      // With too much under way, the answer of the worker brings the walk on.
+      if (!this.isFull()) this.#schedule();
+      return;
+    }
+    this.#isWalked = true;
+    this.#worker.send({ kind: "end" });
+  }
+
+  #hear(message: FromSaveWorker): void {
+    if (message.kind === "taken") {
+      this.#underWay--;
+      if (!this.#isOver) {
+        this.snapshot.recycle(message.chunk);
+        this.#schedule();
+      }
+      return;
+    }
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (message.kind === "done") {
+      this.#ended(null);
+      return;
+    }
+    if (!this.#isWalked) this.snapshot.abort();
+    this.#ended(message.message);
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * Reads a snapshot into the keyspace, in steps: the caller says until when to work, and may serve
+ * clients in between. Opcodes and keys are read here, values in load_value.ts, primitives in
+ * reader.ts; format.ts draws the layout.
+ *
+ * What the file may hold and this server does not have: function libraries and data of modules are
+ * passed over and counted, for the caller to tell; a value of a type that does not exist here stops
+ * the load, as leaving out a key would.
+ */
+
+import { copyBytes, toLatin1 } from "../base/bytes.ts";
+import { hashBytes } from "../base/hash.ts";
+import type { Database } from "../keyspace/database.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import {
+  codeName,
+  OPCODE_AUX,
+  OPCODE_EOF,
+  OPCODE_EXPIRETIME,
+  OPCODE_EXPIRETIME_MS,
+  OPCODE_FREQ,
+  OPCODE_FUNCTION_2,
+  OPCODE_FUNCTION_PRE_GA,
+  OPCODE_IDLE,
+  OPCODE_MODULE_AUX,
+  OPCODE_RESIZEDB,
+  OPCODE_SELECTDB,
+  OPCODE_SLOT_IMPORT,
+  OPCODE_SLOT_INFO,
+  RDB_VERSION_CHECKSUM,
+  TYPE_MAX,
+} from "./format.ts";
+import { ValueReader, withAccess } from "./load_value.ts";
+import type { RdbReader } from "./reader.ts";
+
+/** A record in a file has a type byte, a key and a value: at least so many bytes. */
+const RECORD_BYTES_MIN = 3;
+/** Records read between two looks at the clock. */
+const RECORDS_PER_LOOK = 64;
+
+// Marks inside the data of a module.
+const MODULE_EOF = 0;
+const MODULE_SIGNED = 1;
+const MODULE_UNSIGNED = 2;
+const MODULE_FLOAT = 3;
+const MODULE_DOUBLE = 4;
+const MODULE_STRING = 5;
+
+export interface LoadOptions {
+  /** Whether keys past their time are left out (a master) or kept for the DEL of the master. */
+  readonly dropsExpired: boolean;
+  /** Whether a key that is there already is replaced; otherwise it is an error. */
+  readonly replaces?: boolean;
+  /** Called for each aux field. */
+  readonly onAux?: (name: string, value: string) => void;
+  /** Called for each key that was left out because its collection is empty. */
+  readonly onEmptyKey?: (key: string) => void;
+}
+
+/** Loads one snapshot. After an RdbError the keyspace holds what came before it. */
+export class RdbLoader {
+  keysLoaded = 0;
+  keysExpired = 0;
+  keysEmpty = 0;
+  /** Function libraries that were passed over. */
+  functionsSkipped = 0;
+  /** Names of modules whose own data were passed over. */
+  readonly modulesSkipped: string[] = [];
+  readonly values: ValueReader;
+
+  readonly #keyspace: Keyspace;
+  readonly #reader: RdbReader;
+  readonly #options: LoadOptions;
+  readonly #nowMs: number;
+  #version = 0;
+  #database: Database;
+  #expiresAtMs = NaN;
+  #idleSeconds = -1;
+  #frequency = -1;
+  #key = new Uint8Array(256);
+
+  constructor(keyspace: Keyspace, reader: RdbReader, options: LoadOptions) {
+    this.#keyspace = keyspace;
+    this.#reader = reader;
+    this.#options = options;
+    this.#nowMs = keyspace.clock.now();
+    this.#database = keyspace.databases[0];
+    this.values = new ValueReader(keyspace.limits, this.#nowMs);
+  }
+
+  /** Bytes read so far. */
+  get offset(): number {
+    return this.#reader.offset;
+  }
+
+  /** Loads everything at once. @throws RdbError */
+  run(): void {
+    while (!this.step(Infinity, () => 0));
+  }
+
+  /** Loads until `now()` is past `untilMs`; true when all is loaded. @throws RdbError */
+  step(untilMs: number, now: () => number): boolean {
+    if (this.#version === 0) this.#version = this.#reader.readHeader();
+    for (;;) {
+      for (let i = 0; i < RECORDS_PER_LOOK; i++) {
+        const at = this.#reader.offset;
+        const code = this.#reader.readByte();
+        if (code <= TYPE_MAX) this.#readKey(code, at);
+        else if (code === OPCODE_EOF) {
+          if (this.#version >= RDB_VERSION_CHECKSUM) this.#reader.verifyChecksum();
+          return true;
+        } else this.#readOpcode(code, at);
+      }
+      if (now() > untilMs) return false;
+    }
+  }
+
+  // -- keys --------------------------------------------------------------------------
+
+  #readKey(type: number, at: number): void {
+    const reader = this.#reader;
+    const database = this.#database;
+    reader.readString();
+    const length = reader.strLen;
+    if (this.#key.length < length) this.#key = new Uint8Array(length * 2);
+    const key = this.#key;
+    copyBytes(key, 0, reader.strBuf, reader.strOff, length);
+    const hasValue = this.values.read(reader, type, at);
+    const expiresAtMs = this.#expiresAtMs;
+    this.#expiresAtMs = NaN;
+    if (!hasValue) {
+      this.keysEmpty++;
+      this.#options.onEmptyKey?.(toLatin1(key, 0, length));
+    } else if (this.#options.dropsExpired && expiresAtMs < this.#nowMs) this.keysExpired++;
+    else {
+      const hash = hashBytes(key, 0, length);
+      const there = database.dict.find(key, 0, length, hash);
+      if (there !== 0) {
+        if (this.#options.replaces !== true) {
+          throw reader.error(`key "${toLatin1(key, 0, length)}" is there twice`, at);
+        }
+        database.removeRecord(there, key, 0, length);
+      }
+      const ref = this.values.place(database, key, 0, length, hash, expiresAtMs);
+      if (this.#idleSeconds >= 0 || this.#frequency >= 0) {
+        const { dict } = database;
+        const meta = dict.metaOf(ref);
+        dict.setMeta(ref, withAccess(this.#keyspace, meta, this.#idleSeconds, this.#frequency));
+      }
+      this.keysLoaded++;
+    }
+    this.#idleSeconds = -1;
+    this.#frequency = -1;
+  }
+
+  // -- opcodes ------------------------------------------------------------------------
+
+  #readOpcode(code: number, at: number): void {
+    const reader = this.#reader;
+    switch (code) {
+      case OPCODE_SELECTDB:
+        this.#select(reader.readPlainLength("a database number"), at);
+        return;
+      case OPCODE_RESIZEDB: {
+        const keys = reader.readPlainLength("the number of keys");
+        reader.readPlainLength("the number of keys that expire");
+        const most = reader.remaining() / RECORD_BYTES_MIN;
+        this.#database.dict.reserve(Math.min(keys, Number.isFinite(most) ? most : 0));
+        return;
+      }
+      case OPCODE_EXPIRETIME_MS:
+        this.#expiresAtMs = reader.readMillis();
+        return;
+      case OPCODE_EXPIRETIME:
+        this.#expiresAtMs = reader.readSeconds() * 1000;
+        return;
+      case OPCODE_IDLE:
+        this.#idleSeconds = reader.readPlainLength("the idle time of a key");
+        return;
+      case OPCODE_FREQ:
+        this.#frequency = reader.readByte();
+        return;
+      case OPCODE_AUX:
+        this.#readAux();
+        return;
+      case OPCODE_FUNCTION_2:
+        reader.skipString();
+        this.functionsSkipped++;
+        return;
+      case OPCODE_MODULE_AUX:
+        this.#skipModule();
+        return;
+      case OPCODE_SLOT_INFO:
+        for (let i = 0; i < 3; i++) reader.readPlainLength("the size of a slot");
+        return;
+      case OPCODE_FUNCTION_PRE_GA:
+      case OPCODE_SLOT_IMPORT:
+        throw reader.error(`opcode ${code} (${codeName(code)})`, at, "unsupported");
+    }
+    throw reader.error(`unknown opcode 0x${code.toString(16)}`, at);
+  }
+
+  #select(index: number, at: number): void {
+    const { databases } = this.#keyspace;
+    if (index >= databases.length) {
+      const what = `database ${index}, where this server is configured to handle ` +
+        `${databases.length} databases,`;
+      throw this.#reader.error(what, at);
+    }
+    this.#database = databases[index];
+  }
+
+  #readAux(): void {
+    const reader = this.#reader;
+    reader.readString();
+    const name = toLatin1(reader.strBuf, reader.strOff, reader.strLen);
+    reader.readString();
+    this.#options.onAux?.(name, toLatin1(reader.strBuf, reader.strOff, reader.strLen));
+  }
+
+  /** Passes over the data of a module, which names the kind of each part for this purpose. */
+  #skipModule(): void {
+    const reader = this.#reader;
+    reader.readPlainLength("the number of a module");
+    this.modulesSkipped.push(moduleName(reader.lengthHigh, reader.lengthLow));
+    for (;;) {
+      const at = reader.offset;
+      const mark = reader.readPlainLength("a mark in the data of a module");
+      if (mark === MODULE_EOF) return;
+      if (mark === MODULE_SIGNED || mark === MODULE_UNSIGNED) reader.readPlainLength("a number");
+      else if (mark === MODULE_FLOAT) reader.skip(4);
+      else if (mark === MODULE_DOUBLE) reader.skip(8);
+      else if (mark === MODULE_STRING) reader.skipString();
+      else throw reader.error(`unknown mark ${mark} in the data of a module`, at);
+    }
+  }
+}
+
+const MODULE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/** The name of a module's type: nine letters of 6 bits each, above 10 bits of a version. */
+function moduleName(high: number, low: number): string {
+  let id = ((BigInt(high) << 32n) | BigInt(low)) >> 10n;
+  let name = "";
+  for (let i = 0; i < 9; i++) {
+    name = MODULE_LETTERS[Number(id & 63n)] + name;
+    id >>= 6n;
+  }
+  return name;
+}
