@@ -11,7 +11,7 @@ import { commandTable } from "./commands/index.ts";
 import type { Config } from "./config/config.ts";
 import { splitWords } from "./config/parse.ts";
 import { REDIS_VERSION, TSREDIS_VERSION } from "./config/version.ts";
-import { Client, CLIENT_NEEDS_AUTH } from "./dispatch/client.ts";
+import { Client } from "./dispatch/client.ts";
 import { Clients } from "./dispatch/clients.ts";
 import {
   Dispatcher,
@@ -28,7 +28,7 @@ import { Evictor } from "./keyspace/eviction.ts";
 import { expireSlice } from "./keyspace/expiry.ts";
 import { EXPIRE_DELETES, EXPIRE_HIDES, Keyspace } from "./keyspace/keyspace.ts";
 import { Connection } from "./net/connection.ts";
-import { isOverLimit, isOverQueryLimit } from "./net/limits.ts";
+import { ClientLimits } from "./net/limits.ts";
 import { type Accepted, Listeners } from "./net/listener.ts";
 import { LatencyMonitor } from "./observe/latency.ts";
 import { fileSink, type Log, standardOutputSink } from "./observe/log.ts";
@@ -76,6 +76,7 @@ export class Server implements Services, GateChecks {
   /** DEBUG PAUSE-CRON. */
   isTimerOn = true;
   readonly #limits: ParserLimits = { bulkBytesMax: 0 };
+  readonly #clientLimits: ClientLimits;
   readonly #listeners: Listeners;
   readonly #exit: (code: number) => void;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -107,6 +108,8 @@ export class Server implements Services, GateChecks {
     this.persistence = new Persistence(this.keyspace, config, log);
     this.persistence.onChange = () => this.updateGates();
     this.dispatcher = new Dispatcher(this, this);
+    this.#clientLimits = new ClientLimits(this);
+    this.dispatcher.isOverOutputLimit = (client) => this.#clientLimits.isOverOutput(client);
     this.dispatcher.onMonitor = (client, words) => feedMonitors(this, client, words);
     this.dispatcher.setCommands(namedCommands(config));
     this.#listeners = new Listeners((accepted) => this.#accept(accepted), log);
@@ -181,6 +184,13 @@ export class Server implements Services, GateChecks {
       "loglevel",
     ], watching);
 
+    // Who came while no password was asked for may stay; the others need one while there is one.
+    config.onChange("requirepass", () => {
+      const needsPassword = this.#needsPassword;
+      for (const client of this.clients.byId.values()) {
+        client.setNeedsAuth(needsPassword && !client.isAuthenticated);
+      }
+    });
     config.onChange(["port", "bind"], () => this.#rebind());
   }
 
@@ -255,8 +265,7 @@ export class Server implements Services, GateChecks {
       turnAway(socket, "-ERR max number of clients reached\r\n");
       return;
     }
-    const needsPassword = config.value("requirepass") !== null &&
-      config.value("requirepass") !== "";
+    const needsPassword = this.#needsPassword;
     if (config.value("protected-mode") && !needsPassword && !isLocal) {
       statistics.connectionsRejected++;
       turnAway(socket, PROTECTED);
@@ -276,10 +285,7 @@ export class Server implements Services, GateChecks {
     client.isLocal = isLocal;
     client.isAuthenticated = !needsPassword;
     client.parser = new RequestParser(this.#limits, splitWords);
-    if (needsPassword) {
-      client.gateBits |= CLIENT_NEEDS_AUTH;
-      client.parser.isUnauthenticated = true;
-    }
+    client.setNeedsAuth(needsPassword);
     const connection = new Connection(
       client,
       socket,
@@ -294,14 +300,21 @@ export class Server implements Services, GateChecks {
     connection.run();
   }
 
+  get #needsPassword(): boolean {
+    const password = this.config.value("requirepass");
+    return password !== null && password !== "";
+  }
+
   /** ConnectionOwner. */
   isOverLimit(client: Client): boolean {
-    return isOverLimit(this, client);
+    return this.#clientLimits.isOver(client);
   }
 
   /** ConnectionOwner: forgets a client. */
   closed(client: Client): void {
+    client.park?.unblock(false);
     client.endTransaction();
+    client.paused = null;
     client.reply.clear();
     this.clients.remove(client);
   }
@@ -309,6 +322,8 @@ export class Server implements Services, GateChecks {
   // -- gates ---------------------------------------------------------------------------------
 
   freeMemory(): boolean {
+    // While clients are held up the dataset is to stay as it is.
+    if (this.pause.endsMs !== 0) return true;
     return this.evictor.freeMemory();
   }
 
@@ -354,9 +369,11 @@ export class Server implements Services, GateChecks {
     const used = this.usedMemory();
     if (used > statistics.peakMemoryBytes) statistics.peakMemoryBytes = used;
     this.pause.tick(nowMs);
-    this.#checkClients(nowMs);
+    this.#clientLimits.tick(nowMs);
     if (!this.persistence.isLoading) {
-      if (this.isActiveExpireOn && keyspace.expireMode === EXPIRE_DELETES) {
+      if (
+        this.isActiveExpireOn && keyspace.expireMode === EXPIRE_DELETES && this.pause.endsMs === 0
+      ) {
         const started = clock.monotonic();
         expireSlice(keyspace, SLICE_MS, () => clock.monotonic());
         const ms = clock.monotonic() - started;
@@ -379,34 +396,14 @@ export class Server implements Services, GateChecks {
     }
   }
 
-  #checkClients(nowMs: number): void {
-    const timeoutMs = this.config.value("timeout") * 1000;
-    for (const client of this.clients.byId.values()) {
-      if (
-        timeoutMs > 0 && !client.isReplica && !client.isMaster && client.park === null &&
-        client.channelCount + client.patternCount === 0 &&
-        nowMs - client.lastInteractionMs > timeoutMs
-      ) {
-        this.log.verbose("Closing idle client");
-        client.transport.close(false);
-      } else if (isOverLimit(this, client) || isOverQueryLimit(this, client)) {
-        client.transport.close(false);
-      }
-    }
-  }
-
   /** Bytes in use: data, clients' buffers, and a flat share for the program itself. */
   usedMemory(): number {
     return BASE_BYTES + this.keyspace.dataBytes + this.clientBytes();
   }
 
+  /** As of the timer's last turn: asked before each command where `maxmemory` is set. */
   clientBytes(): number {
-    let bytes = 0;
-    for (const client of this.clients.byId.values()) {
-      bytes += 1024 + client.reply.heldBytes + (client.parser?.bufferBytes ?? 0) +
-        client.queuedBytes;
-    }
-    return bytes;
+    return this.#clientLimits.totalBytes;
   }
 
   // -- the end --------------------------------------------------------------------------------------
@@ -480,8 +477,16 @@ const BASE_BYTES = 1 << 20;
 const PROTECTED =
   "-DENIED Redis is running in protected mode because protected mode is enabled and no password is " +
   "set for the default user. In this mode connections are only accepted from the loopback interface. " +
-  "If you want to connect from external computers, set a password (requirepass), bind to a trusted " +
-  "address, or turn protected mode off with CONFIG SET protected-mode no from this machine.\r\n";
+  "If you want to connect from external computers to Redis you may adopt one of the following " +
+  "solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from " +
+  "the loopback interface by connecting to Redis from the same host the server is running, however " +
+  "MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make " +
+  "this change permanent. 2) Alternatively you can just disable the protected mode by editing the " +
+  "Redis configuration file, and setting the protected mode option to 'no', and then restarting the " +
+  "server. 3) If you started the server manually just for testing, restart it with the " +
+  "'--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: " +
+  "You only need to do one of the above things in order for the server to start accepting " +
+  "connections from the outside.\r\n";
 
 async function turnAway(socket: Deno.Conn, text: string): Promise<void> {
   try {

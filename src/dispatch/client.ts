@@ -42,7 +42,10 @@ export interface QueuedCommand {
 export interface Park {
   /** Shown by CLIENT LIST and used by CLIENT UNBLOCK: whether a person may end it. */
   readonly isBlocking: boolean;
-  /** Ends a blocking command as by its timeout, or with an error. */
+  /**
+   * Ends the wait: a blocking command as by its timeout, or with an error. Also called when the
+   * connection has ended, so that nobody goes on waiting for it.
+   */
   unblock(withError: boolean): void;
 }
 
@@ -124,6 +127,8 @@ export class Client implements Watcher {
   shardChannelCount = 0;
   /** When its output first passed the soft limit, in Unix ms; 0 while it is below. */
   overSoftLimitSinceMs = 0;
+  /** Output that its connection has taken and the system has not. */
+  inFlightBytes = 0;
   bytesIn = 0;
   bytesOut = 0;
 
@@ -197,9 +202,14 @@ export class Client implements Watcher {
     return this.channelCount + this.patternCount + this.shardChannelCount > 0;
   }
 
+  /** Bytes of output that it has not read. */
+  get outputBytes(): number {
+    return this.reply.pendingBytes + this.inFlightBytes;
+  }
+
   /** Bytes it takes, about: its buffers, its transaction and a share for the object itself. */
   get memoryBytes(): number {
-    let bytes = CLIENT_BYTES + this.reply.heldBytes + this.queuedBytes;
+    let bytes = CLIENT_BYTES + this.reply.heldBytes + this.inFlightBytes + this.queuedBytes;
     if (this.parser !== null) bytes += this.parser.bufferBytes;
     if (this.paused !== null) bytes += this.paused.words.bytes.length;
     for (const { key } of this.watchedKeys) bytes += key.length + WATCH_BYTES;

@@ -8,6 +8,7 @@
 
 import type { Command } from "../commands/command.ts";
 import {
+  FLAG_ADMIN,
   FLAG_DENYOOM,
   FLAG_LOADING,
   FLAG_MAY_REPLICATE,
@@ -30,6 +31,7 @@ import {
 } from "../resp/reply_error.ts";
 import { BROKEN, MORE } from "../resp/parser.ts";
 import type { Words } from "../resp/words.ts";
+import { Blocking } from "./blocking.ts";
 import { Call, PROPAGATE_VERBATIM } from "./call.ts";
 import { type Client, CLIENT_IN_MULTI, CLIENT_NEEDS_AUTH, CLIENT_SUBSCRIBED } from "./client.ts";
 import type { Services } from "./services.ts";
@@ -53,6 +55,9 @@ export const GATE_FEW_REPLICAS = 1 << 22;
 /** Of commands that take constant time, one call in this many is timed, and counted this often. */
 const TIMED_ONE_IN = 16;
 
+/** Output of one turn beyond which the limits are looked at before the turn is over. */
+const MUCH_OUTPUT = 1 << 20;
+
 /** What the gates ask other parts of the server. */
 export interface GateChecks {
   /** Frees memory until below `maxmemory`; false when that is impossible. */
@@ -73,6 +78,8 @@ export class Dispatcher {
   #table: (Command | null)[] = [];
   #names: Uint8Array[] = [];
   #mask = 0;
+  /** Clients that wait for keys. */
+  readonly blocking = new Blocking(this);
   readonly #call: Call;
   #depth = 0;
 
@@ -138,10 +145,7 @@ export class Dispatcher {
       found = subcommand;
     }
     const arity = found.arity;
-    if (
-      (arity > 0 ? words.count !== arity : words.count < -arity) ||
-      (words.count === 1 && found.subcommands !== null)
-    ) {
+    if (arity > 0 ? words.count !== arity : words.count < -arity) {
       throw new ReplyError(`ERR wrong number of arguments for '${found.fullName}' command`);
     }
     return found;
@@ -155,6 +159,11 @@ export class Dispatcher {
     const keyspace = this.server.keyspace;
     keyspace.refreshTime();
     client.lastInteractionMs = keyspace.nowMs;
+    const { paused } = client;
+    if (paused !== null && client.park === null && !client.isClosing) {
+      client.paused = null;
+      this.execute(client, paused.words);
+    }
     while (client.park === null && !client.isClosing) {
       const outcome = parser.next();
       if (outcome === MORE) return;
@@ -169,8 +178,14 @@ export class Dispatcher {
         return;
       }
       this.execute(client, parser.words);
+      if (client.reply.pendingBytes > MUCH_OUTPUT && this.isOverOutputLimit(client)) {
+        client.transport.close(false);
+      }
     }
   }
+
+  /** Set by the server: whether a client has to go because of its unread output. */
+  isOverOutputLimit: (client: Client) => boolean = () => false;
 
   /** Answers one request. */
   execute(client: Client, words: Words): void {
@@ -183,17 +198,20 @@ export class Dispatcher {
       try {
         command = this.resolve(words);
       } catch (error) {
+        if (command === null && this.#isOtherProtocol(client, words)) return;
         this.#refuse(client, command, (error as ReplyError).text);
         return;
       }
     }
+    client.lastCommand = command;
     if ((this.gateBits | client.gateBits) !== 0 || (command.flagBits & FLAG_PROTECTED) !== 0) {
       if (!this.#passGates(client, command, words)) return;
     }
     this.call(client, command, words);
     if (this.#depth === 0) {
-      const stream = this.server.keyspace.stream;
+      const { stream, readyKeys } = this.server.keyspace;
       if (stream.hasPending) stream.endUnit();
+      if (readyKeys.length > 0) this.blocking.serveReady();
     }
   }
 
@@ -201,16 +219,33 @@ export class Dispatcher {
   #refuse(client: Client, command: Command | null, refusal: string): void {
     let text = refusal;
     if ((client.gateBits & CLIENT_IN_MULTI) !== 0) {
-      if (command?.fullName === "exec") {
-        client.endTransaction();
-        text = `EXECABORT Transaction discarded because of: ${refusal}`;
-      } else client.isExecDoomed = true;
+      client.isExecDoomed = true;
+    }
+    if (command?.fullName === "exec") {
+      client.endTransaction();
+      text = `EXECABORT Transaction discarded because of: ${refusal.replace(/^ERR /, "")}`;
     }
     if (command !== null) command.rejectedCalls++;
     const mark = client.reply.mark();
     client.reply.error(text);
     this.server.statistics.countError(text);
     this.#dropUnwantedReply(client, mark.chunks, mark.length, mark.bytes);
+  }
+
+  /**
+   * Ends the connection of a browser that was made to send us HTTP: "POST" and "Host:" begin lines
+   * of it, and the lines after them may be somebody's commands.
+   */
+  #isOtherProtocol(client: Client, words: Words): boolean {
+    if (!words.is(0, "post") && !words.is(0, "host:")) return false;
+    this.server.log.warning(
+      "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands " +
+        "to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting " +
+        `to compromise your Redis instance. Connection from ${client.transport.address} aborted.`,
+    );
+    client.isClosing = true;
+    client.transport.close(false);
+    return true;
   }
 
   /** Runs a command that has passed its gates: also from EXEC. */
@@ -229,9 +264,6 @@ export class Dispatcher {
     call.nowMs = keyspace.nowMs;
     call.propagation = PROPAGATE_VERBATIM;
     call.isInExec = this.#depth > 0;
-    if (server.clients.monitors.size > 0 && (command.flagBits & FLAG_SKIP_MONITOR) === 0) {
-      this.onMonitor(client, words);
-    }
     const replyChunks = reply.fullChunks;
     const replyLength = reply.length;
     const replyBytes = replyChunks === 0 ? replyLength : reply.pendingBytes;
@@ -249,13 +281,14 @@ export class Dispatcher {
       this.#depth--;
     }
     command.calls++;
-    client.lastCommand = command;
     client.commandsProcessed++;
     server.statistics.commandsProcessed++;
     if (isTimed) this.#timed(client, command, words, server.clock.monotonic() - startedMs);
     if (reply.errorCount !== errorsBefore) {
       command.failedCalls++;
       server.statistics.countError(reply.lastError);
+      // A command that EXEC runs: its errors are counted, they are not EXEC's.
+      if (this.#depth > 0) reply.errorCount = errorsBefore;
     }
     if (keyspace.dirty !== dirtyBefore) {
       if (
@@ -263,9 +296,13 @@ export class Dispatcher {
         (command.flagBits & (FLAG_WRITE | FLAG_MAY_REPLICATE)) !== 0
       ) keyspace.stream.addWords(call.database.index, words);
     }
-    if (client.replyMode !== "on") {
+    if (client.replyMode !== "on" && this.#depth === 0) {
       this.#dropUnwantedReply(client, replyChunks, replyLength, replyBytes);
     }
+    if (
+      server.clients.monitors.size > 0 &&
+      (command.flagBits & (FLAG_SKIP_MONITOR | FLAG_ADMIN)) === 0
+    ) this.onMonitor(client, words);
   }
 
   /** Set by the server: shows a command to the monitors. */
@@ -337,29 +374,33 @@ export class Dispatcher {
   #refusal(client: Client, command: Command, words: Words): string | null {
     const flags = command.flagBits;
     const gates = this.gateBits | client.gateBits;
-    if ((gates & CLIENT_NEEDS_AUTH) !== 0 && (flags & FLAG_NO_AUTH) === 0) return NO_AUTH;
     if ((flags & FLAG_PROTECTED) !== 0) {
       const text = this.checks.refuseProtected(command, client);
       if (text !== null) return text;
     }
+    if ((gates & CLIENT_NEEDS_AUTH) !== 0 && (flags & FLAG_NO_AUTH) === 0) return NO_AUTH;
     const inMulti = (gates & CLIENT_IN_MULTI) !== 0;
     const name = command.fullName;
     if ((flags & FLAG_NO_MULTI) !== 0 && inMulti) {
       return "ERR Command not allowed inside a transaction";
     }
-    // EXEC counts as what it will run.
-    const effective = name === "exec" ? queuedFlags(client) : flags;
-    const isWrite = (effective & (FLAG_WRITE | FLAG_MAY_REPLICATE)) !== 0;
+    // EXEC counts as what it will run: as able to do what one of those does, and as allowed only
+    // where all of them are.
+    const isExec = name === "exec";
+    const effective = isExec ? anyQueuedFlag(client) : flags;
+    const allowed = isExec ? flags & everyQueuedFlag(client) : flags;
+    const isQueued = inMulti && !TRANSACTION_COMMANDS.has(name);
+    const isWrite = (effective & FLAG_WRITE) !== 0;
     if (!client.isMaster) {
       if ((gates & GATE_MEMORY) !== 0) {
         const isOver = !this.checks.freeMemory();
-        if (isOver && (effective & FLAG_DENYOOM) !== 0 && name !== "discard") return OUT_OF_MEMORY;
+        if (isOver && (isQueued || (effective & FLAG_DENYOOM) !== 0)) return OUT_OF_MEMORY;
       }
       if ((gates & GATE_SAVE_FAILED) !== 0 && (isWrite || name === "ping")) return SAVE_FAILED;
-      if ((gates & GATE_FEW_REPLICAS) !== 0 && (effective & FLAG_WRITE) !== 0) {
+      if ((gates & GATE_FEW_REPLICAS) !== 0 && isWrite) {
         return "NOREPLICAS Not enough good replicas to write.";
       }
-      if ((gates & GATE_READ_ONLY) !== 0 && (effective & FLAG_WRITE) !== 0) return READ_ONLY;
+      if ((gates & GATE_READ_ONLY) !== 0 && isWrite) return READ_ONLY;
     }
     if (
       (gates & CLIENT_SUBSCRIBED) !== 0 && client.reply.resp === 2 && !SUBSCRIBER_COMMANDS.has(name)
@@ -367,18 +408,21 @@ export class Dispatcher {
       return `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET ` +
         "are allowed in this context";
     }
-    if ((gates & GATE_STALE) !== 0 && (flags & FLAG_STALE) === 0) {
+    if ((gates & GATE_STALE) !== 0 && (allowed & FLAG_STALE) === 0) {
       return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
     }
-    if ((gates & GATE_LOADING) !== 0 && (flags & FLAG_LOADING) === 0) return LOADING;
-    if ((gates & GATE_PAUSED) !== 0 && this.checks.waitForPause(client, isWrite)) {
+    if ((gates & GATE_LOADING) !== 0 && (allowed & FLAG_LOADING) === 0) return LOADING;
+    const enters = isWrite || (effective & FLAG_MAY_REPLICATE) !== 0;
+    if ((gates & GATE_PAUSED) !== 0 && this.checks.waitForPause(client, enters)) {
       // The words are in the parser's buffer, which goes on with later requests: keep a copy.
       client.enqueuePaused(command, words);
       return "";
     }
-    if (inMulti && !TRANSACTION_COMMANDS.has(name)) {
+    if (isQueued) {
       client.enqueue(command, words);
+      const mark = client.reply.mark();
       client.reply.queued();
+      this.#dropUnwantedReply(client, mark.chunks, mark.length, mark.bytes);
       return "";
     }
     return null;
@@ -399,9 +443,15 @@ const SUBSCRIBER_COMMANDS = new Set([
   "reset",
 ]);
 
-function queuedFlags(client: Client): number {
+function anyQueuedFlag(client: Client): number {
   let flags = 0;
   for (const { command } of client.queue) flags |= command.flagBits;
+  return flags;
+}
+
+function everyQueuedFlag(client: Client): number {
+  let flags = ~0;
+  for (const { command } of client.queue) flags &= command.flagBits;
   return flags;
 }
 

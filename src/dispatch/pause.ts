@@ -27,32 +27,29 @@ export class Pause {
     this.endsMs = 0;
     this.includesReads = false;
     this.onChange(false);
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const client of waiting) {
-      client.park = null;
-      this.clients.blockedCount--;
-      client.transport.resume();
-    }
+    for (const client of [...this.#waiting]) this.#letGo(client);
   }
 
   /** Called by the timer. */
   tick(nowMs: number): void {
     if (this.endsMs !== 0 && nowMs >= this.endsMs) this.end();
-    for (const client of this.#waiting) {
-      if (!client.isClosed) continue;
-      this.#waiting.delete(client);
-      this.clients.blockedCount--;
-    }
   }
 
   /** Whether this command has to wait; then its client is parked until the pause ends. */
   holds(client: Client, isWrite: boolean): boolean {
     if (this.endsMs === 0 || client.isMaster || client.isReplica) return false;
     if (!this.includesReads && !isWrite) return false;
-    client.park = { isBlocking: false, unblock() {} };
+    client.park = { isBlocking: false, unblock: () => this.#letGo(client) };
     this.clients.blockedCount++;
     this.#waiting.add(client);
     return true;
+  }
+
+  /** The client's next turn begins with the command that was put off (Dispatcher.processInput). */
+  #letGo(client: Client): void {
+    if (!this.#waiting.delete(client)) return;
+    client.park = null;
+    this.clients.blockedCount--;
+    client.transport.resume();
   }
 }

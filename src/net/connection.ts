@@ -16,11 +16,14 @@ import type { Statistics } from "../observe/statistics.ts";
 export interface ConnectionOwner {
   readonly dispatcher: Dispatcher;
   readonly statistics: Statistics;
-  /** True when the client has to go because of its unread output or its unparsed input. */
+  /** True when the client has to go because of its unread output or its unanswered input. */
   isOverLimit(client: Client): boolean;
   /** The connection has ended: the client is to be forgotten. */
   closed(client: Client): void;
 }
+
+/** Bytes of output or input below which no limit is looked at before the timer does. */
+const LOOK_AT_LIMITS = 64 * 1024;
 
 export class Connection implements Transport {
   isWriting = false;
@@ -42,7 +45,7 @@ export class Connection implements Transport {
   async run(): Promise<void> {
     const { client, socket, owner } = this;
     const parser = client.parser!;
-    const { dispatcher, statistics } = owner;
+    const { statistics } = owner;
     try {
       for (;;) {
         const count = await socket.read(parser.space());
@@ -51,20 +54,33 @@ export class Connection implements Transport {
         client.bytesIn += count;
         statistics.netInputBytes += count;
         statistics.readsProcessed++;
-        dispatcher.processInput(client);
-        if (client.isClosing) this.#closesAfterReply = true;
-        if (client.reply.length > 0 || this.#closesAfterReply) this.#flush();
-        if (parser.pendingBytes > 65536 && owner.isOverLimit(client)) break;
+        this.#turn();
         if (this.#closesAfterReply) return; // the writer closes
+        if (parser.pendingBytes > LOOK_AT_LIMITS && owner.isOverLimit(client)) this.close(false);
       }
-    } catch {
+    } catch (error) {
       // The peer is gone, or the socket was closed under the read.
+      if (!this.#isClosed) owner.dispatcher.server.log.verbose(`Reading from client: ${error}`);
     }
     // A peer that has shut down its sending side still gets the replies it is owed.
-    if (client.reply.pendingBytes > 0 || this.isWriting) {
+    if (client.outputBytes > 0 && !this.#isClosed) {
       this.#closesAfterReply = true;
       this.#flush();
     } else this.close(false);
+  }
+
+  /** Runs what has arrived and sends what it answers. A fault of ours ends this connection only. */
+  #turn(): void {
+    const { client } = this;
+    try {
+      this.owner.dispatcher.processInput(client);
+    } catch (error) {
+      const text = error instanceof Error ? error.stack ?? error.message : String(error);
+      this.owner.dispatcher.server.log.warning(`Cannot serve client id=${client.id}: ${text}`);
+      this.close(false);
+    }
+    if (client.isClosing) this.#closesAfterReply = true;
+    if (client.reply.length > 0 || this.#closesAfterReply) this.#flush();
   }
 
   /** Transport: output was written outside of the client's turn. Sent once the turn is over. */
@@ -82,9 +98,7 @@ export class Connection implements Transport {
     if (this.#isClosed) return;
     queueMicrotask(() => {
       if (this.#isClosed || this.client.park !== null) return;
-      this.owner.dispatcher.processInput(this.client);
-      if (this.client.isClosing) this.#closesAfterReply = true;
-      this.#flush();
+      this.#turn();
     });
   }
 
@@ -110,7 +124,7 @@ export class Connection implements Transport {
   #flush(): void {
     if (this.#isClosed) return;
     if (this.isWriting) {
-      if (this.client.reply.pendingBytes > 65536 && this.owner.isOverLimit(this.client)) {
+      if (this.client.outputBytes > LOOK_AT_LIMITS && this.owner.isOverLimit(this.client)) {
         this.close(false);
       }
       return;
@@ -128,8 +142,12 @@ export class Connection implements Transport {
     let length = firstLength;
     try {
       while (chunk !== null) {
+        client.inFlightBytes = length;
         let at = 0;
-        while (at < length) at += await socket.write(chunk.subarray(at, length));
+        while (at < length) {
+          at += await socket.write(chunk.subarray(at, length));
+          client.inFlightBytes = length - at;
+        }
         client.bytesOut += length;
         owner.statistics.netOutputBytes += length;
         owner.statistics.writesProcessed++;

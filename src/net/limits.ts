@@ -1,43 +1,118 @@
-/** Limits of a client's unread output and unparsed input; whoever is over one is disconnected. */
+/**
+ * What a client may hold up: unread output (`client-output-buffer-limit`), unanswered input
+ * (`client-query-buffer-limit`), memory of all together (`maxmemory-clients`), idleness (`timeout`).
+ * Whoever is over a limit is disconnected. Asked by connections after large reads and writes, and by
+ * the server's timer for everybody.
+ */
 
+import type { Setting } from "../config/config.ts";
+import type { OutputLimits } from "../config/kinds.ts";
 import type { Client } from "../dispatch/client.ts";
 import type { Services } from "../dispatch/services.ts";
 
-/** Whether the client's output is over `client-output-buffer-limit` of its class; logs it. */
-export function isOverLimit(server: Services, client: Client): boolean {
-  const bytes = client.reply.pendingBytes;
-  if (bytes === 0) {
-    client.overSoftLimitSinceMs = 0;
-    return false;
+export class ClientLimits {
+  /** Bytes that all clients took when the timer last looked. */
+  totalBytes = 0;
+  readonly #output: Setting<OutputLimits>;
+  readonly #queryBytes: Setting<number>;
+  readonly #totalBytesMax: Setting<number>;
+  readonly #maxMemory: Setting<number>;
+  readonly #timeoutSeconds: Setting<number>;
+
+  constructor(readonly server: Services) {
+    const { config } = server;
+    this.#output = config.setting("client-output-buffer-limit");
+    this.#queryBytes = config.setting("client-query-buffer-limit");
+    this.#totalBytesMax = config.setting("maxmemory-clients");
+    this.#maxMemory = config.setting("maxmemory");
+    this.#timeoutSeconds = config.setting("timeout");
   }
-  const limits = server.config.value("client-output-buffer-limit");
-  const limit = client.isReplica
-    ? limits.replica
-    : client.channelCount + client.patternCount + client.shardChannelCount > 0
-    ? limits.pubsub
-    : limits.normal;
-  let isOver = limit.hardBytes > 0 && bytes >= limit.hardBytes;
-  if (!isOver && limit.softBytes > 0 && bytes >= limit.softBytes) {
-    if (client.overSoftLimitSinceMs === 0) client.overSoftLimitSinceMs = server.keyspace.nowMs;
-    isOver = server.keyspace.nowMs - client.overSoftLimitSinceMs > limit.softSeconds * 1000;
-  } else if (!isOver) client.overSoftLimitSinceMs = 0;
-  if (!isOver) return false;
-  server.statistics.outputBufferLimitDisconnections++;
-  server.log.warning(
-    `Client id=${client.id} addr=${client.transport.address} scheduled to be closed ASAP for ` +
-      "overcoming of output buffer limits.",
-  );
-  return true;
+
+  /** Whether the client has to go because of its unread output or unanswered input; logs it. */
+  isOver(client: Client): boolean {
+    return this.isOverOutput(client) || this.#isOverQuery(client);
+  }
+
+  /** Whether the client has to go because of its unread output; logs it. */
+  isOverOutput(client: Client): boolean {
+    const bytes = client.outputBytes;
+    const { normal, pubsub, replica } = this.#output.value;
+    const kind = client.class;
+    const limit = kind === "replica" ? replica : kind === "pubsub" ? pubsub : normal;
+    let isOver = limit.hardBytes > 0 && bytes >= limit.hardBytes;
+    if (!isOver && limit.softBytes > 0 && bytes >= limit.softBytes) {
+      const { nowMs } = this.server.keyspace;
+      if (client.overSoftLimitSinceMs === 0) client.overSoftLimitSinceMs = nowMs;
+      isOver = nowMs - client.overSoftLimitSinceMs > limit.softSeconds * 1000;
+    } else if (!isOver) client.overSoftLimitSinceMs = 0;
+    if (!isOver) return false;
+    this.server.statistics.outputBufferLimitDisconnections++;
+    this.server.log.warning(
+      `Client ${this.#describe(client)} scheduled to be closed ASAP for overcoming of output ` +
+        "buffer limits.",
+    );
+    return true;
+  }
+
+  #isOverQuery(client: Client): boolean {
+    const bytes = client.parser?.pendingBytes ?? 0;
+    if (bytes <= this.#queryBytes.value || client.isMaster) return false;
+    this.server.statistics.queryBufferLimitDisconnections++;
+    this.server.log.warning(
+      `Closing client that reached max query buffer length: ${this.#describe(client)} ` +
+        `(qbuf bytes: ${bytes})`,
+    );
+    return true;
+  }
+
+  /** The timer's look at all clients: disconnects who is over a limit or idle for too long. */
+  tick(nowMs: number): void {
+    const { clients, log } = this.server;
+    const timeoutMs = this.#timeoutSeconds.value * 1000;
+    let total = 0;
+    for (const client of clients.byId.values()) {
+      if (timeoutMs > 0 && nowMs - client.lastInteractionMs > timeoutMs && mayTimeOut(client)) {
+        log.verbose("Closing idle client");
+        client.transport.close(false);
+      } else if (this.isOver(client)) client.transport.close(false);
+      else total += client.memoryBytes;
+    }
+    this.totalBytes = total;
+    const limit = this.#totalBytesMax.value;
+    // A percentage of `maxmemory` is a negative number.
+    const limitBytes = limit < 0 ? Math.floor(this.#maxMemory.value * -limit / 100) : limit;
+    if (limitBytes > 0 && total > limitBytes) this.#evict(limitBytes);
+  }
+
+  /** Disconnects clients, the largest first, until the others take less than the limit. */
+  #evict(limitBytes: number): void {
+    const { clients, log, statistics } = this.server;
+    const evictable = [...clients.byId.values()].filter(isEvictable)
+      .map((client) => ({ client, bytes: client.memoryBytes }))
+      .sort((a, b) => b.bytes - a.bytes);
+    let total = 0;
+    for (const { bytes } of evictable) total += bytes;
+    for (const { client, bytes } of evictable) {
+      if (total <= limitBytes) return;
+      log.notice(`Evicting client: ${this.#describe(client)}`);
+      statistics.evictedClients++;
+      client.transport.close(false);
+      total -= bytes;
+      this.totalBytes -= bytes;
+    }
+  }
+
+  #describe(client: Client): string {
+    return client.info(this.server.keyspace.nowMs);
+  }
 }
 
-/** Whether the client's unparsed input is over `client-query-buffer-limit`; logs it. */
-export function isOverQueryLimit(server: Services, client: Client): boolean {
-  const bytes = client.parser?.pendingBytes ?? 0;
-  if (bytes <= server.config.value("client-query-buffer-limit")) return false;
-  server.statistics.queryBufferLimitDisconnections++;
-  server.log.warning(
-    `Closing client that reached max query buffer length: id=${client.id} ` +
-      `addr=${client.transport.address} qbuf=${bytes}`,
-  );
-  return true;
+/** Whether `timeout` counts for this client: not while it waits for us, or just listens. */
+function mayTimeOut(client: Client): boolean {
+  return client.class === "normal" && !client.isMonitor && client.park === null;
+}
+
+function isEvictable(client: Client): boolean {
+  return !client.noEvict && !client.isMonitor &&
+    (client.class === "normal" || client.class === "pubsub");
 }

@@ -16,21 +16,31 @@ export interface Accepted {
 }
 
 /** "host:port", with brackets around IPv6. */
-export function addressText(address: Deno.Addr): string {
-  if (address.transport !== "tcp") return "";
-  const { hostname, port } = address;
+export function addressText(hostname: string, port: number): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
-/** Whether an IP address is a loopback one, also in its IPv4-in-IPv6 form. */
+/** Whether an IP address is this machine's own, as protected mode counts it. */
 export function isLoopback(hostname: string): boolean {
-  const bare = hostname.toLowerCase().replace(/^::ffff:/, "");
-  return bare === "::1" || bare.startsWith("127.");
+  return hostname === "127.0.0.1" || hostname === "::1";
 }
+
+/**
+ * An IPv4 address that a socket for both families shows in IPv6 ("::ffff:127.0.0.1"), as itself;
+ * other addresses as they are.
+ */
+export function plainAddress(hostname: string): string {
+  return /^::ffff:[0-9.]+$/i.test(hostname) ? hostname.slice(7) : hostname;
+}
+
+const ANY_IPV4 = "0.0.0.0";
+const ANY_IPV6 = "::";
 
 export class Listeners {
   readonly #open: Deno.Listener[] = [];
   #unixPath: string | null = null;
+  /** The IPv4 addresses that `bind` names. */
+  #ipv4 = new Set<string>();
 
   constructor(
     readonly onAccept: (accepted: Accepted) => void,
@@ -38,46 +48,63 @@ export class Listeners {
   ) {}
 
   /**
-   * Listens on all addresses of a `bind` value. An address with "-" before it may be missing on
-   * this machine. Port 0 means no TCP. @throws when an address is needed and cannot be had
+   * Listens on all addresses of a `bind` value ("*" and "::*" stand for all of a family). An address
+   * with "-" before it may be missing on this machine. Port 0 means no TCP.
+   *
+   * The runtime's socket for all IPv6 addresses takes IPv4 as well, unless the system says
+   * otherwise. So it is opened first, and what comes to an IPv4 address that was not asked for is
+   * closed at once.
+   *
+   * @throws Error, after a line in the log, when an address is needed and cannot be had
    */
   openTcp(addresses: readonly string[], port: number): void {
+    this.#ipv4 = new Set();
     if (port === 0) return;
+    const wanted = addresses.map((given) => {
+      const isOptional = given.startsWith("-");
+      const name = isOptional ? given.slice(1) : given;
+      const hostname = name === "*" ? ANY_IPV4 : name === "::*" ? ANY_IPV6 : name;
+      return { name, hostname, isOptional };
+    }).sort((a, b) => Number(b.hostname === ANY_IPV6) - Number(a.hostname === ANY_IPV6));
     const opened: Deno.Listener[] = [];
-    try {
-      for (const given of addresses) {
-        const isOptional = given.startsWith("-");
-        const name = isOptional ? given.slice(1) : given;
-        const hostname = name === "*" ? "0.0.0.0" : name;
-        try {
-          opened.push(Deno.listen({ hostname, port, transport: "tcp" }));
-        } catch (error) {
-          // Where "::" takes IPv4 as well, the address is served already.
-          if (isOptional && (isMissingAddress(error) || opened.length > 0)) continue;
-          this.log.warning(
-            `Warning: Could not create server TCP listening socket ${name}:${port}: ${
-              reasonOf(error)
-            }`,
-          );
-          throw error;
-        }
+    let takesAll = false;
+    for (const { name, hostname, isOptional } of wanted) {
+      const isIpv4 = !hostname.includes(":");
+      if (isIpv4) this.#ipv4.add(hostname === "localhost" ? "127.0.0.1" : hostname);
+      try {
+        opened.push(Deno.listen({ hostname, port, transport: "tcp" }));
+        if (hostname === ANY_IPV6) takesAll = true;
+      } catch (error) {
+        if (takesAll && error instanceof Deno.errors.AddrInUse) continue;
+        if (isOptional && isMissingAddress(error)) continue;
+        // Who asks for all addresses is told so, whichever family was tried first.
+        const shown = hostname === ANY_IPV6 && addresses.includes("*") ? "*" : name;
+        this.log.warning(
+          `Warning: Could not create server TCP listening socket ${shown}:${port}: bind: ` +
+            reasonOf(error),
+        );
+        for (const listener of opened) listener.close();
+        throw new Error(`Failed listening on port ${port} (TCP), aborting.`);
       }
-    } catch (error) {
-      for (const listener of opened) listener.close();
-      throw error;
     }
     for (const listener of opened) this.#start(listener);
   }
 
+  /** Listens on a Unix socket, in place of a file that is there. @throws Error when it cannot */
   openUnix(path: string, mode: number): void {
     try {
-      if (Deno.lstatSync(path).isSocket) Deno.removeSync(path);
+      Deno.removeSync(path);
     } catch {
       // Nothing there.
     }
-    const listener = Deno.listen({ transport: "unix", path });
+    let listener: Deno.UnixListener;
+    try {
+      listener = Deno.listen({ transport: "unix", path });
+      if (mode !== 0) Deno.chmodSync(path, mode);
+    } catch (error) {
+      throw new Error(`Failed opening Unix socket: bind: ${reasonOf(error)}`);
+    }
     this.#unixPath = path;
-    if (mode !== 0) Deno.chmodSync(path, mode);
     this.#start(listener as unknown as Deno.Listener);
   }
 
@@ -122,16 +149,30 @@ export class Listeners {
         await new Promise((resolve) => setTimeout(resolve, 100));
         continue;
       }
-      const { remoteAddr, localAddr } = socket;
-      const isUnix = localAddr.transport !== "tcp";
-      this.onAccept({
-        socket,
-        address: isUnix ? `${this.#unixPath}:0` : addressText(remoteAddr),
-        localAddress: isUnix ? `${this.#unixPath}:0` : addressText(localAddr),
-        isUnix,
-        isLocal: isUnix || isLoopback((remoteAddr as Deno.NetAddr).hostname),
-      });
+      this.#accepted(socket);
     }
+  }
+
+  #accepted(socket: Deno.Conn): void {
+    const { remoteAddr, localAddr } = socket;
+    if (localAddr.transport !== "tcp" || remoteAddr.transport !== "tcp") {
+      const address = `${this.#unixPath}:0`;
+      this.onAccept({ socket, address, localAddress: address, isUnix: true, isLocal: true });
+      return;
+    }
+    const remote = plainAddress(remoteAddr.hostname);
+    const local = plainAddress(localAddr.hostname);
+    if (local !== localAddr.hostname && !this.#ipv4.has(ANY_IPV4) && !this.#ipv4.has(local)) {
+      socket.close();
+      return;
+    }
+    this.onAccept({
+      socket,
+      address: addressText(remote, remoteAddr.port),
+      localAddress: addressText(local, localAddr.port),
+      isUnix: false,
+      isLocal: isLoopback(remote),
+    });
   }
 }
 
@@ -141,5 +182,6 @@ function isMissingAddress(error: unknown): boolean {
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/ \(os error \d+\)$/, "");
 }

@@ -22,6 +22,8 @@ export const BROKEN = -1;
 const LINE_MAX = 64 * 1024;
 const FIRST_BUFFER_BYTES = 4096;
 const USUAL_BUFFER_MAX = 64 * 1024;
+/** Reads in a row that the first buffer would have served, after which there is one of its size again. */
+const SMALL_READS_MAX = 64;
 const CR = 13;
 const LF = 10;
 const MULTIBULK_MAX = 0x7fffffff;
@@ -49,6 +51,8 @@ export class RequestParser {
   #at = 0;
   /** End of the bytes that have arrived. */
   #to = 0;
+  /** Latest reads in a row that were short. */
+  #smallReads = 0;
   /** Words still to come of the array being read; -1 between requests. */
   #wordsLeft = -1;
   /** Length of the bulk string being read, -1 when its length line is next. */
@@ -70,9 +74,15 @@ export class RequestParser {
     let buffer = this.#buffer;
     const pending = this.#to - this.#from;
     if (pending === 0) {
-      // An unusually large buffer is given back when nothing is in it.
-      if (buffer.length > USUAL_BUFFER_MAX) this.#replace(new Uint8Array(FIRST_BUFFER_BYTES));
-      else this.#shift();
+      // An unusually large buffer is given back when nothing is in it, a large one when little has
+      // come for a while: the read that waits for an idle client holds it.
+      const isTooLarge = buffer.length > USUAL_BUFFER_MAX ||
+        (this.#smallReads > SMALL_READS_MAX && buffer.length > FIRST_BUFFER_BYTES);
+      this.words.trim();
+      if (isTooLarge) {
+        this.#rebase(this.#from);
+        this.#replace(new Uint8Array(FIRST_BUFFER_BYTES));
+      } else this.#shift();
     } else if (this.#to === buffer.length || this.#from > buffer.length >> 1) {
       if (this.#from > buffer.length >> 1) this.#shift();
       else {
@@ -90,6 +100,7 @@ export class RequestParser {
   /** `count` bytes have been read into what `space` gave. */
   filled(count: number): void {
     this.#to += count;
+    this.#smallReads = count < FIRST_BUFFER_BYTES ? this.#smallReads + 1 : 0;
     // A read that fills the buffer tells of a client that sends much: fewer, larger reads.
     if (
       this.#to === this.#buffer.length && this.#buffer.length < USUAL_BUFFER_MAX &&
@@ -164,7 +175,7 @@ export class RequestParser {
         } else {
           const digit2 = buffer[at + 2] - 48;
           if (
-            at + 5 <= to && buffer[at + 3] === CR && digit >= 0 && digit <= 9 && digit2 >= 0 &&
+            at + 5 <= to && buffer[at + 3] === CR && digit >= 1 && digit <= 9 && digit2 >= 0 &&
             digit2 <= 9
           ) {
             length = digit * 10 + digit2;
@@ -216,7 +227,7 @@ export class RequestParser {
         const digits = at - first;
         this.#at = at + 2;
         if (digits === 0 || digits > 19) return NaN;
-        if (digits > 1 && buffer[first] === 48) return NaN;
+        if (buffer[first] === 48 && (digits > 1 || isNegative)) return NaN;
         return isNegative ? -value : value;
       }
       if (c < 48 || c > 57) {
