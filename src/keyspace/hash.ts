@@ -11,8 +11,8 @@
  * or `find`. The bytes of a small one may be saved as they are, since a listpack is RDB's form too.
  *
  * To make one (RDB, COPY): `builder.begin(limits, pairs)`, `builder.set(…)` per pair (false: the field
- * came twice), `builder.addTo(database, key…)`; or from ready bytes `addHashFromListpack`; a copy of a
- * large one is `LargeHash.clone`. None of these says `changed`; the key must not be there.
+ * came twice), then `builder.addTo(database, key…)`, which does not say `changed`; the key must not be
+ * there.
  *
  * Handlers share `hashView` and `hashBuilder`, which is safe as they run one at a time; what runs
  * inside a change (the snapshot's hook) needs a view of its own.
@@ -386,16 +386,20 @@ export class HashBuilder {
         expiresAtMs,
       );
     }
-    return addListpack(
-      database,
+    const size = lpBytes(this.#listpack, 0);
+    const ref = database.addRecord(
       key,
       offset,
       length,
-      this.#listpack,
+      TYPE_HASH,
+      ENC_LISTPACK,
+      size,
       0,
-      lpBytes(this.#listpack, 0),
       expiresAtMs,
     );
+    const { dict } = database;
+    copyBytes(dict.bytesOf(ref), dict.valueOffset(ref), this.#listpack, 0, size);
+    return ref;
   }
 
   #convert(expected: number): void {
@@ -412,61 +416,6 @@ export class HashBuilder {
     larger.set(this.#listpack);
     this.#listpack = larger;
   }
-}
-
-/**
- * Adds a key (which is not there) whose hash is this listpack of pairs; it becomes a large hash when
- * it is over the limits of entries, as on loading in Redis. The bytes must have passed
- * `lpValidate(…, { pairs: true })` and not be empty. Returns the record, or 0 when it had to be
- * converted and a field came twice.
- */
-export function addHashFromListpack(
-  database: Database,
-  key: Uint8Array,
-  offset: number,
-  length: number,
-  listpack: Uint8Array,
-  base: number,
-  size: number,
-  expiresAtMs = NaN,
-): number {
-  const { limits } = database.keyspace;
-  const pairs = lpCount(listpack, base) >> 1;
-  if (pairs <= limits.hashMaxListpackEntries && size <= INLINE_VALUE_MAX) {
-    return addListpack(database, key, offset, length, listpack, base, size, expiresAtMs);
-  }
-  const large = new LargeHash();
-  large.reserve(pairs);
-  forEachPair(listpack, base, new ElementText(), new ElementText(), (f, fo, fl, v, vo, vl) => {
-    large.set(f, fo, fl, v, vo, vl);
-  });
-  if (large.count < pairs) return 0;
-  return database.addLarge(key, offset, length, TYPE_HASH, ENC_HASHTABLE, large, expiresAtMs);
-}
-
-function addListpack(
-  database: Database,
-  key: Uint8Array,
-  offset: number,
-  length: number,
-  listpack: Uint8Array,
-  base: number,
-  size: number,
-  expiresAtMs: number,
-): number {
-  const ref = database.addRecord(
-    key,
-    offset,
-    length,
-    TYPE_HASH,
-    ENC_LISTPACK,
-    size,
-    0,
-    expiresAtMs,
-  );
-  const { dict } = database;
-  copyBytes(dict.bytesOf(ref), dict.valueOffset(ref), listpack, base, size);
-  return ref;
 }
 
 /** The view that handlers share. */
