@@ -5,13 +5,16 @@
  */
 
 import { commandTable } from "../../src/commands/index.ts";
+import { Config } from "../../src/config/config.ts";
 import { Client } from "../../src/dispatch/client.ts";
 import { Clients } from "../../src/dispatch/clients.ts";
-import { Dispatcher } from "../../src/dispatch/dispatcher.ts";
+import { Dispatcher, GATE_PAUSED } from "../../src/dispatch/dispatcher.ts";
+import { Pause } from "../../src/dispatch/pause.ts";
 import type { Services } from "../../src/dispatch/services.ts";
 import { Keyspace } from "../../src/keyspace/keyspace.ts";
 import { LatencyMonitor } from "../../src/observe/latency.ts";
 import { Log } from "../../src/observe/log.ts";
+import { feedMonitors } from "../../src/observe/monitor.ts";
 import { SlowLog } from "../../src/observe/slow_log.ts";
 import { Statistics } from "../../src/observe/statistics.ts";
 import { WriteStream } from "../../src/propagation/write_stream.ts";
@@ -65,6 +68,8 @@ export class TestServer {
   readonly keyspace: Keyspace;
   readonly dispatcher: Dispatcher;
   readonly clients = new Clients();
+  readonly config = new Config("/");
+  readonly pause: Pause;
   readonly logLines: string[] = [];
   readonly services: Services;
   readonly #default: TestClient;
@@ -81,12 +86,15 @@ export class TestServer {
     const stream = new WriteStream();
     const time = { now: () => clock.nowMs, monotonic: () => clock.nowMs };
     this.keyspace = new Keyspace(16, time, draw, stream);
+    this.pause = new Pause(this.clients, this.keyspace);
     // Parts that tests of commands on data do not need are left out: touching one fails the test.
     const services = {
       clock: time,
       draw,
       keyspace: this.keyspace,
       clients: this.clients,
+      config: this.config,
+      pause: this.pause,
       statistics: new Statistics(),
       slowLog: new SlowLog(),
       latency: new LatencyMonitor(),
@@ -97,9 +105,14 @@ export class TestServer {
     } as unknown as { -readonly [K in keyof Services]: Services[K] };
     this.dispatcher = new Dispatcher(services, {
       freeMemory: () => true,
-      waitForPause: () => false,
+      waitForPause: (client, isWrite) => this.pause.holds(client, isWrite),
       refuseProtected: () => null,
     });
+    this.dispatcher.onMonitor = (client, words) => feedMonitors(services, client, words);
+    this.pause.onChange = (isPaused) => {
+      if (isPaused) this.dispatcher.gateBits |= GATE_PAUSED;
+      else this.dispatcher.gateBits &= ~GATE_PAUSED;
+    };
     services.dispatcher = this.dispatcher;
     this.services = services;
     this.dispatcher.setCommands(commandTable.map((command) => [command.fullName, command]));
