@@ -43,6 +43,8 @@ export class Database implements MoveListener {
   slots = new ValueSlots();
   /** Watched keys (latin1) with their watchers; null when there are none. */
   watched: Map<string, Set<Watcher>> | null = null;
+  /** Keys (latin1) that blocked clients wait for; null when there are none. */
+  awaited: { has(key: string): boolean; keys(): Iterable<string> } | null = null;
   /** Average time to live in ms, estimated by the expiry cycle. */
   averageTtlMs = 0;
   /** Where the expiry cycle goes on. */
@@ -361,6 +363,7 @@ export class Database implements MoveListener {
     if (this.keyspace.eventMask !== 0) {
       this.keyspace.notify(EVENT_NEW, "new", this.index, bytes, offset, length);
     }
+    if (this.awaited !== null) this.signalReady(bytes, offset, length);
     return ref;
   }
 
@@ -572,6 +575,23 @@ export class Database implements MoveListener {
     other.expireCursor = expireCursor;
     this.dict.listener = this;
     other.dict.listener = other;
+  }
+
+  // -- blocked clients -------------------------------------------------------------------
+
+  /** Says that blocked clients may find at this key what they wait for. New keys do it by themselves. */
+  signalReady(bytes: Uint8Array, offset: number, length: number): void {
+    if (this.awaited === null) return;
+    const key = toLatin1(bytes, offset, length);
+    if (this.awaited.has(key)) this.keyspace.readyKeys.push({ database: this.index, key });
+  }
+
+  /** `signalReady` for all keys that are waited for: the content has been exchanged. */
+  signalAllReady(): void {
+    if (this.awaited === null) return;
+    for (const key of this.awaited.keys()) {
+      this.keyspace.readyKeys.push({ database: this.index, key });
+    }
   }
 
   // -- WATCH ---------------------------------------------------------------------------

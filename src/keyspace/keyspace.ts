@@ -66,6 +66,9 @@ export class Keyspace {
   /** Access clock for a record made or read now, in place in word 1. */
   freshAccess = 0;
 
+  /** Keys (latin1) that blocked clients wait for and that were made since dispatch last looked. */
+  readyKeys: { readonly database: number; readonly key: string }[] = [];
+
   /** Classes of events that `onEvent` wants; 0 for none. */
   eventMask = 0;
   onEvent: EventListener | null = null;
@@ -175,6 +178,8 @@ export class Keyspace {
     const b = this.databases[second];
     if (a === b) return;
     a.exchangeContent(b);
+    a.signalAllReady();
+    b.signalAllReady();
     a.touchAllWatched();
     b.touchAllWatched();
     this.dirty++;

@@ -1,6 +1,7 @@
 /** The commands of this group. */
 
 import type { Command } from "../command.ts";
+import { blmove, blmpop, blpop, brpop, brpoplpush } from "./blocking.ts";
 import { linsert, lrem, lset, ltrim } from "./change.ts";
 import { lmove, rpoplpush } from "./move.ts";
 import { lmpop, lpop, rpop } from "./pop.ts";
@@ -8,6 +9,11 @@ import { lpush, lpushx, rpush, rpushx } from "./push.ts";
 import { lindex, llen, lpos, lrange } from "./read.ts";
 
 export const listCommands: Command[] = [
+  blmove,
+  blmpop,
+  blpop,
+  brpop,
+  brpoplpush,
   lindex,
   linsert,
   llen,

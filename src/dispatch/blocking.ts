@@ -1,0 +1,172 @@
+/**
+ * Clients that wait for keys: BLPOP and its kin. Beside dispatch and the handlers of blocking commands.
+ *
+ * A handler that finds nothing parks its client here with a copy of the request, and returns. When a
+ * key of the right type appears (Database.addRecord, or a SWAPDB), the key is "ready": after the
+ * command, transaction or script that made it, the requests that wait for it are run again in order of
+ * their arrival, as long as there is something to take. A request that still finds nothing parks
+ * again, which leaves it where it was in the queue. So a blocking command is its non-blocking form plus
+ * one call of `park`, and enters the stream of writes in the form that its handler chooses.
+ *
+ * Each served request is a unit of the stream by itself. Timeouts are kept by the server's timer
+ * through `expire`, which also lets go of clients that have gone.
+ */
+
+import { toLatin1 } from "../base/bytes.ts";
+import type { Command } from "../commands/command.ts";
+import type { Database } from "../keyspace/database.ts";
+import { Words } from "../resp/words.ts";
+import type { Call } from "./call.ts";
+import type { Client, Park } from "./client.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+
+/** What a parked request waits for. */
+export interface Wait {
+  /** TYPE_* that a key must have to be of interest. */
+  readonly type: number;
+  /** Words of the request that are the keys: `keyCount` from `firstKey` on. */
+  readonly firstKey: number;
+  readonly keyCount: number;
+  /** Unix ms; Infinity to wait for ever. */
+  readonly deadlineMs: number;
+  /** What is answered when time is up: a null, or a null array. */
+  readonly timeoutReply: "null" | "nullArray";
+}
+
+class Waiter implements Park {
+  readonly isBlocking = true;
+  /** The request was run again and found nothing. */
+  isParkedAgain = false;
+
+  constructor(
+    readonly owner: Blocking,
+    readonly client: Client,
+    readonly database: Database,
+    readonly command: Command,
+    readonly words: Words,
+    readonly keys: readonly string[],
+    readonly wait: Wait,
+  ) {}
+
+  unblock(withError: boolean): void {
+    this.owner.release(
+      this,
+      withError ? "UNBLOCKED client unblocked via CLIENT UNBLOCK" : null,
+    );
+  }
+}
+
+export class Blocking {
+  readonly #waiters = new Set<Waiter>();
+  /** By database number and key (latin1): who waits, in order of arrival. */
+  readonly #byKey: Map<string, Set<Waiter>>[] = [];
+  /** The request being run again. */
+  #current: Waiter | null = null;
+
+  constructor(readonly dispatcher: Dispatcher) {}
+
+  /** Parks the client of this call until a key is ready or time is up. Not to be called within EXEC. */
+  park(call: Call, wait: Wait): void {
+    const { client, words, database } = call;
+    if (this.#current !== null && this.#current.client === client) {
+      this.#current.isParkedAgain = true;
+      return;
+    }
+    const copies: Uint8Array[] = [];
+    for (let i = 0; i < words.count; i++) copies.push(words.copy(i));
+    const keys = copies.slice(wait.firstKey, wait.firstKey + wait.keyCount)
+      .map((key) => toLatin1(key));
+    const kept = Words.of(...copies);
+    const waiter = new Waiter(this, client, database, call.command, kept, keys, wait);
+    const byKey = this.#byKey[database.index] ??= new Map();
+    for (const key of keys) {
+      const queue = byKey.get(key);
+      if (queue === undefined) byKey.set(key, new Set([waiter]));
+      else queue.add(waiter);
+    }
+    database.awaited = byKey;
+    this.#waiters.add(waiter);
+    client.park = waiter;
+    call.server.clients.blockedCount++;
+  }
+
+  /** Runs requests whose keys have become ready. To be called when a unit of work has ended. */
+  serveReady(): void {
+    const { keyspace } = this.dispatcher.server;
+    while (keyspace.readyKeys.length > 0) {
+      const ready = keyspace.readyKeys;
+      keyspace.readyKeys = [];
+      for (const { database, key } of ready) this.#serveKey(keyspace.databases[database], key);
+    }
+  }
+
+  #serveKey(database: Database, key: string): void {
+    const queue = this.#byKey[database.index]?.get(key);
+    if (queue === undefined) return;
+    const bytes = Uint8Array.from(key, (c) => c.charCodeAt(0));
+    for (const waiter of [...queue]) {
+      const ref = database.peek(bytes, 0, bytes.length);
+      if (ref === 0) return; // the others wait on
+      if (waiter.client.isClosed) this.#forget(waiter);
+      else if (database.typeOf(ref) === waiter.wait.type) this.#runAgain(waiter);
+    }
+  }
+
+  #runAgain(waiter: Waiter): void {
+    const { client, command, words } = waiter;
+    const { keyspace } = this.dispatcher.server;
+    waiter.isParkedAgain = false;
+    client.park = null;
+    this.#current = waiter;
+    try {
+      this.dispatcher.call(client, command, words);
+    } finally {
+      this.#current = null;
+    }
+    if (keyspace.stream.hasPending) keyspace.stream.endUnit();
+    if (waiter.isParkedAgain) client.park = waiter;
+    else {
+      this.#forget(waiter);
+      client.transport.resume();
+    }
+  }
+
+  /** Ends timeouts that are up at `nowMs`, and the waiting of clients that have gone. */
+  expire(nowMs: number): void {
+    for (const waiter of this.#waiters) {
+      if (waiter.client.isClosed) this.#forget(waiter);
+      else if (waiter.wait.deadlineMs <= nowMs) this.release(waiter, null);
+    }
+  }
+
+  /** Ends all waiting with an error: when the server stops being a master. */
+  releaseAll(errorText: string): void {
+    for (const waiter of this.#waiters) this.release(waiter, errorText);
+  }
+
+  /** Ends the waiting of one client with an error, or (null) as by its timeout. */
+  release(waiter: Waiter, errorText: string | null): void {
+    const { client, wait } = waiter;
+    if (!this.#waiters.has(waiter)) return;
+    if (errorText !== null) client.reply.error(errorText);
+    else if (wait.timeoutReply === "null") client.reply.null();
+    else client.reply.nullArray();
+    this.#forget(waiter);
+    client.park = null;
+    client.transport.resume();
+  }
+
+  #forget(waiter: Waiter): void {
+    if (!this.#waiters.delete(waiter)) return;
+    this.dispatcher.server.clients.blockedCount--;
+    const { database, keys } = waiter;
+    const byKey = this.#byKey[database.index];
+    for (const key of keys) {
+      const queue = byKey.get(key);
+      if (queue === undefined) continue; // given twice
+      queue.delete(waiter);
+      if (queue.size === 0) byKey.delete(key);
+    }
+    if (byKey.size === 0) database.awaited = null;
+  }
+}
