@@ -1,0 +1,205 @@
+import { assert, assertEquals } from "@std/assert";
+import { splitWords } from "../../src/config/parse.ts";
+import { BROKEN, MORE, READY, RequestParser } from "../../src/resp/parser.ts";
+
+/** One request's words as latin1 text, or the error text that ended the parsing. */
+type Parsed = string[] | string;
+
+function newParser(bulkBytesMax = 512 << 20): RequestParser {
+  return new RequestParser({ bulkBytesMax }, splitWords);
+}
+
+/** Feeds latin1 text in pieces that end at `cuts`, parsing after each; gives what was parsed. */
+function parse(text: string, cuts: readonly number[] = [], parser = newParser()): Parsed[] {
+  const found: Parsed[] = [];
+  let at = 0;
+  for (const end of [...cuts, text.length]) {
+    while (at < end) {
+      const space = parser.space();
+      const count = Math.min(space.length, end - at);
+      for (let i = 0; i < count; i++) space[i] = text.charCodeAt(at + i);
+      at += count;
+      parser.filled(count);
+      for (;;) {
+        const outcome = parser.next();
+        if (outcome === MORE) break;
+        if (outcome === BROKEN) return [...found, parser.errorText];
+        found.push(Array.from({ length: parser.words.count }, (_, i) => parser.words.text(i)));
+      }
+    }
+  }
+  return found;
+}
+
+/** A request as a client library sends it. */
+function request(...words: string[]): string {
+  return `*${words.length}\r\n` + words.map((word) => `$${word.length}\r\n${word}\r\n`).join("");
+}
+
+const MIXED = request("SET", "key", "value") + request("") + "SET \"a b\" 'c'\r\n" + "\r\n" +
+  "*0\r\n*-1\r\n" + request("MSET", "k".repeat(10), "v".repeat(100), "\r\n", "$3") + "PING\n" +
+  request("GET", "\0\xff\r\n*1\r\n");
+const MIXED_WORDS = [
+  ["SET", "key", "value"],
+  [""],
+  ["SET", "a b", "c"],
+  ["MSET", "k".repeat(10), "v".repeat(100), "\r\n", "$3"],
+  ["PING"],
+  ["GET", "\0\xff\r\n*1\r\n"],
+];
+
+Deno.test("requests of both kinds are parsed out of one read", () => {
+  assertEquals(parse(MIXED), MIXED_WORDS);
+});
+
+Deno.test("the same bytes give the same words when split in two at every byte", () => {
+  for (let cut = 1; cut < MIXED.length; cut++) {
+    assertEquals(parse(MIXED, [cut]), MIXED_WORDS, `cut at ${cut}`);
+  }
+});
+
+Deno.test("the same bytes give the same words when they come one by one", () => {
+  const cuts = Array.from({ length: MIXED.length }, (_, i) => i);
+  assertEquals(parse(MIXED, cuts), MIXED_WORDS);
+});
+
+Deno.test("words survive the buffer growing and moving under them", () => {
+  const large = request("SET", "k", "x".repeat(300_000), "y".repeat(70_000), "end");
+  const text = request("PING") + large + request("GET", "k");
+  const expected = [["PING"], ["SET", "k", "x".repeat(300_000), "y".repeat(70_000), "end"], [
+    "GET",
+    "k",
+  ]];
+  for (const cut of [1, 15, 40, 4095, 4096, 4097, 300_050, text.length - 1]) {
+    assertEquals(parse(text, [cut]), expected, `cut at ${cut}`);
+  }
+});
+
+Deno.test("a pipeline that crosses the end of the buffer many times is parsed whole", () => {
+  const one = request("SET", "key:000000000001", "v".repeat(37));
+  const words = ["SET", "key:000000000001", "v".repeat(37)];
+  const parsed = parse(one.repeat(20_000));
+  assertEquals(parsed.length, 20_000);
+  assert(parsed.every((each) => String(each) === String(words)));
+});
+
+Deno.test("after a large request the buffer is small again and goes on", () => {
+  const parser = newParser();
+  parse(request("SET", "k", "x".repeat(1_000_000)), [], parser);
+  assert(parser.bufferBytes >= 1_000_000);
+  parser.space();
+  assert(parser.bufferBytes <= 65_536, `${parser.bufferBytes} bytes kept`);
+  assertEquals(parse(request("GET", "k"), [], parser), [["GET", "k"]]);
+});
+
+Deno.test("after a pipeline, small requests give the larger buffer back", () => {
+  const parser = newParser();
+  parse(request("PING").repeat(50_000), [], parser);
+  assert(parser.bufferBytes > 4096);
+  for (let i = 0; i < 100; i++) parse(request("PING"), [], parser);
+  parser.space();
+  assertEquals(parser.bufferBytes, 4096);
+});
+
+Deno.test("memory grows with what has arrived, not with what is announced", () => {
+  const parser = newParser();
+  parse("*2147483647\r\n$536870912\r\nx", [], parser);
+  assert(parser.bufferBytes <= 65_536);
+  assert(parser.words.starts.length <= 1024);
+});
+
+Deno.test("the room for an unusually long request's words is given back", () => {
+  const parser = newParser();
+  const words = Array.from({ length: 5000 }, (_, i) => String(i));
+  assertEquals(parse(request(...words), [], parser), [words]);
+  parser.space();
+  assert(parser.words.starts.length <= 1024);
+  assertEquals(parse(request("a", "b"), [], parser), [["a", "b"]]);
+});
+
+Deno.test("pendingBytes counts what has not been answered", () => {
+  const parser = newParser();
+  parse(request("PING") + "*1\r\n$4\r\nPI", [], parser);
+  assertEquals(parser.pendingBytes, 10);
+});
+
+Deno.test("hidden words are hidden, the others and the next request are not touched", () => {
+  const parser = newParser();
+  const text = request("AUTH", "user", "a long password", "x") + request("GET", "key");
+  const space = parser.space();
+  for (let i = 0; i < text.length; i++) space[i] = text.charCodeAt(i);
+  parser.filled(text.length);
+  assertEquals(parser.next(), READY);
+  parser.words.redact(1, 3);
+  const shown = () => Array.from({ length: parser.words.count }, (_, i) => parser.words.text(i));
+  assertEquals(shown(), ["AUTH", "(redacted)", "(redacted)", "x"]);
+  assertEquals(parser.next(), READY);
+  assertEquals(shown(), ["GET", "key"]);
+});
+
+const BROKEN_REQUESTS: [text: string, error: string][] = [
+  ["*1\r\n+PING\r\n", "expected '$', got '+'"],
+  ["*1\r\n$abc\r\n", "invalid bulk length"],
+  ["*1\r\n$-1\r\n", "invalid bulk length"],
+  ["*1\r\n$536870913\r\n", "invalid bulk length"],
+  ["*1\r\n$\r\n", "invalid bulk length"],
+  ["*1\r\n$04\r\nPING\r\n", "invalid bulk length"],
+  ["*1\r\n$004\r\nPING\r\n", "invalid bulk length"],
+  ["*1\r\n$4\nPING\r\n", "invalid bulk length"],
+  ["*1\r\n$+4\r\nPING\r\n", "invalid bulk length"],
+  ["*1\r\n$ 4\r\nPING\r\n", "invalid bulk length"],
+  ["*1\r\n$99999999999999999999\r\n", "invalid bulk length"],
+  ["*2147483648\r\n", "invalid multibulk length"],
+  ["*\r\n", "invalid multibulk length"],
+  ["*-\r\n", "invalid multibulk length"],
+  ["*-0\r\n", "invalid multibulk length"],
+  ["*01\r\n", "invalid multibulk length"],
+  ["*1x\r\n", "invalid multibulk length"],
+  ["*99999999999999999999\r\n", "invalid multibulk length"],
+  ["*" + "1".repeat(65_600), "too big mbulk count string"],
+  ["*1\r\n$" + "1".repeat(65_600), "too big bulk count string"],
+  ["A".repeat(65_600), "too big inline request"],
+  ['ping "unbalanced\r\n', "unbalanced quotes in request"],
+  ["SET k 'a b\r\n", "unbalanced quotes in request"],
+];
+for (const [text, error] of BROKEN_REQUESTS) {
+  const shown = JSON.stringify(text.slice(0, 24));
+  Deno.test(`${shown} is refused: ${error}`, () => {
+    assertEquals(parse(text), [`Protocol error: ${error}`]);
+    assertEquals(parse(request("PING") + text), [["PING"], `Protocol error: ${error}`]);
+    if (text.length > 100) return;
+    const cuts = Array.from({ length: text.length }, (_, i) => i);
+    assertEquals(parse(text, cuts), [`Protocol error: ${error}`], "byte by byte");
+  });
+}
+
+for (
+  const [text, error] of [
+    ["*11\r\n", "unauthenticated multibulk length"],
+    ["*1\r\n$16385\r\n", "unauthenticated bulk length"],
+  ]
+) {
+  Deno.test(`${JSON.stringify(text)} is too much before authentication only`, () => {
+    const parser = newParser();
+    parser.isUnauthenticated = true;
+    assertEquals(parse(text, [], parser), [`Protocol error: ${error}`]);
+    assertEquals(parse(text), []);
+  });
+}
+
+Deno.test("before authentication ten words of 16384 bytes are let through", () => {
+  const parser = newParser();
+  parser.isUnauthenticated = true;
+  const words = Array.from({ length: 10 }, () => "x".repeat(16_384));
+  assertEquals(parse(request(...words), [], parser), [words]);
+});
+
+Deno.test("the largest bulk string is what the limits say at the time", () => {
+  const limits = { bulkBytesMax: 100 };
+  const parser = new RequestParser(limits, splitWords);
+  assertEquals(parse(request("x".repeat(100)), [], parser), [["x".repeat(100)]]);
+  limits.bulkBytesMax = 99;
+  assertEquals(parse(request("x".repeat(100)), [], parser), [
+    "Protocol error: invalid bulk length",
+  ]);
+});
