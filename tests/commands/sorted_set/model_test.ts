@@ -1,0 +1,140 @@
+/**
+ * Sorted sets against a Map and a sorted array, from seeds, while they grow from small to large: what
+ * changes them, ranges of all kinds in both directions, ranks, counts. Also over a hash of the final
+ * content when converted back through *STORE. Not covered: the words of requests (see the other files).
+ */
+
+import { assertEquals } from "@std/assert";
+import { testServer } from "../../support/test_server.ts";
+import { encodingOf } from "./support.ts";
+
+function lcg(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 4294967296;
+  };
+}
+
+type Pair = [member: string, score: number];
+
+function sorted(model: Map<string, number>): Pair[] {
+  return [...model].sort((a, b) => a[1] - b[1] || (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0));
+}
+
+const flat = (pairs: Pair[]) => pairs.flatMap(([member, score]) => [member, String(score)]);
+
+function play(seed: number, options: { members: number; scores: number; steps: number }): void {
+  const draw = lcg(seed);
+  const below = (n: number) => Math.floor(draw() * n);
+  const s = testServer({ seed });
+  s.keyspace.limits.zsetMaxListpackEntries = 40;
+  const model = new Map<string, number>();
+  const name = () => {
+    const n = below(options.members);
+    return n % 3 === 0 ? String(n) : n % 3 === 1 ? `m${n}` : "x".repeat(n % 50) + n;
+  };
+  const scoreOf = () => below(options.scores) / (below(2) + 1);
+  for (let step = 0; step < options.steps; step++) {
+    const what = `seed ${seed} step ${step}`;
+    const order = sorted(model);
+    const [low, high] = [scoreOf(), scoreOf()];
+    const [first, last] = [below(60) - 20, below(60) - 20];
+    const member = name();
+    switch (below(12)) {
+      case 0:
+      case 1:
+      case 2:
+      case 3: {
+        const pairs: Pair[] = Array.from({ length: 1 + below(4) }, () => [name(), scoreOf()]);
+        const added = new Set(pairs.map(([each]) => each).filter((each) => !model.has(each))).size;
+        assertEquals(s.run("ZADD", "z", ...pairs.flatMap(([m, n]) => [n, m])), added, what);
+        for (const [each, score] of pairs) model.set(each, score);
+        break;
+      }
+      case 4:
+        assertEquals(s.run("ZREM", "z", member), model.delete(member) ? 1 : 0, what);
+        break;
+      case 5: {
+        const highest = below(2) === 1;
+        const popped = (highest ? order.toReversed() : order).slice(0, 2);
+        assertEquals(s.run(highest ? "ZPOPMAX" : "ZPOPMIN", "z", 2), flat(popped), what);
+        for (const [each] of popped) model.delete(each);
+        break;
+      }
+      case 6: {
+        const inside = order.filter(([, score]) => score >= low && score < high);
+        assertEquals(s.run("ZCOUNT", "z", low, `(${high}`), inside.length, what);
+        assertEquals(
+          s.run("ZRANGEBYSCORE", "z", low, `(${high}`, "WITHSCORES", "LIMIT", 1, 3),
+          flat(inside.slice(1, 4)),
+          what,
+        );
+        assertEquals(
+          s.run("ZRANGE", "z", `(${high}`, low, "BYSCORE", "REV", "LIMIT", 1, 3, "WITHSCORES"),
+          flat(inside.toReversed().slice(1, 4)),
+          what,
+        );
+        break;
+      }
+      case 7: {
+        const from = first < 0 ? Math.max(0, order.length + first) : first;
+        const to = last < 0 ? order.length + last : last;
+        const reversed = order.toReversed().slice(from, Math.max(0, to + 1));
+        const straight = order.slice(from, Math.max(0, to + 1));
+        assertEquals(s.run("ZRANGE", "z", first, last, "WITHSCORES"), flat(straight), what);
+        assertEquals(s.run("ZREVRANGE", "z", first, last, "WITHSCORES"), flat(reversed), what);
+        break;
+      }
+      case 8: {
+        const rank = order.findIndex(([each]) => each === member);
+        const score = model.get(member);
+        assertEquals(s.run("ZRANK", "z", member), rank < 0 ? null : rank, what);
+        assertEquals(
+          s.run("ZREVRANK", "z", member, "WITHSCORE"),
+          rank < 0 ? null : [order.length - 1 - rank, String(score)],
+          what,
+        );
+        assertEquals(s.run("ZMSCORE", "z", member), [score === undefined ? null : String(score)]);
+        break;
+      }
+      case 9: {
+        if (below(4) > 0) break;
+        const inside = order.filter(([, score]) => score > low && score <= high);
+        assertEquals(s.run("ZREMRANGEBYSCORE", "z", `(${low}`, high), inside.length, what);
+        for (const [each] of inside) model.delete(each);
+        break;
+      }
+      case 10: {
+        const from = below(Math.max(1, order.length));
+        const inside = order.slice(from, from + 3);
+        assertEquals(s.run("ZREMRANGEBYRANK", "z", from, from + 2), inside.length, what);
+        for (const [each] of inside) model.delete(each);
+        break;
+      }
+      case 11: {
+        const increment = below(9) - 4;
+        const score = (model.get(member) ?? 0) + increment;
+        assertEquals(s.run("ZINCRBY", "z", increment, member), String(score), what);
+        model.set(member, score);
+        break;
+      }
+    }
+  }
+  const expected = flat(sorted(model));
+  assertEquals(s.run("ZRANGE", "z", 0, -1, "WITHSCORES"), expected);
+  assertEquals(s.run("ZUNIONSTORE", "copy", 1, "z"), model.size);
+  assertEquals(s.run("ZRANGE", "copy", 0, -1, "WITHSCORES"), expected);
+  assertEquals(s.run("ZRANGESTORE", "part", "z", 0, 39), Math.min(40, model.size));
+  assertEquals(encodingOf(s, "part"), "listpack");
+  assertEquals(s.run("ZRANGE", "part", 0, -1, "WITHSCORES"), expected.slice(0, 80));
+}
+
+for (const seed of [1, 2, 3, 4]) {
+  Deno.test(`a sorted set is what its changes make of it, small ones, seed ${seed}`, () => {
+    play(seed, { members: 30, scores: 10, steps: 1500 });
+  });
+  Deno.test(`a sorted set is what its changes make of it, large ones, seed ${seed}`, () => {
+    play(seed, { members: 400, scores: 50, steps: 1500 });
+  });
+}
