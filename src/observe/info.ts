@@ -141,24 +141,6 @@ const MEMORY: Field[] = [
   none("lazyfreed_objects"),
 ];
 
-const PERSISTENCE: Field[] = [
-  ["loading", ({ server }) => Number(server.persistence.isLoading)],
-  none("async_loading"),
-  ["rdb_changes_since_last_save", ({ server }) => server.keyspace.dirty],
-  ["rdb_bgsave_in_progress", ({ server }) => Number(server.persistence.isSaving)],
-  ["rdb_last_save_time", ({ server }) => Math.floor(server.persistence.lastSaveMs / 1000)],
-  ["rdb_last_bgsave_status", ({ server }) => server.persistence.lastSaveOk ? "ok" : "err"],
-  none("aof_enabled"),
-  none("aof_rewrite_in_progress"),
-  none("aof_rewrite_scheduled"),
-  ["aof_last_rewrite_time_sec", () => -1],
-  ["aof_current_rewrite_time_sec", () => -1],
-  ["aof_last_bgrewrite_status", () => "ok"],
-  none("aof_rewrites"),
-  none("aof_rewrites_consecutive_failures"),
-  ["aof_last_write_status", () => "ok"],
-];
-
 const STATS: Field[] = [
   ["total_connections_received", ({ server }) => server.statistics.connectionsReceived],
   ["total_commands_processed", ({ server }) => server.statistics.commandsProcessed],
@@ -234,7 +216,12 @@ const SECTIONS: readonly Section[] = [
   { title: "Server", isDefault: true, fields: SERVER },
   { title: "Clients", isDefault: true, fields: CLIENTS },
   { title: "Memory", isDefault: true, fields: MEMORY },
-  { title: "Persistence", isDefault: true, fields: PERSISTENCE },
+  {
+    title: "Persistence",
+    isDefault: true,
+    fields: [],
+    more: ({ server }) => server.persistence.infoFields(),
+  },
   { title: "Stats", isDefault: true, fields: STATS },
   { title: "Replication", isDefault: true, fields: REPLICATION },
   { title: "CPU", isDefault: true, fields: CPU },

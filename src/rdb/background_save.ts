@@ -12,33 +12,32 @@ import { Snapshot, type SnapshotOptions, type SnapshotSink } from "./snapshot.ts
 const SLICE_MS = 1;
 /** Chunks that the worker has not dealt with; the walk waits when there are more. */
 const CHUNKS_UNDER_WAY_MAX = 16;
-/** A worker without work for so long is let go. */
-const IDLE_MS = 30_000;
 
-/** The worker that writes snapshot files, started at the first save and kept for the next. */
+/**
+ * The worker that writes snapshot files. Starting one holds up the event loop for more than ten
+ * milliseconds, and ending one gives hardly any memory back: it is started before the server serves
+ * anybody, and kept.
+ */
 export class SaveWorker {
   #worker: Worker | null = null;
-  #idleSinceMs = 0;
   /** Hears what the worker says. */
   onMessage: (message: FromSaveWorker) => void = () => {};
 
-  send(message: ToSaveWorker, transfer: Transferable[] = []): void {
-    if (this.#worker === null) {
-      this.#worker = new Worker(new URL("./save_worker.ts", import.meta.url), { type: "module" });
-      this.#worker.onmessage = ({ data }: MessageEvent<FromSaveWorker>) => this.onMessage(data);
-      this.#worker.onerror = (event) => {
-        event.preventDefault();
-        this.end();
-        this.onMessage({ kind: "failed", message: event.message });
-      };
-    }
-    this.#worker.postMessage(message, transfer);
+  start(): void {
+    if (this.#worker !== null) return;
+    this.#worker = new Worker(new URL("./save_worker.ts", import.meta.url), { type: "module" });
+    const worker = this.#worker;
+    worker.onmessage = ({ data }: MessageEvent<FromSaveWorker>) => this.onMessage(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.end();
+      this.onMessage({ kind: "failed", message: event.message });
+    };
   }
 
-  /** Ends the worker when it has been idle for a while. */
-  tick(nowMs: number, isBusy: boolean): void {
-    if (isBusy || this.#worker === null) this.#idleSinceMs = nowMs;
-    else if (nowMs - this.#idleSinceMs > IDLE_MS) this.end();
+  send(message: ToSaveWorker, transfer: Transferable[] = []): void {
+    this.start();
+    this.#worker!.postMessage(message, transfer);
   }
 
   end(): void {

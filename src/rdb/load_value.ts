@@ -16,7 +16,6 @@ import { compareBytes, copyBytes, toLatin1 } from "../base/bytes.ts";
 import { formatDouble, parseDouble } from "../base/doubles.ts";
 import { hashBytes } from "../base/hash.ts";
 import { isInt64Text, parseInt64, parseInteger } from "../base/integers.ts";
-import { Dict } from "../arena/dict.ts";
 import {
   ENC_EMBSTR,
   ENC_EXTERNAL,
@@ -59,6 +58,7 @@ import {
   lpSetNeedle,
   lpValidate,
 } from "../values/listpack.ts";
+import { LargeHash } from "../values/large_hash.ts";
 import { LargeSet } from "../values/large_set.ts";
 import { OrderedCursor } from "../values/ordered_index.ts";
 import { QuickList } from "../values/quicklist.ts";
@@ -398,14 +398,14 @@ export class ValueReader {
   // -- hashes ----------------------------------------------------------------------------------
 
   /** The table of a hash under construction; null while it is the listpack in #packed. */
-  #fields: Dict | null = null;
+  #fields: LargeHash | null = null;
   #fieldCount = 0;
   #expected = 0;
 
   #beginHash(expected: number): void {
     this.#expected = expected;
     this.#fieldCount = 0;
-    this.#fields = expected > this.#limits.hashMaxListpackEntries ? newTable(expected) : null;
+    this.#fields = expected > this.#limits.hashMaxListpackEntries ? newHash(expected) : null;
     if (this.#fields === null) this.#newListpack();
   }
 
@@ -423,13 +423,11 @@ export class ValueReader {
         this.#fieldCount++;
         return;
       }
-      this.#fields = this.#toTable(reader, at, this.#packed, 0, this.#expected);
+      this.#fields = this.#toHash(reader, at, this.#packed, 0, this.#expected);
     }
-    const hash = hashBytes(this.#name, 0, nameLength);
-    if (this.#fields.find(this.#name, 0, nameLength, hash) !== 0) {
-      throw reader.error("a field is there twice in the hash", at);
+    if (!this.#fields.set(this.#name, 0, nameLength, buf, off, len)) {
+      this.#isThereTwice(reader, 2, at);
     }
-    addTableField(this.#fields, this.#name, 0, nameLength, hash, buf, off, len);
     this.#fieldCount++;
   }
 
@@ -480,8 +478,8 @@ export class ValueReader {
     const { strBuf, strOff, strLen, strAt } = reader;
     if (count === 0) return false;
     if (count > this.#limits.hashMaxListpackEntries || strLen > INLINE_VALUE_MAX) {
-      const table = this.#toTable(reader, strAt, strBuf, strOff, count);
-      return this.#isLarge(TYPE_HASH, ENC_HASHTABLE, table);
+      const hash = this.#toHash(reader, strAt, strBuf, strOff, count);
+      return this.#isLarge(TYPE_HASH, ENC_HASHTABLE, hash);
     }
     this.#checkUnique(reader, strBuf, strOff, 2, strAt);
     return this.#isInline(TYPE_HASH, ENC_LISTPACK, strBuf, strOff, strLen);
@@ -746,29 +744,28 @@ export class ValueReader {
     return lpEntry.len;
   }
 
-  /** The table that a listpack of fields and values becomes. */
-  #toTable(
+  #toHash(
     reader: RdbReader,
     at: number,
     packed: Uint8Array,
     base: number,
-    expected: number,
-  ): Dict {
-    const table = newTable(expected);
+    count: number,
+  ): LargeHash {
+    const hash = newHash(count);
     for (let pos = lpFirst(packed, base); pos >= 0; pos = lpNext(packed, pos)) {
       lpGet(packed, pos);
       const length = this.#entryText(this.#text);
-      const bytes = this.#entryBytes;
+      const field = this.#entryBytes;
       const offset = this.#entryOffset;
-      const hash = hashBytes(bytes, offset, length);
-      if (table.find(bytes, offset, length, hash) !== 0) this.#isThereTwice(reader, 2, at);
       pos = lpNext(packed, pos);
       lpGet(packed, pos);
       const valueLength = this.#entryText(this.#previousText);
       const value = this.#entryBytes;
-      addTableField(table, bytes, offset, length, hash, value, this.#entryOffset, valueLength);
+      if (!hash.set(field, offset, length, value, this.#entryOffset, valueLength)) {
+        this.#isThereTwice(reader, 2, at);
+      }
     }
-    return table;
+    return hash;
   }
 
   /** Refuses a listpack in which an entry is there twice; looks at each `step`th one. */
@@ -844,23 +841,8 @@ function newSet(expected: number): LargeSet {
   return set;
 }
 
-function newTable(expected: number): Dict {
-  const table = new Dict();
-  table.reserve(Math.min(expected, RESERVE_MAX));
-  return table;
-}
-
-/** Adds a field, which is not there, to the table of a large hash. */
-function addTableField(
-  table: Dict,
-  field: Uint8Array,
-  fieldOffset: number,
-  fieldLength: number,
-  hash: number,
-  bytes: Uint8Array,
-  offset: number,
-  length: number,
-): void {
-  const ref = table.add(field, fieldOffset, fieldLength, hash, length, 0, NaN);
-  copyBytes(table.bytesOf(ref), table.valueOffset(ref), bytes, offset, length);
+function newHash(expected: number): LargeHash {
+  const hash = new LargeHash();
+  hash.reserve(Math.min(expected, RESERVE_MAX));
+  return hash;
 }

@@ -200,7 +200,6 @@ export class Persistence {
 
   /** Called by the timer: save points, what was scheduled. */
   tick(nowMs: number): void {
-    this.#worker.tick(nowMs, this.isSaving);
     if (this.isSaving || this.isLoading) return;
     const { keyspace, config, log } = this;
     const mayTry = this.lastSaveOk || nowMs - this.#lastTryMs > RETRY_MS;
@@ -239,6 +238,7 @@ export class Persistence {
    * Rejects when the file cannot be read or is damaged: the server must not serve what was read then.
    */
   async load(): Promise<void> {
+    this.#worker.start();
     const file = this.#open();
     if (file === null) return;
     using _ = file;

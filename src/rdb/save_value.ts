@@ -29,7 +29,10 @@ import {
   TYPE_ZSET,
 } from "../arena/record.ts";
 import type { LongString, ValueSlots } from "../keyspace/value_slots.ts";
+import { ElementText } from "../values/element_text.ts";
 import { intsetBytes } from "../values/intset.ts";
+import type { LargeHash } from "../values/large_hash.ts";
+import type { LargeSet } from "../values/large_set.ts";
 import { lpBytes, lpCount, lpEntry, lpFirst, lpGet, lpNext } from "../values/listpack.ts";
 import { copyListNode, type ListNode, listNodeSize, type QuickList } from "../values/quicklist.ts";
 import { OrderedCursor } from "../values/ordered_index.ts";
@@ -94,7 +97,8 @@ export function writeValue(out: RdbEncoder, dict: Dict, slots: ValueSlots, ref: 
       return;
     }
     case ENC_HASHTABLE:
-      writeTable(out, slots.get(dict.intValue(ref)) as Dict, (meta & 0xf) === TYPE_HASH);
+      if ((meta & 0xf) === TYPE_HASH) writeHash(out, slots.get(dict.intValue(ref)) as LargeHash);
+      else writeSet(out, slots.get(dict.intValue(ref)) as LargeSet);
       return;
     case ENC_SKIPLIST:
       writeSortedSet(out, slots.get(dict.intValue(ref)) as SortedSet);
@@ -104,14 +108,24 @@ export function writeValue(out: RdbEncoder, dict: Dict, slots: ValueSlots, ref: 
   }
 }
 
-/** Members of a listpack one by one: type 20, the blob, is not known before 7.2. */
+/**
+ * Members of a listpack one by one: type 20, the blob, is not known before 7.2. Leaves `lpEntry` as it
+ * was: a handler may be at work with it when the snapshot's hook comes here.
+ */
 function writeListpackMembers(out: RdbEncoder, bytes: Uint8Array, base: number): void {
+  const { isInt, int, big, buf, off, len } = lpEntry;
   out.writeLength(lpCount(bytes, base));
   for (let pos = lpFirst(bytes, base); pos >= 0; pos = lpNext(bytes, pos)) {
     lpGet(bytes, pos);
     if (!lpEntry.isInt) out.writeString(lpEntry.buf, lpEntry.off, lpEntry.len);
     else out.writeInteger(lpEntry.big ?? lpEntry.int);
   }
+  lpEntry.isInt = isInt;
+  lpEntry.int = int;
+  lpEntry.big = big;
+  lpEntry.buf = buf;
+  lpEntry.off = off;
+  lpEntry.len = len;
 }
 
 let nodeBytes = new Uint8Array(16 * 1024);
@@ -130,16 +144,28 @@ export function writeListNode(out: RdbEncoder, node: ListNode): void {
   out.writeString(nodeBytes, 0, size);
 }
 
-/** Writes a member, or a field and its value, of a large set or hash. */
-export function writeTableRecord(out: RdbEncoder, table: Dict, ref: number, isHash: boolean): void {
-  const bytes = table.bytesOf(ref);
-  out.writeString(bytes, table.keyOffset(ref), table.keyLength(ref));
-  if (isHash) out.writeString(bytes, table.valueOffset(ref), table.valueLength(ref));
+/** Writes a member of a large set. */
+export function writeMember(out: RdbEncoder, set: Dict, ref: number): void {
+  out.writeString(set.bytesOf(ref), set.keyOffset(ref), set.keyLength(ref));
 }
 
-function writeTable(out: RdbEncoder, table: Dict, isHash: boolean): void {
-  out.writeLength(table.count);
-  table.forEach((ref) => writeTableRecord(out, table, ref, isHash));
+function writeSet(out: RdbEncoder, set: Dict): void {
+  out.writeLength(set.count);
+  set.forEach((ref) => writeMember(out, set, ref));
+}
+
+const text = new ElementText();
+
+/** Writes a field of a large hash and its value. */
+export function writeField(out: RdbEncoder, hash: LargeHash, ref: number): void {
+  writeMember(out, hash.dict, ref);
+  hash.readValue(ref, text);
+  out.writeString(text.bytes, text.offset, text.length);
+}
+
+function writeHash(out: RdbEncoder, hash: LargeHash): void {
+  out.writeLength(hash.count);
+  hash.dict.forEach((ref) => writeField(out, hash, ref));
 }
 
 /** Writes a member of a large sorted set with its score. */

@@ -39,16 +39,17 @@ import {
   ENC_QUICKLIST,
   ENC_SKIPLIST,
   SNAPSHOT_BIT,
-  TYPE_HASH,
 } from "../arena/record.ts";
 import { copyBytes } from "../base/bytes.ts";
 import type { Database } from "../keyspace/database.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { LongString } from "../keyspace/value_slots.ts";
+import { LargeHash } from "../values/large_hash.ts";
+import type { LargeSet } from "../values/large_set.ts";
 import { ListNode, type QuickList } from "../values/quicklist.ts";
 import type { SortedSet } from "../values/sorted_set.ts";
 import { DatasetWriter, SavedDatabase } from "./save_dataset.ts";
-import { typeByte, writeListNode, writeScored, writeTableRecord } from "./save_value.ts";
+import { typeByte, writeField, writeListNode, writeMember, writeScored } from "./save_value.ts";
 import { type ChunkSink, RdbEncoder } from "./writer.ts";
 
 /** A collection with more elements is walked in pieces. */
@@ -248,15 +249,34 @@ export class Snapshot {
         return new ListWalk(source, ref, list);
       }
       case ENC_HASHTABLE: {
-        const table = slots.get(dict.intValue(ref)) as Dict;
-        if (table.count <= ELEMENTS_AT_ONCE) return null;
-        const isHash = (meta & 0xf) === TYPE_HASH;
-        return new TableWalk(source, ref, table, null, isHash, this.#compress);
+        const value = slots.get(dict.intValue(ref)) as LargeSet | LargeHash;
+        if (value.count <= ELEMENTS_AT_ONCE) return null;
+        return value instanceof LargeHash
+          ? new TableWalk(
+            source,
+            ref,
+            value.dict,
+            (out, field) => writeField(out, value, field),
+            this.#compress,
+          )
+          : new TableWalk(
+            source,
+            ref,
+            value,
+            (out, member) => writeMember(out, value, member),
+            this.#compress,
+          );
       }
       case ENC_SKIPLIST: {
         const set = slots.get(dict.intValue(ref)) as SortedSet;
         if (set.count <= ELEMENTS_AT_ONCE) return null;
-        return new TableWalk(source, ref, set.dict, set, false, this.#compress);
+        return new TableWalk(
+          source,
+          ref,
+          set.dict,
+          (out, member) => writeScored(out, set, member),
+          this.#compress,
+        );
       }
     }
     return null;
@@ -319,8 +339,7 @@ abstract class LargeWalk {
 /** Members of a set or sorted set, fields of a hash. */
 class TableWalk extends LargeWalk implements WriteHook {
   readonly #table: Dict;
-  readonly #set: SortedSet | null;
-  readonly #isHash: boolean;
+  readonly #writeElement: (out: RdbEncoder, ref: number) => void;
   readonly #compress: boolean;
   readonly #count: number;
   #early: Detour | null = null;
@@ -333,14 +352,12 @@ class TableWalk extends LargeWalk implements WriteHook {
     source: HookedDatabase,
     ref: number,
     table: Dict,
-    set: SortedSet | null,
-    isHash: boolean,
+    writeElement: (out: RdbEncoder, ref: number) => void,
     compress: boolean,
   ) {
     super(source, ref);
     this.#table = table;
-    this.#set = set;
-    this.#isHash = isHash;
+    this.#writeElement = writeElement;
     this.#compress = compress;
     this.#count = table.count;
     table.parity ^= SNAPSHOT_BIT;
@@ -360,8 +377,7 @@ class TableWalk extends LargeWalk implements WriteHook {
       this.#early ??= new Detour(this.#compress, EARLY_CHUNK_BYTES);
       out = this.#early.out;
     }
-    if (this.#set !== null) writeScored(out, this.#set, ref);
-    else writeTableRecord(out, table, ref, this.#isHash);
+    this.#writeElement(out, ref);
   }
 
   override begin(main: RdbEncoder, sink: ChunkSink): void {
