@@ -35,8 +35,8 @@ const VERSION_DIFFERENCES: {
   {
     reason: "since 7.2 ZRANK and ZREVRANK take WITHSCORE",
     applies: (words, real) =>
-      /^Z(REV)?RANK$/i.test(words[0]) && words.length === 4 &&
-      real.text.includes("wrong number of arguments"),
+      words.some((word) => /^Z(REV)?RANK$/i.test(word)) &&
+      /number of arguments/.test(real.text),
   },
   {
     reason: "since 7.2 LPOS refuses a RANK that has no negative",
@@ -172,6 +172,8 @@ interface Difference {
   index: number;
   /** How often the like was met: same command, same kinds of reply, same error. */
   times: number;
+  /** The server under test lives and does not answer. */
+  hangs: boolean;
   calls: Call[];
   real: string;
   tested: string;
@@ -237,7 +239,10 @@ export class Session {
 
   /** Differences so far; a repeated one weighs less, or one flaw would hide the others. */
   #differing(): number {
-    return this.outcome.differences.reduce((sum, one) => sum + 1 + (one.times - 1) / 20, 0);
+    return this.outcome.differences.reduce(
+      (sum, one) => sum + (one.hangs ? 3 : 1) + (one.times - 1) / 20,
+      0,
+    );
   }
 
   async #refill(): Promise<void> {
@@ -450,6 +455,7 @@ export class Session {
       if (both && digestReal[0].text !== digestTested[0].text) {
         this.outcome.differences.push({
           times: 1,
+          hangs: false,
           index: this.outcome.compared,
           calls: [{ conn: 0, words: ["DEBUG", "DIGEST"], mode: "equal" }],
           real: `${digestReal[0].text} over the same contents`,
@@ -471,6 +477,7 @@ export class Session {
     });
     this.outcome.differences.push({
       times: 1,
+      hangs: false,
       index: this.outcome.compared,
       calls: [...shrunk, {
         conn: 0,
@@ -494,9 +501,12 @@ export class Session {
       known.times++;
       return;
     }
+    // A server that hangs costs the full time-out at every replay.
+    const hangs = tested.kind === "silence" && this.pair.tested.running;
     const logTail = this.pair.tested.running ? "" : this.pair.tested.logTail;
     let seen = [real, tested];
-    const calls = await this.#shrink(relatedTo(history), async (replies) => {
+    const related = relatedTo(history);
+    const calls = hangs ? related.slice(-12) : await this.#shrink(related, async (replies) => {
       const [a, b] = replies[replies.length - 1];
       const silent = a.kind === "silence" || b.kind === "silence";
       const differ = silent ? a.kind !== b.kind : await this.#judge(last, a, b) !== null;
@@ -505,6 +515,7 @@ export class Session {
     });
     const difference: Difference = {
       times: 1,
+      hangs,
       index,
       calls,
       real: shorten(render(seen[0])) + (wrong === "replies differ" ? "" : `   (${wrong})`),
