@@ -222,7 +222,6 @@ Deno.test("setScore and removals show the record to the snapshot hook before it 
     beforeRecordWrite(_dict: Dict, ref: number) {
       seen.push([memberOf(set, ref), set.scoreOf(ref)]);
     },
-    recordCreated() {},
   };
   put(set, "m5", 500);
   set.remove(find(set, "m6"));
@@ -251,4 +250,44 @@ Deno.test("memoryBytes of 20,000 members of 16 bytes stays below 90 bytes a memb
   set.removeRange(0, set.count);
   // The hash table shrinks in steps, with the calls that follow.
   assert(set.index.memoryBytes < 2048);
+});
+
+Deno.test("a clone has the same elements and goes its own way", () => {
+  const draw = lcg(5);
+  const set = new SortedSet();
+  const model = new Map<string, number>();
+  for (let i = 0; i < 3000; i++) {
+    const member = `m${Math.floor(draw() * 2000)}`;
+    const score = Math.floor(draw() * 100);
+    put(set, member, score);
+    model.set(member, score);
+  }
+  const copy = set.clone();
+  check(copy, model, draw);
+  for (let i = 0; i < 500; i++) copy.removeFirst();
+  put(copy, "only here", 1);
+  check(set, model, draw);
+  assertEquals(copy.count, set.count - 499);
+});
+
+Deno.test("records added without a place are ordered at once", () => {
+  const draw = lcg(6);
+  const set = new SortedSet();
+  const model = new Map<string, number>();
+  for (let i = 0; i < 3000; i++) {
+    const member = `m${Math.floor(draw() * 2000)}`;
+    const score = Math.floor(draw() * 50);
+    const ref = find(set, member);
+    if (ref !== 0) set.setPendingScore(ref, score);
+    else {
+      const bytes = latin1(member);
+      set.addPending(bytes, 0, bytes.length, score);
+    }
+    model.set(member, score);
+  }
+  set.orderAll();
+  check(set, model, draw);
+  put(set, "later", 3);
+  model.set("later", 3);
+  check(set, model, draw);
 });
