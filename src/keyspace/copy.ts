@@ -22,9 +22,7 @@ export function copyRecord(
   const encoding = source.encodingOf(ref);
   const expiresAtMs = source.expiryOf(ref);
   if (isSlotEncoding(encoding)) {
-    const value = source.largeValue(ref);
-    if (value.clone === undefined) throw new Error(`no copy of encoding ${encoding} can be made`);
-    const twin = value.clone();
+    const twin = source.largeValue(ref).clone();
     return target.addLarge(bytes, offset, length, type, encoding, twin, expiresAtMs);
   }
   const size = source.dict.valueLength(ref);

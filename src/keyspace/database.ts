@@ -12,7 +12,7 @@
  */
 
 import { hashBytes } from "../base/hash.ts";
-import { copyBytes, toLatin1 } from "../base/bytes.ts";
+import { copyBytes, latin1, toLatin1 } from "../base/bytes.ts";
 import { Dict, type MoveListener } from "../arena/dict.ts";
 import { RefIndex } from "../arena/ref_index.ts";
 import { ENC_EMBSTR, ENC_EXTERNAL, ENC_QUICKLIST, ENC_RAW, TYPE_STRING } from "../arena/record.ts";
@@ -622,10 +622,12 @@ export class Database implements MoveListener {
     if (watchers !== undefined) { for (const watcher of watchers) watcher.isDirty = true; }
   }
 
-  /** Fails the transactions that watch keys which are there now or were before (FLUSHDB, SWAPDB). */
+  /** Fails the transactions that watch keys which are there: before a flush, around a swap. */
   touchAllWatched(): void {
     if (this.watched === null) return;
-    for (const watchers of this.watched.values()) {
+    for (const [name, watchers] of this.watched) {
+      const key = latin1(name);
+      if (this.dict.get(key, 0, key.length) === 0) continue;
       for (const watcher of watchers) watcher.isDirty = true;
     }
   }

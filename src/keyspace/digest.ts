@@ -21,7 +21,6 @@
  * Keys past their time count while they are there. Cost: some ten SHA-1 per key and element.
  */
 
-import type { Dict } from "../arena/dict.ts";
 import {
   ENC_HASHTABLE,
   ENC_INTSET,
@@ -36,6 +35,7 @@ import { formatPrecise } from "../base/printf.ts";
 import { hex, sha1, SHA1_BYTES } from "../base/sha1.ts";
 import { ElementText } from "../values/element_text.ts";
 import { intsetCount, intsetGet } from "../values/intset.ts";
+import type { LargeSet } from "../values/large_set.ts";
 import { lpEntry, lpEntryCopyText, lpFirst, lpNext } from "../values/listpack.ts";
 import type { Database } from "./database.ts";
 import { hashView } from "./hash.ts";
@@ -123,7 +123,7 @@ function addList(digest: Uint8Array, database: Database, ref: number): void {
 function addSet(digest: Uint8Array, database: Database, ref: number): void {
   const encoding = database.encodingOf(ref);
   if (encoding === ENC_HASHTABLE) {
-    const dict = database.largeValue(ref) as Dict;
+    const dict = database.largeValue(ref) as LargeSet;
     dict.forEach((member) =>
       xor(digest, dict.bytesOf(member), dict.keyOffset(member), dict.keyLength(member))
     );

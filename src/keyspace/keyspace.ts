@@ -177,6 +177,8 @@ export class Keyspace {
     const a = this.databases[first];
     const b = this.databases[second];
     if (a === b) return;
+    a.touchAllWatched();
+    b.touchAllWatched();
     a.exchangeContent(b);
     a.signalAllReady();
     b.signalAllReady();

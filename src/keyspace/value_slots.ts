@@ -8,7 +8,7 @@ export interface LargeValue {
   /** Bytes it takes, an estimate that costs O(1). */
   readonly memoryBytes: number;
   /** A deep copy, for COPY. */
-  clone?(): LargeValue;
+  clone(): LargeValue;
 }
 
 /** A string that is too long for a record; `bytes` may have room to grow. */
