@@ -32,6 +32,7 @@ import {
   TYPE_ZSET,
 } from "../arena/record.ts";
 import { type Database, INLINE_STRING_MAX } from "../keyspace/database.ts";
+import { EVENT_NEW } from "../keyspace/events.ts";
 import type { Keyspace, ValueLimits } from "../keyspace/keyspace.ts";
 import { type LargeValue, LongString } from "../keyspace/value_slots.ts";
 import {
@@ -161,7 +162,7 @@ export class ValueReader {
 
   /**
    * Puts the value read last into the keyspace, under a key that is not there; `hash` is that of the
-   * key. Sends no event and counts no change. Returns the record.
+   * key. Event "new"; counts no change. Returns the record.
    */
   place(
     database: Database,
@@ -180,6 +181,10 @@ export class ValueReader {
     const ref = dict.add(key, offset, length, hash, this.length, meta, expiresAtMs);
     if (expiresAtMs === expiresAtMs) database.expires.add(hash, ref);
     copyBytes(dict.bytesOf(ref), dict.valueOffset(ref), this.bytes, this.offset, this.length);
+    if (database.keyspace.eventMask !== 0) {
+      database.keyspace.notify(EVENT_NEW, "new", database.index, key, offset, length);
+    }
+    if (database.awaited !== null) database.signalReady(key, offset, length);
     return ref;
   }
 

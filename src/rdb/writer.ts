@@ -287,9 +287,14 @@ export class RdbEncoder {
     this.writeBytes(doubleBytes, 0, 8);
   }
 
-  /** Writes an int64, least significant byte first; `ms` is an integer within 2^53. */
+  /** Writes an int64, least significant byte first; `ms` is an integer, the last int64 if beyond it. */
   writeMillis(ms: number): void {
     if (this.#chunkBytes - this.#pos < 8) this.flush();
+    if (ms >= 2 ** 63) {
+      this.#int32le(-1);
+      this.#int32le(0x7fffffff);
+      return;
+    }
     this.#int32le(ms % 0x100000000);
     this.#int32le(Math.floor(ms / 0x100000000));
   }

@@ -1,6 +1,7 @@
 /** The commands of this group. */
 
 import type { Command } from "../command.ts";
+import { dump, restore } from "./dump.ts";
 import { expire, expireat, persist, pexpire, pexpireat } from "./expire.ts";
 import { object } from "./object.ts";
 import { exists, touch, type } from "./presence.ts";
@@ -13,6 +14,7 @@ import { keys, randomkey, scan } from "./walk.ts";
 export const genericCommands: Command[] = [
   copy,
   del,
+  dump,
   exists,
   expire,
   expireat,
@@ -28,6 +30,7 @@ export const genericCommands: Command[] = [
   randomkey,
   rename,
   renamenx,
+  restore,
   scan,
   sort,
   sortRo,

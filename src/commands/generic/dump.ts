@@ -1,0 +1,148 @@
+/** DUMP and RESTORE: a value as bytes that another key, or another server, can be made of. */
+
+import { hashBytes } from "../../base/hash.ts";
+import type { Call } from "../../dispatch/call.ts";
+import { EVENT_GENERIC } from "../../keyspace/events.ts";
+import { EXPIRE_DELETES } from "../../keyspace/keyspace.ts";
+import { ValueReader, withAccess } from "../../rdb/load_value.ts";
+import { dumpPayload, isPayloadWhole, readPayload } from "../../rdb/payload.ts";
+import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
+import { defineCommand } from "../command.ts";
+import { oneKey } from "../key_specs.ts";
+
+const BUSY_KEY = "BUSYKEY Target key name already exists.";
+/** The last instant that an int64 and a double can both name. */
+const EXPIRY_MAX_MS = 2 ** 63 - 1024;
+
+/**
+ * `DUMP key`. Without the time to live.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/dump/}
+ */
+export const dump = defineCommand({
+  name: "dump",
+  group: "generic",
+  since: "2.6.0",
+  summary: "Answers with the value of a key in the form that RESTORE takes",
+  complexity: "O(N) where N is the size of the value in elements or bytes",
+  arity: 2,
+  flags: ["readonly"],
+  tips: ["nondeterministic_output"],
+  keys: [oneKey("RO access")],
+  args: "key",
+  run: runDump,
+});
+
+function runDump({ database, words, reply, server }: Call): void {
+  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
+  if (ref === 0) return reply.null();
+  const payload = dumpPayload(database, ref, server.config.value("rdbcompression"));
+  reply.bulk(payload, 0, payload.length);
+}
+
+/**
+ * `RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]`. A ttl of
+ * 0 is none; with ABSTTL it is a Unix time in ms, and one that is past leaves no key.
+ *
+ * Propagates with ABSTTL, so that the expiry is the same instant everywhere.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/restore/}
+ */
+export const restore = defineCommand({
+  name: "restore",
+  group: "generic",
+  since: "2.6.0",
+  summary: "Makes a key of a value that DUMP has given",
+  complexity: "O(N) where N is the size of the value, O(N*log(N)) for sorted sets",
+  arity: -4,
+  flags: ["write", "denyoom"],
+  acl: ["keyspace", "dangerous"],
+  keys: [oneKey("OW update")],
+  args: `
+    key ttl:integer serialized-value
+    [REPLACE@3.0.0]
+    [ABSTTL@5.0.0]
+    [IDLETIME seconds:integer@5.0.0]
+    [FREQ frequency:integer@5.0.0]
+  `,
+  run: runRestore,
+});
+
+interface RestoreOptions {
+  replaces: boolean;
+  isAbsolute: boolean;
+  /** -1 when not given. */
+  idleSeconds: number;
+  /** -1 when not given. */
+  frequency: number;
+}
+
+function readOptions(call: Call): RestoreOptions {
+  const { words } = call;
+  const options = { replaces: false, isAbsolute: false, idleSeconds: -1, frequency: -1 };
+  for (let i = 4; i < words.count; i++) {
+    const hasMore = i + 1 < words.count;
+    if (words.is(i, "replace")) options.replaces = true;
+    else if (words.is(i, "absttl")) options.isAbsolute = true;
+    else if (words.is(i, "idletime") && hasMore && options.frequency < 0) {
+      options.idleSeconds = call.clampedInteger(++i);
+      if (options.idleSeconds < 0) {
+        throw new ReplyError("ERR Invalid IDLETIME value, must be >= 0");
+      }
+    } else if (words.is(i, "freq") && hasMore && options.idleSeconds < 0) {
+      options.frequency = call.clampedInteger(++i);
+      if (options.frequency < 0 || options.frequency > 255) {
+        throw new ReplyError("ERR Invalid FREQ value, must be >= 0 and <= 255");
+      }
+    } else throw new ReplyError(SYNTAX_ERROR);
+  }
+  return options;
+}
+
+function runRestore(call: Call): void {
+  const { database, words, reply } = call;
+  const { keyspace } = database;
+  const { bytes } = words;
+  const keyAt = words.starts[1];
+  const keyLength = words.lengths[1];
+  const { replaces, isAbsolute, idleSeconds, frequency } = readOptions(call);
+
+  const old = database.lookupWrite(bytes, keyAt, keyLength);
+  if (old !== 0 && !replaces) throw new ReplyError(BUSY_KEY);
+  const ttl = call.clampedInteger(2);
+  if (ttl < 0) throw new ReplyError("ERR Invalid TTL value, must be >= 0");
+  if (!isPayloadWhole(bytes, words.starts[3], words.lengths[3])) {
+    throw new ReplyError("ERR DUMP payload version or checksum are wrong");
+  }
+  const values = new ValueReader(keyspace.limits, call.nowMs);
+  if (!readPayload(values, bytes, words.starts[3], words.lengths[3])) {
+    throw new ReplyError("ERR Bad data format");
+  }
+
+  const expiresAtMs = ttl === 0
+    ? NaN
+    : Math.min(isAbsolute ? ttl : ttl + call.nowMs, EXPIRY_MAX_MS);
+  if (expiresAtMs <= call.nowMs && keyspace.expireMode === EXPIRE_DELETES) {
+    if (old !== 0) {
+      database.removeRecord(old, bytes, keyAt, keyLength);
+      if (call.isPropagating) {
+        call.propagateAs(keyspace.unlinksExpired ? "UNLINK" : "DEL", words.copy(1));
+      }
+    }
+    return reply.ok();
+  }
+  if (old !== 0) database.removeRecord(old, bytes, keyAt, keyLength, 0, "", 0);
+  const hash = hashBytes(bytes, keyAt, keyLength);
+  const ref = values.place(database, bytes, keyAt, keyLength, hash, expiresAtMs);
+  const meta = database.dict.metaOf(ref);
+  database.dict.setMeta(ref, withAccess(keyspace, meta, idleSeconds, frequency));
+  database.changed(bytes, keyAt, keyLength, EVENT_GENERIC, "restore");
+  if (call.isPropagating && ttl !== 0 && !isAbsolute) {
+    const parts = [];
+    for (let i = 0; i < words.count; i++) {
+      parts.push(i === 2 ? String(expiresAtMs) : words.copy(i));
+    }
+    call.propagateAs(...parts, "ABSTTL");
+  }
+  reply.ok();
+}
