@@ -3,13 +3,15 @@
  * knows them all. main.ts starts one; tests may build several side by side.
  */
 
+import { resolve } from "@std/path";
 import { type Clock, type Draw, systemClock } from "./base/clock.ts";
 import { seedHash } from "./base/hash.ts";
 import { randomId } from "./base/random_id.ts";
 import type { Command } from "./commands/command.ts";
 import { commandTable } from "./commands/index.ts";
 import type { Config } from "./config/config.ts";
-import { splitWords } from "./config/parse.ts";
+import { fileProblem, splitWords, toPath } from "./config/parse.ts";
+import { type DirectiveName, DIRECTIVES, notActing } from "./config/table.ts";
 import { REDIS_VERSION, TSREDIS_VERSION } from "./config/version.ts";
 import { Client } from "./dispatch/client.ts";
 import { Clients } from "./dispatch/clients.ts";
@@ -81,6 +83,7 @@ export class Server implements Services, GateChecks {
   readonly #exit: (code: number) => void;
   #timer: ReturnType<typeof setInterval> | undefined;
   #isShuttingDown = false;
+  #hasPidFile = false;
   #nextDescriptor = 8;
 
   constructor(options: ServerOptions) {
@@ -224,6 +227,8 @@ export class Server implements Services, GateChecks {
     }
     if (config.value("always-show-logo")) this.#showLogo();
     else log.notice(`Running mode=standalone, port=${this.port}.`);
+    this.#writePidFile();
+    this.#warnOfIdleDirectives();
     log.notice("Server initialized");
     this.#timer = setInterval(() => this.#cron(), 1000 / Math.max(10, config.value("hz")));
     this.setGate(GATE_LOADING, true);
@@ -231,6 +236,27 @@ export class Server implements Services, GateChecks {
     this.setGate(GATE_LOADING, false);
     if (this.port !== 0) log.notice("Ready to accept connections tcp");
     if (path !== null && path !== "") log.notice("Ready to accept connections unix");
+  }
+
+  /** `pidfile`. As in Redis the server goes on without it when it cannot be written. */
+  #writePidFile(): void {
+    const path = filePath(this.config, "pidfile");
+    if (path === null) return;
+    try {
+      Deno.writeTextFileSync(path, `${Deno.pid}\n`);
+      this.#hasPidFile = true;
+    } catch (error) {
+      this.log.notice(`Failed to write PID file: ${fileProblem(error)}`);
+    }
+  }
+
+  /** Says which directives were set although nothing here looks at them. */
+  #warnOfIdleDirectives(): void {
+    const { config, log } = this;
+    for (const { name, reason } of notActing()) {
+      if (!Object.hasOwn(DIRECTIVES, name) || config.isDefault(name as DirectiveName)) continue;
+      log.warning(`Warning: '${name}' is set but has no effect: ${reason}`);
+    }
   }
 
   /** `always-show-logo`: what is running, and where, for people and for scripts that look for it. */
@@ -459,14 +485,13 @@ export class Server implements Services, GateChecks {
     this.#listeners.close();
     this.persistence.close();
     for (const client of [...this.clients.byId.values()]) client.transport.close(false);
-    const pidFile = this.config.value("pidfile");
-    if (pidFile !== null && pidFile !== "") {
-      this.log.notice("Removing the pid file.");
-      try {
-        Deno.removeSync(pidFile);
-      } catch {
-        // It is not ours to insist.
-      }
+    const pidFile = filePath(this.config, "pidfile");
+    if (pidFile === null || !this.#hasPidFile) return;
+    this.log.notice("Removing the pid file.");
+    try {
+      Deno.removeSync(pidFile);
+    } catch {
+      // It is not ours to insist.
     }
   }
 }
@@ -513,8 +538,21 @@ function namedCommands(config: Config): Map<string, Command> {
   return named;
 }
 
-/** Where the log goes, from `logfile`. */
+/** Where a file is that a directive names, counted from `dir`; null when it names none. */
+function filePath(config: Config, name: "pidfile" | "logfile"): string | null {
+  const path = config.value(name);
+  return path === null || path === "" ? null : resolve(toPath(config.value("dir")), toPath(path));
+}
+
+/** Where the log goes, from `logfile`; to standard output when that cannot be written. */
 export function logSink(config: Config): (line: Uint8Array) => void {
-  const path = config.value("logfile");
-  return path === "" ? standardOutputSink : fileSink(path);
+  const path = filePath(config, "logfile");
+  if (path === null) return standardOutputSink;
+  try {
+    Deno.openSync(path, { append: true, create: true }).close();
+  } catch (error) {
+    console.error(`Can't open the log file: ${fileProblem(error)}`);
+    return standardOutputSink;
+  }
+  return fileSink(path);
 }

@@ -15,7 +15,7 @@ import { REDIS_VERSION, TSREDIS_VERSION } from "../config/version.ts";
 import type { Command } from "../commands/command.ts";
 import type { Services } from "../dispatch/services.ts";
 import { formatBytes } from "./bytes_for_people.ts";
-import { percentileUsec } from "./latency_counts.ts";
+import { percentileUsec, totalUsec } from "./latency_counts.ts";
 import { measureMemory, type MemoryUse } from "./memory_use.ts";
 
 /** A line of INFO. */
@@ -278,7 +278,9 @@ export function* usedCommands(server: Services): Generator<Command> {
 }
 
 function* commandLines({ server }: Look): Generator<InfoPair> {
-  for (const { fullName, calls, usec, rejectedCalls, failedCalls } of usedCommands(server)) {
+  for (const command of usedCommands(server)) {
+    const { fullName, calls, rejectedCalls, failedCalls } = command;
+    const usec = totalUsec(command);
     const perCall = calls === 0 ? 0 : usec / calls;
     yield [
       `cmdstat_${fullName}`,

@@ -8,8 +8,7 @@
  * lies, so up to twice the true one. 0 when there were no calls.
  */
 export function percentileUsec(counts: Float64Array, percent: number): number {
-  let total = 0;
-  for (const count of counts) total += count;
+  const total = totalOf(counts);
   if (total === 0) return 0;
   const rank = Math.max(1, Math.ceil(total * percent / 100));
   let seen = 0;
@@ -20,12 +19,38 @@ export function percentileUsec(counts: Float64Array, percent: number): number {
   return 2 ** (counts.length - 1);
 }
 
-/** Pairs of an upper end in µs and the number of calls below it, for ranges with calls. */
-export function* cumulativeCounts(counts: Float64Array): Generator<[usec: number, calls: number]> {
+/**
+ * Pairs of an upper end in µs and the number of calls below it, for ranges with calls. Where only some
+ * calls were timed, the numbers are scaled up or down to `calls` in all.
+ */
+export function* cumulativeCounts(
+  counts: Float64Array,
+  calls: number,
+): Generator<[usec: number, below: number]> {
+  const total = totalOf(counts);
   let seen = 0;
   for (let i = 0; i < counts.length; i++) {
     if (counts[i] === 0) continue;
     seen += counts[i];
-    yield [2 ** i, seen];
+    yield [2 ** i, Math.round(seen * calls / total)];
   }
+}
+
+/** The µs that all calls of a command took: an estimate where only some were timed. */
+export function totalUsec({ calls, usec, latencyCounts }: Timed): number {
+  return latencyCounts === null ? 0 : usec * calls / totalOf(latencyCounts);
+}
+
+/** What dispatch notes of a command's calls. */
+export interface Timed {
+  readonly calls: number;
+  /** Of the calls that were timed, each as often as it stands for others. */
+  readonly usec: number;
+  readonly latencyCounts: Float64Array | null;
+}
+
+function totalOf(counts: Float64Array): number {
+  let total = 0;
+  for (const count of counts) total += count;
+  return total;
 }

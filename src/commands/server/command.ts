@@ -27,7 +27,7 @@ function sinkOf(reply: ReplyWriter): ReplySink {
     bytes: (value) => reply.bulk(value),
     status: (text) => reply.status(text),
     int: (n) => reply.integer(n),
-    null: () => reply.nullArray(),
+    null: () => reply.null(),
     error: (text) => reply.error(text),
   };
 }

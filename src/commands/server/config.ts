@@ -1,5 +1,6 @@
 /** CONFIG: the configuration as clients see and change it. The work is done by src/config/. */
 
+import { DIRECTIVES, NAMES } from "../../config/table.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../command.ts";
 import { writeHelp } from "../help.ts";
@@ -56,6 +57,13 @@ function runConfigSet({ server, client, words, reply }: Call): void {
   }
   const pairs: [string, string][] = [];
   for (let i = 2; i < words.count; i += 2) pairs.push([words.text(i), words.text(i + 1)]);
+  pairs.forEach(([name], n) => {
+    // The slow log is shown the words after the call.
+    const directive = NAMES.get(name.toLowerCase());
+    if (directive !== undefined && DIRECTIVES[directive].sensitive) {
+      words.redact(2 * n + 3, 2 * n + 4);
+    }
+  });
   const refusal = server.config.set(pairs, {
     isLocal: client.isLocal,
     isLoading: server.persistence.isLoading,

@@ -19,6 +19,8 @@ import { datasetDigest, valueDigest } from "../../keyspace/digest.ts";
 import { lpEntry } from "../../values/listpack.ts";
 import { listView } from "../../keyspace/list.ts";
 import type { LongString } from "../../keyspace/value_slots.ts";
+import { writeValue } from "../../rdb/save_value.ts";
+import { RdbEncoder } from "../../rdb/writer.ts";
 import { NO_SUCH_KEY, ReplyError } from "../../resp/reply_error.ts";
 import type { QuickList } from "../../values/quicklist.ts";
 import { defineCommand } from "../command.ts";
@@ -172,6 +174,15 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     ],
     run: debugPackedThreshold,
   },
+  "reload": {
+    words: [0, 3],
+    help: [
+      "RELOAD [NOSAVE] [NOFLUSH] [MERGE]",
+      "Save the dataset and load it back. NOSAVE loads the file that is there, NOFLUSH keeps",
+      "the keys that are there, MERGE lets keys of the file replace these.",
+    ],
+    run: debugReload,
+  },
   "replicate": {
     words: [1, ANY],
     help: ["REPLICATE <command>", "Send a command to the replicas that is not carried out here."],
@@ -295,6 +306,27 @@ function positive(call: Call, index: number): number {
   return n;
 }
 
+function debugReload({ server, words, reply }: Call): void {
+  let saves = true;
+  let flushes = true;
+  let merges = false;
+  for (let i = 2; i < words.count; i++) {
+    if (words.is(i, "nosave")) saves = false;
+    else if (words.is(i, "noflush")) flushes = false;
+    else if (words.is(i, "merge")) merges = true;
+    else {throw new ReplyError(
+        "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+      );}
+  }
+  const failure = server.persistence.reload({ saves, flushes, merges });
+  if (failure !== null) {
+    server.log.warning(`DEBUG RELOAD failed: ${failure}`);
+    return reply.error("ERR Error trying to load the RDB dump, check server logs.");
+  }
+  server.log.warning("DB reloaded by DEBUG RELOAD");
+  reply.ok();
+}
+
 function debugObject(call: Call): void {
   const { database, reply } = call;
   const ref = recordOfKey(call);
@@ -302,7 +334,9 @@ function debugObject(call: Call): void {
   const meta = dict.metaOf(ref);
   const encoding = encodingName(database, ref);
   let text = `Value at:0x${(ref >>> 0).toString(16)} refcount:1 encoding:${encoding} ` +
-    `lru:${meta >>> 8} lru_seconds_idle:${keyspace.idleSeconds(meta)}`;
+    `serializedlength:${savedBytes(call, ref)} lru:${meta >>> 8} lru_seconds_idle:${
+      keyspace.idleSeconds(meta)
+    }`;
   if (encoding === "quicklist") {
     const list = database.largeValue(ref) as QuickList;
     text += ` ql_nodes:${list.nodes} ql_avg_node:${(list.count / list.nodes).toFixed(2)} ` +
@@ -310,6 +344,18 @@ function debugObject(call: Call): void {
       `ql_uncompressed_size:${list.memoryBytes}`;
   }
   reply.status(text);
+}
+
+/** Bytes that a value takes in a snapshot. */
+function savedBytes({ database, server }: Call, ref: number): number {
+  let bytes = 0;
+  const encoder = new RdbEncoder((_chunk, length) => bytes += length, {
+    compress: server.config.value("rdbcompression"),
+    checksum: false,
+  });
+  writeValue(encoder, database.dict, database.slots, ref);
+  encoder.flush();
+  return bytes;
 }
 
 function debugListpack(call: Call): void {

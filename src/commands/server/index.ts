@@ -1,14 +1,25 @@
 /** The commands of this group. */
 
 import type { Command } from "../command.ts";
+import { acl } from "./acl.ts";
 import { command } from "./command.ts";
 import { config } from "./config.ts";
 import { dbsize, flushall, flushdb, swapdb } from "./databases.ts";
 import { debug } from "./debug.ts";
 import { info } from "./info.ts";
+import { latency } from "./latency.ts";
+import { lolwut } from "./lolwut.ts";
+import { memory } from "./memory.ts";
+import { module } from "./module.ts";
+import { monitor } from "./monitor.ts";
+import { replicaof, role, slaveof } from "./replication.ts";
 import { bgsave, lastsave, save } from "./save.ts";
+import { shutdown } from "./shutdown.ts";
+import { slowlog } from "./slowlog.ts";
+import { time } from "./time.ts";
 
 export const serverCommands: Command[] = [
+  acl,
   bgsave,
   command,
   config,
@@ -18,6 +29,17 @@ export const serverCommands: Command[] = [
   flushdb,
   info,
   lastsave,
+  latency,
+  lolwut,
+  memory,
+  module,
+  monitor,
+  replicaof,
+  role,
   save,
+  shutdown,
+  slaveof,
+  slowlog,
   swapdb,
+  time,
 ];

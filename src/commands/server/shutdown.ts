@@ -1,0 +1,44 @@
+/** SHUTDOWN. What it takes to end is in src/server.ts. */
+
+import type { Call } from "../../dispatch/call.ts";
+import type { ShutdownOptions } from "../../dispatch/services.ts";
+import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
+import { defineCommand } from "../command.ts";
+
+/**
+ * `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`: saves where that is asked for or configured and
+ * ends the server; there is no answer then. NOW changes nothing: nobody is waited for anyway.
+ *
+ * Errors: the dataset could not be saved (unless FORCE); ABORT while no shutdown is under way.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/shutdown/}
+ */
+export const shutdown = defineCommand({
+  name: "shutdown",
+  group: "server",
+  since: "1.0.0",
+  summary: "Ends the server, after saving the dataset if that is wanted",
+  complexity: "O(N) when saving, N being the number of keys",
+  arity: -1,
+  flags: ["admin", "noscript", "loading", "stale", "no_multi", "allow_busy"],
+  args: "[nosave_save:(NOSAVE | SAVE)] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0]",
+  run: runShutdown,
+});
+
+function runShutdown({ server, words, reply }: Call): void {
+  let save: ShutdownOptions["save"] = "default";
+  let force = false;
+  let aborts = false;
+  for (let i = 1; i < words.count; i++) {
+    if (words.is(i, "nosave") && save !== "save") save = "nosave";
+    else if (words.is(i, "save") && save !== "nosave") save = "save";
+    else if (words.is(i, "force")) force = true;
+    else if (words.is(i, "abort")) aborts = true;
+    else if (!words.is(i, "now")) throw new ReplyError(SYNTAX_ERROR);
+  }
+  if (aborts) {
+    if (words.count > 2) throw new ReplyError(SYNTAX_ERROR);
+    return reply.error("ERR No shutdown in progress.");
+  }
+  server.requestShutdown({ save, force, onRefused: (reason) => reply.error(reason) });
+}
