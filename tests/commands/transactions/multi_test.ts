@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { testServer } from "../../support/test_server.ts";
+import { InputClient } from "../../support/input_client.ts";
+import { type TestServer, testServer } from "../../support/test_server.ts";
 
 Deno.test("EXEC answers with the replies of the queued commands, in order", () => {
   const s = testServer();
@@ -67,4 +68,193 @@ Deno.test("SELECT chooses a database and the stream follows it", () => {
   assertEquals(s.propagated(), ["SELECT 0", "SET k 0", "SELECT 5", "SET k 5"]);
   assertEquals(s.run("SELECT", 16), { error: "ERR DB index is out of range" });
   assertEquals(s.run("SELECT", "x"), { error: "ERR invalid DB index" });
+});
+
+for (
+  const [words, error] of [
+    ["EXEC", "ERR EXEC without MULTI"],
+    ["DISCARD", "ERR DISCARD without MULTI"],
+  ]
+) {
+  Deno.test(`${words} outside of a transaction is refused`, () => {
+    assertEquals(testServer().run(words), { error });
+  });
+}
+
+Deno.test("MULTI and WATCH inside a transaction are refused and do not doom it", () => {
+  const s = testServer();
+  s.run("MULTI");
+  assertEquals(s.run("MULTI"), { error: "ERR MULTI calls can not be nested" });
+  assertEquals(s.run("WATCH", "k"), { error: "ERR WATCH inside MULTI is not allowed" });
+  s.run("PING");
+  assertEquals(s.run("EXEC"), ["PONG"]);
+});
+
+Deno.test("an empty transaction answers an empty array and leaves no trace in the stream", () => {
+  const s = testServer();
+  s.run("MULTI");
+  assertEquals(s.run("EXEC"), []);
+  s.run("MULTI");
+  s.run("GET", "k");
+  assertEquals(s.run("EXEC"), [null]);
+  assertEquals(s.propagated(), []);
+});
+
+Deno.test("DISCARD drops the queue and the watches", () => {
+  const s = testServer();
+  const other = s.connect();
+  s.run("WATCH", "k");
+  s.run("MULTI");
+  s.run("SET", "k", "1");
+  assertEquals(s.run("DISCARD"), "OK");
+  assertEquals(s.run("GET", "k"), null);
+  other.run("SET", "k", "2");
+  s.run("MULTI");
+  s.run("PING");
+  assertEquals(s.run("EXEC"), ["PONG"]);
+});
+
+Deno.test("DISCARD ends a transaction that is doomed", () => {
+  const s = testServer();
+  s.run("MULTI");
+  s.run("NOSUCH");
+  assertEquals(s.run("DISCARD"), "OK");
+  s.run("MULTI");
+  s.run("PING");
+  assertEquals(s.run("EXEC"), ["PONG"]);
+});
+
+Deno.test("an error of one command keeps the others of EXEC from nothing", () => {
+  const s = testServer();
+  s.run("SET", "k", "x");
+  s.run("MULTI");
+  s.run("SET", "a", "1");
+  s.run("INCR", "k");
+  s.run("LPUSH", "k", "1");
+  s.run("SET", "b", "2");
+  assertEquals(s.run("EXEC"), [
+    "OK",
+    { error: "ERR value is not an integer or out of range" },
+    { error: "WRONGTYPE Operation against a key holding the wrong kind of value" },
+    "OK",
+  ]);
+  assertEquals(s.propagated().slice(2), ["MULTI", "SET a 1", "SET b 2", "EXEC"]);
+});
+
+Deno.test("a transaction with one write enters the stream without brackets", () => {
+  const s = testServer();
+  s.run("MULTI");
+  s.run("GET", "a");
+  s.run("SET", "a", "1");
+  s.run("EXEC");
+  assertEquals(s.propagated().slice(1), ["SET a 1"]);
+});
+
+Deno.test("SELECT inside a transaction counts for what follows it, also after EXEC", () => {
+  const s = testServer();
+  s.run("MULTI");
+  s.run("SET", "k", "0");
+  s.run("SELECT", 2);
+  s.run("SET", "k", "2");
+  s.run("EXEC");
+  assertEquals(s.run("GET", "k"), "2");
+  s.run("SELECT", 0);
+  assertEquals(s.run("GET", "k"), "0");
+});
+
+Deno.test("UNWATCH forgets the watched keys", () => {
+  const s = testServer();
+  const other = s.connect();
+  s.run("WATCH", "a", "b");
+  other.run("SET", "b", "1");
+  assertEquals(s.run("UNWATCH"), "OK");
+  s.run("MULTI");
+  s.run("PING");
+  assertEquals(s.run("EXEC"), ["PONG"]);
+});
+
+for (
+  const [name, change] of [
+    ["removal", (c) => c.run("DEL", "k")],
+    ["the client itself", (_, s) => s.run("APPEND", "k", "x")],
+    ["a write in a transaction", (c) => {
+      c.run("MULTI");
+      c.run("SET", "k", "3");
+      c.run("EXEC");
+    }],
+    ["expiry set", (c) => c.run("PEXPIRE", "k", 10_000)],
+    ["another type", (c) => {
+      c.run("DEL", "k");
+      c.run("RPUSH", "k", "1");
+    }],
+    ["a change and its opposite", (c) => {
+      c.run("INCR", "k");
+      c.run("DECR", "k");
+    }],
+  ] as [string, (other: ReturnType<TestServer["connect"]>, s: TestServer) => void][]
+) {
+  Deno.test(`EXEC answers null after WATCH and this change: ${name}`, () => {
+    for (const resp of [2, 3]) {
+      const s = testServer();
+      const c = s.connect(resp);
+      s.run("SET", "k", "1");
+      c.run("WATCH", "other", "k");
+      s.run("WATCH", "k");
+      change(s.connect(), s);
+      c.run("MULTI");
+      c.run("SET", "never", "1");
+      assertEquals(c.run("EXEC"), null);
+      assertEquals(s.run("GET", "never"), null);
+    }
+  });
+}
+
+for (
+  const [name, words] of [
+    ["a read", ["GET", "k"]],
+    ["a write that changed nothing", ["DEL", "missing"]],
+    ["a write to another key", ["SET", "k2", "1"]],
+    ["a refused write", ["LPUSH", "k", "x"]],
+  ] as [string, string[]][]
+) {
+  Deno.test(`EXEC runs after WATCH and ${name}`, () => {
+    const s = testServer();
+    s.run("SET", "k", "1");
+    s.run("WATCH", "k", "missing");
+    s.connect().run(...words);
+    s.run("MULTI");
+    s.run("PING");
+    assertEquals(s.run("EXEC"), ["PONG"]);
+  });
+}
+
+Deno.test("a key in another database is not the watched one", () => {
+  const s = testServer();
+  const other = s.connect();
+  s.run("WATCH", "k");
+  other.run("SELECT", 1);
+  other.run("SET", "k", "1");
+  s.run("MULTI");
+  s.run("PING");
+  assertEquals(s.run("EXEC"), ["PONG"]);
+});
+
+Deno.test("a key that was past its time when it was watched may go", () => {
+  const s = testServer({ nowMs: 1000 });
+  s.run("SET", "k", "1", "PX", 100);
+  s.clock.nowMs = 1101;
+  s.run("WATCH", "k");
+  s.run("MULTI");
+  s.run("GET", "k");
+  assertEquals(s.run("EXEC"), [null]);
+});
+
+Deno.test("queued words are kept as they were when the request was sent", () => {
+  const s = testServer();
+  const c = new InputClient(s);
+  const value = "v".repeat(5000);
+  c.send(`MULTI\r\nSET k ${value}\r\n` + "ECHO filler\r\n".repeat(2000) + "EXEC\r\n", 700);
+  const replies = c.received();
+  assertEquals((replies.at(-1) as string[]).length, 2001);
+  assertEquals(s.run("GET", "k"), value);
 });
