@@ -1,0 +1,119 @@
+/** Whole datasets in tests: saving one to bytes, loading bytes, reading the content back by commands. */
+
+import { latin1 } from "../../src/base/bytes.ts";
+import { sha1Hex } from "../../src/base/sha1.ts";
+import type { Keyspace } from "../../src/keyspace/keyspace.ts";
+import { RdbLoader } from "../../src/rdb/loader.ts";
+import { RdbReader, type RdbReaderOptions } from "../../src/rdb/reader.ts";
+import { ACCESS_NONE, saveDataset } from "../../src/rdb/save_dataset.ts";
+import { ChunkCollector, RdbEncoder, type RdbEncoderOptions } from "../../src/rdb/writer.ts";
+import type { TestServer } from "../support/test_server.ts";
+import type { ExpectedKey, JsonString } from "./corpus.ts";
+
+/** After every expiry in the corpus that is to be past, before those that are not: in 2030. */
+export const CORPUS_NOW_MS = 1_900_000_000_000;
+
+/** A snapshot of the dataset, as SAVE writes it. */
+export function saveToBytes(
+  keyspace: Keyspace,
+  options: RdbEncoderOptions = {},
+  access = ACCESS_NONE,
+): Uint8Array<ArrayBuffer> {
+  const collector = new ChunkCollector();
+  saveDataset(keyspace, new RdbEncoder(collector.sink, options), access);
+  return collector.take();
+}
+
+/** Loads a snapshot as a master does at its start. */
+export function loadBytes(
+  keyspace: Keyspace,
+  bytes: Uint8Array,
+  options: RdbReaderOptions = {},
+): RdbLoader {
+  const loader = new RdbLoader(keyspace, RdbReader.fromBytes(bytes, 0, bytes.length, options), {
+    dropsExpired: true,
+  });
+  loader.run();
+  return loader;
+}
+
+/** A string as the corpus' JSON has it: itself, or length and digest when it is long. */
+export function jsonString(text: string): JsonString {
+  return text.length <= 256 ? text : { len: text.length, sha1: sha1Hex(latin1(text)) };
+}
+
+function jsonKey(key: string): string {
+  const short = jsonString(key);
+  return typeof short === "string" ? short : `\u0001sha1:${short.sha1}:${short.len}`;
+}
+
+function byBytes<T>(keyOf: (value: T) => string): (a: T, b: T) => number {
+  return (a, b) => keyOf(a) < keyOf(b) ? -1 : keyOf(a) > keyOf(b) ? 1 : 0;
+}
+
+function pairs(flat: string[]): [string, string][] {
+  return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i], flat[2 * i + 1]]);
+}
+
+/** Scores as numbers: "-0" and other texts of one score are compared as such. */
+export function scoreOf(text: string): number {
+  if (text === "inf") return Infinity;
+  return text === "-inf" ? -Infinity : Number(text);
+}
+
+/** What the commands answer about one key, in the form of the corpus' JSON. */
+export function readKey(server: TestServer, key: string): Partial<ExpectedKey> | null {
+  const type = server.run("TYPE", key) as string;
+  if (type === "none") return null;
+  const expiry = server.run("PEXPIRETIME", key) as number;
+  const ttl_ms_at = expiry < 0 ? null : expiry;
+  let value: unknown;
+  if (type === "string") value = jsonString(server.run("GET", key) as string);
+  else if (type === "list") {
+    value = (server.run("LRANGE", key, 0, -1) as string[]).map(jsonString);
+  } else if (type === "set") {
+    value = (server.run("SMEMBERS", key) as string[]).toSorted(byBytes((text) => text))
+      .map(jsonString);
+  } else if (type === "hash") {
+    value = pairs(server.run("HGETALL", key) as string[]).toSorted(byBytes(([field]) => field))
+      .map((pair) => pair.map(jsonString));
+  } else if (type === "zset") {
+    value = pairs(server.run("ZRANGE", key, 0, -1, "WITHSCORES") as string[])
+      .map(([member, score]) => [jsonString(member), scoreOf(score)]);
+  }
+  return { type, ttl_ms_at, value };
+}
+
+/** Every key of every database, by number and by the name that the JSON gives it. */
+export function readDataset(server: TestServer): Record<string, Record<string, unknown>> {
+  const dbs: Record<string, Record<string, unknown>> = {};
+  for (const { index, count } of server.keyspace.databases) {
+    if (count === 0) continue;
+    server.run("SELECT", index);
+    const keys = server.run("KEYS", "*") as string[];
+    dbs[index] = Object.fromEntries(keys.map((key) => [jsonKey(key), readKey(server, key)]));
+  }
+  server.run("SELECT", 0);
+  return dbs;
+}
+
+/** The dbs of a corpus JSON, reduced to what `readDataset` gives. */
+export function expectedDataset(
+  dbs: Record<string, Record<string, ExpectedKey>>,
+): Record<string, Record<string, unknown>> {
+  const reduced: Record<string, Record<string, unknown>> = {};
+  for (const [db, keys] of Object.entries(dbs)) {
+    const entries = Object.entries(keys);
+    if (entries.length === 0) continue;
+    reduced[db] = Object.fromEntries(
+      entries.map(([key, { type, ttl_ms_at, value }]) => [key, {
+        type,
+        ttl_ms_at,
+        value: type === "zset"
+          ? (value as [JsonString, string][]).map(([member, text]) => [member, scoreOf(text)])
+          : value,
+      }]),
+    );
+  }
+  return reduced;
+}
