@@ -83,6 +83,8 @@ export class Server implements Services, GateChecks {
   readonly #exit: (code: number) => void;
   #timer: ReturnType<typeof setInterval> | undefined;
   #isShuttingDown = false;
+  /** Housekeeping that is to go on soon. */
+  readonly #pending = new Set<string>();
   #hasPidFile = false;
   #nextDescriptor = 8;
 
@@ -106,6 +108,7 @@ export class Server implements Services, GateChecks {
     this.startedMs = this.keyspace.nowMs;
     this.evictor = new Evictor(this.keyspace);
     this.evictor.usedBytes = () => this.usedMemory();
+    this.evictor.onRunning = () => setTimeout(() => this.evictor.evict());
     this.pause = new Pause(this.clients, this.keyspace);
     this.pause.onChange = (isPaused) => this.setGate(GATE_PAUSED, isPaused);
     this.persistence = new Persistence(this.keyspace, config, log);
@@ -157,6 +160,9 @@ export class Server implements Services, GateChecks {
       keyspace.usesLfu = evictor.policy.endsWith("-lfu");
       keyspace.lfuLogFactor = config.value("lfu-log-factor");
       keyspace.lfuDecayMinutes = config.value("lfu-decay-time");
+      keyspace.expireEffort = config.value("active-expire-effort");
+      keyspace.unlinksExpired = config.value("lazyfree-lazy-expire");
+      keyspace.unlinksEvicted = config.value("lazyfree-lazy-eviction");
       this.setGate(GATE_MEMORY, evictor.maxBytes > 0);
       keyspace.refreshTime();
     };
@@ -167,6 +173,9 @@ export class Server implements Services, GateChecks {
       "maxmemory-samples",
       "lfu-log-factor",
       "lfu-decay-time",
+      "active-expire-effort",
+      "lazyfree-lazy-expire",
+      "lazyfree-lazy-eviction",
     ], memory);
 
     const watching = () => {
@@ -385,7 +394,7 @@ export class Server implements Services, GateChecks {
 
   #cron(): void {
     if (!this.isTimerOn) return;
-    const { keyspace, statistics, clock } = this;
+    const { keyspace, statistics } = this;
     this.cronTurns++;
     keyspace.refreshTime();
     const nowMs = keyspace.nowMs;
@@ -395,17 +404,13 @@ export class Server implements Services, GateChecks {
     const used = this.usedMemory();
     if (used > statistics.peakMemoryBytes) statistics.peakMemoryBytes = used;
     this.pause.tick(nowMs);
+    this.dispatcher.blocking.expire(nowMs);
     this.#clientLimits.tick(nowMs);
     if (!this.persistence.isLoading) {
       if (
         this.isActiveExpireOn && keyspace.expireMode === EXPIRE_DELETES && this.pause.endsMs === 0
       ) {
-        const started = clock.monotonic();
-        expireSlice(keyspace, SLICE_MS, () => clock.monotonic());
-        const ms = clock.monotonic() - started;
-        keyspace.expireCycleMs += ms;
-        this.latency.add("expire-cycle", ms, nowMs);
-        if (keyspace.stream.hasPending) keyspace.stream.endUnit();
+        this.#expire();
       }
       this.#tidy();
     }
@@ -413,13 +418,41 @@ export class Server implements Services, GateChecks {
     this.updateGates();
   }
 
+  /** A slice of the search for expired keys; goes on soon when there was not time for all. */
+  #expire(): void {
+    const { keyspace, clock } = this;
+    const started = clock.monotonic();
+    const hasMore = expireSlice(keyspace, SLICE_MS, () => clock.monotonic());
+    const ms = clock.monotonic() - started;
+    keyspace.expireCycleMs += ms;
+    this.latency.add("expire-cycle", ms, keyspace.nowMs);
+    if (keyspace.stream.hasPending) keyspace.stream.endUnit();
+    if (hasMore) this.#again("expire");
+  }
+
   /** Moves on resizes and compaction, a slice at a time. */
   #tidy(): void {
     const until = this.clock.monotonic() + SLICE_MS;
     for (const { dict } of this.keyspace.databases) {
-      while (dict.rehashSome(64)) if (this.clock.monotonic() > until) return;
-      while (dict.compactStep(256)) if (this.clock.monotonic() > until) return;
+      while (dict.rehashSome(64)) if (this.clock.monotonic() > until) return this.#again("tidy");
+      while (dict.compactStep(256)) if (this.clock.monotonic() > until) return this.#again("tidy");
     }
+  }
+
+  /** Has housekeeping that ran out of time go on before the next turn, at a fifth of the time. */
+  #again(work: "expire" | "tidy"): void {
+    if (this.#pending.has(work) || this.#isShuttingDown) return;
+    this.#pending.add(work);
+    setTimeout(() => {
+      this.#pending.delete(work);
+      if (!this.isTimerOn || this.#isShuttingDown || this.persistence.isLoading) return;
+      this.keyspace.refreshTime();
+      if (work === "tidy") this.#tidy();
+      else if (
+        this.isActiveExpireOn && this.keyspace.expireMode === EXPIRE_DELETES &&
+        this.pause.endsMs === 0
+      ) this.#expire();
+    }, SLICE_MS * 4);
   }
 
   /** Bytes in use: data, clients' buffers, and a flat share for the program itself. */

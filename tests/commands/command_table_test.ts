@@ -21,9 +21,17 @@ Deno.test({ name: "the command table has commands, each once", ignore: !hasTable
   assert(names.length > 0);
   assertEquals(names.filter((name, i) => names.indexOf(name) !== i), []);
 });
+/** What Redis 7.2 has and the 7.0 of the facts has not. */
+const NEWER: Record<string, RegExp> = {
+  zrank: /arity|arguments|history/, // WITHSCORE
+  zrevrank: /arity|arguments|history/,
+};
+
 for (const command of table) {
   Deno.test(`the definition of ${command.fullName} equals the real server's`, () => {
-    assertEquals(compareCommand(command), []);
+    const newer = NEWER[command.fullName];
+    const differences = compareCommand(command).filter((line) => !newer?.test(line));
+    assertEquals(differences, []);
   });
 }
 
