@@ -24,6 +24,8 @@ interface Section {
   title: string;
   /** Why it is not replayed. */
   skip?: string;
+  /** A command without which the section means nothing. */
+  needs?: string;
   /** Arguments of its server. */
   args?: string[];
   /** All cases on one connection in turn, after these calls. */
@@ -48,7 +50,11 @@ const SECTIONS: Section[] = [
   { title: "protocol errors", raw: true },
   { title: "the same on a connection", raw: true, args: ["--requirepass", "secret"] },
   { title: "NOAUTH", args: ["--requirepass", "secret"], inTurn: [] },
-  { title: "NOREPLICAS", inTurn: [["CONFIG", "SET", "min-replicas-to-write", "1"]] },
+  {
+    title: "NOREPLICAS",
+    needs: "PSYNC",
+    inTurn: [["CONFIG", "SET", "min-replicas-to-write", "1"]],
+  },
   { title: "OOM", inTurn: [["SET", "there", "x"], ["CONFIG", "SET", "maxmemory", "1"]] },
   {
     title: "MISCONF",
@@ -75,11 +81,16 @@ const SECTIONS: Section[] = [
 /** Cases that are not replayed although their commands exist: how the last call begins, and why. */
 const SKIPPED: [RegExp, string][] = [
   [/^LPOS l v RANK -9223372036854775808/, "since 7.2 refused"],
+  [/^BLPOP k 1e400/, "since 7.2 another text"],
   [/^AUTH u pw/, "needs a user of the access control list"],
   [/^CONFIG REWRITE$/, "without a configuration file the reply is another"],
   [/^SHUTDOWN( SAVE)?$/, "would end a server whose folder has become writable"],
   [/^QUIT/, "ends the connection"],
 ];
+
+/** Errors of tsredis alone, for parts of a command that it does not have. */
+const SAYS_IT_LACKS =
+  /not supported by this server|this version of tsredis has no|-ERR User 'u' not found/;
 
 const FIXTURE = new URL("../fixtures/facts/errors.txt", import.meta.url);
 
@@ -191,6 +202,10 @@ for (const [heading, cases] of sections) {
             replayed++;
             continue;
           }
+          if (section.needs !== undefined && !known.has(section.needs)) {
+            left.set(`no ${section.needs} yet`, cases.length);
+            break;
+          }
           const skipped = SKIPPED.find(([pattern]) => pattern.test(last));
           if (skipped !== undefined) {
             if (last.startsWith("AUTH u pw")) break; // what follows is about that user
@@ -215,6 +230,13 @@ for (const [heading, cases] of sections) {
           let reply = "";
           for (const call of one.calls) {
             reply = renderAsRecorded(render(await conn.call(...wordsOf(call))));
+          }
+          if (SAYS_IT_LACKS.test(reply)) {
+            left.set(
+              "the server says it lacks this",
+              (left.get("the server says it lacks this") ?? 0) + 1,
+            );
+            continue;
           }
           replayed++;
           if (reply !== renderAsRecorded(one.expected.join("\n"))) {
