@@ -295,6 +295,16 @@ export class Dict {
     return Math.min(0xffff, bytes - (this.valueOffset(ref) - ((ref & REF_MASK) << 3)));
   }
 
+  /**
+   * Says how long the value has become by being changed in place, at most `valueCapacity`. Without
+   * this a later move takes along as many bytes as the record knows of.
+   */
+  setValueLength(ref: number, length: number): void {
+    const i32 = this.arena.i32[ref >>> REF_SHIFT];
+    const at = ((ref & REF_MASK) << 1) + 3;
+    i32[at] = (i32[at] & ~0xffff) | length;
+  }
+
   /** Bytes of the chunk a record lies in. */
   chunkBytes(ref: number): number {
     const units = this.arena.i32[ref >>> REF_SHIFT][((ref & REF_MASK) << 1) + 3] >>> 16;

@@ -203,8 +203,8 @@ export class ListView {
     const { dict } = database;
     const size = lpBytes(dict.bytesOf(this.#ref), dict.valueOffset(this.#ref));
     // The record's length first: only that many bytes are taken along.
-    const ref = database.resizeInline(this.#ref, size);
-    this.#ref = database.resizeInline(ref, size + bytes, 16 + (size >> 2));
+    dict.setValueLength(this.#ref, size);
+    this.#ref = database.resizeInline(this.#ref, size + bytes, 16 + (size >> 2));
   }
 
   /** Decodes the first or last element into `lpEntry`; false when the list is empty. */
@@ -255,7 +255,10 @@ export class ListView {
     if (quick === null) {
       const { dict } = database;
       const size = lpBytes(dict.bytesOf(this.#ref), dict.valueOffset(this.#ref));
-      if (size !== dict.valueLength(this.#ref)) this.#ref = database.resizeInline(this.#ref, size);
+      if (size !== dict.valueLength(this.#ref)) {
+        dict.setValueLength(this.#ref, size);
+        this.#ref = database.resizeInline(this.#ref, size);
+      }
       return;
     }
     if (isSmaller && quick.nodes === 1 && this.#shrink(quick)) return;

@@ -405,3 +405,12 @@ Deno.test("lists agree with arrays under drawn changes, small, large and in betw
     assertEquals(s.keyspace.databases[0].slots.bytes, 0);
   }
 });
+
+Deno.test("RPUSH and LPUSH keep many elements that take fewer bytes than their text", () => {
+  const s = testServer();
+  const numbers = Array.from({ length: 100 }, (_, i) => String(i));
+  s.run("RPUSH", "l", ...numbers);
+  assertEquals(s.run("LRANGE", "l", 0, -1), numbers);
+  s.run("LPUSH", "l", ...numbers);
+  assertEquals(s.run("LRANGE", "l", 0, -1), [...numbers.toReversed(), ...numbers]);
+});
