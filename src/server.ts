@@ -280,13 +280,10 @@ export class Server implements Services, GateChecks {
 
   #rebind(): string | void {
     const port = this.config.value("port");
-    const previous = this.port;
-    this.#listeners.closeTcp();
     try {
       this.#listeners.openTcp(this.config.value("bind"), port);
       this.port = port;
     } catch {
-      this.port = previous;
       return "Unable to listen on this port. Check server logs.";
     }
   }

@@ -36,11 +36,18 @@ export function plainAddress(hostname: string): string {
 const ANY_IPV4 = "0.0.0.0";
 const ANY_IPV6 = "::";
 
+interface TcpListener {
+  readonly hostname: string;
+  readonly port: number;
+  readonly listener: Deno.Listener;
+}
+
 export class Listeners {
-  readonly #open: Deno.Listener[] = [];
+  readonly #open = new Set<Deno.Listener>();
   #unixPath: string | null = null;
-  /** The IPv4 addresses that `bind` names. */
-  #ipv4 = new Set<string>();
+  #tcp: TcpListener[] = [];
+  /** The addresses that `bind` names. */
+  #addresses = new Set<string>();
 
   constructor(
     readonly onAccept: (accepted: Accepted) => void,
@@ -48,34 +55,42 @@ export class Listeners {
   ) {}
 
   /**
-   * Listens on all addresses of a `bind` value ("*" and "::*" stand for all of a family). An address
-   * with "-" before it may be missing on this machine. Port 0 means no TCP.
+   * Listens on all addresses of a `bind` value ("*" and "::*" stand for all of a family), and no
+   * longer on those of an earlier call. An address with "-" before it may be missing on this machine.
+   * Port 0 means no TCP.
    *
-   * The runtime's socket for all IPv6 addresses takes IPv4 as well, unless the system says
-   * otherwise. So it is opened first, and what comes to an IPv4 address that was not asked for is
-   * closed at once.
+   * The runtime's socket for all IPv6 addresses takes IPv4 as well, unless the system says otherwise.
+   * So it is opened first and serves what it keeps others from opening; what comes to an address that
+   * was not asked for is closed at once. A socket that serves the new addresses too stays open: the
+   * runtime gives an address back only after the present turn, too late to listen on it again.
    *
-   * @throws Error, after a line in the log, when an address is needed and cannot be had
+   * @throws Error, after a line in the log, when an address is needed and cannot be had; then all is
+   * as before
    */
   openTcp(addresses: readonly string[], port: number): void {
-    this.#ipv4 = new Set();
-    if (port === 0) return;
-    const wanted = addresses.map((given) => {
+    const wanted = port === 0 ? [] : addresses.map((given) => {
       const isOptional = given.startsWith("-");
       const name = isOptional ? given.slice(1) : given;
       const hostname = name === "*" ? ANY_IPV4 : name === "::*" ? ANY_IPV6 : name;
       return { name, hostname, isOptional };
     }).sort((a, b) => Number(b.hostname === ANY_IPV6) - Number(a.hostname === ANY_IPV6));
-    const opened: Deno.Listener[] = [];
-    let takesAll = false;
+    const serving: TcpListener[] = [];
     for (const { name, hostname, isOptional } of wanted) {
-      const isIpv4 = !hostname.includes(":");
-      if (isIpv4) this.#ipv4.add(hostname === "localhost" ? "127.0.0.1" : hostname);
+      const isThis = (each: TcpListener) => each.hostname === hostname && each.port === port;
+      const isForAll = (each: TcpListener) => each.hostname === ANY_IPV6 && each.port === port;
+      const present = this.#tcp.find(isThis);
+      if (present !== undefined) {
+        serving.push(present);
+        continue;
+      }
       try {
-        opened.push(Deno.listen({ hostname, port, transport: "tcp" }));
-        if (hostname === ANY_IPV6) takesAll = true;
+        serving.push({ hostname, port, listener: Deno.listen({ hostname, port }) });
       } catch (error) {
-        if (takesAll && error instanceof Deno.errors.AddrInUse) continue;
+        const forAll = serving.find(isForAll) ?? this.#tcp.find(isForAll);
+        if (forAll !== undefined && error instanceof Deno.errors.AddrInUse) {
+          if (!serving.includes(forAll)) serving.push(forAll);
+          continue;
+        }
         if (isOptional && isMissingAddress(error)) continue;
         // Who asks for all addresses is told so, whichever family was tried first.
         const shown = hostname === ANY_IPV6 && addresses.includes("*") ? "*" : name;
@@ -83,11 +98,15 @@ export class Listeners {
           `Warning: Could not create server TCP listening socket ${shown}:${port}: bind: ` +
             reasonOf(error),
         );
-        for (const listener of opened) listener.close();
+        for (const opened of serving) if (!this.#tcp.includes(opened)) opened.listener.close();
         throw new Error(`Failed listening on port ${port} (TCP), aborting.`);
       }
     }
-    for (const listener of opened) this.#start(listener);
+    const before = this.#tcp;
+    this.#tcp = serving;
+    this.#addresses = new Set(wanted.map(({ hostname }) => hostname));
+    for (const each of before) if (!serving.includes(each)) this.#stop(each.listener);
+    for (const each of serving) if (!before.includes(each)) this.#start(each.listener);
   }
 
   /** Listens on a Unix socket, in place of a file that is there. @throws Error when it cannot */
@@ -109,14 +128,8 @@ export class Listeners {
   }
 
   close(): void {
-    for (const listener of this.#open) {
-      try {
-        listener.close();
-      } catch {
-        // Closed already.
-      }
-    }
-    this.#open.length = 0;
+    for (const listener of [...this.#open]) this.#stop(listener);
+    this.#tcp = [];
     if (this.#unixPath !== null) {
       try {
         Deno.removeSync(this.#unixPath);
@@ -127,33 +140,33 @@ export class Listeners {
     }
   }
 
-  /** Closes the TCP listeners only: CONFIG SET port or bind. */
-  closeTcp(): void {
-    for (let i = this.#open.length - 1; i >= 0; i--) {
-      if (this.#open[i].addr.transport !== "tcp") continue;
-      this.#open[i].close();
-      this.#open.splice(i, 1);
+  #stop(listener: Deno.Listener): void {
+    this.#open.delete(listener);
+    try {
+      listener.close();
+    } catch {
+      // Closed already.
     }
   }
 
   async #start(listener: Deno.Listener): Promise<void> {
-    this.#open.push(listener);
+    this.#open.add(listener);
     for (;;) {
       let socket: Deno.Conn;
       try {
         socket = await listener.accept();
       } catch (error) {
-        if (!this.#open.includes(listener)) return;
+        if (!this.#open.has(listener)) return;
         // Out of descriptors and the like: give others time to close, then go on.
         this.log.warning(`Accepting client connection: ${reasonOf(error)}`);
         await new Promise((resolve) => setTimeout(resolve, 100));
         continue;
       }
-      this.#accepted(socket);
+      this.#accepted(socket, listener);
     }
   }
 
-  #accepted(socket: Deno.Conn): void {
+  #accepted(socket: Deno.Conn, listener: Deno.Listener): void {
     const { remoteAddr, localAddr } = socket;
     if (localAddr.transport !== "tcp" || remoteAddr.transport !== "tcp") {
       const address = `${this.#unixPath}:0`;
@@ -162,7 +175,10 @@ export class Listeners {
     }
     const remote = plainAddress(remoteAddr.hostname);
     const local = plainAddress(localAddr.hostname);
-    if (local !== localAddr.hostname && !this.#ipv4.has(ANY_IPV4) && !this.#ipv4.has(local)) {
+    const isForAll = this.#tcp.some((each) =>
+      each.listener === listener && each.hostname === ANY_IPV6
+    );
+    if (isForAll && !this.#isServed(local)) {
       socket.close();
       return;
     }
@@ -173,6 +189,13 @@ export class Listeners {
       isUnix: false,
       isLocal: isLoopback(remote),
     });
+  }
+
+  /** Whether `bind` names this address of ours, or all of its family. */
+  #isServed(address: string): boolean {
+    return this.#addresses.has(address) ||
+      this.#addresses.has(address.includes(":") ? ANY_IPV6 : ANY_IPV4) ||
+      (address === "127.0.0.1" && this.#addresses.has("localhost"));
   }
 }
 

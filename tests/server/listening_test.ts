@@ -1,0 +1,189 @@
+/** Where a server listens, and whom it lets in. */
+
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { hasRedisServer, startRealRedis } from "../support/real_redis.ts";
+import { RespClient, status, textOf } from "../support/resp_client.ts";
+import { spawnTsredis } from "../support/tsredis_process.ts";
+import { RunningServer } from "./running_server.ts";
+
+const hasIpv6 = (() => {
+  try {
+    Deno.listen({ hostname: "::1", port: 0 }).close();
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+async function connectTo(hostname: string, port: number): Promise<RespClient> {
+  return new RespClient(await Deno.connect({ hostname, port }));
+}
+
+async function isServed(hostname: string, port: number): Promise<boolean> {
+  try {
+    using client = await connectTo(hostname, port);
+    return JSON.stringify(await client.call("PING")) === JSON.stringify(status("PONG"));
+  } catch {
+    return false;
+  }
+}
+
+const BINDS: [bind: string, served: string, refused: string][] = [
+  ["127.0.0.1", "127.0.0.1", "127.0.0.2 ::1"],
+  ["127.0.0.1 127.0.0.2", "127.0.0.1 127.0.0.2", "127.0.0.3"],
+  ["* -::*", "127.0.0.1 127.0.0.2 ::1", ""],
+  ["*", "127.0.0.1 127.0.0.2", "::1"],
+  ["127.0.0.1 -::1", "127.0.0.1 ::1", "127.0.0.2"],
+  ["127.0.0.1 -192.0.2.77", "127.0.0.1", "127.0.0.2"],
+  ["::*", "::1", "127.0.0.1"],
+  ["127.0.0.1 ::*", "127.0.0.1 ::1", "127.0.0.2"],
+];
+for (const [bind, served, refused] of BINDS) {
+  Deno.test({
+    name: `bind ${bind} serves ${served} and not ${refused || "nothing else"}`,
+    ignore: !hasIpv6 && served.includes("::"),
+    fn: async () => {
+      await using s = await RunningServer.start(`bind ${bind}`, "protected-mode no");
+      for (const host of served.split(" ")) assert(await isServed(host, s.port), host);
+      for (const host of refused.split(" ").filter(Boolean)) {
+        assert(!await isServed(host, s.port), host);
+      }
+    },
+  });
+}
+
+Deno.test("CLIENT LIST shows IPv4 addresses as such, whichever socket took them", async () => {
+  await using s = await RunningServer.start("bind * -::*");
+  using client = await connectTo("127.0.0.1", s.port);
+  assertStringIncludes(
+    textOf(await client.call("CLIENT", "INFO")),
+    ` laddr=127.0.0.1:${s.port} `,
+  );
+});
+
+Deno.test({
+  name: "CLIENT LIST shows IPv6 addresses in brackets",
+  ignore: !hasIpv6,
+  fn: async () => {
+    await using s = await RunningServer.start("bind ::1");
+    using client = await connectTo("::1", s.port);
+    assertStringIncludes(textOf(await client.call("CLIENT", "INFO")), ` laddr=[::1]:${s.port} `);
+  },
+});
+
+/** An address of this machine by which it is no local client to itself. */
+const outerAddress = Deno.networkInterfaces().find(({ family, address }) =>
+  family === "IPv4" && !address.startsWith("127.")
+)?.address;
+
+Deno.test({
+  name: "protected-mode turns away who does not come from this machine while no password is set",
+  ignore: outerAddress === undefined,
+  fn: async () => {
+    await using s = await RunningServer.start("bind *");
+    using local = await s.connect();
+    assertEquals(await local.call("PING"), status("PONG"));
+    {
+      using outer = await connectTo(outerAddress!, s.port);
+      const text = await outer.receiveUntilClosed();
+      assertEquals(text.slice(0, 46), "-DENIED Redis is running in protected mode bec");
+      assertEquals(text.slice(-2), "\r\n");
+    }
+    await local.call("CONFIG", "SET", "requirepass", "secret");
+    {
+      using outer = await connectTo(outerAddress!, s.port);
+      assertEquals(await outer.call("AUTH", "secret"), status("OK"));
+    }
+    await local.call("CONFIG", "SET", "requirepass", "", "protected-mode", "no");
+    assert(await isServed(outerAddress!, s.port));
+  },
+});
+
+Deno.test("unixsocket is served, with its permissions, and removed at the end", async () => {
+  const path = await Deno.makeTempFile({ suffix: ".sock" }); // a file in its place is replaced
+  {
+    await using s = await RunningServer.start(
+      `unixsocket ${path}`,
+      "unixsocketperm 700",
+      "port 0",
+    );
+    assertEquals((await Deno.stat(path)).mode! & 0o777, 0o700);
+    using client = new RespClient(await Deno.connect({ transport: "unix", path }));
+    assertEquals(await client.call("PING"), status("PONG"));
+    const info = textOf(await client.call("CLIENT", "INFO"));
+    assertStringIncludes(info, `addr=${path}:0 laddr=${path}:0 `);
+    assertStringIncludes(info, " flags=U ");
+    assertEquals(s.server.port, 0);
+  }
+  await assertRejects(() => Deno.stat(path), Deno.errors.NotFound);
+});
+
+Deno.test("CONFIG SET bind narrows and widens what a running server serves", async () => {
+  await using s = await RunningServer.start("bind * -::*", "protected-mode no");
+  using client = await s.connect();
+  for (
+    const [bind, ...served] of [
+      ["127.0.0.1", true, false, false],
+      ["127.0.0.2", false, true, false],
+      ["* -::*", true, true, hasIpv6],
+      ["::*", false, false, hasIpv6],
+      ["* -::*", true, true, hasIpv6],
+    ]
+  ) {
+    if (bind === "::*" && !hasIpv6) continue;
+    assertEquals(await client.call("CONFIG", "SET", "bind", `${bind}`), status("OK"), `${bind}`);
+    const hosts = ["127.0.0.1", "127.0.0.2", "::1"];
+    const found = await Promise.all(hosts.map((host) => isServed(host, s.port)));
+    assertEquals(found, served, `bind ${bind}`);
+  }
+});
+
+Deno.test("CONFIG SET port 0 stops listening, another port begins again", async () => {
+  await using s = await RunningServer.start();
+  using client = await s.connect();
+  assertEquals(await client.call("CONFIG", "SET", "port", "0"), status("OK"));
+  assert(!await isServed("127.0.0.1", s.port));
+  assertEquals(await client.call("CONFIG", "SET", "port", `${s.port}`), status("OK"));
+  assert(await isServed("127.0.0.1", s.port));
+});
+
+Deno.test("CONFIG SET port and bind move the listener; one that cannot be had changes nothing", async () => {
+  await using s = await RunningServer.start();
+  await using other = await RunningServer.start();
+  using client = await s.connect();
+  assertEquals(await client.call("CONFIG", "SET", "bind", "127.0.0.2"), status("OK"));
+  assert(!await isServed("127.0.0.1", s.port));
+  assertEquals(await client.call("CONFIG", "SET", "bind", "127.0.0.1"), status("OK"));
+  const reply = await client.call("CONFIG", "SET", "port", `${other.port}`);
+  assertEquals(reply, {
+    kind: "error",
+    text: "ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen on " +
+      "this port. Check server logs.",
+  });
+  assert(await isServed("127.0.0.1", s.port));
+  assert(s.hasLogged("Address already in use"));
+  assertEquals(s.server.port, s.port);
+});
+
+Deno.test({
+  name: "a port in use ends the start with the lines and the code of redis-server",
+  ignore: !hasRedisServer,
+  fn: async () => {
+    await using taken = await startRealRedis();
+    await using ours = await spawnTsredis({ args: ["--port", `${taken.port}`] });
+    const ending = await ours.ended();
+    assertEquals(ending.code, 1);
+    const lines = [
+      `# Warning: Could not create server TCP listening socket 127.0.0.1:${taken.port}: bind: ` +
+      "Address already in use",
+      `# Failed listening on port ${taken.port} (TCP), aborting.`,
+    ];
+    for (const line of lines) assertStringIncludes(ours.log, line);
+  },
+});
+
+Deno.test("a Unix socket that cannot be had ends the start", async () => {
+  await using ours = await spawnTsredis({ args: ["--unixsocket", "/nowhere/at/all.sock"] });
+  assertEquals((await ours.ended()).code, 1);
+  assertStringIncludes(ours.log, "Failed opening Unix socket: bind: No such file or directory");
+});
