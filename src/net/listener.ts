@@ -30,7 +30,7 @@ export function isLoopback(hostname: string): boolean {
  * other addresses as they are.
  */
 export function plainAddress(hostname: string): string {
-  return /^::ffff:[0-9.]+$/i.test(hostname) ? hostname.slice(7) : hostname;
+  return /^::ffff:\d+(\.\d+){3}$/i.test(hostname) ? hostname.slice(7) : hostname;
 }
 
 const ANY_IPV4 = "0.0.0.0";
