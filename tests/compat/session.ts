@@ -798,7 +798,7 @@ function printCalls(calls: Call[]): string {
 }
 
 const SEED = Number(Deno.env.get("TSREDIS_COMPAT_SEED") ?? 20240715);
-const CALLS = Number(Deno.env.get("TSREDIS_COMPAT_CALLS") ?? 6000);
+const CALLS = Number(Deno.env.get("TSREDIS_COMPAT_CALLS") ?? 4000);
 const TOTAL_VARIABLE = "TSREDIS_COMPAT_COMPARED";
 
 /** Adds to the calls compared by all test files of this process, and gives the sum. */
