@@ -77,6 +77,8 @@ export class Server implements Services, GateChecks {
   isActiveExpireOn = true;
   /** DEBUG PAUSE-CRON. */
   isTimerOn = true;
+  /** DEBUG SET-SKIP-CHECKSUM-VALIDATION. */
+  skipsChecksums = false;
   readonly #limits: ParserLimits = { bulkBytesMax: 0 };
   readonly #clientLimits: ClientLimits;
   readonly #listeners: Listeners;
@@ -113,6 +115,7 @@ export class Server implements Services, GateChecks {
     this.pause.onChange = (isPaused) => this.setGate(GATE_PAUSED, isPaused);
     this.persistence = new Persistence(this.keyspace, config, log);
     this.persistence.onChange = () => this.updateGates();
+    this.keyspace.onFlushed = () => this.persistence.datasetFlushed();
     this.dispatcher = new Dispatcher(this, this);
     this.#clientLimits = new ClientLimits(this);
     this.dispatcher.isOverOutputLimit = (client) => this.#clientLimits.isOverOutput(client);

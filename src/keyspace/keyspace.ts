@@ -73,6 +73,9 @@ export class Keyspace {
   eventMask = 0;
   onEvent: EventListener | null = null;
 
+  /** Hears that FLUSHALL has removed everything. */
+  onFlushed: () => void = () => {};
+
   keyspaceHits = 0;
   keyspaceMisses = 0;
   expiredKeys = 0;

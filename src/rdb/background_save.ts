@@ -6,6 +6,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { FromSaveWorker, ToSaveWorker } from "./save_messages.ts";
+import { renameSnapshot } from "./snapshot_file.ts";
 import { Snapshot, type SnapshotOptions, type SnapshotSink } from "./snapshot.ts";
 
 /** Time that the walk may take before requests get their turn, in ms. */
@@ -61,6 +62,7 @@ export type SaveEnded = (failure: string | null) => void;
 export class BackgroundSave implements SnapshotSink {
   readonly snapshot: Snapshot;
   readonly #worker: SaveWorker;
+  readonly #target: SaveTarget;
   readonly #clock: Clock;
   readonly #ended: SaveEnded;
   #underWay = 0;
@@ -77,6 +79,7 @@ export class BackgroundSave implements SnapshotSink {
     ended: SaveEnded,
   ) {
     this.#worker = worker;
+    this.#target = target;
     this.#clock = keyspace.clock;
     this.#ended = ended;
     worker.onMessage = (message) => this.#hear(message);
@@ -138,12 +141,27 @@ export class BackgroundSave implements SnapshotSink {
       return;
     }
     if (this.#isOver) return;
-    this.#isOver = true;
-    if (message.kind === "done") {
-      this.#ended(null);
+    if (message.kind === "finished") {
+      this.#rename();
       return;
     }
-    if (!this.#isWalked) this.snapshot.abort();
-    this.#ended(message.message);
+    this.#isOver = true;
+    if (message.kind === "done") this.#ended(null);
+    else {
+      if (!this.#isWalked) this.snapshot.abort();
+      this.#ended(message.message);
+    }
+  }
+  /** Here and not in the worker, so that a save that was given up cannot replace a later one. */
+  #rename(): void {
+    const { folder, temporary, name } = this.#target;
+    try {
+      renameSnapshot(folder, temporary, name);
+      this.#worker.send({ kind: "renamed" });
+    } catch (error) {
+      this.#isOver = true;
+      this.#worker.send({ kind: "abandon" });
+      this.#ended(error instanceof Error ? error.message : String(error));
+    }
   }
 }

@@ -32,23 +32,23 @@ const reader = RdbReader.fromBytes(NO_BYTES);
 export { verifyDumpPayload as isPayloadWhole };
 
 /**
- * Reads the value of a payload that is whole into `values`. False when the bytes are no value, or an
- * empty collection. Bytes behind the value are let through, as in Redis.
+ * Reads the value of a payload that is whole into `values`. Null, or what is wrong: the bytes are no
+ * value, or an empty collection. Bytes behind the value are let through, as in Redis.
  */
 export function readPayload(
   values: ValueReader,
   bytes: Uint8Array,
   offset: number,
   length: number,
-): boolean {
+): string | null {
   const size = length - DUMP_FOOTER_BYTES;
-  if (size < 1 || bytes[offset] > TYPE_MAX) return false;
+  if (size < 1 || bytes[offset] > TYPE_MAX) return "unknown type of value";
   reader.resetBytes(bytes, offset, size);
   try {
     const type = reader.readByte();
-    return values.read(reader, type, 0);
+    return values.read(reader, type, 0) ? null : "empty collection";
   } catch (error) {
-    if (error instanceof RdbError) return false;
+    if (error instanceof RdbError) return error.what;
     throw error;
   }
 }

@@ -19,7 +19,7 @@ import { RdbLoader } from "./loader.ts";
 import { RdbError } from "./rdb_error.ts";
 import { FileSource, RdbReader } from "./reader.ts";
 import { accessOf, saveDataset } from "./save_dataset.ts";
-import { SnapshotFile } from "./snapshot_file.ts";
+import { removeIfThere, SnapshotFile } from "./snapshot_file.ts";
 import { RdbEncoder } from "./writer.ts";
 
 /** A background save that failed is not tried again by itself for so long. */
@@ -106,7 +106,9 @@ export class Persistence {
         encoder.recycle(chunk);
       }, { compress: config.value("rdbcompression"), checksum: config.value("rdbchecksum") });
       saveDataset(keyspace, encoder, accessOf(config.value("maxmemory-policy")));
-      target.commit();
+      target.finish();
+      target.rename();
+      target.syncFolder();
     } catch (error) {
       file?.abandon();
       this.log.warning(`Failed saving the DB to ${this.#fileName}: ${fileProblem(error)}`);
@@ -222,11 +224,7 @@ export class Persistence {
     if (this.#background !== null) {
       this.abortBackground();
       // The worker may not come to it any more.
-      try {
-        Deno.removeSync(`${this.#folder}/temp-${Deno.pid}.rdb`);
-      } catch {
-        // It had not been begun.
-      }
+      removeIfThere(`${this.#folder}/temp-${Deno.pid}.rdb`);
     }
     this.#worker.end();
   }
@@ -331,7 +329,7 @@ export class Persistence {
       dropsExpired,
       replaces,
       onAux: (name, value) => this.#hearAux(name, value),
-      onEmptyKey: (key) => log.notice(`Skipping key "${key}" of the RDB file: it is empty`),
+      onEmptyKey: (key) => log.notice(`rdbLoadObject skipping empty key: ${key}`),
     });
     const startedMs = keyspace.clock.now();
     this.#loading = { startedMs, totalBytes: source.remaining(), loader, usedMemory: 0 };

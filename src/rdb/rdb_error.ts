@@ -15,10 +15,13 @@ export class RdbError extends Error {
   readonly kind: RdbErrorKind;
   /** Where in the snapshot the part that cannot be read begins, in bytes from its start. */
   readonly offset: number;
+  /** The part of the message that says what is wrong, and where. */
+  readonly what: string;
 
   /** `what` completes "Cannot load snapshot: … at byte N". */
   constructor(kind: RdbErrorKind, what: string, offset: number) {
     super(`Cannot load snapshot: ${what} at byte ${offset}`);
+    this.what = `${what} at byte ${offset}`;
     this.kind = kind;
     this.offset = offset;
   }

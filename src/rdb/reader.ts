@@ -464,7 +464,7 @@ export class RdbReader {
     if (!this.#crc.equalsAt(buf, pos)) {
       let stored = "";
       for (let i = 7; i >= 0; i--) stored += buf[pos + i].toString(16).padStart(2, "0");
-      const what = `wrong checksum: expected ${stored}, got ${this.#crc.toHex()},`;
+      const what = `CRC error, wrong checksum: expected ${stored}, got ${this.#crc.toHex()},`;
       throw this.error(what, at, "checksum");
     }
     return true;
@@ -575,12 +575,18 @@ function int32le(buf: Uint8Array, at: number): number {
 /**
  * Whether `len` bytes are a DUMP payload that may be read: they end with a version up to
  * RDB_VERSION_MAX and with the right checksum. Type byte and value are the first
- * `len - DUMP_FOOTER_BYTES` bytes.
+ * `len - DUMP_FOOTER_BYTES` bytes. With `skipsChecksum` the checksum may be wrong.
  */
-export function verifyDumpPayload(buf: Uint8Array, off: number, len: number): boolean {
+export function verifyDumpPayload(
+  buf: Uint8Array,
+  off: number,
+  len: number,
+  skipsChecksum = false,
+): boolean {
   if (len < DUMP_FOOTER_BYTES) return false;
   const footer = off + len - DUMP_FOOTER_BYTES;
   if ((buf[footer] | (buf[footer + 1] << 8)) > RDB_VERSION_MAX) return false;
+  if (skipsChecksum) return true;
   const crc = new Crc64();
   crc.update(buf, off, len - 8);
   return crc.equalsAt(buf, footer + 2);

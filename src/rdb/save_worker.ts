@@ -12,7 +12,6 @@ import { RdbEncoder } from "./writer.ts";
 interface Save {
   readonly file: SnapshotFile;
   readonly finisher: ChunkFinisher;
-  readonly encoder: RdbEncoder;
 }
 
 /** The save under way; null between saves and after a failure. */
@@ -29,7 +28,7 @@ function begin(message: ToSaveWorker & { kind: "begin" }): Save {
     file.write(chunk, length);
     encoder.recycle(chunk);
   }, { compress, checksum });
-  return { file, encoder, finisher: new ChunkFinisher(encoder) };
+  return { file, finisher: new ChunkFinisher(encoder) };
 }
 
 function take(message: ToSaveWorker): void {
@@ -47,9 +46,13 @@ function take(message: ToSaveWorker): void {
     case "end":
       if (save === null) return;
       save.finisher.end();
-      save.file.commit();
-      answer({ kind: "done", bytes: save.encoder.offset });
+      save.file.finish();
+      answer({ kind: "finished" });
+      return;
+    case "renamed":
+      save?.file.syncFolder();
       save = null;
+      answer({ kind: "done" });
   }
 }
 

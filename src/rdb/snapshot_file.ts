@@ -8,15 +8,19 @@
 export class SnapshotFile {
   readonly #folder: string;
   readonly #temporary: string;
-  readonly #path: string;
+  readonly #name: string;
   #file: Deno.FsFile | null;
 
   /** Opens `temporary`; both names lie in `folder`. @throws what the system says */
   constructor(folder: string, temporary: string, name: string) {
     this.#folder = folder;
-    this.#temporary = `${folder}/${temporary}`;
-    this.#path = `${folder}/${name}`;
-    this.#file = Deno.openSync(this.#temporary, { write: true, create: true, truncate: true });
+    this.#temporary = temporary;
+    this.#name = name;
+    this.#file = Deno.openSync(`${folder}/${temporary}`, {
+      write: true,
+      create: true,
+      truncate: true,
+    });
   }
 
   /** Appends the first `length` bytes of `chunk`. */
@@ -25,28 +29,39 @@ export class SnapshotFile {
     while (at < length) at += this.#file!.writeSync(chunk.subarray(at, length));
   }
 
-  /** Brings all bytes to the disk and gives the file its name. */
-  commit(): void {
+  /** Brings all bytes to the disk; `rename` and `syncFolder` complete the save. */
+  finish(): void {
     this.#file!.syncSync();
     this.#file!.close();
     this.#file = null;
-    try {
-      Deno.renameSync(this.#temporary, this.#path);
-    } catch (error) {
-      removeIfThere(this.#temporary);
-      throw error;
-    }
-    // The name itself is on the disk only when the folder is.
+  }
+
+  /** Gives the finished file its name. */
+  rename(): void {
+    renameSnapshot(this.#folder, this.#temporary, this.#name);
+  }
+
+  /** Brings the name itself to the disk. */
+  syncFolder(): void {
     using folder = Deno.openSync(this.#folder);
     folder.syncSync();
   }
 
   /** Removes what was written. */
   abandon(): void {
-    if (this.#file === null) return;
-    this.#file.close();
+    this.#file?.close();
     this.#file = null;
-    removeIfThere(this.#temporary);
+    removeIfThere(`${this.#folder}/${this.#temporary}`);
+  }
+}
+
+/** Gives a finished file its name; when that fails, the file is removed. @throws what the system says */
+export function renameSnapshot(folder: string, temporary: string, name: string): void {
+  try {
+    Deno.renameSync(`${folder}/${temporary}`, `${folder}/${name}`);
+  } catch (error) {
+    removeIfThere(`${folder}/${temporary}`);
+    throw error;
   }
 }
 

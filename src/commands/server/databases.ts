@@ -81,6 +81,7 @@ function runFlushall(call: Call): void {
     database.touchAllWatched();
     keyspace.dirty += database.clear();
   }
+  keyspace.onFlushed();
   propagateFlush(call);
   call.reply.ok();
 }
