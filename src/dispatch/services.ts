@@ -39,6 +39,8 @@ export interface Services {
   isActiveExpireOn: boolean;
   /** Whether the timer does its work; see DEBUG PAUSE-CRON. */
   isTimerOn: boolean;
+  /** Whether RESTORE takes a payload whose checksum is wrong; see DEBUG SET-SKIP-CHECKSUM-VALIDATION. */
+  skipsChecksums: boolean;
   /** Bytes in use: what `maxmemory` is compared with. */
   usedMemory(): number;
   /** The clients' part of it. */

@@ -271,6 +271,7 @@ export class ValueReader {
       return;
     }
     reader.readString();
+    if (reader.strLen === 0) throw reader.error("a list node of its own for no bytes", at);
     list.appendPlain(reader.strBuf, reader.strOff, reader.strLen);
   }
 

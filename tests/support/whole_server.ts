@@ -20,6 +20,7 @@ export class WholeServer extends TestServer {
       replicationId: "1".repeat(40),
       isActiveExpireOn: true,
       isTimerOn: true,
+      skipsChecksums: false,
       usedMemory: () => 1_000_000 + this.keyspace.dataBytes + 2048,
       clientBytes: () => 2048,
       requestShutdown: (options) => {

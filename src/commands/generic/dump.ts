@@ -111,11 +111,13 @@ function runRestore(call: Call): void {
   if (old !== 0 && !replaces) throw new ReplyError(BUSY_KEY);
   const ttl = call.clampedInteger(2);
   if (ttl < 0) throw new ReplyError("ERR Invalid TTL value, must be >= 0");
-  if (!isPayloadWhole(bytes, words.starts[3], words.lengths[3])) {
+  if (!isPayloadWhole(bytes, words.starts[3], words.lengths[3], call.server.skipsChecksums)) {
     throw new ReplyError("ERR DUMP payload version or checksum are wrong");
   }
   const values = new ValueReader(keyspace.limits, call.nowMs);
-  if (!readPayload(values, bytes, words.starts[3], words.lengths[3])) {
+  const problem = readPayload(values, bytes, words.starts[3], words.lengths[3]);
+  if (problem !== null) {
+    call.server.log.warning(`RESTORE: payload integrity check failed: ${problem}`);
     throw new ReplyError("ERR Bad data format");
   }
 

@@ -227,6 +227,17 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
       reply.ok();
     },
   },
+  "set-skip-checksum-validation": {
+    words: [1, 1],
+    help: [
+      "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+      "Let RESTORE take payloads with a wrong checksum (1) or refuse them again (0).",
+    ],
+    run: ({ server, words, reply }) => {
+      server.skipsChecksums = truth(words.text(2));
+      reply.ok();
+    },
+  },
   "sleep": {
     words: [1, 1],
     help: ["SLEEP <seconds>", "Do nothing at all for this time. Fractions are allowed."],

@@ -82,6 +82,23 @@ Deno.test("DEBUG SET-ACTIVE-EXPIRE and PAUSE-CRON turn their switches", () => {
   assertEquals([s.services.isActiveExpireOn, s.services.isTimerOn], [true, true]);
 });
 
+Deno.test("DEBUG SET-SKIP-CHECKSUM-VALIDATION lets RESTORE take a wrong checksum, not damage", () => {
+  const s = wholeServer();
+  s.run("RPUSH", "l", "a", "b");
+  const whole = s.run("DUMP", "l") as string;
+  const payload = whole.slice(0, -1) + (whole.endsWith("x") ? "y" : "x");
+  const refused = { error: "ERR DUMP payload version or checksum are wrong" };
+  assertEquals(s.run("RESTORE", "k", 0, payload), refused);
+  s.run("DEBUG", "SET-SKIP-CHECKSUM-VALIDATION", 1);
+  assertEquals(s.run("RESTORE", "k", 0, payload), "OK");
+  assertEquals(s.run("LRANGE", "k", 0, -1), ["a", "b"]);
+  const nodes = `${payload[0]}\x09${payload.slice(2)}`; // more than there are
+  assertEquals(s.run("RESTORE", "k", 0, nodes, "REPLACE"), { error: "ERR Bad data format" });
+  assertMatch(s.logLines.join(""), /RESTORE: payload integrity check failed: .* at byte/);
+  s.run("DEBUG", "SET-SKIP-CHECKSUM-VALIDATION", 0);
+  assertEquals(s.run("RESTORE", "m", 0, payload), refused);
+});
+
 Deno.test("DEBUG REPLICATE puts a command into the stream that is not carried out", () => {
   const s = wholeServer();
   assertEquals(s.run("DEBUG", "REPLICATE", "SET", "k", "v"), "OK");
