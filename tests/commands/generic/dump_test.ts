@@ -1,0 +1,141 @@
+import { assertEquals } from "@std/assert";
+import { latin1 } from "../../../src/base/bytes.ts";
+import { expectedDataset, readKey } from "../../rdb/datasets.ts";
+import type { ExpectedKey } from "../../rdb/corpus.ts";
+import { type TestServer, testServer } from "../../support/test_server.ts";
+
+const folder = new URL("../../fixtures/dump/", import.meta.url);
+
+interface Dumped {
+  key: string;
+  dump_hex: string;
+  type: string;
+  value: unknown;
+}
+
+function fromHex(hex: string): string {
+  return (hex.match(/../g) ?? []).map((pair) => String.fromCharCode(parseInt(pair, 16))).join("");
+}
+
+for (const { name } of [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".json"))) {
+  Deno.test(`RESTORE takes every payload of ${name}, and DUMP gives one that is as good`, () => {
+    const server = testServer();
+    const dumped: Dumped[] = JSON.parse(Deno.readTextFileSync(new URL(name, folder)));
+    for (const { key, dump_hex, type, value } of dumped) {
+      assertEquals(server.run("RESTORE", "k", 0, fromHex(dump_hex), "REPLACE"), "OK", key);
+      const expected = expectedDataset({
+        0: { k: { type, value, ttl_ms_at: null } as ExpectedKey },
+      });
+      assertEquals(readKey(server, "k"), expected[0].k, key);
+      const payload = server.run("DUMP", "k") as string;
+      assertEquals(server.run("RESTORE", "again", 0, payload, "REPLACE"), "OK", key);
+      assertEquals(readKey(server, "again"), expected[0].k, key);
+    }
+  });
+}
+
+/** A server with a string, its payload, and nothing in the stream. */
+function restoring(): { server: TestServer; payload: string } {
+  const server = testServer();
+  server.run("SET", "source", "value");
+  const payload = server.run("DUMP", "source") as string;
+  server.propagated();
+  return { server, payload };
+}
+
+Deno.test("DUMP of a missing key is null", () => {
+  assertEquals(testServer().run("DUMP", "k"), null);
+});
+
+Deno.test("DUMP writes version 10 with the value and without the expiry", () => {
+  const server = testServer();
+  server.run("SET", "k", "42", "EX", 100);
+  // What redis 7.0.15 answers.
+  assertEquals(
+    latin1(server.run("DUMP", "k") as string),
+    latin1(fromHex("00c02a0a0081fb5cfa86634f50")),
+  );
+});
+
+const wrongs: [string, (string | number)[], string][] = [
+  ["a time that is no number", ["n", "abc", "x"], "ERR value is not an integer or out of range"],
+  ["a negative time", ["n", -1, "x"], "ERR Invalid TTL value, must be >= 0"],
+  ["a payload that is none", ["n", 0, "x"], "ERR DUMP payload version or checksum are wrong"],
+  [
+    "a key that is there, before all else",
+    ["source", "abc", "x"],
+    "BUSYKEY Target key name already exists.",
+  ],
+  [
+    "a frequency above 255",
+    ["n", 0, "x", "FREQ", 256],
+    "ERR Invalid FREQ value, must be >= 0 and <= 255",
+  ],
+  [
+    "a negative idle time",
+    ["n", 0, "x", "IDLETIME", -1],
+    "ERR Invalid IDLETIME value, must be >= 0",
+  ],
+  ["IDLETIME without its number", ["n", 0, "x", "IDLETIME"], "ERR syntax error"],
+  ["IDLETIME and FREQ at once", ["n", 0, "x", "FREQ", 1, "IDLETIME", 1], "ERR syntax error"],
+  ["an unknown option, before the key", ["source", 0, "x", "NOSUCH"], "ERR syntax error"],
+  [
+    "a value of no type",
+    ["n", 0, fromHex("63017664006261640000000000000000")],
+    "ERR DUMP payload version or checksum are wrong",
+  ],
+];
+for (const [what, words, text] of wrongs) {
+  Deno.test(`RESTORE refuses ${what} and changes nothing`, () => {
+    const { server } = restoring();
+    const { dirty } = server.keyspace;
+    assertEquals(server.run("RESTORE", ...words), { error: text });
+    assertEquals(server.run("DBSIZE"), 1);
+    assertEquals(server.keyspace.dirty, dirty);
+    assertEquals(server.propagated(), []);
+  });
+}
+
+Deno.test("RESTORE sets a relative expiry, which enters the stream as an instant", () => {
+  const { server, payload } = restoring();
+  assertEquals(server.run("RESTORE", "k", 5000, payload), "OK");
+  assertEquals(server.run("PTTL", "k"), 5000);
+  const expiresAtMs = server.clock.nowMs + 5000;
+  assertEquals(server.propagated().at(-1), `RESTORE k ${expiresAtMs} ${payload} ABSTTL`);
+});
+
+Deno.test("RESTORE without expiry or with ABSTTL enters the stream as it came", () => {
+  const { server, payload } = restoring();
+  const expiresAtMs = server.clock.nowMs + 5000;
+  server.run("RESTORE", "a", 0, payload);
+  server.run("RESTORE", "b", expiresAtMs, payload, "ABSTTL");
+  assertEquals(server.run("PEXPIRETIME", "b"), expiresAtMs);
+  assertEquals(server.propagated().slice(-2), [
+    `RESTORE a 0 ${payload}`,
+    `RESTORE b ${expiresAtMs} ${payload} ABSTTL`,
+  ]);
+});
+
+Deno.test("RESTORE with an instant that is past leaves no key, and deletes the one it replaces", () => {
+  const { server, payload } = restoring();
+  assertEquals(server.run("RESTORE", "k", 1, payload, "ABSTTL"), "OK");
+  assertEquals(server.propagated(), []);
+  assertEquals(server.run("RESTORE", "source", 1, payload, "ABSTTL", "REPLACE"), "OK");
+  assertEquals(server.run("DBSIZE"), 0);
+  assertEquals(server.propagated().at(-1), "DEL source");
+});
+
+Deno.test("RESTORE REPLACE takes the place of a value of another type, expiry included", () => {
+  const { server, payload } = restoring();
+  server.run("RPUSH", "l", "a");
+  server.run("EXPIRE", "l", 100);
+  assertEquals(server.run("RESTORE", "l", 0, payload, "REPLACE"), "OK");
+  assertEquals(server.run("GET", "l"), "value");
+  assertEquals(server.run("TTL", "l"), -1);
+});
+
+Deno.test("RESTORE sets the idle time", () => {
+  const { server, payload } = restoring();
+  server.run("RESTORE", "k", 0, payload, "IDLETIME", 1000);
+  assertEquals(server.run("OBJECT", "IDLETIME", "k"), 1000);
+});
