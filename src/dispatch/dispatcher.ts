@@ -56,7 +56,7 @@ export const GATE_FEW_REPLICAS = 1 << 22;
 const TIMED_ONE_IN = 16;
 
 /** Output of one turn beyond which the limits are looked at before the turn is over. */
-const MUCH_OUTPUT = 1 << 20;
+const MUCH_OUTPUT = 64 * 1024;
 
 /** What the gates ask other parts of the server. */
 export interface GateChecks {
@@ -137,9 +137,8 @@ export class Dispatcher {
       const subcommand = command.subcommands.get(name);
       if (subcommand === undefined) {
         throw new ReplyError(
-          `ERR unknown subcommand '${
-            words.text(1).slice(0, 128)
-          }'. Try ${command.fullName.toUpperCase()} HELP.`,
+          `ERR unknown subcommand '${shownText(words, 1, 128)}'. ` +
+            `Try ${command.fullName.toUpperCase()} HELP.`,
         );
       }
       found = subcommand;
@@ -178,7 +177,8 @@ export class Dispatcher {
         return;
       }
       this.execute(client, parser.words);
-      if (client.reply.pendingBytes > MUCH_OUTPUT && this.isOverOutputLimit(client)) {
+      const { reply } = client;
+      if ((reply.pendingBytes > MUCH_OUTPUT || reply.isCut) && this.isOverOutputLimit(client)) {
         client.transport.close(false);
       }
     }
@@ -456,12 +456,18 @@ function everyQueuedFlag(client: Client): number {
 }
 
 function unknownCommand(words: Words): string {
-  const name = words.text(0).slice(0, 128);
+  const name = shownText(words, 0, 128);
   let shown = "";
   for (let i = 1; i < words.count && shown.length < 128; i++) {
-    shown += `'${words.text(i).slice(0, 128 - shown.length)}' `;
+    shown += `'${shownText(words, i, 128 - shown.length)}' `;
   }
   return `ERR unknown command '${name}', with args beginning with: ${shown}`;
+}
+
+/** The beginning of a word as error texts show it: up to a zero byte. */
+function shownText(words: Words, index: number, lengthMax: number): string {
+  return toLatin1(words.bytes, words.starts[index], Math.min(words.lengths[index], lengthMax))
+    .replace(/\0[^]*$/, "");
 }
 
 /** Same for all cases of a name; letters are folded with one OR. */

@@ -115,6 +115,7 @@ const REFUSED: [call: string[], error: string][] = [
   [["nosuch"], "ERR unknown command 'nosuch', with args beginning with: "],
   [["nosuch", "a", "b c"], "ERR unknown command 'nosuch', with args beginning with: 'a' 'b c' "],
   [["x".repeat(200)], `ERR unknown command '${"x".repeat(128)}', with args beginning with: `],
+  [["a\0b", "c\0d", "e"], "ERR unknown command 'a', with args beginning with: 'c' 'e' "],
   [["client", "nosuch"], "ERR unknown subcommand 'nosuch'. Try CLIENT HELP."],
   [["client"], "ERR wrong number of arguments for 'client' command"],
   [["client", "id", "x"], "ERR wrong number of arguments for 'client|id' command"],

@@ -21,7 +21,12 @@ export const select = defineCommand({
 });
 
 function runSelect(call: Call): void {
-  const index = call.integer(1, "ERR invalid DB index");
+  const index = call.clampedInteger(1);
+  if (index < -0x80000000 || index > 0x7fffffff) {
+    return call.reply.error(
+      "ERR value is out of range, value must between -2147483648 and 2147483647",
+    );
+  }
   const database = call.server.keyspace.databases[index];
   if (database === undefined) return call.reply.error("ERR DB index is out of range");
   call.client.database = database;

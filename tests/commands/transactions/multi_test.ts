@@ -67,7 +67,11 @@ Deno.test("SELECT chooses a database and the stream follows it", () => {
   s.run("SET", "k", "5");
   assertEquals(s.propagated(), ["SELECT 0", "SET k 0", "SELECT 5", "SET k 5"]);
   assertEquals(s.run("SELECT", 16), { error: "ERR DB index is out of range" });
-  assertEquals(s.run("SELECT", "x"), { error: "ERR invalid DB index" });
+  assertEquals(s.run("SELECT", -1), { error: "ERR DB index is out of range" });
+  assertEquals(s.run("SELECT", "x"), { error: "ERR value is not an integer or out of range" });
+  assertEquals(s.run("SELECT", "2147483648"), {
+    error: "ERR value is out of range, value must between -2147483648 and 2147483647",
+  });
 });
 
 for (
