@@ -86,7 +86,7 @@ export class Arena {
     let at = this.#top;
     if (at + size > this.#end) {
       this.#retire();
-      this.#openSegment(Math.min(SEGMENT_BYTES_MAX, Math.max(this.totalBytes, size << 3)));
+      this.#openSegment(this.#nextSegmentBytes(size << 3));
       at = this.#top;
     }
     this.#top = at + size;
@@ -136,8 +136,20 @@ export class Arena {
         best = segment;
       }
     }
+    if (best < 0 && this.u8[this.#segment].length > 2 * this.#nextSegmentBytes(0)) {
+      // Only the segment being filled is left: it gives way to one of less than half its size.
+      best = this.#segment;
+      this.#retire();
+      this.#openSegment(this.#nextSegmentBytes(0));
+    }
     this.emptying = best;
     return best >= 0;
+  }
+
+  /** The arena doubles with each segment, measured by what is in use. */
+  #nextSegmentBytes(least: number): number {
+    const bytes = Math.max(this.liveBytes, least, 4096);
+    return Math.min(SEGMENT_BYTES_MAX, (bytes + 4095) & ~4095);
   }
 
   /** During emptying: takes the free chunk at `ref` off its list, so that it is not handed out. */

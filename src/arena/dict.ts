@@ -39,6 +39,12 @@ import {
   tagOf,
 } from "./table.ts";
 
+/**
+ * Records that a change of a large collection moves out of sparse segments, if there are any: more than
+ * one change can leave behind, so that a collection that shrinks gives its memory back as it does.
+ */
+export const COMPACT_RECORDS = 16;
+
 /** What has to know when a record gets a new reference: the expiry index, an ordered index. */
 export interface MoveListener {
   recordMoved(oldRef: number, newRef: number): void;
@@ -398,7 +404,9 @@ export class Dict {
       toAt += EXPIRY_BYTES;
     }
     const fromAt = (fromHead << 2) + (word2 < 0 ? HEADER_BYTES + EXPIRY_BYTES : HEADER_BYTES);
-    const kept = keyLength + Math.min(valueLength, from[fromHead + 3] & 0xffff);
+    // All that may be in the chunk, not only the recorded length: a value that was edited within its
+    // slack may be longer than what is recorded.
+    const kept = keyLength + Math.min(valueLength, this.valueCapacity(ref));
     const source = arena.u8[ref >>> REF_SHIFT];
     const target = arena.u8[fresh >>> REF_SHIFT];
     if (kept < 48) {

@@ -18,6 +18,7 @@
  * inside a change (the snapshot's hook) needs a view of its own.
  */
 
+import { COMPACT_RECORDS } from "../arena/dict.ts";
 import { ENC_HASHTABLE, ENC_LISTPACK, INLINE_VALUE_MAX, TYPE_HASH } from "../arena/record.ts";
 import { copyBytes } from "../base/bytes.ts";
 import { ElementText } from "../values/element_text.ts";
@@ -79,7 +80,10 @@ export class HashView {
 
   /** Says that the changes are done: takes the new size into account. */
   measure(): void {
-    if (this.large !== null) this.database.measure(this.ref);
+    if (this.large !== null) {
+      this.large.dict.compactStep(COMPACT_RECORDS);
+      this.database.measure(this.ref);
+    }
   }
 
   /** Pairs in the hash. */

@@ -19,6 +19,7 @@
  * a change (the snapshot's hook) needs a view of its own.
  */
 
+import { COMPACT_RECORDS } from "../arena/dict.ts";
 import {
   ENC_HASHTABLE,
   ENC_INTSET,
@@ -218,7 +219,10 @@ export class SetView {
 
   /** Says that the changes are done: takes the new size into account. */
   measure(): void {
-    if (this.large !== null) this.database.measure(this.ref);
+    if (this.large !== null) {
+      this.large.compactStep(COMPACT_RECORDS);
+      this.database.measure(this.ref);
+    }
   }
 
   /** Members in the set. */

@@ -25,6 +25,7 @@
  * events demand. Members to be stored must not lie in the set itself.
  */
 
+import { COMPACT_RECORDS } from "../arena/dict.ts";
 import { ENC_LISTPACK, ENC_SKIPLIST, INLINE_VALUE_MAX, TYPE_ZSET } from "../arena/record.ts";
 import { compareBytes, copyBytes } from "../base/bytes.ts";
 import { hashBytes } from "../base/hash.ts";
@@ -380,6 +381,7 @@ export class SortedSetView {
   settle(): void {
     const { database } = this;
     if (this.large !== null) {
+      this.large.dict.compactStep(COMPACT_RECORDS);
       database.measure(this.ref);
       return;
     }
