@@ -1,0 +1,164 @@
+import { assert, assertEquals } from "@std/assert";
+import { Config } from "../../src/config/config.ts";
+import { fromText } from "../../src/config/parse.ts";
+import { EXPIRE_DELETES } from "../../src/keyspace/keyspace.ts";
+import { Persistence } from "../../src/rdb/persistence.ts";
+import { eventually } from "../support/eventually.ts";
+import { type TestServer, testServer } from "../support/test_server.ts";
+
+/** A server for data, its persistence in a folder of its own, and what was logged. */
+class Persisted implements Disposable {
+  readonly server: TestServer;
+  readonly persistence: Persistence;
+  readonly config: Config;
+
+  constructor(readonly folder = Deno.makeTempDirSync(), readonly ownsFolder = true) {
+    this.server = testServer();
+    this.config = new Config(folder);
+    this.config.assign("dir", [fromText(folder)]);
+    this.persistence = new Persistence(this.server.keyspace, this.config, this.server.services.log);
+  }
+
+  /** Another server on the same folder. */
+  again(): Persisted {
+    return new Persisted(this.folder, false);
+  }
+
+  info(name: string): string | number | undefined {
+    return this.persistence.infoFields().find(([field]) => field === name)?.[1];
+  }
+
+  get log(): string {
+    return this.server.logLines.join("");
+  }
+
+  [Symbol.dispose](): void {
+    this.persistence.close();
+    if (this.ownsFolder) Deno.removeSync(this.folder, { recursive: true });
+  }
+}
+
+async function backgroundEnded({ persistence }: Persisted): Promise<void> {
+  await eventually(() => !persistence.isSaving);
+}
+
+Deno.test("a missing file is an empty start", async () => {
+  using p = new Persisted();
+  await p.persistence.load();
+  assertEquals(p.server.run("DBSIZE"), 0);
+  assertEquals(p.log, "");
+});
+
+Deno.test("a load in slices lets others run, and INFO tells how far it has come", async () => {
+  using p = new Persisted();
+  for (let i = 0; i < 20_000; i++) p.server.run("SET", `key:${i}`, i);
+  p.server.propagated();
+  assert(p.persistence.save());
+  using q = p.again();
+  // The clock of tests stands still: each slice ends at its first look.
+  let reads = 0;
+  Object.assign(q.server.keyspace.clock, { monotonic: () => reads += 100 });
+  const done = q.persistence.load();
+  let turns = 0;
+  while (q.persistence.isLoading) {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    if (!q.persistence.isLoading) break;
+    turns++;
+    assertEquals(q.info("loading"), 1);
+    assert(Number(q.info("loading_loaded_bytes")) <= Number(q.info("loading_total_bytes")));
+  }
+  await done;
+  assert(turns > 10, `${turns} turns`);
+  assertEquals(q.info("loading"), 0);
+  assertEquals(q.info("loading_total_bytes"), undefined);
+  assertEquals(q.info("rdb_last_load_keys_loaded"), 20_000);
+  assertEquals(q.server.run("DBSIZE"), 20_000);
+  assertEquals(q.server.keyspace.expireMode, EXPIRE_DELETES);
+  assert(q.log.includes("Loading DB in memory: "), q.log);
+});
+
+Deno.test("changes during a background save are still counted after it", async () => {
+  using p = new Persisted();
+  p.server.run("SET", "a", "1");
+  p.server.run("SET", "b", "1");
+  p.persistence.startBackground();
+  assertEquals(p.info("rdb_bgsave_in_progress"), 1);
+  assertEquals(p.info("current_save_keys_total"), 2);
+  p.server.run("SET", "c", "1");
+  await backgroundEnded(p);
+  assertEquals(p.info("rdb_changes_since_last_save"), 1);
+  assertEquals(p.info("rdb_saves"), 1);
+  assertEquals(p.persistence.lastSaveOk, true);
+  using q = p.again();
+  await q.persistence.load();
+  assertEquals(q.server.run("DBSIZE"), 2);
+});
+
+Deno.test("a save point waits its time, and a failed save is tried again after five seconds", async () => {
+  using p = new Persisted();
+  p.config.assign("save", ["10", "2"]);
+  const { clock } = p.server;
+  p.persistence.tick(clock.nowMs);
+  p.server.run("SET", "a", "1");
+  clock.nowMs += 60_000;
+  p.persistence.tick(clock.nowMs);
+  assert(!p.persistence.isSaving, "one change is not enough");
+  p.server.run("SET", "b", "1");
+  Deno.mkdirSync(`${p.folder}/dump.rdb`); // where the file cannot be put
+  p.persistence.tick(clock.nowMs);
+  assert(p.persistence.isSaving);
+  assert(p.log.includes("2 changes in 10 seconds. Saving..."), p.log);
+  await backgroundEnded(p);
+  assertEquals(p.persistence.lastSaveOk, false);
+  assert(p.log.includes("Background saving error"), p.log);
+  Deno.removeSync(`${p.folder}/dump.rdb`);
+  clock.nowMs += 5_000;
+  p.persistence.tick(clock.nowMs);
+  assert(!p.persistence.isSaving, "too early");
+  clock.nowMs += 1;
+  p.persistence.tick(clock.nowMs);
+  assert(p.persistence.isSaving);
+  await backgroundEnded(p);
+  assertEquals(p.persistence.lastSaveOk, true);
+  assertEquals(p.persistence.lastSaveMs, clock.nowMs);
+});
+
+Deno.test("a background save that is given up leaves no file, and the next one is whole", async () => {
+  using p = new Persisted();
+  for (let i = 0; i < 3000; i++) p.server.run("SADD", "set", i * 1000);
+  for (let i = 0; i < 3000; i++) p.server.run("SET", `key:${i}`, i);
+  p.persistence.startBackground();
+  p.server.run("SREM", "set", 5000);
+  p.persistence.abortBackground();
+  p.persistence.startBackground();
+  p.server.run("FLUSHALL");
+  await backgroundEnded(p);
+  assertEquals([...Deno.readDirSync(p.folder)].map(({ name }) => name), ["dump.rdb"]);
+  using q = p.again();
+  await q.persistence.load();
+  assertEquals(q.server.run("DBSIZE"), 3001);
+  assertEquals(q.server.run("SCARD", "set"), 2999);
+});
+
+Deno.test("SAVE of the end of the server gives up a background save", () => {
+  using p = new Persisted();
+  p.server.run("SET", "a", "1");
+  p.persistence.startBackground();
+  p.server.run("SET", "b", "1");
+  assert(p.persistence.saveNow());
+  assert(!p.persistence.isSaving);
+  assertEquals(p.server.keyspace.dirty, 0);
+});
+
+for (const [merges, flushes, size] of [[true, false, 3], [false, true, 2]] as const) {
+  Deno.test(`reload ${merges ? "MERGE NOFLUSH" : "NOSAVE"} leaves ${size} keys`, () => {
+    using p = new Persisted();
+    p.server.run("MSET", "a", "1", "b", "1");
+    assert(p.persistence.save());
+    p.server.run("MSET", "b", "2", "c", "2");
+    assertEquals(p.persistence.reload({ saves: false, flushes, merges }), null);
+    assertEquals(p.server.run("DBSIZE"), size);
+    assertEquals(p.server.run("GET", "b"), "1");
+    assertEquals(p.server.keyspace.dirty, 0);
+  });
+}
