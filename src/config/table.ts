@@ -134,7 +134,6 @@ const AOF = "the append-only file does not exist yet";
 const CLUSTER = "cluster mode does not exist";
 const DEFRAG = "the arena closes its gaps by itself, without settings";
 const KERNEL = "a Deno program has no access to this setting of the kernel";
-const LATENCY = "latencies per command are not recorded yet";
 const OFF_THREAD = "tsredis runs commands on one thread and divides its work in its own way";
 const REPLICATION = "replication does not exist yet";
 const SCRIPTS = "scripts do not exist yet";
@@ -378,8 +377,8 @@ export const DIRECTIVES = {
   "slowlog-log-slower-than": int("10000", -1, I64_MAX),
   "slowlog-max-len": int("128", 0, I64_MAX),
   "latency-monitor-threshold": int("0", 0, I64_MAX),
-  "latency-tracking": bool("yes", idle(LATENCY)),
-  "latency-tracking-info-percentiles": directive(percentilesKind(), "50 99 99.9", idle(LATENCY)),
+  "latency-tracking": bool("yes"),
+  "latency-tracking-info-percentiles": directive(percentilesKind(), "50 99 99.9"),
   "notify-keyspace-events": directive(notifyKind(), "", idle("pub/sub does not exist yet")),
   "tracking-table-max-keys": int("1000000", 0, I64_MAX, idle(TRACKING)),
   "busy-reply-threshold": int("5000", 0, I64_MAX, idle(SCRIPTS, { aliases: ["lua-time-limit"] })),
