@@ -321,6 +321,7 @@ export class Server implements Services, GateChecks {
     client.isAuthenticated = !needsPassword;
     client.parser = new RequestParser(this.#limits, splitWords);
     client.setNeedsAuth(needsPassword);
+    client.reply.isOverLimit = () => this.#clientLimits.isOverHardOutput(client);
     const connection = new Connection(
       client,
       socket,

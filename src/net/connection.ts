@@ -3,8 +3,8 @@
  * place that awaits: everything between a read and the write that answers it is synchronous.
  *
  * Reading does not wait for writing, as in Redis: a client may send a long pipeline before it reads
- * the first reply. What it does not read is bounded by `client-output-buffer-limit`, which the
- * server's timer checks (limits.ts), and by the hard limit here.
+ * the first reply. What it does not read is bounded by `client-output-buffer-limit`, which is
+ * looked at after each large reply, when output is sent, and by the server's timer (limits.ts).
  */
 
 import type { Client, Transport } from "../dispatch/client.ts";
@@ -80,7 +80,7 @@ export class Connection implements Transport {
       this.close(false);
     }
     if (client.isClosing) this.#closesAfterReply = true;
-    if (client.reply.length > 0 || this.#closesAfterReply) this.#flush();
+    if (client.reply.length > 0 || client.reply.isCut || this.#closesAfterReply) this.#flush();
   }
 
   /** Transport: output was written outside of the client's turn. Sent once the turn is over. */
@@ -123,16 +123,16 @@ export class Connection implements Transport {
 
   #flush(): void {
     if (this.#isClosed) return;
-    if (this.isWriting) {
-      if (this.client.outputBytes > LOOK_AT_LIMITS && this.owner.isOverLimit(this.client)) {
-        this.close(false);
-      }
+    const { reply, outputBytes } = this.client;
+    if ((outputBytes > LOOK_AT_LIMITS || reply.isCut) && this.owner.isOverLimit(this.client)) {
+      this.close(false);
       return;
     }
-    const chunk = this.client.reply.takeChunk();
+    if (this.isWriting) return;
+    const chunk = reply.takeChunk();
     if (chunk !== null) {
       this.isWriting = true;
-      this.#write(chunk, this.client.reply.chunkLength);
+      this.#write(chunk, reply.chunkLength);
     } else if (this.#closesAfterReply) this.close(false);
   }
 

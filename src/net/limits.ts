@@ -33,13 +33,23 @@ export class ClientLimits {
     return this.isOverOutput(client) || this.#isOverQuery(client);
   }
 
+  #limitOf(client: Client): OutputLimits["normal"] {
+    const { normal, pubsub, replica } = this.#output.value;
+    const kind = client.class;
+    return kind === "replica" ? replica : kind === "pubsub" ? pubsub : normal;
+  }
+
+  /** Whether the client's unread output is beyond the hard limit: no more is to be written to it. */
+  isOverHardOutput(client: Client): boolean {
+    const { hardBytes } = this.#limitOf(client);
+    return hardBytes > 0 && client.outputBytes >= hardBytes;
+  }
+
   /** Whether the client has to go because of its unread output; logs it. */
   isOverOutput(client: Client): boolean {
     const bytes = client.outputBytes;
-    const { normal, pubsub, replica } = this.#output.value;
-    const kind = client.class;
-    const limit = kind === "replica" ? replica : kind === "pubsub" ? pubsub : normal;
-    let isOver = limit.hardBytes > 0 && bytes >= limit.hardBytes;
+    const limit = this.#limitOf(client);
+    let isOver = client.reply.isCut || (limit.hardBytes > 0 && bytes >= limit.hardBytes);
     if (!isOver && limit.softBytes > 0 && bytes >= limit.softBytes) {
       const { nowMs } = this.server.keyspace;
       if (client.overSoftLimitSinceMs === 0) client.overSoftLimitSinceMs = nowMs;

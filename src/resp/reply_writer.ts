@@ -53,6 +53,13 @@ export class ReplyWriter {
   readonly #full: Uint8Array[] = [];
   readonly #ends: number[] = [];
   #fullBytes = 0;
+  /** Asked whenever a chunk is full whether the client may have no more; null for no limit. */
+  isOverLimit: (() => boolean) | null = null;
+  /**
+   * The limit was passed: nothing is kept any more of what is written, nor given out. The connection
+   * is to be closed; who writes without an end of its own may stop.
+   */
+  isCut = false;
 
   /** Bytes written and not taken. */
   get pendingBytes(): number {
@@ -81,6 +88,7 @@ export class ReplyWriter {
    * Give it back with `recycleChunk` once it has been sent.
    */
   takeChunk(): Uint8Array | null {
+    if (this.isCut) return null;
     if (this.#full.length > 0) {
       const chunk = this.#full.shift()!;
       this.chunkLength = this.#ends.shift()!;
@@ -128,6 +136,12 @@ export class ReplyWriter {
   }
 
   #nextChunk(count: number): void {
+    if (this.isCut || (this.isOverLimit !== null && this.length > 0 && this.isOverLimit())) {
+      this.isCut = true;
+      this.length = 0;
+      if (count > this.bytes.length) this.bytes = new Uint8Array(Math.max(CHUNK_BYTES, count));
+      return;
+    }
     if (this.length > 0) {
       this.#full.push(this.bytes);
       this.#ends.push(this.length);

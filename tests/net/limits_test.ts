@@ -130,3 +130,34 @@ Deno.test("maxmemory-clients evicts as few as needed, the largest first, and spa
   pass(100);
   assertEquals(limits.totalBytes > 0, true);
 });
+
+for (
+  const words of [
+    "HRANDFIELD h -2000000000",
+    "SRANDMEMBER s -2000000000",
+    "ZRANDMEMBER z -2000000000",
+    "LRANGE l 0 -1",
+  ]
+) {
+  Deno.test(`the reply of ${words} ends at the hard limit, and the client gets nothing of it`, () => {
+    const { s, c, limits } = withLimits({ "client-output-buffer-limit": "normal 100000 0 0" });
+    s.run("HSET", "h", "f", "v");
+    s.run("SADD", "s", "m");
+    s.run("ZADD", "z", 1, "m");
+    s.run("RPUSH", "l", ..."x".repeat(150).split("").map((x) => x.repeat(1000)));
+    c.client.reply.isOverLimit = () => limits.isOverHardOutput(c.client);
+    s.dispatcher.isOverOutputLimit = (client) => limits.isOverOutput(client);
+    c.send(`${words}\r\n`);
+    assertEquals(c.closed, "at once");
+    assertEquals(s.services.statistics.outputBufferLimitDisconnections, 1);
+  });
+}
+
+Deno.test("a transaction is carried out whole although its replies are over the hard limit", () => {
+  const { s, c, limits } = withLimits({ "client-output-buffer-limit": "normal 100000 0 0" });
+  s.run("RPUSH", "l", ..."x".repeat(150).split("").map((x) => x.repeat(1000)));
+  c.client.reply.isOverLimit = () => limits.isOverHardOutput(c.client);
+  s.dispatcher.isOverOutputLimit = (client) => limits.isOverOutput(client);
+  c.send("MULTI\r\nLRANGE l 0 -1\r\nSET k v\r\nEXEC\r\n");
+  assertEquals([c.closed, s.run("GET", "k")], ["at once", "v"]);
+});

@@ -138,3 +138,22 @@ Deno.test("errors are counted and the latest is kept", () => {
   reply.error("WRONGTYPE two");
   assertEquals([reply.errorCount, reply.lastError], [2, "WRONGTYPE two"]);
 });
+
+Deno.test("a writer over its limit keeps and gives out nothing more, in chunks of any size", () => {
+  const reply = new ReplyWriter();
+  reply.isOverLimit = () => reply.pendingBytes >= 100_000;
+  for (let i = 0; i < 1000 && !reply.isCut; i++) reply.bulk(new Uint8Array(1000));
+  assertEquals(reply.isCut, true);
+  const held = reply.heldBytes;
+  for (let i = 0; i < 1000; i++) reply.bulk(new Uint8Array(1000));
+  assertEquals(reply.heldBytes, held);
+  reply.bulk(new Uint8Array(1 << 20));
+  assertEquals(reply.takeChunk(), null);
+});
+
+Deno.test("a writer below its limit goes on", () => {
+  const reply = new ReplyWriter();
+  reply.isOverLimit = () => reply.pendingBytes >= 100_000;
+  for (let i = 0; i < 90; i++) reply.bulk(new Uint8Array(1000));
+  assertEquals([reply.isCut, taken(reply).length], [false, 90 * 1009]);
+});

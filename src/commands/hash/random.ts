@@ -63,7 +63,7 @@ function drawMany(call: Call, count: number, withValues: boolean): void {
   reply.array(withValues && !nested ? drawn * 2 : drawn);
   if (count < 0) {
     const { field, value } = hashView;
-    for (let i = 0; i < drawn; i++) {
+    for (let i = 0; i < drawn && !reply.isCut; i++) {
       hashView.drawPair(server.draw);
       if (nested) reply.array(2);
       reply.bulk(field.bytes, field.offset, field.length);

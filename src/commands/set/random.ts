@@ -183,7 +183,7 @@ function runSrandmember(call: Call): void {
   if (isOne || count < 0) {
     if (!isOne) reply.array(-count);
     const { member } = setView;
-    for (let left = Math.abs(count); left > 0; left--) {
+    for (let left = Math.abs(count); left > 0 && !reply.isCut; left--) {
       setView.draw(server.draw);
       reply.bulk(member.bytes, member.offset, member.length);
     }

@@ -48,7 +48,7 @@ function runZrandmember(call: Call): void {
   checkDraws(count);
   if (count >= 0) return drawDifferent(call, count, withScores);
   replyElementsHeader(reply, -count, withScores);
-  for (let left = -count; left > 0; left--) {
+  for (let left = -count; left > 0 && !reply.isCut; left--) {
     view.random();
     replyElement(reply, view, withScores);
   }
