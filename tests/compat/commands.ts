@@ -496,7 +496,7 @@ const hashSpecs: CommandSpec[] = [
 
 const z = (g: Generator) => g.key("zset");
 const scored = (g: Generator, most: number) =>
-  distinct(g.many(1, most, () => g.member())).flatMap((member) => [g.float(), member]);
+  distinct(g.many(1, most, () => g.member())).flatMap((member) => [g.score(), member]);
 const evenScored = (g: Generator) =>
   distinct(g.many(1, 6, () => g.member())).flatMap((member) => ["0", member]);
 const limit = (g: Generator) => () => ["LIMIT", g.index(), g.index()];
@@ -541,7 +541,7 @@ const zsetSpecs: CommandSpec[] = [
   spec("ZADD", 3, (g) => [z(g), ...evenScored(g)]),
   never(spec("ZADD", 4, (g) => [g.pick(["x:0", "x:1", "x:2"]), ...evenScored(g)])),
   spec("ZADD", 1, (g) => [z(g), ...scored(g, 200)]),
-  spec("ZINCRBY", 6, (g) => [z(g), g.float(), g.member()]),
+  spec("ZINCRBY", 6, (g) => [z(g), g.score(), g.member()]),
   spec("ZREM", 5, (g) => [z(g), ...g.many(1, 4, () => g.member())]),
   spec("ZSCORE", 4, (g) => [z(g), g.member()]),
   spec("ZMSCORE", 4, (g) => [z(g), ...g.many(1, 4, () => g.member())]),

@@ -218,6 +218,15 @@ export class Generator extends Random {
     return this.pick(NOT_FLOATS);
   }
 
+  /**
+   * A score. Never -0: a listpack forgets the sign and a skip list keeps it, and since 7.2 another
+   * one of the two may be the first to hold a sorted set.
+   */
+  score(): string {
+    const text = this.float();
+    return text === "-0" ? "0" : text;
+  }
+
   bytes(fewest: number, most: number): string {
     let text = "";
     for (let left = this.between(fewest, most); left > 0; left--) {

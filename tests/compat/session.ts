@@ -644,16 +644,17 @@ function sameDoubles(real: Reply, tested: Reply): boolean {
     return real.items.every((item, i) => sameDoubles(item, tested.items[i]));
   }
   if (render(real) === render(tested)) return true;
-  // Two whole numbers that differ are two numbers, however close as doubles.
-  const whole = /^-?\d+$/.test(real.text) && /^-?\d+$/.test(tested.text);
+  // Two whole numbers that differ are two numbers, however close as doubles; but for the sign of 0.
+  const whole = /^-?\d+$/.test(real.text) && /^-?\d+$/.test(tested.text) &&
+    real.text !== "-0" && tested.text !== "-0";
   const numbers = [real.text, tested.text].every((text) => /^-?\d+(\.\d+)?(e[+-]\d+)?$/.test(text));
   return numbers && !whole && Number(real.text) === Number(tested.text);
 }
 
-/** A score in JavaScript's form, which does not depend on the server's; `-0` stays apart from `0`. */
+/** A score in JavaScript's form, which does not depend on the server's. */
 function scoreText(text: string): string {
   const value = Number(text);
-  return Number.isNaN(value) || Object.is(value, -0) ? text : String(value);
+  return Number.isNaN(value) ? text : String(value);
 }
 
 function textsOf(reply: Reply): string[] {
