@@ -622,7 +622,21 @@ export class Database implements MoveListener {
     if (watchers !== undefined) { for (const watcher of watchers) watcher.isDirty = true; }
   }
 
-  /** Fails the transactions that watch keys which are there: before a flush, around a swap. */
+  /**
+   * Fails the transactions that watch keys which are here or in `other`, whose content is to come
+   * here. A key past its time is not there, before the swap or after it: it is let go of now.
+   */
+  touchSwapped(other: Database): void {
+    if (this.watched === null) return;
+    for (const [name, watchers] of this.watched) {
+      const key = latin1(name);
+      const isHere = this.peek(key, 0, key.length) !== 0;
+      if (other.peek(key, 0, key.length) === 0 && !isHere) continue;
+      for (const watcher of watchers) watcher.isDirty = true;
+    }
+  }
+
+  /** Fails the transactions that watch keys which are there: before a flush. */
   touchAllWatched(): void {
     if (this.watched === null) return;
     for (const [name, watchers] of this.watched) {

@@ -180,13 +180,11 @@ export class Keyspace {
     const a = this.databases[first];
     const b = this.databases[second];
     if (a === b) return;
-    a.touchAllWatched();
-    b.touchAllWatched();
+    a.touchSwapped(b);
+    b.touchSwapped(a);
     a.exchangeContent(b);
     a.signalAllReady();
     b.signalAllReady();
-    a.touchAllWatched();
-    b.touchAllWatched();
     this.dirty++;
   }
 }

@@ -262,3 +262,31 @@ Deno.test("queued words are kept as they were when the request was sent", () => 
   assertEquals((replies.at(-1) as string[]).length, 2001);
   assertEquals(s.run("GET", "k"), value);
 });
+
+for (
+  const [name, before, swapped] of [
+    ["a key takes the place of one", ["SET k 1", "SELECT 1", "SET k 1"], null],
+    ["a key takes the place of none", ["SELECT 1", "SET k 1"], null],
+    ["none takes the place of a key", ["SET k 1"], null],
+    ["none takes the place of none", [], ["PONG"]],
+    ["a key past its time takes the place of none", ["SELECT 1", "SET k 1 PX 5"], ["PONG"]],
+    ["a key past its time takes the place of a key", ["SET k 1", "SELECT 1", "SET k 1 PX 5"], null],
+    [
+      "one key past its time takes the place of another",
+      ["SET k 1 PX 5", "SELECT 1", "SET k 1 PX 5"],
+      ["PONG"],
+    ],
+  ] as [string, string[], string[] | null][]
+) {
+  Deno.test(`SWAPDB ${swapped === null ? "fails" : "leaves"} a transaction when ${name}`, () => {
+    const s = testServer({ nowMs: 1000 });
+    const setUp = s.connect();
+    for (const words of before) setUp.run(...words.split(" "));
+    s.clock.nowMs = 1010;
+    s.run("WATCH", "k");
+    s.connect().run("SWAPDB", 0, 1);
+    s.run("MULTI");
+    s.run("PING");
+    assertEquals(s.run("EXEC"), swapped);
+  });
+}
