@@ -68,6 +68,7 @@ export class Blocking {
   /** Parks the client of this call until a key is ready or time is up. Not to be called within EXEC. */
   park(call: Call, wait: Wait): void {
     const { client, words, database } = call;
+    call.isParked = true;
     if (this.#current !== null && this.#current.client === client) {
       this.#current.isParkedAgain = true;
       return;
@@ -88,6 +89,11 @@ export class Blocking {
     this.#waiters.add(waiter);
     client.park = waiter;
     call.server.clients.blockedCount++;
+  }
+
+  /** Whether the call at hand is of a request that was parked. */
+  get isRunningAgain(): boolean {
+    return this.#current !== null;
   }
 
   /** Runs requests whose keys have become ready. To be called when a unit of work has ended. */
@@ -151,6 +157,7 @@ export class Blocking {
     if (errorText !== null) client.reply.error(errorText);
     else if (wait.timeoutReply === "null") client.reply.null();
     else client.reply.nullArray();
+    this.dispatcher.countReleased(client, waiter.command, waiter.words, errorText);
     this.#forget(waiter);
     client.park = null;
     client.transport.resume();

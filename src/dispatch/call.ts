@@ -36,6 +36,8 @@ export class Call {
   propagation = PROPAGATE_VERBATIM;
   /** Whether the call runs inside EXEC: it must not park its client. */
   isInExec = false;
+  /** Whether the call has parked its client: it is not over, and counts when it is. */
+  isParked = false;
 
   constructor(readonly server: Services) {}
 

@@ -264,6 +264,7 @@ export class Dispatcher {
     call.nowMs = keyspace.nowMs;
     call.propagation = PROPAGATE_VERBATIM;
     call.isInExec = this.#depth > 0;
+    call.isParked = false;
     const replyChunks = reply.fullChunks;
     const replyLength = reply.length;
     const replyBytes = replyChunks === 0 ? replyLength : reply.pendingBytes;
@@ -279,6 +280,13 @@ export class Dispatcher {
       else this.#unexpected(error, client, words);
     } finally {
       this.#depth--;
+    }
+    // Monitors see a request once: when it comes, not when it is run again.
+    const isShown = server.clients.monitors.size > 0 && !this.blocking.isRunningAgain &&
+      (command.flagBits & (FLAG_SKIP_MONITOR | FLAG_ADMIN)) === 0;
+    if (call.isParked) {
+      if (isShown) this.onMonitor(client, words);
+      return;
     }
     command.calls++;
     client.commandsProcessed++;
@@ -299,10 +307,20 @@ export class Dispatcher {
     if (client.replyMode !== "on" && this.#depth === 0) {
       this.#dropUnwantedReply(client, replyChunks, replyLength, replyBytes);
     }
-    if (
-      server.clients.monitors.size > 0 &&
-      (command.flagBits & (FLAG_SKIP_MONITOR | FLAG_ADMIN)) === 0
-    ) this.onMonitor(client, words);
+    if (isShown) this.onMonitor(client, words);
+  }
+
+  /** Counts a request that was parked and has ended without being run again, or with an error. */
+  countReleased(client: Client, command: Command, words: Words, errorText: string | null): void {
+    const { statistics } = this.server;
+    command.calls++;
+    client.commandsProcessed++;
+    statistics.commandsProcessed++;
+    if (errorText !== null) {
+      command.failedCalls++;
+      statistics.countError(errorText);
+    }
+    if (this.timesAll) this.#timed(client, command, words, 0);
   }
 
   /** Set by the server: shows a command to the monitors. */

@@ -251,3 +251,36 @@ Deno.test("blocking commands refuse wrong words before they wait", () => {
   for (const [words, error] of refused) assertEquals(s.run(...words), error, words.join(" "));
   assertEquals(s.clients.blockedCount, 0);
 });
+
+Deno.test("a request that waits is shown to monitors at once, and counted and logged when it ends", () => {
+  const s = testServer();
+  const shown: string[] = [];
+  s.dispatcher.onMonitor = (_client, words) => shown.push(words.text(0));
+  s.dispatcher.timesAll = true;
+  const { slowLog, statistics } = s.services;
+  slowLog.thresholdUsec = 0;
+  s.clients.monitors.add(s.connect().client);
+  const command = s.dispatcher.byName.get("blpop")!;
+  const before = { calls: command.calls, failed: command.failedCalls };
+  const ended = () => [
+    command.calls - before.calls,
+    command.failedCalls - before.failed,
+    slowLog.entries.filter(({ words }) => words[0] === "BLPOP").length,
+  ];
+  const waiting = s.connect();
+
+  waiting.run("BLPOP", "k", 0);
+  assertEquals([shown, ended()], [["BLPOP"], [0, 0, 0]]);
+  s.run("RPUSH", "k", "v");
+  assertEquals([shown, ended()], [["BLPOP", "RPUSH"], [1, 0, 1]]);
+
+  waiting.run("BLPOP", "k", 1);
+  pass(s, 1000);
+  assertEquals(ended(), [2, 0, 2]);
+  assertEquals(statistics.errorsByCode.get("UNBLOCKED"), undefined);
+
+  waiting.run("BLPOP", "k", 0);
+  waiting.client.park!.unblock(true);
+  assertEquals(ended(), [3, 1, 3]);
+  assertEquals(statistics.errorsByCode.get("UNBLOCKED"), 1);
+});
