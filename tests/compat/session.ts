@@ -691,7 +691,16 @@ function relatedTo(history: Call[]): Call[] {
   const last = history[history.length - 1];
   const keys = new Set(last.words.slice(1));
   const related: Call[] = [last];
-  for (let i = history.length - 2; i >= 0; i--) {
+  let rest = history.length - 2;
+  if (last.words[0].toUpperCase() === "EXEC") {
+    // All that was queued for it, and the keys of that.
+    while (rest >= 0 && history[rest].words[0].toUpperCase() !== "EXEC") {
+      related.unshift(history[rest]);
+      for (const word of history[rest].words.slice(1, 4)) keys.add(word);
+      rest--;
+    }
+  }
+  for (let i = rest; i >= 0; i--) {
     if (!concerns(history[i], keys)) continue;
     related.unshift(history[i]);
     // Keys that flow into these keys matter as well.
