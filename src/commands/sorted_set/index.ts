@@ -2,6 +2,7 @@
 
 import type { Command } from "../command.ts";
 import { zadd, zincrby } from "./add.ts";
+import { bzmpop, bzpopmax, bzpopmin } from "./blocking.ts";
 import {
   zdiff,
   zdiffstore,
@@ -27,6 +28,9 @@ import { zrem, zremrangebylex, zremrangebyrank, zremrangebyscore } from "./remov
 import { zscan } from "./scan.ts";
 
 export const sortedSetCommands: Command[] = [
+  bzmpop,
+  bzpopmax,
+  bzpopmin,
   zadd,
   zcard,
   zcount,
