@@ -352,6 +352,7 @@ export class Server implements Services, GateChecks {
     client.endTransaction();
     client.paused = null;
     client.reply.clear();
+    this.#clientLimits.forget(client);
     this.clients.remove(client);
   }
 
@@ -461,7 +462,7 @@ export class Server implements Services, GateChecks {
     return BASE_BYTES + this.keyspace.dataBytes + this.clientBytes();
   }
 
-  /** As of the timer's last turn: asked before each command where `maxmemory` is set. */
+  /** As each was last looked at: asked before each command where `maxmemory` is set. */
   clientBytes(): number {
     return this.#clientLimits.totalBytes;
   }

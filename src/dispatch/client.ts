@@ -127,6 +127,8 @@ export class Client implements Watcher {
   shardChannelCount = 0;
   /** When its output first passed the soft limit, in Unix ms; 0 while it is below. */
   overSoftLimitSinceMs = 0;
+  /** Its part of the sum that net/limits.ts keeps: `memoryBytes` as last looked at. */
+  countedBytes = 0;
   /** Output that its connection has taken and the system has not. */
   inFlightBytes = 0;
   bytesIn = 0;

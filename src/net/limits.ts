@@ -11,7 +11,7 @@ import type { Client } from "../dispatch/client.ts";
 import type { Services } from "../dispatch/services.ts";
 
 export class ClientLimits {
-  /** Bytes that all clients took when the timer last looked. */
+  /** Bytes that all clients took, each when it was last looked at. */
   totalBytes = 0;
   readonly #output: Setting<OutputLimits>;
   readonly #queryBytes: Setting<number>;
@@ -28,9 +28,27 @@ export class ClientLimits {
     this.#timeoutSeconds = config.setting("timeout");
   }
 
-  /** Whether the client has to go because of its unread output or unanswered input; logs it. */
+  /**
+   * Whether the client has to go because of its unread output or unanswered input; logs it. What it
+   * has come to take counts at once, which may end it, or larger ones, by `maxmemory-clients`.
+   */
   isOver(client: Client): boolean {
-    return this.isOverOutput(client) || this.#isOverQuery(client);
+    if (this.isOverOutput(client) || this.#isOverQuery(client)) return true;
+    this.#count(client);
+    this.#evict();
+    return client.isClosed;
+  }
+
+  /** The client has gone: what it took counts no more. */
+  forget(client: Client): void {
+    this.totalBytes -= client.countedBytes;
+    client.countedBytes = 0;
+  }
+
+  #count(client: Client): void {
+    const bytes = client.memoryBytes;
+    this.totalBytes += bytes - client.countedBytes;
+    client.countedBytes = bytes;
   }
 
   #limitOf(client: Client): OutputLimits["normal"] {
@@ -79,23 +97,23 @@ export class ClientLimits {
   tick(nowMs: number): void {
     const { clients, log } = this.server;
     const timeoutMs = this.#timeoutSeconds.value * 1000;
-    let total = 0;
     for (const client of clients.byId.values()) {
       if (timeoutMs > 0 && nowMs - client.lastInteractionMs > timeoutMs && mayTimeOut(client)) {
         log.verbose("Closing idle client");
         client.transport.close(false);
-      } else if (this.isOver(client)) client.transport.close(false);
-      else total += client.memoryBytes;
+      } else if (this.isOverOutput(client) || this.#isOverQuery(client)) {
+        client.transport.close(false);
+      } else this.#count(client);
     }
-    this.totalBytes = total;
+    this.#evict();
+  }
+
+  /** Disconnects clients, the largest first, until all together take less than `maxmemory-clients`. */
+  #evict(): void {
     const limit = this.#totalBytesMax.value;
     // A percentage of `maxmemory` is a negative number.
     const limitBytes = limit < 0 ? Math.floor(this.#maxMemory.value * -limit / 100) : limit;
-    if (limitBytes > 0 && total > limitBytes) this.#evict(limitBytes);
-  }
-
-  /** Disconnects clients, the largest first, until the others take less than the limit. */
-  #evict(limitBytes: number): void {
+    if (limitBytes <= 0 || this.totalBytes <= limitBytes) return;
     const { clients, log, statistics } = this.server;
     const evictable = [...clients.byId.values()].filter(isEvictable)
       .map((client) => ({ client, bytes: client.memoryBytes }))
@@ -106,9 +124,9 @@ export class ClientLimits {
       if (total <= limitBytes) return;
       log.notice(`Evicting client: ${this.#describe(client)}`);
       statistics.evictedClients++;
+      this.forget(client);
       client.transport.close(false);
       total -= bytes;
-      this.totalBytes -= bytes;
     }
   }
 

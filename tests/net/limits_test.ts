@@ -131,6 +131,27 @@ Deno.test("maxmemory-clients evicts as few as needed, the largest first, and spa
   assertEquals(limits.totalBytes > 0, true);
 });
 
+Deno.test("maxmemory-clients counts a large request or reply at once", () => {
+  const { s, c, limits } = withLimits({ "maxmemory-clients": "1mb" });
+  const other = new InputClient(s);
+  c.client.queuedBytes = 600_000;
+  assertEquals([limits.isOver(c.client), c.closed], [false, "no"]);
+  other.client.queuedBytes = 500_000;
+  limits.isOver(other.client);
+  assertEquals([c.closed, other.closed], ["at once", "no"]);
+});
+
+Deno.test("what a client took counts no more when it has gone", () => {
+  const { c, limits } = withLimits({});
+  c.client.queuedBytes = 600_000;
+  limits.isOver(c.client);
+  const before = limits.totalBytes;
+  limits.forget(c.client);
+  limits.forget(c.client);
+  assertEquals(before > 600_000, true);
+  assertEquals(limits.totalBytes, 0);
+});
+
 for (
   const words of [
     "HRANDFIELD h -2000000000",
