@@ -370,8 +370,9 @@ export class Server implements Services, GateChecks {
 
   refuseProtected(command: Command, client: Client): string | null {
     const name = command.fullName.split("|")[0];
-    if (name !== "debug") return null;
-    const who = this.config.value("enable-debug-command");
+    const who = this.config.value(
+      name === "debug" ? "enable-debug-command" : "enable-module-command",
+    );
     if (who === "yes" || (who === "local" && client.isLocal)) return null;
     return `ERR ${name.toUpperCase()} command not allowed. If the enable-${name}-command option is set ` +
       'to "local", you can run it from a local connection, otherwise you need to set this option in ' +

@@ -58,3 +58,5 @@ export const ENC_SKIPLIST = 7;
 export const ENC_STREAM = 8;
 /** String: text bytes in the record as they were set ("int", "embstr" or "raw" by what they are). */
 export const ENC_EMBSTR = 9;
+/** String: text bytes in the record that count as text even where they are an integer. */
+export const ENC_TEXT = 10;

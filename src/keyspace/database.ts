@@ -15,7 +15,14 @@ import { hashBytes } from "../base/hash.ts";
 import { copyBytes, latin1, toLatin1 } from "../base/bytes.ts";
 import { Dict, type MoveListener } from "../arena/dict.ts";
 import { RefIndex } from "../arena/ref_index.ts";
-import { ENC_EMBSTR, ENC_EXTERNAL, ENC_QUICKLIST, ENC_RAW, TYPE_STRING } from "../arena/record.ts";
+import {
+  ENC_EMBSTR,
+  ENC_EXTERNAL,
+  ENC_QUICKLIST,
+  ENC_RAW,
+  ENC_TEXT,
+  TYPE_STRING,
+} from "../arena/record.ts";
 import { EVENT_EXPIRED, EVENT_GENERIC, EVENT_KEY_MISS, EVENT_NEW, EVENT_STRING } from "./events.ts";
 import { EXPIRE_DELETES, EXPIRE_IGNORED, type Keyspace } from "./keyspace.ts";
 import { type LargeValue, LongString, ValueSlots } from "./value_slots.ts";
@@ -302,7 +309,17 @@ export class Database implements MoveListener {
   /** A string that was filled in bit by bit counts as set in one go: "int" or "embstr" again. */
   markAsSet(ref: number): void {
     const meta = this.dict.metaOf(ref);
-    if (((meta >>> 4) & 0xf) === ENC_RAW) this.dict.setMeta(ref, meta | (ENC_EMBSTR << 4));
+    const encoding = (meta >>> 4) & 0xf;
+    if (encoding === ENC_RAW || encoding === ENC_TEXT) {
+      this.dict.setMeta(ref, (meta & ~0xf0) | (ENC_EMBSTR << 4));
+    }
+  }
+
+  /** The same for text that does not count as an integer, whatever it looks like: "embstr". */
+  markAsText(ref: number): void {
+    const meta = this.dict.metaOf(ref);
+    const encoding = (meta >>> 4) & 0xf;
+    if (encoding !== ENC_EXTERNAL) this.dict.setMeta(ref, (meta & ~0xf0) | (ENC_TEXT << 4));
   }
 
   /**

@@ -10,6 +10,7 @@ import {
   ENC_RAW,
   ENC_SKIPLIST,
   ENC_STREAM,
+  ENC_TEXT,
 } from "../../arena/record.ts";
 import { isInt64Text } from "../../base/integers.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -57,6 +58,8 @@ export function encodingName(database: Database, ref: number): string {
       if (isInt64Text(dict.bytesOf(ref), dict.valueOffset(ref), length)) return "int";
       return length <= EMBSTR_MAX ? "embstr" : "raw";
     }
+    case ENC_TEXT:
+      return database.dict.valueLength(ref) <= EMBSTR_MAX ? "embstr" : "raw";
     case ENC_RAW:
     case ENC_EXTERNAL:
       return "raw";

@@ -2,6 +2,7 @@
 
 import { DIRECTIVES, NAMES } from "../../config/table.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { defineCommand } from "../command.ts";
 import { writeHelp } from "../help.ts";
 
@@ -53,7 +54,7 @@ export const configSet = defineCommand({
 
 function runConfigSet({ server, client, words, reply }: Call): void {
   if (words.count % 2 !== 0) {
-    return reply.error("ERR wrong number of arguments for 'config|set' command");
+    return reply.error(SYNTAX_ERROR);
   }
   const pairs: [string, string][] = [];
   for (let i = 2; i < words.count; i += 2) pairs.push([words.text(i), words.text(i + 1)]);

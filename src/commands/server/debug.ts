@@ -339,7 +339,8 @@ function debugReload({ server, words, reply }: Call): void {
 }
 
 function debugObject(call: Call): void {
-  const { database, reply } = call;
+  const { database, words, reply } = call;
+  if (words.count === 4 && !words.is(3, "fast")) return reply.error(unknownSubcommand(call));
   const ref = recordOfKey(call);
   const { dict, keyspace } = database;
   const meta = dict.metaOf(ref);

@@ -212,7 +212,7 @@ function runIncrbyfloat(call: Call): void {
   const text = latin1(formatLongDouble(sum));
   if (ref === 0) ref = database.addString(words.bytes, keyOffset, keyLength, text.length);
   else ref = database.resizeString(ref, text.length);
-  database.markAsSet(ref);
+  database.markAsText(ref);
   database.stringBytes(ref).set(text, database.stringOffset);
   database.changed(words.bytes, keyOffset, keyLength, EVENT_STRING, "incrbyfloat");
   reply.bulk(text);

@@ -25,7 +25,7 @@ const REFUSED: [words: string[], error: string][] = [
   [["maxmemory"], "ERR wrong number of arguments for 'config|set' command"],
   [
     ["timeout", "1", "maxmemory"],
-    "ERR wrong number of arguments for 'config|set' command",
+    "ERR syntax error",
   ],
   [["nosuch", "1"], "ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'"],
   [

@@ -127,3 +127,12 @@ Deno.test("INCRBYFLOAT refuses what is no float and sums that are not finite", (
   assertEquals(s.run("MGET", "k", "none"), ["1e4932", null]);
   assertEquals(s.propagated(), []);
 });
+
+Deno.test("INCRBYFLOAT leaves text, which is no integer to OBJECT ENCODING even if it looks so", () => {
+  const s = testServer();
+  s.run("SET", "k", "1.5");
+  assertEquals(s.run("INCRBYFLOAT", "k", "1.5"), "3");
+  assertEquals(s.run("OBJECT", "ENCODING", "k"), "embstr");
+  assertEquals(s.run("INCR", "k"), 4);
+  assertEquals(s.run("OBJECT", "ENCODING", "k"), "int");
+});
