@@ -54,9 +54,12 @@ export class Connection implements Transport {
         client.bytesIn += count;
         statistics.netInputBytes += count;
         statistics.readsProcessed++;
+        if (parser.pendingBytes > LOOK_AT_LIMITS && owner.isOverLimit(client)) {
+          this.close(false);
+          return;
+        }
         this.#turn();
         if (this.#closesAfterReply) return; // the writer closes
-        if (parser.pendingBytes > LOOK_AT_LIMITS && owner.isOverLimit(client)) this.close(false);
       }
     } catch (error) {
       // The peer is gone, or the socket was closed under the read.
