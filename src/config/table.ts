@@ -234,10 +234,10 @@ export const DIRECTIVES = {
   "disable-thp": bool("yes", idle(KERNEL, { settable: false })),
   "oom-score-adj": choice("no", ["no", "yes", "relative", "absolute"], idle(KERNEL)),
   "oom-score-adj-values": directive(oomScoresKind(), "0 200 800", idle(KERNEL)),
-  "server-cpulist": cpuList("server_cpulist"),
-  "bio-cpulist": cpuList("bio_cpulist"),
-  "aof-rewrite-cpulist": cpuList("aof_rewrite_cpulist"),
-  "bgsave-cpulist": cpuList("bgsave_cpulist"),
+  "server_cpulist": cpuList(),
+  "bio_cpulist": cpuList(),
+  "aof_rewrite_cpulist": cpuList(),
+  "bgsave_cpulist": cpuList(),
   "jemalloc-bg-thread": bool("yes", idle("memory is not taken from jemalloc")),
   "ignore-warnings": text("", idle("the kernel bug that it is about is not tested for")),
   "locale-collate": text("", idle("SORT compares bytes", { since: "7.2.0" })),
@@ -536,12 +536,9 @@ function editDistance(a: string, b: string): number {
   return last[b.length];
 }
 
-function cpuList(oldName: string): Directive<string> {
-  // 7.2 put a dash where 7.0 has the underscore, which stays as an alias.
+function cpuList(): Directive<string> {
   return optionalText({
     settable: false,
-    aliases: [oldName],
-    since: "7.2.0",
     notActing: "a Deno program cannot choose its processors; use taskset",
   });
 }
