@@ -87,7 +87,6 @@ function runScan(call: Call): void {
   const { dict } = database;
   options.begin();
   const next = options.walkDict(dict, cursor, (ref) => {
-    if (!anyType && database.typeOf(ref) !== wantedType) return;
     const bytes = dict.bytesOf(ref);
     const offset = dict.keyOffset(ref);
     const length = dict.keyLength(ref);
@@ -96,6 +95,7 @@ function runScan(call: Call): void {
       if (deletes) database.expireNow(ref);
       return;
     }
+    if (!anyType && database.typeOf(ref) !== wantedType) return;
     options.add(bytes, offset, length);
   });
   options.finish(reply, next);

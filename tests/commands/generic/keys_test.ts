@@ -373,6 +373,14 @@ Deno.test("SCAN filters by pattern and type, and removes the expired keys it mee
   assertEquals(scan("MATCH", "s*"), ["string"]);
   assertEquals(scan("TYPE", "LIST"), ["list"]);
   assertEquals(scan("TYPE", "nosuchtype"), []);
+  // Also those of another type, but not those that do not match.
+  s.run("SET", "gone", "v", "PX", 10);
+  s.clock.nowMs += 11;
+  s.propagated();
+  assertEquals(scan("TYPE", "list", "MATCH", "l*"), ["list"]);
+  assertEquals(s.propagated(), []);
+  assertEquals(scan("TYPE", "list"), ["list"]);
+  assertEquals(s.propagated(), ["DEL gone"]);
   assertEquals(s.run("SCAN", "x"), { error: "ERR invalid cursor" });
   assertEquals(s.run("SCAN", 0, "COUNT", 0), SYNTAX);
   assertEquals(s.run("SCAN", 0, "COUNT"), SYNTAX);
