@@ -195,9 +195,7 @@ export class Persistence {
   datasetFlushed(): void {
     this.abortBackground();
     if (this.config.value("save").length === 0) return;
-    const { dirty } = this.keyspace;
     this.save();
-    this.keyspace.dirty = dirty;
   }
 
   /** Called by the timer: save points, what was scheduled. */

@@ -140,6 +140,18 @@ Deno.test("a background save that is given up leaves no file, and the next one i
   assertEquals(q.server.run("SCARD", "set"), 2999);
 });
 
+for (const save of ["", "3600 1"]) {
+  Deno.test(`FLUSHALL ${save ? "saves" : "does not save"} with save "${save}"`, () => {
+    using p = new Persisted();
+    p.config.set([["save", save]]);
+    p.server.keyspace.onFlushed = () => p.persistence.datasetFlushed();
+    p.server.run("SET", "a", "1");
+    p.server.run("FLUSHALL");
+    assertEquals(p.server.keyspace.dirty, save ? 0 : 2);
+    assertEquals([...Deno.readDirSync(p.folder)].length, save ? 1 : 0);
+  });
+}
+
 Deno.test("SAVE of the end of the server gives up a background save", () => {
   using p = new Persisted();
   p.server.run("SET", "a", "1");
