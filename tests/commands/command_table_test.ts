@@ -1,7 +1,8 @@
 /** Every definition of the command table, compared with a real server's answers. */
 
 import { assert, assertEquals } from "@std/assert";
-import { type Command, defineCommand } from "../../src/commands/command.ts";
+import { defineCommand } from "../../src/commands/command.ts";
+import { commandTable as table } from "../../src/commands/index.ts";
 import { keysToEnd } from "../../src/commands/key_specs.ts";
 import { compareCommand } from "../support/compare_command.ts";
 import { sampleCommands } from "../support/sample_commands.ts";
@@ -12,11 +13,7 @@ for (const command of sampleCommands) {
   });
 }
 
-const tableUrl = new URL("../../src/commands/index.ts", import.meta.url);
-const hasTable = await Deno.stat(tableUrl).then(() => true, () => false);
-const table: readonly Command[] = hasTable ? (await import(tableUrl.href)).commandTable : [];
-
-Deno.test({ name: "the command table has commands, each once", ignore: !hasTable }, () => {
+Deno.test("the command table has commands, each once", () => {
   const names = table.map(({ fullName }) => fullName);
   assert(names.length > 0);
   assertEquals(names.filter((name, i) => names.indexOf(name) !== i), []);
