@@ -23,7 +23,7 @@ export const HIGHS = 0x80808080 | 0;
 export const MIN_BUCKETS = 4;
 /** Grow when a bucket has this many records on average, shrink below SHRINK_FILL. */
 export const GROW_FILL = 8;
-export const SHRINK_FILL = 1;
+export const SHRINK_FILL = 2;
 
 /** One of the two tables of a Dict. */
 export class Table {
@@ -33,6 +33,11 @@ export class Table {
   #spare = 0;
   #nextOverflow: number;
   used = 0;
+
+  /** Main and overflow buckets that have been in use: all that can hold records. */
+  get bucketsTaken(): number {
+    return this.#nextOverflow;
+  }
 
   constructor(readonly buckets: number) {
     this.mask = buckets - 1;
@@ -265,34 +270,25 @@ function nextCursor(cursor: number, mask: number): number {
   return reverseBits(v) >>> 0;
 }
 
-/** How many overflow buckets a draw takes into account; longer chains are too rare to matter. */
-const DRAW_CHAIN = 3;
-
 /**
- * An even draw: a random (bucket, slot) pair is tried until one is occupied, so each record has the
- * same chance. When the table is too sparse for that, falls back to the nearest occupied bucket.
+ * An even draw: a random slot of a random bucket, main or overflow, is tried until one is occupied, so
+ * each record has the same chance. When the table is too sparse for that, falls back to the nearest
+ * occupied bucket.
  */
 export function randomFrom(table: Table, next: Table | null, draw: () => number): number {
   const total = table.used + (next === null ? 0 : next.used);
   if (total === 0) return 0;
+  const own = table.bucketsTaken;
+  const slots = (own + (next === null ? 0 : next.bucketsTaken)) * SLOTS;
   for (let tries = 0; tries < 512; tries++) {
-    const from = next !== null && draw() * total >= table.used ? next : table;
-    if (from.used === 0) continue;
-    const chain = from.used > from.buckets * 4 ? DRAW_CHAIN : 2;
-    const bucket = (draw() * from.buckets) | 0;
-    let slot = (draw() * SLOTS * chain) | 0;
-    let at = bucket << 4;
-    while (slot >= SLOTS) {
-      const link = from.ints[at + LINK];
-      if (link === 0) {
-        slot = -1;
-        break;
-      }
-      at = link << 4;
-      slot -= SLOTS;
+    let place = Math.floor(draw() * slots);
+    let from = table;
+    if (place >= own * SLOTS) {
+      place -= own * SLOTS;
+      from = next!;
     }
-    if (slot < 0) continue;
-    const ref = from.ints[at + FIRST_REF + slot];
+    const bucket = (place / SLOTS) | 0;
+    const ref = from.ints[(bucket << 4) + FIRST_REF + place - bucket * SLOTS];
     if (ref !== 0) return ref;
   }
   const from = table.used > 0 ? table : next!;

@@ -14,13 +14,22 @@ const CHUNK_BYTES = 16 * 1024;
 const LARGE_CHUNK_BYTES = 256 * 1024;
 const POOL_MAX = 128;
 
-/** Chunks of CHUNK_BYTES that no writer uses at present. */
+/** Of replies that go on beyond the first chunk. */
+const NEXT_CHUNK_BYTES = CHUNK_BYTES * 4;
+const NEXT_POOL_MAX = 32;
+
+/** Chunks of CHUNK_BYTES, and of NEXT_CHUNK_BYTES, that no writer uses at present. */
 const pool: Uint8Array[] = [];
+const nextPool: Uint8Array[] = [];
 const NONE = new Uint8Array(0);
 
 /** Gives a written chunk back for the next writer. */
 export function recycleChunk(chunk: Uint8Array): void {
-  if (chunk.length === CHUNK_BYTES && pool.length < POOL_MAX) pool.push(chunk);
+  if (chunk.length === CHUNK_BYTES) {
+    if (pool.length < POOL_MAX) pool.push(chunk);
+  } else if (chunk.length === NEXT_CHUNK_BYTES && nextPool.length < NEXT_POOL_MAX) {
+    nextPool.push(chunk);
+  }
 }
 
 const CRLF = latin1("\r\n");
@@ -150,10 +159,9 @@ export class ReplyWriter {
     this.length = 0;
     if (count <= CHUNK_BYTES && this.#full.length === 0) {
       this.bytes = pool.pop() ?? new Uint8Array(CHUNK_BYTES);
-    } else {
-      const usual = this.#full.length < 4 ? CHUNK_BYTES * 4 : LARGE_CHUNK_BYTES;
-      this.bytes = new Uint8Array(Math.max(usual, count));
-    }
+    } else if (count <= NEXT_CHUNK_BYTES && this.#full.length < 4) {
+      this.bytes = nextPool.pop() ?? new Uint8Array(NEXT_CHUNK_BYTES);
+    } else this.bytes = new Uint8Array(Math.max(LARGE_CHUNK_BYTES, count));
   }
 
   /** Bytes that are RESP already. */

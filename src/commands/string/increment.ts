@@ -132,8 +132,14 @@ function increment(call: Call, by: number): void {
     if (!(sum <= Number.MAX_SAFE_INTEGER && sum >= -Number.MAX_SAFE_INTEGER)) {
       return incrementWide(call, ref, BigInt(by));
     }
-    ref = database.resizeInline(ref, integerLength(sum));
-    database.markAsSet(ref);
+    const length = integerLength(sum);
+    // As a rule the length stays, and the new text goes over the old.
+    if (
+      length !== dict.valueLength(ref) || ((meta >>> 4) & 0xf) !== ENC_EMBSTR || dict.hook !== null
+    ) {
+      ref = database.resizeInline(ref, length);
+      database.markAsSet(ref);
+    }
   }
   writeInteger(dict.bytesOf(ref), dict.valueOffset(ref), sum);
   database.changed(bytes, keyOffset, keyLength, EVENT_STRING, "incrby");
