@@ -65,6 +65,11 @@ export class RequestParser {
     return this.#to - this.#from;
   }
 
+  /** The buffer that requests are read into. */
+  get bytes(): Uint8Array {
+    return this.#buffer;
+  }
+
   get bufferBytes(): number {
     return this.#buffer.length;
   }
@@ -203,6 +208,41 @@ export class RequestParser {
     }
     this.#wordsLeft = -1;
     return READY;
+  }
+
+  /**
+   * Looks ahead without parsing: where word 1 lies of up to `starts.length` requests that wait in the
+   * buffer. Stops at anything but short plain requests. Returns how many.
+   */
+  keysAhead(starts: Int32Array, lengths: Int32Array): number {
+    const buffer = this.#buffer;
+    const to = this.#to;
+    let at = this.#at;
+    let found = 0;
+    while (found < starts.length && at + 16 < to && buffer[at] === 0x2a) {
+      const words = buffer[at + 1] - 48;
+      if (words < 2 || words > 9 || buffer[at + 2] !== CR) break;
+      at += 4;
+      for (let word = 0; word < words; word++) {
+        let length = buffer[at + 1] - 48;
+        if (buffer[at + 2] === CR) at += 4;
+        else if (buffer[at + 3] === CR) {
+          length = length * 10 + buffer[at + 2] - 48;
+          at += 5;
+        } else if (buffer[at + 4] === CR) {
+          length = length * 100 + (buffer[at + 2] - 48) * 10 + buffer[at + 3] - 48;
+          at += 6;
+        } else return found;
+        if (!(length >= 0 && length <= 999) || at + length + 2 > to) return found;
+        if (word === 1) {
+          starts[found] = at;
+          lengths[found] = length;
+        }
+        at += length + 2;
+      }
+      found++;
+    }
+    return found;
   }
 
   /**
