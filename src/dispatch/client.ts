@@ -157,8 +157,12 @@ export class Client implements Watcher {
     return (this.gateBits & CLIENT_IN_MULTI) !== 0;
   }
 
+  /** Told of MULTI, if somebody wants to know. */
+  onTransaction: (() => void) | null = null;
+
   /** MULTI: from now on commands are queued. */
   beginTransaction(): void {
+    this.onTransaction?.();
     this.gateBits |= CLIENT_IN_MULTI;
   }
 

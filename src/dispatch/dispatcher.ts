@@ -333,12 +333,22 @@ export class Dispatcher {
       if (
         call.propagation === PROPAGATE_VERBATIM && keyspace.stream.isActive &&
         (command.flagBits & (FLAG_WRITE | FLAG_MAY_REPLICATE)) !== 0
-      ) keyspace.stream.addWords(call.database.index, words);
+      ) this.#propagate(client, call.database.index, words);
     }
     if (client.replyMode !== "on" && this.#depth === 0) {
       this.#dropUnwantedReply(client, replyChunks, replyLength, replyBytes);
     }
     if (isShown) this.onMonitor(client, words);
+  }
+
+  /** Puts the request into the stream of writes, with the bytes that it came in where they are RESP. */
+  #propagate(client: Client, database: number, words: Words): void {
+    const { stream } = this.server.keyspace;
+    const { parser } = client;
+    if (parser !== null && words === parser.words && words.bytes === parser.bytes) {
+      const { position } = parser;
+      stream.addEncoded(database, parser.bytes, position, parser.end - position);
+    } else stream.addWords(database, words);
   }
 
   /** Counts a request that was parked and has ended without being run again, or with an error. */

@@ -7,10 +7,12 @@
  * database differs from the one before. The offset counts bytes, as Redis's replication offset does.
  *
  * While nobody reads, nothing is encoded and the offset stands still (as in Redis, whose backlog
- * begins with the first replica). Not promised: that anything has been kept when `endUnit` returns;
- * that is the readers' business.
+ * begins with the first replica). A replica relays: the bytes of its master are the stream, unchanged,
+ * and what its own clients do does not enter. Not promised: that anything has been kept when `endUnit`
+ * returns; that is the readers' business.
  */
 
+import { copyBytes, latin1 } from "../base/bytes.ts";
 import { writeInteger } from "../base/integers.ts";
 import type { Words } from "../resp/words.ts";
 
@@ -20,110 +22,144 @@ export type StreamReader = (bytes: Uint8Array, offset: number, length: number) =
 /** A part of a command: bytes, text (latin1) or an integer. */
 export type StreamPart = Uint8Array | string | number;
 
-const MULTI = "*1\r\n$5\r\nMULTI\r\n";
-const EXEC = "*1\r\n$4\r\nEXEC\r\n";
+const MULTI = latin1("*1\r\n$5\r\nMULTI\r\n");
+const EXEC = latin1("*1\r\n$4\r\nEXEC\r\n");
+const UNIT_BYTES = 4096;
+/** A unit's buffer is given back when it has grown beyond this. */
+const UNIT_BYTES_KEPT = 1 << 20;
 
 export class WriteStream {
   /** Bytes that have entered the stream. */
   offset = 0;
+  /** Whether changes made here enter the stream: callers leave out all work otherwise. */
+  isActive = false;
   #readers: StreamReader[] = [];
+  #isRelaying = false;
   /** Database of the command that entered last; -1 makes the next one start with SELECT. */
   #database = -1;
   /** The unit's commands, encoded one after the other, and where each begins. */
-  #unit = new Uint8Array(4096);
+  #unit = new Uint8Array(UNIT_BYTES);
   #length = 0;
   #begins: number[] = [];
   #databases: number[] = [];
-  #out = new Uint8Array(4096);
-
-  /** Whether anybody reads: callers leave out all work otherwise. */
-  get isActive(): boolean {
-    return this.#readers.length > 0;
-  }
 
   /** Adds a reader, which gets everything from now on; a SELECT comes first. */
   attach(reader: StreamReader): void {
     this.#readers.push(reader);
     this.#database = -1;
+    this.isActive = !this.#isRelaying;
   }
 
   detach(reader: StreamReader): void {
     this.#readers = this.#readers.filter((other) => other !== reader);
+    this.isActive = this.#readers.length > 0 && !this.#isRelaying;
+  }
+
+  /** The next command starts with SELECT: a new reader does not know the database. */
+  reselect(): void {
+    this.#database = -1;
+  }
+
+  /** Whether the stream is that of a master (see `relay`) and not of what happens here. */
+  get isRelaying(): boolean {
+    return this.#isRelaying;
+  }
+
+  set isRelaying(value: boolean) {
+    this.#isRelaying = value;
+    this.isActive = this.#readers.length > 0 && !value;
+    this.#database = -1;
+    this.#dropUnit();
+  }
+
+  /** Bytes of the master's stream, as they came. */
+  relay(bytes: Uint8Array, offset: number, length: number): void {
+    if (length > 0) this.#emit(bytes, offset, length);
   }
 
   /** Adds a request as it came to the unit. */
   addWords(database: number, words: Words): void {
     if (!this.isActive) return;
-    this.#begin(database, words.count);
+    this.#begin(database);
+    this.#line(0x2a, words.count);
     for (let i = 0; i < words.count; i++) {
       this.#bulk(words.bytes, words.starts[i], words.lengths[i]);
     }
   }
 
+  /** Adds a request whose RESP bytes are at hand to the unit. */
+  addEncoded(database: number, bytes: Uint8Array, offset: number, length: number): void {
+    if (!this.isActive) return;
+    this.#begin(database);
+    this.#ensure(length);
+    copyBytes(this.#unit, this.#length, bytes, offset, length);
+    this.#length += length;
+  }
+
   /** Adds a command made of parts to the unit. */
   add(database: number, parts: readonly StreamPart[]): void {
     if (!this.isActive) return;
-    this.#begin(database, parts.length);
+    this.#begin(database);
+    this.#line(0x2a, parts.length);
     for (const part of parts) {
-      if (typeof part === "number" || typeof part === "string") {
-        const text = String(part);
-        const bytes = new Uint8Array(text.length);
-        for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-        this.#bulk(bytes, 0, bytes.length);
-      } else this.#bulk(part, 0, part.length);
+      const bytes = typeof part === "object" ? part : latin1(String(part));
+      this.#bulk(bytes, 0, bytes.length);
     }
   }
 
   /** Whether the unit has commands. */
   get hasPending(): boolean {
-    return this.#begins.length > 0;
+    return this.#length > 0;
   }
 
   /** The request is done: its commands enter the stream. */
   endUnit(): void {
     const commands = this.#begins.length;
     if (commands === 0) return;
-    let at = 0;
-    const text = (s: string) => {
-      this.#ensureOut(at + s.length);
-      for (let i = 0; i < s.length; i++) this.#out[at++] = s.charCodeAt(i);
-    };
-    const select = (database: number) => {
-      if (database === this.#database) return;
-      const digits = String(database);
-      text(`*2\r\n$6\r\nSELECT\r\n$${digits.length}\r\n${digits}\r\n`);
-      this.#database = database;
-    };
-    select(this.#databases[0]);
-    if (commands > 1) text(MULTI);
-    for (let n = 0; n < commands; n++) {
-      select(this.#databases[n]);
-      const begin = this.#begins[n];
-      const end = n + 1 < commands ? this.#begins[n + 1] : this.#length;
-      this.#ensureOut(at + end - begin);
-      this.#out.set(this.#unit.subarray(begin, end), at);
-      at += end - begin;
+    if (this.#databases[0] !== this.#database) this.#select(this.#databases[0]);
+    if (commands === 1) this.#emit(this.#unit, 0, this.#length);
+    else {
+      this.#emit(MULTI, 0, MULTI.length);
+      for (let n = 0; n < commands; n++) {
+        if (this.#databases[n] !== this.#database) this.#select(this.#databases[n]);
+        const begin = this.#begins[n];
+        const end = n + 1 < commands ? this.#begins[n + 1] : this.#length;
+        this.#emit(this.#unit, begin, end - begin);
+      }
+      this.#emit(EXEC, 0, EXEC.length);
     }
-    if (commands > 1) text(EXEC);
+    this.#dropUnit();
+  }
+
+  #dropUnit(): void {
     this.#begins.length = 0;
     this.#databases.length = 0;
     this.#length = 0;
-    if (this.#unit.length > 1 << 20) this.#unit = new Uint8Array(4096);
-    this.offset += at;
-    for (const reader of this.#readers) reader(this.#out, 0, at);
-    if (this.#out.length > 1 << 20) this.#out = new Uint8Array(4096);
+    if (this.#unit.length > UNIT_BYTES_KEPT) this.#unit = new Uint8Array(UNIT_BYTES);
   }
 
-  #begin(database: number, parts: number): void {
+  #select(database: number): void {
+    const digits = String(database);
+    const bytes = latin1(`*2\r\n$6\r\nSELECT\r\n$${digits.length}\r\n${digits}\r\n`);
+    this.#emit(bytes, 0, bytes.length);
+    this.#database = database;
+  }
+
+  #emit(bytes: Uint8Array, offset: number, length: number): void {
+    this.offset += length;
+    const readers = this.#readers;
+    for (let i = 0; i < readers.length; i++) readers[i](bytes, offset, length);
+  }
+
+  #begin(database: number): void {
     this.#begins.push(this.#length);
     this.#databases.push(database);
-    this.#line(0x2a, parts);
   }
 
   #bulk(bytes: Uint8Array, offset: number, length: number): void {
     this.#line(0x24, length);
     this.#ensure(length + 2);
-    this.#unit.set(bytes.subarray(offset, offset + length), this.#length);
+    copyBytes(this.#unit, this.#length, bytes, offset, length);
     this.#length += length;
     this.#unit[this.#length++] = 13;
     this.#unit[this.#length++] = 10;
@@ -142,12 +178,5 @@ export class WriteStream {
     const larger = new Uint8Array(Math.max(this.#unit.length * 2, this.#length + more));
     larger.set(this.#unit.subarray(0, this.#length));
     this.#unit = larger;
-  }
-
-  #ensureOut(size: number): void {
-    if (size <= this.#out.length) return;
-    const larger = new Uint8Array(Math.max(this.#out.length * 2, size));
-    larger.set(this.#out);
-    this.#out = larger;
   }
 }

@@ -65,6 +65,19 @@ export class RequestParser {
     return this.#to - this.#from;
   }
 
+  /**
+   * Where in `bytes` the request begins that `next` gave last; when it gave MORE, where the one that is
+   * not complete does.
+   */
+  get position(): number {
+    return this.#from;
+  }
+
+  /** Where in `bytes` the request ends that `next` gave last. */
+  get end(): number {
+    return this.#at;
+  }
+
   /** The buffer that requests are read into. */
   get bytes(): Uint8Array {
     return this.#buffer;

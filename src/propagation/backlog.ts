@@ -1,0 +1,179 @@
+/**
+ * The latest part of the stream of writes, kept for replicas: those that are attached read it from
+ * the positions they have come to, and one that was cut off for a while goes on where it stopped.
+ *
+ * A list of blocks, to which bytes are only ever appended:
+ *
+ *     block         block         block
+ *     [ bytes ] --> [ bytes ] --> [ bytes | free ]
+ *     ^ first                 ^ a cursor  ^ end
+ *
+ * The list begins where `sizeBytes` of the latest bytes are covered; older blocks fall off, whole. A
+ * cursor holds on to the block it is in, and through it to all later ones: what a slow replica has
+ * not been sent stays in memory just as long as it is needed, once for all replicas, and is not
+ * copied again. How far a replica may stay behind is for whoever serves it to bound.
+ *
+ * Offsets count the bytes of the stream; offset n is the place behind the first n bytes.
+ */
+
+import { copyBytes } from "../base/bytes.ts";
+
+const BLOCK_BYTES_MIN = 16 * 1024;
+const BLOCK_BYTES_MAX = 256 * 1024;
+/** A backlog is made of about so many blocks. */
+const BLOCKS = 64;
+
+class Block {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  length = 0;
+  next: Block | null = null;
+
+  /** `offset` is that of its first byte. */
+  constructor(readonly offset: number, sizeBytes: number) {
+    this.bytes = new Uint8Array(sizeBytes);
+  }
+}
+
+export class Backlog {
+  #sizeBytes: number;
+  #first: Block;
+  #last: Block;
+  #heldBytes = 0;
+
+  /** `offset`: that of the stream at present. `sizeBytes`: `repl-backlog-size`. */
+  constructor(offset: number, sizeBytes: number) {
+    this.#sizeBytes = sizeBytes;
+    this.#first = this.#last = this.#newBlock(offset, this.#usualBlockBytes());
+  }
+
+  #usualBlockBytes(): number {
+    const share = this.#sizeBytes / BLOCKS;
+    return Math.min(BLOCK_BYTES_MAX, Math.max(BLOCK_BYTES_MIN, 2 ** Math.ceil(Math.log2(share))));
+  }
+
+  #newBlock(offset: number, sizeBytes: number): Block {
+    this.#heldBytes += sizeBytes;
+    return new Block(offset, sizeBytes);
+  }
+
+  /** How much of the stream is kept at least, `repl-backlog-size`. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  set sizeBytes(value: number) {
+    this.#sizeBytes = value;
+    this.#trim();
+  }
+
+  /** Offset from which on all bytes are here: the first that a replica may ask for. */
+  get beginOffset(): number {
+    return this.#first.offset;
+  }
+
+  /** Offset of the stream's end. */
+  get endOffset(): number {
+    return this.#last.offset + this.#last.length;
+  }
+
+  /** Bytes of the stream that are here. */
+  get historyBytes(): number {
+    return this.endOffset - this.beginOffset;
+  }
+
+  /** Bytes of memory held, without what only cursors hold on to. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Whether a reader that has everything up to `offset` can be given all that follows. */
+  covers(offset: number): boolean {
+    return offset >= this.beginOffset && offset <= this.endOffset;
+  }
+
+  /** Appends the stream's next bytes. */
+  append(bytes: Uint8Array, offset: number, length: number): void {
+    let block = this.#last;
+    let room = block.bytes.length - block.length;
+    if (length <= room) {
+      copyBytes(block.bytes, block.length, bytes, offset, length);
+      block.length += length;
+      return;
+    }
+    let at = offset;
+    const end = offset + length;
+    for (;;) {
+      const part = Math.min(room, end - at);
+      copyBytes(block.bytes, block.length, bytes, at, part);
+      block.length += part;
+      at += part;
+      if (at === end) break;
+      block = this.#newBlock(block.offset + block.length, this.#usualBlockBytes());
+      this.#last.next = block;
+      this.#last = block;
+      room = block.bytes.length;
+    }
+    this.#trim();
+  }
+
+  /** Lets blocks go that are not needed for the latest `sizeBytes`. */
+  #trim(): void {
+    const keepFrom = this.endOffset - this.#sizeBytes;
+    while (this.#first !== this.#last && this.#first.next!.offset <= keepFrom) {
+      this.#heldBytes -= this.#first.bytes.length;
+      this.#first = this.#first.next!;
+    }
+  }
+
+  /** A reader of everything from `offset` on, which `covers` it. @throws Error otherwise */
+  cursor(offset: number): BacklogCursor {
+    if (!this.covers(offset)) {
+      throw new Error(
+        `backlog: offset ${offset} is not within ${this.beginOffset} to ${this.endOffset}`,
+      );
+    }
+    let block = this.#first;
+    while (block.next !== null && block.next.offset <= offset) block = block.next;
+    return new BacklogCursor(this, block, offset - block.offset);
+  }
+}
+
+/** A position in a backlog. What it has not passed stays in memory: drop it when it is done with. */
+export class BacklogCursor {
+  readonly #backlog: Backlog;
+  #block: Block;
+  #at: number;
+
+  /** Made by Backlog.cursor. */
+  constructor(backlog: Backlog, block: Block, at: number) {
+    this.#backlog = backlog;
+    this.#block = block;
+    this.#at = at;
+  }
+
+  /** Offset it has come to. */
+  get offset(): number {
+    return this.#block.offset + this.#at;
+  }
+
+  /** Bytes between it and the end of the stream. */
+  get behindBytes(): number {
+    return this.#backlog.endOffset - this.offset;
+  }
+
+  /** The next bytes, as many as lie together; null when there are none yet. They never change. */
+  peek(): Uint8Array<ArrayBuffer> | null {
+    if (this.#at === this.#block.length) {
+      if (this.#block.next === null) return null;
+      this.#block = this.#block.next;
+      this.#at = 0;
+      if (this.#block.length === 0) return null;
+    }
+    return this.#block.bytes.subarray(this.#at, this.#block.length);
+  }
+
+  /** Moves on by `count` of the bytes that `peek` showed. */
+  advance(count: number): void {
+    this.#at += count;
+  }
+}
