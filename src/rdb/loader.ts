@@ -46,9 +46,19 @@ const MODULE_FLOAT = 3;
 const MODULE_DOUBLE = 4;
 const MODULE_STRING = 5;
 
+/** Hears of a key past its time: database and the key's bytes, good during the call only. */
+export type ExpiredListener = (
+  database: number,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+) => void;
+
 export interface LoadOptions {
   /** Whether keys past their time are left out (a master) or kept for the DEL of the master. */
   readonly dropsExpired: boolean;
+  /** Called for each key that was left out because its time is over. */
+  readonly onExpired?: ExpiredListener;
   /** Whether a key that is there already is replaced; otherwise it is an error. */
   readonly replaces?: boolean;
   /** Called for each aux field. */
@@ -131,8 +141,10 @@ export class RdbLoader {
     if (!hasValue) {
       this.keysEmpty++;
       this.#options.onEmptyKey?.(toLatin1(key, 0, length));
-    } else if (this.#options.dropsExpired && expiresAtMs < this.#nowMs) this.keysExpired++;
-    else {
+    } else if (this.#options.dropsExpired && expiresAtMs < this.#nowMs) {
+      this.keysExpired++;
+      this.#options.onExpired?.(database.index, key, 0, length);
+    } else {
       const hash = hashBytes(key, 0, length);
       const there = database.dict.find(key, 0, length, hash);
       if (there !== 0) {

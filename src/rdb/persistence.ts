@@ -14,11 +14,15 @@ import {
   type Keyspace,
 } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
-import { BackgroundSave, SaveWorker } from "./background_save.ts";
-import { RdbLoader } from "./loader.ts";
+import { BackgroundSave } from "./background_save.ts";
+import { type ExpiredListener, RdbLoader } from "./loader.ts";
 import { RdbError } from "./rdb_error.ts";
+import { RelayedSnapshot, type RelayEvents } from "./relayed_snapshot.ts";
+import { ReplicaLoad, type ReplicaLoadOptions } from "./replica_load.ts";
+import { SaveWorker } from "./snapshot_job.ts";
 import { FileSource, RdbReader } from "./reader.ts";
 import { accessOf, saveDataset } from "./save_dataset.ts";
+import type { SnapshotOptions } from "./snapshot.ts";
 import { removeIfThere, SnapshotFile } from "./snapshot_file.ts";
 import { RdbEncoder } from "./writer.ts";
 
@@ -37,6 +41,16 @@ export interface ReloadOptions {
   readonly flushes: boolean;
   /** MERGE: a key in the file replaces the one that is there; otherwise that is an error. */
   readonly merges: boolean;
+}
+
+/** The link that a loaded snapshot was part of. */
+export interface LoadedReplication {
+  /** 40 hexadecimal digits. */
+  readonly id: string;
+  /** Offset in the stream up to which the dataset goes. */
+  readonly offset: number;
+  /** Database that the stream had selected there. */
+  readonly database: number;
 }
 
 /** How far a load has come. */
@@ -58,9 +72,25 @@ export class Persistence {
   /** Called when `lastSaveOk` or `isLoading` may have changed. */
   onChange: () => void = () => {};
 
+  /**
+   * Called when a snapshot has ended, so that the next can begin: a background save ("file") or one
+   * for replicas ("relay"). `failure` is null when it went well, else what was wrong; also called for
+   * one that was given up.
+   */
+  onSnapshotEnded: (kind: "file" | "relay", failure: string | null) => void = () => {};
+  /** The aux fields of replication that a snapshot of this instant is to carry, in order. */
+  replicationAux: () => readonly (readonly [string, string | number])[] = () => [];
+  /** What `load` found in the file of the replication it was part of; null unless id and offset were there. */
+  loadedReplication: LoadedReplication | null = null;
+  /** Called for each key that `load` leaves out because its time is over. */
+  onExpiredAtLoad: ExpiredListener | undefined = undefined;
+  /** The load of a full sync that is under way. */
+  replicaLoad: ReplicaLoad | null = null;
+
   readonly #worker = new SaveWorker();
-  #background: BackgroundSave | null = null;
-  /** Monotonic time at which the background save began. */
+  /** The snapshot under way; there is never more than one. */
+  #background: BackgroundSave | RelayedSnapshot | null = null;
+  /** Monotonic time at which it began. */
   #backgroundStarted = 0;
   /** Changes at that moment. */
   #backgroundDirty = 0;
@@ -76,12 +106,17 @@ export class Persistence {
     this.lastSaveMs = keyspace.nowMs;
   }
 
-  /** Whether a background save is under way. */
+  /** Whether a background save or a snapshot for replicas is under way. */
   get isSaving(): boolean {
     return this.#background !== null;
   }
 
   // -- saving ------------------------------------------------------------------------
+
+  /** The file that SAVE and BGSAVE write and `load` reads, with its whole path. */
+  get filePath(): string {
+    return `${this.#folder}/${this.#fileName}`;
+  }
 
   get #folder(): string {
     return toPath(this.config.value("dir"));
@@ -105,7 +140,8 @@ export class Persistence {
         target.write(chunk, length);
         encoder.recycle(chunk);
       }, { compress: config.value("rdbcompression"), checksum: config.value("rdbchecksum") });
-      saveDataset(keyspace, encoder, accessOf(config.value("maxmemory-policy")));
+      const access = accessOf(config.value("maxmemory-policy"));
+      saveDataset(keyspace, encoder, access, this.replicationAux());
       target.finish();
       target.rename();
       target.syncFolder();
@@ -141,7 +177,6 @@ export class Persistence {
     this.#backgroundStarted = keyspace.clock.monotonic();
     this.#backgroundDirty = keyspace.dirty;
     this.#saves++;
-    const compress = config.value("rdbcompression");
     this.#background = new BackgroundSave(
       keyspace,
       this.#worker,
@@ -149,13 +184,45 @@ export class Persistence {
         folder: this.#folder,
         temporary: `temp-${Deno.pid}.rdb`,
         name: this.#fileName,
-        compress,
-        checksum: config.value("rdbchecksum"),
       },
-      { access: accessOf(config.value("maxmemory-policy")), compress },
+      config.value("rdbchecksum"),
+      this.#snapshotOptions(),
       (failure) => this.#backgroundEnded(failure),
     );
     log.notice(`Background saving started by pid ${Deno.pid}`);
+  }
+
+  #snapshotOptions(): SnapshotOptions {
+    const { config } = this;
+    return {
+      access: accessOf(config.value("maxmemory-policy")),
+      compress: config.value("rdbcompression"),
+      aux: this.replicationAux(),
+    };
+  }
+
+  /**
+   * Begins a snapshot of this instant whose bytes go to `events`, for replicas. Not while `isSaving`.
+   * It counts as the one snapshot under way.
+   */
+  startRelay(events: RelayEvents): RelayedSnapshot {
+    this.#backgroundStarted = this.keyspace.clock.monotonic();
+    const relay = new RelayedSnapshot(
+      this.keyspace,
+      this.#worker,
+      this.config.value("rdbchecksum"),
+      this.#snapshotOptions(),
+      events,
+      (failure) => this.#relayEnded(failure),
+    );
+    this.#background = relay;
+    return relay;
+  }
+
+  #relayEnded(failure: string | null): void {
+    this.#background = null;
+    this.#lastDurationMs = this.keyspace.clock.monotonic() - this.#backgroundStarted;
+    this.onSnapshotEnded("relay", failure);
   }
 
   /** BGSAVE SCHEDULE: begins a background save as soon as that is possible. */
@@ -172,20 +239,24 @@ export class Persistence {
       log.notice("Background saving terminated with success");
       keyspace.dirty = Math.max(0, keyspace.dirty - this.#backgroundDirty);
       this.#saved();
+      this.onSnapshotEnded("file", null);
       return;
     }
     log.warning(`Failed saving the DB to ${this.#fileName}: ${failure}`);
     log.warning("Background saving error");
     this.lastSaveOk = false;
     this.onChange();
+    this.onSnapshotEnded("file", failure);
   }
 
-  /** Gives up a background save that is under way. */
+  /** Gives up a background save that is under way. A snapshot for replicas goes on. */
   abortBackground(): void {
-    if (this.#background === null) return;
-    this.#background.abort();
+    const background = this.#background;
+    if (!(background instanceof BackgroundSave)) return;
+    background.abort();
     this.#background = null;
     this.#lastDurationMs = this.keyspace.clock.monotonic() - this.#backgroundStarted;
+    this.onSnapshotEnded("file", "given up");
   }
 
   /**
@@ -225,6 +296,15 @@ export class Persistence {
       removeIfThere(`${this.#folder}/temp-${Deno.pid}.rdb`);
     }
     this.#worker.end();
+  }
+
+  // -- full sync, receiving ---------------------------------------------------------------
+
+  /** Begins to take the snapshot of a full sync; it is `replicaLoad` until `swap` or `abandon`. */
+  beginReplicaLoad(options: ReplicaLoadOptions): ReplicaLoad {
+    this.replicaLoad?.abandon();
+    this.replicaLoad = new ReplicaLoad(this.keyspace, this.config, this.log, options);
+    return this.replicaLoad;
   }
 
   // -- loading ---------------------------------------------------------------------------

@@ -91,10 +91,15 @@ export class DatasetWriter {
   }
 }
 
-/** Writes the whole dataset, from the header to the checksum; returns the number of keys. */
-export function saveDataset(keyspace: Keyspace, out: RdbEncoder, access: number): number {
+/** Writes the whole dataset, from the header to the checksum, with further `aux` fields; returns the number of keys. */
+export function saveDataset(
+  keyspace: Keyspace,
+  out: RdbEncoder,
+  access: number,
+  aux: readonly (readonly [string, string | number])[] = [],
+): number {
   const writer = new DatasetWriter(keyspace, access);
-  writer.begin(out);
+  writer.begin(out, aux);
   let keys = 0;
   for (const database of keyspace.databases) {
     if (database.count === 0) continue;

@@ -1,36 +1,56 @@
-/** What the main thread and the worker that writes a snapshot to a file say to each other. */
+/** What the main thread and the worker that finishes a snapshot's chunks say to each other. */
 
-/** To the worker. */
+/** Where a snapshot's file goes. */
+export interface SaveFile {
+  readonly folder: string;
+  /** The name until the file is complete, and then. */
+  readonly temporary: string;
+  readonly name: string;
+}
+
+/** To the worker. `job` tells one snapshot from the ones before it, which may have been given up. */
 export type ToSaveWorker =
   | {
     readonly kind: "begin";
-    readonly folder: string;
-    /** The name until the file is complete, and then. */
-    readonly temporary: string;
-    readonly name: string;
+    readonly job: number;
+    /** Null: the finished bytes come back as messages instead of going to a file. */
+    readonly file: SaveFile | null;
     readonly compress: boolean;
     readonly checksum: boolean;
   }
   | {
     readonly kind: "chunk";
+    readonly job: number;
     readonly chunk: Uint8Array<ArrayBuffer>;
     readonly length: number;
     readonly strings: Int32Array<ArrayBuffer> | null;
   }
-  /** All chunks have been sent: complete the file and bring it to the disk. */
-  | { readonly kind: "end" }
+  /** Finished bytes that were sent have been used: the buffer may be used again. */
+  | { readonly kind: "release"; readonly chunk: Uint8Array<ArrayBuffer> }
+  /** All chunks have been sent: complete the snapshot, and bring a file to the disk. */
+  | { readonly kind: "end"; readonly job: number }
   /** The file has its name: bring that to the disk too. */
-  | { readonly kind: "renamed" }
+  | { readonly kind: "renamed"; readonly job: number }
   /** Remove what was written. */
-  | { readonly kind: "abandon" };
+  | { readonly kind: "abandon"; readonly job: number };
 
 /** From the worker. */
 export type FromSaveWorker =
   /** A chunk is dealt with and comes back. */
-  | { readonly kind: "taken"; readonly chunk: Uint8Array<ArrayBuffer> }
-  /** The file is complete. Its name is given by the main thread, which knows whether it is still wanted. */
-  | { readonly kind: "finished" }
+  | { readonly kind: "taken"; readonly job: number; readonly chunk: Uint8Array<ArrayBuffer> }
+  /** The next finished bytes of a snapshot that goes to no file. */
+  | {
+    readonly kind: "bytes";
+    readonly job: number;
+    readonly chunk: Uint8Array<ArrayBuffer>;
+    readonly length: number;
+  }
+  /**
+   * The snapshot is complete: all bytes have been sent, or the file is on the disk. Its name is given
+   * by the main thread, which knows whether it is still wanted.
+   */
+  | { readonly kind: "finished"; readonly job: number }
   /** The file is on the disk under its name. */
-  | { readonly kind: "done" }
-  /** The save has failed; chunks that still come are let go of. */
-  | { readonly kind: "failed"; readonly message: string };
+  | { readonly kind: "done"; readonly job: number }
+  /** It has failed; chunks that still come are let go of. */
+  | { readonly kind: "failed"; readonly job: number; readonly message: string };

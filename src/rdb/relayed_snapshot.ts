@@ -1,0 +1,92 @@
+/**
+ * A snapshot for replicas, without a file: the worker sends the finished bytes back, and they are
+ * handed to whoever passes them on (a full sync without a disk).
+ *
+ *     Snapshot  --chunks-->  worker (compression, checksum)  --finished bytes-->  RelayEvents.onBytes
+ *               <--taken---                                  <----release------
+ *
+ * Buffers go both ways and are used again. The walk waits while too many of either kind are away.
+ */
+
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { FromSaveWorker } from "./save_messages.ts";
+import type { SnapshotOptions } from "./snapshot.ts";
+import { type SaveWorker, SnapshotJob } from "./snapshot_job.ts";
+
+/** Buffers of finished bytes that have not been released; the walk waits when there are more. */
+const UNRELEASED_MAX = 16;
+
+/** Who passes a relayed snapshot on. */
+export interface RelayEvents {
+  /**
+   * The next finished bytes of the snapshot, in order: header, end mark and checksum included. The
+   * first `length` bytes of `chunk`, which is the receiver's until it gives it back with `release`.
+   */
+  onBytes(chunk: Uint8Array<ArrayBuffer>, length: number): void;
+  /** Null: everything has been handed to `onBytes`. Text: it has failed. Not called after `abort`. */
+  onEnd(failure: string | null): void;
+  /** Whether the walk should wait because receivers are slow; when that has changed, call `resume`. */
+  isFull(): boolean;
+}
+
+export class RelayedSnapshot extends SnapshotJob {
+  readonly #events: RelayEvents;
+  readonly #ended: (failure: string | null) => void;
+  #unreleased = 0;
+
+  /** `ended` is called after `events.onEnd`, and when it is given up. Made by Persistence.startRelay. */
+  constructor(
+    keyspace: Keyspace,
+    worker: SaveWorker,
+    checksum: boolean,
+    options: SnapshotOptions,
+    events: RelayEvents,
+    ended: (failure: string | null) => void,
+  ) {
+    super(keyspace, worker, null, checksum, options);
+    this.#events = events;
+    this.#ended = ended;
+  }
+
+  /** SnapshotSink. */
+  override isFull(): boolean {
+    return super.isFull() || this.#unreleased > UNRELEASED_MAX || this.#events.isFull();
+  }
+
+  override abort(): void {
+    if (this.isOver) return;
+    super.abort();
+    this.#ended("given up");
+  }
+
+  /** Gives back a chunk that `onBytes` was handed. Also fine after the end. */
+  release(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#unreleased--;
+    if (this.isOver) return;
+    this.worker.send({ kind: "release", chunk }, [chunk.buffer]);
+    this.schedule();
+  }
+
+  /** `isFull` of the receiver has changed: the walk goes on. */
+  resume(): void {
+    this.schedule();
+  }
+
+  protected override hear(message: FromSaveWorker): void {
+    switch (message.kind) {
+      case "bytes":
+        this.#unreleased++;
+        this.#events.onBytes(message.chunk, message.length);
+        return;
+      case "finished":
+        this.isOver = true;
+        this.#events.onEnd(null);
+        this.#ended(null);
+        return;
+      case "failed":
+        this.giveUp();
+        this.#events.onEnd(message.message);
+        this.#ended(message.message);
+    }
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * A snapshot under way: drives its walk between requests and passes the chunks to the worker that
+ * finishes them. What becomes of the finished bytes is for background_save.ts (a file) and
+ * relayed_snapshot.ts (replicas) to say. See src/rdb/snapshot.ts and save_worker.ts.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { FromSaveWorker, SaveFile, ToSaveWorker } from "./save_messages.ts";
+import { Snapshot, type SnapshotOptions, type SnapshotSink } from "./snapshot.ts";
+import { afterOthers } from "./turns.ts";
+
+/** Time that the walk may take before requests get their turn, in ms. */
+const SLICE_MS = 1;
+/** Chunks that the worker has not dealt with; the walk waits when there are more. */
+const CHUNKS_UNDER_WAY_MAX = 16;
+
+/**
+ * The worker that finishes snapshots. Starting one holds up the event loop for more than ten
+ * milliseconds, and ending one gives hardly any memory back: it is started before the server serves
+ * anybody, and kept.
+ */
+export class SaveWorker {
+  #worker: Worker | null = null;
+  #job = 0;
+  /** Hears what the worker says of the snapshot under way. */
+  #onMessage: (message: FromSaveWorker) => void = () => {};
+
+  start(): void {
+    if (this.#worker !== null) return;
+    this.#worker = new Worker(new URL("./save_worker.ts", import.meta.url), { type: "module" });
+    const worker = this.#worker;
+    worker.onmessage = ({ data }: MessageEvent<FromSaveWorker>) => {
+      // What is said of a snapshot that was given up is no business of the one after it.
+      if (data.job === this.#job) this.#onMessage(data);
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.end();
+      this.#onMessage({ kind: "failed", job: this.#job, message: event.message });
+    };
+  }
+
+  /** Begins a snapshot, to `file` or (null) back to `onMessage`; returns its number. */
+  begin(
+    file: SaveFile | null,
+    compress: boolean,
+    checksum: boolean,
+    onMessage: (message: FromSaveWorker) => void,
+  ): number {
+    const job = ++this.#job;
+    this.#onMessage = onMessage;
+    this.send({ kind: "begin", job, file, compress, checksum });
+    return job;
+  }
+
+  send(message: ToSaveWorker, transfer: Transferable[] = []): void {
+    this.start();
+    this.#worker!.postMessage(message, transfer);
+  }
+
+  end(): void {
+    this.#worker?.terminate();
+    this.#worker = null;
+  }
+}
+
+export abstract class SnapshotJob implements SnapshotSink {
+  readonly snapshot: Snapshot;
+  /** Nothing is to happen any more: done, failed or given up. */
+  protected isOver = false;
+  protected readonly worker: SaveWorker;
+  protected readonly job: number;
+  readonly #clock: Clock;
+  readonly #now: () => number;
+  #underWay = 0;
+  #isWalked = false;
+  /** Whether the walk has been asked to go on. */
+  #isScheduled = false;
+
+  constructor(
+    keyspace: Keyspace,
+    worker: SaveWorker,
+    file: SaveFile | null,
+    checksum: boolean,
+    options: SnapshotOptions,
+  ) {
+    this.worker = worker;
+    this.#clock = keyspace.clock;
+    this.#now = () => this.#clock.monotonic();
+    this.job = worker.begin(file, options.compress, checksum, (message) => this.#hear(message));
+    this.snapshot = new Snapshot(keyspace, this, options);
+    this.schedule();
+  }
+
+  /** SnapshotSink. */
+  readonly write = (
+    chunk: Uint8Array<ArrayBuffer>,
+    length: number,
+    strings: Int32Array<ArrayBuffer> | null,
+  ): void => {
+    if (this.isOver) return;
+    this.#underWay++;
+    const { job } = this;
+    this.worker.send({ kind: "chunk", job, chunk, length, strings }, [chunk.buffer]);
+  };
+
+  /** SnapshotSink. */
+  isFull(): boolean {
+    return this.#underWay > CHUNKS_UNDER_WAY_MAX;
+  }
+
+  /** Gives up: nothing is left of it, and nobody is told of its end. */
+  abort(): void {
+    if (this.isOver) return;
+    this.giveUp();
+    this.worker.send({ kind: "abandon", job: this.job });
+  }
+
+  /** Ends the walk, wherever it is. */
+  protected giveUp(): void {
+    this.isOver = true;
+    if (!this.#isWalked) this.snapshot.abort();
+  }
+
+  /** Lets the walk go on, when others have had their turn. */
+  protected schedule(): void {
+    if (this.#isScheduled || this.#isWalked || this.isOver) return;
+    this.#isScheduled = true;
+    afterOthers(() => this.#walk());
+  }
+
+  #walk(): void {
+    this.#isScheduled = false;
+    if (this.isOver || this.#isWalked || this.isFull()) return;
+    if (!this.snapshot.step(this.#now() + SLICE_MS, this.#now)) {
+      // With too much under way, somebody's answer brings the walk on.
+      if (!this.isFull()) this.schedule();
+      return;
+    }
+    this.#isWalked = true;
+    this.worker.send({ kind: "end", job: this.job });
+  }
+
+  #hear(message: FromSaveWorker): void {
+    if (message.kind === "taken") {
+      this.#underWay--;
+      if (!this.isOver) {
+        this.snapshot.recycle(message.chunk);
+        this.schedule();
+      }
+      return;
+    }
+    if (!this.isOver) this.hear(message);
+  }
+
+  /** The worker says something other than "taken". */
+  protected abstract hear(message: FromSaveWorker): void;
+}
