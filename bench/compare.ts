@@ -203,7 +203,7 @@ async function write(results: Results, context: ReportContext, markdown: string)
 }
 
 /** Processor, cores and memory; nothing that identifies the machine. */
-function describeMachine(): string {
+export function describeMachine(): string {
   const model = /^model name\s*:\s*(.+)$/m.exec(Deno.readTextFileSync("/proc/cpuinfo"))?.[1];
   const gibibytes = Math.round(Deno.systemMemoryInfo().total / 2 ** 30);
   return `${navigator.hardwareConcurrency} cores (${model?.trim() ?? "unknown processor"}), ` +
@@ -281,7 +281,7 @@ function positive(option: string, word: string): number {
 }
 
 /** Words of a command line; single and double quotes keep spaces together, also when empty. */
-function splitCommand(line: string): string[] {
+export function splitCommand(line: string): string[] {
   const words: string[] = [];
   for (const [, double, single, bare] of line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)) {
     words.push(double ?? single ?? bare);

@@ -26,7 +26,8 @@ export interface ReportContext {
   note?: string;
 }
 
-const MISSED = "**missed**";
+/** What stands beside a bar that a figure does not meet. */
+export const MISSED = "**missed**";
 
 /** The whole report. A figure that misses its bar is bold and its row says so. */
 export function toMarkdown(results: Results, context: ReportContext): string {
@@ -264,7 +265,8 @@ function dataSection(results: Results, context: ReportContext, missed: string[])
 
 type StallSamples = NonNullable<Results["stall"]>["subject"];
 
-function table(head: string[], rows: string[][]): string {
+/** A Markdown table; the first column is flush left, the others flush right. */
+export function table(head: string[], rows: string[][]): string {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column].length))
   );

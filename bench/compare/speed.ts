@@ -69,7 +69,8 @@ export async function measureSpeed(
   return results;
 }
 
-interface Test {
+/** What one run of redis-benchmark sends. */
+export interface Test {
   workload: Workload;
   variant: Variant;
   pipeline: number;
@@ -117,8 +118,8 @@ async function timedRun(server: RunningServer, test: Test, requests: number): Pr
   return { requestsPerSecond, cpuMicros };
 }
 
-/** One run of redis-benchmark; the requests per second it reports. */
-async function runRedisBenchmark(
+/** One run of redis-benchmark on a server as it is; the requests per second it reports. */
+export async function runRedisBenchmark(
   server: RunningServer,
   { workload, variant, pipeline }: Test,
   requests: number,
