@@ -48,11 +48,16 @@ const QUICK_KEYS = 100_000;
 const RUN_MS = 2_000;
 const QUICK_RUN_MS = 500;
 
+/** Random SETs before a timed run: enough to set nearly all of redis-benchmark's keys, or in quick runs some. */
+const FILL_REQUESTS = 3_000_000;
+const QUICK_FILL_REQUESTS = 400_000;
+
 interface Options {
   parts: Set<string>;
   rounds: number;
   keys: number;
   runMs: number;
+  fillRequests: number;
   systems: Both<System>;
   mixed: System[];
   reference: ServerSpec;
@@ -112,7 +117,7 @@ async function run(options: Options): Promise<void> {
   Deno.addSignalListener("SIGINT", interrupted("SIGINT", 130));
   Deno.addSignalListener("SIGTERM", interrupted("SIGTERM", 143));
   try {
-    const { systems, parts, rounds, keys, runMs } = options;
+    const { systems, parts, rounds, keys, runMs, fillRequests } = options;
     const context: ReplicationContext = {
       date: new Date().toISOString().slice(0, 10),
       machine: describeMachine(),
@@ -134,12 +139,12 @@ async function run(options: Options): Promise<void> {
       }
     }
     if (parts.has("throughput")) {
-      const measured = await measureThroughput(systems, { rounds, runMs, workDir });
+      const measured = await measureThroughput(systems, { rounds, runMs, fillRequests, workDir });
       results.throughput = [measured[0], measured[1]];
     }
     if (parts.has("apply")) {
       const all = [...systems, ...options.mixed];
-      const measured = await measureApply(all, { rounds, runMs, workDir });
+      const measured = await measureApply(all, { rounds, runMs, fillRequests, workDir });
       results.apply = all.map(({ label }, i) => ({ label, samples: measured[i] }));
     }
     const markdown = toMarkdown(results, context);
@@ -205,6 +210,7 @@ function readOptions(words: string[]): Options | null {
     rounds: args.rounds === undefined ? (args.quick ? 1 : 3) : positive("rounds", args.rounds),
     keys: args.keys === undefined ? (args.quick ? QUICK_KEYS : KEYS) : positive("keys", args.keys),
     runMs: args.quick ? QUICK_RUN_MS : RUN_MS,
+    fillRequests: args.quick ? QUICK_FILL_REQUESTS : FILL_REQUESTS,
     systems: [
       system("redis", redis, redis),
       servers === "redis"

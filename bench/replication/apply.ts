@@ -28,11 +28,12 @@ export interface ApplyOptions {
   rounds: number;
   /** Length that writing the piled-up commands should take on the fastest master. */
   runMs: number;
+  /** Requests that set redis-benchmark's keys before anything is timed. */
+  fillRequests: number;
   workDir: string;
 }
 
 const PIPELINE = 16;
-const FILL_REQUESTS = 3_000_000;
 const SAMPLE_PAUSE_MS = 4;
 const APPLY_TIMEOUT_MS = 120_000;
 
@@ -55,7 +56,7 @@ export async function measureApply(
       await link(replica.server, master);
       fastest = Math.max(
         fastest,
-        await runRedisBenchmark(master, setTest(PIPELINE), FILL_REQUESTS),
+        await runRedisBenchmark(master, setTest(PIPELINE), options.fillRequests),
       );
       await equalOffsets([replica.server], master);
     }

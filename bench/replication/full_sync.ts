@@ -32,7 +32,7 @@ export const SYNC_MODES: SyncMode[] = [
     options: ["--repl-diskless-sync", "yes", "--repl-diskless-load", "disabled"],
   },
   {
-    title: "diskless, `repl-diskless-load swapdb`",
+    title: "diskless, swapdb",
     options: ["--repl-diskless-sync", "yes", "--repl-diskless-load", "swapdb"],
   },
 ];

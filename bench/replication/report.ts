@@ -109,6 +109,7 @@ function fullSyncSection(
     add("again over old data, with probes, ms", (sample) => sample.resyncMs);
   }
   return `## Full sync of ${context.keys.toLocaleString("en")} keys\n\n` +
+    "disk and diskless are the master's `repl-diskless-sync`, swapdb the replica's `repl-diskless-load` (else disabled).\n" +
     "Eight of ten keys hold a string, one a hash, one a list of four; values have 16 to 32 bytes. The replica is a " +
     "freshly\nstarted process in every round; the master stays.\n\n" +
     table(["Figure", ...context.labels, "ratio", "bar"], rows);
@@ -182,7 +183,7 @@ function throughputSection(
       const ok = replicas === 0 || ratios[1] >= ratios[0];
       if (!ok) {
         missed.push(
-          `SET \`-P ${pipeline}\` with ${replicas} of replicas: ${ratios[1].toFixed(3)} of none, ` +
+          `SET \`-P ${pipeline}\`, replicas: ${replicas}: ${ratios[1].toFixed(3)} of none, ` +
             `redis-server ${ratios[0].toFixed(3)}`,
         );
       }

@@ -23,6 +23,8 @@ export interface ThroughputOptions {
   rounds: number;
   /** Length a timed run should have on the fastest master. */
   runMs: number;
+  /** Requests that set redis-benchmark's keys before anything is timed. */
+  fillRequests: number;
   workDir: string;
 }
 
@@ -33,9 +35,6 @@ const PIPELINES = [16, 1];
 
 /** Requests that tell how many make a run of the wanted length. */
 const GUESS_REQUESTS = 50_000;
-
-/** Requests that set nearly all of redis-benchmark's keys before anything is timed. */
-const FILL_REQUESTS = 3_000_000;
 
 interface ReplicaSet {
   system: System;
@@ -85,7 +84,7 @@ async function measureSets(
 ): Promise<ThroughputResult[][]> {
   for (const set of sets) {
     await attach(set, REPLICAS);
-    await timedRun(set, 16, FILL_REQUESTS);
+    await timedRun(set, 16, options.fillRequests);
   }
   const results: ThroughputResult[][] = sets.map(() => []);
   for (const pipeline of PIPELINES) {
