@@ -1,7 +1,8 @@
 /**
  * Replies -> bytes, in RESP2 or RESP3, straight into a client's output. One writer per client; what
- * does not fit goes on in a further chunk, so large replies are never copied again. No I/O here: the
- * connection takes the chunks with `takeChunk`.
+ * does not fit goes on in a further chunk, so large replies are never copied again. Bytes that many
+ * clients are sent lie in buffers that their writers share. No I/O here: the connection takes the
+ * chunks with `takeChunk`.
  *
  * @see {@link https://redis.io/docs/latest/develop/reference/protocol-spec/}
  */
@@ -22,14 +23,32 @@ const NEXT_POOL_MAX = 32;
 const pool: Uint8Array[] = [];
 const nextPool: Uint8Array[] = [];
 const NONE = new Uint8Array(0);
+/** In place of a start: the chunk is the writer's own. */
+const OWN = -1;
 
-/** Gives a written chunk back for the next writer. */
+/** Gives a written chunk back for the next writer; parts of shared buffers are left alone. */
 export function recycleChunk(chunk: Uint8Array): void {
   if (chunk.length === CHUNK_BYTES) {
-    if (pool.length < POOL_MAX) pool.push(chunk);
+    if (pool.length < POOL_MAX && chunk.buffer.byteLength === CHUNK_BYTES) pool.push(chunk);
   } else if (chunk.length === NEXT_CHUNK_BYTES && nextPool.length < NEXT_POOL_MAX) {
-    nextPool.push(chunk);
+    if (chunk.buffer.byteLength === NEXT_CHUNK_BYTES) nextPool.push(chunk);
   }
+}
+
+/** Bytes of a message from which sharing it costs less than copying it. */
+export const SHARE_MIN_BYTES = 4 * 1024;
+
+/** Content of a pending part of a shared buffer up to which a further message is copied behind it. */
+const JOIN_MAX_BYTES = SHARE_MIN_BYTES;
+
+/**
+ * A buffer of at least `sizeBytes` whose parts may be given to several writers with `share`. Bytes
+ * that have been shared must not change any more; it is let go of when no writer needs it. Its size
+ * is never that of a chunk, so that no part of it can be taken for one that is free again.
+ */
+export function sharedBuffer(sizeBytes: number): Uint8Array {
+  const isChunkSize = sizeBytes === CHUNK_BYTES || sizeBytes === NEXT_CHUNK_BYTES;
+  return new Uint8Array(isChunkSize ? sizeBytes + 1 : sizeBytes);
 }
 
 const CRLF = latin1("\r\n");
@@ -58,8 +77,12 @@ export class ReplyWriter {
   errorCount = 0;
   /** The latest error's text without "-" and line end (latin1). */
   lastError = "";
-  /** Full chunks before the current one, and where each ends. */
+  /**
+   * Full chunks before the current one, and where in each the content starts and ends. The start is
+   * OWN for chunks of this writer's own; others are parts of shared buffers.
+   */
   readonly #full: Uint8Array[] = [];
+  readonly #starts: number[] = [];
   readonly #ends: number[] = [];
   #fullBytes = 0;
   /** Asked whenever a chunk is full whether the client may have no more; null for no limit. */
@@ -85,10 +108,13 @@ export class ReplyWriter {
     return this.#full.length + (this.length > 0 ? 1 : 0);
   }
 
-  /** Bytes of memory held. */
+  /** Bytes of memory held; of shared buffers the parts that are waiting here. */
   get heldBytes(): number {
     let held = this.bytes.length;
-    for (const chunk of this.#full) held += chunk.length;
+    for (let i = 0; i < this.#full.length; i++) {
+      const start = this.#starts[i];
+      held += start === OWN ? this.#full[i].length : this.#ends[i] - start;
+    }
     return held;
   }
 
@@ -100,9 +126,11 @@ export class ReplyWriter {
     if (this.isCut) return null;
     if (this.#full.length > 0) {
       const chunk = this.#full.shift()!;
-      this.chunkLength = this.#ends.shift()!;
+      const start = this.#starts.shift()!;
+      const end = this.#ends.shift()!;
+      this.chunkLength = start === OWN ? end : end - start;
       this.#fullBytes -= this.chunkLength;
-      return chunk;
+      return start === OWN ? chunk : chunk.subarray(start, end);
     }
     if (this.length === 0) return null;
     const chunk = this.bytes;
@@ -119,11 +147,15 @@ export class ReplyWriter {
     return { chunks: this.#full.length, length: this.length, bytes: this.pendingBytes };
   }
 
-  /** Takes back everything written since `mark`; no chunk may have been taken meanwhile. */
+  /**
+   * Takes back everything written since `mark`. Meanwhile no chunk may have been taken, and nothing
+   * shared: messages to a client that is running a command wait for the command's end.
+   */
   rewind(mark: Mark): void {
     if (this.#full.length > mark.chunks) {
       this.bytes = this.#full[mark.chunks];
       this.#full.length = mark.chunks;
+      this.#starts.length = mark.chunks;
       this.#ends.length = mark.chunks;
       this.#fullBytes = mark.bytes - mark.length;
     }
@@ -133,6 +165,7 @@ export class ReplyWriter {
   /** Drops everything. */
   clear(): void {
     this.#full.length = 0;
+    this.#starts.length = 0;
     this.#ends.length = 0;
     this.#fullBytes = 0;
     this.length = 0;
@@ -151,17 +184,60 @@ export class ReplyWriter {
       if (count > this.bytes.length) this.bytes = new Uint8Array(Math.max(CHUNK_BYTES, count));
       return;
     }
-    if (this.length > 0) {
-      this.#full.push(this.bytes);
-      this.#ends.push(this.length);
-      this.#fullBytes += this.length;
-    }
+    if (this.length > 0) this.#push(this.bytes, OWN, this.length);
     this.length = 0;
     if (count <= CHUNK_BYTES && this.#full.length === 0) {
       this.bytes = pool.pop() ?? new Uint8Array(CHUNK_BYTES);
     } else if (count <= NEXT_CHUNK_BYTES && this.#full.length < 4) {
       this.bytes = nextPool.pop() ?? new Uint8Array(NEXT_CHUNK_BYTES);
     } else this.bytes = new Uint8Array(Math.max(LARGE_CHUNK_BYTES, count));
+  }
+
+  #push(chunk: Uint8Array, start: number, end: number): void {
+    this.#full.push(chunk);
+    this.#starts.push(start);
+    this.#ends.push(end);
+    this.#fullBytes += start === OWN ? end : end - start;
+  }
+
+  /**
+   * Bytes that are RESP already, in a buffer made by `sharedBuffer`. What continues the part shared
+   * last, and what is alone or large, is kept as a reference; a small message among others is copied,
+   * because a chunk of its own would be a write of its own.
+   */
+  share(buffer: Uint8Array, start: number, count: number): void {
+    if (this.isCut) return;
+    const last = this.#full.length - 1;
+    if (this.length > 0) {
+      if (count < SHARE_MIN_BYTES) return this.raw(buffer, start, count);
+      this.#push(this.bytes, OWN, this.length);
+      this.bytes = NONE;
+      this.length = 0;
+    } else if (last >= 0) {
+      const lastStart = this.#starts[last];
+      const lastEnd = this.#ends[last];
+      if (lastEnd === start && lastStart !== OWN && this.#full[last] === buffer) {
+        this.#ends[last] = start + count;
+        this.#fullBytes += count;
+        return;
+      }
+      if (count < SHARE_MIN_BYTES) {
+        const lastCount = lastEnd - lastStart;
+        if (lastStart !== OWN && lastCount < JOIN_MAX_BYTES) {
+          const chunk = this.#full.pop()!;
+          this.#starts.pop();
+          this.#ends.pop();
+          this.#fullBytes -= lastCount;
+          this.raw(chunk, lastStart, lastCount);
+        }
+        return this.raw(buffer, start, count);
+      }
+    }
+    if (this.#full.length > 0 && this.isOverLimit !== null && this.isOverLimit()) {
+      this.isCut = true;
+      return;
+    }
+    this.#push(buffer, start, start + count);
   }
 
   /** Bytes that are RESP already. */

@@ -1,0 +1,162 @@
+/**
+ * Finds the patterns that match a channel without trying each. A pattern is filed under its literal
+ * prefix, the bytes before its first `*`, `?`, `[` or `\`: only those filed under a beginning of the
+ * channel's name can match. Beginnings are looked up for the lengths that some prefix has, with a
+ * hash that grows along with the name.
+ *
+ * Patterns without a prefix are tried for every message, as in Redis. Many that share one prefix are
+ * told apart by the bytes they end with, where those are literal.
+ */
+
+import { equalBytes } from "../base/bytes.ts";
+import { globMatch } from "../base/glob.ts";
+import type { Named } from "./byte_map.ts";
+
+const STAR = 0x2a;
+const QUESTION = 0x3f;
+const OPEN = 0x5b;
+const BACKSLASH = 0x5c;
+
+/** Length of the literal beginning of a pattern. */
+export function literalPrefixLength(pattern: Uint8Array): number {
+  let at = 0;
+  while (at < pattern.length && !isSpecial(pattern[at])) at++;
+  return at;
+}
+
+/** Length of the literal end of a pattern that has something else before it. */
+function literalSuffixLength(pattern: Uint8Array, prefixLength: number): number {
+  // Behind a bracket or a backslash a byte may mean something else: such patterns have none.
+  for (let i = prefixLength; i < pattern.length; i++) {
+    if (pattern[i] === OPEN || pattern[i] === BACKSLASH) return 0;
+  }
+  let at = pattern.length;
+  while (at > prefixLength && !isSpecial(pattern[at - 1])) at--;
+  return pattern.length - at;
+}
+
+function isSpecial(byte: number): boolean {
+  return byte === STAR || byte === QUESTION || byte === OPEN || byte === BACKSLASH;
+}
+
+/** A pattern as it is filed. */
+interface Filed<T> {
+  readonly item: T;
+  readonly suffixLength: number;
+  readonly bucket: Bucket<T>;
+  /** Its place in the bucket. */
+  index: number;
+}
+
+/** Patterns with the same literal prefix. */
+interface Bucket<T> {
+  readonly prefix: Uint8Array;
+  readonly hash: number;
+  readonly patterns: Filed<T>[];
+}
+
+/** What a prefix's hash is multiplied by at each byte: odd, and not to be known outside. */
+const factor = (crypto.getRandomValues(new Int32Array(1))[0] << 1) | 1;
+
+export class PatternIndex<T extends Named> {
+  /** Buckets by the hash of their prefix; several where hashes are equal. */
+  readonly #buckets = new Map<number, Bucket<T>[]>();
+  readonly #filed = new Map<T, Filed<T>>();
+  /** How many buckets have a prefix of this length. */
+  #lengths: number[] = [];
+
+  add(item: T): void {
+    const { name } = item;
+    const prefixLength = literalPrefixLength(name);
+    const hash = prefixHash(name, prefixLength);
+    let buckets = this.#buckets.get(hash);
+    if (buckets === undefined) this.#buckets.set(hash, buckets = []);
+    let bucket = buckets.find((each) => isPrefix(each.prefix, name, prefixLength));
+    if (bucket === undefined) {
+      bucket = { prefix: name.slice(0, prefixLength), hash, patterns: [] };
+      buckets.push(bucket);
+      while (this.#lengths.length <= prefixLength) this.#lengths.push(0);
+      this.#lengths[prefixLength]++;
+    }
+    const suffixLength = literalSuffixLength(name, prefixLength);
+    const filed = { item, suffixLength, bucket, index: bucket.patterns.length };
+    bucket.patterns.push(filed);
+    this.#filed.set(item, filed);
+  }
+
+  remove(item: T): void {
+    const { bucket, index } = this.#filed.get(item)!;
+    this.#filed.delete(item);
+    const { prefix, hash, patterns } = bucket;
+    const last = patterns.pop()!;
+    if (last.item !== item) {
+      patterns[index] = last;
+      last.index = index;
+    }
+    if (patterns.length > 0) return;
+    const buckets = this.#buckets.get(hash)!;
+    buckets.splice(buckets.indexOf(bucket), 1);
+    if (buckets.length === 0) this.#buckets.delete(hash);
+    this.#lengths[prefix.length]--;
+    while (this.#lengths.length > 0 && this.#lengths[this.#lengths.length - 1] === 0) {
+      this.#lengths.pop();
+    }
+  }
+
+  /** Appends the patterns that match to `found`, in no particular order. */
+  match(bytes: Uint8Array, offset: number, length: number, found: T[]): void {
+    const lengths = this.#lengths;
+    const last = Math.min(length, lengths.length - 1);
+    let hash = 0;
+    for (let prefixLength = 0; prefixLength <= last; prefixLength++) {
+      if (lengths[prefixLength] > 0) {
+        const buckets = this.#buckets.get(finished(hash, prefixLength));
+        if (buckets !== undefined) {
+          for (const bucket of buckets) this.#matchIn(bucket, bytes, offset, length, found);
+        }
+      }
+      hash = (Math.imul(hash, factor) + bytes[offset + prefixLength]) | 0;
+    }
+  }
+
+  #matchIn(
+    bucket: Bucket<T>,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    found: T[],
+  ): void {
+    const { prefix, patterns } = bucket;
+    const skip = prefix.length;
+    if (skip > length || !equalBytes(prefix, 0, skip, bytes, offset, skip)) return;
+    const end = offset + length;
+    for (let i = 0; i < patterns.length; i++) {
+      const { item, suffixLength } = patterns[i];
+      const { name } = item;
+      if (suffixLength > 0) {
+        if (suffixLength > length) continue;
+        const suffixAt = name.length - suffixLength;
+        if (!equalBytes(name, suffixAt, suffixLength, bytes, end - suffixLength, suffixLength)) {
+          continue;
+        }
+      }
+      if (globMatch(name, 0, name.length, bytes, offset, length, false)) found.push(item);
+    }
+  }
+}
+
+function isPrefix(prefix: Uint8Array, name: Uint8Array, length: number): boolean {
+  return equalBytes(prefix, 0, prefix.length, name, 0, length);
+}
+
+function prefixHash(name: Uint8Array, length: number): number {
+  let hash = 0;
+  for (let i = 0; i < length; i++) hash = (Math.imul(hash, factor) + name[i]) | 0;
+  return finished(hash, length);
+}
+
+/** Keeps prefixes of zero bytes, whose hash stays 0, apart by their length; small for the map. */
+function finished(hash: number, length: number): number {
+  const mixed = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) ^ length;
+  return (mixed ^ (mixed >>> 13)) >> 1;
+}
