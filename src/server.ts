@@ -10,6 +10,7 @@ import { randomId } from "./base/random_id.ts";
 import type { Command } from "./commands/command.ts";
 import { commandTable } from "./commands/index.ts";
 import type { Config } from "./config/config.ts";
+import { NOTIFY_KEYEVENT, NOTIFY_KEYSPACE } from "./config/notify.ts";
 import { fileProblem, splitWords, toPath } from "./config/parse.ts";
 import { type DirectiveName, DIRECTIVES, notActing } from "./config/table.ts";
 import { REDIS_VERSION, TSREDIS_VERSION } from "./config/version.ts";
@@ -38,6 +39,8 @@ import { feedMonitors } from "./observe/monitor.ts";
 import { SlowLog } from "./observe/slow_log.ts";
 import { Statistics } from "./observe/statistics.ts";
 import { WriteStream } from "./propagation/write_stream.ts";
+import { Hub } from "./pubsub/hub.ts";
+import { KeyEventPublisher } from "./pubsub/key_events.ts";
 import { Persistence } from "./rdb/persistence.ts";
 import { type ParserLimits, RequestParser } from "./resp/parser.ts";
 
@@ -65,6 +68,7 @@ export class Server implements Services, GateChecks {
   readonly slowLog = new SlowLog();
   readonly latency = new LatencyMonitor();
   readonly persistence: Persistence;
+  readonly hub = new Hub();
   readonly pause: Pause;
   readonly evictor: Evictor;
   readonly runId: string;
@@ -117,6 +121,7 @@ export class Server implements Services, GateChecks {
     this.persistence.onChange = () => this.updateGates();
     this.keyspace.onFlushed = () => this.persistence.datasetFlushed();
     this.dispatcher = new Dispatcher(this, this);
+    this.hub.runningClient = () => this.dispatcher.runningClient;
     this.#clientLimits = new ClientLimits(this);
     this.dispatcher.isOverOutputLimit = (client) => this.#clientLimits.isOverOutput(client);
     this.dispatcher.onMonitor = (client, words) => feedMonitors(this, client, words);
@@ -198,6 +203,18 @@ export class Server implements Services, GateChecks {
       "latency-monitor-threshold",
       "loglevel",
     ], watching);
+
+    const events = new KeyEventPublisher(this.hub);
+    keyspace.onEvent = (_class, event, database, bytes, offset, length) =>
+      events.publish(event, database, bytes, offset, length);
+    const notifications = () => {
+      const flags = config.value("notify-keyspace-events");
+      events.toKeyspace = (flags & NOTIFY_KEYSPACE) !== 0;
+      events.toKeyevent = (flags & NOTIFY_KEYEVENT) !== 0;
+      keyspace.eventMask = events.toKeyspace || events.toKeyevent ? flags : 0;
+    };
+    notifications();
+    config.onChange("notify-keyspace-events", notifications);
 
     // Who came while no password was asked for may stay; the others need one while there is one.
     config.onChange("requirepass", () => {
@@ -351,6 +368,7 @@ export class Server implements Services, GateChecks {
     client.park?.unblock(false);
     client.endTransaction();
     client.paused = null;
+    this.hub.forget(client);
     client.reply.clear();
     this.#clientLimits.forget(client);
     this.clients.remove(client);

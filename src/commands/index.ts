@@ -6,6 +6,7 @@ import { connectionCommands } from "./connection/index.ts";
 import { genericCommands } from "./generic/index.ts";
 import { hashCommands } from "./hash/index.ts";
 import { listCommands } from "./list/index.ts";
+import { pubsubCommands } from "./pubsub/index.ts";
 import { serverCommands } from "./server/index.ts";
 import { setCommands } from "./set/index.ts";
 import { sortedSetCommands } from "./sorted_set/index.ts";
@@ -18,6 +19,7 @@ export const commandTable: Command[] = [
   ...genericCommands,
   ...hashCommands,
   ...listCommands,
+  ...pubsubCommands,
   ...serverCommands,
   ...setCommands,
   ...sortedSetCommands,

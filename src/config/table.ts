@@ -379,7 +379,7 @@ export const DIRECTIVES = {
   "latency-monitor-threshold": int("0", 0, I64_MAX),
   "latency-tracking": bool("yes"),
   "latency-tracking-info-percentiles": directive(percentilesKind(), "50 99 99.9"),
-  "notify-keyspace-events": directive(notifyKind(), "", idle("pub/sub does not exist yet")),
+  "notify-keyspace-events": directive(notifyKind(), ""),
   "tracking-table-max-keys": int("1000000", 0, I64_MAX, idle(TRACKING)),
   "busy-reply-threshold": int("5000", 0, I64_MAX, idle(SCRIPTS, { aliases: ["lua-time-limit"] })),
 

@@ -6,6 +6,7 @@
 
 import type { Command } from "../commands/command.ts";
 import type { Database, Watcher } from "../keyspace/database.ts";
+import type { Subscriber, Subscriptions } from "../pubsub/hub.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { RequestParser } from "../resp/parser.ts";
 import { Words } from "../resp/words.ts";
@@ -76,7 +77,7 @@ const NO_TRANSPORT: Transport = {
   close() {},
 };
 
-export class Client implements Watcher {
+export class Client implements Watcher, Subscriber {
   readonly reply = new ReplyWriter();
   transport: Transport = NO_TRANSPORT;
   /** Null for clients without a connection. */
@@ -121,7 +122,9 @@ export class Client implements Watcher {
   isMaster = false;
   /** A replica's link. */
   isReplica = false;
-  /** Subscriptions, counted by the pub/sub hub. */
+  /** What it listens to; the hub's. */
+  subscriptions: Subscriptions | null = null;
+  /** How many of each kind. */
   channelCount = 0;
   patternCount = 0;
   shardChannelCount = 0;
@@ -203,6 +206,16 @@ export class Client implements Watcher {
     return infoLine(this, nowMs);
   }
 
+  /** Subscriber: counts them anew, and gates look at the client while there are any. */
+  subscriptionsChanged(): void {
+    const { subscriptions } = this;
+    this.channelCount = subscriptions === null ? 0 : subscriptions.channels.size;
+    this.patternCount = subscriptions === null ? 0 : subscriptions.patterns.size;
+    this.shardChannelCount = subscriptions === null ? 0 : subscriptions.shardChannels.size;
+    if (this.isSubscriber) this.gateBits |= CLIENT_SUBSCRIBED;
+    else this.gateBits &= ~CLIENT_SUBSCRIBED;
+  }
+
   /** Whether it has subscriptions of any kind. */
   get isSubscriber(): boolean {
     return this.channelCount + this.patternCount + this.shardChannelCount > 0;
@@ -218,6 +231,7 @@ export class Client implements Watcher {
     let bytes = CLIENT_BYTES + this.reply.heldBytes + this.inFlightBytes + this.queuedBytes;
     if (this.parser !== null) bytes += this.parser.bufferBytes;
     if (this.paused !== null) bytes += this.paused.words.bytes.length;
+    if (this.subscriptions !== null) bytes += this.subscriptions.sizeBytes;
     for (const { key } of this.watchedKeys) bytes += key.length + WATCH_BYTES;
     return bytes;
   }

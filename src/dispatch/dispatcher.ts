@@ -243,6 +243,7 @@ export class Dispatcher {
       const { stream, readyKeys } = this.server.keyspace;
       if (stream.hasPending) stream.endUnit();
       if (readyKeys.length > 0) this.blocking.serveReady();
+      if (this.server.hub.hasDeferred) this.server.hub.deliverDeferred();
     }
   }
 
@@ -349,6 +350,11 @@ export class Dispatcher {
       const { position } = parser;
       stream.addEncoded(database, parser.bytes, position, parser.end - position);
     } else stream.addWords(database, words);
+  }
+
+  /** The client whose command is being run, or null; in a transaction the client of EXEC. */
+  get runningClient(): Client | null {
+    return this.#depth > 0 ? this.#call.client : null;
   }
 
   /** Counts a request that was parked and has ended without being run again, or with an error. */

@@ -11,6 +11,7 @@ import type { Log } from "../observe/log.ts";
 import type { SlowLog } from "../observe/slow_log.ts";
 import type { Statistics } from "../observe/statistics.ts";
 import type { Persistence } from "../rdb/persistence.ts";
+import type { Hub } from "../pubsub/hub.ts";
 import type { Clients } from "./clients.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Pause } from "./pause.ts";
@@ -28,6 +29,7 @@ export interface Services {
   readonly latency: LatencyMonitor;
   readonly log: Log;
   readonly persistence: Persistence;
+  readonly hub: Hub;
   /** 40 hex digits that name this run. */
   readonly runId: string;
   readonly startedMs: number;

@@ -18,6 +18,7 @@ import { feedMonitors } from "../../src/observe/monitor.ts";
 import { SlowLog } from "../../src/observe/slow_log.ts";
 import { Statistics } from "../../src/observe/statistics.ts";
 import { WriteStream } from "../../src/propagation/write_stream.ts";
+import { Hub } from "../../src/pubsub/hub.ts";
 import { Words } from "../../src/resp/words.ts";
 
 /**
@@ -69,6 +70,7 @@ export class TestServer {
   readonly dispatcher: Dispatcher;
   readonly clients = new Clients();
   readonly config = new Config("/");
+  readonly hub = new Hub();
   readonly pause: Pause;
   readonly logLines: string[] = [];
   readonly services: Services;
@@ -94,6 +96,7 @@ export class TestServer {
       keyspace: this.keyspace,
       clients: this.clients,
       config: this.config,
+      hub: this.hub,
       pause: this.pause,
       statistics: new Statistics(),
       slowLog: new SlowLog(),
@@ -114,6 +117,7 @@ export class TestServer {
       else this.dispatcher.gateBits &= ~GATE_PAUSED;
     };
     services.dispatcher = this.dispatcher;
+    this.hub.runningClient = () => this.dispatcher.runningClient;
     this.services = services;
     this.dispatcher.setCommands(commandTable.map((command) => [command.fullName, command]));
     stream.attach((bytes, offset, length) => {

@@ -26,7 +26,7 @@ export const ping = defineCommand({
 
 function runPing({ client, words, reply }: Call): void {
   if (words.count > 2) return reply.error("ERR wrong number of arguments for 'ping' command");
-  if (reply.resp === 2 && client.channelCount + client.patternCount > 0) {
+  if (reply.resp === 2 && client.isSubscriber) {
     reply.array(2);
     reply.bulkText("pong");
     if (words.count === 1) reply.bulkText("");

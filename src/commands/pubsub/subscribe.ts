@@ -1,0 +1,255 @@
+/**
+ * Listening to channels, patterns and shard channels, and ceasing to. The hub (src/pubsub/hub.ts)
+ * knows who listens to what; here are the words and the confirmations, one for each word:
+ *
+ *     ["subscribe", channel, number of subscriptions]        an array in RESP2, a push in RESP3
+ *
+ * In RESP2 a client with subscriptions runs the commands of that mode only (dispatcher.ts). The number
+ * counts channels and patterns together, shard channels for themselves.
+ */
+
+import type { Call } from "../../dispatch/call.ts";
+import type { Topic } from "../../pubsub/hub.ts";
+import { ReplyWriter, sharedBuffer } from "../../resp/reply_writer.ts";
+import { defineCommand } from "../command.ts";
+import { keysToEnd } from "../key_specs.ts";
+
+/**
+ * `SUBSCRIBE channel [channel …]`.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/subscribe/}
+ */
+export const subscribe = defineCommand({
+  name: "subscribe",
+  group: "pubsub",
+  since: "2.0.0",
+  summary: "Has the connection hear what is published on these channels",
+  complexity: "O(N), N channels",
+  arity: -2,
+  flags: ["pubsub", "noscript", "loading", "stale"],
+  args: "channel...",
+  run: runSubscribe,
+});
+
+function runSubscribe(call: Call): void {
+  const { hub } = call.server;
+  const { words, client } = call;
+  confirm(call, (reply) => {
+    for (let i = 1; i < words.count; i++) {
+      hub.subscribe(client, words.bytes, words.starts[i], words.lengths[i]);
+      confirmWord(reply, call, "subscribe", i, client.channelCount + client.patternCount);
+    }
+  });
+}
+
+/**
+ * `PSUBSCRIBE pattern [pattern …]`: glob patterns as KEYS has them. A message on a channel that
+ * several patterns match comes once for each.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/psubscribe/}
+ */
+export const psubscribe = defineCommand({
+  name: "psubscribe",
+  group: "pubsub",
+  since: "2.0.0",
+  summary: "Has the connection hear what is published on channels that match these patterns",
+  complexity: "O(N), N patterns",
+  arity: -2,
+  flags: ["pubsub", "noscript", "loading", "stale"],
+  args: "pattern:(pattern)...",
+  run: runPsubscribe,
+});
+
+function runPsubscribe(call: Call): void {
+  const { hub } = call.server;
+  const { words, client } = call;
+  confirm(call, (reply) => {
+    for (let i = 1; i < words.count; i++) {
+      hub.subscribePattern(client, words.bytes, words.starts[i], words.lengths[i]);
+      confirmWord(reply, call, "psubscribe", i, client.channelCount + client.patternCount);
+    }
+  });
+}
+
+/**
+ * `SSUBSCRIBE shardchannel [shardchannel …]`: channels of their own, which in a cluster stay within
+ * the shard that has the slot of their name. Patterns do not match them.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/ssubscribe/}
+ */
+export const ssubscribe = defineCommand({
+  name: "ssubscribe",
+  group: "pubsub",
+  since: "7.0.0",
+  summary: "Has the connection hear what is published on these shard channels",
+  complexity: "O(N), N shard channels",
+  arity: -2,
+  flags: ["pubsub", "noscript", "loading", "stale"],
+  keys: [keysToEnd("not_key")],
+  args: "shardchannel...",
+  run: runSsubscribe,
+});
+
+function runSsubscribe(call: Call): void {
+  const { hub } = call.server;
+  const { words, client } = call;
+  confirm(call, (reply) => {
+    for (let i = 1; i < words.count; i++) {
+      hub.subscribeShard(client, words.bytes, words.starts[i], words.lengths[i]);
+      confirmWord(reply, call, "ssubscribe", i, client.shardChannelCount);
+    }
+  });
+}
+
+/**
+ * `UNSUBSCRIBE [channel …]`: of all channels when none is named, in the order of subscription; if
+ * there was none that is confirmed too, with null for the channel.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/unsubscribe/}
+ */
+export const unsubscribe = defineCommand({
+  name: "unsubscribe",
+  group: "pubsub",
+  since: "2.0.0",
+  summary: "Ends subscriptions to channels",
+  complexity: "O(N), N channels",
+  arity: -1,
+  flags: ["pubsub", "noscript", "loading", "stale"],
+  args: "[channel...]",
+  run: runUnsubscribe,
+});
+
+function runUnsubscribe(call: Call): void {
+  const { hub } = call.server;
+  const { words, client } = call;
+  const count = () => client.channelCount + client.patternCount;
+  confirm(call, (reply) => {
+    if (words.count === 1) {
+      return leaveAll(call, reply, "unsubscribe", client.subscriptions?.channels, count);
+    }
+    for (let i = 1; i < words.count; i++) {
+      hub.unsubscribe(client, words.bytes, words.starts[i], words.lengths[i]);
+      confirmWord(reply, call, "unsubscribe", i, count());
+    }
+  });
+}
+
+/**
+ * `PUNSUBSCRIBE [pattern …]`: as UNSUBSCRIBE.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/punsubscribe/}
+ */
+export const punsubscribe = defineCommand({
+  name: "punsubscribe",
+  group: "pubsub",
+  since: "2.0.0",
+  summary: "Ends subscriptions to patterns",
+  complexity: "O(N), N patterns",
+  arity: -1,
+  flags: ["pubsub", "noscript", "loading", "stale"],
+  args: "[pattern...]",
+  run: runPunsubscribe,
+});
+
+function runPunsubscribe(call: Call): void {
+  const { hub } = call.server;
+  const { words, client } = call;
+  const count = () => client.channelCount + client.patternCount;
+  confirm(call, (reply) => {
+    if (words.count === 1) {
+      return leaveAll(call, reply, "punsubscribe", client.subscriptions?.patterns, count);
+    }
+    for (let i = 1; i < words.count; i++) {
+      hub.unsubscribePattern(client, words.bytes, words.starts[i], words.lengths[i]);
+      confirmWord(reply, call, "punsubscribe", i, count());
+    }
+  });
+}
+
+/**
+ * `SUNSUBSCRIBE [shardchannel …]`: as UNSUBSCRIBE.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/sunsubscribe/}
+ */
+export const sunsubscribe = defineCommand({
+  name: "sunsubscribe",
+  group: "pubsub",
+  since: "7.0.0",
+  summary: "Ends subscriptions to shard channels",
+  complexity: "O(N), N shard channels",
+  arity: -1,
+  flags: ["pubsub", "noscript", "loading", "stale"],
+  keys: [keysToEnd("not_key")],
+  args: "[shardchannel...]",
+  run: runSunsubscribe,
+});
+
+function runSunsubscribe(call: Call): void {
+  const { hub } = call.server;
+  const { words, client } = call;
+  const count = () => client.shardChannelCount;
+  confirm(call, (reply) => {
+    if (words.count === 1) {
+      return leaveAll(call, reply, "sunsubscribe", client.subscriptions?.shardChannels, count);
+    }
+    for (let i = 1; i < words.count; i++) {
+      hub.unsubscribeShard(client, words.bytes, words.starts[i], words.lengths[i]);
+      confirmWord(reply, call, "sunsubscribe", i, count());
+    }
+  });
+}
+
+/**
+ * Has `write` write its confirmations: into the reply, or, where replies are off (CLIENT REPLY), aside
+ * and into the output once the reply has been dropped. Confirmations come all the same, as messages do.
+ */
+function confirm({ client, reply, server }: Call, write: (reply: ReplyWriter) => void): void {
+  if (client.replyMode === "on") return write(reply);
+  const aside = new ReplyWriter();
+  aside.resp = reply.resp;
+  write(aside);
+  for (let chunk = aside.takeChunk(); chunk !== null; chunk = aside.takeChunk()) {
+    const count = aside.chunkLength;
+    const buffer = sharedBuffer(count);
+    buffer.set(chunk.subarray(0, count));
+    server.hub.defer(client, buffer, 0, count);
+  }
+}
+
+/** Confirms what word `index` has asked for. */
+function confirmWord(
+  reply: ReplyWriter,
+  { words }: Call,
+  kind: string,
+  index: number,
+  count: number,
+): void {
+  reply.push(3);
+  reply.bulkText(kind);
+  reply.bulk(words.bytes, words.starts[index], words.lengths[index]);
+  reply.integer(count);
+}
+
+/** Ends all subscriptions of a kind and confirms each. */
+function leaveAll(
+  { client, server }: Call,
+  reply: ReplyWriter,
+  kind: string,
+  topics: Set<Topic> | undefined,
+  count: () => number,
+): void {
+  if (topics === undefined || topics.size === 0) {
+    reply.push(3);
+    reply.bulkText(kind);
+    reply.null();
+    reply.integer(count());
+    return;
+  }
+  for (const topic of topics) {
+    server.hub.leave(client, topic);
+    reply.push(3);
+    reply.bulkText(kind);
+    reply.bulk(topic.name);
+    reply.integer(count());
+  }
+}
