@@ -18,18 +18,21 @@ import { Client } from "./dispatch/client.ts";
 import { Clients } from "./dispatch/clients.ts";
 import {
   Dispatcher,
+  GATE_ASYNC_LOADING,
+  GATE_FEW_REPLICAS,
   GATE_LOADING,
   GATE_MEMORY,
   GATE_PAUSED,
   GATE_READ_ONLY,
   GATE_SAVE_FAILED,
+  GATE_STALE,
   type GateChecks,
 } from "./dispatch/dispatcher.ts";
 import { Pause } from "./dispatch/pause.ts";
 import type { Services, ShutdownOptions } from "./dispatch/services.ts";
 import { Evictor } from "./keyspace/eviction.ts";
 import { expireSlice } from "./keyspace/expiry.ts";
-import { EXPIRE_DELETES, EXPIRE_HIDES, Keyspace } from "./keyspace/keyspace.ts";
+import { EXPIRE_DELETES, EXPIRE_HIDES, EXPIRE_IGNORED, Keyspace } from "./keyspace/keyspace.ts";
 import { Connection } from "./net/connection.ts";
 import { ClientLimits } from "./net/limits.ts";
 import { type Accepted, Listeners } from "./net/listener.ts";
@@ -42,6 +45,8 @@ import { WriteStream } from "./propagation/write_stream.ts";
 import { Hub } from "./pubsub/hub.ts";
 import { KeyEventPublisher } from "./pubsub/key_events.ts";
 import { Persistence } from "./rdb/persistence.ts";
+import type { LinkTransport, MasterClient, ReplicationHost } from "./replication/host.ts";
+import { Replication } from "./replication/replication.ts";
 import { type ParserLimits, RequestParser } from "./resp/parser.ts";
 
 /** Time one turn of the timer may spend on housekeeping of data, in ms. */
@@ -56,7 +61,7 @@ export interface ServerOptions {
   readonly exit?: (code: number) => void;
 }
 
-export class Server implements Services, GateChecks {
+export class Server implements Services, GateChecks, ReplicationHost {
   readonly clock: Clock;
   readonly draw: Draw;
   readonly config: Config;
@@ -68,11 +73,11 @@ export class Server implements Services, GateChecks {
   readonly slowLog = new SlowLog();
   readonly latency = new LatencyMonitor();
   readonly persistence: Persistence;
+  readonly replication: Replication;
   readonly hub = new Hub();
   readonly pause: Pause;
   readonly evictor: Evictor;
   readonly runId: string;
-  replicationId: string;
   readonly startedMs: number;
   port = 0;
   /** Turns of the timer since the start. */
@@ -104,7 +109,6 @@ export class Server implements Services, GateChecks {
     const seed = crypto.getRandomValues(new Int32Array(2));
     seedHash(seed[0], seed[1]);
     this.runId = randomId();
-    this.replicationId = randomId();
     this.keyspace = new Keyspace(
       config.value("databases"),
       this.clock,
@@ -127,6 +131,10 @@ export class Server implements Services, GateChecks {
     this.dispatcher.onMonitor = (client, words) => feedMonitors(this, client, words);
     this.dispatcher.setCommands(namedCommands(config));
     this.#listeners = new Listeners((accepted) => this.#accept(accepted), log);
+    this.replication = new Replication(this);
+    this.persistence.replicationAux = () => this.replication.snapshotAux();
+    this.persistence.onExpiredAtLoad = (database, key) =>
+      this.replication.expiredAtLoad(database, key);
     this.#bindConfig();
   }
 
@@ -171,7 +179,7 @@ export class Server implements Services, GateChecks {
       keyspace.expireEffort = config.value("active-expire-effort");
       keyspace.unlinksExpired = config.value("lazyfree-lazy-expire");
       keyspace.unlinksEvicted = config.value("lazyfree-lazy-eviction");
-      this.setGate(GATE_MEMORY, evictor.maxBytes > 0);
+      this.updateGates();
       keyspace.refreshTime();
     };
     memory();
@@ -185,6 +193,13 @@ export class Server implements Services, GateChecks {
       "lazyfree-lazy-expire",
       "lazyfree-lazy-eviction",
     ], memory);
+    config.onChange([
+      "replica-read-only",
+      "replica-serve-stale-data",
+      "replica-ignore-maxmemory",
+      "min-replicas-to-write",
+      "min-replicas-max-lag",
+    ], () => this.updateGates());
 
     const watching = () => {
       this.slowLog.thresholdUsec = config.value("slowlog-log-slower-than");
@@ -261,8 +276,10 @@ export class Server implements Services, GateChecks {
     log.notice("Server initialized");
     this.#timer = setInterval(() => this.#cron(), 1000 / Math.max(10, config.value("hz")));
     this.setGate(GATE_LOADING, true);
+    this.replication.begin();
     await this.persistence.load();
     this.setGate(GATE_LOADING, false);
+    this.replication.loaded();
     if (this.port !== 0) log.notice("Ready to accept connections tcp");
     if (path !== null && path !== "") log.notice("Ready to accept connections unix");
   }
@@ -367,6 +384,7 @@ export class Server implements Services, GateChecks {
   closed(client: Client): void {
     client.park?.unblock(false);
     client.endTransaction();
+    if (client.isReplica) this.replication.master.closed(client);
     client.paused = null;
     this.hub.forget(client);
     client.reply.clear();
@@ -399,16 +417,93 @@ export class Server implements Services, GateChecks {
 
   /** Puts what a state of the server closes or opens into the gates; called after each change. */
   updateGates(): void {
-    const { persistence, config, keyspace } = this;
+    const { persistence, config } = this;
     this.setGate(
       GATE_SAVE_FAILED,
       !persistence.lastSaveOk && config.value("stop-writes-on-bgsave-error") &&
         config.value("save").length > 0,
     );
+    const { isReplica, replica, master } = this.replication;
     this.setGate(
       GATE_READ_ONLY,
-      keyspace.expireMode === EXPIRE_HIDES && config.value("replica-read-only"),
+      isReplica && (config.value("replica-read-only") || replica.isGuarded),
     );
+    this.setGate(
+      GATE_STALE,
+      isReplica && !replica.isLinkUp && !config.value("replica-serve-stale-data"),
+    );
+    this.setGate(GATE_ASYNC_LOADING, persistence.replicaLoad !== null);
+    const replicasMin = config.value("min-replicas-to-write");
+    this.setGate(
+      GATE_FEW_REPLICAS,
+      !isReplica && replicasMin > 0 && config.value("min-replicas-max-lag") > 0 &&
+        master.goodCount < replicasMin,
+    );
+    this.setGate(
+      GATE_MEMORY,
+      this.evictor.maxBytes > 0 && !(isReplica && config.value("replica-ignore-maxmemory")),
+    );
+  }
+
+  // -- replication ---------------------------------------------------------------------------
+
+  /** ReplicationHost. */
+  openMasterClient(transport: LinkTransport): MasterClient {
+    const client = new Client(this.clients.nextId(), this.keyspace.databases[0], this.clock.now());
+    client.isMaster = true;
+    client.isAuthenticated = true;
+    client.parser = new RequestParser(MASTER_LIMITS, splitWords);
+    client.reply.isCut = true; // nobody reads what the master's commands answer
+    client.transport = transport;
+    this.clients.add(client);
+    return client;
+  }
+
+  /** ReplicationHost: the master's commands pass no gates, and find keys whatever their expiry says. */
+  processMasterInput(masterClient: MasterClient): void {
+    const { dispatcher, keyspace } = this;
+    const client = masterClient as Client;
+    const { gateBits } = dispatcher;
+    const { expireMode } = keyspace;
+    dispatcher.gateBits = 0;
+    keyspace.expireMode = EXPIRE_IGNORED;
+    try {
+      dispatcher.processInput(client);
+    } finally {
+      dispatcher.gateBits = gateBits;
+      keyspace.expireMode = expireMode;
+    }
+    if (client.reply.errorCount === 0) return;
+    client.reply.errorCount = 0;
+    this.log.warning(
+      `== CRITICAL == This replica is sending an error to its master: '${client.reply.lastError}' ` +
+        `after processing the command '${client.lastCommand?.fullName ?? "<unknown>"}'`,
+    );
+  }
+
+  /** ReplicationHost. */
+  closeMasterClient(client: MasterClient): void {
+    this.closed(client as Client);
+  }
+
+  /** ReplicationHost. */
+  replicationChanged(): void {
+    this.updateGates();
+  }
+
+  /** ReplicationHost. */
+  roleChanged(): void {
+    const { keyspace } = this;
+    const { isReplica } = this.replication;
+    keyspace.expireMode = isReplica ? EXPIRE_HIDES : EXPIRE_DELETES;
+    keyspace.stream.isRelaying = isReplica;
+    this.log.role = isReplica ? "S" : "M";
+    if (isReplica) {
+      this.dispatcher.blocking.releaseAll(
+        "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+      );
+    }
+    this.updateGates();
   }
 
   // -- the timer ---------------------------------------------------------------------------------
@@ -422,6 +517,8 @@ export class Server implements Services, GateChecks {
     statistics.commandRate.sample(statistics.commandsProcessed, nowMs);
     statistics.inputRate.sample(statistics.netInputBytes, nowMs);
     statistics.outputRate.sample(statistics.netOutputBytes, nowMs);
+    statistics.replicationInputRate.sample(statistics.netReplicationInputBytes, nowMs);
+    statistics.replicationOutputRate.sample(statistics.netReplicationOutputBytes, nowMs);
     const used = this.usedMemory();
     if (used > statistics.peakMemoryBytes) statistics.peakMemoryBytes = used;
     this.pause.tick(nowMs);
@@ -436,6 +533,7 @@ export class Server implements Services, GateChecks {
       this.#tidy();
     }
     this.persistence.tick(nowMs);
+    this.replication.tick(nowMs);
     this.updateGates();
   }
 
@@ -478,7 +576,8 @@ export class Server implements Services, GateChecks {
 
   /** Bytes in use: data, clients' buffers, and a flat share for the program itself. */
   usedMemory(): number {
-    return BASE_BYTES + this.keyspace.dataBytes + this.clientBytes();
+    const backlogBytes = this.replication.backlog?.heldBytes ?? 0;
+    return BASE_BYTES + this.keyspace.dataBytes + this.clientBytes() + backlogBytes;
   }
 
   /** As each was last looked at: asked before each command where `maxmemory` is set. */
@@ -537,6 +636,7 @@ export class Server implements Services, GateChecks {
   stop(): void {
     clearInterval(this.#timer);
     this.#listeners.close();
+    this.replication.close();
     this.persistence.close();
     for (const client of [...this.clients.byId.values()]) client.transport.close(false);
     const pidFile = filePath(this.config, "pidfile");
@@ -552,6 +652,9 @@ export class Server implements Services, GateChecks {
 
 /** What the runtime itself takes, about; part of used memory so that `maxmemory` is not exceeded. */
 const BASE_BYTES = 1 << 20;
+
+/** What a master sends is not bounded by `proto-max-bulk-len` of ours. */
+const MASTER_LIMITS: ParserLimits = { bulkBytesMax: 0xffffffff };
 
 const PROTECTED =
   "-DENIED Redis is running in protected mode because protected mode is enabled and no password is " +

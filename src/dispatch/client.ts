@@ -8,6 +8,7 @@ import type { Command } from "../commands/command.ts";
 import type { Database, Watcher } from "../keyspace/database.ts";
 import type { Subscriber, Subscriptions } from "../pubsub/hub.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
+import type { OutputFeed } from "../replication/host.ts";
 import type { RequestParser } from "../resp/parser.ts";
 import { Words } from "../resp/words.ts";
 import { classOf, type ClientClass, infoLine } from "./client_info.ts";
@@ -122,6 +123,10 @@ export class Client implements Watcher, Subscriber {
   isMaster = false;
   /** A replica's link. */
   isReplica = false;
+  /** Output beside the replies: what a replica is sent. */
+  feed: OutputFeed | null = null;
+  /** What the master role keeps of a replica; see src/replication/master_role.ts. */
+  replicaState: unknown = null;
   /** What it listens to; the hub's. */
   subscriptions: Subscriptions | null = null;
   /** How many of each kind. */
@@ -223,7 +228,8 @@ export class Client implements Watcher, Subscriber {
 
   /** Bytes of output that it has not read. */
   get outputBytes(): number {
-    return this.reply.pendingBytes + this.inFlightBytes;
+    const { feed } = this;
+    return this.reply.pendingBytes + this.inFlightBytes + (feed === null ? 0 : feed.pendingBytes);
   }
 
   /** Bytes it takes, about: its buffers, its transaction and a share for the object itself. */

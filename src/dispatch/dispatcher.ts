@@ -12,6 +12,7 @@ import {
   FLAG_DENYOOM,
   FLAG_LOADING,
   FLAG_MAY_REPLICATE,
+  FLAG_NO_ASYNC_LOADING,
   FLAG_NO_AUTH,
   FLAG_NO_MULTI,
   FLAG_PROTECTED,
@@ -52,6 +53,8 @@ export const GATE_PAUSED = 1 << 20;
 export const GATE_STALE = 1 << 21;
 /** Too few replicas for writes. */
 export const GATE_FEW_REPLICAS = 1 << 22;
+/** A new dataset is being loaded beside the one that is served. */
+export const GATE_ASYNC_LOADING = 1 << 23;
 
 /** Requests looked at ahead of their turn at once. */
 const AHEAD_COUNT = 16;
@@ -477,6 +480,9 @@ export class Dispatcher {
       return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
     }
     if ((gates & GATE_LOADING) !== 0 && (allowed & FLAG_LOADING) === 0) return LOADING;
+    if ((gates & GATE_ASYNC_LOADING) !== 0 && (effective & FLAG_NO_ASYNC_LOADING) !== 0) {
+      return LOADING;
+    }
     const enters = isWrite || (effective & FLAG_MAY_REPLICATE) !== 0;
     if ((gates & GATE_PAUSED) !== 0 && this.checks.waitForPause(client, enters)) {
       // The words are in the parser's buffer, which goes on with later requests: keep a copy.

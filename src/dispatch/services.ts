@@ -11,6 +11,7 @@ import type { Log } from "../observe/log.ts";
 import type { SlowLog } from "../observe/slow_log.ts";
 import type { Statistics } from "../observe/statistics.ts";
 import type { Persistence } from "../rdb/persistence.ts";
+import type { Replication } from "../replication/replication.ts";
 import type { Hub } from "../pubsub/hub.ts";
 import type { Clients } from "./clients.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -30,13 +31,12 @@ export interface Services {
   readonly log: Log;
   readonly persistence: Persistence;
   readonly hub: Hub;
+  readonly replication: Replication;
   /** 40 hex digits that name this run. */
   readonly runId: string;
   readonly startedMs: number;
   /** Where the server listens; 0 when it has no TCP port. */
   readonly port: number;
-  /** 40 hex digits that name the history of this dataset: `master_replid`. */
-  replicationId: string;
   /** Whether keys past their time are removed without being asked for. */
   isActiveExpireOn: boolean;
   /** Whether the timer does its work; see DEBUG PAUSE-CRON. */

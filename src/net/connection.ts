@@ -137,14 +137,33 @@ export class Connection implements Transport {
       this.isWriting = true;
       this.#write(chunk, reply.chunkLength);
     } else if (this.#closesAfterReply) this.close(false);
+    else if (this.client.feed !== null) {
+      this.isWriting = true;
+      this.#write(null, 0);
+    }
   }
 
-  async #write(first: Uint8Array, firstLength: number): Promise<void> {
+  async #write(first: Uint8Array | null, firstLength: number): Promise<void> {
     const { client, socket, owner } = this;
     let chunk: Uint8Array | null = first;
     let length = firstLength;
     try {
-      while (chunk !== null) {
+      for (;;) {
+        if (chunk === null) {
+          // Replies are out: the feed of a replica has its turn, unless the end is due.
+          const { feed } = client;
+          const bytes = feed === null || this.#closesAfterReply ? null : feed.next();
+          if (bytes === null) break;
+          const count = await socket.write(bytes);
+          feed!.sent(count);
+          client.bytesOut += count;
+          owner.statistics.netOutputBytes += count;
+          owner.statistics.netReplicationOutputBytes += count;
+          owner.statistics.writesProcessed++;
+          chunk = client.reply.takeChunk();
+          length = client.reply.chunkLength;
+          continue;
+        }
         client.inFlightBytes = length;
         let at = 0;
         while (at < length) {

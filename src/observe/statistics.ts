@@ -31,6 +31,9 @@ export class Statistics {
   commandsProcessed = 0;
   netInputBytes = 0;
   netOutputBytes = 0;
+  /** Of these, what links of replication took. */
+  netReplicationInputBytes = 0;
+  netReplicationOutputBytes = 0;
   readsProcessed = 0;
   writesProcessed = 0;
   errorReplies = 0;
@@ -43,6 +46,12 @@ export class Statistics {
   readonly commandRate = new Rate();
   readonly inputRate = new Rate();
   readonly outputRate = new Rate();
+  readonly replicationInputRate = new Rate();
+  readonly replicationOutputRate = new Rate();
+  /** Full syncs that replicas were given, partial ones, and partial ones that were refused. */
+  fullSyncs = 0;
+  partialSyncs = 0;
+  partialSyncsRefused = 0;
   peakMemoryBytes = 0;
 
   /** Counts an error reply by its code. Past 128 codes no new ones are taken (as in Redis). */
@@ -62,6 +71,11 @@ export class Statistics {
     this.commandsProcessed = 0;
     this.netInputBytes = 0;
     this.netOutputBytes = 0;
+    this.netReplicationInputBytes = 0;
+    this.netReplicationOutputBytes = 0;
+    this.fullSyncs = 0;
+    this.partialSyncs = 0;
+    this.partialSyncsRefused = 0;
     this.readsProcessed = 0;
     this.writesProcessed = 0;
     this.errorReplies = 0;

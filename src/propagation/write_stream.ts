@@ -55,6 +55,11 @@ export class WriteStream {
     this.isActive = this.#readers.length > 0 && !this.#isRelaying;
   }
 
+  /** Database of the command that entered last; -1 when the next one starts with SELECT. */
+  get database(): number {
+    return this.#database;
+  }
+
   /** The next command starts with SELECT: a new reader does not know the database. */
   reselect(): void {
     this.#database = -1;

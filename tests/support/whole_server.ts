@@ -4,6 +4,7 @@
  */
 
 import { Persistence } from "../../src/rdb/persistence.ts";
+import { Replication } from "../../src/replication/replication.ts";
 import type { Services, ShutdownOptions } from "../../src/dispatch/services.ts";
 import { TestServer } from "./test_server.ts";
 
@@ -17,7 +18,6 @@ export class WholeServer extends TestServer {
     super();
     const parts: Partial<{ -readonly [K in keyof Services]: Services[K] }> = {
       persistence: new Persistence(this.keyspace, this.config, this.services.log),
-      replicationId: "1".repeat(40),
       isActiveExpireOn: true,
       isTimerOn: true,
       skipsChecksums: false,
@@ -29,6 +29,18 @@ export class WholeServer extends TestServer {
       },
     };
     Object.assign(this.services, parts);
+    Object.assign(this.services, {
+      replication: new Replication({
+        ...this.services,
+        openMasterClient: () => {
+          throw new Error("this server has no sockets");
+        },
+        processMasterInput: () => {},
+        closeMasterClient: () => {},
+        replicationChanged: () => {},
+        roleChanged: () => {},
+      }),
+    });
   }
 }
 

@@ -10,7 +10,6 @@ import { latin1 } from "../../base/bytes.ts";
 import { parseDouble } from "../../base/doubles.ts";
 import { globMatch } from "../../base/glob.ts";
 import { hashBytes } from "../../base/hash.ts";
-import { randomId } from "../../base/random_id.ts";
 import { memoryBytes } from "../../config/kinds.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Dict } from "../../arena/dict.ts";
@@ -82,8 +81,8 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
       "copy the whole dataset again.",
     ],
     run: ({ server, reply }) => {
-      server.replicationId = randomId();
       server.log.notice("Changing replication IDs after receiving change-repl-id");
+      server.replication.changeId();
       reply.ok();
     },
   },

@@ -108,10 +108,10 @@ Deno.test("DEBUG REPLICATE puts a command into the stream that is not carried ou
 
 Deno.test("DEBUG CHANGE-REPL-ID begins a new history", () => {
   const s = wholeServer();
-  const before = s.services.replicationId;
+  const before = s.services.replication.ids.id;
   assertEquals(s.run("DEBUG", "CHANGE-REPL-ID"), "OK");
-  assertMatch(s.services.replicationId, /^[0-9a-f]{40}$/);
-  assertNotEquals(s.services.replicationId, before);
+  assertMatch(s.services.replication.ids.id, /^[0-9a-f]{40}$/);
+  assertNotEquals(s.services.replication.ids.id, before);
 });
 
 Deno.test("DEBUG LOG writes to the log, ERROR answers with the text", () => {

@@ -1,0 +1,85 @@
+/**
+ * What replication is given by the server, and what it asks of clients and connections. The parts
+ * above (dispatch, net) fit these shapes; nothing here knows them.
+ */
+
+import type { Clock, Draw } from "../base/clock.ts";
+import type { Config } from "../config/config.ts";
+import type { Database } from "../keyspace/database.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { Log } from "../observe/log.ts";
+import type { Statistics } from "../observe/statistics.ts";
+import type { Persistence } from "../rdb/persistence.ts";
+import type { RequestParser } from "../resp/parser.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
+
+/** Output of a connection beside its replies: sent when no reply is waiting. */
+export interface OutputFeed {
+  /**
+   * The next bytes to send, null when there are none at present (then `transport.wake()` is called
+   * once there are). They do not change until `sent` says how many of them have gone.
+   */
+  next(): Uint8Array | null;
+  sent(count: number): void;
+  /** Bytes that wait to be sent, for the limits of output. */
+  readonly pendingBytes: number;
+}
+
+/** What a connection does for its client. */
+export interface LinkTransport {
+  readonly address: string;
+  readonly localAddress: string;
+  readonly descriptor: number;
+  readonly isWriting: boolean;
+  wake(): void;
+  resume(): void;
+  close(afterReply: boolean): void;
+}
+
+/** A client that has become, or may become, the link of a replica. */
+export interface ReplicaConnection {
+  readonly id: number;
+  readonly reply: ReplyWriter;
+  readonly transport: LinkTransport;
+  /** From PSYNC or SYNC on: no replies but to those. */
+  isReplica: boolean;
+  readonly isClosed: boolean;
+  feed: OutputFeed | null;
+  /** What REPLCONF has told and more; kept here by the master role. */
+  replicaState: unknown;
+}
+
+/** The client in whose name the commands of our master run. */
+export interface MasterClient {
+  readonly parser: RequestParser | null;
+  readonly reply: ReplyWriter;
+  transport: LinkTransport;
+  database: Database;
+  readonly isInMulti: boolean;
+  readonly isClosing: boolean;
+  onTransaction: (() => void) | null;
+  bytesIn: number;
+}
+
+/** The server as replication sees it. */
+export interface ReplicationHost {
+  readonly clock: Clock;
+  readonly draw: Draw;
+  readonly config: Config;
+  readonly log: Log;
+  readonly keyspace: Keyspace;
+  readonly persistence: Persistence;
+  readonly statistics: Statistics;
+  /** Where the server listens; 0 when it has no TCP port. */
+  readonly port: number;
+  /** A client that is obeyed where others are refused, and is seen in CLIENT LIST. */
+  openMasterClient(transport: LinkTransport): MasterClient;
+  /** Runs the requests that have arrived for it; throws when one of them is a fault of ours. */
+  processMasterInput(client: MasterClient): void;
+  /** Forgets it. */
+  closeMasterClient(client: MasterClient): void;
+  /** Our role or the state of the link has changed: gates are to be looked at. */
+  replicationChanged(): void;
+  /** A master becomes a replica, or the other way round: ends what waits for that no longer holds. */
+  roleChanged(): void;
+}
