@@ -22,6 +22,9 @@ export interface FullSyncSample {
 
 /** What one probing client saw. */
 export interface ProbeSample {
+  /** When each question was sent, in the order of time; milliseconds on one clock for all probes. */
+  sentAtMs: number[];
+  /** How long its answer took. */
   latenciesMs: number[];
   /** Replies that were errors, such as LOADING. */
   refused: number;
@@ -76,6 +79,28 @@ export const BARS = {
   /** Commands a replica applies to those a master accepts. */
   apply: 1,
 };
+
+/**
+ * The longest answer of `probe` after taking from each what `bystander` waited at the same time: a pause of the
+ * machine, or of this tool, delays both.
+ */
+export function netStallMs(probe: ProbeSample, bystander: ProbeSample): number {
+  let longest = 0;
+  let first = 0; // of the bystander's questions, the first that may still overlap
+  for (const [i, sentAtMs] of probe.sentAtMs.entries()) {
+    const latencyMs = probe.latenciesMs[i];
+    while (
+      first < bystander.sentAtMs.length &&
+      bystander.sentAtMs[first] + bystander.latenciesMs[first] < sentAtMs
+    ) first++;
+    let shared = 0;
+    for (let n = first; bystander.sentAtMs[n] <= sentAtMs + latencyMs; n++) {
+      shared = Math.max(shared, bystander.latenciesMs[n]);
+    }
+    longest = Math.max(longest, latencyMs - shared);
+  }
+  return longest;
+}
 
 /**
  * The milliseconds in which the stream was applied: from the last sample that still shows `from` or less to

@@ -47,6 +47,9 @@ export interface FullSyncOptions {
 /** How long the probes run before the sync begins, so that their own code is warm. */
 const WARM_UP_MS = 500;
 
+/** How long they go on once the link is up: the old data may still have to be given back. */
+const AFTERMATH_MS = 500;
+
 /** One mode for all systems, round by round in turn: `samples[system][round]`. */
 export async function measureFullSync(
   systems: System[],
@@ -117,6 +120,7 @@ async function measureRound(
 
     const watching = opened.map((probe) => probe.watch());
     resyncMs = await link(replica, master);
+    await pause(AFTERMATH_MS);
     opened.forEach((probe) => probe.stop());
     watched = await Promise.all(watching);
   } finally {

@@ -38,6 +38,7 @@ export class Probe {
   }
 
   async #watch(): Promise<ProbeSample> {
+    const sentAtMs: number[] = [];
     const latenciesMs: number[] = [];
     let refused = 0;
     while (!this.#stopped) {
@@ -49,10 +50,11 @@ export class Probe {
         if (!(error instanceof ErrorReply)) throw error;
         refused++;
       }
+      sentAtMs.push(sentAt);
       latenciesMs.push(performance.now() - sentAt);
       await pause(PAUSE_MS);
     }
-    return { latenciesMs, refused };
+    return { sentAtMs, latenciesMs, refused };
   }
 
   stop(): void {

@@ -7,6 +7,7 @@ import {
   type FullSyncSample,
   lagBytesMax,
   lagMsMax,
+  netStallMs,
   type OffsetSample,
   type ThroughputResult,
 } from "../../bench/replication/figures.ts";
@@ -49,6 +50,26 @@ Deno.test("a replica that stands still lags from the moment the master went on",
   assertEquals(lagMsMax(master, samples([0, 50], [10, 50], [20, 50], [30, 50])), 20);
 });
 
+function probe(...waits: [sentAtMs: number, latencyMs: number][]) {
+  return {
+    sentAtMs: waits.map(([sentAtMs]) => sentAtMs),
+    latenciesMs: waits.map(([, latencyMs]) => latencyMs),
+    refused: 0,
+  };
+}
+
+Deno.test("the net stall leaves out what a bystander waited at the same time", () => {
+  const server = probe([0, 1], [2, 20], [30, 9], [40, 1]);
+  assertEquals(netStallMs(server, probe([0, 1], [3, 18], [22, 1], [30, 1], [40, 1])), 8);
+  assertEquals(netStallMs(server, probe([0, 1], [50, 30])), 20);
+  assertEquals(netStallMs(server, probe()), 20);
+});
+
+Deno.test("the net stall counts a bystander's wait that began before and ends within", () => {
+  assertEquals(netStallMs(probe([10, 12]), probe([0, 11])), 1);
+  assertEquals(netStallMs(probe([10, 12]), probe([0, 9])), 12);
+});
+
 const CONTEXT: ReplicationContext = {
   date: "2020-01-02",
   machine: "a machine",
@@ -63,8 +84,8 @@ const CONTEXT: ReplicationContext = {
 /** Results in which tsredis takes `emptyMs`, stalls for `stallMs`, keeps `kept` and applies `applied`. */
 function results(emptyMs: number, stallMs: number, kept: number, applied: number) {
   const sync = (ms: number, stall: number): FullSyncSample[] => {
-    const probe = { latenciesMs: [0.1, stall], refused: 0 };
-    const idle = { latenciesMs: [99], refused: 0 };
+    const probe = { sentAtMs: [0, 50], latenciesMs: [0.1, stall], refused: 0 };
+    const idle = { sentAtMs: [200], latenciesMs: [99], refused: 0 };
     return [{
       emptyMs: ms,
       replicaCpuMs: 1,
@@ -118,8 +139,8 @@ Deno.test("figures just past their bars are listed as missed and not rounded bac
     "5 missed:",
     "",
     "- Full sync, disk: 1.21 of redis-server, bar 1.2",
-    "- Longest stall, disk, master: 10.0 ms, bar 10 ms",
-    "- Longest stall, disk, replica: 10.0 ms, bar 10 ms",
+    "- Longest stall, disk, master: 10.0 ms (net 10.0), bar 10 ms",
+    "- Longest stall, disk, replica: 10.0 ms (net 10.0), bar 10 ms",
     "- SET `-P 16`, replicas: 1: 0.799 of none, redis-server 0.800",
     "- Apply rate: 0.99 of what the master accepts, bar 1",
     "",
