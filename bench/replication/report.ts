@@ -110,9 +110,11 @@ function fullSyncSection(
     add("again over old data, with probes, ms", (sample) => sample.resyncMs);
   }
   return `## Full sync of ${context.keys.toLocaleString("en")} keys\n\n` +
-    "disk and diskless are the master's `repl-diskless-sync`, swapdb the replica's `repl-diskless-load` (else disabled).\n" +
-    "Eight of ten keys hold a string, one a hash, one a list of four; values have 16 to 32 bytes. The replica is a " +
-    "freshly\nstarted process in every round; the master stays.\n\n" +
+    [
+      "disk and diskless are the master's `repl-diskless-sync`, swapdb the replica's `repl-diskless-load` (else",
+      "disabled). Eight of ten keys hold a string, one a hash, one a list of four; values have 16 to 32 bytes. The",
+      "replica is a freshly started process in every round; the master stays.\n\n",
+    ].join("\n") +
     table(["Figure", ...context.labels, "ratio", "bar"], rows);
 }
 
@@ -160,10 +162,13 @@ function stallSection(
     "refused",
   ]);
   return "## Clients during a full sync over old data, ms\n\n" +
-    "One client per server asks about every millisecond: PING, GET and SET of the master, PING and GET of the " +
-    "replica, which\nholds as many keys already, until half a second after the link is up. Any answer ends the wait; the share of those that were errors " +
-    "(LOADING) is listed. The\nbystander is an idle redis-server: its figures are what the machine and the tool add. Net is the " +
-    "longest wait less what\nthe bystander waited at the same time.\n\n" +
+    [
+      "One client per server asks about every millisecond: PING, GET and SET of the master, PING and GET of the",
+      "replica, which holds as many keys already, until half a second after the link is up. Any answer ends the",
+      "wait; the share of those that were errors (LOADING) is listed. The bystander is an idle redis-server: its",
+      "figures are what the machine and the tool add. Net is the longest wait less what the bystander waited at",
+      "the same time.\n\n",
+    ].join("\n") +
     table(["Mode and side", ...head, "bar of max"], rows);
 }
 
@@ -216,9 +221,11 @@ function throughputSection(
     "replica CPU µs",
   ]);
   return "## A master's throughput with replicas attached\n\n" +
-    "redis-benchmark's SET, 50 connections, `-r 1000000` on filled keys. CPU is user plus system time per request, " +
-    "until the\nreplicas have come even. Replicas need processors too: with fewer of these than processes, part of " +
-    "what a replica costs\nis its own work.\n\n" +
+    [
+      "redis-benchmark's SET, 50 connections, `-r 1000000` on filled keys. CPU is user plus system time per request,",
+      "until the replicas have come even. Replicas need processors too: with fewer of these than processes, part of",
+      "what a replica costs is its own work.\n\n",
+    ].join("\n") +
     table(["Pipeline, replicas", ...head, "bar"], rows);
 }
 
@@ -254,10 +261,12 @@ function applySection(
     ];
   });
   return "## A replica that applies what has piled up, and one that follows\n\n" +
-    "The replica's process is stopped and its link cut while redis-benchmark (SET, `-P 16`, `-r 1000000`) writes; " +
-    "it goes on by\na partial resync. Applied per second, from the first byte to equal offsets, is held against what " +
-    `the master accepted\n(bar: ≥ ${BARS.apply}). Then it follows the same load live: how far it falls behind at most, ` +
-    "and how long after the last request\nit is even.\n\n" +
+    [
+      "The replica's process is stopped and its link cut while redis-benchmark (SET, `-P 16`, `-r 1000000`) writes;",
+      "it goes on by a partial resync. Applied per second, from the first byte to equal offsets, is held against",
+      `what the master accepted (bar: ≥ ${BARS.apply}). Then it follows the same load live: how far it falls behind at`,
+      "most, and how long after the last request it is even.\n\n",
+    ].join("\n") +
     table([
       "System",
       "accepted/s",
