@@ -48,6 +48,7 @@ import { Persistence } from "./rdb/persistence.ts";
 import type { LinkTransport, MasterClient, ReplicationHost } from "./replication/host.ts";
 import { Replication } from "./replication/replication.ts";
 import { type ParserLimits, RequestParser } from "./resp/parser.ts";
+import { Shutdown } from "./shutdown.ts";
 
 /** Time one turn of the timer may spend on housekeeping of data, in ms. */
 const SLICE_MS = 1;
@@ -93,7 +94,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
   readonly #listeners: Listeners;
   readonly #exit: (code: number) => void;
   #timer: ReturnType<typeof setInterval> | undefined;
-  #isShuttingDown = false;
+  readonly #shutdown: Shutdown;
   /** Housekeeping that is to go on soon. */
   readonly #pending = new Set<string>();
   #hasPidFile = false;
@@ -132,9 +133,9 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.dispatcher.setCommands(namedCommands(config));
     this.#listeners = new Listeners((accepted) => this.#accept(accepted), log);
     this.replication = new Replication(this);
+    this.#shutdown = new Shutdown(this, { stop: () => this.stop(), exit: this.#exit });
     this.persistence.replicationAux = () => this.replication.snapshotAux();
-    this.persistence.onExpiredAtLoad = (database, key) =>
-      this.replication.expiredAtLoad(database, key);
+    this.persistence.onExpiredAtLoad = (...expired) => this.replication.expiredAtLoad(...expired);
     this.#bindConfig();
   }
 
@@ -534,6 +535,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
     }
     this.persistence.tick(nowMs);
     this.replication.tick(nowMs);
+    this.#shutdown.tick(nowMs);
     this.updateGates();
   }
 
@@ -560,11 +562,11 @@ export class Server implements Services, GateChecks, ReplicationHost {
 
   /** Has housekeeping that ran out of time go on before the next turn, at a fifth of the time. */
   #again(work: "expire" | "tidy"): void {
-    if (this.#pending.has(work) || this.#isShuttingDown) return;
+    if (this.#pending.has(work) || this.#shutdown.isFinal) return;
     this.#pending.add(work);
     setTimeout(() => {
       this.#pending.delete(work);
-      if (!this.isTimerOn || this.#isShuttingDown || this.persistence.isLoading) return;
+      if (!this.isTimerOn || this.#shutdown.isFinal || this.persistence.isLoading) return;
       this.keyspace.refreshTime();
       if (work === "tidy") this.#tidy();
       else if (
@@ -590,6 +592,10 @@ export class Server implements Services, GateChecks, ReplicationHost {
   /** SIGTERM or SIGINT: shuts down as `shutdown-on-sigterm` and `-sigint` say. */
   onSignal(signal: "SIGTERM" | "SIGINT"): void {
     const isInterrupt = signal === "SIGINT";
+    if (isInterrupt && this.#shutdown.isWaiting) {
+      this.log.warning("You insist... exiting now.");
+      this.#exit(1);
+    }
     this.log.warning(
       isInterrupt
         ? "Received SIGINT scheduling shutdown..."
@@ -603,33 +609,22 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.requestShutdown({
       save: words.includes("save") ? "save" : words.includes("nosave") ? "nosave" : "default",
       force: words.includes("force"),
+      now: words.includes("now"),
+      onWaiting: () => {},
       onRefused: () => {},
     });
   }
 
   requestShutdown(options: ShutdownOptions): void {
-    if (this.#isShuttingDown) return;
-    const { log, config, persistence } = this;
-    log.notice("User requested shutdown...");
-    const saves = options.save === "save" ||
-      (options.save === "default" && config.value("save").length > 0);
-    if (saves && !persistence.isLoading) {
-      log.notice("Saving the final RDB snapshot before exiting.");
-      if (!persistence.saveNow()) {
-        log.warning("Error trying to save the DB, can't exit.");
-        if (!options.force) {
-          log.warning(
-            "Errors trying to shut down the server. Check the logs for more information.",
-          );
-          options.onRefused("ERR Errors trying to SHUTDOWN. Check logs.");
-          return;
-        }
-      }
-    }
-    this.#isShuttingDown = true;
-    this.stop();
-    log.warning("Redis is now ready to exit, bye bye...");
-    this.#exit(0);
+    this.#shutdown.request(options);
+  }
+
+  abortShutdown(): boolean {
+    return this.#shutdown.abort();
+  }
+
+  shutdownRemainingMs(nowMs: number): number | null {
+    return this.#shutdown.isWaiting ? this.#shutdown.remainingMs(nowMs) : null;
   }
 
   /** Stops serving: closes sockets and the timer, saves nothing. */

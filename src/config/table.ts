@@ -194,7 +194,7 @@ export const DIRECTIVES = {
   "databases": int("16", 1, I32_MAX, { settable: false }),
   "shutdown-on-sigint": directive(shutdownKind(), "default"),
   "shutdown-on-sigterm": directive(shutdownKind(), "default"),
-  "shutdown-timeout": int("10", 0, I32_MAX, idle(REPLICATION)),
+  "shutdown-timeout": int("10", 0, I32_MAX),
   "hz": directive(intKind(0n, I32_MAX, [1n, 500n]), "10"),
   "dynamic-hz": bool("yes", idle("the timer does not slow down with the number of clients")),
   "daemonize": bool(

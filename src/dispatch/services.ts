@@ -49,6 +49,10 @@ export interface Services {
   clientBytes(): number;
   /** Ends the server: see SHUTDOWN. */
   requestShutdown(options: ShutdownOptions): void;
+  /** Calls a shutdown off that waits for replicas; false when there is none. */
+  abortShutdown(): boolean;
+  /** How long such a shutdown still waits at most, in ms; null when there is none. */
+  shutdownRemainingMs(nowMs: number): number | null;
 }
 
 export interface ShutdownOptions {
@@ -56,6 +60,10 @@ export interface ShutdownOptions {
   readonly save: "default" | "save" | "nosave";
   /** Ends even when saving fails. */
   readonly force: boolean;
-  /** Called when the shutdown does not take place. */
+  /** Does not wait for replicas. */
+  readonly now: boolean;
+  /** Called when replicas are waited for. */
+  onWaiting(): void;
+  /** Called when the shutdown does not take place, possibly after `onWaiting`. */
   onRefused(reason: string): void;
 }

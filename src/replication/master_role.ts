@@ -33,6 +33,14 @@ export class MasterRole {
   /** From now on counts `repl-backlog-ttl`, if there is no replica. */
   noteNoReplicas(): void {}
 
+  /** All attached replicas: who they are and what they have acknowledged. */
+  attachedReplicas(): { name: string; ackOffset: number; lagSeconds: number; state: string }[] {
+    return [];
+  }
+
+  /** Asks replicas to say at once how far they are. */
+  requestAcks(): void {}
+
   /** Attached replicas. */
   get count(): number {
     return 0;

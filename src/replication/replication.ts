@@ -94,12 +94,12 @@ export class Replication {
   }
 
   /** A master has dropped an expired key while loading: replicas that go on partially still have it. */
-  expiredAtLoad(database: number, key: Uint8Array): void {
+  expiredAtLoad(database: number, bytes: Uint8Array, offset: number, length: number): void {
     const { loadedReplication } = this.host.persistence;
     if (loadedReplication === null || this.isReplica) return;
     const { stream } = this.host.keyspace;
     if (this.backlog === null) this.restartAt(loadedReplication.offset);
-    stream.add(database, ["DEL", key]);
+    stream.add(database, ["DEL", bytes.slice(offset, offset + length)]);
     stream.endUnit();
   }
 

@@ -23,6 +23,8 @@ export class WholeServer extends TestServer {
       skipsChecksums: false,
       usedMemory: () => 1_000_000 + this.keyspace.dataBytes + 2048,
       clientBytes: () => 2048,
+      abortShutdown: () => false,
+      shutdownRemainingMs: () => null,
       requestShutdown: (options) => {
         this.shutdowns.push(options);
         if (this.shutdownRefusal !== null) options.onRefused(this.shutdownRefusal);

@@ -3,11 +3,13 @@
 import type { Call } from "../../dispatch/call.ts";
 import type { ShutdownOptions } from "../../dispatch/services.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
+import { Words } from "../../resp/words.ts";
 import { defineCommand } from "../command.ts";
 
 /**
  * `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`: saves where that is asked for or configured and
- * ends the server; there is no answer then. NOW changes nothing: nobody is waited for anyway.
+ * ends the server; there is no answer then. Replicas that lag are waited for up to `shutdown-timeout`
+ * unless NOW is given; ABORT ends that waiting, and the server stays.
  *
  * Errors: the dataset could not be saved (unless FORCE); ABORT while no shutdown is under way.
  *
@@ -25,20 +27,46 @@ export const shutdown = defineCommand({
   run: runShutdown,
 });
 
-function runShutdown({ server, words, reply }: Call): void {
+function runShutdown(call: Call): void {
+  const { server, words, reply, client, command } = call;
   let save: ShutdownOptions["save"] = "default";
   let force = false;
+  let now = false;
   let aborts = false;
   for (let i = 1; i < words.count; i++) {
     if (words.is(i, "nosave") && save !== "save") save = "nosave";
     else if (words.is(i, "save") && save !== "nosave") save = "save";
     else if (words.is(i, "force")) force = true;
     else if (words.is(i, "abort")) aborts = true;
-    else if (!words.is(i, "now")) throw new ReplyError(SYNTAX_ERROR);
+    else if (words.is(i, "now")) now = true;
+    else throw new ReplyError(SYNTAX_ERROR);
   }
   if (aborts) {
     if (words.count > 2) throw new ReplyError(SYNTAX_ERROR);
+    if (server.abortShutdown()) return reply.ok();
     return reply.error("ERR No shutdown in progress.");
   }
-  server.requestShutdown({ save, force, onRefused: (reason) => reply.error(reason) });
+  let kept: Words | null = null;
+  server.requestShutdown({
+    save,
+    force,
+    now,
+    onWaiting: () => {
+      kept = Words.of(...Array.from({ length: words.count }, (_, i) => words.copy(i)));
+      call.isParked = true;
+      // Nobody else may end this wait; it is called when the client has gone.
+      client.park = { isBlocking: false, unblock: () => server.clients.blockedCount-- };
+      server.clients.blockedCount++;
+    },
+    onRefused: (reason) => {
+      if (client.isClosed) return;
+      if (kept !== null) {
+        client.park = null;
+        server.clients.blockedCount--;
+        server.dispatcher.countReleased(client, command, kept, reason);
+        client.transport.resume();
+      }
+      client.reply.error(reason);
+    },
+  });
 }

@@ -1,0 +1,124 @@
+/**
+ * The end of the server: SHUTDOWN and signals. Replicas that have not acknowledged everything are
+ * waited for, up to `shutdown-timeout`, while writes are paused; then the dataset is saved, where that
+ * is asked for or configured. A part of src/server.ts.
+ */
+
+import type { Services, ShutdownOptions } from "./dispatch/services.ts";
+
+/** What ends the process, and what goes before it. */
+export interface ShutdownActions {
+  /** Stops serving: sockets, timer. */
+  stop(): void;
+  exit(code: number): void;
+}
+
+export class Shutdown {
+  /** The server is going down: nothing new is to be begun. */
+  isFinal = false;
+  /** Requests that wait for replicas; the first decides how to end. */
+  readonly #waiting: ShutdownOptions[] = [];
+  #deadlineMs = 0;
+  /** Offset that replicas are waited for to acknowledge. */
+  #offset = 0;
+
+  constructor(readonly server: Services, readonly actions: ShutdownActions) {}
+
+  /** Whether replicas are being waited for. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Until when, at most, replicas are waited for: ms from now. */
+  remainingMs(nowMs: number): number {
+    return Math.max(0, this.#deadlineMs - nowMs);
+  }
+
+  request(options: ShutdownOptions): void {
+    if (this.isFinal) return;
+    const { log, config, replication, keyspace, pause } = this.server;
+    log.notice("User requested shutdown...");
+    const timeoutMs = config.value("shutdown-timeout") * 1000;
+    this.#offset = this.isWaiting ? this.#offset : replication.offset;
+    if (options.now || timeoutMs === 0 || this.#lagging().length === 0) {
+      return this.#finish(options);
+    }
+    if (!this.isWaiting) {
+      log.notice("Waiting for replicas before shutting down.");
+      this.#deadlineMs = keyspace.nowMs + timeoutMs;
+      pause.begin(Infinity, false);
+      replication.master.requestAcks();
+    }
+    this.#waiting.push(options);
+    options.onWaiting();
+  }
+
+  /** SHUTDOWN ABORT: false when there is nothing to be called off. */
+  abort(): boolean {
+    if (!this.isWaiting) return false;
+    this.server.log.notice("Shutdown manually aborted.");
+    this.#giveUp();
+    return true;
+  }
+
+  /** Called by the timer and when replicas acknowledge. */
+  tick(nowMs: number): void {
+    if (!this.isWaiting) return;
+    if (nowMs < this.#deadlineMs && this.#lagging().length > 0) return;
+    this.#finish(this.#waiting[0]);
+  }
+
+  #lagging() {
+    const { master } = this.server.replication;
+    return master.attachedReplicas().filter(({ ackOffset }) => ackOffset < this.#offset);
+  }
+
+  /** Those who asked are told that the server stays, and writes go on. */
+  #giveUp(): void {
+    if (!this.isWaiting) return;
+    for (const { onRefused } of this.#waiting.splice(0)) {
+      onRefused("ERR Errors trying to SHUTDOWN. Check logs.");
+    }
+    this.server.pause.end();
+  }
+
+  #finish(options: ShutdownOptions): void {
+    const { log, config, persistence, replication } = this.server;
+    const replicas = replication.master.attachedReplicas();
+    const lagging = this.#lagging();
+    for (const { name, ackOffset, lagSeconds, state } of lagging) {
+      log.notice(
+        `Lagging replica ${name} reported offset ${
+          replication.offset - ackOffset
+        } behind master, ` +
+          `lag=${lagSeconds}, state=${state}.`,
+      );
+    }
+    if (replicas.length > 0) {
+      log.notice(
+        `${replicas.length - lagging.length} of ${replicas.length} replicas are in sync when ` +
+          "shutting down.",
+      );
+    }
+    const saves = options.save === "save" ||
+      (options.save === "default" && config.value("save").length > 0);
+    if (saves && !persistence.isLoading) {
+      log.notice("Saving the final RDB snapshot before exiting.");
+      if (!persistence.saveNow()) {
+        log.warning("Error trying to save the DB, can't exit.");
+        if (!options.force) {
+          log.warning(
+            "Errors trying to shut down the server. Check the logs for more information.",
+          );
+          if (this.isWaiting) this.#giveUp();
+          else options.onRefused("ERR Errors trying to SHUTDOWN. Check logs.");
+          return;
+        }
+      }
+    }
+    this.isFinal = true;
+    this.actions.stop();
+    log.warning("Redis is now ready to exit, bye bye...");
+    this.actions.exit(0);
+  }
+}
