@@ -73,7 +73,8 @@ function runPsubscribe(call: Call): void {
 
 /**
  * `SSUBSCRIBE shardchannel [shardchannel …]`: channels of their own, which in a cluster stay within
- * the shard that has the slot of their name. Patterns do not match them.
+ * the shard that has the slot of their name. Patterns do not match them. Unlike SUBSCRIBE it is
+ * refused in a transaction.
  *
  * @see {@link https://redis.io/docs/latest/commands/ssubscribe/}
  */
@@ -91,6 +92,9 @@ export const ssubscribe = defineCommand({
 });
 
 function runSsubscribe(call: Call): void {
+  if (call.isInExec) {
+    return call.reply.error("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+  }
   const { hub } = call.server;
   const { words, client } = call;
   confirm(call, (reply) => {
