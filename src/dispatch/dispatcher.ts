@@ -345,13 +345,16 @@ export class Dispatcher {
     if (isShown) this.onMonitor(client, words);
   }
 
-  /** Puts the request into the stream of writes, with the bytes that it came in where they are RESP. */
+  /**
+   * Puts the request into the stream of writes. Its own bytes serve where they are RESP; a request in
+   * the parser's buffer is not part of a transaction, so it ends its unit.
+   */
   #propagate(client: Client, database: number, words: Words): void {
     const { stream } = this.server.keyspace;
     const { parser } = client;
     if (parser !== null && words === parser.words && words.bytes === parser.bytes) {
       const { position } = parser;
-      stream.addEncoded(database, parser.bytes, position, parser.end - position);
+      stream.endUnitWith(database, parser.bytes, position, parser.end - position);
     } else stream.addWords(database, words);
   }
 

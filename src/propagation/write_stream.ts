@@ -40,8 +40,9 @@ export class WriteStream {
   /** The unit's commands, encoded one after the other, and where each begins. */
   #unit = new Uint8Array(UNIT_BYTES);
   #length = 0;
-  #begins: number[] = [];
-  #databases: number[] = [];
+  #begins = new Int32Array(16);
+  #databases = new Int32Array(16);
+  #count = 0;
 
   /** Adds a reader, which gets everything from now on; a SELECT comes first. */
   attach(reader: StreamReader): void {
@@ -101,6 +102,20 @@ export class WriteStream {
     this.#length += length;
   }
 
+  /**
+   * A request whose RESP bytes are at hand and that ends its unit. When it is the only one it enters
+   * the stream at once, without a copy in between.
+   */
+  endUnitWith(database: number, bytes: Uint8Array, offset: number, length: number): void {
+    if (!this.isActive) return;
+    if (this.#count > 0) {
+      this.addEncoded(database, bytes, offset, length);
+      return this.endUnit();
+    }
+    if (database !== this.#database) this.#select(database);
+    this.#emit(bytes, offset, length);
+  }
+
   /** Adds a command made of parts to the unit. */
   add(database: number, parts: readonly StreamPart[]): void {
     if (!this.isActive) return;
@@ -119,7 +134,7 @@ export class WriteStream {
 
   /** The request is done: its commands enter the stream. */
   endUnit(): void {
-    const commands = this.#begins.length;
+    const commands = this.#count;
     if (commands === 0) return;
     if (this.#databases[0] !== this.#database) this.#select(this.#databases[0]);
     if (commands === 1) this.#emit(this.#unit, 0, this.#length);
@@ -137,8 +152,7 @@ export class WriteStream {
   }
 
   #dropUnit(): void {
-    this.#begins.length = 0;
-    this.#databases.length = 0;
+    this.#count = 0;
     this.#length = 0;
     if (this.#unit.length > UNIT_BYTES_KEPT) this.#unit = new Uint8Array(UNIT_BYTES);
   }
@@ -157,8 +171,13 @@ export class WriteStream {
   }
 
   #begin(database: number): void {
-    this.#begins.push(this.#length);
-    this.#databases.push(database);
+    const n = this.#count++;
+    if (n === this.#begins.length) {
+      this.#begins = enlarged(this.#begins);
+      this.#databases = enlarged(this.#databases);
+    }
+    this.#begins[n] = this.#length;
+    this.#databases[n] = database;
   }
 
   #bulk(bytes: Uint8Array, offset: number, length: number): void {
@@ -184,4 +203,10 @@ export class WriteStream {
     larger.set(this.#unit.subarray(0, this.#length));
     this.#unit = larger;
   }
+}
+
+function enlarged(numbers: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(numbers.length * 2);
+  larger.set(numbers);
+  return larger;
 }
