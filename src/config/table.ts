@@ -298,16 +298,10 @@ export const DIRECTIVES = {
   "rdbcompression": bool("yes"),
   "rdbchecksum": bool("yes", { settable: false }),
   "rdb-save-incremental-fsync": bool("yes", idle("a snapshot is synced once, at its end")),
-  "rdb-del-sync-files": bool("no", idle(REPLICATION)),
+  "rdb-del-sync-files": bool("no"),
   "stop-writes-on-bgsave-error": bool("yes"),
-  "rdb-key-save-delay": int("0", I32_MIN, I32_MAX, {
-    hidden: true,
-    ...idle("a snapshot is not slowed down for tests"),
-  }),
-  "key-load-delay": int("0", I32_MIN, I32_MAX, {
-    hidden: true,
-    ...idle("loading is not slowed down for tests"),
-  }),
+  "rdb-key-save-delay": int("0", I32_MIN, I32_MAX, { hidden: true }),
+  "key-load-delay": int("0", I32_MIN, I32_MAX, { hidden: true }),
   "loading-process-events-interval-bytes": int("2097152", 1024, I32_MAX, {
     hidden: true,
     ...idle("loading pauses by time, not by bytes"),

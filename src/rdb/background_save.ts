@@ -19,9 +19,10 @@ export class BackgroundSave extends SnapshotJob {
     file: SaveFile,
     checksum: boolean,
     options: SnapshotOptions,
+    delay: () => number,
     ended: SaveEnded,
   ) {
-    super(keyspace, worker, file, checksum, options);
+    super(keyspace, worker, file, checksum, options, delay);
     this.#file = file;
     this.#ended = ended;
   }

@@ -31,12 +31,14 @@ import {
   TYPE_MAX,
 } from "./format.ts";
 import { ValueReader, withAccess } from "./load_value.ts";
-import type { RdbReader } from "./reader.ts";
+import { type RdbReader, STARVED } from "./reader.ts";
 
 /** A record in a file has a type byte, a key and a value: at least so many bytes. */
 const RECORD_BYTES_MIN = 3;
 /** Records read between two looks at the clock. */
 const RECORDS_PER_LOOK = 64;
+/** Bytes read between two looks at the clock, where records are large. */
+const BYTES_PER_LOOK = 128 * 1024;
 
 // Marks inside the data of a module.
 const MODULE_EOF = 0;
@@ -61,6 +63,8 @@ export interface LoadOptions {
   readonly onExpired?: ExpiredListener;
   /** Whether a key that is there already is replaced; otherwise it is an error. */
   readonly replaces?: boolean;
+  /** Most keys that a table is made for before they have come. Default: as many as may come. */
+  readonly reserveMax?: number;
   /** Called for each aux field. */
   readonly onAux?: (name: string, value: string) => void;
   /** Called for each key that was left out because its collection is empty. */
@@ -77,7 +81,11 @@ export class RdbLoader {
   /** Names of modules whose own data were passed over. */
   readonly modulesSkipped: string[] = [];
   readonly values: ValueReader;
+  /** Whether the last step ended for lack of bytes (of a growing source). */
+  isStarved = false;
 
+  /** Records between two looks at the clock. */
+  #recordsPerLook = RECORDS_PER_LOOK;
   readonly #keyspace: Keyspace;
   readonly #reader: RdbReader;
   readonly #options: LoadOptions;
@@ -85,6 +93,8 @@ export class RdbLoader {
   #version = 0;
   #database: Database;
   #expiresAtMs = NaN;
+  /** `values.fieldExpiriesDropped` as it was before the record being read. */
+  #droppedBefore = 0;
   #idleSeconds = -1;
   #frequency = -1;
   #key = new Uint8Array(256);
@@ -108,21 +118,54 @@ export class RdbLoader {
     while (!this.step(Infinity, () => 0));
   }
 
-  /** Loads until `now()` is past `untilMs`; true when all is loaded. @throws RdbError */
+  /**
+   * Loads until `now()` is past `untilMs`; true when all is loaded. Of a growing source it also ends
+   * when no more can be read for now, with `isStarved` set. @throws RdbError
+   */
   step(untilMs: number, now: () => number): boolean {
-    if (this.#version === 0) this.#version = this.#reader.readHeader();
-    for (;;) {
-      for (let i = 0; i < RECORDS_PER_LOOK; i++) {
-        const at = this.#reader.offset;
-        const code = this.#reader.readByte();
-        if (code <= TYPE_MAX) this.#readKey(code, at);
-        else if (code === OPCODE_EOF) {
-          if (this.#version >= RDB_VERSION_CHECKSUM) this.#reader.verifyChecksum();
-          return true;
-        } else this.#readOpcode(code, at);
-      }
-      if (now() > untilMs) return false;
+    if (this.isStarved) {
+      if (!this.#reader.canResume()) return false;
+      this.isStarved = false;
     }
+    try {
+      do {
+        if (this.#readSome()) return true;
+      } while (now() <= untilMs);
+    } catch (error) {
+      if (error !== STARVED) throw error;
+      this.#reader.rewind();
+      this.isStarved = true;
+      // Only what stands in whole records counts; the last one is read again.
+      this.values.fieldExpiriesDropped = this.#droppedBefore;
+    }
+    return false;
+  }
+
+  /** Loads for about `ms`, or until `keysMax` keys (at least 1) have come; otherwise as `step`. */
+  stepFor(ms: number, now: () => number, keysMax: number): boolean {
+    const untilKeys = this.keysLoaded + keysMax;
+    this.#recordsPerLook = Math.min(RECORDS_PER_LOOK, keysMax);
+    return this.step(now() + ms, () => this.keysLoaded < untilKeys ? now() : Infinity);
+  }
+
+  /** Reads records until it is time to look at the clock; true at the end. */
+  #readSome(): boolean {
+    const reader = this.#reader;
+    if (this.#version === 0) this.#version = reader.readHeader();
+    const lookAt = reader.offset + BYTES_PER_LOOK;
+    for (let i = 0; i < this.#recordsPerLook; i++) {
+      reader.mark();
+      this.#droppedBefore = this.values.fieldExpiriesDropped;
+      const at = reader.offset;
+      if (at > lookAt) break;
+      const code = reader.readByte();
+      if (code <= TYPE_MAX) this.#readKey(code, at);
+      else if (code === OPCODE_EOF) {
+        if (this.#version >= RDB_VERSION_CHECKSUM) reader.verifyChecksum();
+        return true;
+      } else this.#readOpcode(code, at);
+    }
+    return false;
   }
 
   // -- keys --------------------------------------------------------------------------
@@ -177,7 +220,10 @@ export class RdbLoader {
         const keys = reader.readPlainLength("the number of keys");
         reader.readPlainLength("the number of keys that expire");
         const most = reader.remaining() / RECORD_BYTES_MIN;
-        this.#database.dict.reserve(Math.min(keys, Number.isFinite(most) ? most : 0));
+        const { reserveMax } = this.#options;
+        this.#database.dict.reserve(
+          Math.min(keys, Number.isFinite(most) ? most : (reserveMax ?? 0), reserveMax ?? most),
+        );
         return;
       }
       case OPCODE_EXPIRETIME_MS:
@@ -234,11 +280,14 @@ export class RdbLoader {
   #skipModule(): void {
     const reader = this.#reader;
     reader.readPlainLength("the number of a module");
-    this.modulesSkipped.push(moduleName(reader.lengthHigh, reader.lengthLow));
+    const name = moduleName(reader.lengthHigh, reader.lengthLow);
     for (;;) {
       const at = reader.offset;
       const mark = reader.readPlainLength("a mark in the data of a module");
-      if (mark === MODULE_EOF) return;
+      if (mark === MODULE_EOF) {
+        this.modulesSkipped.push(name);
+        return;
+      }
       if (mark === MODULE_SIGNED || mark === MODULE_UNSIGNED) reader.readPlainLength("a number");
       else if (mark === MODULE_FLOAT) reader.skip(4);
       else if (mark === MODULE_DOUBLE) reader.skip(8);

@@ -24,6 +24,7 @@ import { FileSource, RdbReader } from "./reader.ts";
 import { accessOf, saveDataset } from "./save_dataset.ts";
 import type { SnapshotOptions } from "./snapshot.ts";
 import { removeIfThere, SnapshotFile } from "./snapshot_file.ts";
+import { keysPerSlice, nextSlice } from "./slice_delay.ts";
 import { RdbEncoder } from "./writer.ts";
 
 /** A background save that failed is not tried again by itself for so long. */
@@ -60,6 +61,10 @@ interface Loading {
   readonly loader: RdbLoader;
   /** used-mem of the server that wrote the file, 0 when it does not say. */
   usedMemory: number;
+  /** Aux fields of replication. */
+  id: string;
+  offset: number;
+  database: number;
 }
 
 export class Persistence {
@@ -187,6 +192,7 @@ export class Persistence {
       },
       config.value("rdbchecksum"),
       this.#snapshotOptions(),
+      () => config.value("rdb-key-save-delay"),
       (failure) => this.#backgroundEnded(failure),
     );
     log.notice(`Background saving started by pid ${Deno.pid}`);
@@ -207,11 +213,13 @@ export class Persistence {
    */
   startRelay(events: RelayEvents): RelayedSnapshot {
     this.#backgroundStarted = this.keyspace.clock.monotonic();
+    const { config } = this;
     const relay = new RelayedSnapshot(
       this.keyspace,
       this.#worker,
-      this.config.value("rdbchecksum"),
+      config.value("rdbchecksum"),
       this.#snapshotOptions(),
+      () => config.value("rdb-key-save-delay"),
       events,
       (failure) => this.#relayEnded(failure),
     );
@@ -303,8 +311,16 @@ export class Persistence {
   /** Begins to take the snapshot of a full sync; it is `replicaLoad` until `swap` or `abandon`. */
   beginReplicaLoad(options: ReplicaLoadOptions): ReplicaLoad {
     this.replicaLoad?.abandon();
-    this.replicaLoad = new ReplicaLoad(this.keyspace, this.config, this.log, options);
-    return this.replicaLoad;
+    const { keyspace, config, log } = this;
+    const load: ReplicaLoad = new ReplicaLoad(keyspace, config, log, options, {
+      // It would put the old dataset where the new one is.
+      beforeSwap: () => this.abortBackground(),
+      closed: () => {
+        if (this.replicaLoad === load) this.replicaLoad = null;
+      },
+    });
+    this.replicaLoad = load;
+    return load;
   }
 
   // -- loading ---------------------------------------------------------------------------
@@ -318,7 +334,7 @@ export class Persistence {
     const file = this.#open();
     if (file === null) return;
     using _ = file;
-    const { keyspace, log } = this;
+    const { keyspace, config, log } = this;
     const { clock } = keyspace;
     const now = () => clock.monotonic();
     const started = now();
@@ -327,8 +343,12 @@ export class Persistence {
     this.isLoading = true;
     keyspace.expireMode = EXPIRE_IGNORED;
     try {
-      const loading = this.#begin(file, expireMode !== EXPIRE_HIDES, false);
-      while (!loading.loader.step(now() + LOAD_SLICE_MS, now)) {
+      const loading = this.#begin(file, expireMode !== EXPIRE_HIDES, false, this.onExpiredAtLoad);
+      const { loader } = loading;
+      for (;;) {
+        const before = loader.keysLoaded;
+        const delay = config.value("key-load-delay");
+        if (loader.stepFor(LOAD_SLICE_MS, now, keysPerSlice(delay))) break;
         if (now() > reportAt) {
           reportAt += LOAD_REPORT_MS;
           const percent = loading.loader.offset / loading.totalBytes * 100;
@@ -336,10 +356,14 @@ export class Persistence {
             `Loading DB in memory: ${percent.toFixed(1)}%, ${loading.loader.keysLoaded} keys`,
           );
         }
-        await new Promise((resolve) => setTimeout(resolve, 0));
+        await new Promise<void>((resolve) => nextSlice(delay, loader.keysLoaded - before, resolve));
         keyspace.refreshTime();
       }
       this.#loaded(loading);
+      const { id, offset, database } = loading;
+      if (id !== "" && Number.isSafeInteger(offset)) {
+        this.loadedReplication = { id, offset, database };
+      }
       log.notice(`DB loaded from disk: ${((now() - started) / 1000).toFixed(3)} seconds`);
     } catch (error) {
       throw this.#failure(error);
@@ -399,23 +423,38 @@ export class Persistence {
     }
   }
 
-  #begin(file: Deno.FsFile, dropsExpired: boolean, replaces: boolean): Loading {
+  #begin(
+    file: Deno.FsFile,
+    dropsExpired: boolean,
+    replaces: boolean,
+    onExpired?: ExpiredListener,
+  ): Loading {
     const { keyspace, config, log } = this;
     const source = new FileSource(file);
     const reader = RdbReader.fromSource(source, { checksum: config.value("rdbchecksum") });
     const loader = new RdbLoader(keyspace, reader, {
       dropsExpired,
       replaces,
+      onExpired,
       onAux: (name, value) => this.#hearAux(name, value),
       onEmptyKey: (key) => log.notice(`rdbLoadObject skipping empty key: ${key}`),
     });
     const startedMs = keyspace.clock.now();
-    this.#loading = { startedMs, totalBytes: source.remaining(), loader, usedMemory: 0 };
+    this.#loading = {
+      startedMs,
+      totalBytes: source.remaining(),
+      loader,
+      usedMemory: 0,
+      id: "",
+      offset: NaN,
+      database: 0,
+    };
     return this.#loading;
   }
 
   #hearAux(name: string, value: string): void {
     const { log } = this;
+    const loading = this.#loading!;
     if (name === "redis-ver" || name === "valkey-ver") {
       log.notice(`Loading RDB produced by version ${value}`);
     } else if (name === "ctime") {
@@ -423,9 +462,12 @@ export class Persistence {
       log.notice(`RDB age ${Math.max(0, age)} seconds`);
     } else if (name === "used-mem") {
       const bytes = Number(value);
-      if (this.#loading !== null) this.#loading.usedMemory = bytes;
+      loading.usedMemory = bytes;
       log.notice(`RDB memory usage when created ${(bytes / (1 << 20)).toFixed(2)} Mb`);
     } else if (name === "aof-base" && value === "1") log.notice("RDB is base AOF");
+    else if (name === "repl-id" && /^[0-9a-f]{40}$/.test(value)) loading.id = value;
+    else if (name === "repl-offset" && /^\d+$/.test(value)) loading.offset = Number(value);
+    else if (name === "repl-stream-db" && /^\d+$/.test(value)) loading.database = Number(value);
   }
 
   #loaded({ loader }: Loading): void {
@@ -477,9 +519,10 @@ export class Persistence {
     const percent = snapshot === undefined || snapshot.keysTotal === 0
       ? 0
       : snapshot.keysDone / snapshot.keysTotal * 100;
+    const load = this.replicaLoad;
     const fields: [string, string | number][] = [
       ["loading", this.isLoading ? 1 : 0],
-      ["async_loading", 0],
+      ["async_loading", load?.isLoading ? 1 : 0],
       ["current_cow_peak", 0],
       ["current_cow_size", 0],
       ["current_cow_size_age", 0],
@@ -509,22 +552,35 @@ export class Persistence {
       ["module_fork_in_progress", 0],
       ["module_fork_last_cow_size", 0],
     ];
-    if (this.#loading !== null) fields.push(...this.#loadingFields(this.#loading));
+    if (this.#loading !== null) {
+      const { startedMs, totalBytes, loader, usedMemory } = this.#loading;
+      fields.push(...this.#loadingFields(startedMs, totalBytes, usedMemory, loader.offset));
+    } else if (load?.isLoading) {
+      const { startedMs, totalBytes, usedMemory, loadedBytes } = load;
+      fields.push(...this.#loadingFields(startedMs, totalBytes, usedMemory, loadedBytes));
+    }
     return fields;
   }
 
+  /** Where the size is not known (0), the memory that the data took elsewhere stands in for it. */
   #loadingFields(
-    { startedMs, totalBytes, loader, usedMemory }: Loading,
+    startedMs: number,
+    totalBytes: number,
+    usedMemory: number,
+    loaded: number,
   ): [string, string | number][] {
     const elapsed = (this.keyspace.clock.now() - startedMs) / 1000;
-    const loaded = loader.offset;
-    const eta = loaded === 0 ? 1 : elapsed * (totalBytes - loaded) / loaded;
+    const isKnown = totalBytes > 0;
+    const expected = isKnown ? totalBytes : usedMemory;
+    const share = expected === 0 ? 0 : Math.min(loaded / expected, isKnown ? 1 : 0.9999);
+    const left = Math.max(expected - loaded, isKnown ? 0 : 1);
+    const eta = loaded === 0 ? 1 : elapsed * left / loaded;
     return [
       ["loading_start_time", Math.floor(startedMs / 1000)],
       ["loading_total_bytes", totalBytes],
       ["loading_rdb_used_mem", usedMemory],
       ["loading_loaded_bytes", loaded],
-      ["loading_loaded_perc", (totalBytes === 0 ? 0 : loaded / totalBytes * 100).toFixed(2)],
+      ["loading_loaded_perc", (share * 100).toFixed(2)],
       ["loading_eta_seconds", Math.floor(eta)],
     ];
   }

@@ -69,6 +69,14 @@ export class FileSource implements ByteSource {
   }
 }
 
+/** A source whose bytes are still coming; until `isComplete`, a `fill` that gives 0 means "not yet". */
+export interface GrowingSource extends ByteSource {
+  readonly isComplete: boolean;
+}
+
+/** Thrown by a reader of a growing source whose bytes have run out; see `RdbReader.rewind`. */
+export const STARVED = Symbol("bytes have run out");
+
 /** Settings of a reader. */
 export interface RdbReaderOptions {
   /** Whether to keep the sum that `verifyChecksum` compares. Default: true. */
@@ -78,6 +86,8 @@ export interface RdbReaderOptions {
 }
 
 const WINDOW_BYTES = 1 << 20;
+/** A window that a large record made grow is kept up to this many times the usual size. */
+const WINDOW_KEPT_TIMES = 4;
 /** Room for the longest primitive that is no string: a score as text. */
 const WINDOW_BYTES_MIN = 256;
 /** Decoded strings up to this size share one buffer that is kept. */
@@ -121,6 +131,15 @@ export class RdbReader {
   #crcPos = 0;
   #sums: boolean;
 
+  /** Set when bytes may run out for the time being. */
+  #growing: GrowingSource | null = null;
+  /** Where in the window a record begins that may have to be read again; -1: nothing is kept. */
+  #mark = -1;
+  /** Bytes from the mark on that another try needs. */
+  #wanted = 0;
+  #windowBytes = 0;
+  #stringBytesMax = STRING_BYTES_MAX;
+
   #scratch = new Uint8Array(64);
   // What #take found.
   #runBuf = NO_BYTES;
@@ -145,6 +164,51 @@ export class RdbReader {
   static fromSource(source: ByteSource, options: RdbReaderOptions = {}): RdbReader {
     const windowBytes = Math.max(options.windowBytes ?? WINDOW_BYTES, WINDOW_BYTES_MIN);
     return new RdbReader(source, new Uint8Array(windowBytes), 0, 0, options.checksum ?? true);
+  }
+
+  /**
+   * A reader of bytes that are still coming. When they run out it throws STARVED: the caller goes back
+   * with `rewind` to where it last called `mark`, and goes on when `canResume` says so. While the
+   * source does not know its size, strings of more than `stringBytesMax` are not believed.
+   */
+  static fromGrowing(
+    source: GrowingSource,
+    stringBytesMax: number,
+    options: RdbReaderOptions = {},
+  ): RdbReader {
+    const reader = RdbReader.fromSource(source, options);
+    reader.#growing = source;
+    reader.#mark = 0;
+    reader.#windowBytes = reader.#window.length;
+    reader.#stringBytesMax = stringBytesMax;
+    return reader;
+  }
+
+  /** Says that a record begins here: bytes from here on are kept for `rewind`. */
+  mark(): void {
+    if (this.#mark >= 0) this.#mark = this.#pos;
+  }
+
+  /** Goes back to the mark, after STARVED. */
+  rewind(): void {
+    this.#pos = this.#mark;
+  }
+
+  /**
+   * Takes in what has come since STARVED; whether another try makes sense: the bytes that were asked
+   * for are there, or at least twice as many as the last time, so that all tries together cost no
+   * more than twice the last one. Also when no more will come.
+   */
+  canResume(): boolean {
+    const source = this.#growing!;
+    this.#moveToFront();
+    while (this.#end < this.#wanted) {
+      if (this.#end === this.#window.length) this.#growWindow();
+      const got = source.fill(this.#window, this.#end);
+      if (got === 0) return source.isComplete;
+      this.#end += got;
+    }
+    return true;
   }
 
   /** A reader of `len` bytes in memory, which must not change meanwhile. Makes no copy of them. */
@@ -452,8 +516,8 @@ export class RdbReader {
    */
   verifyChecksum(): boolean {
     const at = this.offset;
-    this.#sum();
     this.#need(8);
+    this.#sum();
     const buf = this.#window;
     const pos = this.#pos;
     this.#pos += 8;
@@ -479,7 +543,11 @@ export class RdbReader {
   #take(len: number): void {
     if (len > this.#end - this.#pos) {
       if (len > this.remaining()) this.#endsEarly(len);
-      if (len > this.#window.length) {
+      if (this.#mark >= 0) {
+        if (len > this.#stringBytesMax && this.remaining() === Infinity) {
+          throw this.error(`a string of ${len} bytes, longer than proto-max-bulk-len,`);
+        }
+      } else if (len > this.#window.length) {
         this.#takeLarge(len);
         return;
       }
@@ -531,18 +599,44 @@ export class RdbReader {
   #refill(count: number): void {
     const source = this.#source;
     if (source === null) this.#endsEarly(count);
-    this.#sum();
-    const window = this.#window;
-    const left = this.#end - this.#pos;
-    window.copyWithin(0, this.#pos, this.#end);
-    this.#base += this.#pos;
-    this.#pos = this.#crcPos = 0;
-    this.#end = left;
-    while (this.#end < count) {
-      const got = source.fill(window, this.#end);
-      if (got === 0) this.#endsEarly(count);
+    this.#moveToFront();
+    while (this.#end - this.#pos < count) {
+      if (this.#end === this.#window.length) this.#growWindow();
+      const got = source.fill(this.#window, this.#end);
+      if (got === 0) {
+        if (this.#growing === null || this.#growing.isComplete) this.#endsEarly(count);
+        this.#wanted = Math.max(this.#pos + count, 2 * this.#end);
+        throw STARVED;
+      }
       this.#end += got;
     }
+  }
+
+  /** Moves what is needed (from the mark on, where there is one) to the front of the window. */
+  #moveToFront(): void {
+    const from = this.#mark < 0 ? this.#pos : this.#mark;
+    this.#sumTo(from);
+    const window = this.#window;
+    const left = this.#end - from;
+    if (
+      this.#mark >= 0 && window.length > WINDOW_KEPT_TIMES * this.#windowBytes &&
+      left < this.#windowBytes
+    ) {
+      this.#window = new Uint8Array(this.#windowBytes);
+      this.#window.set(window.subarray(from, this.#end));
+    } else if (from > 0) window.copyWithin(0, from, this.#end);
+    this.#base += from;
+    this.#pos -= from;
+    this.#end = left;
+    this.#crcPos = 0;
+    if (this.#mark >= 0) this.#mark = 0;
+  }
+
+  /** A record is larger than the window; it has come that far. */
+  #growWindow(): void {
+    const larger = this.#allocate(2 * this.#window.length);
+    larger.set(this.#window);
+    this.#window = larger;
   }
 
   #endsEarly(count: number): never {
@@ -552,8 +646,12 @@ export class RdbReader {
 
   /** Brings the sum up to pos. */
   #sum(): void {
-    if (this.#sums) this.#crc.update(this.#window, this.#crcPos, this.#pos - this.#crcPos);
-    this.#crcPos = this.#pos;
+    this.#sumTo(this.#pos);
+  }
+
+  #sumTo(pos: number): void {
+    if (this.#sums) this.#crc.update(this.#window, this.#crcPos, pos - this.#crcPos);
+    this.#crcPos = pos;
   }
 }
 

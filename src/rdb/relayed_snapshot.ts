@@ -40,10 +40,11 @@ export class RelayedSnapshot extends SnapshotJob {
     worker: SaveWorker,
     checksum: boolean,
     options: SnapshotOptions,
+    delay: () => number,
     events: RelayEvents,
     ended: (failure: string | null) => void,
   ) {
-    super(keyspace, worker, null, checksum, options);
+    super(keyspace, worker, null, checksum, options, delay);
     this.#events = events;
     this.#ended = ended;
   }

@@ -2,14 +2,31 @@
  * The receiving side of a full sync: takes the bytes of a snapshot as they come from the master,
  * builds the dataset beside the one that is being served, and exchanges the two once the new one is
  * whole and its checksum right.
+ *
+ *     push -> ReceivedBytes -+-> (mode "stream") RdbReader -> RdbLoader -> a second Keyspace -> swap
+ *                            '-> (mode "file")   temporary file -> RdbReader -> ...      '-> dbfilename
+ *
+ * Everything happens in slices between requests. Keys past their time are kept: the master sends the
+ * DELs. Not here: the link, and when to begin, give up or swap (src/replication/).
  */
 
 import type { Config } from "../config/config.ts";
-import type { Keyspace } from "../keyspace/keyspace.ts";
+import { fileProblem, toPath } from "../config/parse.ts";
+import { EXPIRE_HIDES, EXPIRE_IGNORED, Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
+import { RdbLoader } from "./loader.ts";
+import { FileSource, RdbReader } from "./reader.ts";
+import { ReceivedBytes } from "./received_bytes.ts";
+import { RdbError } from "./rdb_error.ts";
+import { keysPerSlice, nextSlice } from "./slice_delay.ts";
+import { removeIfThere, renameSnapshot } from "./snapshot_file.ts";
 
 /** The receiver should stop reading while so many bytes wait. */
 export const RECEIVED_MAX = 4 << 20;
+/** Time that loading takes before others get their turn, in ms. */
+const SLICE_MS = 2;
+/** Keys that a table is made for before they have come. */
+const RESERVE_MAX = 4 << 20;
 
 export interface ReplicaLoadOptions {
   /** Bytes of the snapshot if announced ("$n"), else null (it ends where the sender says). */
@@ -21,75 +38,362 @@ export interface ReplicaLoadOptions {
   readonly mode: "file" | "stream";
 }
 
+/** What the rest of persistence does when a load comes to its end. */
+export interface ReplicaLoadOwner {
+  /** The dataset is about to be exchanged: a background save of the old one is of no use. */
+  beforeSwap(): void;
+  /** Swapped or given up. */
+  closed(): void;
+}
+
+/** Numbers the temporary files of one process. */
+let files = 0;
+
 export class ReplicaLoad {
   /** Called when `waitingBytes` has fallen below RECEIVED_MAX after having been over it. */
   onDrained: () => void = () => {};
+  /** Called once when the load has failed before `finish` was called: no more bytes are needed. */
+  onFailed: (failure: Error) => void = () => {};
   /** Bytes taken with `push`. */
   receivedBytes = 0;
   /** The aux fields `repl-stream-db` (0 if absent), `repl-id` and `repl-offset` (null if absent). */
   replicationDatabase = 0;
   replicationId: string | null = null;
   replicationOffset: number | null = null;
+  /** used-mem of the server that wrote the snapshot, 0 when it does not say. */
+  usedMemory = 0;
+  /** Unix time in ms at which loading began; 0 before. */
+  startedMs = 0;
 
+  readonly #owner: ReplicaLoadOwner;
+  readonly #received: ReceivedBytes;
+  readonly #fresh: Keyspace;
+  readonly #now: () => number;
+  #loader: RdbLoader | null = null;
+  /** The temporary file's folder and name; null in mode "stream". */
+  readonly #folder: string;
+  readonly #temporary: string;
+  #file: Deno.FsFile | null = null;
+  #isWriting = false;
+  #isComplete = false;
+  #isScheduled = false;
+  #wasOver = false;
+  #state: "taking" | "loaded" | "failed" | "closed" = "taking";
+  #failure: Error | null = null;
+  #resolve: (() => void) | null = null;
+  #reject: ((failure: Error) => void) | null = null;
+
+  /** Made by Persistence.beginReplicaLoad. */
   constructor(
     readonly keyspace: Keyspace,
     readonly config: Config,
     readonly log: Log,
     readonly options: ReplicaLoadOptions,
-  ) {}
+    owner: ReplicaLoadOwner,
+  ) {
+    this.#owner = owner;
+    this.#now = () => keyspace.clock.monotonic();
+    this.#received = new ReceivedBytes(options.totalBytes);
+    this.#fresh = besides(keyspace);
+    this.#folder = toPath(config.value("dir"));
+    this.#temporary = `temp-${Math.floor(keyspace.clock.now() / 1000)}.${Deno.pid}.${++files}.rdb`;
+    if (options.mode === "stream") {
+      const reader = RdbReader.fromGrowing(this.#received, keyspace.limits.stringBytesMax, {
+        checksum: config.value("rdbchecksum"),
+      });
+      this.#begin(reader);
+      return;
+    }
+    try {
+      this.#file = Deno.openSync(this.#path, { read: true, write: true, createNew: true });
+    } catch (error) {
+      this.#fail(fileError("cannot open", this.#path, error));
+    }
+  }
+
+  get #path(): string {
+    return `${this.#folder}/${this.#temporary}`;
+  }
+
+  // -- progress ------------------------------------------------------------------------
+
+  /** Received, and neither loaded nor in the file yet. Stop reading while it is over RECEIVED_MAX. */
+  get waitingBytes(): number {
+    return this.#received.count;
+  }
+
+  /** Bytes that have been read into the new dataset. */
+  get loadedBytes(): number {
+    return this.#loader?.offset ?? 0;
+  }
+
+  /** Keys read so far. */
+  get keysLoaded(): number {
+    return this.#loader?.keysLoaded ?? 0;
+  }
+
+  /** Bytes that the snapshot has, 0 when that is not known yet. */
+  get totalBytes(): number {
+    return this.options.totalBytes ?? (this.#isComplete ? this.receivedBytes : 0);
+  }
+
+  /** Whether bytes are being read into the new dataset, or have been and wait for `swap`. */
+  get isLoading(): boolean {
+    return this.startedMs > 0 && (this.#state === "taking" || this.#state === "loaded");
+  }
+
+  /** Keys in the new dataset (after `swap`: in the old one). */
+  get keyCount(): number {
+    return this.#fresh.keyCount;
+  }
+
+  // -- receiving -------------------------------------------------------------------------
 
   /**
    * Takes the next received bytes; copies what it needs to keep. Never throws: what is wrong with
    * the bytes, `finish` rejects with; `onFailed` tells it at once.
    */
-  push(_bytes: Uint8Array, _offset: number, length: number): void {
+  push(bytes: Uint8Array, offset: number, length: number): void {
     this.receivedBytes += length;
+    if (this.#state !== "taking") {
+      // Behind the end mark, where nothing may follow.
+      if (this.#state === "loaded" && length > 0) this.#fail(this.#tooMuch(this.loadedBytes));
+      return;
+    }
+    const { totalBytes } = this.options;
+    if (totalBytes !== null && this.receivedBytes > totalBytes) {
+      this.#fail(this.#tooMuch(totalBytes));
+      return;
+    }
+    this.#received.push(bytes, offset, length);
+    if (this.#received.count > RECEIVED_MAX) this.#wasOver = true;
+    this.#goOn();
   }
 
-  /** Called once when the load has failed before `finish` was called: no more bytes are needed. */
-  onFailed: (failure: Error) => void = () => {};
-
-  /** Received, and neither loaded nor in the file yet. Stop reading while it is over RECEIVED_MAX. */
-  get waitingBytes(): number {
-    return 0;
-  }
-
-  /** Bytes that have been read into the new dataset. */
-  get loadedBytes(): number {
-    return 0;
-  }
-
-  /** Keys of the new dataset so far. */
-  get keysLoaded(): number {
-    return 0;
-  }
-
-  /** Whether bytes are being read into the new dataset, or have been and wait for `swap`. */
-  get isLoading(): boolean {
-    return false;
-  }
-
-  /** Keys in the new dataset. */
-  get keyCount(): number {
-    return 0;
+  #tooMuch(at: number): RdbError {
+    return new RdbError("corrupt", "bytes behind the end of the snapshot", at);
   }
 
   /**
    * All bytes have come. Resolves when the dataset is whole and its checksum right. Rejects with an
    * RdbError or the system's error; nothing of the dataset being served has been touched then.
+   * Neither happens after `abandon`.
    */
   finish(): Promise<void> {
-    return Promise.resolve();
+    this.#isComplete = this.#received.isComplete = true;
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      if (this.#failure !== null) reject(this.#failure);
+      else if (this.#state === "loaded") resolve();
+      else this.#goOn();
+    });
   }
+
+  #goOn(): void {
+    if (this.#loader !== null) this.#schedule();
+    else this.#write();
+  }
+
+  #drained(): void {
+    if (!this.#wasOver || this.#received.count >= RECEIVED_MAX) return;
+    this.#wasOver = false;
+    this.onDrained();
+  }
+
+  #fail(failure: Error): void {
+    if (this.#state === "closed" || this.#state === "failed") return;
+    this.#state = "failed";
+    this.#failure = failure;
+    this.#letGo();
+    if (this.#reject !== null) this.#reject(failure);
+    // Not from inside the constructor or `push`: the caller is not ready for it there.
+    else queueMicrotask(() => this.#reject === null && this.onFailed(failure));
+  }
+
+  /** Forgets data and file. */
+  #letGo(): void {
+    this.#received.clear();
+    for (const database of this.#fresh.databases) database.clear();
+    if (this.#file === null) return;
+    // A write under way ends with an error then, which nobody hears.
+    this.#file.close();
+    this.#file = null;
+    removeIfThere(this.#path);
+  }
+
+  // -- the file ----------------------------------------------------------------------------
+
+  /** Brings what has been received to the file, and with everything there begins to load it. */
+  async #write(): Promise<void> {
+    if (this.#isWriting || this.#file === null) return;
+    this.#isWriting = true;
+    const file = this.#file;
+    try {
+      for (;;) {
+        const bytes = this.#received.take();
+        if (bytes === null) break;
+        for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+        if (this.#state !== "taking") return;
+        this.#received.giveBack(bytes);
+        this.#drained();
+      }
+      this.#isWriting = false;
+      if (!this.#isComplete) return;
+      this.#isWriting = true;
+      await file.sync();
+      if (this.#state !== "taking") return;
+      file.seekSync(0, Deno.SeekMode.Start);
+      this.#begin(RdbReader.fromSource(new FileSource(file), {
+        checksum: this.config.value("rdbchecksum"),
+      }));
+      this.#schedule();
+    } catch (error) {
+      this.#fail(fileError("cannot write", this.#path, error));
+    }
+  }
+
+  // -- loading -----------------------------------------------------------------------------
+
+  #begin(reader: RdbReader): void {
+    this.#loader = new RdbLoader(this.#fresh, reader, {
+      dropsExpired: false,
+      reserveMax: RESERVE_MAX,
+      onAux: (name, value) => this.#hearAux(name, value),
+      onEmptyKey: (key) => this.log.notice(`rdbLoadObject skipping empty key: ${key}`),
+    });
+  }
+
+  #hearAux(name: string, value: string): void {
+    if (name === "repl-stream-db") this.replicationDatabase = Number(value) || 0;
+    else if (name === "repl-id") this.replicationId = value;
+    else if (name === "repl-offset") this.replicationOffset = Number(value);
+    else if (name === "used-mem") this.usedMemory = Number(value) || 0;
+  }
+
+  #schedule(keysDone = 0): void {
+    if (this.#isScheduled || this.#state !== "taking") return;
+    this.#isScheduled = true;
+    nextSlice(this.config.value("key-load-delay"), keysDone, () => this.#slice());
+  }
+
+  #slice(): void {
+    this.#isScheduled = false;
+    if (this.#state !== "taking") return;
+    const loader = this.#loader!;
+    const before = loader.keysLoaded;
+    if (this.startedMs === 0) this.startedMs = this.keyspace.clock.now();
+    try {
+      if (loader.stepFor(SLICE_MS, this.#now, keysPerSlice(this.config.value("key-load-delay")))) {
+        this.#loaded();
+        return;
+      }
+    } catch (error) {
+      this.#fail(error as Error);
+      return;
+    }
+    this.#drained();
+    if (!loader.isStarved || this.#received.count > 0) this.#schedule(loader.keysLoaded - before);
+  }
+
+  #loaded(): void {
+    if (this.loadedBytes < Math.max(this.receivedBytes, this.options.totalBytes ?? 0)) {
+      this.#fail(this.#tooMuch(this.loadedBytes));
+      return;
+    }
+    this.#state = "loaded";
+    if (this.#isComplete) this.#resolve?.();
+  }
+
+  // -- the end -----------------------------------------------------------------------------
 
   /**
    * Exchanges the dataset being served for the new one, at once; only after `finish` has resolved.
-   * Fails the transactions that watch keys which were there or are there now, lets blocked clients
-   * look again, gives up a background save of the old dataset, and sees to the received file:
-   * it becomes `dbfilename`, or is removed (`rdb-del-sync-files`, and nothing is ever saved).
+   * Fails the transactions that watch keys which were there or are there now, and lets blocked
+   * clients look again (dispatch serves them behind its next request, or when asked to). Gives up a
+   * background save of the old dataset, and sees to the received file: it becomes `dbfilename`, or is
+   * removed (`rdb-del-sync-files`, when nothing is ever saved).
    */
-  swap(): void {}
+  swap(): void {
+    if (this.#state !== "loaded") throw new Error("replica load: swap before all is loaded");
+    this.#state = "closed";
+    this.#owner.beforeSwap();
+    this.#fresh.expireMode = EXPIRE_HIDES;
+    this.#fresh.refreshTime();
+    this.keyspace.databases.forEach((database, index) => {
+      const other = this.#fresh.databases[index];
+      database.touchSwapped(other);
+      database.exchangeContent(other);
+      database.signalAllReady();
+    });
+    if (this.#file !== null) this.#keepFile(this.#file);
+    this.#file = null;
+    for (const database of this.#fresh.databases) database.clear();
+    this.#owner.closed();
+  }
+
+  /**
+   * Gives the received file its name. What takes the disk long (giving up the old file, bringing the
+   * name to the disk) is left to the thread pool: the old file first gets a second name, so that
+   * it does not go away by the renaming.
+   */
+  #keepFile(file: Deno.FsFile): void {
+    file.close();
+    const { config } = this;
+    if (
+      config.value("rdb-del-sync-files") && config.value("save").length === 0 &&
+      !config.value("appendonly")
+    ) {
+      Deno.remove(this.#path).catch(() => {});
+      return;
+    }
+    const name = toPath(config.value("dbfilename"));
+    const old = `${this.#path}.old`;
+    try {
+      Deno.linkSync(`${this.#folder}/${name}`, old);
+    } catch {
+      // There is none, or the file system has no links: the renaming takes a little longer then.
+    }
+    try {
+      renameSnapshot(this.#folder, this.#temporary, name);
+    } catch (error) {
+      this.log.warning(
+        `Failed trying to rename the temp DB into ${name} in MASTER <-> REPLICA synchronization: ` +
+          fileProblem(error),
+      );
+    }
+    Deno.remove(old).catch(() => {});
+    syncFolder(this.#folder).catch(() => {});
+  }
 
   /** Gives up: removes the file, forgets the data. Also to be called after a failure; may be repeated. */
-  abandon(): void {}
+  abandon(): void {
+    if (this.#state === "closed") return;
+    if (this.#state !== "failed") this.#letGo();
+    this.#state = "closed";
+    this.#owner.closed();
+  }
+}
+
+/** An empty keyspace with the settings of another. */
+function besides(keyspace: Keyspace): Keyspace {
+  const { databases, clock, draw, stream } = keyspace;
+  // Nothing is added to the stream: no key expires in there.
+  const fresh = new Keyspace(databases.length, clock, draw, stream);
+  Object.assign(fresh.limits, keyspace.limits);
+  fresh.usesLfu = keyspace.usesLfu;
+  fresh.lfuLogFactor = keyspace.lfuLogFactor;
+  fresh.lfuDecayMinutes = keyspace.lfuDecayMinutes;
+  fresh.expireMode = EXPIRE_IGNORED;
+  fresh.refreshTime();
+  return fresh;
+}
+
+function fileError(what: string, path: string, error: unknown): Error {
+  return new Error(`${what} ${path}: ${fileProblem(error)}`);
+}
+
+async function syncFolder(path: string): Promise<void> {
+  using folder = await Deno.open(path);
+  await folder.sync();
 }

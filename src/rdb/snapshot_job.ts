@@ -8,7 +8,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { FromSaveWorker, SaveFile, ToSaveWorker } from "./save_messages.ts";
 import { Snapshot, type SnapshotOptions, type SnapshotSink } from "./snapshot.ts";
-import { afterOthers } from "./turns.ts";
+import { keysPerSlice, nextSlice } from "./slice_delay.ts";
 
 /** Time that the walk may take before requests get their turn, in ms. */
 const SLICE_MS = 1;
@@ -72,22 +72,24 @@ export abstract class SnapshotJob implements SnapshotSink {
   protected readonly worker: SaveWorker;
   protected readonly job: number;
   readonly #clock: Clock;
-  readonly #now: () => number;
+  readonly #delay: () => number;
   #underWay = 0;
   #isWalked = false;
   /** Whether the walk has been asked to go on. */
   #isScheduled = false;
 
+  /** `delay` is `rdb-key-save-delay`; see slice_delay.ts. */
   constructor(
     keyspace: Keyspace,
     worker: SaveWorker,
     file: SaveFile | null,
     checksum: boolean,
     options: SnapshotOptions,
+    delay: () => number,
   ) {
     this.worker = worker;
     this.#clock = keyspace.clock;
-    this.#now = () => this.#clock.monotonic();
+    this.#delay = delay;
     this.job = worker.begin(file, options.compress, checksum, (message) => this.#hear(message));
     this.snapshot = new Snapshot(keyspace, this, options);
     this.schedule();
@@ -124,18 +126,23 @@ export abstract class SnapshotJob implements SnapshotSink {
   }
 
   /** Lets the walk go on, when others have had their turn. */
-  protected schedule(): void {
+  protected schedule(keysDone = 0): void {
     if (this.#isScheduled || this.#isWalked || this.isOver) return;
     this.#isScheduled = true;
-    afterOthers(() => this.#walk());
+    nextSlice(this.#delay(), keysDone, () => this.#walk());
   }
 
   #walk(): void {
     this.#isScheduled = false;
     if (this.isOver || this.#isWalked || this.isFull()) return;
-    if (!this.snapshot.step(this.#now() + SLICE_MS, this.#now)) {
+    const clock = this.#clock;
+    const { snapshot } = this;
+    const before = snapshot.keysDone;
+    const untilKeys = before + keysPerSlice(this.#delay());
+    const now = () => snapshot.keysDone < untilKeys ? clock.monotonic() : Infinity;
+    if (!snapshot.step(clock.monotonic() + SLICE_MS, now)) {
       // With too much under way, somebody's answer brings the walk on.
-      if (!this.isFull()) this.schedule();
+      if (!this.isFull()) this.schedule(snapshot.keysDone - before);
       return;
     }
     this.#isWalked = true;

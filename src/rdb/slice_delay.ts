@@ -1,0 +1,27 @@
+/**
+ * `key-load-delay` and `rdb-key-save-delay`: loads and saves are slowed down by so many microseconds
+ * for each key, for tests of what happens in the midst of one. Here the time passes between slices
+ * instead of with the thread asleep.
+ */
+
+import { afterOthers } from "./turns.ts";
+
+/** Keys of a slice, so that the pauses between slices are about so long, in microseconds. */
+const PAUSE_MICROS = 2_000;
+
+/** Microseconds for each key: `delay`, or if that is negative, one for each `-delay` keys. */
+function microsPerKey(delay: number): number {
+  return delay < 0 ? -1 / delay : delay;
+}
+
+/** Keys after which a slice should end, at least 1; Infinity without a delay. */
+export function keysPerSlice(delay: number): number {
+  if (delay === 0) return Infinity;
+  return Math.max(1, Math.floor(PAUSE_MICROS / microsPerKey(delay)));
+}
+
+/** Calls `work` as soon as others have had their turn, but with a delay not before its time. */
+export function nextSlice(delay: number, keysDone: number, work: () => void): void {
+  if (delay === 0 || keysDone === 0) afterOthers(work);
+  else setTimeout(work, Math.ceil(microsPerKey(delay) * keysDone / 1000));
+}
