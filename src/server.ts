@@ -47,7 +47,7 @@ import { KeyEventPublisher } from "./pubsub/key_events.ts";
 import { Persistence } from "./rdb/persistence.ts";
 import type { LinkTransport, MasterClient, ReplicationHost } from "./replication/host.ts";
 import { Replication } from "./replication/replication.ts";
-import { type ParserLimits, RequestParser } from "./resp/parser.ts";
+import { type InlineSplitter, type ParserLimits, RequestParser } from "./resp/parser.ts";
 import { Shutdown } from "./shutdown.ts";
 
 /** Time one turn of the timer may spend on housekeeping of data, in ms. */
@@ -133,6 +133,8 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.dispatcher.setCommands(namedCommands(config));
     this.#listeners = new Listeners((accepted) => this.#accept(accepted), log);
     this.replication = new Replication(this);
+    this.replication.master.onAcknowledged = () =>
+      this.dispatcher.acknowledgementWaits.acknowledged();
     this.#shutdown = new Shutdown(this, { stop: () => this.stop(), exit: this.#exit });
     this.persistence.replicationAux = () => this.replication.snapshotAux();
     this.persistence.onExpiredAtLoad = (...expired) => this.replication.expiredAtLoad(...expired);
@@ -449,11 +451,11 @@ export class Server implements Services, GateChecks, ReplicationHost {
   // -- replication ---------------------------------------------------------------------------
 
   /** ReplicationHost. */
-  openMasterClient(transport: LinkTransport): MasterClient {
+  openMasterClient(transport: LinkTransport, takesInline: boolean): MasterClient {
     const client = new Client(this.clients.nextId(), this.keyspace.databases[0], this.clock.now());
     client.isMaster = true;
     client.isAuthenticated = true;
-    client.parser = new RequestParser(MASTER_LIMITS, splitWords);
+    client.parser = new RequestParser(MASTER_LIMITS, takesInline ? splitWords : emptyLine);
     client.reply.isCut = true; // nobody reads what the master's commands answer
     client.transport = transport;
     this.clients.add(client);
@@ -500,9 +502,8 @@ export class Server implements Services, GateChecks, ReplicationHost {
     keyspace.stream.isRelaying = isReplica;
     this.log.role = isReplica ? "S" : "M";
     if (isReplica) {
-      this.dispatcher.blocking.releaseAll(
-        "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
-      );
+      this.dispatcher.blocking.releaseAll(INSTANCE_CHANGED);
+      this.dispatcher.acknowledgementWaits.releaseAll(INSTANCE_CHANGED);
     }
     this.updateGates();
   }
@@ -648,8 +649,15 @@ export class Server implements Services, GateChecks, ReplicationHost {
 /** What the runtime itself takes, about; part of used memory so that `maxmemory` is not exceeded. */
 const BASE_BYTES = 1 << 20;
 
+/** Told to clients that wait for what a replica does not give. */
+const INSTANCE_CHANGED =
+  "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
+
 /** What a master sends is not bounded by `proto-max-bulk-len` of ours. */
 const MASTER_LIMITS: ParserLimits = { bulkBytesMax: 0xffffffff };
+
+/** Of lines that are no arrays a master sends empty ones only, to show that it is alive. */
+const emptyLine: InlineSplitter = (_bytes, _offset, length) => length === 0 ? [] : null;
 
 const PROTECTED =
   "-DENIED Redis is running in protected mode because protected mode is enabled and no password is " +

@@ -68,7 +68,7 @@ export function copyBytes(
 }
 
 /** The bytes of a string whose characters are all below 256; higher ones lose their upper bits. */
-export function latin1(str: string): Uint8Array {
+export function latin1(str: string): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(str.length);
   for (let i = 0; i < str.length; i++) out[i] = str.charCodeAt(i);
   return out;

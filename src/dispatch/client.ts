@@ -20,6 +20,8 @@ export const CLIENT_NEEDS_AUTH = 1 << 0;
 export const CLIENT_IN_MULTI = 1 << 1;
 /** RESP2 with subscriptions: only the commands of that mode. */
 export const CLIENT_SUBSCRIBED = 1 << 2;
+/** A replica's link: it may do little more than acknowledge. */
+export const CLIENT_REPLICA = 1 << 3;
 
 /** What happens to replies, see CLIENT REPLY. */
 export type ReplyMode =
@@ -65,6 +67,8 @@ export interface Transport {
   resume(): void;
   /** Closes at once; with `afterReply` when the output has been sent. */
   close(afterReply: boolean): void;
+  /** Whether small pieces go out at once (as they do by default) or are held back to be joined. */
+  setNoDelay?(isOn: boolean): void;
 }
 
 /** For clients without a socket. */
@@ -125,6 +129,10 @@ export class Client implements Watcher, Subscriber {
   isReplica = false;
   /** Output beside the replies: what a replica is sent. */
   feed: OutputFeed | null = null;
+  /** Offset of the stream behind its last write: what WAIT waits for. */
+  writeOffset = 0;
+  /** Why the server has closed its connection, if somebody has noted it. */
+  closeCause = "";
   /** What the master role keeps of a replica; see src/replication/master_role.ts. */
   replicaState: unknown = null;
   /** What it listens to; the hub's. */
@@ -181,6 +189,13 @@ export class Client implements Watcher, Subscriber {
     this.isExecDoomed = false;
     this.gateBits &= ~CLIENT_IN_MULTI;
     this.unwatchAll();
+  }
+
+  /** From now on it is the link of a replica, and its output is this. */
+  becomeReplica(feed: OutputFeed): void {
+    this.isReplica = true;
+    this.feed = feed;
+    this.gateBits |= CLIENT_REPLICA;
   }
 
   /** Becomes `user`: all commands are open to it. */

@@ -16,6 +16,7 @@ import {
   FLAG_NO_AUTH,
   FLAG_NO_MULTI,
   FLAG_PROTECTED,
+  FLAG_READONLY,
   FLAG_SKIP_MONITOR,
   FLAG_SKIP_SLOWLOG,
   FLAG_STALE,
@@ -33,9 +34,16 @@ import {
 } from "../resp/reply_error.ts";
 import { BROKEN, MORE } from "../resp/parser.ts";
 import type { Words } from "../resp/words.ts";
+import { AcknowledgementWaits } from "./acknowledgement_waits.ts";
 import { Blocking } from "./blocking.ts";
 import { Call, PROPAGATE_VERBATIM } from "./call.ts";
-import { type Client, CLIENT_IN_MULTI, CLIENT_NEEDS_AUTH, CLIENT_SUBSCRIBED } from "./client.ts";
+import {
+  type Client,
+  CLIENT_IN_MULTI,
+  CLIENT_NEEDS_AUTH,
+  CLIENT_REPLICA,
+  CLIENT_SUBSCRIBED,
+} from "./client.ts";
 import type { Services } from "./services.ts";
 
 // Gates of the whole server: a set bit sends every command through the gates one by one.
@@ -96,6 +104,8 @@ export class Dispatcher {
   #mask = 0;
   /** Clients that wait for keys. */
   readonly blocking = new Blocking(this);
+  /** Clients that wait for replicas. */
+  readonly acknowledgementWaits = new AcknowledgementWaits(this);
   readonly #call: Call;
   #depth = 0;
 
@@ -239,15 +249,41 @@ export class Dispatcher {
     }
     client.lastCommand = command;
     if ((this.gateBits | client.gateBits) !== 0 || (command.flagBits & FLAG_PROTECTED) !== 0) {
+      if ((client.gateBits & CLIENT_REPLICA) !== 0) {
+        this.#executeForReplica(client, command, words);
+        return;
+      }
       if (!this.#passGates(client, command, words)) return;
     }
     this.call(client, command, words);
     if (this.#depth === 0) {
       const { stream, readyKeys } = this.server.keyspace;
-      if (stream.hasPending) stream.endUnit();
+      if (stream.hasPending) {
+        stream.endUnit();
+        client.writeOffset = stream.offset;
+      }
       if (readyKeys.length > 0) this.blocking.serveReady();
       if (this.server.hub.hasDeferred) this.server.hub.deliverDeferred();
     }
+  }
+
+  /**
+   * A replica's link, on which no replies go: a replica that asks for one is not what it says, and
+   * has to go. Commands on data are refused even if they have none, as pauses do not stop a replica.
+   */
+  #executeForReplica(client: Client, command: Command, words: Words): void {
+    if ((command.flagBits & (FLAG_READONLY | FLAG_WRITE | FLAG_MAY_REPLICATE)) !== 0) {
+      this.#refuse(client, command, "ERR Replica can't interact with the keyspace");
+    } else if (this.#passGates(client, command, words)) this.call(client, command, words);
+    if (client.reply.pendingBytes === 0) return;
+    const { log, keyspace } = this.server;
+    log.warning(
+      `Replica generated a reply to command '${command.fullName}', disconnecting it: ` +
+        client.info(keyspace.nowMs),
+    );
+    client.closeCause = `it sent the command '${command.fullName}', which has a reply`;
+    client.reply.clear();
+    client.transport.close(false);
   }
 
   /** Answers with an error before the command has run; dooms a transaction being queued. */

@@ -105,6 +105,11 @@ export class Connection implements Transport {
     });
   }
 
+  /** Transport. */
+  setNoDelay(isOn: boolean): void {
+    if (!this.client.isUnixSocket) (this.socket as Deno.TcpConn).setNoDelay(isOn);
+  }
+
   close(afterReply: boolean): void {
     if (this.#isClosed) return;
     if (afterReply) {

@@ -34,6 +34,8 @@ export interface LinkTransport {
   wake(): void;
   resume(): void;
   close(afterReply: boolean): void;
+  /** Whether small pieces go out at once (as they do by default) or are held back to be joined. */
+  setNoDelay?(isOn: boolean): void;
 }
 
 /** A client that has become, or may become, the link of a replica. */
@@ -42,9 +44,12 @@ export interface ReplicaConnection {
   readonly reply: ReplyWriter;
   readonly transport: LinkTransport;
   /** From PSYNC or SYNC on: no replies but to those. */
-  isReplica: boolean;
+  readonly isReplica: boolean;
   readonly isClosed: boolean;
-  feed: OutputFeed | null;
+  readonly feed: OutputFeed | null;
+  /** Why the server has closed the connection, if it has. */
+  readonly closeCause: string;
+  becomeReplica(feed: OutputFeed): void;
   /** What REPLCONF has told and more; kept here by the master role. */
   replicaState: unknown;
 }
@@ -56,7 +61,9 @@ export interface MasterClient {
   transport: LinkTransport;
   database: Database;
   readonly isInMulti: boolean;
-  readonly isClosing: boolean;
+  isClosing: boolean;
+  /** Set while one of its commands waits for something; `transport.resume()` tells of the end of that. */
+  readonly park: unknown;
   onTransaction: (() => void) | null;
   bytesIn: number;
 }
@@ -72,8 +79,11 @@ export interface ReplicationHost {
   readonly statistics: Statistics;
   /** Where the server listens; 0 when it has no TCP port. */
   readonly port: number;
-  /** A client that is obeyed where others are refused, and is seen in CLIENT LIST. */
-  openMasterClient(transport: LinkTransport): MasterClient;
+  /**
+   * A client that is obeyed where others are refused, and is seen in CLIENT LIST. Inline requests, as
+   * masters before 2.6 send them, are an error unless `takesInline`: they tell of a stream out of step.
+   */
+  openMasterClient(transport: LinkTransport, takesInline: boolean): MasterClient;
   /** Runs the requests that have arrived for it; throws when one of them is a fault of ours. */
   processMasterInput(client: MasterClient): void;
   /** Forgets it. */

@@ -1,56 +1,456 @@
 /**
  * We as a master: serves the replicas that are attached, from the handshake to the stream.
+ *
+ * Each has its AttachedReplica from its first REPLCONF on; it is one of `#replicas` from PSYNC on.
+ * What it is sent when lies there and in full_sync.ts; here is the rest: who may go on partially, who
+ * is told of new bytes of the stream, who has acknowledged what, who is too slow, and the life of the
+ * backlog. The same code serves while we follow a master ourselves: then ids, offsets and the stream
+ * are that master's.
  */
 
+import { AttachedReplica, type ReplicaState } from "./attached_replica.ts";
+import { FullSyncs } from "./full_sync.ts";
 import type { ReplicaConnection } from "./host.ts";
+import { formatBytes } from "../observe/bytes_for_people.ts";
 import type { Replication } from "./replication.ts";
 
-export class MasterRole {
-  constructor(readonly replication: Replication) {}
+export const NO_MASTER_LINK = "NOMASTERLINK Can't SYNC while not connected with my master";
 
-  /** PSYNC: `id` is "?" or a replication id, `wanted` the number of the first byte that is wanted. */
-  psync(_client: ReplicaConnection, _id: string, _wanted: number): void {}
+/** What replicas are asked to acknowledge with, at once. */
+const GETACK = ["REPLCONF", "GETACK", "*"];
+
+export class MasterRole {
+  /** Called when a replica has acknowledged more than before, or may count as one that has. */
+  onAcknowledged: () => void = () => {};
+  readonly #replicas = new Set<AttachedReplica>();
+  readonly #syncs: FullSyncs;
+  /** Replicas are to be woken when the turn is over. */
+  #wakes = false;
+  #asksAcks = false;
+  /** Since when there has been no replica, Unix ms; NaN before that has been noted. */
+  #noReplicasSinceMs = NaN;
+  #lastPingMs = 0;
+  #lastSecond = 0;
+  #goodCount = 0;
+
+  constructor(readonly replication: Replication) {
+    this.#syncs = new FullSyncs(this);
+    this.#lastPingMs = replication.host.clock.now();
+  }
+
+  // -- the handshake --------------------------------------------------------------------
+
+  /** What is known of this client as a replica, or as one to be. */
+  stateOf(client: ReplicaConnection): AttachedReplica {
+    if (client.replicaState === null) client.replicaState = new AttachedReplica(client);
+    return client.replicaState as AttachedReplica;
+  }
+
+  /**
+   * PSYNC: `id` is "?" or a replication id, `wanted` the number of the first byte that is wanted, NaN
+   * when it was not a number; null and 0 for SYNC. Returns the error to answer, null when all is well.
+   */
+  psync(client: ReplicaConnection, id: string | null, wanted: number): string | null {
+    const { host, replica: ourMaster, events } = this.replication;
+    const { log, statistics, clock, config } = host;
+    if (client.isReplica) return null;
+    if (this.replication.isReplica && !ourMaster.isLinkUp) return NO_MASTER_LINK;
+    if (client.reply.pendingBytes > 0) return "ERR SYNC and PSYNC are invalid with pending output";
+    const replica = this.stateOf(client);
+    if (replica.needs !== 0 && !replica.hasCapaEof) {
+      return "ERR Filtered replica requires EOF capability";
+    }
+    log.notice(`Replica ${replica.name} asks for synchronization`);
+    if (Number.isNaN(wanted)) {
+      log.warning(`Replica ${replica.name} asks for synchronization but with a wrong offset`);
+      return "ERR value is not an integer or out of range";
+    }
+    if (id === null) replica.isOld = true;
+    else {
+      const refusal = this.#refusal(replica, id, wanted);
+      if (refusal === null) {
+        statistics.partialSyncs++;
+        this.#attach(replica);
+        this.#continue(replica, wanted);
+        return null;
+      }
+      this.note(replica, "refused", refusal);
+      if (!id.startsWith("?")) statistics.partialSyncsRefused++;
+    }
+    statistics.fullSyncs++;
+    replica.askedMs = clock.now();
+    replica.state = "wait-start";
+    this.#attach(replica);
+    if (config.value("repl-disable-tcp-nodelay")) client.transport.setNoDelay?.(false);
+    if (this.replication.backlog === null) {
+      // Offsets were not counted so far: what has the present id may be of any content.
+      const { ids } = this.replication;
+      ids.renew();
+      this.replication.createBacklog();
+      log.notice(
+        `Replication backlog created, my new replication IDs are '${ids.id}' and '${ids.secondId}'`,
+      );
+      events.add("self", "", "backlog-created", `replication id ${ids.id}`);
+    }
+    this.#syncs.request(replica);
+    return null;
+  }
+
+  #attach(replica: AttachedReplica): void {
+    this.#replicas.add(replica);
+    replica.client.becomeReplica(replica);
+  }
+
+  /** Why this replica cannot go on partially (logged); null when it can. */
+  #refusal(replica: AttachedReplica, id: string, wanted: number): string | null {
+    const { ids, backlog, offset, host: { log } } = this.replication;
+    if (id.startsWith("?")) {
+      log.notice(`Full resync requested by replica ${replica.name}`);
+      return "it asked for a full resync";
+    }
+    if (!ids.shares(id, wanted)) {
+      if (id.toLowerCase() === ids.secondId && ids.secondOffset >= 0) {
+        log.notice(
+          "Partial resynchronization not accepted: Requested offset for second ID was " +
+            `${wanted}, but I can reply up to ${ids.secondOffset}`,
+        );
+        return `it asked for offset ${wanted} of our second id, which is good up to ` +
+          `${ids.secondOffset}: ${wanted - ids.secondOffset} bytes of its history are not ours`;
+      }
+      log.notice(
+        "Partial resynchronization not accepted: Replication ID mismatch (Replica asked for " +
+          `'${id}', my replication IDs are '${ids.id}' and '${ids.secondId}')`,
+      );
+      return `it asked for replication id ${id}, ours are ${ids.id} and ${ids.secondId}`;
+    }
+    if (backlog !== null && backlog.covers(wanted - 1)) return null;
+    log.notice(
+      `Unable to partial resync with replica ${replica.name} for lack of backlog ` +
+        `(Replica request was: ${wanted}).`,
+    );
+    if (wanted > offset) {
+      log.warning(
+        `Warning: replica ${replica.name} tried to PSYNC with an offset that is greater than the ` +
+          "master replication offset.",
+      );
+    }
+    if (backlog === null) return `it asked for offset ${wanted}, and there is no backlog`;
+    const first = backlog.beginOffset + 1;
+    return wanted < first
+      ? `it asked for offset ${wanted}, the backlog begins at ${first}: ${
+        first - wanted
+      } bytes are missing`
+      : `it asked for offset ${wanted}, ${wanted - 1 - offset} bytes beyond ours, ${offset}`;
+  }
+
+  /** Goes on with the stream where the replica is. */
+  #continue(replica: AttachedReplica, wanted: number): void {
+    const { ids, backlog, host: { log, clock } } = this.replication;
+    replica.state = "online";
+    replica.ackMs = clock.now();
+    replica.cursor = backlog!.cursor(wanted - 1);
+    replica.say(replica.hasCapaPsync2 ? `+CONTINUE ${ids.id}\r\n` : "+CONTINUE\r\n");
+    const bytes = replica.cursor.behindBytes;
+    log.notice(
+      `Partial resynchronization request from ${replica.name} accepted. Sending ${bytes} bytes of ` +
+        `backlog starting from offset ${wanted}.`,
+    );
+    this.note(
+      replica,
+      "partial-sync",
+      `from offset ${wanted} on, ${formatBytes(bytes)} of backlog`,
+    );
+    this.#countGood();
+  }
+
+  /** A replica has been sent its snapshot, `toSocket` as it was made or else as a file. */
+  payloadSent(replica: AttachedReplica, toSocket: boolean): void {
+    const { host: { log, clock } } = this.replication;
+    const amount = formatBytes(replica.payloadBytes);
+    if (toSocket) {
+      log.notice(
+        `Streamed replica with replica ${replica.name} succeeded (socket). Waiting for REPLCONF ACK ` +
+          "from replica to enable streaming",
+      );
+    }
+    if (replica.isRdbOnly) {
+      log.notice(
+        `RDB transfer completed, rdb only replica (${replica.name}) should be disconnected asap`,
+      );
+      replica.close(`it asked for the snapshot only, and has it: ${amount}`);
+      return;
+    }
+    replica.state = "online";
+    replica.ackMs = clock.now();
+    // An acknowledgement that came while the end was on its way counts.
+    replica.waitsForAck = toSocket && !replica.hasAckedEnd;
+    log.notice(`Synchronization with replica ${replica.name} succeeded`);
+    this.note(replica, "online", `the snapshot has been sent, ${amount}`);
+    this.#countGood();
+    replica.client.transport.wake();
+  }
+
+  // -- the stream -----------------------------------------------------------------------------
 
   /** The stream of writes has grown: replicas are to be sent what is new once the turn is over. */
-  streamGrew(): void {}
+  streamGrew(): void {
+    if (this.#wakes || this.#replicas.size === 0) return;
+    this.#wakes = true;
+    queueMicrotask(this.#wake);
+  }
+
+  readonly #wake = (): void => {
+    this.#wakes = false;
+    for (const replica of this.#replicas) {
+      const { transport } = replica.client;
+      // Who is being written to asks for more by itself.
+      if (replica.isStreaming && !transport.isWriting) transport.wake();
+    }
+  };
+
+  /** REPLCONF ACK; `synced` is the offset of FACK, NaN for none. */
+  acknowledge(client: ReplicaConnection, offset: number, synced: number): void {
+    if (!client.isReplica) return;
+    const replica = this.stateOf(client);
+    replica.ackMs = this.replication.host.clock.now();
+    const isNews = offset > replica.ackOffset;
+    if (isNews) replica.ackOffset = offset;
+    if (synced > replica.syncedOffset) replica.syncedOffset = synced;
+    if (replica.waitsForAck) {
+      replica.waitsForAck = false;
+      this.note(replica, "streaming", `it has acknowledged offset ${offset}`);
+      replica.client.transport.wake();
+    } else if (replica.payload !== null && replica.payload.isAtEnd) replica.hasAckedEnd = true;
+    if (isNews) this.onAcknowledged();
+  }
+
+  /** Asks all replicas what they have, once for all that ask for it in this turn. */
+  requestAcks(): void {
+    if (this.#asksAcks) return;
+    this.#asksAcks = true;
+    queueMicrotask(() => {
+      this.#asksAcks = false;
+      this.#feed(GETACK);
+    });
+  }
+
+  /** Puts something into the stream that has to do with no database. */
+  #feed(words: string[]): void {
+    const { stream } = this.replication.host.keyspace;
+    if (this.#replicas.size === 0 || this.replication.isReplica) return;
+    stream.add(stream.database, words);
+    stream.endUnit();
+  }
+
+  /** Replicas that have acknowledged everything up to `offset`. */
+  acknowledgedCount(offset: number): number {
+    let count = 0;
+    for (const { state, ackOffset } of this.#replicas) {
+      if (state === "online" && ackOffset >= offset) count++;
+    }
+    return count;
+  }
+
+  // -- the end of links ------------------------------------------------------------------------
 
   /** Ends the links of all replicas: they have to ask again (our history has another name, or is another). */
-  disconnectAll(_why: string): void {}
+  disconnectAll(why: string): void {
+    for (const replica of [...this.#replicas]) replica.close(why);
+  }
 
   /** The connection of a replica has ended. */
-  closed(_client: ReplicaConnection): void {}
+  closed(client: ReplicaConnection): void {
+    const replica = this.stateOf(client);
+    if (!this.#replicas.delete(replica)) return;
+    const { host: { log, clock } } = this.replication;
+    log.notice(`Connection with replica ${replica.name} lost.`);
+    const cause = replica.closeCause || client.closeCause || "the replica closed it, or it broke";
+    this.note(replica, "closed", `${cause} (${this.#progressOf(replica)})`);
+    replica.drop();
+    this.#syncs.left();
+    if (this.#replicas.size === 0) this.#noReplicasSinceMs = clock.now();
+    this.#countGood();
+  }
+
+  /** How far a replica has come, in words. */
+  #progressOf(replica: AttachedReplica): string {
+    const { state, payloadBytes, ackOffset, cursor } = replica;
+    switch (state) {
+      case "wait-start":
+        return "it was waiting for a snapshot";
+      case "wait-end":
+      case "send-bulk":
+        return `of the snapshot ${formatBytes(payloadBytes)} had gone`;
+      default:
+        return `acknowledged ${ackOffset} of ${this.replication.offset}, ` +
+          `${formatBytes(cursor?.behindBytes ?? 0)} had not been sent`;
+    }
+  }
+
+  /** Keeps an event of the link to this replica. */
+  note(replica: AttachedReplica, event: string, detail: string): void {
+    this.replication.events.add("master", replica.name, event, detail);
+  }
+
+  // -- what others ask --------------------------------------------------------------------------
+
+  /** Attached replicas in this state, in order of their arrival. */
+  inState(state: ReplicaState): AttachedReplica[] {
+    return [...this.#replicas].filter((replica) => replica.state === state);
+  }
 
   /** How far the replica is behind that is furthest behind, in bytes. */
   get behindBytesMax(): number {
-    return 0;
+    let bytes = 0;
+    for (const { pendingBytes } of this.#replicas) bytes = Math.max(bytes, pendingBytes);
+    return bytes;
   }
 
   /** Replicas that are in step well enough for `min-replicas-to-write`. */
   get goodCount(): number {
-    return 0;
+    return this.#goodCount;
   }
-
-  /** From now on counts `repl-backlog-ttl`, if there is no replica. */
-  noteNoReplicas(): void {}
-
-  /** All attached replicas: who they are and what they have acknowledged. */
-  attachedReplicas(): { name: string; ackOffset: number; lagSeconds: number; state: string }[] {
-    return [];
-  }
-
-  /** Asks replicas to say at once how far they are. */
-  requestAcks(): void {}
 
   /** Attached replicas. */
   get count(): number {
-    return 0;
+    return this.#replicas.size;
   }
 
-  tick(_nowMs: number): void {}
-
-  close(): void {}
-
-  infoFields(_nowMs: number): [name: string, value: string | number][] {
-    return [["connected_slaves", 0]];
+  /** All attached replicas: who they are and what they have acknowledged. */
+  attachedReplicas(): { name: string; ackOffset: number; lagSeconds: number; state: string }[] {
+    const nowMs = this.replication.host.clock.now();
+    return [...this.#replicas].map((replica) => ({
+      name: replica.name,
+      ackOffset: replica.ackOffset,
+      lagSeconds: lagOf(replica, nowMs),
+      state: shownState(replica),
+    }));
   }
+
+  /** The replicas that ROLE names. */
+  onlineReplicas(): { ip: string; port: number; ackOffset: number }[] {
+    return this.inState("online").map(({ ip, listeningPort, ackOffset }) => ({
+      ip,
+      port: listeningPort,
+      ackOffset,
+    }));
+  }
+
+  infoFields(nowMs: number): [name: string, value: string | number][] {
+    const { config } = this.replication.host;
+    const fields: [string, string | number][] = [["connected_slaves", this.#replicas.size]];
+    if (config.value("min-replicas-to-write") > 0 && config.value("min-replicas-max-lag") > 0) {
+      fields.push(["min_slaves_good_slaves", this.#goodCount]);
+    }
+    let index = 0;
+    for (const replica of this.#replicas) {
+      const { ip, listeningPort, ackOffset } = replica;
+      fields.push([
+        `slave${index++}`,
+        `ip=${ip},port=${listeningPort},state=${shownState(replica)},offset=${ackOffset},` +
+        `lag=${lagOf(replica, nowMs)}`,
+      ]);
+    }
+    return fields;
+  }
+
+  // -- time ---------------------------------------------------------------------------------------
+
+  /** From now on counts `repl-backlog-ttl`, if there is no replica. */
+  noteNoReplicas(): void {
+    this.#noReplicasSinceMs = this.replication.host.clock.now();
+  }
+
+  tick(nowMs: number): void {
+    this.#syncs.startDue();
+    const second = Math.floor(nowMs / 1000);
+    if (second === this.#lastSecond) return;
+    this.#lastSecond = second;
+    this.#ping(nowMs);
+    this.#syncs.noteProgress();
+    this.#dropSilent(nowMs);
+    this.#dropIdleBacklog(nowMs);
+    this.#countGood();
+  }
+
+  /** Signs of life: PING in the stream, a newline to who waits for a snapshot. */
+  #ping(nowMs: number): void {
+    const { host: { config } } = this.replication;
+    if (nowMs - this.#lastPingMs >= config.value("repl-ping-replica-period") * 1000) {
+      this.#lastPingMs = nowMs;
+      this.#feed(["ping"]);
+    }
+    for (const replica of this.#replicas) {
+      const { state, payload } = replica;
+      if (state === "wait-start" || (state === "wait-end" && payload === null)) replica.say("\n");
+    }
+  }
+
+  /** Ends links that show no life for `repl-timeout`. */
+  #dropSilent(nowMs: number): void {
+    const { host: { config, log } } = this.replication;
+    const timeoutSeconds = config.value("repl-timeout");
+    for (const replica of [...this.#replicas]) {
+      const { state, name } = replica;
+      if (state === "online" && !replica.isOld) {
+        const seconds = secondsBetween(replica.ackMs, nowMs);
+        if (seconds <= timeoutSeconds) continue;
+        log.warning(`Disconnecting timedout replica (streaming sync): ${name}`);
+        replica.close(`no acknowledgement for ${seconds} seconds`);
+      } else if (replica.payload !== null && replica.client.transport.isWriting) {
+        const seconds = secondsBetween(replica.progressMs, nowMs);
+        if (seconds <= timeoutSeconds) continue;
+        log.warning(`Disconnecting timedout replica (full sync): ${name}`);
+        replica.close(`it took no byte of the snapshot for ${seconds} seconds`);
+      }
+    }
+  }
+
+  /** `repl-backlog-ttl`. */
+  #dropIdleBacklog(nowMs: number): void {
+    const { host: { config, log }, ids, backlog, isReplica, events } = this.replication;
+    const ttlSeconds = config.value("repl-backlog-ttl");
+    if (this.#replicas.size > 0 || ttlSeconds === 0 || backlog === null || isReplica) return;
+    if (Number.isNaN(this.#noReplicasSinceMs)) this.#noReplicasSinceMs = nowMs;
+    if (secondsBetween(this.#noReplicasSinceMs, nowMs) <= ttlSeconds) return;
+    // Without a backlog offsets are not counted: what then has the old id and offset may differ.
+    ids.renew();
+    this.replication.dropBacklog();
+    const text =
+      `Replication backlog freed after ${ttlSeconds} seconds without connected replicas.`;
+    log.notice(text);
+    events.add("self", "", "backlog-freed", text);
+  }
+
+  #countGood(): void {
+    const { host } = this.replication;
+    const lagMax = host.config.value("min-replicas-max-lag");
+    const nowMs = host.clock.now();
+    let count = 0;
+    for (const { state, ackMs } of this.#replicas) {
+      if (state === "online" && secondsBetween(ackMs, nowMs) <= lagMax) count++;
+    }
+    if (count === this.#goodCount) return;
+    this.#goodCount = count;
+    host.replicationChanged();
+  }
+
+  close(): void {
+    this.disconnectAll("the server ends");
+  }
+}
+
+/** A state as INFO and the log call it. */
+function shownState({ state }: AttachedReplica): string {
+  if (state === "online") return "online";
+  return state === "send-bulk" ? "send_bulk" : "wait_bgsave";
+}
+
+/** Seconds since its last acknowledgement; 0 for one that has nothing to acknowledge yet. */
+function lagOf({ state, ackMs }: AttachedReplica, nowMs: number): number {
+  return state === "online" ? secondsBetween(ackMs, nowMs) : 0;
+}
+
+function secondsBetween(fromMs: number, toMs: number): number {
+  return Math.max(0, Math.floor(toMs / 1000) - Math.floor(fromMs / 1000));
 }

@@ -9,6 +9,7 @@ import { del, unlink } from "./remove.ts";
 import { copy, move, rename, renamenx } from "./rename.ts";
 import { sort, sortRo } from "./sort.ts";
 import { expiretime, pexpiretime, pttl, ttl } from "./ttl.ts";
+import { wait } from "./wait.ts";
 import { keys, randomkey, scan } from "./walk.ts";
 
 export const genericCommands: Command[] = [
@@ -38,4 +39,5 @@ export const genericCommands: Command[] = [
   ttl,
   type,
   unlink,
+  wait,
 ];

@@ -12,7 +12,8 @@ import { lolwut } from "./lolwut.ts";
 import { memory } from "./memory.ts";
 import { module } from "./module.ts";
 import { monitor } from "./monitor.ts";
-import { replicaof, role, slaveof } from "./replication.ts";
+import { replicaof, replication, role, slaveof } from "./replication.ts";
+import { psync, replconf, sync } from "./replication_master.ts";
 import { bgsave, lastsave, save } from "./save.ts";
 import { shutdown } from "./shutdown.ts";
 import { slowlog } from "./slowlog.ts";
@@ -34,12 +35,16 @@ export const serverCommands: Command[] = [
   memory,
   module,
   monitor,
+  psync,
+  replconf,
   replicaof,
+  replication,
   role,
   save,
   shutdown,
   slaveof,
   slowlog,
   swapdb,
+  sync,
   time,
 ];

@@ -1,0 +1,95 @@
+/**
+ * Clients that wait until enough replicas have acknowledged what they wrote: WAIT. Beside dispatch, as
+ * blocking.ts is for clients that wait for keys; the master role says who has acknowledged what.
+ */
+
+import { Words } from "../resp/words.ts";
+import type { Command } from "../commands/command.ts";
+import type { Call } from "./call.ts";
+import type { Client, Park } from "./client.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+
+/** Longer timers do not exist in the runtime; nobody will tell the difference. */
+const TIMER_MAX_MS = 0x7fffffff;
+
+class Waiter implements Park {
+  readonly isBlocking = true;
+  timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    readonly owner: AcknowledgementWaits,
+    readonly client: Client,
+    readonly command: Command,
+    readonly words: Words,
+    /** Offset of the stream that is to be acknowledged, and by how many. */
+    readonly offset: number,
+    readonly count: number,
+  ) {}
+
+  unblock(withError: boolean): void {
+    this.owner.release(
+      this,
+      withError ? "UNBLOCKED client unblocked via CLIENT UNBLOCK" : null,
+    );
+  }
+}
+
+export class AcknowledgementWaits {
+  readonly #waiters = new Set<Waiter>();
+
+  constructor(readonly dispatcher: Dispatcher) {}
+
+  /** Parks the client of this call until `count` replicas have all it wrote; `timeoutMs` 0: for ever. */
+  park(call: Call, count: number, timeoutMs: number): void {
+    const { client, words, command, server } = call;
+    const copies: Uint8Array[] = [];
+    for (let i = 0; i < words.count; i++) copies.push(words.copy(i));
+    const waiter = new Waiter(
+      this,
+      client,
+      command,
+      Words.of(...copies),
+      client.writeOffset,
+      count,
+    );
+    if (timeoutMs > 0) {
+      waiter.timer = setTimeout(
+        () => this.release(waiter, null),
+        Math.min(timeoutMs, TIMER_MAX_MS),
+      );
+    }
+    call.isParked = true;
+    client.park = waiter;
+    server.clients.blockedCount++;
+    this.#waiters.add(waiter);
+    server.replication.master.requestAcks();
+  }
+
+  /** A replica has acknowledged something: lets those go that have waited for it. */
+  acknowledged(): void {
+    if (this.#waiters.size === 0) return;
+    const { master } = this.dispatcher.server.replication;
+    for (const waiter of this.#waiters) {
+      if (master.acknowledgedCount(waiter.offset) >= waiter.count) this.release(waiter, null);
+    }
+  }
+
+  /** Ends all waiting with an error: when the server stops being a master. */
+  releaseAll(errorText: string): void {
+    for (const waiter of this.#waiters) this.release(waiter, errorText);
+  }
+
+  /** Ends the waiting of one client with an error, or (null) with the number of replicas. */
+  release(waiter: Waiter, errorText: string | null): void {
+    if (!this.#waiters.delete(waiter)) return;
+    clearTimeout(waiter.timer);
+    const { client, command, words, offset } = waiter;
+    const { server } = this.dispatcher;
+    if (errorText !== null) client.reply.error(errorText);
+    else client.reply.integer(server.replication.master.acknowledgedCount(offset));
+    this.dispatcher.countReleased(client, command, words, errorText);
+    server.clients.blockedCount--;
+    client.park = null;
+    client.transport.resume();
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * One replica of ours: what it has told of itself, how far it has come, and what its connection is
+ * to send it next. The output of such a connection is not made of replies; it is, in this order,
+ *
+ *     lines ──► payload ──► stream
+ *     +FULLRESYNC, +CONTINUE, newlines     the snapshot     the backlog, from a cursor on
+ *
+ * and the stream flows only when the replica is ready for it. The states are those of Redis:
+ *
+ *     none ──PSYNC──► wait-start ──snapshot begins──► wait-end ──► (a file: send-bulk) ──► online
+ *       └────────────────────────── PSYNC that can be continued ─────────────────────────────┘
+ *
+ * A snapshot over the socket leaves the replica online, but without its stream until it has
+ * acknowledged: so that it finds the end of the snapshot where what it reads ends.
+ */
+
+import { latin1 } from "../base/bytes.ts";
+import type { BacklogCursor } from "../propagation/backlog.ts";
+import type { OutputFeed, ReplicaConnection } from "./host.ts";
+
+export type ReplicaState =
+  /** An ordinary client that may have told something with REPLCONF. */
+  | "none"
+  /** Waits for a snapshot to begin. */
+  | "wait-start"
+  /** Waits for the end of a snapshot to disk, or is being sent one as it is made. */
+  | "wait-end"
+  /** Is being sent the file of a snapshot. */
+  | "send-bulk"
+  | "online";
+
+/** The part of a snapshot that a replica gets, with what stands around it. */
+export interface Payload {
+  /** The next bytes; null when there are none at present. */
+  next(): Uint8Array | null;
+  sent(count: number): void;
+  /** Whether all has been sent. */
+  readonly isDone: boolean;
+  /** Whether what `next` has shown last is the end of it. */
+  readonly isAtEnd: boolean;
+  /** The replica has gone, or needs it no more. */
+  close(): void;
+}
+
+export class AttachedReplica implements OutputFeed {
+  // What REPLCONF has told.
+  listeningPort = 0;
+  /** `ip-address`; empty when it has told none. */
+  announcedAddress = "";
+  hasCapaEof = false;
+  hasCapaPsync2 = false;
+  /** Wants the snapshot and nothing after it. */
+  isRdbOnly = false;
+  /** `rdb-filter-only`: wants a snapshot without data. */
+  excludesData = false;
+  excludesFunctions = false;
+
+  state: ReplicaState = "none";
+  /** Came with SYNC: it does not acknowledge, and gets no line before the snapshot. */
+  isOld = false;
+  ackOffset = 0;
+  /** Unix ms. */
+  ackMs = 0;
+  /** Offset in the AOF that it has synced, of `REPLCONF ACK n FACK m`. */
+  syncedOffset = 0;
+  /** When it asked to be synchronized, Unix ms. */
+  askedMs = 0;
+  /** When the last of the snapshot's bytes were taken by the system, Unix ms. */
+  progressMs = 0;
+  /** Bytes of the payload that have gone. */
+  payloadBytes = 0;
+  /** It has acknowledged while the end of its snapshot was on its way. */
+  hasAckedEnd = false;
+  /** It gets no stream before it has acknowledged. */
+  waitsForAck = false;
+  payload: Payload | null = null;
+  /** Called when the payload has gone. */
+  onPayloadSent: (replica: AttachedReplica) => void = () => {};
+  /** What of the stream it gets next; null while it is to get none. */
+  cursor: BacklogCursor | null = null;
+  /** Why we have closed its connection; empty when it was not us. */
+  closeCause = "";
+
+  readonly #lines: Uint8Array[] = [];
+  #lineAt = 0;
+  /** What `next` has shown last. */
+  #source: "none" | "line" | "payload" | "stream" = "none";
+
+  constructor(readonly client: ReplicaConnection) {}
+
+  /** Where it can be reached: what it announces, else what the connection shows. */
+  get ip(): string {
+    if (this.announcedAddress !== "") return this.announcedAddress;
+    const { address } = this.client.transport;
+    const colon = address.lastIndexOf(":");
+    return colon < 0 ? address : address.slice(0, colon).replace(/^\[|\]$/g, "");
+  }
+
+  /** As the log names it. */
+  get name(): string {
+    const { ip } = this;
+    if (ip === "") return `client id #${this.client.id}`;
+    if (this.listeningPort === 0) return `${ip}:<unknown-replica-port>`;
+    return ip.includes(":") ? `[${ip}]:${this.listeningPort}` : `${ip}:${this.listeningPort}`;
+  }
+
+  /** What a snapshot for it has to be; replicas with the same can share one. */
+  get needs(): number {
+    return (this.excludesData ? 1 : 0) | (this.excludesFunctions ? 2 : 0);
+  }
+
+  /** Whether the stream flows to it. */
+  get isStreaming(): boolean {
+    return this.state === "online" && !this.waitsForAck;
+  }
+
+  /** Sends a line, before everything that has not gone yet. */
+  say(text: string): void {
+    this.#lines.push(latin1(text));
+    this.client.transport.wake();
+  }
+
+  /** Sends a snapshot. */
+  give(payload: Payload, nowMs: number): void {
+    this.payload = payload;
+    this.progressMs = nowMs;
+    this.client.transport.wake();
+  }
+
+  /** OutputFeed. */
+  next(): Uint8Array | null {
+    if (this.#lines.length > 0) {
+      this.#source = "line";
+      const line = this.#lines[0];
+      return this.#lineAt === 0 ? line : line.subarray(this.#lineAt);
+    }
+    if (this.payload !== null) {
+      this.#source = "payload";
+      return this.payload.next();
+    }
+    if (!this.isStreaming || this.cursor === null) return null;
+    this.#source = "stream";
+    return this.cursor.peek();
+  }
+
+  /** OutputFeed. */
+  sent(count: number): void {
+    switch (this.#source) {
+      case "none":
+        return;
+      case "line":
+        this.#lineAt += count;
+        if (this.#lineAt < this.#lines[0].length) return;
+        this.#lines.shift();
+        this.#lineAt = 0;
+        return;
+      case "payload": {
+        const { payload } = this;
+        if (payload === null) return; // taken away meanwhile
+        payload.sent(count);
+        this.payloadBytes += count;
+        this.progressMs = Date.now();
+        if (!payload.isDone) return;
+        this.payload = null;
+        this.onPayloadSent(this);
+        return;
+      }
+      case "stream":
+        this.cursor?.advance(count);
+    }
+  }
+
+  /** OutputFeed: of the stream, also what waits for the snapshot to be over. */
+  get pendingBytes(): number {
+    return this.cursor === null ? 0 : this.cursor.behindBytes;
+  }
+
+  /** Ends its connection; `cause` is for the record. */
+  close(cause: string): void {
+    if (this.closeCause === "") this.closeCause = cause;
+    this.client.transport.close(false);
+  }
+
+  /** Lets go of what it holds: the connection has ended. */
+  drop(): void {
+    this.payload?.close();
+    this.payload = null;
+    this.cursor = null;
+    this.#lines.length = 0;
+    this.#source = "none";
+  }
+}

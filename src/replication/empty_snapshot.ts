@@ -1,0 +1,35 @@
+/**
+ * A snapshot without data, for who asks for the stream only (`redis-cli --replica`) or for functions,
+ * of which there are none (`redis-cli --functions-rdb`).
+ */
+
+import { accessOf, DatasetWriter } from "../rdb/save_dataset.ts";
+import { RdbEncoder } from "../rdb/writer.ts";
+import type { ReplicationHost } from "./host.ts";
+import type { RelayTransfer } from "./relay_transfer.ts";
+
+export class EmptySnapshot {
+  readonly #host: ReplicationHost;
+
+  constructor(host: ReplicationHost) {
+    this.#host = host;
+  }
+
+  /** Puts all of it into a transfer, once its receivers are there. */
+  sendTo(transfer: RelayTransfer): void {
+    const { config, keyspace, persistence } = this.#host;
+    const pieces: { chunk: Uint8Array<ArrayBuffer>; length: number }[] = [];
+    const encoder = new RdbEncoder((chunk, length) => pieces.push({ chunk, length }), {
+      compress: config.value("rdbcompression"),
+      checksum: config.value("rdbchecksum"),
+      chunkBytes: 4096,
+    });
+    const writer = new DatasetWriter(keyspace, accessOf(config.value("maxmemory-policy")));
+    writer.begin(encoder, persistence.replicationAux());
+    encoder.writeEof();
+    queueMicrotask(() => {
+      for (const { chunk, length } of pieces) transfer.onBytes(chunk, length);
+      transfer.onEnd(null);
+    });
+  }
+}

@@ -1,0 +1,259 @@
+/**
+ * Full syncs of our replicas: which snapshot a replica gets, and when that begins. There is never more
+ * than one snapshot under way.
+ *
+ *     a replica asks ──► a snapshot to disk for replicas is under way, and suits: shares it
+ *                   ├──► another one is: waits for its end
+ *                   ├──► over the socket, with a delay: waits, others may come
+ *                   └──► else: a snapshot begins, for all that wait and need the same
+ *
+ * Over the socket (`repl-diskless-sync yes`, and all that wait can tell where it ends) the bytes go to
+ * the replicas as they are made; else BGSAVE writes its file, which is then sent.
+ */
+
+import { formatBytes } from "../observe/bytes_for_people.ts";
+import type { AttachedReplica } from "./attached_replica.ts";
+import { FileTransfer } from "./file_transfer.ts";
+import type { MasterRole } from "./master_role.ts";
+import { RelayTransfer } from "./relay_transfer.ts";
+import { EmptySnapshot } from "./empty_snapshot.ts";
+
+/** A snapshot to disk that replicas wait for. */
+interface DiskSync {
+  /** Offset of the stream at its instant. */
+  readonly offset: number;
+  /** Whom it was begun for: who shares it must be able to do as much, and need the same. */
+  readonly hasCapaEof: boolean;
+  readonly hasCapaPsync2: boolean;
+  readonly isRdbOnly: boolean;
+}
+
+export class FullSyncs {
+  /** The snapshot under way that goes to sockets. */
+  #relay: RelayTransfer | null = null;
+  /** The snapshot under way that goes to disk, if it is for replicas. */
+  #disk: DiskSync | null = null;
+
+  constructor(readonly master: MasterRole) {
+    const { persistence } = master.replication.host;
+    persistence.onSnapshotEnded = (kind, failure) => {
+      if (kind === "file") this.#diskEnded(failure);
+      this.startDue();
+    };
+  }
+
+  get #host() {
+    return this.master.replication.host;
+  }
+
+  /** Whether bytes of a snapshot are on their way to sockets while it is made. */
+  get isRelaying(): boolean {
+    return this.#relay !== null;
+  }
+
+  /** A replica that waits for a snapshot (state "wait-start") has come. */
+  request(replica: AttachedReplica): void {
+    const { persistence, log, config } = this.#host;
+    if (this.#disk !== null) {
+      if (this.#suits(this.#disk, replica)) {
+        this.#begin(replica, this.#disk.offset);
+        log.notice("Waiting for end of BGSAVE for SYNC");
+      } else {
+        log.notice(
+          "Can't attach the replica to the current BGSAVE. Waiting for next BGSAVE for SYNC",
+        );
+      }
+    } else if (this.#relay !== null) {
+      log.notice("Current BGSAVE has socket target. Waiting for next BGSAVE for SYNC");
+    } else if (persistence.isSaving) {
+      log.notice(
+        "Can't attach the replica to the current BGSAVE. Waiting for next BGSAVE for SYNC",
+      );
+    } else if (
+      config.value("repl-diskless-sync") && replica.hasCapaEof &&
+      config.value("repl-diskless-sync-delay") > 0
+    ) log.notice("Delay next BGSAVE for diskless SYNC");
+    else this.#start([replica]);
+  }
+
+  /** Whether the replica can share this snapshot: it can do and wants what the first one could. */
+  #suits(disk: DiskSync, replica: AttachedReplica): boolean {
+    if (replica.needs !== 0) return false;
+    if (disk.hasCapaEof && !replica.hasCapaEof) return false;
+    if (disk.hasCapaPsync2 && !replica.hasCapaPsync2) return false;
+    if (replica.isRdbOnly) return true;
+    // The stream since then has to be there still.
+    return !disk.isRdbOnly && this.master.replication.backlog?.covers(disk.offset) === true;
+  }
+
+  /** Keeps how far a snapshot has come that is sent as it is made. */
+  noteProgress(): void {
+    if (this.#relay === null) return;
+    const { events } = this.master.replication;
+    const { percent, totalBytes } = this.#relay;
+    events.progress(
+      "master",
+      "",
+      "snapshot",
+      `${percent.toFixed(0)}% of the keys walked, ${formatBytes(totalBytes)} made`,
+    );
+  }
+
+  /** Begins a snapshot if one is due for those that wait. */
+  startDue(): void {
+    const { persistence, config, clock } = this.#host;
+    if (persistence.isSaving || persistence.isLoading) return;
+    const waiting = this.master.inState("wait-start");
+    if (waiting.length === 0) return;
+    // Those that need the same as the first one; the others have their turn after them.
+    const group = waiting.filter(({ needs }) => needs === waiting[0].needs);
+    const replicasMax = config.value("repl-diskless-sync-max-replicas");
+    const nowMs = clock.now();
+    const waitedMs = Math.max(...group.map(({ askedMs }) => nowMs - askedMs));
+    if (
+      !config.value("repl-diskless-sync") || (replicasMax > 0 && group.length >= replicasMax) ||
+      waitedMs >= config.value("repl-diskless-sync-delay") * 1000
+    ) this.#start(group);
+  }
+
+  #start(group: AttachedReplica[]): void {
+    const { log, config } = this.#host;
+    const hasEof = group.every(({ hasCapaEof }) => hasCapaEof);
+    const isFiltered = group[0].needs !== 0;
+    const toSockets = (config.value("repl-diskless-sync") || isFiltered) && hasEof;
+    log.notice(
+      `Starting BGSAVE for SYNC with target: ${toSockets ? "replicas sockets" : "disk"}`,
+    );
+    try {
+      if (toSockets) this.#startRelay(group);
+      else this.#startDisk(group);
+    } catch (error) {
+      log.warning(
+        `BGSAVE for replication failed: ${error instanceof Error ? error.message : error}`,
+      );
+      for (const replica of group) replica.close("the snapshot could not begin");
+    }
+  }
+
+  // -- over the socket -------------------------------------------------------------------
+
+  #startRelay(group: AttachedReplica[]): void {
+    const { host, offset } = this.master.replication;
+    const transfer = new RelayTransfer();
+    const wake = () => {
+      for (const replica of group) replica.client.transport.wake();
+    };
+    transfer.onMore = wake;
+    transfer.onFailed = (failure) => {
+      for (const replica of group) {
+        if (replica.payload === null) continue;
+        host.log.warning("SYNC failed. BGSAVE child returned an error");
+        replica.close(`the snapshot failed: ${failure}`);
+      }
+    };
+    if (group[0].excludesData) new EmptySnapshot(host).sendTo(transfer);
+    else {
+      this.#relay = transfer;
+      transfer.begun(host.persistence.startRelay({
+        onBytes: (chunk, length) => transfer.onBytes(chunk, length),
+        onEnd: (failure) => {
+          this.#relay = null;
+          if (failure === null) {
+            host.log.notice(
+              `Diskless rdb transfer, done reading from pipe, ${transfer.receiverCount} replicas ` +
+                "still up.",
+            );
+            host.log.notice("Background RDB transfer terminated with success");
+          } else host.log.warning(`Background transfer error: ${failure}`);
+          transfer.onEnd(failure);
+        },
+        isFull: () => transfer.isFull(),
+      }));
+      host.log.notice(`Background RDB transfer started by pid ${Deno.pid}`);
+    }
+    for (const replica of group) {
+      this.#begin(replica, offset);
+      replica.onPayloadSent = () => this.master.payloadSent(replica, true);
+      replica.give(transfer.receiver(), host.clock.now());
+    }
+  }
+
+  // -- over the disk ----------------------------------------------------------------------
+
+  #startDisk(group: AttachedReplica[]): void {
+    const { host, offset } = this.master.replication;
+    host.persistence.startBackground();
+    this.#disk = {
+      offset,
+      hasCapaEof: group.every(({ hasCapaEof }) => hasCapaEof),
+      hasCapaPsync2: group.every(({ hasCapaPsync2 }) => hasCapaPsync2),
+      isRdbOnly: group.every(({ isRdbOnly }) => isRdbOnly),
+    };
+    for (const replica of group) this.#begin(replica, offset);
+  }
+
+  #diskEnded(failure: string | null): void {
+    const { persistence, log, clock } = this.#host;
+    if (this.#disk === null) return;
+    this.#disk = null;
+    for (const replica of this.master.inState("wait-end")) {
+      if (replica.payload !== null) continue; // what is left of a relayed one
+      if (failure !== null) {
+        log.warning("SYNC failed. BGSAVE child returned an error");
+        replica.close(`the snapshot failed: ${failure}`);
+        continue;
+      }
+      try {
+        const transfer = new FileTransfer(
+          persistence.filePath,
+          () => replica.client.transport.wake(),
+          (problem) => {
+            log.warning(`Read error sending DB to replica: ${problem}`);
+            replica.close(`cannot read the snapshot: ${problem}`);
+          },
+        );
+        replica.state = "send-bulk";
+        replica.onPayloadSent = () => this.master.payloadSent(replica, false);
+        replica.give(transfer, clock.now());
+        this.master.note(
+          replica,
+          "full-sync",
+          `sending the file, ${formatBytes(transfer.totalBytes)}`,
+        );
+      } catch (error) {
+        const problem = error instanceof Error ? error.message : String(error);
+        log.warning(`SYNC failed. Can't open/stat DB after BGSAVE: ${problem}`);
+        replica.close(`cannot open the snapshot: ${problem}`);
+      }
+    }
+  }
+
+  // -- both -----------------------------------------------------------------------------------
+
+  /** The snapshot for this replica has begun at `offset`: from there on the stream is kept for it. */
+  #begin(replica: AttachedReplica, offset: number): void {
+    const { replication } = this.master;
+    replica.state = "wait-end";
+    if (!replica.isRdbOnly) replica.cursor = replication.backlog!.cursor(offset);
+    // The replica does not know which database was selected before.
+    replication.host.keyspace.stream.reselect();
+    if (!replica.isOld) replica.say(`+FULLRESYNC ${replication.ids.id} ${offset}\r\n`);
+    this.master.note(replica, "full-sync", `the snapshot of offset ${offset} has begun`);
+  }
+
+  /** A replica has gone: a snapshot that nobody waits for any more is given up. */
+  left(): void {
+    const { log, persistence, config } = this.#host;
+    if (this.#relay !== null && this.#relay.receiverCount === 0) {
+      const relay = this.#relay;
+      this.#relay = null;
+      log.notice("Diskless rdb transfer, last replica dropped, killing fork child.");
+      relay.abort();
+      return;
+    }
+    if (this.#disk === null || config.value("save").length > 0) return;
+    if (this.master.inState("wait-end").some(({ payload }) => payload === null)) return;
+    this.#disk = null;
+    persistence.abortBackground();
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * A snapshot on its way to replicas while it is made (a full sync without a disk): every chunk is
+ * there once, in a list along which each receiver has a position.
+ *
+ *     "$EOF:<mark>" ──► chunk ──► chunk ──► … ──► "<mark>"
+ *                         ^ a receiver       ^ another one
+ *
+ * A chunk goes back when all receivers have passed it. The slowest one thus sets the pace of the
+ * walk: too much that waits makes it pause. One without any progress is for the master role to drop.
+ */
+
+import { latin1 } from "../base/bytes.ts";
+import { randomId } from "../base/random_id.ts";
+import type { RelayedSnapshot, RelayEvents } from "../rdb/relayed_snapshot.ts";
+import type { Payload } from "./attached_replica.ts";
+
+/** Bytes that wait for the slowest receiver beyond which the walk pauses. */
+const WAITING_MAX = 4 << 20;
+
+/** A part of what is sent. */
+class Piece {
+  next: Piece | null = null;
+
+  constructor(
+    readonly bytes: Uint8Array<ArrayBuffer>,
+    readonly length: number,
+    /** Whether the bytes are to be given back to the snapshot. */
+    readonly isLent: boolean,
+    /** Receivers that have not passed it. */
+    public users: number,
+  ) {}
+}
+
+export class RelayTransfer implements RelayEvents {
+  /** Called when receivers may go on: there is more to send, or the end has come. */
+  onMore: () => void = () => {};
+  /** Called when the snapshot has failed. */
+  onFailed: (failure: string) => void = () => {};
+  readonly #mark = randomId();
+  readonly #first: Piece;
+  #last: Piece;
+  readonly #receivers = new Set<RelayReceiver>();
+  #relay: RelayedSnapshot | null = null;
+  #waitingBytes = 0;
+  /** Bytes of the snapshot that have come. */
+  totalBytes = 0;
+  /** Everything has come, the mark included. */
+  isComplete = false;
+
+  constructor() {
+    const line = latin1(`$EOF:${this.#mark}\r\n`);
+    this.#first = this.#last = new Piece(line, line.length, false, 0);
+  }
+
+  /** The snapshot whose bytes these are: told right after it has begun. */
+  begun(relay: RelayedSnapshot): void {
+    this.#relay = relay;
+  }
+
+  /** A further receiver of everything; to be made before the first bytes come. */
+  receiver(): Payload {
+    const receiver = new RelayReceiver(this, this.#first);
+    this.#receivers.add(receiver);
+    this.#first.users++;
+    return receiver;
+  }
+
+  /** Receivers that are still there and have not got everything. */
+  get receiverCount(): number {
+    return this.#receivers.size;
+  }
+
+  /** How much of the dataset has been walked, 0 to 100. */
+  get percent(): number {
+    const snapshot = this.#relay?.snapshot;
+    if (snapshot === undefined || snapshot.keysTotal === 0) return 100;
+    return snapshot.keysDone / snapshot.keysTotal * 100;
+  }
+
+  /** RelayEvents. */
+  onBytes(chunk: Uint8Array<ArrayBuffer>, length: number): void {
+    this.totalBytes += length;
+    this.#append(chunk, length, true);
+    this.onMore();
+  }
+
+  /** RelayEvents. */
+  onEnd(failure: string | null): void {
+    if (failure !== null) {
+      this.onFailed(failure);
+      return;
+    }
+    const mark = latin1(this.#mark);
+    this.#append(mark, mark.length, false);
+    this.isComplete = true;
+    this.onMore();
+  }
+
+  /** RelayEvents. */
+  isFull(): boolean {
+    return this.#waitingBytes > WAITING_MAX;
+  }
+
+  /** Nobody is to get it any more. */
+  abort(): void {
+    this.#relay?.abort();
+  }
+
+  #append(bytes: Uint8Array<ArrayBuffer>, length: number, isLent: boolean): void {
+    const piece = new Piece(bytes, length, isLent, this.#receivers.size);
+    this.#last.next = piece;
+    this.#last = piece;
+    this.#waitingBytes += length;
+    if (piece.users === 0) this.#release(piece);
+  }
+
+  /** A receiver has passed this piece. */
+  passed(piece: Piece): void {
+    if (--piece.users === 0) this.#release(piece);
+  }
+
+  #release(piece: Piece): void {
+    if (piece !== this.#first) this.#waitingBytes -= piece.length;
+    if (piece.isLent) this.#relay?.release(piece.bytes);
+  }
+
+  /** A receiver has everything, or has gone and gives up all from `piece` on. */
+  left(receiver: RelayReceiver, piece: Piece | null): void {
+    if (!this.#receivers.delete(receiver)) return;
+    for (let at = piece; at !== null; at = at.next) this.passed(at);
+  }
+}
+
+class RelayReceiver implements Payload {
+  readonly #transfer: RelayTransfer;
+  /** What it is to send next or is sending, from `#at` on; when that has gone, what comes after it. */
+  #piece: Piece;
+  #at = 0;
+  isDone = false;
+
+  constructor(transfer: RelayTransfer, first: Piece) {
+    this.#transfer = transfer;
+    this.#piece = first;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#transfer.isComplete && this.#piece.next === null;
+  }
+
+  next(): Uint8Array | null {
+    this.#advance();
+    const { bytes, length } = this.#piece;
+    return this.#at < length ? bytes.subarray(this.#at, length) : null;
+  }
+
+  /** Goes on from pieces that have gone, as far as there are others. */
+  #advance(): void {
+    while (this.#at === this.#piece.length && this.#piece.next !== null) {
+      const { next } = this.#piece;
+      this.#transfer.passed(this.#piece);
+      this.#piece = next;
+      this.#at = 0;
+    }
+  }
+
+  sent(count: number): void {
+    this.#at += count;
+    if (this.#at < this.#piece.length) return;
+    if (this.isAtEnd) {
+      this.isDone = true;
+      this.#transfer.left(this, this.#piece);
+    } else this.#advance();
+  }
+
+  close(): void {
+    this.#transfer.left(this, this.#piece);
+  }
+}
