@@ -135,7 +135,6 @@ const CLUSTER = "cluster mode does not exist";
 const DEFRAG = "the arena closes its gaps by itself, without settings";
 const KERNEL = "a Deno program has no access to this setting of the kernel";
 const OFF_THREAD = "tsredis runs commands on one thread and divides its work in its own way";
-const REPLICATION = "replication does not exist yet";
 const SCRIPTS = "scripts do not exist yet";
 const SYSLOG = "the log goes to a file or to standard output, where systemd collects it";
 const TLS = "connections are not encrypted; put a TLS proxy in front";
@@ -538,10 +537,6 @@ function cpuList(): Directive<string> {
     settable: false,
     notActing: "a Deno program cannot choose its processors; use taskset",
   });
-}
-
-function replica(oldName: string): Traits {
-  return { aliases: [oldName], notActing: REPLICATION };
 }
 
 function fileNameCheck(name: string, required = false, what = "filename") {
