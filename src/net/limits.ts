@@ -65,6 +65,7 @@ export class ClientLimits {
 
   /** Whether the client has to go because of its unread output; logs it. */
   isOverOutput(client: Client): boolean {
+    if (client.isMaster) return false; // its replies are cut from the start
     const bytes = client.outputBytes;
     const limit = this.#limitOf(client);
     let isOver = client.reply.isCut || (limit.hardBytes > 0 && bytes >= limit.hardBytes);

@@ -1,56 +1,353 @@
 /**
- * We as a replica: finds the master, gets the dataset, and applies the master's stream.
+ * We as a replica: whom we follow, when a link is tried again, and whether a dataset may take the
+ * place of ours. The link itself is master_link.ts.
+ *
+ *     follow() / begin()+connectSoon() ──► link ──► up ──► ended ──► a while ──► link ──► …
+ *                                             └──────► ended ──────────┘
+ *     stop(): no master; what was applied so far is ours, under a history of its own
+ *
+ * A link that was up is sought again at once, one that did not get that far after a while that grows
+ * to about a second. The log tells of a failure once, however often it repeats.
  */
 
+import type { ReplicaLoad } from "../rdb/replica_load.ts";
+import { refusesEmpty } from "./guard.ts";
+import { LinkFailure, type LinkOwner, type LinkState, MasterLink } from "./master_link.ts";
 import type { Replication } from "./replication.ts";
 
-export class ReplicaRole {
+const RETRY_MS_MIN = 100;
+const RETRY_MS_MAX = 1000;
+/** Between the tries of a replica that guards its data: each is a full sync for the master. */
+const GUARDED_RETRY_MS = 2000;
+/** A link that was up for less does not count as one that works. */
+const STEADY_MS = 1000;
+
+export class ReplicaRole implements LinkOwner {
   /** Whom we follow; null for a master. */
   masterHost: string | null = null;
   masterPort = 0;
-  /** Database that the master's stream has selected; -1 when not known. */
-  database = -1;
+  /** Whether an empty dataset of a master that has lost its own was refused. */
+  isGuarded = false;
+  /** LinkOwner: whether our history and offset are such that a master may know them. */
+  wantsPartial = false;
+  #link: MasterLink | null = null;
+  /** Database selected in the stream where the latest link ended; -1 when not known. */
+  #database = -1;
+  /** Our own dataset has been loaded: a master may be sought. */
+  #isReady = false;
+  #isClosed = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  /** Tries in a row that have failed, and what the latest failed with. */
+  #failures = 0;
+  #lastFailure = "";
+  /** Unix ms since when the link is up, or down; 0 for never. */
+  #upSinceMs = 0;
+  #downSinceMs = 0;
+  /** A person has said whom to follow: what that master has, be it nothing, is taken. */
+  #isAccepted = false;
+  /** Our data are a master's, not of our own making. */
+  #isOfMaster = false;
 
   constructor(readonly replication: Replication) {}
 
-  /** Whether the link is up: the dataset is that of the master, and its stream arrives. */
-  get isLinkUp(): boolean {
-    return false;
-  }
+  // -- whom we follow ------------------------------------------------------------------------
 
   /** At the start of the server: this is the master; it is not sought before the dataset is loaded. */
-  begin(_host: string, _port: number): void {}
+  begin(host: string, port: number): void {
+    this.masterHost = host;
+    this.masterPort = port;
+  }
 
   /** The dataset is of our history and offset: partial resync may be asked for. */
-  resumeAt(_database: number): void {}
+  resumeAt(database: number): void {
+    this.#database = database;
+    this.wantsPartial = true;
+    this.#isOfMaster = true;
+  }
 
   /** Seeks the master, if there is one to be followed. */
-  connectSoon(): void {}
+  connectSoon(): void {
+    this.#isReady = true;
+    if (this.masterHost === null) return;
+    this.#announce();
+    this.#connect();
+  }
 
-  /** Whether an empty dataset of a master that has lost its own was refused. */
-  get isGuarded(): boolean {
-    return false;
+  /** Follows this master from now on, by the will of a person. */
+  follow(host: string, port: number): void {
+    const { host: server } = this.replication;
+    const wasMaster = this.masterHost === null;
+    if (wasMaster) {
+      // What is ours so far may be part of the other's history: it has grown out of ours, perhaps.
+      this.#database = server.keyspace.stream.database;
+      this.wantsPartial = true;
+      this.#isOfMaster = false;
+    }
+    this.#leave("told to follow another master");
+    this.masterHost = host;
+    this.masterPort = port;
+    server.config.assign("replicaof", [host, String(port)]);
+    this.#isAccepted = true;
+    this.replication.events.add("self", "", "replica", `told to follow ${host}:${port}`);
+    server.roleChanged();
+    if (wasMaster) {
+      server.log.notice(
+        "Before turning into a replica, using my own master parameters to synthesize a cached master: " +
+          "I may be able to synchronize with the new master with just a partial transfer.",
+      );
+    }
+    if (!this.#isReady) return;
+    this.#announce();
+    this.#connect();
+  }
+
+  /** Becomes a master. */
+  stop(): void {
+    if (this.masterHost === null) return;
+    const { replication } = this;
+    const { host, ids } = replication;
+    this.#leave("told to be a master");
+    this.masterHost = null;
+    this.masterPort = 0;
+    host.config.assign("replicaof", ["no", "one"]);
+    this.#database = -1;
+    this.#isOfMaster = false;
+    this.#isAccepted = false;
+    this.#downSinceMs = 0;
+    ids.branch(replication.offset);
+    host.log.notice(
+      `Setting secondary replication ID to ${ids.secondId}, valid up to offset: ${ids.secondOffset}. ` +
+        `New replication ID is ${ids.id}`,
+    );
+    replication.events.add("self", "", "master", `told to be one, at offset ${replication.offset}`);
+    // They are to learn the new id, and go on where they are.
+    replication.master.disconnectAll("we are a master now, under another replication id");
+    host.roleChanged();
+    replication.master.noteNoReplicas();
+  }
+
+  /** Ends what goes on with the present master. */
+  #leave(why: string): void {
+    clearTimeout(this.#retry);
+    const link = this.#link;
+    if (link !== null) {
+      this.#link = null;
+      const wasUp = link.state === "connected";
+      link.end(new LinkFailure(why));
+      if (wasUp) this.replication.host.log.notice("Connection with master lost.");
+      this.replication.events.add("replica", link.peer, "closed", `here: ${why}`);
+    }
+    this.isGuarded = false;
+    this.#failures = 0;
+    this.#lastFailure = "";
+  }
+
+  // -- links ---------------------------------------------------------------------------------
+
+  #announce(): void {
+    this.replication.host.log.notice(
+      `Connecting to MASTER ${this.masterHost}:${this.masterPort}`,
+    );
+  }
+
+  #connect(): void {
+    clearTimeout(this.#retry);
+    if (this.#isClosed || this.masterHost === null || this.#link !== null) return;
+    const link = new MasterLink(this.replication, this, this.masterHost, this.masterPort);
+    this.#link = link;
+    link.run();
+  }
+
+  /** LinkOwner. */
+  get isQuiet(): boolean {
+    return this.#failures > 1 || this.isGuarded;
+  }
+
+  /** LinkOwner. */
+  stateChanged(): void {
+    this.replication.host.replicationChanged();
+  }
+
+  /** LinkOwner. */
+  linkUp(link: MasterLink): void {
+    const { replication } = this;
+    if (this.isGuarded) {
+      this.isGuarded = false;
+      replication.events.add("replica", link.peer, "unguarded", "the master has data again");
+      replication.host.log.notice("The master has data again: the guard of ours is over.");
+    }
+    this.#isAccepted = false;
+    this.#isOfMaster = true;
+    this.wantsPartial = true;
+    this.#upSinceMs = replication.host.clock.now();
+    this.#downSinceMs = 0;
+    this.stateChanged();
+  }
+
+  /** LinkOwner. */
+  takes(load: ReplicaLoad, id: string): boolean {
+    const { ids, host } = this.replication;
+    let keysHeld = 0;
+    for (const { dict } of host.keyspace.databases) keysHeld += dict.count;
+    const asked = id.toLowerCase();
+    return !refusesEmpty({
+      isGuardOn: host.config.value("replica-guard-empty-master"),
+      isAccepted: this.#isAccepted,
+      isOfMaster: this.#isOfMaster,
+      keysHeld,
+      keysOffered: load.keyCount,
+      isKnownHistory: asked === ids.id || asked === ids.secondId,
+    });
+  }
+
+  /** LinkOwner. */
+  linkEnded(link: MasterLink, failure: LinkFailure): void {
+    if (link !== this.#link) return;
+    this.#link = null;
+    const { host, events } = this.replication;
+    const nowMs = host.clock.now();
+    const wasUp = link.state === "connected";
+    const isGuarded = failure.more.isGuard === true;
+    if (failure.more.forgets === true) this.wantsPartial = false;
+    if (isGuarded) this.#guard(link.peer);
+    else {
+      events.add("replica", link.peer, wasUp ? "closed" : "failed", failure.message);
+      const isNew = failure.message !== this.#lastFailure;
+      if (!isNew || this.isGuarded) host.log.debug(failure.message);
+      else if (failure.more.level === "notice") host.log.notice(failure.message);
+      else host.log.warning(failure.message);
+    }
+    if (wasUp) {
+      this.#downSinceMs = nowMs;
+      if (failure.more.forgets !== true) host.log.notice("Caching the disconnected master state.");
+    }
+    this.stateChanged();
+    if (this.#isClosed) return;
+
+    const wasSteady = wasUp && nowMs - this.#upSinceMs >= STEADY_MS;
+    if (wasSteady) this.#failures = 0;
+    else this.#failures = failure.message === this.#lastFailure ? this.#failures + 1 : 1;
+    this.#lastFailure = wasSteady ? "" : failure.message;
+    if (wasUp && !this.isQuiet) {
+      host.log.notice(`Reconnecting to MASTER ${this.masterHost}:${this.masterPort}`);
+    }
+    this.#retry = setTimeout(() => this.#connect(), this.#delayMs(wasSteady));
+  }
+
+  /** How long to wait before the next try. */
+  #delayMs(wasSteady: boolean): number {
+    if (wasSteady) return 0;
+    const { draw } = this.replication.host;
+    const usual = this.isGuarded
+      ? GUARDED_RETRY_MS
+      : Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(10, this.#failures - 1));
+    return usual * (0.75 + draw() / 2);
+  }
+
+  /** The data are kept although the master has none. */
+  #guard(peer: string): void {
+    if (this.isGuarded) return;
+    this.isGuarded = true;
+    const { host, events } = this.replication;
+    const what = "the master has come back without a key and with an unknown replication id";
+    events.add("replica", peer, "guarded", `${what}; our data are kept`);
+    host.log.warning(
+      `replica-guard-empty-master: ${what}. Our data are kept and served read-only, and the master is ` +
+        "looked at again every few seconds. To accept its empty dataset: " +
+        `REPLICAOF ${this.masterHost} ${this.masterPort}`,
+    );
+  }
+
+  // -- states ----------------------------------------------------------------------------------
+
+  /** Whether the link is up: the dataset is that of the master, and its stream arrives. */
+  get isLinkUp(): boolean {
+    return this.#link !== null && this.#link.state === "connected";
   }
 
   /** Whether a full sync is being received or loaded. */
   get isSyncing(): boolean {
-    return false;
+    return this.#link !== null && this.#link.state === "sync";
   }
 
-  /** Follows this master from now on, by the will of a person. */
-  follow(_host: string, _port: number): void {}
+  /** ROLE's word for the state of the link; "connect" while it is to be tried again. */
+  get state(): LinkState | "connect" | "guarded" {
+    return this.isGuarded ? "guarded" : this.#link === null ? "connect" : this.#link.state;
+  }
 
-  /** Becomes a master. */
-  stop(): void {}
+  /** ROLE's offset: of what has been applied; -1 while the link is not up. */
+  get roleOffset(): number {
+    return this.isLinkUp ? this.replication.offset : -1;
+  }
+
+  /** Database that the master's stream has selected; -1 when not known. */
+  get database(): number {
+    return this.#link?.client?.database.index ?? this.#database;
+  }
+
+  set database(index: number) {
+    this.#database = index;
+  }
 
   /** REPLCONF GETACK of the master. */
-  sendAck(): void {}
+  sendAck(): void {
+    this.#link?.sendAck();
+  }
 
-  tick(_nowMs: number): void {}
+  tick(nowMs: number): void {
+    this.#link?.tick(nowMs);
+  }
 
-  close(): void {}
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#retry);
+    const link = this.#link;
+    this.#link = null;
+    link?.end(new LinkFailure("the server ends"));
+  }
 
-  infoFields(_nowMs: number): [name: string, value: string | number][] {
-    return [];
+  /** INFO's fields about the master, in order; none for a master. */
+  infoFields(nowMs: number): [name: string, value: string | number][] {
+    if (this.masterHost === null) return [];
+    const { host, offset } = this.replication;
+    const { config } = host;
+    const link = this.#link;
+    const isUp = this.isLinkUp;
+    const secondsSince = (ms: number) => Math.max(0, Math.floor((nowMs - ms) / 1000));
+    const fields: [string, string | number][] = [
+      ["master_host", this.masterHost],
+      ["master_port", this.masterPort],
+      ["master_link_status", isUp ? "up" : "down"],
+      ["master_last_io_seconds_ago", isUp ? secondsSince(link!.lastReadMs) : -1],
+      ["master_sync_in_progress", this.isSyncing ? 1 : 0],
+      ["slave_read_repl_offset", link?.applier?.readOffset ?? offset],
+      ["slave_repl_offset", link?.applier?.offset ?? offset],
+    ];
+    if (this.isSyncing) {
+      const total = link!.syncTotalBytes;
+      const read = link!.load?.receivedBytes ?? 0;
+      // Before the size is known, Redis divides by its -1.
+      const percent = total < 0 ? "-0.00" : (total === 0 ? 0 : read / total * 100).toFixed(2);
+      fields.push(
+        ["master_sync_total_bytes", total],
+        ["master_sync_read_bytes", read],
+        ["master_sync_left_bytes", total - read],
+        ["master_sync_perc", percent],
+        ["master_sync_last_io_seconds_ago", secondsSince(link!.lastReadMs)],
+      );
+    }
+    if (!isUp) {
+      fields.push([
+        "master_link_down_since_seconds",
+        this.#downSinceMs === 0 ? -1 : secondsSince(this.#downSinceMs),
+      ]);
+    }
+    fields.push(
+      ["slave_priority", config.value("replica-priority")],
+      ["slave_read_only", config.value("replica-read-only") ? 1 : 0],
+      ["replica_announced", config.value("replica-announced") ? 1 : 0],
+      ["master_link_state", this.state],
+    );
+    return fields;
   }
 }

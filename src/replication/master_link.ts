@@ -1,0 +1,652 @@
+/**
+ * One link to our master, from the connecting to its end. It is made anew for each try; what outlives
+ * it (whom to follow, when to try again, what to make of an empty dataset) is with replica_role.ts.
+ *
+ *     state        what happens                               goes on when
+ *     connecting   the host name is looked up, TCP            connected
+ *     handshake    PING … PSYNC, see handshake.ts             +FULLRESYNC: sync; +CONTINUE: connected
+ *     sync         the snapshot comes (sync_receiver.ts), is  it is whole, and taken: connected
+ *                  built aside, and takes the data's place
+ *     connected    the stream is applied (stream_applier.ts)  –
+ *
+ * From every state a link ends in one place, `end`, with a cause. Until a snapshot is whole nothing of
+ * the old dataset is touched. What a master sends is read only as fast as it is used: there is no
+ * place where it could pile up.
+ */
+
+import { toLatin1 } from "../base/bytes.ts";
+import { RECEIVED_MAX, type ReplicaLoad } from "../rdb/replica_load.ts";
+import {
+  ALIVE,
+  introductions,
+  isWelcome,
+  PING,
+  request,
+  SYNC,
+  type SyncAnswer,
+  syncAnswer,
+} from "./handshake.ts";
+import type { LinkTransport, MasterClient, ReplicationHost } from "./host.ts";
+import type { Replication } from "./replication.ts";
+import { StreamApplier } from "./stream_applier.ts";
+import { type Payload, payloadOf } from "./sync_receiver.ts";
+
+export type LinkState = "connecting" | "handshake" | "sync" | "connected";
+
+/** Why a link has ended. */
+export class LinkFailure extends Error {
+  constructor(
+    /** A line for the log, which also says it all for `REPLICATION LOG`. */
+    message: string,
+    readonly more: {
+      readonly level?: "notice" | "warning";
+      /** What has come is not to be trusted: the next sync is a full one. */
+      readonly forgets?: boolean;
+      /** An empty dataset was refused. */
+      readonly isGuard?: boolean;
+    } = {},
+  ) {
+    super(message);
+  }
+}
+
+/** Who has made a link. */
+export interface LinkOwner {
+  /** Database that the stream has selected where we go on with it; -1 when not known. */
+  database: number;
+  /** Whether the partial resync may be asked for. */
+  readonly wantsPartial: boolean;
+  /** Whether the usual steps are left out of the log, as the same has been tried before. */
+  readonly isQuiet: boolean;
+  /** Whether the dataset may take the place of ours; if not, says so itself. */
+  takes(load: ReplicaLoad, id: string): boolean;
+  /** A dataset has taken the place of ours, or ours goes on: the stream follows. */
+  linkUp(link: MasterLink): void;
+  stateChanged(): void;
+  /** Called once. */
+  linkEnded(link: MasterLink, failure: LinkFailure): void;
+}
+
+/** Where the bytes of handshake and snapshot are read into; the stream has the parser's buffer. */
+const BUFFER_BYTES = 128 * 1024;
+/** Longest line of a handshake. */
+const LINE_BYTES_MAX = 16 * 1024;
+/** Bytes of the stream applied before others get their turn. */
+const TURN_BYTES = 128 * 1024;
+const SECOND_MS = 1000;
+
+export class MasterLink implements LinkTransport {
+  state: LinkState = "connecting";
+  isOver = false;
+  /** In whose name the stream is applied, once it comes. */
+  client: MasterClient | null = null;
+  applier: StreamApplier | null = null;
+  /** The snapshot being received and loaded. */
+  load: ReplicaLoad | null = null;
+  /** Bytes of it as announced; -1 when not known. */
+  syncTotalBytes = -1;
+  /** Unix ms at which the master last sent something. */
+  lastReadMs: number;
+  /** Whether the master knows PSYNC: the others take no acknowledgements. */
+  isModern = true;
+  readonly descriptor = -1;
+  isWriting = false;
+  address: string;
+  localAddress = "";
+  readonly #host: ReplicationHost;
+  #socket: Deno.TcpConn | null = null;
+  readonly #connecting = new AbortController();
+  #buffer = new Uint8Array(0);
+  #from = 0;
+  #to = 0;
+  /** Requests on their way out. */
+  readonly #outgoing: Uint8Array[] = [];
+  #owesAck = false;
+  /** What a failed read means at present. */
+  #readFailure = (why: string): LinkFailure => new LinkFailure(why);
+  /** The snapshot is whole and being loaded, or we read no faster than it is loaded. */
+  #isOurTurn = false;
+  #goOn: (() => void) | null = null;
+  #beatMs: number;
+
+  constructor(
+    readonly replication: Replication,
+    readonly owner: LinkOwner,
+    readonly masterHost: string,
+    readonly masterPort: number,
+  ) {
+    this.#host = replication.host;
+    this.address = `${masterHost}:${masterPort}`;
+    this.lastReadMs = this.#beatMs = this.#host.clock.now();
+  }
+
+  /** Goes through all states; returns when the link has ended. */
+  async run(): Promise<void> {
+    try {
+      await this.#connect();
+      const answer = await this.#shakeHands();
+      if (answer.kind === "continue") this.#continue(answer.id);
+      else await this.#sync(answer.kind === "full" ? answer : null);
+      await this.#follow();
+    } catch (error) {
+      if (this.isOver) return;
+      if (error instanceof LinkFailure) this.end(error);
+      else {
+        const text = error instanceof Error ? error.stack ?? error.message : String(error);
+        this.end(new LinkFailure(`Cannot go on with the link to MASTER: ${text}`));
+      }
+    }
+  }
+
+  // -- connecting --------------------------------------------------------------------------
+
+  async #connect(): Promise<void> {
+    const { masterHost, masterPort } = this;
+    this.#step("MASTER <-> REPLICA sync started");
+    let socket: Deno.TcpConn;
+    try {
+      socket = await Deno.connect({
+        hostname: masterHost,
+        port: masterPort,
+        signal: this.#connecting.signal,
+      });
+    } catch (error) {
+      throw new LinkFailure(`Error condition on socket for SYNC: ${problem(error)}`);
+    }
+    if (this.isOver) {
+      socket.close();
+      return;
+    }
+    this.#socket = socket;
+    this.lastReadMs = this.#host.clock.now();
+    const { localAddr, remoteAddr } = socket;
+    this.address = `${remoteAddr.hostname}:${remoteAddr.port}`;
+    this.localAddress = `${localAddr.hostname}:${localAddr.port}`;
+    if (remoteAddr.hostname === localAddr.hostname && remoteAddr.port === this.#host.port) {
+      throw new LinkFailure(
+        `The MASTER address ${masterHost}:${masterPort} is this server's own: it cannot follow itself`,
+      );
+    }
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true);
+    this.#buffer = new Uint8Array(BUFFER_BYTES);
+  }
+
+  // -- handshake ---------------------------------------------------------------------------
+
+  async #shakeHands(): Promise<SyncAnswer> {
+    this.#setState("handshake");
+    this.#step("Non blocking connect for SYNC fired the event.");
+    this.#readFailure = (why) =>
+      new LinkFailure(`Master did not respond to command during SYNC handshake: ${why}`);
+    this.#send(PING);
+    const pong = await this.#line();
+    if (!isWelcome(pong)) throw new LinkFailure(`Error reply to PING from master: '${pong}'`);
+    this.#step("Master replied to PING, replication can continue...");
+
+    const said = introductions(this.#host.config, this.#host.port);
+    for (const { bytes } of said) this.#send(bytes);
+    for (const { what } of said) {
+      const reply = await this.#line();
+      if (!reply.startsWith("-")) continue;
+      if (what === "AUTH") throw new LinkFailure(`Unable to AUTH to MASTER: ${reply}`);
+      this.#step(`(Non critical) Master does not understand REPLCONF ${what}: ${reply}`);
+    }
+    return await this.#psync();
+  }
+
+  async #psync(): Promise<SyncAnswer> {
+    const { ids, offset } = this.replication;
+    if (this.owner.wantsPartial) {
+      this.#step(`Trying a partial resynchronization (request ${ids.id}:${offset + 1}).`);
+      this.#send(request("PSYNC", ids.id, offset + 1));
+    } else {
+      this.#step("Partial resynchronization not possible (no cached master)");
+      this.#send(request("PSYNC", "?", -1));
+    }
+    this.#readFailure = (why) =>
+      new LinkFailure(`Master did not reply to PSYNC, will try later: ${why}`);
+    let line = "";
+    while (line === "") line = await this.#line();
+    const answer = syncAnswer(line);
+    switch (answer.kind) {
+      case "later":
+        throw new LinkFailure(
+          `Master is currently unable to PSYNC but should be in the future: ${line}`,
+          { level: "notice" },
+        );
+      case "broken":
+        throw new LinkFailure(`Master replied with wrong +FULLRESYNC syntax: ${line}`);
+      case "unknown":
+        this.#step(
+          answer.isError
+            ? `Master does not support PSYNC or is in error state (reply: ${line})`
+            : `Unexpected reply to PSYNC from master: ${line}`,
+        );
+        this.#step("Retrying with SYNC...");
+        this.isModern = false;
+        this.#send(SYNC);
+    }
+    return answer;
+  }
+
+  /** "+CONTINUE": the dataset is kept, the stream goes on behind what we have of it. */
+  #continue(id: string | null): void {
+    const { replication } = this;
+    const { ids, events } = replication;
+    const { log } = this.#host;
+    log.notice("Successful partial resynchronization with master.");
+    if (id !== null && id !== ids.id) {
+      ids.continueAs(id, replication.offset);
+      log.notice(`Master replication ID changed to ${id}`);
+      replication.master.disconnectAll("our master goes on under another replication id");
+    }
+    replication.createBacklog();
+    log.notice("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.");
+    events.add("replica", this.peer, "partial-sync", `goes on at offset ${replication.offset}`);
+    this.#openStream(this.owner.database);
+  }
+
+  // -- sync --------------------------------------------------------------------------------
+
+  /** Takes the snapshot that follows, and the place of our dataset with it. Null: SYNC was asked for. */
+  async #sync(full: { readonly id: string; readonly offset: number } | null): Promise<void> {
+    const { replication } = this;
+    const { log, config, keyspace, persistence } = this.#host;
+    if (full !== null) this.#step(`Full resync from master: ${full.id}:${full.offset}`);
+    this.#setState("sync");
+    const payload = await this.#announcement();
+    const policy = config.value("repl-diskless-load");
+    const streams = policy !== "disabled";
+    const where = streams ? "to parser" : "to disk";
+    const { totalBytes } = payload;
+    this.#step(
+      totalBytes < 0
+        ? `MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF ${where}`
+        : `MASTER <-> REPLICA sync: receiving ${totalBytes} bytes from master ${where}`,
+    );
+    this.syncTotalBytes = Math.max(0, totalBytes);
+    const load = this.load!;
+    await this.#receive(payload, load);
+
+    this.#step("MASTER <-> REPLICA sync: Loading DB in memory");
+    this.#tellProgress();
+    this.#isOurTurn = true;
+    try {
+      await load.finish();
+    } catch (error) {
+      throw this.#loadFailure(error);
+    }
+    this.#isOurTurn = false;
+    this.lastReadMs = this.#host.clock.now();
+    if (this.isOver) return;
+    if (!this.owner.takes(load, full === null ? "" : full.id)) {
+      throw new LinkFailure("the empty dataset of the master was refused", { isGuard: true });
+    }
+    load.swap();
+    this.load = null;
+    if (persistence.replicaLoad === load) persistence.replicaLoad = null;
+    if (full === null) replication.ids.renew();
+    else replication.ids.adopt(full.id);
+    replication.master.disconnectAll("our dataset is another one now");
+    replication.restartAt(full === null ? keyspace.stream.offset : full.offset);
+    log.notice("MASTER <-> REPLICA sync: Finished with success");
+    replication.events.add(
+      "replica",
+      this.peer,
+      "full-sync",
+      `${load.receivedBytes} bytes, ${load.keyCount} keys, goes on at offset ${replication.offset}`,
+    );
+    this.#openStream(load.replicationDatabase);
+  }
+
+  /** The line that announces the snapshot, behind any number of empty ones. */
+  async #announcement(): Promise<Payload> {
+    this.#readFailure = (why) =>
+      new LinkFailure(`I/O error reading bulk count from MASTER: ${why}`);
+    let line = "";
+    while (line === "") line = await this.#line();
+    if (line.startsWith("-")) {
+      throw new LinkFailure(`MASTER aborted replication with an error: ${line.slice(1)}`);
+    }
+    const { config, persistence } = this.#host;
+    const payload = payloadOf(line, (bytes, offset, length) => {
+      this.load!.push(bytes, offset, length);
+    });
+    if (payload === null) {
+      throw new LinkFailure(
+        "Bad protocol from MASTER, the first byte is not '$' or no length follows it (we received " +
+          `'${line.slice(0, 64)}'), are you sure the host and port are right?`,
+      );
+    }
+    const load = persistence.beginReplicaLoad({
+      totalBytes: payload.totalBytes < 0 ? null : payload.totalBytes,
+      mode: config.value("repl-diskless-load") === "disabled" ? "file" : "stream",
+    });
+    this.load = load;
+    load.onFailed = (failure) => this.end(this.#loadFailure(failure));
+    load.onDrained = () => this.#resumeReading();
+    this.owner.stateChanged();
+    return payload;
+  }
+
+  async #receive(payload: Payload, load: ReplicaLoad): Promise<void> {
+    this.#readFailure = (why) => new LinkFailure(`I/O error trying to sync with MASTER: ${why}`);
+    for (;;) {
+      this.#from = payload.take(this.#buffer, this.#from, this.#to);
+      if (payload.isComplete) return;
+      while (load.waitingBytes > RECEIVED_MAX && !this.isOver) {
+        this.#isOurTurn = true;
+        await new Promise<void>((resolve) => this.#goOn = resolve);
+        this.#isOurTurn = false;
+        this.lastReadMs = this.#host.clock.now();
+      }
+      await this.#read();
+    }
+  }
+
+  #loadFailure(error: unknown): LinkFailure {
+    const from = this.#host.config.value("repl-diskless-load") === "disabled" ? "disk" : "socket";
+    return new LinkFailure(
+      `Failed trying to load the MASTER synchronization DB from ${from}: ${problem(error)}`,
+    );
+  }
+
+  #resumeReading(): void {
+    const goOn = this.#goOn;
+    this.#goOn = null;
+    goOn?.();
+  }
+
+  // -- the stream --------------------------------------------------------------------------
+
+  #openStream(database: number): void {
+    const { databases } = this.#host.keyspace;
+    this.client = this.#host.openMasterClient(this, !this.isModern);
+    this.client.database = databases[database] ?? databases[0];
+    this.applier = new StreamApplier(this.#host, this.client);
+    this.#readFailure = (why) =>
+      new LinkFailure(`Connection with master lost: ${why}`, { level: "notice" });
+    this.#setState("connected");
+    this.owner.linkUp(this);
+    this.sendAck();
+  }
+
+  async #follow(): Promise<void> {
+    const client = this.client!;
+    const parser = client.parser!;
+    // What has come behind the snapshot, or behind the answer to PSYNC.
+    while (this.#from < this.#to) {
+      const space = parser.space();
+      const count = Math.min(space.length, this.#to - this.#from);
+      space.set(this.#buffer.subarray(this.#from, this.#from + count));
+      this.#from += count;
+      parser.filled(count);
+      await this.#turn();
+      if (this.isOver) return;
+    }
+    this.#buffer = new Uint8Array(0);
+    const limit = this.#host.config.setting("client-query-buffer-limit");
+    let turnBytes = 0;
+    for (;;) {
+      let count: number | null;
+      try {
+        count = await this.#socket!.read(parser.space());
+      } catch (error) {
+        throw this.#readFailure(problem(error));
+      }
+      if (this.isOver) return;
+      if (count === null) throw this.#readFailure("closed by the master");
+      parser.filled(count);
+      this.#countRead(count);
+      client.bytesIn += count;
+      await this.#turn();
+      if (this.isOver) return;
+      if (parser.pendingBytes > limit.value) {
+        throw new LinkFailure(
+          `A command of the master is longer than client-query-buffer-limit (${limit.value} bytes)`,
+          { forgets: true },
+        );
+      }
+      turnBytes += count;
+      if (turnBytes >= TURN_BYTES) {
+        turnBytes = 0;
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        if (this.isOver) return;
+      }
+    }
+  }
+
+  /** Applies what has come. */
+  async #turn(): Promise<void> {
+    const client = this.client!;
+    for (;;) {
+      this.applier!.turn();
+      if (this.isOver) return;
+      if (client.isClosing) throw this.#desynchronized();
+      if (client.park === null) return;
+      await new Promise<void>((resolve) => this.#goOn = resolve);
+      if (this.isOver) return;
+    }
+  }
+
+  #desynchronized(): LinkFailure {
+    const { bytes, position, errorText } = this.client!.parser!;
+    if (errorText === "") {
+      return new LinkFailure("The stream of the master has a command that ends the connection", {
+        forgets: true,
+      });
+    }
+    const shown = JSON.stringify(toLatin1(bytes, position, Math.min(64, bytes.length - position)));
+    return new LinkFailure(
+      `${errorText} from master, master stream corruption? It goes on with ${shown}. ` +
+        "Closing the master connection and discarding the cached master.",
+      { forgets: true },
+    );
+  }
+
+  /** Tells the master how far we have come. */
+  sendAck(): void {
+    if (this.applier === null || !this.isModern) return;
+    if (this.isWriting) {
+      this.#owesAck = true;
+      return;
+    }
+    this.#send(request("REPLCONF", "ACK", this.applier.offset));
+  }
+
+  // -- time --------------------------------------------------------------------------------
+
+  /** Called several times a second. */
+  tick(nowMs: number): void {
+    if (nowMs - this.#beatMs >= SECOND_MS || nowMs < this.#beatMs) {
+      this.#beatMs = nowMs;
+      this.#beat();
+    }
+    if (this.#isOurTurn) this.lastReadMs = nowMs;
+    if (nowMs - this.lastReadMs <= this.#host.config.value("repl-timeout") * 1000) return;
+    switch (this.state) {
+      case "connecting":
+      case "handshake":
+        return this.end(new LinkFailure("Timeout connecting to the MASTER..."));
+      case "sync":
+        return this.end(
+          new LinkFailure(
+            "Timeout receiving bulk data from MASTER... If the problem persists try to set the " +
+              "'repl-timeout' parameter in redis.conf to a larger value.",
+          ),
+        );
+      case "connected":
+        return this.end(new LinkFailure("MASTER timeout: no data nor PING received..."));
+    }
+  }
+
+  #beat(): void {
+    if (this.state === "connected") this.sendAck();
+    else if (this.load !== null) {
+      if (!this.isWriting) this.#send(ALIVE);
+      this.#tellProgress();
+    }
+  }
+
+  #tellProgress(): void {
+    const { load, syncTotalBytes: total } = this;
+    if (load === null) return;
+    const part = (bytes: number) =>
+      total > 0
+        ? `${bytes} of ${total} bytes (${(bytes / total * 100).toFixed(1)}%)`
+        : `${bytes} bytes`;
+    this.replication.events.progress(
+      "replica",
+      this.peer,
+      "receiving",
+      `${
+        part(load.receivedBytes)
+      } received, ${load.loadedBytes} bytes loaded, ${load.keysLoaded} keys`,
+    );
+  }
+
+  // -- bytes -------------------------------------------------------------------------------
+
+  /** The next line, without its end. */
+  async #line(): Promise<string> {
+    let looked = 0;
+    for (;;) {
+      const end = this.#buffer.subarray(0, this.#to).indexOf(10, this.#from + looked);
+      if (end >= 0) {
+        const line = toLatin1(this.#buffer, this.#from, end - this.#from);
+        this.#from = end + 1;
+        return line.endsWith("\r") ? line.slice(0, -1) : line;
+      }
+      looked = this.#to - this.#from;
+      if (looked > LINE_BYTES_MAX) throw this.#readFailure("a line without an end");
+      await this.#read();
+    }
+  }
+
+  /** Reads more into the buffer. */
+  async #read(): Promise<void> {
+    if (this.#from === this.#to) this.#from = this.#to = 0;
+    else if (this.#to === this.#buffer.length) {
+      this.#buffer.copyWithin(0, this.#from, this.#to);
+      this.#to -= this.#from;
+      this.#from = 0;
+    }
+    let count: number | null;
+    try {
+      count = await this.#socket!.read(this.#buffer.subarray(this.#to));
+    } catch (error) {
+      throw this.#readFailure(problem(error));
+    }
+    if (this.isOver) throw this.#readFailure("the link has ended");
+    if (count === null) throw this.#readFailure("connection lost");
+    this.#to += count;
+    this.#countRead(count);
+  }
+
+  #countRead(count: number): void {
+    const { statistics, clock } = this.#host;
+    statistics.netInputBytes += count;
+    statistics.netReplicationInputBytes += count;
+    statistics.readsProcessed++;
+    this.lastReadMs = clock.now();
+  }
+
+  #send(bytes: Uint8Array): void {
+    this.#outgoing.push(bytes);
+    if (!this.isWriting) this.#write();
+  }
+
+  async #write(): Promise<void> {
+    const { statistics } = this.#host;
+    this.isWriting = true;
+    try {
+      for (;;) {
+        const bytes = this.#outgoing.shift();
+        if (bytes === undefined) break;
+        let at = 0;
+        while (at < bytes.length) at += await this.#socket!.write(bytes.subarray(at));
+        statistics.netOutputBytes += bytes.length;
+        statistics.writesProcessed++;
+        if (this.isOver) return;
+        if (this.#owesAck && this.#outgoing.length === 0) {
+          this.#owesAck = false;
+          this.#outgoing.push(request("REPLCONF", "ACK", this.applier!.offset));
+        }
+      }
+    } catch (error) {
+      this.end(new LinkFailure(`I/O error writing to MASTER: ${problem(error)}`));
+    }
+    this.isWriting = false;
+  }
+
+  // -- the end -----------------------------------------------------------------------------
+
+  /** LinkTransport: CLIENT KILL, and the server's end. */
+  close(): void {
+    this.end(
+      new LinkFailure("Connection with master lost: closed here (CLIENT KILL)", {
+        level: "notice",
+      }),
+    );
+  }
+
+  /** Ends the link; does nothing when that has been done. */
+  end(failure: LinkFailure): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    const { client } = this;
+    if (client !== null) {
+      this.applier!.settle();
+      this.owner.database = client.database.index;
+      client.isClosing = true;
+      client.onTransaction = null;
+      this.#host.closeMasterClient(client);
+    }
+    this.#connecting.abort();
+    try {
+      this.#socket?.close();
+    } catch {
+      // Closed already by the runtime.
+    }
+    const { load } = this;
+    this.load = null;
+    load?.abandon();
+    if (load !== null && this.#host.persistence.replicaLoad === load) {
+      this.#host.persistence.replicaLoad = null;
+    }
+    this.#resumeReading();
+    this.owner.linkEnded(this, failure);
+  }
+
+  // -- LinkTransport -----------------------------------------------------------------------
+
+  /** Nobody reads what the master's commands answer. */
+  wake(): void {}
+
+  resume(): void {
+    this.#resumeReading();
+  }
+
+  get peer(): string {
+    return `${this.masterHost}:${this.masterPort}`;
+  }
+
+  /** Log of a usual step. */
+  #step(text: string): void {
+    const { log } = this.#host;
+    if (this.owner.isQuiet) log.debug(text);
+    else log.notice(text);
+  }
+
+  #setState(state: LinkState): void {
+    this.state = state;
+    this.owner.stateChanged();
+  }
+}
+
+/** A system's error in a few words. */
+function problem(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message.replace(/ \(os error \d+\)$/, "");
+}

@@ -1,0 +1,105 @@
+/**
+ * Runs what the stream of a master says, and hands the same bytes on: into our own stream, and so to
+ * the backlog and to our replicas.
+ *
+ * The offset of our stream is always that of what has been carried out, which is what may be
+ * acknowledged and what a resync goes on from. A transaction counts once EXEC has been carried out:
+ *
+ *     ... SET  MULTI  INCR  INCR | SET  EXEC  DEL ...        | the end of what has come so far
+ *     relayed ^       held       ^
+ *
+ * so that a link that is cut in the middle of one begins again with its MULTI.
+ */
+
+import type { MasterClient, ReplicationHost } from "./host.ts";
+import type { RequestParser } from "../resp/parser.ts";
+
+export class StreamApplier {
+  readonly #parser: RequestParser;
+  /** The bytes of a transaction that is not complete, from its MULTI on. */
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+  #isInTurn = false;
+  /** Where in the parser's buffer this turn began. */
+  #turnFrom = 0;
+  /** Where in it the latest transaction of this turn began; -1 for none. */
+  #multiAt = -1;
+
+  /** `client.parser` must be there. */
+  constructor(readonly host: ReplicationHost, readonly client: MasterClient) {
+    this.#parser = client.parser!;
+    client.onTransaction = () => {
+      this.#multiAt = this.#parser.position;
+    };
+  }
+
+  /** Carries out all requests that have come completely. A fault of ours in one of them is logged. */
+  turn(): void {
+    const { host, client } = this;
+    const parser = this.#parser;
+    this.#isInTurn = true;
+    this.#turnFrom = parser.position;
+    this.#multiAt = -1;
+    for (;;) {
+      try {
+        host.processMasterInput(client);
+        break;
+      } catch (error) {
+        // What failed is behind us: each further try begins with the next request.
+        const text = error instanceof Error ? error.stack ?? error.message : String(error);
+        host.log.warning(`Cannot apply a command of the master: ${text}`);
+      }
+    }
+    this.settle();
+  }
+
+  /** Counts what has been carried out in this turn; also called when it ends before its time. */
+  settle(): void {
+    if (!this.#isInTurn) return;
+    this.#isInTurn = false;
+    const from = this.#turnFrom;
+    const to = this.#parser.position;
+    if (!this.client.isInMulti) {
+      this.#releaseHeld();
+      this.#relay(from, to);
+    } else if (this.#multiAt >= 0) {
+      this.#releaseHeld();
+      this.#relay(from, this.#multiAt);
+      this.#hold(this.#multiAt, to);
+    } else this.#hold(from, to);
+  }
+
+  /** Offset of what has been carried out; in a turn, up to the request that is being carried out. */
+  get offset(): number {
+    const { offset } = this.host.keyspace.stream;
+    if (!this.#isInTurn) return offset;
+    if (!this.client.isInMulti) {
+      return offset + this.#heldBytes + this.#parser.position - this.#turnFrom;
+    }
+    return this.#multiAt < 0 ? offset : offset + this.#heldBytes + this.#multiAt - this.#turnFrom;
+  }
+
+  /** Offset of what has come. */
+  get readOffset(): number {
+    const { offset } = this.host.keyspace.stream;
+    const consumed = this.#isInTurn ? this.#parser.position - this.#turnFrom : 0;
+    return offset + this.#heldBytes + consumed + this.#parser.pendingBytes;
+  }
+
+  #relay(from: number, to: number): void {
+    this.host.keyspace.stream.relay(this.#parser.bytes, from, to - from);
+  }
+
+  #hold(from: number, to: number): void {
+    if (to === from) return;
+    this.#held.push(this.#parser.bytes.slice(from, to));
+    this.#heldBytes += to - from;
+  }
+
+  #releaseHeld(): void {
+    if (this.#heldBytes === 0) return;
+    for (const part of this.#held) this.host.keyspace.stream.relay(part, 0, part.length);
+    this.#held = [];
+    this.#heldBytes = 0;
+  }
+}
