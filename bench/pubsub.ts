@@ -1,0 +1,269 @@
+/**
+ * `deno task bench:pubsub`: does tsredis deliver messages at least as fast as redis-server?
+ *
+ * Both servers run side by side and are asked in turn: one channel with 1, 100 and 1,000 subscribers,
+ * 10,000 channels, 5,000 patterns. Deliveries per second and CPU time of the server for each, with
+ * publishers that wait for each reply and with publishers that pipeline, and the latency of single
+ * messages. Prints a table, and after a whole run writes PUBSUB.md beside this file. Needs Linux
+ * (/proc) and Debian's redis-server and redis-tools. Its parts are in `pubsub/`.
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { describeMachine, splitCommand } from "./compare.ts";
+import { MISSED, table } from "./compare/report.ts";
+import { median } from "./compare/results.ts";
+import {
+  killEverything,
+  type RunningServer,
+  type ServerSpec,
+  startServer,
+} from "./compare/servers.ts";
+import { type Latency, type Publishing, Receivers, type Sample } from "./pubsub/measure.ts";
+import { MESSAGE_BYTES, type Workload, WORKLOADS } from "./pubsub/workloads.ts";
+
+const HELP = `deno task bench:pubsub [options]
+
+  --quick             short runs, one round
+  --rounds N          rounds of every measurement (3)
+  --only A,B          numbers of workloads, from 1 on: ${
+  WORKLOADS.map(({ name }) => name).join(", ")
+}
+  --server COMMAND    how tsredis is started (deno task start); e.g. ./tsredis
+  --reference COMMAND what it is compared with (redis-server)
+  --note TEXT         a remark for the report
+  --no-write          do not write PUBSUB.md
+`;
+
+/** Length of a timed run on the faster server, and the runs that warm up before it. */
+const RUN_MS = 1_500;
+const QUICK_RUN_MS = 500;
+const WARM_UP_DELIVERIES = 40_000;
+
+/** Messages sent one at a time; the first ones are not counted. */
+const LATENCY_DELIVERIES = 20_000;
+const LATENCY_MESSAGES_MAX = 2_000;
+
+const PUBLISHING: (Publishing & { title: string })[] = [
+  { title: "20 publishers", connections: 20, pipeline: 1 },
+  { title: "20, `-P 16`", connections: 20, pipeline: 16 },
+];
+
+interface Options {
+  rounds: number;
+  runMs: number;
+  workloads: number[];
+  reference: ServerSpec;
+  subject: ServerSpec;
+  note?: string;
+  write: boolean;
+}
+
+/** Both servers' figures, the reference first. */
+type Both<T> = [reference: T, subject: T];
+
+/** What was measured of one workload. */
+interface Result {
+  workload: Workload;
+  /** By way of publishing. */
+  samples: Both<Sample[]>[];
+  latency: Both<Latency[]>;
+}
+
+/** A mistake in the arguments. */
+class UsageError extends Error {}
+
+if (import.meta.main) {
+  try {
+    const options = readOptions(Deno.args);
+    if (options === null) console.log(HELP);
+    else await run(options);
+  } catch (error) {
+    console.error(`bench:pubsub: ${(error as Error).message}`);
+    Deno.exit(error instanceof UsageError ? 2 : 1);
+  }
+  Deno.exit(0); // the signal listeners would keep the process alive
+}
+
+async function run(options: Options): Promise<void> {
+  const workDir = Deno.makeTempDirSync({ prefix: "tsredis-pubsub-" });
+  const cleanUp = () => {
+    killEverything();
+    try {
+      Deno.removeSync(workDir, { recursive: true });
+    } catch {
+      // A dying server may still hold on to its folder; the system's temporary folder is cleaned anyway.
+    }
+  };
+  const interrupted = (signal: string, code: number) => () => {
+    console.error(`\nbench:pubsub: ${signal}: stopping the servers`);
+    cleanUp();
+    Deno.exit(code);
+  };
+  Deno.addSignalListener("SIGINT", interrupted("SIGINT", 130));
+  Deno.addSignalListener("SIGTERM", interrupted("SIGTERM", 143));
+  try {
+    const servers: Both<RunningServer> = [
+      await startServer(options.reference, Deno.makeTempDirSync({ dir: workDir })),
+      await startServer(options.subject, Deno.makeTempDirSync({ dir: workDir })),
+    ];
+    const names = [];
+    for (const server of servers) {
+      const about = await server.guard("INFO", server.client.info("server"));
+      const version = about.get("tsredis_version");
+      names.push(version ? `tsredis ${version}` : `redis-server ${about.get("redis_version")}`);
+    }
+    const results: Result[] = [];
+    for (const index of options.workloads) results.push(await measure(servers, index, options));
+    const markdown = toMarkdown(results, names, options);
+    console.log(markdown);
+    if (options.write) {
+      Deno.writeTextFileSync(new URL("PUBSUB.md", import.meta.url), markdown);
+      console.error("written: bench/PUBSUB.md");
+    }
+    for (const server of servers) await server.stop();
+  } finally {
+    cleanUp();
+  }
+}
+
+async function measure(
+  servers: Both<RunningServer>,
+  index: number,
+  { rounds, runMs }: Options,
+): Promise<Result> {
+  const workload = WORKLOADS[index];
+  const samples: Both<Sample[]>[] = PUBLISHING.map(() => [[], []]);
+  const latency: Both<Latency[]> = [[], []];
+  const both = [
+    await Receivers.open(servers[0], index),
+    await Receivers.open(servers[1], index),
+  ];
+  for (const [way, publishing] of PUBLISHING.entries()) {
+    // The same number of messages for both, as many as fill the time on the faster one.
+    let fastest = 0;
+    for (const receivers of both) {
+      const messages = Math.ceil(WARM_UP_DELIVERIES / workload.receivers);
+      const guess = await receivers.run(messages, publishing);
+      const warm = Math.ceil(guess.deliveriesPerSecond * runMs / 2000 / workload.receivers);
+      const { deliveriesPerSecond } = await receivers.run(warm, publishing);
+      fastest = Math.max(fastest, deliveriesPerSecond);
+    }
+    const messages = Math.ceil(fastest * runMs / 1000 / workload.receivers);
+    for (let round = 0; round < rounds; round++) {
+      for (const [side, receivers] of both.entries()) {
+        samples[way][side].push(await receivers.run(messages, publishing));
+      }
+    }
+    console.error(
+      `${workload.name}, ${publishing.title}: ` +
+        samples[way].map((each) =>
+          `${Math.round(median(each.map((one) => one.deliveriesPerSecond)))}/s ` +
+          `${median(each.map((one) => one.cpuMicros)).toFixed(2)} us`
+        ).join(" -> ") + ` (${messages} messages)`,
+    );
+  }
+  const singles = Math.min(
+    LATENCY_MESSAGES_MAX,
+    Math.ceil(LATENCY_DELIVERIES / workload.receivers),
+  );
+  for (const receivers of both) await receivers.latency(Math.ceil(singles / 4));
+  for (let round = 0; round < rounds; round++) {
+    for (const [side, receivers] of both.entries()) {
+      latency[side].push(await receivers.latency(singles));
+    }
+  }
+  for (const receivers of both) receivers.close();
+  return { workload, samples, latency };
+}
+
+function toMarkdown(results: Result[], names: string[], options: Options): string {
+  const rows: string[][] = [];
+  const latencyRows: string[][] = [];
+  let missed = 0;
+  for (const { workload, samples, latency } of results) {
+    for (const [way, { title }] of PUBLISHING.entries()) {
+      const rates = samples[way].map((each) => median(each.map((one) => one.deliveriesPerSecond)));
+      const cpus = samples[way].map((each) => median(each.map((one) => one.cpuMicros)));
+      const ratio = rates[1] / rates[0];
+      if (ratio < workload.bar) missed++;
+      rows.push([
+        workload.name,
+        title,
+        ...rates.map((rate) => Math.round(rate).toLocaleString("en")),
+        ratio.toFixed(2) + (ratio < workload.bar ? ` ${MISSED}` : ""),
+        workload.bar.toFixed(1),
+        ...cpus.map((cpu) => cpu.toFixed(2)),
+        (cpus[0] / cpus[1]).toFixed(2),
+      ]);
+    }
+    const times = (side: number, q: "p50Ms" | "p99Ms") =>
+      median(latency[side].map((one) => one[q])).toFixed(2);
+    latencyRows.push([
+      workload.name,
+      times(0, "p50Ms"),
+      times(1, "p50Ms"),
+      times(0, "p99Ms"),
+      times(1, "p99Ms"),
+    ]);
+  }
+  const [reference, subject] = names;
+  const sections = [
+    `# Pub/sub: ${subject} beside ${reference}`,
+    `${new Date().toISOString().slice(0, 10)}, ${describeMachine()}; Deno ${Deno.version.deno}. ` +
+    `Medians of ${options.rounds} round${options.rounds > 1 ? "s" : ""}; messages of ` +
+    `${MESSAGE_BYTES} bytes; redis-benchmark publishes, without and with pipelining.` +
+    (options.note ? `\n\n${options.note}` : ""),
+    "Deliveries per second, and CPU time of the server for each in µs:",
+    table([
+      "workload",
+      "published by",
+      "Redis /s",
+      "tsredis /s",
+      "ratio",
+      "bar",
+      "Redis µs",
+      "tsredis µs",
+      "Redis : tsredis",
+    ], rows),
+    "Milliseconds from PUBLISH to a delivery, messages one at a time, all subscribers counted:",
+    table(["workload", "Redis p50", "tsredis p50", "Redis p99", "tsredis p99"], latencyRows),
+    missed === 0 ? "Every ratio meets its bar." : `${missed} of the ratios miss their bar.`,
+  ];
+  return sections.join("\n\n") + "\n";
+}
+
+/** The options of the command line, or null when help was asked for. Throws UsageError. */
+function readOptions(words: string[]): Options | null {
+  const args = parseArgs(words, {
+    boolean: ["quick", "no-write", "help"],
+    string: ["rounds", "only", "server", "reference", "note"],
+    alias: { h: "help" },
+    unknown: (word: string) => {
+      throw new UsageError(`unknown argument ${word}; --help lists them`);
+    },
+  });
+  if (args.help) return null;
+  const workloads = args.only === undefined
+    ? WORKLOADS.map((_, i) => i)
+    : args.only.split(",").map((word: string) => {
+      if (WORKLOADS[Number(word) - 1] === undefined) throw new UsageError(`--only: no ${word}`);
+      return Number(word) - 1;
+    });
+  const rounds = Number(args.rounds ?? (args.quick ? 1 : 3));
+  if (!Number.isInteger(rounds) || rounds < 1) throw new UsageError("--rounds: a positive number");
+  return {
+    rounds,
+    runMs: args.quick ? QUICK_RUN_MS : RUN_MS,
+    workloads,
+    reference: {
+      label: "redis-server",
+      command: args.reference ? splitCommand(args.reference) : ["redis-server"],
+    },
+    subject: {
+      label: "tsredis",
+      command: args.server ? splitCommand(args.server) : [Deno.execPath(), "task", "start"],
+    },
+    note: args.note,
+    write: !args["no-write"] && !args.quick && !args.only && !args.reference,
+  };
+}
