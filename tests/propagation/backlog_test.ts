@@ -1,0 +1,91 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Backlog, type BacklogCursor } from "../../src/propagation/backlog.ts";
+
+/** Bytes of the stream from offset `from` on: each tells its offset. */
+function stream(from: number, length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => (from + i) * 31 & 0xff);
+}
+
+function append(backlog: Backlog, length: number): void {
+  const { endOffset } = backlog;
+  // The run lies in the midst of other bytes, as in a read buffer.
+  const bytes = new Uint8Array(length + 10).fill(255);
+  bytes.set(stream(endOffset, length), 7);
+  backlog.append(bytes, 7, length);
+}
+
+/** Reads up to `max` bytes and checks that they are those of the stream. */
+function read(cursor: BacklogCursor, max = Infinity): number {
+  let total = 0;
+  while (total < max) {
+    const bytes = cursor.peek();
+    if (bytes === null) break;
+    const count = Math.min(bytes.length, max - total);
+    assertEquals(bytes.slice(0, count), stream(cursor.offset, count));
+    cursor.advance(count);
+    total += count;
+  }
+  return total;
+}
+
+Deno.test("Backlog begins at the offset of the stream and covers what is appended", () => {
+  const backlog = new Backlog(1000, 1 << 20);
+  assertEquals([backlog.beginOffset, backlog.endOffset, backlog.historyBytes], [1000, 1000, 0]);
+  assert(backlog.covers(1000));
+  append(backlog, 50);
+  assertEquals([backlog.beginOffset, backlog.endOffset], [1000, 1050]);
+  for (const offset of [1000, 1025, 1050]) assert(backlog.covers(offset));
+  for (const offset of [0, 999, 1051]) {
+    assert(!backlog.covers(offset));
+    assertThrows(() => backlog.cursor(offset), Error, `offset ${offset} is not within`);
+  }
+});
+
+Deno.test("Backlog keeps at least sizeBytes of the latest bytes, and not much more", () => {
+  for (const sizeBytes of [1, 16 * 1024, 100_000, 1 << 20]) {
+    const backlog = new Backlog(0, sizeBytes);
+    for (let i = 0; i < 3000; i++) append(backlog, 1 + i % 1999);
+    assert(backlog.historyBytes >= sizeBytes, `${backlog.historyBytes} of ${sizeBytes}`);
+    assert(backlog.historyBytes <= sizeBytes + 2 * 16 * 1024, `${backlog.historyBytes}`);
+    assertEquals(read(backlog.cursor(backlog.beginOffset)), backlog.historyBytes);
+    assert(backlog.heldBytes >= backlog.historyBytes);
+  }
+});
+
+Deno.test("BacklogCursor reads on from its place while the stream grows", () => {
+  const backlog = new Backlog(5, 64 * 1024);
+  append(backlog, 10);
+  const cursor = backlog.cursor(8);
+  assertEquals(cursor.behindBytes, 7);
+  assertEquals(read(cursor, 3), 3);
+  append(backlog, 20_000);
+  append(backlog, 40_000);
+  assertEquals(cursor.behindBytes, 60_004);
+  assertEquals(read(cursor), 60_004);
+  assertEquals([cursor.peek(), cursor.behindBytes, cursor.offset], [null, 0, backlog.endOffset]);
+});
+
+Deno.test("BacklogCursor still reads what has fallen off the backlog behind it", () => {
+  const backlog = new Backlog(0, 16 * 1024);
+  const slow = backlog.cursor(0);
+  for (let i = 0; i < 100; i++) append(backlog, 3000);
+  assert(!backlog.covers(0));
+  assertEquals(read(slow), 300_000);
+});
+
+Deno.test("Backlog takes one append larger than all of it", () => {
+  const backlog = new Backlog(0, 16 * 1024);
+  const cursor = backlog.cursor(0);
+  append(backlog, 1_000_000);
+  assertEquals(backlog.endOffset, 1_000_000);
+  assertEquals(read(cursor), 1_000_000);
+});
+
+Deno.test("Backlog drops blocks when it is made smaller", () => {
+  const backlog = new Backlog(0, 1 << 20);
+  for (let i = 0; i < 500; i++) append(backlog, 2000);
+  assertEquals(backlog.beginOffset, 0);
+  backlog.sizeBytes = 16 * 1024;
+  assert(backlog.historyBytes < 64 * 1024);
+  assertEquals(backlog.endOffset, 1_000_000);
+});

@@ -1,0 +1,94 @@
+import { assert, assertEquals } from "@std/assert";
+import { latin1, toLatin1 } from "../../src/base/bytes.ts";
+import { WriteStream } from "../../src/propagation/write_stream.ts";
+import { Words } from "../../src/resp/words.ts";
+
+function recorded(): { stream: WriteStream; text: () => string } {
+  const stream = new WriteStream();
+  let text = "";
+  stream.attach((bytes, offset, length) => text += toLatin1(bytes, offset, length));
+  return { stream, text: () => text };
+}
+
+const SELECT0 = "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
+const SELECT12 = "*2\r\n$6\r\nSELECT\r\n$2\r\n12\r\n";
+const DEL = "*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n";
+const MULTI = "*1\r\n$5\r\nMULTI\r\n";
+const EXEC = "*1\r\n$4\r\nEXEC\r\n";
+
+Deno.test("WriteStream says the database before a unit that is in another one", () => {
+  const { stream, text } = recorded();
+  stream.add(0, ["DEL", "k"]);
+  stream.endUnit();
+  stream.add(0, ["DEL", "k"]);
+  stream.endUnit();
+  stream.addWords(12, Words.of("DEL", "k"));
+  stream.endUnit();
+  assertEquals(text(), SELECT0 + DEL + DEL + SELECT12 + DEL);
+  assertEquals(stream.offset, text().length);
+});
+
+Deno.test("WriteStream puts a unit of several commands between MULTI and EXEC", () => {
+  const { stream, text } = recorded();
+  stream.add(0, ["DEL", "k"]);
+  stream.add(12, ["DEL", "k"]);
+  assertEquals(text(), "");
+  stream.endUnit();
+  assertEquals(text(), SELECT0 + MULTI + DEL + SELECT12 + DEL + EXEC);
+});
+
+Deno.test("WriteStream takes a unit of very many commands", () => {
+  const { stream, text } = recorded();
+  for (let i = 0; i < 1000; i++) stream.add(0, ["DEL", "k"]);
+  stream.endUnit();
+  assertEquals(text(), SELECT0 + MULTI + DEL.repeat(1000) + EXEC);
+});
+
+Deno.test("endUnitWith passes on a request that is alone, and joins what waits", () => {
+  const { stream, text } = recorded();
+  const bytes = latin1(`xx${DEL}yy`);
+  stream.endUnitWith(0, bytes, 2, DEL.length);
+  assertEquals(text(), SELECT0 + DEL);
+  stream.add(0, ["DEL", "expired"]);
+  stream.endUnitWith(0, bytes, 2, DEL.length);
+  assert(!stream.hasPending);
+  assertEquals(
+    text(),
+    SELECT0 + DEL + MULTI + "*2\r\n$3\r\nDEL\r\n$7\r\nexpired\r\n" + DEL + EXEC,
+  );
+});
+
+Deno.test("without readers nothing enters the stream", () => {
+  const stream = new WriteStream();
+  stream.add(0, ["DEL", "k"]);
+  assert(!stream.isActive && !stream.hasPending);
+  assertEquals(stream.offset, 0);
+});
+
+Deno.test("a relaying stream takes the bytes of the master, and nothing from here", () => {
+  const { stream, text } = recorded();
+  stream.add(0, ["DEL", "k"]);
+  stream.isRelaying = true; // what was not finished is dropped
+  stream.add(0, ["DEL", "k"]);
+  stream.endUnitWith(0, latin1(DEL), 0, DEL.length);
+  stream.endUnit();
+  assertEquals([text(), stream.isActive], ["", false]);
+  stream.relay(latin1(`..${SELECT12}`), 2, 10);
+  stream.relay(latin1(SELECT12), 10, SELECT12.length - 10);
+  assertEquals([text(), stream.offset], [SELECT12, SELECT12.length]);
+  stream.isRelaying = false; // promoted: the database is said again
+  stream.add(12, ["DEL", "k"]);
+  stream.endUnit();
+  assertEquals(text(), SELECT12 + SELECT12 + DEL);
+});
+
+Deno.test("a reader that comes later gets a SELECT first", () => {
+  const { stream, text } = recorded();
+  stream.add(0, ["DEL", "k"]);
+  stream.endUnit();
+  const before = text().length;
+  stream.reselect();
+  stream.add(0, ["DEL", "k"]);
+  stream.endUnit();
+  assertEquals(text().slice(before), SELECT0 + DEL);
+});
