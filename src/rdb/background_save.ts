@@ -3,7 +3,7 @@
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { FromSaveWorker, SaveFile } from "./save_messages.ts";
 import type { SnapshotOptions } from "./snapshot.ts";
-import { renameSnapshot } from "./snapshot_file.ts";
+import { exchangeSnapshot } from "./snapshot_file.ts";
 import { type SaveWorker, SnapshotJob } from "./snapshot_job.ts";
 
 /** How it ended: the error's message, or null when the file is there. */
@@ -46,7 +46,7 @@ export class BackgroundSave extends SnapshotJob {
   #rename(): void {
     const { folder, temporary, name } = this.#file;
     try {
-      renameSnapshot(folder, temporary, name);
+      exchangeSnapshot(folder, temporary, name);
       this.worker.send({ kind: "renamed", job: this.job });
     } catch (error) {
       this.abort();

@@ -19,7 +19,7 @@ import { FileSource, RdbReader } from "./reader.ts";
 import { ReceivedBytes } from "./received_bytes.ts";
 import { RdbError } from "./rdb_error.ts";
 import { keysPerSlice, nextSlice } from "./slice_delay.ts";
-import { removeIfThere, renameSnapshot } from "./snapshot_file.ts";
+import { exchangeSnapshot, removeIfThere } from "./snapshot_file.ts";
 
 /** The receiver should stop reading while so many bytes wait. */
 export const RECEIVED_MAX = 4 << 20;
@@ -332,11 +332,7 @@ export class ReplicaLoad {
     this.#owner.closed();
   }
 
-  /**
-   * Gives the received file its name. What takes the disk long (giving up the old file, bringing the
-   * name to the disk) is left to the thread pool: the old file first gets a second name, so that
-   * it does not go away by the renaming.
-   */
+  /** Gives the received file its name. What takes the disk long is left to the thread pool. */
   #keepFile(file: Deno.FsFile): void {
     file.close();
     const { config } = this;
@@ -348,21 +344,14 @@ export class ReplicaLoad {
       return;
     }
     const name = toPath(config.value("dbfilename"));
-    const old = `${this.#path}.old`;
     try {
-      Deno.linkSync(`${this.#folder}/${name}`, old);
-    } catch {
-      // There is none, or the file system has no links: the renaming takes a little longer then.
-    }
-    try {
-      renameSnapshot(this.#folder, this.#temporary, name);
+      exchangeSnapshot(this.#folder, this.#temporary, name);
     } catch (error) {
       this.log.warning(
         `Failed trying to rename the temp DB into ${name} in MASTER <-> REPLICA synchronization: ` +
           fileProblem(error),
       );
     }
-    Deno.remove(old).catch(() => {});
     syncFolder(this.#folder).catch(() => {});
   }
 

@@ -65,6 +65,25 @@ export function renameSnapshot(folder: string, temporary: string, name: string):
   }
 }
 
+/**
+ * `renameSnapshot` without waiting for the old file to be given up, which takes the system long when
+ * it is large: the old file first gets a second name, and that goes away in the thread pool.
+ */
+export function exchangeSnapshot(folder: string, temporary: string, name: string): void {
+  const old = `${folder}/${temporary}.old`;
+  try {
+    removeIfThere(old);
+    Deno.linkSync(`${folder}/${name}`, old);
+  } catch {
+    // There is none, or the file system has no links.
+  }
+  try {
+    renameSnapshot(folder, temporary, name);
+  } finally {
+    Deno.remove(old).catch(() => {});
+  }
+}
+
 /** Removes a file, if it is there and may be removed. */
 export function removeIfThere(path: string): void {
   try {

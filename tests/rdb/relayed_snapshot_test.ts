@@ -1,0 +1,247 @@
+/** Snapshots that go to replicas as they are written: what comes out, back-pressure, and the end. */
+
+import { assert, assertEquals } from "@std/assert";
+import { Config } from "../../src/config/config.ts";
+import { fromText } from "../../src/config/parse.ts";
+import { datasetDigest } from "../../src/keyspace/digest.ts";
+import { Persistence } from "../../src/rdb/persistence.ts";
+import type { RelayedSnapshot, RelayEvents } from "../../src/rdb/relayed_snapshot.ts";
+import { eventually } from "../support/eventually.ts";
+import { type TestServer, testServer } from "../support/test_server.ts";
+import { loadBytes, saveToBytes } from "./datasets.ts";
+import { Random } from "./random.ts";
+
+class Master implements Disposable {
+  readonly server: TestServer = testServer();
+  readonly config: Config;
+  readonly persistence: Persistence;
+  readonly folder = Deno.makeTempDirSync();
+  readonly ended: [string, string | null][] = [];
+
+  constructor() {
+    this.config = new Config(this.folder);
+    this.config.assign("dir", [fromText(this.folder)]);
+    this.persistence = new Persistence(this.server.keyspace, this.config, this.server.services.log);
+    this.persistence.onSnapshotEnded = (kind, failure) => this.ended.push([kind, failure]);
+  }
+
+  /** Keys of 300 bytes on average, and large values. */
+  fill(keys: number): void {
+    const { server } = this;
+    const random = new Random(keys);
+    for (let i = 0; i < keys; i++) {
+      const part = `${random.below(1e9)}-`;
+      server.run("SET", `key:${i}`, part.repeat(20 + random.below(20)));
+      if (i % 1000 === 0) server.propagated();
+    }
+    for (let i = 0; i < 3000; i++) server.run("SADD", "set", `member:${i}`);
+    server.run("SETRANGE", "long", 1_500_000, "end");
+    server.propagated();
+  }
+
+  [Symbol.dispose](): void {
+    this.persistence.close();
+    Deno.removeSync(this.folder, { recursive: true });
+  }
+}
+
+/** Keeps what it is handed; gives chunks back at once unless it is to hold them. */
+class Receiver implements RelayEvents {
+  readonly parts: Uint8Array[] = [];
+  readonly held: Uint8Array<ArrayBuffer>[] = [];
+  readonly buffers = new Set<number>();
+  relay!: RelayedSnapshot;
+  holds = false;
+  slow = false;
+  end: string | null | undefined = undefined;
+
+  onBytes(chunk: Uint8Array<ArrayBuffer>, length: number): void {
+    this.parts.push(chunk.slice(0, length));
+    chunk.fill(0xee);
+    if (this.holds) this.held.push(chunk);
+    else this.relay.release(chunk);
+  }
+
+  onEnd(failure: string | null): void {
+    this.end = failure;
+  }
+
+  isFull(): boolean {
+    return this.slow;
+  }
+
+  get bytes(): Uint8Array {
+    const all = new Uint8Array(this.parts.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const part of this.parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return all;
+  }
+}
+
+function start(master: Master, receiver = new Receiver()): Receiver {
+  receiver.relay = master.persistence.startRelay(receiver);
+  return receiver;
+}
+
+/** Waits until nothing has changed for a few turns. */
+async function settled(probe: () => number): Promise<void> {
+  for (let same = 0, last = -1; same < 10;) {
+    const now = probe();
+    same = now === last ? same + 1 : 0;
+    last = now;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+Deno.test("a relayed snapshot is the dataset as of its beginning, whatever changes meanwhile", async () => {
+  using master = new Master();
+  const { server, persistence } = master;
+  master.fill(20_000);
+  persistence.replicationAux = () => [["repl-stream-db", 0], ["repl-id", "x"], ["repl-offset", 5]];
+  const before = datasetDigest(server.keyspace);
+  const receiver = start(master);
+  const random = new Random(5);
+  assert(persistence.isSaving);
+  let turns = 0;
+  while (receiver.end === undefined) {
+    for (let i = 0; i < 50; i++) {
+      const key = `key:${random.below(25_000)}`;
+      if (random.below(3) === 0) server.run("DEL", key);
+      else server.run("SET", key, random.below(1000));
+      server.run("SREM", "set", `member:${random.below(3000)}`);
+    }
+    server.run("APPEND", "long", "more");
+    server.propagated();
+    turns++;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  assertEquals(receiver.end, null);
+  assert(turns > 1);
+  assert(!persistence.isSaving);
+  assertEquals(master.ended, [["relay", null]]);
+  const again = testServer();
+  loadBytes(again.keyspace, receiver.bytes);
+  assertEquals(datasetDigest(again.keyspace), before);
+});
+
+Deno.test("the aux fields of replication stand between used-mem and aof-base", async () => {
+  using master = new Master();
+  master.persistence.replicationAux = () => [["repl-stream-db", 0], ["repl-id", "x"]];
+  const receiver = start(master);
+  await eventually(() => receiver.end === null);
+  const text = String.fromCharCode(...receiver.bytes);
+  const order = ["used-mem", "repl-stream-db", "repl-id", "aof-base"].map((name) =>
+    text.indexOf(name)
+  );
+  assert(order[0] > 0);
+  assertEquals(order, order.toSorted((a, b) => a - b));
+});
+
+Deno.test("a relay counts as the one snapshot under way, and says nothing of the last save", async () => {
+  using master = new Master();
+  master.fill(2000);
+  const { persistence, server } = master;
+  const { dirty } = server.keyspace;
+  const receiver = start(master);
+  const field = (name: string) => persistence.infoFields().find(([field]) => field === name)?.[1];
+  assertEquals(field("rdb_bgsave_in_progress"), 1);
+  persistence.tick(server.clock.nowMs + 1e9);
+  persistence.abortBackground();
+  assert(persistence.isSaving, "only a save to a file is given up");
+  await eventually(() => receiver.end === null);
+  assertEquals(field("rdb_bgsave_in_progress"), 0);
+  assertEquals(field("rdb_last_bgsave_status"), "ok");
+  assertEquals(server.keyspace.dirty, dirty);
+  assertEquals([...Deno.readDirSync(master.folder)], []);
+});
+
+Deno.test("a receiver that is slow, or keeps its chunks, makes the walk wait", async () => {
+  using master = new Master();
+  master.fill(50_000);
+  master.config.set([["rdbcompression", "no"]]);
+  const total = saveToBytes(master.server.keyspace, { compress: false }).length;
+  assert(total > 12 << 20, `${total}`);
+  const receiver = new Receiver();
+  receiver.slow = true;
+  start(master, receiver);
+  const { snapshot } = receiver.relay;
+  await settled(() => snapshot.keysDone);
+  assert(snapshot.keysDone < 100, "it has hardly begun");
+  receiver.slow = false;
+  receiver.holds = true;
+  receiver.relay.resume();
+  await settled(() => receiver.held.length);
+  const { keysDone } = snapshot;
+  assert(keysDone > 100 && receiver.end === undefined);
+  assert(receiver.held.length < 40, `${receiver.held.length} chunks are away`);
+  receiver.holds = false;
+  for (const chunk of receiver.held) receiver.relay.release(chunk);
+  await eventually(() => receiver.end === null);
+  const again = testServer();
+  loadBytes(again.keyspace, receiver.bytes);
+  assertEquals(datasetDigest(again.keyspace), datasetDigest(master.server.keyspace));
+});
+
+Deno.test("a relay that is given up says no more, and what comes next is whole", async () => {
+  using master = new Master();
+  master.fill(30_000);
+  master.config.set([["rdbcompression", "no"]]);
+  const { persistence } = master;
+  const first = new Receiver();
+  first.holds = true;
+  start(master, first);
+  await eventually(() => first.parts.length > 0);
+  assertEquals(first.end, undefined);
+  first.relay.abort();
+  first.relay.abort();
+  assert(!persistence.isSaving);
+  assertEquals(master.ended, [["relay", "given up"]]);
+  const count = first.parts.length;
+  persistence.startBackground();
+  await eventually(() => !persistence.isSaving);
+  assertEquals(persistence.lastSaveOk, true);
+  const second = start(master);
+  await eventually(() => second.end === null);
+  assertEquals(first.end, undefined);
+  assertEquals(first.parts.length, count);
+  assertEquals(master.ended.slice(1), [["file", null], ["relay", null]]);
+  const digest = datasetDigest(master.server.keyspace);
+  for (const bytes of [second.bytes, Deno.readFileSync(persistence.filePath)]) {
+    const again = testServer();
+    loadBytes(again.keyspace, bytes);
+    assertEquals(datasetDigest(again.keyspace), digest);
+  }
+});
+
+Deno.test("rdb-key-save-delay slows a snapshot down without holding up others", async () => {
+  using master = new Master();
+  for (let i = 0; i < 40; i++) master.server.run("SET", `key:${i}`, i);
+  master.config.set([["rdb-key-save-delay", "1000"]]);
+  const receiver = start(master);
+  const seen = new Set<number>();
+  while (receiver.end === undefined) {
+    seen.add(receiver.relay.snapshot.keysDone);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assert(seen.size > 3, [...seen].join());
+});
+
+Deno.test("keys past their time are told of when a load leaves them out", async () => {
+  using master = new Master();
+  const { server, persistence } = master;
+  server.run("SELECT", 2);
+  server.run("SET", "gone", 1, "PX", 10);
+  server.run("SET", "here", 1);
+  assert(persistence.save());
+  server.run("FLUSHALL");
+  server.clock.nowMs += 100;
+  const told: [number, string][] = [];
+  persistence.onExpiredAtLoad = (database, bytes, offset, length) =>
+    told.push([database, String.fromCharCode(...bytes.subarray(offset, offset + length))]);
+  await persistence.load();
+  assertEquals(told, [[2, "gone"]]);
+  assertEquals(server.run("DBSIZE"), 1);
+});
