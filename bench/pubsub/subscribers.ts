@@ -32,6 +32,9 @@ export type Answer =
 const PAUSE_MS = 15;
 const MANY = 50;
 
+/** Bytes read at once at most. */
+const READ_BYTES = 128 * 1024;
+
 const scope = self as unknown as {
   onmessage: (event: MessageEvent<Order>) => void;
   postMessage(answer: Answer): void;
@@ -114,13 +117,13 @@ function confirmationBytes(words: string[]): number {
 }
 
 async function read(connection: Deno.TcpConn, index: number): Promise<void> {
-  const buffer = new Uint8Array(64 * 1024);
+  const buffer = new Uint8Array(READ_BYTES);
   try {
     for (;;) {
       const size = await connection.read(buffer);
       if (size === null) return;
       onBytes(index, size);
-      if (paused) await nextPause();
+      if (paused && size < READ_BYTES) await nextPause();
     }
   } catch {
     // Closed at the end of the workload.

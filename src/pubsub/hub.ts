@@ -49,7 +49,7 @@ export interface Subscriber {
 const SUBSCRIPTION_BYTES = 96;
 
 /** Size of the buffers that messages are collected in. */
-const BUFFER_BYTES = 16 * 1024 + 64;
+const BUFFER_BYTES = 64 * 1024 + 64;
 
 /** Room for the lengths and line ends of a message beside its header and content. */
 const FRAME_BYTES = 48;

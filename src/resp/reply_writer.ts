@@ -186,9 +186,10 @@ export class ReplyWriter {
     }
     if (this.length > 0) this.#push(this.bytes, OWN, this.length);
     this.length = 0;
-    if (count <= CHUNK_BYTES && this.#full.length === 0) {
+    const full = this.#full.length;
+    if (count <= CHUNK_BYTES && (full === 0 || this.#starts[full - 1] !== OWN)) {
       this.bytes = pool.pop() ?? new Uint8Array(CHUNK_BYTES);
-    } else if (count <= NEXT_CHUNK_BYTES && this.#full.length < 4) {
+    } else if (count <= NEXT_CHUNK_BYTES && full < 4) {
       this.bytes = nextPool.pop() ?? new Uint8Array(NEXT_CHUNK_BYTES);
     } else this.bytes = new Uint8Array(Math.max(LARGE_CHUNK_BYTES, count));
   }
@@ -202,8 +203,9 @@ export class ReplyWriter {
 
   /**
    * Bytes that are RESP already, in a buffer made by `sharedBuffer`. What continues the part shared
-   * last, and what is alone or large, is kept as a reference; a small message among others is copied,
-   * because a chunk of its own would be a write of its own.
+   * last (in the same buffer, or at the start of the next), and what is alone or large, is kept as a
+   * reference; a small message among others is copied, because a chunk of its own would be a write of
+   * its own.
    */
   share(buffer: Uint8Array, start: number, count: number): void {
     if (this.isCut) return;
@@ -221,7 +223,9 @@ export class ReplyWriter {
         this.#fullBytes += count;
         return;
       }
-      if (count < SHARE_MIN_BYTES) {
+      // At the start of a buffer: what was shared before has filled another one up to its end.
+      const goesOn = start === 0 && lastStart !== OWN;
+      if (count < SHARE_MIN_BYTES && !goesOn) {
         const lastCount = lastEnd - lastStart;
         if (lastStart !== OWN && lastCount < JOIN_MAX_BYTES) {
           const chunk = this.#full.pop()!;
