@@ -296,9 +296,12 @@ export class Persistence {
     }
   }
 
-  /** The server ends: a background save leaves nothing behind. */
+  /** The server ends: a save, a relay or a load under way leaves nothing behind. */
   close(): void {
-    if (this.#background !== null) {
+    this.onSnapshotEnded = () => {};
+    this.replicaLoad?.abandon();
+    if (this.#background instanceof RelayedSnapshot) this.#background.abort();
+    else if (this.#background !== null) {
       this.abortBackground();
       // The worker may not come to it any more.
       removeIfThere(`${this.#folder}/temp-${Deno.pid}.rdb`);

@@ -16,6 +16,9 @@ import { type SaveWorker, SnapshotJob } from "./snapshot_job.ts";
 /** Buffers of finished bytes that have not been released; the walk waits when there are more. */
 const UNRELEASED_MAX = 16;
 
+/** Longer strings are sent as they are, so that not all of one has to be in memory at a time. */
+const COMPRESS_MAX = 4 << 20;
+
 /** Who passes a relayed snapshot on. */
 export interface RelayEvents {
   /**
@@ -44,7 +47,7 @@ export class RelayedSnapshot extends SnapshotJob {
     events: RelayEvents,
     ended: (failure: string | null) => void,
   ) {
-    super(keyspace, worker, null, checksum, options, delay);
+    super(keyspace, worker, null, checksum, { ...options, compressMax: COMPRESS_MAX }, delay);
     this.#events = events;
     this.#ended = ended;
   }

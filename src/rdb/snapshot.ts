@@ -75,6 +75,11 @@ export interface SnapshotOptions {
   readonly access: number;
   /** Whether strings are compressed, by whoever finishes the chunks. */
   readonly compress: boolean;
+  /**
+   * Strings of records that are longer are not compressed: to be compressed, a string has to be whole in
+   * the memory of whoever finishes the chunks. Default: all are compressed.
+   */
+  readonly compressMax?: number;
   /** Further aux fields. */
   readonly aux?: readonly (readonly [string, string | number])[];
 }
@@ -90,10 +95,10 @@ class Detour {
   readonly out: RdbEncoder;
   #chunks: Chunk[] = [];
 
-  constructor(compress: boolean, chunkBytes: number) {
+  constructor(compress: boolean, chunkBytes: number, deferMax?: number) {
     this.out = new RdbEncoder(
       (bytes, length, strings) => this.#chunks.push({ bytes, length, strings }),
-      { compress, checksum: false, chunkBytes, deferStrings: true },
+      { compress, checksum: false, chunkBytes, deferStrings: true, deferMax },
     );
   }
 
@@ -154,8 +159,9 @@ export class Snapshot {
       checksum: false,
       chunkBytes: CHUNK_BYTES,
       deferStrings: true,
+      deferMax: options.compressMax,
     });
-    this.#side = new Detour(options.compress, SIDE_CHUNK_BYTES);
+    this.#side = new Detour(options.compress, SIDE_CHUNK_BYTES, options.compressMax);
     let keys = 0;
     for (const database of keyspace.databases) {
       if (database.count === 0) continue;

@@ -57,6 +57,8 @@ export interface RdbEncoderOptions {
    * beside each chunk: somebody else compresses them (see finisher.ts). Default: false.
    */
   deferStrings?: boolean;
+  /** Longer strings are not deferred but written as they are. Default: all are deferred. */
+  deferMax?: number;
 }
 
 const CHUNK_BYTES = 256 << 10;
@@ -91,6 +93,7 @@ export class RdbEncoder {
   #sums: boolean;
   #scratch = new Uint8Array(4096);
   #deferred: number[] | null;
+  readonly #deferMax: number;
 
   constructor(sink: ChunkSink, options: RdbEncoderOptions = {}) {
     this.#sink = sink;
@@ -99,6 +102,7 @@ export class RdbEncoder {
     this.#chunkBytes = Math.max(options.chunkBytes ?? CHUNK_BYTES, CHUNK_BYTES_MIN);
     this.#chunk = new Uint8Array(this.#chunkBytes);
     this.#deferred = options.deferStrings === true ? [] : null;
+    this.#deferMax = options.deferMax ?? Infinity;
   }
 
   /** Bytes written so far (deferred strings without what their final form adds or saves). */
@@ -209,12 +213,13 @@ export class RdbEncoder {
       }
     } else if (len > UNCOMPRESSED_MAX && this.compress) {
       if (this.#deferred !== null) {
-        if (this.#pos === this.#chunkBytes) this.flush();
-        this.#deferred.push(this.#pos, len);
-        this.writeBytes(buf, off, len);
-        return;
-      }
-      if (this.#writeCompressed(buf, off, len)) return;
+        if (len <= this.#deferMax) {
+          if (this.#pos === this.#chunkBytes) this.flush();
+          this.#deferred.push(this.#pos, len);
+          this.writeBytes(buf, off, len);
+          return;
+        }
+      } else if (this.#writeCompressed(buf, off, len)) return;
     }
     this.writeRawString(buf, off, len);
   }
@@ -230,7 +235,8 @@ export class RdbEncoder {
    * It is compressed only where strings are deferred.
    */
   openString(len: number): void {
-    if (this.#deferred === null || !this.compress || len <= UNCOMPRESSED_MAX) {
+    const isDeferred = this.compress && len > UNCOMPRESSED_MAX && len <= this.#deferMax;
+    if (this.#deferred === null || !isDeferred) {
       this.writeLength(len);
       return;
     }

@@ -36,6 +36,7 @@ class Master implements Disposable {
     }
     for (let i = 0; i < 3000; i++) server.run("SADD", "set", `member:${i}`);
     server.run("SETRANGE", "long", 1_500_000, "end");
+    server.run("SETRANGE", "very long", 5_000_000, "end");
     server.propagated();
   }
 
