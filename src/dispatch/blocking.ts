@@ -129,7 +129,10 @@ export class Blocking {
     } finally {
       this.#current = null;
     }
-    if (keyspace.stream.hasPending) keyspace.stream.endUnit();
+    if (keyspace.stream.hasPending) {
+      keyspace.stream.endUnit();
+      client.writeOffset = keyspace.stream.offset;
+    }
     if (waiter.isParkedAgain) client.park = waiter;
     else {
       this.#forget(waiter);

@@ -391,6 +391,7 @@ export class Dispatcher {
     if (parser !== null && words === parser.words && words.bytes === parser.bytes) {
       const { position } = parser;
       stream.endUnitWith(database, parser.bytes, position, parser.end - position);
+      client.writeOffset = stream.offset;
     } else stream.addWords(database, words);
   }
 

@@ -18,6 +18,7 @@ export class ClientLimits {
   readonly #totalBytesMax: Setting<number>;
   readonly #maxMemory: Setting<number>;
   readonly #timeoutSeconds: Setting<number>;
+  readonly #backlogBytes: Setting<number>;
 
   constructor(readonly server: Services) {
     const { config } = server;
@@ -26,6 +27,7 @@ export class ClientLimits {
     this.#totalBytesMax = config.setting("maxmemory-clients");
     this.#maxMemory = config.setting("maxmemory");
     this.#timeoutSeconds = config.setting("timeout");
+    this.#backlogBytes = config.setting("repl-backlog-size");
   }
 
   /**
@@ -57,9 +59,16 @@ export class ClientLimits {
     return kind === "replica" ? replica : kind === "pubsub" ? pubsub : normal;
   }
 
+  /** What a client may leave unread at most; a replica at least what the backlog keeps anyway. */
+  #hardBytesOf(client: Client, { hardBytes }: OutputLimits["normal"]): number {
+    return client.isReplica && hardBytes > 0
+      ? Math.max(hardBytes, this.#backlogBytes.value)
+      : hardBytes;
+  }
+
   /** Whether the client's unread output is beyond the hard limit: no more is to be written to it. */
   isOverHardOutput(client: Client): boolean {
-    const { hardBytes } = this.#limitOf(client);
+    const hardBytes = this.#hardBytesOf(client, this.#limitOf(client));
     return hardBytes > 0 && client.outputBytes >= hardBytes;
   }
 
@@ -68,13 +77,15 @@ export class ClientLimits {
     if (client.isMaster) return false; // its replies are cut from the start
     const bytes = client.outputBytes;
     const limit = this.#limitOf(client);
-    let isOver = client.reply.isCut || (limit.hardBytes > 0 && bytes >= limit.hardBytes);
+    const hardBytes = this.#hardBytesOf(client, limit);
+    let isOver = client.reply.isCut || (hardBytes > 0 && bytes >= hardBytes);
     if (!isOver && limit.softBytes > 0 && bytes >= limit.softBytes) {
       const { nowMs } = this.server.keyspace;
       if (client.overSoftLimitSinceMs === 0) client.overSoftLimitSinceMs = nowMs;
       isOver = nowMs - client.overSoftLimitSinceMs > limit.softSeconds * 1000;
     } else if (!isOver) client.overSoftLimitSinceMs = 0;
     if (!isOver) return false;
+    client.closeCause = `${bytes} bytes that it had not taken were over client-output-buffer-limit`;
     this.server.statistics.outputBufferLimitDisconnections++;
     this.server.log.warning(
       `Client ${this.#describe(client)} scheduled to be closed ASAP for overcoming of output ` +

@@ -28,7 +28,6 @@ for (
   const [kind, change] of [
     ["normal", () => {}],
     ["pubsub", (client) => client.patternCount = 1],
-    ["replica", (client) => client.isReplica = true],
   ] as [string, (client: InputClient["client"]) => void][]
 ) {
   Deno.test(`the hard limit of ${kind} clients is that of their class`, () => {
@@ -44,6 +43,22 @@ for (
     }
   });
 }
+
+Deno.test("the hard limit of replicas is that of their class, but not below the backlog's size", () => {
+  for (const [limit, bytesMax] of [["20000", 20_000], ["1000", 16_384], ["0", Infinity]] as const) {
+    const { c, limits } = withLimits({
+      "client-output-buffer-limit": `normal 100 0 0 pubsub 100 0 0 replica ${limit} 0 0`,
+      "repl-backlog-size": "16384",
+    });
+    c.client.isReplica = true;
+    write(c, 16_383);
+    assertEquals(limits.isOver(c.client), false, limit);
+    write(c, 1);
+    assertEquals(limits.isOver(c.client), bytesMax === 16_384, limit);
+    write(c, 3616);
+    assertEquals(limits.isOver(c.client), bytesMax < Infinity, limit);
+  }
+});
 
 Deno.test("what the connection has taken and not sent counts as output", () => {
   const { c, limits } = withLimits({ "client-output-buffer-limit": "normal 1000 0 0" });

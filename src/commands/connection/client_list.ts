@@ -136,7 +136,10 @@ function kill(call: Call, isMeant: (client: Client) => boolean, skipsMe: boolean
     killed++;
     // Its own connection ends after the reply to this command.
     if (client === call.client) client.isClosing = true;
-    else client.transport.close(false);
+    else {
+      client.closeCause = "CLIENT KILL";
+      client.transport.close(false);
+    }
   }
   return killed;
 }
