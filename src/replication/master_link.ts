@@ -16,6 +16,7 @@
 
 import { toLatin1 } from "../base/bytes.ts";
 import { RECEIVED_MAX, type ReplicaLoad } from "../rdb/replica_load.ts";
+import { othersTurn } from "../rdb/turns.ts";
 import {
   ALIVE,
   introductions,
@@ -411,7 +412,7 @@ export class MasterLink implements LinkTransport {
       turnBytes += count;
       if (turnBytes >= TURN_BYTES) {
         turnBytes = 0;
-        await new Promise((resolve) => setTimeout(resolve, 0));
+        await othersTurn();
         if (this.isOver) return;
       }
     }
