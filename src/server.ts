@@ -119,7 +119,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.startedMs = this.keyspace.nowMs;
     this.evictor = new Evictor(this.keyspace);
     this.evictor.usedBytes = () => this.usedMemory();
-    this.evictor.onRunning = () => setTimeout(() => this.evictor.evict());
+    this.evictor.onRunning = () => setTimeout(() => this.#evict());
     this.pause = new Pause(this.clients, this.keyspace);
     this.pause.onChange = (isPaused) => this.setGate(GATE_PAUSED, isPaused);
     this.persistence = new Persistence(this.keyspace, config, log);
@@ -196,6 +196,8 @@ export class Server implements Services, GateChecks, ReplicationHost {
       "lazyfree-lazy-expire",
       "lazyfree-lazy-eviction",
     ], memory);
+    // A lower limit holds at once, not only when the next command comes.
+    config.onChange("maxmemory", () => this.evictor.onRunning());
     config.onChange([
       "replica-read-only",
       "replica-serve-stale-data",
@@ -538,6 +540,13 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.replication.tick(nowMs);
     this.#shutdown.tick(nowMs);
     this.updateGates();
+  }
+
+  /** Evicts outside of a command. */
+  #evict(): void {
+    const { stream } = this.keyspace;
+    this.evictor.evict();
+    if (stream.hasPending) stream.endUnit();
   }
 
   /** A slice of the search for expired keys; goes on soon when there was not time for all. */
