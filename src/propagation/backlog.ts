@@ -161,6 +161,11 @@ export class BacklogCursor {
     return this.#backlog.endOffset - this.offset;
   }
 
+  /** Another reader at the same position; also where the backlog does not go back so far any more. */
+  copy(): BacklogCursor {
+    return new BacklogCursor(this.#backlog, this.#block, this.#at);
+  }
+
   /** The next bytes, as many as lie together; null when there are none yet. They never change. */
   peek(): Uint8Array<ArrayBuffer> | null {
     if (this.#at === this.#block.length) {

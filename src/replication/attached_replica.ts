@@ -15,6 +15,7 @@
  */
 
 import { latin1 } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
 import type { BacklogCursor } from "../propagation/backlog.ts";
 import type { OutputFeed, ReplicaConnection } from "./host.ts";
 
@@ -86,7 +87,7 @@ export class AttachedReplica implements OutputFeed {
   /** What `next` has shown last. */
   #source: "none" | "line" | "payload" | "stream" = "none";
 
-  constructor(readonly client: ReplicaConnection) {}
+  constructor(readonly client: ReplicaConnection, readonly clock: Clock) {}
 
   /** Where it can be reached: what it announces, else what the connection shows. */
   get ip(): string {
@@ -121,9 +122,9 @@ export class AttachedReplica implements OutputFeed {
   }
 
   /** Sends a snapshot. */
-  give(payload: Payload, nowMs: number): void {
+  give(payload: Payload): void {
     this.payload = payload;
-    this.progressMs = nowMs;
+    this.progressMs = this.clock.now();
     this.client.transport.wake();
   }
 
@@ -159,7 +160,7 @@ export class AttachedReplica implements OutputFeed {
         if (payload === null) return; // taken away meanwhile
         payload.sent(count);
         this.payloadBytes += count;
-        this.progressMs = Date.now();
+        this.progressMs = this.clock.now();
         if (!payload.isDone) return;
         this.payload = null;
         this.onPayloadSent(this);

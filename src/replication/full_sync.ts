@@ -25,7 +25,6 @@ interface DiskSync {
   /** Whom it was begun for: who shares it must be able to do as much, and need the same. */
   readonly hasCapaEof: boolean;
   readonly hasCapaPsync2: boolean;
-  readonly isRdbOnly: boolean;
 }
 
 export class FullSyncs {
@@ -55,8 +54,9 @@ export class FullSyncs {
   request(replica: AttachedReplica): void {
     const { persistence, log, config } = this.#host;
     if (this.#disk !== null) {
-      if (this.#suits(this.#disk, replica)) {
-        this.#begin(replica, this.#disk.offset);
+      const first = this.#sharer(this.#disk, replica);
+      if (first !== null) {
+        this.#begin(replica, this.#disk.offset, first);
         log.notice("Waiting for end of BGSAVE for SYNC");
       } else {
         log.notice(
@@ -76,14 +76,16 @@ export class FullSyncs {
     else this.#start([replica]);
   }
 
-  /** Whether the replica can share this snapshot: it can do and wants what the first one could. */
-  #suits(disk: DiskSync, replica: AttachedReplica): boolean {
-    if (replica.needs !== 0) return false;
-    if (disk.hasCapaEof && !replica.hasCapaEof) return false;
-    if (disk.hasCapaPsync2 && !replica.hasCapaPsync2) return false;
-    if (replica.isRdbOnly) return true;
-    // The stream since then has to be there still.
-    return !disk.isRdbOnly && this.master.replication.backlog?.covers(disk.offset) === true;
+  /**
+   * Who waits for this snapshot too, if the replica can share it: it can do what the first ones could,
+   * and there is one that the stream since then is being kept for. Null if it cannot.
+   */
+  #sharer(disk: DiskSync, replica: AttachedReplica): AttachedReplica | null {
+    if (replica.needs !== 0) return null;
+    if (disk.hasCapaEof && !replica.hasCapaEof) return null;
+    if (disk.hasCapaPsync2 && !replica.hasCapaPsync2) return null;
+    const waiting = this.master.inState("wait-end").filter(({ payload }) => payload === null);
+    return waiting.find(({ cursor }) => replica.isRdbOnly || cursor !== null) ?? null;
   }
 
   /** Keeps how far a snapshot has come that is sent as it is made. */
@@ -174,7 +176,7 @@ export class FullSyncs {
     for (const replica of group) {
       this.#begin(replica, offset);
       replica.onPayloadSent = () => this.master.payloadSent(replica, true);
-      replica.give(transfer.receiver(), host.clock.now());
+      replica.give(transfer.receiver());
     }
   }
 
@@ -187,13 +189,12 @@ export class FullSyncs {
       offset,
       hasCapaEof: group.every(({ hasCapaEof }) => hasCapaEof),
       hasCapaPsync2: group.every(({ hasCapaPsync2 }) => hasCapaPsync2),
-      isRdbOnly: group.every(({ isRdbOnly }) => isRdbOnly),
     };
     for (const replica of group) this.#begin(replica, offset);
   }
 
   #diskEnded(failure: string | null): void {
-    const { persistence, log, clock } = this.#host;
+    const { persistence, log } = this.#host;
     if (this.#disk === null) return;
     this.#disk = null;
     for (const replica of this.master.inState("wait-end")) {
@@ -214,7 +215,7 @@ export class FullSyncs {
         );
         replica.state = "send-bulk";
         replica.onPayloadSent = () => this.master.payloadSent(replica, false);
-        replica.give(transfer, clock.now());
+        replica.give(transfer);
         this.master.note(
           replica,
           "full-sync",
@@ -230,12 +231,17 @@ export class FullSyncs {
 
   // -- both -----------------------------------------------------------------------------------
 
-  /** The snapshot for this replica has begun at `offset`: from there on the stream is kept for it. */
-  #begin(replica: AttachedReplica, offset: number): void {
+  /**
+   * The snapshot for this replica is that of `offset`: from there on the stream is kept for it. That
+   * is now, or when it began for `first`.
+   */
+  #begin(replica: AttachedReplica, offset: number, first: AttachedReplica | null = null): void {
     const { replication } = this.master;
     replica.state = "wait-end";
-    if (!replica.isRdbOnly) replica.cursor = replication.backlog!.cursor(offset);
-    // The replica does not know which database was selected before.
+    if (!replica.isRdbOnly) {
+      replica.cursor = first?.cursor?.copy() ?? replication.backlog!.cursor(offset);
+    }
+    // The replica does not know which database is selected.
     replication.host.keyspace.stream.reselect();
     if (!replica.isOld) replica.say(`+FULLRESYNC ${replication.ids.id} ${offset}\r\n`);
     this.master.note(replica, "full-sync", `the snapshot of offset ${offset} has begun`);

@@ -42,7 +42,7 @@ export class MasterRole {
 
   /** What is known of this client as a replica, or as one to be. */
   stateOf(client: ReplicaConnection): AttachedReplica {
-    if (client.replicaState === null) client.replicaState = new AttachedReplica(client);
+    client.replicaState ??= new AttachedReplica(client, this.replication.host.clock);
     return client.replicaState as AttachedReplica;
   }
 

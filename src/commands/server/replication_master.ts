@@ -35,14 +35,25 @@ function runPsync(call: Call): void {
   const { words, server, client } = call;
   if (client.isReplica || client.isMonitor) return;
   if (words.count > 3 && words.is(3, "failover")) {
-    throw new ReplyError(
-      server.replication.isReplica
-        ? "ERR PSYNC FAILOVER replid must match my replid."
-        : "ERR PSYNC FAILOVER can't be sent to a master.",
-    );
+    takeOver(call);
   }
   const wanted = parseInteger(words.bytes, words.starts[2], words.lengths[2]);
   refuse(call, server.replication.master.psync(client, words.text(1), wanted));
+}
+
+/** `PSYNC id offset FAILOVER`: our master hands its role over to us, and follows us from now on. */
+function takeOver({ server, words, client, nowMs }: Call): void {
+  const { replication, log } = server;
+  const id = words.text(1);
+  log.notice(`Failover request received for replid ${id}.`);
+  if (!replication.isReplica) {
+    throw new ReplyError("ERR PSYNC FAILOVER can't be sent to a master.");
+  }
+  if (id.toLowerCase() !== replication.ids.id) {
+    throw new ReplyError("ERR PSYNC FAILOVER replid must match my replid.");
+  }
+  replication.replica.stop();
+  log.notice(`MASTER MODE enabled (failover request from '${client.info(nowMs)}')`);
 }
 
 /**
@@ -124,7 +135,7 @@ function runReplconf(call: Call): void {
     } else if (words.is(i, "rdb-only")) {
       const value = call.integer(i + 1);
       if (value !== 0 && value !== 1) {
-        throw new ReplyError("ERR value is out of range, must be between 0 and 1");
+        throw new ReplyError("ERR value is out of range, value must between 0 and 1");
       }
       state.isRdbOnly = value === 1;
     } else if (words.is(i, "rdb-filter-only")) {
