@@ -1,0 +1,121 @@
+/** The offset of what has been applied, with the stream cut at every byte. */
+
+import { assertEquals } from "@std/assert";
+import { latin1, toLatin1 } from "../../../src/base/bytes.ts";
+import { defineCommand } from "../../../src/commands/command.ts";
+import { splitWords } from "../../../src/config/parse.ts";
+import { Client } from "../../../src/dispatch/client.ts";
+import type { ReplicationHost } from "../../../src/replication/host.ts";
+import { StreamApplier } from "../../../src/replication/stream_applier.ts";
+import { RequestParser } from "../../../src/resp/parser.ts";
+import { type TestServer, testServer } from "../../support/test_server.ts";
+
+function array(...words: string[]): string {
+  return `*${words.length}\r\n` + words.map((word) => `$${word.length}\r\n${word}\r\n`).join("");
+}
+
+/** A stream: single commands, two transactions, one of them empty, an empty line. */
+const UNITS = [
+  array("SELECT", "0"),
+  array("SET", "a", "1"),
+  array("MULTI") + array("INCR", "a") + array("SET", "t", "x".repeat(50)) + array("EXEC"),
+  array("PING"),
+  "\r\n",
+  array("MULTI") + array("EXEC"),
+  array("MULTI") + array("INCR", "a") + array("EXEC"),
+  array("INCR", "a"),
+];
+const STREAM = UNITS.join("");
+/** Ends of the units: the offsets from which a link may go on. */
+const ENDS = UNITS.map((_, i) => UNITS.slice(0, i + 1).join("").length);
+
+function applier() {
+  const s = testServer();
+  const client = new Client(99, s.keyspace.databases[0], s.clock.nowMs);
+  client.isMaster = true;
+  client.reply.isCut = true;
+  client.parser = new RequestParser({ bulkBytesMax: 1 << 20 }, splitWords);
+  s.keyspace.stream.isRelaying = true;
+  let relayed = "";
+  s.keyspace.stream.attach((bytes, offset, length) => {
+    relayed += toLatin1(bytes, offset, length);
+  });
+  const host = {
+    keyspace: s.keyspace,
+    log: s.services.log,
+    processMasterInput: () => s.dispatcher.processInput(client),
+  } as unknown as ReplicationHost;
+  const applier = new StreamApplier(host, client);
+  const feed = (text: string) => {
+    const bytes = latin1(text);
+    let at = 0;
+    while (at < bytes.length) {
+      const space = client.parser!.space();
+      const count = Math.min(space.length, bytes.length - at);
+      space.set(bytes.subarray(at, at + count));
+      at += count;
+      client.parser!.filled(count);
+      applier.turn();
+    }
+  };
+  return { s, client, applier, feed, relayed: () => relayed };
+}
+
+/** Has ECHO do this in place of its work. */
+function replaceEcho(s: TestServer, run: () => void): void {
+  const { definition } = s.dispatcher.byName.get("echo")!;
+  s.dispatcher.setCommands([...s.dispatcher.byName, [
+    "echo",
+    defineCommand({ ...definition, run }),
+  ]]);
+}
+
+Deno.test("cut at any byte, the offset is the end of the last unit that was carried out", () => {
+  for (let cut = 0; cut <= STREAM.length; cut++) {
+    const { s, applier: a, feed, relayed } = applier();
+    feed(STREAM.slice(0, cut));
+    const applied = Math.max(0, ...ENDS.filter((end) => end <= cut));
+    // The first byte of a line end is not a request yet.
+    assertEquals(s.keyspace.stream.offset, applied, `cut at ${cut}`);
+    assertEquals(a.offset, applied);
+    assertEquals(a.readOffset, cut);
+    assertEquals(relayed(), STREAM.slice(0, applied));
+    feed(STREAM.slice(cut));
+    assertEquals(s.keyspace.stream.offset, STREAM.length);
+    assertEquals(relayed(), STREAM);
+    assertEquals(s.run("GET", "a"), "4");
+  }
+});
+
+Deno.test("byte by byte, the stream is relayed as it came", () => {
+  const { s, feed, relayed } = applier();
+  for (const byte of STREAM) feed(byte);
+  assertEquals(relayed(), STREAM);
+  assertEquals(s.run("GET", "a"), "4");
+});
+
+Deno.test("asked in the midst of a turn, the offset is that before the request being carried out", () => {
+  const { s, applier: a, feed } = applier();
+  const seen: number[] = [];
+  replaceEcho(s, () => seen.push(a.offset));
+  const before = array("SET", "a", "1");
+  const ask = array("ECHO", "x");
+  const transaction = array("MULTI") + array("INCR", "a") + array("EXEC");
+  feed(before + ask + transaction + ask + array("MULTI"));
+  assertEquals(seen, [before.length, (before + ask + transaction).length]);
+  feed(array("INCR", "a") + array("EXEC") + ask);
+  assertEquals(
+    seen[2],
+    (before + ask + transaction + ask + transaction).length,
+  );
+});
+
+Deno.test("a fault of ours in one command is logged, and the next ones are applied", () => {
+  const { s, feed } = applier();
+  replaceEcho(s, () => {
+    throw new Error("a fault");
+  });
+  feed(array("ECHO", "x") + array("SET", "k", "v"));
+  assertEquals(s.run("GET", "k"), "v");
+  assertEquals(s.logLines.filter((line) => line.includes("a fault")).length, 1);
+});
