@@ -494,6 +494,8 @@ export class Server implements Services, GateChecks, ReplicationHost {
   /** ReplicationHost. */
   replicationChanged(): void {
     this.updateGates();
+    // A dataset that was swapped in may have what blocked clients wait for.
+    if (this.keyspace.readyKeys.length > 0) this.dispatcher.blocking.serveReady();
   }
 
   /** ReplicationHost. */

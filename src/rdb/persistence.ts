@@ -85,7 +85,10 @@ export class Persistence {
   onSnapshotEnded: (kind: "file" | "relay", failure: string | null) => void = () => {};
   /** The aux fields of replication that a snapshot of this instant is to carry, in order. */
   replicationAux: () => readonly (readonly [string, string | number])[] = () => [];
-  /** What `load` found in the file of the replication it was part of; null unless id and offset were there. */
+  /**
+   * What `load` has found in the file of the replication it was part of; null unless id and offset were
+   * there. Good once `load` has ended well, and for `onExpiredAtLoad`.
+   */
   loadedReplication: LoadedReplication | null = null;
   /** Called for each key that `load` leaves out because its time is over. */
   onExpiredAtLoad: ExpiredListener | undefined = undefined;
@@ -363,10 +366,6 @@ export class Persistence {
         keyspace.refreshTime();
       }
       this.#loaded(loading);
-      const { id, offset, database } = loading;
-      if (id !== "" && Number.isSafeInteger(offset)) {
-        this.loadedReplication = { id, offset, database };
-      }
       log.notice(`DB loaded from disk: ${((now() - started) / 1000).toFixed(3)} seconds`);
     } catch (error) {
       throw this.#failure(error);
@@ -471,6 +470,12 @@ export class Persistence {
     else if (name === "repl-id" && /^[0-9a-f]{40}$/.test(value)) loading.id = value;
     else if (name === "repl-offset" && /^\d+$/.test(value)) loading.offset = Number(value);
     else if (name === "repl-stream-db" && /^\d+$/.test(value)) loading.database = Number(value);
+    else return;
+    // Known from here on: a key that is left out may have to be told to replicas.
+    const { id, offset, database } = loading;
+    if (this.isLoading && id !== "" && Number.isSafeInteger(offset)) {
+      this.loadedReplication = { id, offset, database };
+    }
   }
 
   #loaded({ loader }: Loading): void {
