@@ -71,7 +71,9 @@ export class PatternIndex<T extends Named> {
     const hash = prefixHash(name, prefixLength);
     let buckets = this.#buckets.get(hash);
     if (buckets === undefined) this.#buckets.set(hash, buckets = []);
-    let bucket = buckets.find((each) => isPrefix(each.prefix, name, prefixLength));
+    let bucket = buckets.find(({ prefix }) =>
+      prefix.length === prefixLength && isPrefix(prefix, name, 0)
+    );
     if (bucket === undefined) {
       bucket = { prefix: name.slice(0, prefixLength), hash, patterns: [] };
       buckets.push(bucket);
@@ -112,7 +114,10 @@ export class PatternIndex<T extends Named> {
       if (lengths[prefixLength] > 0) {
         const buckets = this.#buckets.get(finished(hash, prefixLength));
         if (buckets !== undefined) {
-          for (const bucket of buckets) this.#matchIn(bucket, bytes, offset, length, found);
+          for (const bucket of buckets) {
+            if (bucket.prefix.length !== prefixLength) continue;
+            this.#matchIn(bucket, bytes, offset, length, found);
+          }
         }
       }
       hash = (Math.imul(hash, factor) + bytes[offset + prefixLength]) | 0;
@@ -127,8 +132,7 @@ export class PatternIndex<T extends Named> {
     found: T[],
   ): void {
     const { prefix, patterns } = bucket;
-    const skip = prefix.length;
-    if (skip > length || !equalBytes(prefix, 0, skip, bytes, offset, skip)) return;
+    if (!isPrefix(prefix, bytes, offset)) return;
     const end = offset + length;
     for (let i = 0; i < patterns.length; i++) {
       const { item, suffixLength } = patterns[i];
@@ -145,8 +149,9 @@ export class PatternIndex<T extends Named> {
   }
 }
 
-function isPrefix(prefix: Uint8Array, name: Uint8Array, length: number): boolean {
-  return equalBytes(prefix, 0, prefix.length, name, 0, length);
+/** Whether as many bytes as the prefix has are the prefix. */
+function isPrefix(prefix: Uint8Array, bytes: Uint8Array, offset: number): boolean {
+  return equalBytes(prefix, 0, prefix.length, bytes, offset, prefix.length);
 }
 
 function prefixHash(name: Uint8Array, length: number): number {
@@ -155,8 +160,8 @@ function prefixHash(name: Uint8Array, length: number): number {
   return finished(hash, length);
 }
 
-/** Keeps prefixes of zero bytes, whose hash stays 0, apart by their length; small for the map. */
+/** A small integer, which keys of a Map had better be. */
 function finished(hash: number, length: number): number {
-  const mixed = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) ^ length;
+  const mixed = Math.imul(hash ^ (hash >>> 15) ^ length, 0x2c1b3c6d);
   return (mixed ^ (mixed >>> 13)) >> 1;
 }
