@@ -437,7 +437,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
       GATE_STALE,
       isReplica && !replica.isLinkUp && !config.value("replica-serve-stale-data"),
     );
-    this.setGate(GATE_ASYNC_LOADING, persistence.replicaLoad !== null);
+    this.setGate(GATE_ASYNC_LOADING, persistence.replicaLoad?.isLoading === true);
     const replicasMin = config.value("min-replicas-to-write");
     this.setGate(
       GATE_FEW_REPLICAS,

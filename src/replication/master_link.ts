@@ -274,7 +274,9 @@ export class MasterLink implements LinkTransport {
     this.#tellProgress();
     this.#isOurTurn = true;
     try {
-      await load.finish();
+      const loaded = load.finish();
+      this.owner.stateChanged();
+      await loaded;
     } catch (error) {
       throw this.#loadFailure(error);
     }

@@ -1,0 +1,139 @@
+import { assert, assertEquals } from "@std/assert";
+import { MasterRig } from "../../support/master_rig.ts";
+
+const PING = "*1\r\n$4\r\nping\r\n";
+
+Deno.test("INFO shows replicas in their order, as they announce themselves", () => {
+  const rig = new MasterRig();
+  assertEquals(rig.info(), ["connected_slaves:0"]);
+  const online = rig.onlineReplica(7001);
+  const waiting = rig.peer("capa", "eof", "listening-port", "7002", "ip-address", "10.0.0.9");
+  waiting.send("PSYNC", "?", "-1");
+  rig.pass(3000);
+  online.send("REPLCONF", "ACK", "14");
+  rig.pass(2000);
+  assertEquals(rig.info(), [
+    "connected_slaves:2",
+    "slave0:ip=127.0.0.1,port=7001,state=online,offset=14,lag=2",
+    "slave1:ip=10.0.0.9,port=7002,state=wait_bgsave,offset=0,lag=0",
+  ]);
+  assertEquals(rig.replication.master.onlineReplicas(), [{
+    ip: "127.0.0.1",
+    port: 7001,
+    ackOffset: 14,
+  }]);
+});
+
+Deno.test("good replicas are those that are online and have acknowledged not long ago", () => {
+  const rig = new MasterRig({ "min-replicas-to-write": "1", "min-replicas-max-lag": "3" });
+  assertEquals(rig.info(), ["connected_slaves:0", "min_slaves_good_slaves:0"]);
+  const peer = rig.onlineReplica();
+  assertEquals(rig.replication.master.goodCount, 1);
+  rig.pass(4000);
+  assertEquals(rig.replication.master.goodCount, 0);
+  peer.send("REPLCONF", "ACK", "1");
+  rig.pass(1000);
+  assertEquals(rig.replication.master.goodCount, 1);
+  peer.hangUp();
+  assertEquals(rig.replication.master.goodCount, 0);
+});
+
+Deno.test("PING enters the stream in its period, without SELECT, while there are replicas", () => {
+  const rig = new MasterRig({ "repl-ping-replica-period": "5" });
+  rig.pass(20_000);
+  assertEquals(rig.propagated(), []);
+  const peer = rig.onlineReplica();
+  rig.pass(10_000);
+  assertEquals(peer.read(), PING + PING);
+  rig.replication.replica.masterHost = "elsewhere"; // pings come from there
+  rig.pass(10_000);
+  assertEquals(peer.read(), "");
+});
+
+Deno.test("a replica that does not acknowledge for repl-timeout is dropped", () => {
+  const rig = new MasterRig({ "repl-timeout": "5" });
+  const [silent, alive] = [rig.onlineReplica(7001), rig.onlineReplica(7002)];
+  for (let second = 0; second < 7; second++) {
+    alive.send("REPLCONF", "ACK", "0");
+    rig.pass(1000);
+    assertEquals(silent.isClosed, second >= 5, `after ${second + 1} seconds`);
+  }
+  assertEquals(alive.isClosed, false);
+  assert(rig.hasLogged("Disconnecting timedout replica (streaming sync): 127.0.0.1:7001"));
+  assert(rig.hasLogged("Connection with replica 127.0.0.1:7001 lost."));
+});
+
+Deno.test("a replica that takes nothing of its snapshot for repl-timeout is dropped", () => {
+  const rig = new MasterRig({ "repl-timeout": "5" });
+  const peer = rig.peer("capa", "eof", "listening-port", "7001");
+  peer.send("PSYNC", "?", "-1");
+  rig.persistence.make("REDIS");
+  peer.isStuck = true;
+  rig.pass(4000);
+  peer.read(60); // some progress
+  rig.pass(5000);
+  assertEquals(peer.isClosed, false);
+  rig.pass(2000);
+  assertEquals(peer.isClosed, true);
+  assert(rig.hasLogged("Disconnecting timedout replica (full sync): 127.0.0.1:7001"));
+});
+
+Deno.test("without replicas the backlog goes after repl-backlog-ttl, and the history with it", () => {
+  const rig = new MasterRig({ "repl-backlog-ttl": "10" });
+  const peer = rig.onlineReplica();
+  rig.replication.ids.branch(0);
+  const { id } = rig.replication.ids;
+  rig.pass(5000);
+  peer.send("REPLCONF", "ACK", "0");
+  peer.hangUp();
+  rig.pass(10_000);
+  assert(rig.replication.backlog !== null);
+  rig.pass(2000);
+  assertEquals(rig.replication.backlog, null);
+  assert(rig.replication.ids.id !== id);
+  assertEquals(rig.replication.ids.secondOffset, -1);
+  assert(rig.hasLogged("Replication backlog freed after 10 seconds without connected replicas."));
+});
+
+Deno.test("on a replica, or with repl-backlog-ttl 0, the backlog stays", () => {
+  for (const [ttl, master] of [["0", null], ["10", "elsewhere"]] as const) {
+    const rig = new MasterRig({ "repl-backlog-ttl": ttl });
+    rig.onlineReplica().hangUp();
+    rig.replication.replica.masterHost = master;
+    rig.pass(60_000);
+    assert(rig.replication.backlog !== null, ttl);
+  }
+});
+
+Deno.test("all links can be ended, and the reason is kept", () => {
+  const rig = new MasterRig();
+  const peers = [rig.onlineReplica(7001), rig.onlineReplica(7002)];
+  rig.replication.master.disconnectAll("our history has another name");
+  assertEquals(peers.map(({ isClosed }) => isClosed), [true, true]);
+  const causes = rig.replication.events.latest(2).map(({ peer, event, detail }) => [
+    peer,
+    event,
+    detail.startsWith("our history has another name ("),
+  ]);
+  assertEquals(causes, [["127.0.0.1:7002", "closed", true], ["127.0.0.1:7001", "closed", true]]);
+});
+
+Deno.test("what a slow replica has not taken counts as its output", () => {
+  const rig = new MasterRig();
+  const peer = rig.onlineReplica();
+  peer.read();
+  rig.run("SET", "a", "x".repeat(1000));
+  const { pendingBytes } = peer.client.feed!;
+  assert(pendingBytes > 1000);
+  assertEquals(rig.replication.master.behindBytesMax, pendingBytes);
+  assertEquals(peer.read().length, pendingBytes);
+  assertEquals(peer.client.feed!.pendingBytes, 0);
+});
+
+Deno.test("bytes that lie together are sent together", () => {
+  const rig = new MasterRig();
+  const peer = rig.onlineReplica();
+  peer.read();
+  for (let i = 0; i < 100; i++) rig.run("SET", "a", String(i));
+  assertEquals(peer.client.feed!.next()!.length, peer.client.feed!.pendingBytes);
+});
