@@ -36,6 +36,7 @@ export class MasterRole {
   constructor(readonly replication: Replication) {
     this.#syncs = new FullSyncs(this);
     this.#lastPingMs = replication.host.clock.now();
+    this.#lastSecond = Math.floor(this.#lastPingMs / 1000);
   }
 
   // -- the handshake --------------------------------------------------------------------

@@ -133,7 +133,7 @@ export class RelayTransfer implements RelayEvents {
 
 class RelayReceiver implements Payload {
   readonly #transfer: RelayTransfer;
-  /** What it is to send next or is sending, from `#at` on; when that has gone, what comes after it. */
+  /** What it is being sent, from `#at` on; when that has gone, what comes after it is next. */
   #piece: Piece;
   #at = 0;
   isDone = false;
@@ -147,32 +147,30 @@ class RelayReceiver implements Payload {
     return this.#transfer.isComplete && this.#piece.next === null;
   }
 
-  next(): Uint8Array | null {
-    this.#advance();
-    const { bytes, length } = this.#piece;
-    return this.#at < length ? bytes.subarray(this.#at, length) : null;
+  get #hasPassed(): boolean {
+    return this.#at === this.#piece.length;
   }
 
-  /** Goes on from pieces that have gone, as far as there are others. */
-  #advance(): void {
-    while (this.#at === this.#piece.length && this.#piece.next !== null) {
+  next(): Uint8Array | null {
+    if (this.#hasPassed) {
       const { next } = this.#piece;
-      this.#transfer.passed(this.#piece);
+      if (next === null) return null;
       this.#piece = next;
       this.#at = 0;
     }
+    return this.#piece.bytes.subarray(this.#at, this.#piece.length);
   }
 
   sent(count: number): void {
     this.#at += count;
-    if (this.#at < this.#piece.length) return;
-    if (this.isAtEnd) {
-      this.isDone = true;
-      this.#transfer.left(this, this.#piece);
-    } else this.#advance();
+    if (!this.#hasPassed) return;
+    this.#transfer.passed(this.#piece);
+    if (!this.isAtEnd) return;
+    this.isDone = true;
+    this.close();
   }
 
   close(): void {
-    this.#transfer.left(this, this.#piece);
+    this.#transfer.left(this, this.#hasPassed ? this.#piece.next : this.#piece);
   }
 }
