@@ -77,6 +77,8 @@ export class AttachedReplica implements OutputFeed {
   payload: Payload | null = null;
   /** Called when the payload has gone. */
   onPayloadSent: (replica: AttachedReplica) => void = () => {};
+  /** Called when all there is of the stream has been sent: it has to be woken when there is more. */
+  onIdle: () => void = () => {};
   /** What of the stream it gets next; null while it is to get none. */
   cursor: BacklogCursor | null = null;
   /** Why we have closed its connection; empty when it was not us. */
@@ -141,7 +143,9 @@ export class AttachedReplica implements OutputFeed {
     }
     if (!this.isStreaming || this.cursor === null) return null;
     this.#source = "stream";
-    return this.cursor.peek();
+    const bytes = this.cursor.peek();
+    if (bytes === null) this.onIdle();
+    return bytes;
   }
 
   /** OutputFeed. */

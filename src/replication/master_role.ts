@@ -24,8 +24,11 @@ export class MasterRole {
   onAcknowledged: () => void = () => {};
   readonly #replicas = new Set<AttachedReplica>();
   readonly #syncs: FullSyncs;
-  /** Replicas are to be woken when the turn is over. */
-  #wakes = false;
+  /**
+   * Nobody has to be woken when the stream grows: those that get it are being sent what came before,
+   * and ask for more by themselves, or will be woken when the turn is over.
+   */
+  #isAwake = false;
   #asksAcks = false;
   /** Since when there has been no replica, Unix ms; NaN before that has been noted. */
   #noReplicasSinceMs = NaN;
@@ -98,6 +101,7 @@ export class MasterRole {
   }
 
   #attach(replica: AttachedReplica): void {
+    replica.onIdle = () => this.#isAwake = false;
     this.#replicas.add(replica);
     replica.client.becomeReplica(replica);
   }
@@ -195,16 +199,14 @@ export class MasterRole {
 
   /** The stream of writes has grown: replicas are to be sent what is new once the turn is over. */
   streamGrew(): void {
-    if (this.#wakes || this.#replicas.size === 0) return;
-    this.#wakes = true;
+    if (this.#isAwake || this.#replicas.size === 0) return;
+    this.#isAwake = true;
     queueMicrotask(this.#wake);
   }
 
   readonly #wake = (): void => {
-    this.#wakes = false;
     for (const replica of this.#replicas) {
       const { transport } = replica.client;
-      // Who is being written to asks for more by itself.
       if (replica.isStreaming && !transport.isWriting) transport.wake();
     }
   };
@@ -263,6 +265,7 @@ export class MasterRole {
   closed(client: ReplicaConnection): void {
     const replica = this.stateOf(client);
     if (!this.#replicas.delete(replica)) return;
+    this.#isAwake = false; // it may have been the one that was to ask for more
     const { host: { log, clock } } = this.replication;
     log.notice(`Connection with replica ${replica.name} lost.`);
     const cause = replica.closeCause || client.closeCause || "the replica closed it, or it broke";

@@ -137,3 +137,30 @@ Deno.test("bytes that lie together are sent together", () => {
   for (let i = 0; i < 100; i++) rig.run("SET", "a", String(i));
   assertEquals(peer.client.feed!.next()!.length, peer.client.feed!.pendingBytes);
 });
+
+Deno.test("a replica is woken once for what it has not been sent, and not while it is being sent some", async () => {
+  const rig = new MasterRig();
+  const peers = [rig.onlineReplica(7001), rig.onlineReplica(7002)];
+  let woken = 0;
+  for (const peer of peers) {
+    peer.read();
+    peer.client.transport.wake = () => woken++;
+  }
+  const write = async () => {
+    rig.run("SET", "a", "1");
+    rig.run("SET", "a", "2");
+    await Promise.resolve();
+  };
+  await write();
+  assertEquals(woken, 2);
+  await write();
+  assertEquals(woken, 2, "neither has sent what it was woken for");
+  peers[0].read();
+  peers[1].isStuck = true;
+  await write();
+  assertEquals(woken, 3, "the one that is idle again");
+  peers[0].hangUp();
+  peers[1].isStuck = false;
+  await write();
+  assertEquals(woken, 4);
+});
