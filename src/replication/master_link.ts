@@ -171,6 +171,7 @@ export class MasterLink implements LinkTransport {
     socket.setNoDelay(true);
     socket.setKeepAlive(true);
     this.#buffer = new Uint8Array(BUFFER_BYTES);
+    this.#tell("connected", `from ${this.localAddress} to ${this.address}`);
   }
 
   // -- handshake ---------------------------------------------------------------------------
@@ -198,7 +199,8 @@ export class MasterLink implements LinkTransport {
 
   async #psync(): Promise<SyncAnswer> {
     const { ids, offset } = this.replication;
-    if (this.owner.wantsPartial) {
+    const { wantsPartial } = this.owner;
+    if (wantsPartial) {
       this.#step(`Trying a partial resynchronization (request ${ids.id}:${offset + 1}).`);
       this.#send(request("PSYNC", ids.id, offset + 1));
     } else {
@@ -210,7 +212,18 @@ export class MasterLink implements LinkTransport {
     let line = "";
     while (line === "") line = await this.#line();
     const answer = syncAnswer(line);
+    if (answer.kind === "full") {
+      const refused = this.owner.wantsPartial
+        ? `, not a partial one of ${ids.id}:${offset + 1}`
+        : "";
+      this.#tell("full-sync-begins", `the master gives ${answer.id}:${answer.offset}${refused}`);
+    }
     switch (answer.kind) {
+      case "continue":
+        if (!wantsPartial) {
+          throw new LinkFailure(`Master goes on where nothing was asked for: ${line}`);
+        }
+        break;
       case "later":
         throw new LinkFailure(
           `Master is currently unable to PSYNC but should be in the future: ${line}`,
@@ -298,7 +311,7 @@ export class MasterLink implements LinkTransport {
       "replica",
       this.peer,
       "full-sync",
-      `${load.receivedBytes} bytes, ${load.keyCount} keys, goes on at offset ${replication.offset}`,
+      `${load.receivedBytes} bytes, ${load.keysLoaded} keys, goes on at offset ${replication.offset}`,
     );
     this.#openStream(load.replicationDatabase);
   }
@@ -633,6 +646,11 @@ export class MasterLink implements LinkTransport {
 
   get peer(): string {
     return `${this.masterHost}:${this.masterPort}`;
+  }
+
+  /** An event of the usual course, once where the same is tried again and again. */
+  #tell(event: string, detail: string): void {
+    if (!this.owner.isQuiet) this.replication.events.add("replica", this.peer, event, detail);
   }
 
   /** Log of a usual step. */

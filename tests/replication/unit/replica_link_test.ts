@@ -268,6 +268,11 @@ for (const garbage of GARBAGE) {
     assertEquals(await get(s, "a"), "1");
     assertEquals(s.server.keyspace.databases[0].dict.count, 2);
     assert(s.hasLogged("master stream corruption?"), s.logLines.join(""));
+    // Going on is not what was asked for now.
+    await next.send(`+CONTINUE ${OTHER}\r\n`);
+    const third = await master.accept();
+    assertEquals(await third.greet(), "PSYNC ? -1");
+    assertEquals(s.server.replication.ids.id, HISTORY);
   });
 }
 
