@@ -129,6 +129,11 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.hub.runningClient = () => this.dispatcher.runningClient;
     this.#clientLimits = new ClientLimits(this);
     this.dispatcher.isOverOutputLimit = (client) => this.#clientLimits.isOverOutput(client);
+    this.dispatcher.onMasterError = (command, text) =>
+      log.warning(
+        `== CRITICAL == This replica is sending an error to its master: '${text}' after processing ` +
+          `the command '${command?.fullName ?? "<unknown>"}'`,
+      );
     this.dispatcher.onMonitor = (client, words) => feedMonitors(this, client, words);
     this.dispatcher.setCommands(namedCommands(config));
     this.#listeners = new Listeners((accepted) => this.#accept(accepted), log);
@@ -478,12 +483,6 @@ export class Server implements Services, GateChecks, ReplicationHost {
       dispatcher.gateBits = gateBits;
       keyspace.expireMode = expireMode;
     }
-    if (client.reply.errorCount === 0) return;
-    client.reply.errorCount = 0;
-    this.log.warning(
-      `== CRITICAL == This replica is sending an error to its master: '${client.reply.lastError}' ` +
-        `after processing the command '${client.lastCommand?.fullName ?? "<unknown>"}'`,
-    );
   }
 
   /** ReplicationHost. */
@@ -504,6 +503,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
     const { isReplica } = this.replication;
     keyspace.expireMode = isReplica ? EXPIRE_HIDES : EXPIRE_DELETES;
     keyspace.stream.isRelaying = isReplica;
+    for (const database of keyspace.databases) database.ownExpiries = null;
     this.log.role = isReplica ? "S" : "M";
     if (isReplica) {
       this.dispatcher.blocking.releaseAll(INSTANCE_CHANGED);
@@ -531,11 +531,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.dispatcher.blocking.expire(nowMs);
     this.#clientLimits.tick(nowMs);
     if (!this.persistence.isLoading) {
-      if (
-        this.isActiveExpireOn && keyspace.expireMode === EXPIRE_DELETES && this.pause.endsMs === 0
-      ) {
-        this.#expire();
-      }
+      if (this.isActiveExpireOn && this.pause.endsMs === 0) this.#expire();
       this.#tidy();
     }
     this.persistence.tick(nowMs);
@@ -581,10 +577,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
       if (!this.isTimerOn || this.#shutdown.isFinal || this.persistence.isLoading) return;
       this.keyspace.refreshTime();
       if (work === "tidy") this.#tidy();
-      else if (
-        this.isActiveExpireOn && this.keyspace.expireMode === EXPIRE_DELETES &&
-        this.pause.endsMs === 0
-      ) this.#expire();
+      else if (this.isActiveExpireOn && this.pause.endsMs === 0) this.#expire();
     }, SLICE_MS * 4);
   }
 

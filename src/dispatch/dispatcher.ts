@@ -300,6 +300,7 @@ export class Dispatcher {
     const mark = client.reply.mark();
     client.reply.error(text);
     this.server.statistics.countError(text);
+    if (client.isMaster) this.onMasterError(command, text);
     this.#dropUnwantedReply(client, mark.chunks, mark.length, mark.bytes);
   }
 
@@ -366,6 +367,7 @@ export class Dispatcher {
     if (reply.errorCount !== errorsBefore) {
       command.failedCalls++;
       server.statistics.countError(reply.lastError);
+      if (client.isMaster) this.onMasterError(command, reply.lastError);
       // A command that EXEC runs: its errors are counted, they are not EXEC's.
       if (this.#depth > 0) reply.errorCount = errorsBefore;
     }
@@ -412,6 +414,9 @@ export class Dispatcher {
     }
     if (this.timesAll) this.#timed(client, command, words, 0);
   }
+
+  /** Set by the server: a command of our master has ended with an error, which nobody reads. */
+  onMasterError: (command: Command | null, text: string) => void = () => {};
 
   /** Set by the server: shows a command to the monitors. */
   onMonitor: (client: Client, words: Words) => void = () => {};

@@ -24,7 +24,7 @@ import {
   TYPE_STRING,
 } from "../arena/record.ts";
 import { EVENT_EXPIRED, EVENT_GENERIC, EVENT_KEY_MISS, EVENT_NEW, EVENT_STRING } from "./events.ts";
-import { EXPIRE_DELETES, EXPIRE_IGNORED, type Keyspace } from "./keyspace.ts";
+import { EXPIRE_DELETES, EXPIRE_HIDES, EXPIRE_IGNORED, type Keyspace } from "./keyspace.ts";
 import { type LargeValue, LongString, ValueSlots } from "./value_slots.ts";
 
 /** Strings longer than this live in a slot. */
@@ -52,6 +52,11 @@ export class Database implements MoveListener {
   watched: Map<string, Set<Watcher>> | null = null;
   /** Keys (latin1) that blocked clients wait for; null when there are none. */
   awaited: { has(key: string): boolean; keys(): Iterable<string> } | null = null;
+  /**
+   * Keys (latin1) that clients of a replica have given an expiry, which no master will send the DEL
+   * of; null for none. Some may be gone already.
+   */
+  ownExpiries: Set<string> | null = null;
   /** Average time to live in ms, estimated by the expiry cycle. */
   averageTtlMs = 0;
   /** Where the expiry cycle goes on. */
@@ -227,7 +232,7 @@ export class Database implements MoveListener {
           STRING_META | keyspace.freshAccess,
           expiresAtMs,
         );
-        if (expiresAtMs === expiresAtMs) this.expires.add(hash, ref);
+        if (expiresAtMs === expiresAtMs) this.expiryAdded(hash, ref);
         if (keyspace.eventMask !== 0) {
           keyspace.notify(EVENT_NEW, "new", this.index, keyBytes, keyOffset, keyLength);
         }
@@ -376,7 +381,7 @@ export class Database implements MoveListener {
       expiresAtMs,
       slackBytes,
     );
-    if (expiresAtMs === expiresAtMs) this.expires.add(hash, ref);
+    if (expiresAtMs === expiresAtMs) this.expiryAdded(hash, ref);
     if (this.keyspace.eventMask !== 0) {
       this.keyspace.notify(EVENT_NEW, "new", this.index, bytes, offset, length);
     }
@@ -522,7 +527,21 @@ export class Database implements MoveListener {
     if (had && !wants) this.expires.delete(hash, ref);
     const fresh = dict.setExpiry(ref, expiresAtMs);
     if (!had && wants) this.expires.add(hash, fresh);
+    if (wants && this.keyspace.expireMode === EXPIRE_HIDES) this.#noteOwnExpiry(fresh);
     return fresh;
+  }
+
+  /** A record was made with an expiry. */
+  expiryAdded(hash: number, ref: number): void {
+    this.expires.add(hash, ref);
+    if (this.keyspace.expireMode === EXPIRE_HIDES) this.#noteOwnExpiry(ref);
+  }
+
+  #noteOwnExpiry(ref: number): void {
+    const { dict } = this;
+    const key = toLatin1(dict.bytesOf(ref), dict.keyOffset(ref), dict.keyLength(ref));
+    this.ownExpiries ??= new Set();
+    this.ownExpiries.add(key);
   }
 
   /** MoveListener: a record has a new place. */
@@ -572,6 +591,7 @@ export class Database implements MoveListener {
     this.dict.listener = this;
     this.expires = new RefIndex(this.dict);
     this.slots = new ValueSlots();
+    this.ownExpiries = null;
     this.averageTtlMs = 0;
     this.expireCursor = 0;
     return removed;
@@ -579,15 +599,17 @@ export class Database implements MoveListener {
 
   /** Exchanges everything but the number and the watchers with another database. */
   exchangeContent(other: Database): void {
-    const { dict, expires, slots, averageTtlMs, expireCursor } = this;
+    const { dict, expires, slots, ownExpiries, averageTtlMs, expireCursor } = this;
     this.dict = other.dict;
     this.expires = other.expires;
     this.slots = other.slots;
+    this.ownExpiries = other.ownExpiries;
     this.averageTtlMs = other.averageTtlMs;
     this.expireCursor = other.expireCursor;
     other.dict = dict;
     other.expires = expires;
     other.slots = slots;
+    other.ownExpiries = ownExpiries;
     other.averageTtlMs = averageTtlMs;
     other.expireCursor = expireCursor;
     this.dict.listener = this;

@@ -7,11 +7,16 @@
  * the rest is left to lookups and to the next call. So the work follows the number of expired keys,
  * and what stays behind is at most about a tenth of the keys with an expiry (less with more effort).
  *
+ * A replica leaves this to its master, but for keys that got their expiry from its own clients
+ * (`replica-read-only no`): those are remembered one by one.
+ *
  * On the way it estimates the average time to live of a database and the share of expired keys.
  */
 
+import { latin1 } from "../base/bytes.ts";
+import { hashBytes } from "../base/hash.ts";
 import type { Database } from "./database.ts";
-import { EXPIRE_DELETES, type Keyspace } from "./keyspace.ts";
+import { EXPIRE_DELETES, EXPIRE_HIDES, type Keyspace } from "./keyspace.ts";
 
 /** Keys of a round with effort 1, and what each further step adds. */
 const ROUND_KEYS = 20;
@@ -20,6 +25,8 @@ const ROUND_KEYS_STEP = 5;
 const STALE_ACCEPTED = 10;
 /** Buckets of a round at most, for each key: the index may be sparse after many were removed. */
 const BUCKETS_PER_KEY = 20;
+/** Keys of a replica's own that are looked at in a round. */
+const OWN_KEYS = 100;
 /** Weight of a new estimate against the old one. */
 const TTL_WEIGHT = 0.02;
 const SHARE_WEIGHT = 0.05;
@@ -35,9 +42,13 @@ let ttlCount = 0;
  * with more to do: call it again soon. Does nothing where expired keys are not ours to remove.
  */
 export function expireSlice(keyspace: Keyspace, budgetMs: number, now: () => number): boolean {
-  if (keyspace.expireMode !== EXPIRE_DELETES) return false;
   const { databases } = keyspace;
   const until = now() + budgetMs;
+  if (keyspace.expireMode === EXPIRE_HIDES) {
+    for (const database of databases) if (expireOwn(database, until, now)) return true;
+    return false;
+  }
+  if (keyspace.expireMode !== EXPIRE_DELETES) return false;
   let allSampled = 0;
   let allExpired = 0;
   let isUnfinished = false;
@@ -66,6 +77,31 @@ export function expireSlice(keyspace: Keyspace, budgetMs: number, now: () => num
   const share = allSampled === 0 ? 0 : allExpired / allSampled;
   keyspace.expiredShare += (share - keyspace.expiredShare) * SHARE_WEIGHT;
   return isUnfinished;
+}
+
+/** Looks at the keys of a replica's own; returns true when it ran out of time with more to do. */
+function expireOwn(database: Database, until: number, now: () => number): boolean {
+  const { ownExpiries, dict, keyspace } = database;
+  if (ownExpiries === null) return false;
+  for (let left = ownExpiries.size; left > 0; left -= OWN_KEYS) {
+    let expiredCount = 0;
+    for (const name of [...ownExpiries.keys().take(OWN_KEYS)]) {
+      // Those that stay have their next turn after all others.
+      ownExpiries.delete(name);
+      const key = latin1(name);
+      const ref = dict.find(key, 0, key.length, hashBytes(key, 0, key.length));
+      if (ref === 0) continue;
+      const expiresAtMs = dict.expiryOf(ref);
+      if (expiresAtMs < keyspace.nowMs) {
+        database.expireNow(ref);
+        expiredCount++;
+      } else if (expiresAtMs === expiresAtMs) ownExpiries.add(name);
+    }
+    if (expiredCount * 100 <= OWN_KEYS * STALE_ACCEPTED) break;
+    if (now() >= until) return ownExpiries.size > 0;
+  }
+  if (ownExpiries.size === 0) database.ownExpiries = null;
+  return false;
 }
 
 /** Looks at the keys of the next buckets: fills `expired` and the sums. */

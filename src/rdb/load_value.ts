@@ -179,7 +179,7 @@ export class ValueReader {
     const { dict } = database;
     const meta = this.type | (this.encoding << 4) | database.keyspace.freshAccess;
     const ref = dict.add(key, offset, length, hash, this.length, meta, expiresAtMs);
-    if (expiresAtMs === expiresAtMs) database.expires.add(hash, ref);
+    if (expiresAtMs === expiresAtMs) database.expiryAdded(hash, ref);
     copyBytes(dict.bytesOf(ref), dict.valueOffset(ref), this.bytes, this.offset, this.length);
     if (database.keyspace.eventMask !== 0) {
       database.keyspace.notify(EVENT_NEW, "new", database.index, key, offset, length);

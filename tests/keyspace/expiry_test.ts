@@ -110,6 +110,49 @@ Deno.test("a replica, or a load, removes nothing", () => {
   }
 });
 
+Deno.test("a replica removes keys that its own clients have given an expiry, and no others", () => {
+  const s = testServer();
+  const large = "x".repeat(20_000);
+  s.run("SET", "masters", "v", "PX", 100);
+  s.keyspace.expireMode = EXPIRE_HIDES;
+  s.run("SET", "set", "v", "PX", 100);
+  s.run("SET", "large", large, "PX", 100);
+  s.run("SET", "expire", "v");
+  s.run("PEXPIRE", "expire", 100);
+  s.run("RPUSH", "copied", "a");
+  s.run("PEXPIRE", "copied", 100);
+  s.run("COPY", "copied", "copy");
+  s.run("SET", "persisted", "v", "PX", 100);
+  s.run("PERSIST", "persisted");
+  s.run("SET", "removed", "v", "PX", 100);
+  s.run("DEL", "removed");
+  s.run("SET", "later", "v", "PX", 200);
+  slice(s);
+  assertEquals(s.keyspace.keyCount, 8);
+  s.clock.nowMs += 101;
+  slice(s);
+  assertEquals(s.keyspace.keyCount, 3);
+  assertEquals(s.run("EXISTS", "persisted", "later"), 2);
+  assertEquals([...s.keyspace.databases[0].ownExpiries!], ["later"]);
+  s.clock.nowMs += 101;
+  slice(s);
+  assertEquals(s.keyspace.databases[0].ownExpiries, null);
+  s.keyspace.expireMode = EXPIRE_IGNORED;
+  assertEquals(s.run("EXISTS", "masters"), 1);
+});
+
+Deno.test("many keys of a replica's own go in slices, and those that stay hold nobody up", () => {
+  const s = testServer();
+  s.keyspace.expireMode = EXPIRE_HIDES;
+  fill(s, 150, "stays", 10_000);
+  fill(s, 1000, "k", 100);
+  s.clock.nowMs += 101;
+  assert(!slice(s)); // those in front are not expired: the others' turn comes next
+  assert(slice(s, 3));
+  while (slice(s, 3));
+  assertEquals(s.keyspace.keyCount, 150);
+});
+
 Deno.test("the average time to live and the share of expired keys are estimated", () => {
   const s = testServer();
   fill(s, 100, "k", 50_000);
