@@ -205,7 +205,7 @@ const CPU: Field[] = [
 
 /** All sections, in the order of the answer. */
 const SECTIONS: readonly Section[] = [
-  { title: "Server", isDefault: true, fields: SERVER },
+  { title: "Server", isDefault: true, fields: SERVER, more: shutdownLines },
   { title: "Clients", isDefault: true, fields: CLIENTS },
   { title: "Memory", isDefault: true, fields: MEMORY },
   {
@@ -263,6 +263,11 @@ function* pairsOf(section: Section, look: Look): Generator<InfoPair> {
 }
 
 // -- lines that depend on what there is ------------------------------------------------------
+
+function* shutdownLines({ server, nowMs }: Look): Generator<InfoPair> {
+  const remainingMs = server.shutdownRemainingMs(nowMs);
+  if (remainingMs !== null) yield ["shutdown_in_milliseconds", remainingMs];
+}
 
 /** Commands and subcommands that have been called or refused, containers left out. */
 export function* usedCommands(server: Services): Generator<Command> {

@@ -40,6 +40,7 @@ export class MasterRole {
     this.#syncs = new FullSyncs(this);
     this.#lastPingMs = replication.host.clock.now();
     this.#lastSecond = Math.floor(this.#lastPingMs / 1000);
+    replication.host.config.onChange("min-replicas-max-lag", () => this.#countGood());
   }
 
   // -- the handshake --------------------------------------------------------------------

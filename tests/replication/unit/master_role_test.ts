@@ -31,6 +31,10 @@ Deno.test("good replicas are those that are online and have acknowledged not lon
   assertEquals(rig.replication.master.goodCount, 1);
   rig.pass(4000);
   assertEquals(rig.replication.master.goodCount, 0);
+  rig.config.set([["min-replicas-max-lag", "10"]]); // holds at once
+  assertEquals(rig.replication.master.goodCount, 1);
+  rig.config.set([["min-replicas-max-lag", "3"]]);
+  assertEquals(rig.replication.master.goodCount, 0);
   peer.send("REPLCONF", "ACK", "1");
   rig.pass(1000);
   assertEquals(rig.replication.master.goodCount, 1);
