@@ -202,7 +202,9 @@ export class Server implements Services, GateChecks, ReplicationHost {
       "lazyfree-lazy-eviction",
     ], memory);
     // A lower limit holds at once, not only when the next command comes.
-    config.onChange("maxmemory", () => this.evictor.onRunning());
+    config.onChange("maxmemory", () => {
+      this.evictor.onRunning();
+    });
     config.onChange([
       "replica-read-only",
       "replica-serve-stale-data",
