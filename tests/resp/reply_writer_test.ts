@@ -1,6 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
-import { recycleChunk, ReplyWriter } from "../../src/resp/reply_writer.ts";
+import {
+  recycleChunk,
+  ReplyWriter,
+  SHARE_MIN_BYTES,
+  sharedBuffer,
+} from "../../src/resp/reply_writer.ts";
 
 /** Takes everything out of a writer, as latin1 text. */
 function taken(reply: ReplyWriter): string {
@@ -156,4 +161,64 @@ Deno.test("a writer below its limit goes on", () => {
   reply.isOverLimit = () => reply.pendingBytes >= 100_000;
   for (let i = 0; i < 90; i++) reply.bulk(new Uint8Array(1000));
   assertEquals([reply.isCut, taken(reply).length], [false, 90 * 1009]);
+});
+
+/** A shared buffer with the letters of the alphabet over and over. */
+function sharedLetters(sizeBytes: number): Uint8Array {
+  const buffer = sharedBuffer(sizeBytes);
+  for (let i = 0; i < buffer.length; i++) buffer[i] = 97 + i % 26;
+  return buffer;
+}
+
+Deno.test("parts that continue each other become one chunk, without a copy", () => {
+  const reply = new ReplyWriter();
+  const buffer = sharedLetters(1000);
+  for (let at = 100; at < 200; at += 10) reply.share(buffer, at, 10);
+  assertEquals([reply.pendingBytes, reply.chunkCount, reply.heldBytes], [100, 1, 100]);
+  const chunk = reply.takeChunk()!;
+  assertEquals([chunk.buffer === buffer.buffer, chunk.byteOffset, chunk.length], [true, 100, 100]);
+  assertEquals([reply.chunkLength, reply.pendingBytes, reply.takeChunk()], [100, 0, null]);
+});
+
+Deno.test("small parts that lie apart are joined, large ones stay references", () => {
+  const reply = new ReplyWriter();
+  const buffer = sharedLetters(20_000);
+  reply.share(buffer, 0, 10);
+  reply.share(buffer, 20, 10);
+  reply.share(buffer, 40, 10);
+  assertEquals([reply.chunkCount, taken(reply)], [1, "abcdefghijuvwxyzabcdopqrstuvwx"]);
+  reply.ok();
+  reply.share(buffer, 26, SHARE_MIN_BYTES);
+  reply.share(buffer, 0, 3);
+  assertEquals(reply.chunkCount, 3);
+  const all = taken(reply);
+  assertEquals(all.length, 5 + SHARE_MIN_BYTES + 3);
+  assertEquals([all.slice(0, 9), all.slice(-3)], ["+OK\r\nabcd", "abc"]);
+});
+
+Deno.test("rewind leaves what was shared before the mark", () => {
+  for (const after of [1, 100, 20_000]) {
+    const reply = new ReplyWriter();
+    reply.share(sharedLetters(100), 0, 3);
+    const mark = reply.mark();
+    for (let left = after; left > 0; left -= 5000) {
+      reply.raw(new Uint8Array(Math.min(left, 5000)));
+    }
+    reply.rewind(mark);
+    assertEquals(reply.pendingBytes, 3);
+    reply.ok();
+    assertEquals(taken(reply), "abc+OK\r\n");
+  }
+});
+
+Deno.test("the limit is looked at for shared parts too", () => {
+  const reply = new ReplyWriter();
+  reply.isOverLimit = () => reply.pendingBytes >= 100_000;
+  for (let i = 0; i < 1000 && !reply.isCut; i++) reply.share(sharedLetters(9000), 0, 9000);
+  assertEquals(reply.isCut, true);
+  assert(reply.pendingBytes < 120_000);
+  reply.share(sharedLetters(10), 0, 10);
+  assertEquals(reply.takeChunk(), null);
+  reply.clear();
+  assertEquals(reply.pendingBytes, 0);
 });
