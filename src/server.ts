@@ -129,11 +129,14 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.hub.runningClient = () => this.dispatcher.runningClient;
     this.#clientLimits = new ClientLimits(this);
     this.dispatcher.isOverOutputLimit = (client) => this.#clientLimits.isOverOutput(client);
-    this.dispatcher.onMasterError = (command, text) =>
+    this.dispatcher.onLinkError = (client, command, text) => {
+      this.statistics.unexpectedErrors++;
+      const [from, to] = client.isMaster ? ["replica", "master"] : ["master", "replica"];
       log.warning(
-        `== CRITICAL == This replica is sending an error to its master: '${text}' after processing ` +
+        `== CRITICAL == This ${from} is sending an error to its ${to}: '${text}' after processing ` +
           `the command '${command?.fullName ?? "<unknown>"}'`,
       );
+    };
     this.dispatcher.onMonitor = (client, words) => feedMonitors(this, client, words);
     this.dispatcher.setCommands(namedCommands(config));
     this.#listeners = new Listeners((accepted) => this.#accept(accepted), log);

@@ -300,7 +300,7 @@ export class Dispatcher {
     const mark = client.reply.mark();
     client.reply.error(text);
     this.server.statistics.countError(text);
-    if (client.isMaster) this.onMasterError(command, text);
+    if (client.isMaster || client.isReplica) this.onLinkError(client, command, text);
     this.#dropUnwantedReply(client, mark.chunks, mark.length, mark.bytes);
   }
 
@@ -367,7 +367,7 @@ export class Dispatcher {
     if (reply.errorCount !== errorsBefore) {
       command.failedCalls++;
       server.statistics.countError(reply.lastError);
-      if (client.isMaster) this.onMasterError(command, reply.lastError);
+      if (client.isMaster || client.isReplica) this.onLinkError(client, command, reply.lastError);
       // A command that EXEC runs: its errors are counted, they are not EXEC's.
       if (this.#depth > 0) reply.errorCount = errorsBefore;
     }
@@ -415,8 +415,8 @@ export class Dispatcher {
     if (this.timesAll) this.#timed(client, command, words, 0);
   }
 
-  /** Set by the server: a command of our master has ended with an error, which nobody reads. */
-  onMasterError: (command: Command | null, text: string) => void = () => {};
+  /** Set by the server: a command of our master or a replica has ended with an error, which nobody reads. */
+  onLinkError: (client: Client, command: Command | null, text: string) => void = () => {};
 
   /** Set by the server: shows a command to the monitors. */
   onMonitor: (client: Client, words: Words) => void = () => {};

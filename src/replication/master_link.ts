@@ -281,9 +281,11 @@ export class MasterLink implements LinkTransport {
     );
     this.syncTotalBytes = Math.max(0, totalBytes);
     const load = this.load!;
+    const loading = "MASTER <-> REPLICA sync: Loading DB in memory";
+    if (streams) this.#step(loading);
     await this.#receive(payload, load);
 
-    this.#step("MASTER <-> REPLICA sync: Loading DB in memory");
+    if (!streams) this.#step(loading);
     this.#tellProgress();
     this.#isOurTurn = true;
     try {
