@@ -19,17 +19,20 @@ const SIZE_MIN = 16;
 export class ByteMap<T extends Named> {
   count = 0;
   #slots: (T | null)[] = new Array(SIZE_MIN).fill(null);
+  /** Hashes of what is in the slots: most of what is passed over need not be looked at. */
+  #hashes = new Int32Array(SIZE_MIN);
 
   /** The object with this name, or null. */
   get(bytes: Uint8Array, offset: number, length: number): T | null {
     if (this.count === 0) return null;
     const slots = this.#slots;
-    const mask = slots.length - 1;
+    const hashes = this.#hashes;
+    const mask = hashes.length - 1;
     const hash = hashBytes(bytes, offset, length);
     for (let at = hash & mask;; at = (at + 1) & mask) {
       const item = slots[at];
       if (item === null) return null;
-      if (item.hash === hash) {
+      if (hashes[at] === hash) {
         const { name } = item;
         if (equalBytes(name, 0, name.length, bytes, offset, length)) return item;
       }
@@ -54,6 +57,7 @@ export class ByteMap<T extends Named> {
       if (next === null) break;
       if (((at - next.hash) & mask) >= ((at - gap) & mask)) {
         slots[gap] = next;
+        this.#hashes[gap] = next.hash;
         gap = at;
       }
     }
@@ -71,11 +75,13 @@ export class ByteMap<T extends Named> {
     let at = item.hash & mask;
     while (this.#slots[at] !== null) at = (at + 1) & mask;
     this.#slots[at] = item;
+    this.#hashes[at] = item.hash;
   }
 
   #resize(size: number): void {
     const old = this.#slots;
     this.#slots = new Array(size).fill(null);
+    this.#hashes = new Int32Array(size);
     for (const item of old) if (item !== null) this.#place(item);
   }
 }
