@@ -46,12 +46,6 @@ export class Replication {
     return this.replica.masterHost !== null;
   }
 
-  /** Bytes of memory that the stream takes, with what only slow replicas hold on to. */
-  get bufferBytes(): number {
-    const { backlog } = this;
-    return backlog === null ? 0 : Math.max(backlog.heldBytes, this.master.behindBytesMax);
-  }
-
   /** DEBUG CHANGE-REPL-ID: the dataset is of no history that anybody knows. */
   changeId(): void {
     this.ids.renew();
@@ -135,7 +129,7 @@ export class Replication {
     return [
       [
         "repl-stream-db",
-        this.isReplica ? this.replica.database : this.host.keyspace.stream.database,
+        Math.max(0, this.isReplica ? this.replica.database : this.host.keyspace.stream.database),
       ],
       ["repl-id", this.ids.id],
       ["repl-offset", this.offset],
