@@ -87,7 +87,7 @@ export class Persistence {
   replicationAux: () => readonly (readonly [string, string | number])[] = () => [];
   /**
    * What `load` has found in the file of the replication it was part of; null unless id and offset were
-   * there. Good once `load` has ended well, and for `onExpiredAtLoad`.
+   * there, and null again when the load has failed.
    */
   loadedReplication: LoadedReplication | null = null;
   /** Called for each key that `load` leaves out because its time is over. */
@@ -368,6 +368,7 @@ export class Persistence {
       this.#loaded(loading);
       log.notice(`DB loaded from disk: ${((now() - started) / 1000).toFixed(3)} seconds`);
     } catch (error) {
+      this.loadedReplication = null;
       throw this.#failure(error);
     } finally {
       this.isLoading = false;
