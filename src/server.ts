@@ -118,7 +118,8 @@ export class Server implements Services, GateChecks, ReplicationHost {
     );
     this.startedMs = this.keyspace.nowMs;
     this.evictor = new Evictor(this.keyspace);
-    this.evictor.usedBytes = () => this.usedMemory();
+    // What slow replicas hold up would only grow by the DELs of evicted keys.
+    this.evictor.usedBytes = () => this.usedMemory() - (this.replication.backlog?.excessBytes ?? 0);
     this.evictor.onRunning = () => setTimeout(() => this.#evict());
     this.pause = new Pause(this.clients, this.keyspace);
     this.pause.onChange = (isPaused) => this.setGate(GATE_PAUSED, isPaused);

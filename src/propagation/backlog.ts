@@ -8,10 +8,10 @@
  *     [ bytes ] --> [ bytes ] --> [ bytes | free ]
  *     ^ first                 ^ a cursor  ^ end
  *
- * The list begins where `sizeBytes` of the latest bytes are covered; older blocks fall off, whole. A
- * cursor holds on to the block it is in, and through it to all later ones: what a slow replica has
- * not been sent stays in memory just as long as it is needed, once for all replicas, and is not
- * copied again. How far a replica may stay behind is for whoever serves it to bound.
+ * The list begins where `sizeBytes` of the latest bytes are covered, or further back, where the
+ * slowest cursor is; older blocks fall off, whole. So what a slow replica has not been sent stays in
+ * memory just as long as it is needed, once for all replicas, and while it does, others may go on
+ * from there as well. How far a replica may stay behind is for whoever serves it to bound.
  *
  * Offsets count the bytes of the stream; offset n is the place behind the first n bytes.
  */
@@ -27,6 +27,8 @@ class Block {
   readonly bytes: Uint8Array<ArrayBuffer>;
   length = 0;
   next: Block | null = null;
+  /** Cursors that are in it. */
+  users = 0;
 
   /** `offset` is that of its first byte. */
   constructor(readonly offset: number, sizeBytes: number) {
@@ -81,9 +83,14 @@ export class Backlog {
     return this.endOffset - this.beginOffset;
   }
 
-  /** Bytes of memory held, without what only cursors hold on to. */
+  /** Bytes of memory held. */
   get heldBytes(): number {
     return this.#heldBytes;
+  }
+
+  /** Those of them that are held only for slow cursors, about. */
+  get excessBytes(): number {
+    return Math.max(0, this.#heldBytes - this.#sizeBytes - 2 * this.#usualBlockBytes());
   }
 
   /** Whether a reader that has everything up to `offset` can be given all that follows. */
@@ -116,10 +123,13 @@ export class Backlog {
     this.#trim();
   }
 
-  /** Lets blocks go that are not needed for the latest `sizeBytes`. */
+  /** Lets blocks go that are needed neither for the latest `sizeBytes` nor by a cursor. */
   #trim(): void {
     const keepFrom = this.endOffset - this.#sizeBytes;
-    while (this.#first !== this.#last && this.#first.next!.offset <= keepFrom) {
+    while (
+      this.#first.users === 0 && this.#first !== this.#last &&
+      this.#first.next!.offset <= keepFrom
+    ) {
       this.#heldBytes -= this.#first.bytes.length;
       this.#first = this.#first.next!;
     }
@@ -136,9 +146,14 @@ export class Backlog {
     while (block.next !== null && block.next.offset <= offset) block = block.next;
     return new BacklogCursor(this, block, offset - block.offset);
   }
+
+  /** A cursor has left this block. */
+  left(block: Block): void {
+    if (--block.users === 0 && block === this.#first) this.#trim();
+  }
 }
 
-/** A position in a backlog. What it has not passed stays in memory: drop it when it is done with. */
+/** A position in a backlog. What it has not passed stays in memory, until it is closed. */
 export class BacklogCursor {
   readonly #backlog: Backlog;
   #block: Block;
@@ -149,6 +164,7 @@ export class BacklogCursor {
     this.#backlog = backlog;
     this.#block = block;
     this.#at = at;
+    block.users++;
   }
 
   /** Offset it has come to. */
@@ -161,7 +177,7 @@ export class BacklogCursor {
     return this.#backlog.endOffset - this.offset;
   }
 
-  /** Another reader at the same position; also where the backlog does not go back so far any more. */
+  /** Another reader at the same position. */
   copy(): BacklogCursor {
     return new BacklogCursor(this.#backlog, this.#block, this.#at);
   }
@@ -169,8 +185,11 @@ export class BacklogCursor {
   /** The next bytes, as many as lie together; null when there are none yet. They never change. */
   peek(): Uint8Array<ArrayBuffer> | null {
     if (this.#at === this.#block.length) {
-      if (this.#block.next === null) return null;
-      this.#block = this.#block.next;
+      const { next } = this.#block;
+      if (next === null) return null;
+      next.users++;
+      this.#backlog.left(this.#block);
+      this.#block = next;
       this.#at = 0;
       if (this.#block.length === 0) return null;
     }
@@ -180,5 +199,10 @@ export class BacklogCursor {
   /** Moves on by `count` of the bytes that `peek` showed. */
   advance(count: number): void {
     this.#at += count;
+  }
+
+  /** Lets go of what it holds. Once; it must not be read from afterwards. */
+  close(): void {
+    this.#backlog.left(this.#block);
   }
 }

@@ -190,6 +190,7 @@ export class AttachedReplica implements OutputFeed {
   drop(): void {
     this.payload?.close();
     this.payload = null;
+    this.cursor?.close();
     this.cursor = null;
     this.#lines.length = 0;
     this.#source = "none";

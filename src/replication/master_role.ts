@@ -304,13 +304,6 @@ export class MasterRole {
     return [...this.#replicas].filter((replica) => replica.state === state);
   }
 
-  /** How far the replica is behind that is furthest behind, in bytes. */
-  get behindBytesMax(): number {
-    let bytes = 0;
-    for (const { pendingBytes } of this.#replicas) bytes = Math.max(bytes, pendingBytes);
-    return bytes;
-  }
-
   /** Replicas that are in step well enough for `min-replicas-to-write`. */
   get goodCount(): number {
     return this.#goodCount;

@@ -47,7 +47,8 @@ Deno.test("Backlog keeps at least sizeBytes of the latest bytes, and not much mo
     for (let i = 0; i < 3000; i++) append(backlog, 1 + i % 1999);
     assert(backlog.historyBytes >= sizeBytes, `${backlog.historyBytes} of ${sizeBytes}`);
     assert(backlog.historyBytes <= sizeBytes + 2 * 16 * 1024, `${backlog.historyBytes}`);
-    assertEquals(read(backlog.cursor(backlog.beginOffset)), backlog.historyBytes);
+    const { historyBytes } = backlog;
+    assertEquals(read(backlog.cursor(backlog.beginOffset)), historyBytes);
     assert(backlog.heldBytes >= backlog.historyBytes);
   }
 });
@@ -65,12 +66,26 @@ Deno.test("BacklogCursor reads on from its place while the stream grows", () => 
   assertEquals([cursor.peek(), cursor.behindBytes, cursor.offset], [null, 0, backlog.endOffset]);
 });
 
-Deno.test("BacklogCursor still reads what has fallen off the backlog behind it", () => {
+Deno.test("Backlog reaches back to its slowest cursor, and no further once that has gone on", () => {
   const backlog = new Backlog(0, 16 * 1024);
-  const slow = backlog.cursor(0);
-  for (let i = 0; i < 100; i++) append(backlog, 3000);
-  assert(!backlog.covers(0));
-  assertEquals(read(slow), 300_000);
+  append(backlog, 200);
+  const [slow, slower] = [backlog.cursor(100), backlog.cursor(50)];
+  const copy = slower.copy();
+  for (let i = 0; i < 100; i++) append(backlog, 2998);
+  assertEquals(backlog.beginOffset, 0);
+  assert(backlog.heldBytes >= 300_000 && backlog.excessBytes >= 200_000);
+  const late = backlog.cursor(1000);
+  assertEquals(read(slower), 299_950);
+  assertEquals(read(copy), 299_950);
+  assertEquals(backlog.beginOffset, 0);
+  assertEquals(read(late, 200_000), 200_000);
+  assertEquals(read(slow), 299_900);
+  assert(backlog.beginOffset > 150_000 && backlog.covers(201_000));
+  late.close();
+  assert(!backlog.covers(201_000));
+  assert(backlog.historyBytes < 3 * 16 * 1024);
+  assertEquals(backlog.excessBytes, 0);
+  assert(backlog.heldBytes >= backlog.historyBytes && backlog.heldBytes <= 3 * 16 * 1024);
 });
 
 Deno.test("Backlog takes one append larger than all of it", () => {

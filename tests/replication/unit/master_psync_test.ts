@@ -64,9 +64,12 @@ Deno.test("PSYNC goes on with a former id up to where that history ended", () =>
 });
 
 Deno.test("PSYNC counts what it granted and refused, and says by how much the backlog missed", () => {
-  const { rig, id } = writtenMaster({ "repl-backlog-size": "16384" });
+  const { rig, first, id } = writtenMaster({ "repl-backlog-size": "16384" });
   for (let i = 0; i < 8; i++) rig.run("SET", "big", "x".repeat(15_000));
-  const { beginOffset } = rig.replication.backlog!;
+  const backlog = rig.replication.backlog!;
+  assertEquals(backlog.beginOffset, 0, "kept for the first replica");
+  first.read();
+  const { beginOffset } = backlog;
   assert(beginOffset > 1);
   const { statistics } = rig.services;
   const before = statistics.fullSyncs;
