@@ -310,6 +310,25 @@ Deno.test("a broken stream of a master: the link is made anew, what was applied 
   }
 });
 
+Deno.test("commands that a replica does not know or refuses are logged, and the stream goes on", async () => {
+  await using replica = await startPeer("tsredis");
+  using master = new FakeMaster();
+  using wire = await synced(master, replica);
+  const stream = command("NOSUCHCOMMAND", "a") + command("GET") + command("LPUSH", "k", "x") +
+    command("SET", "after", "all");
+  await wire.send(stream);
+  await withLog([replica], async () => {
+    await eventually(async () => await wire.ack() === 100 + stream.length);
+    assertEquals(await askText(replica, "GET", "after"), "all");
+    const told = replica.log.split("\n").filter((line) => line.includes("CRITICAL"));
+    assertMatch(told[0], /sending an error to its master: '.*unknown command 'NOSUCHCOMMAND'/i);
+    assertMatch(told[1], /wrong number of arguments for 'get' command/);
+    assertMatch(told[2], /'WRONGTYPE .*' after processing the command 'lpush'/);
+    assertEquals(told.length, 3);
+    assertEquals((await infoOf(replica)).master_link_status, "up");
+  });
+});
+
 Deno.test("a master that changes identity in mid-stream: first told by +CONTINUE, then by a full sync", async () => {
   await using replica = await startPeer("tsredis");
   using master = new FakeMaster();

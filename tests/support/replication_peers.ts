@@ -176,6 +176,8 @@ export async function withLog<T>(servers: ServerProcess[], run: () => Promise<T>
   try {
     return await run();
   } catch (cause) {
+    // What a server wrote last, if it has just ended, is still on its way.
+    await new Promise((resolve) => setTimeout(resolve, 50));
     const logs = servers.map((server) =>
       `--- the end of the log of ${server.name} on port ${server.port}:\n` +
       server.log.split("\n").slice(-40).join("\n")

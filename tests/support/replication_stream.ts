@@ -103,3 +103,34 @@ export function assertSameStream(upper: Link[], lower: Link[]): number {
   }
   return compared;
 }
+
+/**
+ * The last commands of a recorded stream that name this key, for the message of a failing test: how
+ * it came to hold what it holds.
+ */
+export function lastCommandsOn(links: Link[], key: string, count = 15): string[] {
+  const found: string[] = [];
+  let database = "?";
+  for (const { stream } of links.map(recordedSync)) {
+    if (stream === null) continue;
+    const text = toLatin1(stream.bytes);
+    for (let at = 0; text[at] === "*";) {
+      const words: string[] = [];
+      let end = text.indexOf("\r\n", at);
+      let left = Number(text.slice(at + 1, end));
+      at = end + 2;
+      for (; left > 0; left--) {
+        end = text.indexOf("\r\n", at);
+        const size = Number(text.slice(at + 1, end));
+        words.push(text.slice(end + 2, end + 2 + size));
+        at = end + 2 + size + 2;
+      }
+      if (at > text.length) break; // the link was cut within this one, it comes again
+      if (/^select$/i.test(words[0])) database = words[1];
+      if (words.slice(1).includes(key) || /^(flush|swapdb)/i.test(words[0])) {
+        found.push(`${stream.from + at} db ${database}: ${JSON.stringify(words).slice(0, 300)}`);
+      }
+    }
+  }
+  return found.slice(-count);
+}
