@@ -122,6 +122,9 @@ export class Connection implements Transport {
     this.client.isClosed = true;
     this.client.isClosing = true;
     try {
+      // The runtime closes only once it has called off the read under way. A replica is to hear of
+      // the end before anybody reads the answer to what has ended its link.
+      if (this.client.isReplica) this.socket.closeWrite().catch(() => {});
       this.socket.close();
     } catch {
       // Closed already by the runtime.
