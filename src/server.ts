@@ -122,7 +122,11 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.evictor.usedBytes = () => this.usedMemory() - (this.replication.backlog?.excessBytes ?? 0);
     this.evictor.onRunning = () => setTimeout(() => this.#evict());
     this.pause = new Pause(this.clients, this.keyspace);
-    this.pause.onChange = (isPaused) => this.setGate(GATE_PAUSED, isPaused);
+    this.pause.onChange = (isPaused) => {
+      this.setGate(GATE_PAUSED, isPaused);
+      this.keyspace.keepsExpired = isPaused;
+      if (!isPaused) this.replication.replica.goOn();
+    };
     this.persistence = new Persistence(this.keyspace, config, log);
     this.persistence.onChange = () => this.updateGates();
     this.keyspace.onFlushed = () => this.persistence.datasetFlushed();
@@ -473,6 +477,11 @@ export class Server implements Services, GateChecks, ReplicationHost {
     client.transport = transport;
     this.clients.add(client);
     return client;
+  }
+
+  /** ReplicationHost. */
+  get isPaused(): boolean {
+    return this.pause.endsMs !== 0;
   }
 
   /** ReplicationHost: the master's commands pass no gates, and find keys whatever their expiry says. */

@@ -132,7 +132,7 @@ export class Database implements MoveListener {
   }
 
   #expireOnAccess(ref: number): number {
-    if (this.keyspace.expireMode === EXPIRE_DELETES) this.expireNow(ref);
+    if (this.keyspace.deletesExpired) this.expireNow(ref);
     return 0;
   }
 

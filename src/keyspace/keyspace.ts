@@ -53,6 +53,8 @@ export class Keyspace {
   dirty = 0;
   /** EXPIRE_*: what a lookup does with a key past its time. */
   expireMode = EXPIRE_DELETES;
+  /** Whether keys past their time stay for now although they are ours to delete: CLIENT PAUSE. */
+  keepsExpired = false;
   /** Whether expired keys enter the stream as UNLINK instead of DEL, `lazyfree-lazy-expire`. */
   unlinksExpired = false;
   /** Likewise for evicted keys, `lazyfree-lazy-eviction`. */
@@ -108,6 +110,11 @@ export class Keyspace {
     this.freshAccess = this.usesLfu
       ? ((Math.floor(this.nowMs / 60_000) & 0xffff) << 16) | (LFU_NEW << 8)
       : (Math.floor(this.nowMs / 1000) & 0xffffff) << 8;
+  }
+
+  /** Whether a key past its time goes when it is come across. */
+  get deletesExpired(): boolean {
+    return this.expireMode === EXPIRE_DELETES && !this.keepsExpired;
   }
 
   /** Bytes in use for data: records, tables, large values. */

@@ -84,6 +84,8 @@ export interface ReplicationHost {
    * masters before 2.6 send them, are an error unless `takesInline`: they tell of a stream out of step.
    */
   openMasterClient(transport: LinkTransport, takesInline: boolean): MasterClient;
+  /** CLIENT PAUSE: also what the master sends waits; `ReplicaRole.goOn` tells of the end of that. */
+  readonly isPaused: boolean;
   /** Runs the requests that have arrived for it; throws when one of them is a fault of ours. */
   processMasterInput(client: MasterClient): void;
   /** Forgets it. */

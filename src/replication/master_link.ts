@@ -439,11 +439,15 @@ export class MasterLink implements LinkTransport {
   async #turn(): Promise<void> {
     const client = this.client!;
     for (;;) {
-      this.applier!.turn();
-      if (this.isOver) return;
-      if (client.isClosing) throw this.#desynchronized();
-      if (client.park === null) return;
+      if (!this.#host.isPaused) {
+        this.applier!.turn();
+        if (this.isOver) return;
+        if (client.isClosing) throw this.#desynchronized();
+        if (client.park === null) return;
+      }
+      this.#isOurTurn = true;
       await new Promise<void>((resolve) => this.#goOn = resolve);
+      this.#isOurTurn = false;
       if (this.isOver) return;
     }
   }

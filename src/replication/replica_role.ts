@@ -289,6 +289,11 @@ export class ReplicaRole implements LinkOwner {
     this.#database = index;
   }
 
+  /** CLIENT PAUSE is over: the master's stream is applied again. */
+  goOn(): void {
+    this.#link?.resume();
+  }
+
   /** REPLCONF GETACK of the master. */
   sendAck(): void {
     this.#link?.sendAck();

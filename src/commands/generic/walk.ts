@@ -2,7 +2,6 @@
 
 import { globMatch } from "../../base/glob.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { EXPIRE_DELETES } from "../../keyspace/keyspace.ts";
 import { defineCommand } from "../command.ts";
 import { parseScanOptions, scanCursor } from "../scan.ts";
 import { TYPE_NAMES } from "./presence.ts";
@@ -83,7 +82,7 @@ function runScan(call: Call): void {
     ? -1
     : TYPE_NAMES.indexOf(call.words.text(options.typeWord).toLowerCase());
   const anyType = options.typeWord === 0;
-  const deletes = database.keyspace.expireMode === EXPIRE_DELETES;
+  const deletes = database.keyspace.deletesExpired;
   const { dict } = database;
   options.begin();
   const next = options.walkDict(dict, cursor, (ref) => {
@@ -92,13 +91,20 @@ function runScan(call: Call): void {
     const length = dict.keyLength(ref);
     if (!options.matches(bytes, offset, length)) return;
     if (dict.flagsOf(ref) < 0 && database.isExpired(ref)) {
-      if (deletes) database.expireNow(ref);
+      if (deletes) expireByItself(call, ref);
       return;
     }
     if (!anyType && database.typeOf(ref) !== wantedType) return;
     options.add(bytes, offset, length);
   });
   options.finish(reply, next);
+}
+
+/** Removes a key past its time: outside of a transaction each is a unit of the stream by itself. */
+function expireByItself({ database, isInExec }: Call, ref: number): void {
+  const { stream } = database.keyspace;
+  database.expireNow(ref);
+  if (!isInExec && stream.hasPending) stream.endUnit();
 }
 
 /** Expired keys that RANDOMKEY draws before it answers with one all the same, on a replica. */
@@ -121,12 +127,13 @@ export const randomkey = defineCommand({
   run: runRandomkey,
 });
 
-function runRandomkey({ database, reply }: Call): void {
+function runRandomkey(call: Call): void {
+  const { database, reply } = call;
   const { dict, keyspace } = database;
   let ref = dict.random(keyspace.draw);
   for (let draws = 1; ref !== 0 && dict.flagsOf(ref) < 0 && database.isExpired(ref); draws++) {
     // A replica may not delete: where nothing else is to be had, an expired key is the answer.
-    if (keyspace.expireMode === EXPIRE_DELETES) database.expireNow(ref);
+    if (keyspace.deletesExpired) expireByItself(call, ref);
     else if (draws === DRAWS_MAX) break;
     ref = dict.random(keyspace.draw);
   }
