@@ -99,6 +99,40 @@ Deno.test("each expired key enters the stream as a DEL by itself", () => {
   assertEquals(s.propagated(), ["UNLINK u0"]);
 });
 
+Deno.test("SCAN and RANDOMKEY remove expired keys each by itself, in a transaction with it", () => {
+  for (const command of [["SCAN", "0"], ["RANDOMKEY"]]) {
+    const s = testServer();
+    fill(s, 2, "k", 100);
+    s.clock.nowMs += 101;
+    s.propagated();
+    s.run(...command);
+    assertEquals(s.propagated().sort(), ["DEL k0", "DEL k1"]);
+    fill(s, 2, "k", 100);
+    s.clock.nowMs += 101;
+    s.propagated();
+    s.run("MULTI");
+    s.run(...command);
+    s.run("EXEC");
+    assertEquals(s.propagated().sort(), ["DEL k0", "DEL k1", "EXEC", "MULTI"]);
+  }
+});
+
+Deno.test("while they are to be kept, expired keys are missing for readers and stay", () => {
+  const s = testServer();
+  fill(s, 3, "k", 100);
+  s.clock.nowMs += 101;
+  s.propagated();
+  s.keyspace.keepsExpired = true;
+  assertEquals(s.run("GET", "k0"), null);
+  assertEquals(s.run("EXISTS", "k0", "k1"), 0);
+  assertEquals(s.run("SCAN", "0"), ["0", []]);
+  assertEquals([s.keyspace.keyCount, s.keyspace.expiredKeys], [3, 0]);
+  assertEquals(s.propagated(), []);
+  s.keyspace.keepsExpired = false;
+  assertEquals(s.run("GET", "k0"), null);
+  assertEquals(s.propagated(), ["DEL k0"]);
+});
+
 Deno.test("a replica, or a load, removes nothing", () => {
   for (const mode of [EXPIRE_HIDES, EXPIRE_IGNORED]) {
     const s = testServer();

@@ -302,6 +302,22 @@ Deno.test("CLIENT KILL TYPE master ends the link, which is sought again at the s
   assertEquals(await link.request(), null);
 });
 
+Deno.test("CLIENT PAUSE holds the stream of the master, and not what tells it that we are alive", async () => {
+  using master = new FakeMaster();
+  await using s = await replicaOf(master);
+  const link = await master.accept();
+  await serve(link, { a: "1" });
+  await ask(s, "CLIENT", "PAUSE", "100000", "WRITE");
+  const stream = array("SELECT", "0") + array("SET", "a", "2");
+  await link.send(stream);
+  await eventually(() => info(s).slave_read_repl_offset === `${100 + stream.length}`);
+  assertEquals([info(s).slave_repl_offset, await get(s, "a")], ["100", "1"]);
+  await link.untilAcknowledged(100);
+  await ask(s, "CLIENT", "UNPAUSE");
+  await eventually(() => info(s).slave_repl_offset === `${100 + stream.length}`);
+  assertEquals(await get(s, "a"), "2");
+});
+
 Deno.test("REPLICAOF NO ONE in a full sync keeps what there was, under a new id", async () => {
   using master = new FakeMaster();
   await using s = await RunningServer.start();
