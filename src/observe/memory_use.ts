@@ -18,7 +18,10 @@ export interface MemoryUse {
   readonly overhead: number;
   readonly dataset: number;
   readonly clients: number;
+  /** Of the backlog, what is kept only for slow replicas; and their replies. */
   readonly replicas: number;
+  /** The rest of the backlog. */
+  readonly backlog: number;
   /** Of the machine; 0 when that may not be asked. */
   readonly system: number;
 }
@@ -32,22 +35,26 @@ export function measureMemory(server: Services): MemoryUse {
   for (const client of server.clients.byId.values()) {
     if (client.isReplica) replicas += client.reply.heldBytes;
   }
-  const startup = used - data - allClients;
+  const { backlog } = server.replication;
+  const held = backlog?.heldBytes ?? 0;
+  const excess = server.replication.master.count === 0 ? 0 : backlog?.excessBytes ?? 0;
+  const startup = used - data - allClients - held;
   let tables = 0;
   for (const database of keyspace.databases) {
     tables += keyTableBytes(database) + database.expires.memoryBytes;
   }
-  const overhead = Math.min(used, startup + allClients + tables);
+  const overhead = Math.min(used, startup + allClients + held + tables);
   return {
     used,
     peak: Math.max(used, server.statistics.peakMemoryBytes),
     resident: Deno.memoryUsage().rss,
-    reserved: keyspace.reservedBytes + startup + allClients,
+    reserved: keyspace.reservedBytes + startup + allClients + held,
     startup,
     overhead,
     dataset: used - overhead,
     clients: allClients - replicas,
-    replicas,
+    replicas: replicas + excess,
+    backlog: held - excess,
     system: systemMemory(),
   };
 }

@@ -90,6 +90,7 @@ export class MasterRig extends TestServer {
     this.replication = new Replication({
       ...this.services,
       persistence: this.persistence as unknown as Persistence,
+      isPaused: false,
       openMasterClient: () => {
         throw new Error("this server has no sockets");
       },

@@ -34,6 +34,7 @@ export class WholeServer extends TestServer {
     Object.assign(this.services, {
       replication: new Replication({
         ...this.services,
+        isPaused: false,
         openMasterClient: () => {
           throw new Error("this server has no sockets");
         },

@@ -78,7 +78,7 @@ function runMemoryStats({ server, reply }: Call): void {
   integer("peak.allocated", use.peak);
   integer("total.allocated", use.used);
   integer("startup.allocated", use.startup);
-  integer("replication.backlog", 0);
+  integer("replication.backlog", use.backlog);
   integer("clients.slaves", use.replicas);
   integer("clients.normal", use.clients);
   integer("cluster.links", 0);

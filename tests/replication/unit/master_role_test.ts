@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { measureMemory } from "../../../src/observe/memory_use.ts";
 import { MasterRig } from "../../support/master_rig.ts";
 
 const PING = "*1\r\n$4\r\nping\r\n";
@@ -131,6 +132,17 @@ Deno.test("what a slow replica has not taken counts as its output", () => {
   assert(pendingBytes > 1000);
   assertEquals(peer.read().length, pendingBytes);
   assertEquals(peer.client.feed!.pendingBytes, 0);
+});
+
+Deno.test("what is kept for a slow replica is memory of replicas, until it has been sent", () => {
+  const rig = new MasterRig({ "repl-backlog-size": "16384" });
+  const peer = rig.onlineReplica();
+  for (let i = 0; i < 10; i++) rig.run("SET", "a", "x".repeat(15_000));
+  const { replicas, backlog } = measureMemory(rig.services);
+  assert(replicas > 90_000 && replicas <= rig.replication.backlog!.heldBytes - 16384);
+  assertEquals(replicas + backlog, rig.replication.backlog!.heldBytes);
+  peer.read();
+  assertEquals(measureMemory(rig.services).replicas, 0);
 });
 
 Deno.test("bytes that lie together are sent together", () => {
