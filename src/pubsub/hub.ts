@@ -17,6 +17,7 @@
  */
 
 import { latin1 } from "../base/bytes.ts";
+import { systemClock } from "../base/clock.ts";
 import { globMatch } from "../base/glob.ts";
 import { hashBytes } from "../base/hash.ts";
 import { writeInteger } from "../base/integers.ts";
@@ -53,6 +54,12 @@ const BUFFER_BYTES = 64 * 1024 + 64;
 
 /** Room for the lengths and line ends of a message beside its header and content. */
 const FRAME_BYTES = 48;
+
+/** From so many subscribers on a topic's sockets are written in rounds, see `#wakeTogether`. */
+const WIDE_SUBSCRIBERS = 32;
+/** Messages in one round that make the next one wait, and for how long it then does. */
+const THICK_MESSAGES = 4;
+const ROUND_MS = 1;
 
 const STAR = 0x2a;
 const PUSH = 0x3e;
@@ -356,6 +363,7 @@ export class Hub {
   ): number {
     const { subscribers } = topic;
     const running = this.runningClient();
+    const isWide = subscribers.length >= WIDE_SUBSCRIBERS;
     // Where the message lies for RESP2 and RESP3: encoded when the first who needs it is met.
     let start2 = -1;
     let start3 = -1;
@@ -394,10 +402,43 @@ export class Hub {
         continue;
       }
       reply.share(buffer, start, count);
-      subscriber.transport.wake();
+      if (!isWide) subscriber.transport.wake();
     }
+    if (isWide) this.#wakeTogether(topic);
     return subscribers.length;
   }
+
+  /**
+   * Has the sockets of all subscribers of a topic written. At once, that is when the turn is over, but
+   * when messages come so thick that the latest such round carried several: then a millisecond after
+   * it, as writing to many sockets takes longer than that anyway, and each then gets more at once.
+   */
+  #wakeTogether(topic: Topic): void {
+    this.#roundMessages++;
+    this.#round.add(topic);
+    if (this.#isRoundDue) return;
+    this.#isRoundDue = true;
+    const waits = this.#wasThick && systemClock.monotonic() - this.#roundEndedMs < ROUND_MS;
+    if (waits) setTimeout(this.#runRound, ROUND_MS);
+    else queueMicrotask(this.#runRound);
+  }
+
+  readonly #round = new Set<Topic>();
+  #roundMessages = 0;
+  #isRoundDue = false;
+  #wasThick = false;
+  #roundEndedMs = 0;
+
+  readonly #runRound = (): void => {
+    this.#isRoundDue = false;
+    this.#wasThick = this.#roundMessages >= THICK_MESSAGES;
+    this.#roundMessages = 0;
+    for (const { subscribers } of this.#round) {
+      for (let i = 0; i < subscribers.length; i++) subscribers[i].transport.wake();
+    }
+    this.#round.clear();
+    this.#roundEndedMs = systemClock.monotonic();
+  };
 
   /** Length and buffer of the message that `#encode` made last. */
   #encodedBytes = 0;
