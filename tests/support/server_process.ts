@@ -130,7 +130,15 @@ export class ServerProcess implements AsyncDisposable {
   }
 }
 
+/** Ports that have been given out: of servers that start together none may get another's. */
+const givenPorts = new Set<number>();
+
 function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
+  for (;;) {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as Deno.NetAddr;
+    if (givenPorts.has(port)) continue;
+    givenPorts.add(port);
+    return port;
+  }
 }
