@@ -217,8 +217,7 @@ export class Hub {
 
   /** False if it was no subscriber of this channel. */
   unsubscribe(subscriber: Subscriber, bytes: Uint8Array, offset: number, length: number): boolean {
-    const topic = this.#channels.get(bytes, offset, length);
-    return topic !== null && this.#remove(subscriber, topic);
+    return this.#end(subscriber, this.#channels.get(bytes, offset, length));
   }
 
   unsubscribePattern(
@@ -227,8 +226,7 @@ export class Hub {
     offset: number,
     length: number,
   ): boolean {
-    const topic = this.#patterns.get(bytes, offset, length);
-    return topic !== null && this.#remove(subscriber, topic);
+    return this.#end(subscriber, this.#patterns.get(bytes, offset, length));
   }
 
   unsubscribeShard(
@@ -237,7 +235,10 @@ export class Hub {
     offset: number,
     length: number,
   ): boolean {
-    const topic = this.#shardChannels.get(bytes, offset, length);
+    return this.#end(subscriber, this.#shardChannels.get(bytes, offset, length));
+  }
+
+  #end(subscriber: Subscriber, topic: Topic | null): boolean {
     return topic !== null && this.#remove(subscriber, topic);
   }
 

@@ -224,3 +224,21 @@ Deno.test("a subscriber over its limit is cut off, the others go on", () => {
   assert(slow.reply.heldBytes < 200_000);
   assertEquals(slow.reply.takeChunk(), null);
 });
+
+Deno.test("many subscribers are woken when the turn is over, and later when messages come thick", async () => {
+  const hub = new Hub();
+  const ears = Array.from({ length: 40 }, () => new Ear());
+  for (const ear of ears) on(hub, "subscribe", ear, "news");
+  const wakes = () => [...new Set(ears.map((ear) => ear.wakes))];
+  for (let i = 0; i < 5; i++) publish(hub, "news", "hello");
+  assertEquals(wakes(), [0], "nobody is woken within the turn");
+  await Promise.resolve();
+  assertEquals(wakes(), [1], "once for all messages of the turn");
+  publish(hub, "news", "again");
+  await Promise.resolve();
+  const soon = wakes()[0]; // 1 unless the machine took a millisecond in between
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assertEquals(wakes(), [2]);
+  assert(soon === 1 || soon === 2);
+  assertEquals(ears[39].heard(), message("news", "hello").repeat(5) + message("news", "again"));
+});
