@@ -9,8 +9,8 @@
 import { globMatch } from "../base/glob.ts";
 import { latin1, toLatin1 } from "../base/bytes.ts";
 import { type Argument, parseArguments } from "./arguments_syntax.ts";
-import { ACL_CATEGORIES, type Command, FLAG_NO_MANDATORY_KEYS } from "./command.ts";
-import { type KeyPosition, keysFromSpecs, type KeySpec } from "./key_specs.ts";
+import { ACL_CATEGORIES, type Command, FLAG_NO_MANDATORY_KEYS } from "../dispatch/command.ts";
+import { type KeyPosition, keysFromSpecs, type KeySpec } from "../dispatch/key_specs.ts";
 
 /**
  * Where a reply is written. `array`, `map` and `set` announce n elements (n pairs for a map), which

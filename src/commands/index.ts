@@ -1,7 +1,7 @@
 /** All commands, by group of the Redis reference: what dispatch, COMMAND, ACL and the README read. */
 
 import { bitmapCommands } from "./bitmap/index.ts";
-import type { Command } from "./command.ts";
+import type { Command } from "../dispatch/command.ts";
 import { connectionCommands } from "./connection/index.ts";
 import { genericCommands } from "./generic/index.ts";
 import { hashCommands } from "./hash/index.ts";

@@ -20,7 +20,6 @@ import {
   readConfigFile,
   toPath,
 } from "./parse.ts";
-import { replaceFile, rewriteText } from "./rewrite.ts";
 import {
   type Directive,
   DIRECTIVE_NAMES,
@@ -238,17 +237,6 @@ export class Config {
   assign(name: DirectiveName, words: readonly string[]): void {
     const setting: Setting<unknown> = this.setting(name);
     put(setting, this.read(setting, words, false));
-  }
-
-  /** CONFIG REWRITE. Null when done, else the error reply without its dash. */
-  rewrite(): string | null {
-    if (this.file === null) return "ERR The server is running without a config file";
-    try {
-      replaceFile(this.file, (old) => rewriteText(old, this));
-    } catch (error) {
-      return `ERR Rewriting config file: ${fileProblem(error)}`;
-    }
-    return null;
   }
 
   /** Whether a directive's value is its default. */

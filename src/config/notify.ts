@@ -16,7 +16,7 @@ import {
   EVENT_STREAM,
   EVENT_STRING,
   EVENT_ZSET,
-} from "../keyspace/events.ts";
+} from "../base/event_classes.ts";
 
 /** K: publish on `__keyspace@<db>__:<key>`. */
 export const NOTIFY_KEYSPACE = 1 << 0;

@@ -4,7 +4,7 @@
  */
 
 import { Words } from "../resp/words.ts";
-import type { Command } from "../commands/command.ts";
+import type { Command } from "./command.ts";
 import type { Call } from "./call.ts";
 import type { Client, Park } from "./client.ts";
 import type { Dispatcher } from "./dispatcher.ts";

@@ -13,7 +13,7 @@
  */
 
 import { toLatin1 } from "../base/bytes.ts";
-import type { Command } from "../commands/command.ts";
+import type { Command } from "./command.ts";
 import type { Database } from "../keyspace/database.ts";
 import { Words } from "../resp/words.ts";
 import type { Call } from "./call.ts";

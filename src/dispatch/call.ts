@@ -9,7 +9,7 @@
 import { parseInteger } from "../base/integers.ts";
 import { parseInt64 } from "../base/integers.ts";
 import { parseDouble } from "../base/doubles.ts";
-import type { Command } from "../commands/command.ts";
+import type { Command } from "./command.ts";
 import type { Database } from "../keyspace/database.ts";
 import type { StreamPart } from "../propagation/write_stream.ts";
 import { NOT_A_FLOAT, NOT_AN_INTEGER, ReplyError } from "../resp/reply_error.ts";

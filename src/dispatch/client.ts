@@ -4,7 +4,7 @@
  * (the AOF, a replica's link) make clients without one.
  */
 
-import type { Command } from "../commands/command.ts";
+import type { Command } from "./command.ts";
 import type { Database, Watcher } from "../keyspace/database.ts";
 import type { Subscriber, Subscriptions } from "../pubsub/hub.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";

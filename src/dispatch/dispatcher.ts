@@ -6,7 +6,7 @@
  * The hot path is `execute`: a command whose gates are all open costs one test of two bit sets.
  */
 
-import type { Command } from "../commands/command.ts";
+import type { Command } from "./command.ts";
 import {
   FLAG_ADMIN,
   FLAG_DENYOOM,
@@ -21,7 +21,7 @@ import {
   FLAG_SKIP_SLOWLOG,
   FLAG_STALE,
   FLAG_WRITE,
-} from "../commands/command.ts";
+} from "./command.ts";
 import { toLatin1 } from "../base/bytes.ts";
 import { hashBytes } from "../base/hash.ts";
 import {

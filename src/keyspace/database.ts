@@ -23,8 +23,15 @@ import {
   ENC_TEXT,
   TYPE_STRING,
 } from "../arena/record.ts";
-import { EVENT_EXPIRED, EVENT_GENERIC, EVENT_KEY_MISS, EVENT_NEW, EVENT_STRING } from "./events.ts";
-import { EXPIRE_DELETES, EXPIRE_HIDES, EXPIRE_IGNORED, type Keyspace } from "./keyspace.ts";
+import {
+  EVENT_EXPIRED,
+  EVENT_GENERIC,
+  EVENT_KEY_MISS,
+  EVENT_NEW,
+  EVENT_STRING,
+} from "../base/event_classes.ts";
+import { EXPIRE_DELETES, EXPIRE_HIDES, EXPIRE_IGNORED } from "./expire_mode.ts";
+import type { Keyspace } from "./keyspace.ts";
 import { type LargeValue, LongString, ValueSlots } from "./value_slots.ts";
 
 /** Strings longer than this live in a slot. */

@@ -13,8 +13,9 @@
 
 import { copyBytes } from "../base/bytes.ts";
 import type { Database } from "./database.ts";
-import { EVENT_EVICTED } from "./events.ts";
-import { EXPIRE_DELETES, type Keyspace } from "./keyspace.ts";
+import { EVENT_EVICTED } from "../base/event_classes.ts";
+import { EXPIRE_DELETES } from "./expire_mode.ts";
+import type { Keyspace } from "./keyspace.ts";
 
 /** How an attempt to free memory ended: "failed" when nothing more can be removed. */
 export type EvictionOutcome = "ok" | "running" | "failed";

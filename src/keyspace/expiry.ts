@@ -16,7 +16,8 @@
 import { latin1 } from "../base/bytes.ts";
 import { hashBytes } from "../base/hash.ts";
 import type { Database } from "./database.ts";
-import { EXPIRE_DELETES, EXPIRE_HIDES, type Keyspace } from "./keyspace.ts";
+import { EXPIRE_DELETES, EXPIRE_HIDES } from "./expire_mode.ts";
+import type { Keyspace } from "./keyspace.ts";
 
 /** Keys of a round with effort 1, and what each further step adds. */
 const ROUND_KEYS = 20;

@@ -6,14 +6,8 @@
 import type { Clock, Draw } from "../base/clock.ts";
 import type { WriteStream } from "../propagation/write_stream.ts";
 import { Database } from "./database.ts";
-import type { EventListener } from "./events.ts";
-
-/** What happens to a key past its time when it is looked up. */
-export const EXPIRE_DELETES = 0;
-/** A replica: the key is answered as missing, its master will send the DEL. */
-export const EXPIRE_HIDES = 1;
-/** Commands from the master, or a load: the key is as if it had no expiry. */
-export const EXPIRE_IGNORED = 2;
+import { EXPIRE_DELETES } from "./expire_mode.ts";
+import type { EventListener } from "../base/event_classes.ts";
 
 /** Bounds of values and thresholds of the small encodings; see the directives of the same names. */
 export interface ValueLimits {

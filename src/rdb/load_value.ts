@@ -32,7 +32,7 @@ import {
   TYPE_ZSET,
 } from "../arena/record.ts";
 import { type Database, INLINE_STRING_MAX } from "../keyspace/database.ts";
-import { EVENT_NEW } from "../keyspace/events.ts";
+import { EVENT_NEW } from "../base/event_classes.ts";
 import type { Keyspace, ValueLimits } from "../keyspace/keyspace.ts";
 import { type LargeValue, LongString } from "../keyspace/value_slots.ts";
 import {

@@ -7,12 +7,8 @@
 import type { Config } from "../config/config.ts";
 import { fileProblem, toPath } from "../config/parse.ts";
 import { Database } from "../keyspace/database.ts";
-import {
-  EXPIRE_DELETES,
-  EXPIRE_HIDES,
-  EXPIRE_IGNORED,
-  type Keyspace,
-} from "../keyspace/keyspace.ts";
+import { EXPIRE_DELETES, EXPIRE_HIDES, EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
 import { BackgroundSave } from "./background_save.ts";
 import { type ExpiredListener, RdbLoader } from "./loader.ts";

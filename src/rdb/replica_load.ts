@@ -12,7 +12,8 @@
 
 import type { Config } from "../config/config.ts";
 import { fileProblem, toPath } from "../config/parse.ts";
-import { EXPIRE_HIDES, EXPIRE_IGNORED, Keyspace } from "../keyspace/keyspace.ts";
+import { EXPIRE_HIDES, EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
+import { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
 import { RdbLoader } from "./loader.ts";
 import { FileSource, RdbReader } from "./reader.ts";

@@ -1,9 +1,9 @@
 /** Every definition of the command table, compared with a real server's answers. */
 
 import { assert, assertEquals } from "@std/assert";
-import { defineCommand } from "../../src/commands/command.ts";
+import { defineCommand } from "../../src/dispatch/command.ts";
 import { commandTable as table } from "../../src/commands/index.ts";
-import { keysToEnd } from "../../src/commands/key_specs.ts";
+import { keysToEnd } from "../../src/dispatch/key_specs.ts";
 import { compareCommand } from "../support/compare_command.ts";
 import { sampleCommands } from "../support/sample_commands.ts";
 

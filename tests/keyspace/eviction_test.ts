@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { Evictor } from "../../src/keyspace/eviction.ts";
-import { EVENT_EVICTED } from "../../src/keyspace/events.ts";
-import { EXPIRE_HIDES } from "../../src/keyspace/keyspace.ts";
+import { EVENT_EVICTED } from "../../src/base/event_classes.ts";
+import { EXPIRE_HIDES } from "../../src/keyspace/expire_mode.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
 
 function evictorOf(s: TestServer, policy: string): Evictor {

@@ -1,6 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { expireSlice } from "../../src/keyspace/expiry.ts";
-import { EXPIRE_HIDES, EXPIRE_IGNORED } from "../../src/keyspace/keyspace.ts";
+import { EXPIRE_HIDES, EXPIRE_IGNORED } from "../../src/keyspace/expire_mode.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
 
 /** A clock that counts how often it was asked: a slice's budget is in rounds then. */

@@ -6,13 +6,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { importsOf, sourceFiles } from "./source_files.ts";
 
-/** Folder of src/ -> the folders it may import from. From top to bottom: each only names lower ones. */
+/**
+ * Folder of src/ -> the folders it may import from, types included. From top to bottom: each only
+ * names lower ones. README's list of folders stands in the same order.
+ */
 const MAY_IMPORT: Record<string, string[]> = {
-  net: ["dispatch", "commands", "pubsub", "observe", "config", "resp", "base"],
-  dispatch: [
-    "commands",
+  net: ["dispatch", "pubsub", "observe", "config", "resp", "runtime", "base"],
+  commands: [
+    "dispatch",
     "replication",
-    "aof",
     "rdb",
     "pubsub",
     "keyspace",
@@ -22,11 +24,11 @@ const MAY_IMPORT: Record<string, string[]> = {
     "resp",
     "values",
     "arena",
+    "runtime",
     "base",
   ],
-  commands: [
+  dispatch: [
     "replication",
-    "aof",
     "rdb",
     "pubsub",
     "keyspace",
@@ -34,39 +36,30 @@ const MAY_IMPORT: Record<string, string[]> = {
     "observe",
     "config",
     "resp",
-    "values",
-    "arena",
+    "runtime",
     "base",
   ],
   replication: [
-    "aof",
     "rdb",
     "keyspace",
     "propagation",
     "observe",
     "config",
     "resp",
-    "values",
-    "arena",
+    "runtime",
     "base",
   ],
-  aof: ["rdb", "keyspace", "propagation", "observe", "config", "resp", "values", "arena", "base"],
-  rdb: ["observe", "config", "keyspace", "resp", "values", "arena", "base"],
+  rdb: ["keyspace", "observe", "config", "resp", "values", "arena", "runtime", "base"],
   pubsub: ["resp", "base"],
-  observe: ["config", "resp", "base"],
-  config: ["keyspace", "base"], // the flags of notify-keyspace-events
   keyspace: ["propagation", "resp", "values", "arena", "base"],
   propagation: ["resp", "base"],
-  resp: ["base"],
   values: ["arena", "base"],
   arena: ["base"],
+  observe: ["config", "resp", "runtime", "base"],
+  config: ["runtime", "base"],
+  resp: ["base"],
+  runtime: ["base"],
   base: [],
-};
-
-/** Types that point up, each with its reason; they are gone when the code runs. */
-const MAY_IMPORT_TYPES: Record<string, string[]> = {
-  commands: ["dispatch"], // a handler is given its call by dispatch
-  observe: ["dispatch", "commands", "keyspace"], // INFO and MONITOR are handed the parts they show
 };
 
 /** The folder of src/ that a file is in, or null for a file in src/ itself. */
@@ -94,19 +87,23 @@ Deno.test("imports in src/ point down the layers", async () => {
       wrong.push(`${path}: its folder has no place among the layers`);
       continue;
     }
-    for (const { specifier, typeOnly } of importsOf(text)) {
+    for (const { specifier } of importsOf(text)) {
       if (!specifier.startsWith(".")) continue;
       const target = new URL(specifier, `file:///${path}`).pathname.slice(1);
       const targetFolder = folderOf(target);
       if (targetFolder === folder) continue;
       if (targetFolder !== null && allowed.includes(targetFolder)) continue;
-      if (typeOnly && targetFolder !== null && MAY_IMPORT_TYPES[folder]?.includes(targetFolder)) {
-        continue;
-      }
       wrong.push(`${path} imports ${target}`);
     }
   }
   assertEquals(wrong, []);
+});
+
+Deno.test("README lists the folders of src/ in the order of the layers", async () => {
+  const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
+  const listed = [...readme.matchAll(/^src\/(\w+)\/ +\S/gm)].map(([, folder]) => folder);
+  const folders = new Set((await sourceFiles("src", ".ts")).map(({ path }) => folderOf(path)));
+  assertEquals(listed, Object.keys(MAY_IMPORT).filter((folder) => folders.has(folder)));
 });
 
 Deno.test("importsOf sees every spelling of an import, and no words of a comment", () => {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Config } from "../../src/config/config.ts";
 import { fromText } from "../../src/config/parse.ts";
-import { EXPIRE_DELETES } from "../../src/keyspace/keyspace.ts";
+import { EXPIRE_DELETES } from "../../src/keyspace/expire_mode.ts";
 import { Persistence } from "../../src/rdb/persistence.ts";
 import { eventually } from "../support/eventually.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";

@@ -1,7 +1,7 @@
 /** The load that replication tests run under: that it is what it says. */
 
 import { assert, assertEquals } from "@std/assert";
-import { FLAG_WRITE } from "../../src/commands/command.ts";
+import { FLAG_WRITE } from "../../src/dispatch/command.ts";
 import { commandTable } from "../../src/commands/index.ts";
 import { commandFacts } from "../support/command_facts.ts";
 import { commandsInLoad, LoadGenerator, NOT_IN_LOAD } from "../support/replication_load.ts";

@@ -8,7 +8,7 @@
 
 import { equal } from "@std/assert";
 import { latin1 } from "../../src/base/bytes.ts";
-import type { Command } from "../../src/commands/command.ts";
+import type { Command } from "../../src/dispatch/command.ts";
 import { writeCommandDocs, writeCommandInfo } from "../../src/commands/command_docs.ts";
 import { aclCategoryFacts, factOf } from "./command_facts.ts";
 import { type Reply, replyOf } from "./reply_tree.ts";

@@ -1,6 +1,6 @@
 /** A handful of definitions as the command folders have them, for tests without the whole server. */
 
-import { type Command, defineCommand } from "../../src/commands/command.ts";
+import { type Command, defineCommand } from "../../src/dispatch/command.ts";
 import {
   bitfieldKeys,
   countedKeys,
@@ -13,7 +13,7 @@ import {
   setKeys,
   sortKeys,
   unknownKeys,
-} from "../../src/commands/key_specs.ts";
+} from "../../src/dispatch/key_specs.ts";
 
 const run = () => {};
 const summary = "A command as an example";

@@ -14,7 +14,7 @@ import type { Services } from "../../src/dispatch/services.ts";
 import { Keyspace } from "../../src/keyspace/keyspace.ts";
 import { LatencyMonitor } from "../../src/observe/latency.ts";
 import { Log } from "../../src/observe/log.ts";
-import { feedMonitors } from "../../src/observe/monitor.ts";
+import { feedMonitors } from "../../src/commands/server/monitor_feed.ts";
 import { SlowLog } from "../../src/observe/slow_log.ts";
 import { Statistics } from "../../src/observe/statistics.ts";
 import { WriteStream } from "../../src/propagation/write_stream.ts";

@@ -2,10 +2,10 @@
 
 import { TYPE_STRING } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_STRING } from "../../keyspace/events.ts";
+import { EVENT_STRING } from "../../base/event_classes.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 import { readBitOffset } from "./bit_offset.ts";
 
 const NOT_A_BIT = "ERR bit is not an integer or out of range";

@@ -8,10 +8,10 @@
 import { TYPE_STRING } from "../../arena/record.ts";
 import { INT64_MAX, parseInteger } from "../../base/integers.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_STRING } from "../../keyspace/events.ts";
+import { EVENT_STRING } from "../../base/event_classes.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { bitfieldKeys, oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { bitfieldKeys, oneKey } from "../../dispatch/key_specs.ts";
 import { readBitOffset } from "./bit_offset.ts";
 
 /**

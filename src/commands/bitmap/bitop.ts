@@ -3,8 +3,8 @@
 import { TYPE_STRING } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { keysToEnd, oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { keysToEnd, oneKey } from "../../dispatch/key_specs.ts";
 
 /**
  * `BITOP <AND | OR | XOR | NOT> destkey key [key …]`: the result's length, that of the longest source;

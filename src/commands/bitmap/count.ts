@@ -3,8 +3,8 @@
 import { TYPE_STRING } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 
 /** Whether word `index` is the unit BIT; otherwise it must be BYTE. */
 function isBitUnit({ words }: Call, index: number): boolean {

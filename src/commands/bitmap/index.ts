@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../command.ts";
+import type { Command } from "../../dispatch/command.ts";
 import { getbit, setbit } from "./bit.ts";
 import { bitfield, bitfieldRo } from "./bitfield.ts";
 import { bitop } from "./bitop.ts";

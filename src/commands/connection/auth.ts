@@ -5,7 +5,7 @@ import type { Call } from "../../dispatch/call.ts";
 import type { Client } from "../../dispatch/client.ts";
 import type { Services } from "../../dispatch/services.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 import { checkClientWord } from "./client_word.ts";
 
 const WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";

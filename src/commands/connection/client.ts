@@ -5,7 +5,7 @@
 
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 import { type HelpEntry, writeHelp } from "../help.ts";
 import { clientKill, clientList } from "./client_list.ts";
 import { clientPause, clientUnblock, clientUnpause } from "./client_pause.ts";

@@ -4,7 +4,7 @@ import type { Call } from "../../dispatch/call.ts";
 import type { Client } from "../../dispatch/client.ts";
 import type { ClientClass } from "../../dispatch/client_info.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 
 /**
  * `CLIENT LIST [TYPE type] [ID id ...]`. One of the two options at most. IDs without a client are

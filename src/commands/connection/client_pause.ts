@@ -2,7 +2,7 @@
 
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 
 /**
  * `CLIENT PAUSE timeout-ms [WRITE | ALL]`. Commands of clients (WRITE: those that may change data)

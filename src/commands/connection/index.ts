@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../command.ts";
+import type { Command } from "../../dispatch/command.ts";
 import { auth, hello, quit, reset } from "./auth.ts";
 import { client } from "./client.ts";
 import { echo, ping } from "./ping.ts";

@@ -2,7 +2,7 @@
 
 import { latin1 } from "../../base/bytes.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 
 const PONG = latin1("+PONG\r\n");
 

@@ -1,7 +1,7 @@
 /** SELECT. */
 
 import type { Call } from "../../dispatch/call.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 
 /**
  * `SELECT index`.

@@ -2,13 +2,13 @@
 
 import { hashBytes } from "../../base/hash.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_GENERIC } from "../../keyspace/events.ts";
-import { EXPIRE_DELETES } from "../../keyspace/keyspace.ts";
+import { EVENT_GENERIC } from "../../base/event_classes.ts";
+import { EXPIRE_DELETES } from "../../keyspace/expire_mode.ts";
 import { ValueReader, withAccess } from "../../rdb/load_value.ts";
 import { dumpPayload, isPayloadWhole, readPayload } from "../../rdb/payload.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 
 const BUSY_KEY = "BUSYKEY Target key name already exists.";
 /** The last instant that an int64 and a double can both name. */

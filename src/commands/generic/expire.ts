@@ -2,12 +2,12 @@
 
 import { INT64_MAX, INT64_MIN } from "../../base/integers.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_GENERIC } from "../../keyspace/events.ts";
-import { EXPIRE_DELETES } from "../../keyspace/keyspace.ts";
+import { EVENT_GENERIC } from "../../base/event_classes.ts";
+import { EXPIRE_DELETES } from "../../keyspace/expire_mode.ts";
 import type { StreamPart } from "../../propagation/write_stream.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 
 /**
  * `EXPIRE key seconds [NX | XX | GT | LT]`.

@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../command.ts";
+import type { Command } from "../../dispatch/command.ts";
 import { dump, restore } from "./dump.ts";
 import { expire, expireat, persist, pexpire, pexpireat } from "./expire.ts";
 import { object } from "./object.ts";

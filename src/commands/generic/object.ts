@@ -15,9 +15,9 @@ import {
 import { isInt64Text } from "../../base/integers.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Database } from "../../keyspace/database.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 import { writeHelp } from "../help.ts";
-import { oneKey } from "../key_specs.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 
 /** Longest string that Redis would keep in one allocation with its object. */
 const EMBSTR_MAX = 44;

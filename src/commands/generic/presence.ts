@@ -1,8 +1,8 @@
 /** Commands that tell whether keys are there and of what type: EXISTS, TOUCH, TYPE. */
 
 import type { Call } from "../../dispatch/call.ts";
-import { defineCommand } from "../command.ts";
-import { keysToEnd, oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { keysToEnd, oneKey } from "../../dispatch/key_specs.ts";
 
 /**
  * `EXISTS key [key ...]`.

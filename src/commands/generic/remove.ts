@@ -1,8 +1,8 @@
 /** DEL and UNLINK: keys are removed whatever they hold. */
 
 import type { Call } from "../../dispatch/call.ts";
-import { defineCommand } from "../command.ts";
-import { keysToEnd } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { keysToEnd } from "../../dispatch/key_specs.ts";
 
 /**
  * `DEL key [key ...]`.

@@ -4,10 +4,10 @@ import { equalBytes } from "../../base/bytes.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { copyRecord } from "../../keyspace/copy.ts";
 import type { Database } from "../../keyspace/database.ts";
-import { EVENT_GENERIC } from "../../keyspace/events.ts";
+import { EVENT_GENERIC } from "../../base/event_classes.ts";
 import { NO_SUCH_KEY, ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 import { readInt } from "./numbers.ts";
 
 const NO_SUCH_DATABASE = "ERR DB index is out of range";

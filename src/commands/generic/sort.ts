@@ -6,15 +6,15 @@ import { parseDouble } from "../../base/doubles.ts";
 import { parseInteger } from "../../base/integers.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Database } from "../../keyspace/database.ts";
-import { EVENT_GENERIC, EVENT_LIST } from "../../keyspace/events.ts";
+import { EVENT_GENERIC, EVENT_LIST } from "../../base/event_classes.ts";
 import { hashView } from "../../keyspace/hash.ts";
 import { listView } from "../../keyspace/list.ts";
 import { setView } from "../../keyspace/set.ts";
 import { sortedSetView } from "../../keyspace/sorted_set.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
 import { lpEntryCopyText, lpEntryTextLength } from "../../values/listpack.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey, sortKeys, sortReadOnlyKeys, unknownKeys } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey, sortKeys, sortReadOnlyKeys, unknownKeys } from "../../dispatch/key_specs.ts";
 
 const NOT_A_SCORE = "ERR One or more scores can't be converted into double";
 

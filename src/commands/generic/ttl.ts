@@ -2,8 +2,8 @@
 
 import { INT64_MAX } from "../../base/integers.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 
 /**
  * `TTL key`.

@@ -2,7 +2,7 @@
 
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 
 const NOT_ON_REPLICA =
   "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica " +

@@ -2,7 +2,7 @@
 
 import { globMatch } from "../../base/glob.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 import { parseScanOptions, scanCursor } from "../scan.ts";
 import { TYPE_NAMES } from "./presence.ts";
 

@@ -2,11 +2,11 @@
 
 import { TYPE_HASH } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_GENERIC, EVENT_HASH } from "../../keyspace/events.ts";
+import { EVENT_GENERIC, EVENT_HASH } from "../../base/event_classes.ts";
 import { hashView } from "../../keyspace/hash.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 
 /**
  * `HDEL key field …`: answers how many fields were there. The key goes with the last field.

@@ -17,11 +17,11 @@ import {
   writeInteger,
 } from "../../base/integers.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_HASH } from "../../keyspace/events.ts";
+import { EVENT_HASH } from "../../base/event_classes.ts";
 import { hashView } from "../../keyspace/hash.ts";
 import { NOT_A_FLOAT, OVERFLOW, WRONG_TYPE } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 import { setField } from "./set.ts";
 
 const NOT_AN_INTEGER_IN_HASH = "ERR hash value is not an integer";

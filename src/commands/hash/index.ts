@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../command.ts";
+import type { Command } from "../../dispatch/command.ts";
 import { hdel } from "./delete.ts";
 import { hexists, hget, hgetall, hkeys, hlen, hmget, hstrlen, hvals } from "./get.ts";
 import { hincrby, hincrbyfloat } from "./increment.ts";

@@ -4,8 +4,8 @@ import { TYPE_HASH } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { hashView } from "../../keyspace/hash.ts";
 import { SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 import { checkDraws, checkPairs, drawCount } from "../draw_count.ts";
 
 /**

@@ -7,8 +7,8 @@
 import { TYPE_LIST } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { countedKeys, keyRange, oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { countedKeys, keyRange, oneKey } from "../../dispatch/key_specs.ts";
 import { readDeadline } from "../timeout.ts";
 import { tryMove } from "./move.ts";
 import { popOne, readEnd, readMultiPop, tryMultiPop } from "./pop.ts";

@@ -2,7 +2,7 @@
 
 import { TYPE_LIST } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_GENERIC, EVENT_LIST } from "../../keyspace/events.ts";
+import { EVENT_GENERIC, EVENT_LIST } from "../../base/event_classes.ts";
 import { listView } from "../../keyspace/list.ts";
 import {
   INDEX_OUT_OF_RANGE,
@@ -10,8 +10,8 @@ import {
   SYNTAX_ERROR,
   WRONG_TYPE,
 } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 
 /**
  * `LSET key index element`.

@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../command.ts";
+import type { Command } from "../../dispatch/command.ts";
 import { blmove, blmpop, blpop, brpop, brpoplpush } from "./blocking.ts";
 import { linsert, lrem, lset, ltrim } from "./change.ts";
 import { lmove, rpoplpush } from "./move.ts";

@@ -2,12 +2,12 @@
 
 import { TYPE_LIST } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_LIST } from "../../keyspace/events.ts";
+import { EVENT_LIST } from "../../base/event_classes.ts";
 import { listView, writeEntry } from "../../keyspace/list.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
 import { lpEntryCopyText, lpEntryTextLength } from "../../values/listpack.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 import { elementsTaken, readEnd } from "./pop.ts";
 
 /**

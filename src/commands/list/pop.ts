@@ -3,12 +3,12 @@
 import { TYPE_LIST } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Database } from "../../keyspace/database.ts";
-import { EVENT_GENERIC, EVENT_LIST } from "../../keyspace/events.ts";
+import { EVENT_GENERIC, EVENT_LIST } from "../../base/event_classes.ts";
 import { listView, writeEntry } from "../../keyspace/list.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
 import type { ReplyWriter } from "../../resp/reply_writer.ts";
-import { defineCommand } from "../command.ts";
-import { countedKeys, oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { countedKeys, oneKey } from "../../dispatch/key_specs.ts";
 
 const NOT_POSITIVE = "ERR value is out of range, must be positive";
 

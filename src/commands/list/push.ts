@@ -2,11 +2,11 @@
 
 import { TYPE_LIST } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_LIST } from "../../keyspace/events.ts";
+import { EVENT_LIST } from "../../base/event_classes.ts";
 import { listView } from "../../keyspace/list.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 
 /**
  * `LPUSH key element [element ...]`.

@@ -4,8 +4,8 @@ import { TYPE_LIST } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { listView, writeEntry } from "../../keyspace/list.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 
 /**
  * `LLEN key`.

@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../command.ts";
+import type { Command } from "../../dispatch/command.ts";
 import { publish, spublish } from "./publish.ts";
 import { pubsub } from "./pubsub.ts";
 import {

@@ -1,8 +1,8 @@
 /** PUBLISH and SPUBLISH: a message on its way to whoever listens; see src/pubsub/hub.ts. */
 
 import type { Call } from "../../dispatch/call.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 
 /**
  * `PUBLISH channel message`. Answers with the number of subscribers here that are sent it, those of

@@ -3,7 +3,7 @@
 import type { Call } from "../../dispatch/call.ts";
 import type { ReplyWriter } from "../../resp/reply_writer.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 import { type HelpEntry, writeHelp } from "../help.ts";
 
 const HELP: HelpEntry[] = [

@@ -11,8 +11,8 @@
 import type { Call } from "../../dispatch/call.ts";
 import type { Topic } from "../../pubsub/hub.ts";
 import { ReplyWriter, sharedBuffer } from "../../resp/reply_writer.ts";
-import { defineCommand } from "../command.ts";
-import { keysToEnd } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { keysToEnd } from "../../dispatch/key_specs.ts";
 
 /**
  * `SUBSCRIBE channel [channel …]`.

@@ -9,7 +9,7 @@ import { latin1 } from "../../base/bytes.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Services } from "../../dispatch/services.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
-import { ACL_CATEGORIES, type Command, defineCommand } from "../command.ts";
+import { ACL_CATEGORIES, type Command, defineCommand } from "../../dispatch/command.ts";
 import { findByFullName } from "../command_docs.ts";
 import { writeHelp } from "../help.ts";
 

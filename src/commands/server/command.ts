@@ -4,7 +4,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import type { ReplyWriter } from "../../resp/reply_writer.ts";
 import type { Words } from "../../resp/words.ts";
-import { type Command, defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../../dispatch/command.ts";
 import {
   type CommandFilter,
   type ReplySink,

@@ -1,9 +1,10 @@
 /** CONFIG: the configuration as clients see and change it. The work is done by src/config/. */
 
+import { rewriteConfigFile } from "../../config/rewrite.ts";
 import { DIRECTIVES, NAMES } from "../../config/table.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { SYNTAX_ERROR } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 import { writeHelp } from "../help.ts";
 
 /**
@@ -92,7 +93,7 @@ export const configRewrite = defineCommand({
 });
 
 function runConfigRewrite({ server, reply }: Call): void {
-  const refusal = server.config.rewrite();
+  const refusal = rewriteConfigFile(server.config);
   if (refusal === null) {
     server.log.notice("CONFIG REWRITE executed with success.");
     return reply.ok();

@@ -22,7 +22,7 @@ import { writeValue } from "../../rdb/save_value.ts";
 import { RdbEncoder } from "../../rdb/writer.ts";
 import { NO_SUCH_KEY, ReplyError } from "../../resp/reply_error.ts";
 import type { QuickList } from "../../values/quicklist.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 import { encodingName } from "../generic/object.ts";
 import { type HelpEntry, writeHelp } from "../help.ts";
 

@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../command.ts";
+import type { Command } from "../../dispatch/command.ts";
 import { acl } from "./acl.ts";
 import { command } from "./command.ts";
 import { config } from "./config.ts";

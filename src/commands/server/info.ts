@@ -1,8 +1,8 @@
 /** INFO. The text is made by src/observe/info.ts. */
 
 import type { Call } from "../../dispatch/call.ts";
-import { infoText } from "../../observe/info.ts";
-import { defineCommand } from "../command.ts";
+import { infoText } from "./info_sections.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 
 /**
  * `INFO [section …]`: text for people and for monitoring; unknown sections are passed over.

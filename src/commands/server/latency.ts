@@ -1,10 +1,10 @@
 /** LATENCY: how long things took. Spikes are kept by src/observe/latency.ts, times of commands by dispatch. */
 
 import type { Call } from "../../dispatch/call.ts";
-import { usedCommands } from "../../observe/info.ts";
+import { usedCommands } from "./info_sections.ts";
 import { drawGraph, type LatencyEvent } from "../../observe/latency.ts";
 import { cumulativeCounts } from "../../observe/latency_counts.ts";
-import { type Command, defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../../dispatch/command.ts";
 import { findByFullName } from "../command_docs.ts";
 import { writeHelp } from "../help.ts";
 

@@ -3,7 +3,7 @@
 import type { Draw } from "../../base/clock.ts";
 import { REDIS_VERSION, TSREDIS_VERSION } from "../../config/version.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 
 /**
  * `LOLWUT [VERSION version [columns [rows]]]`. Every version has the same drawing here: hills.

@@ -4,12 +4,12 @@ import { hashBytes } from "../../base/hash.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { isSlotEncoding } from "../../keyspace/database.ts";
 import { formatBytes } from "../../observe/bytes_for_people.ts";
-import { keyTableBytes, measureMemory } from "../../observe/memory_use.ts";
+import { keyTableBytes, measureMemory } from "./memory_use.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import type { ReplyWriter } from "../../resp/reply_writer.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 import { writeHelp } from "../help.ts";
-import { oneKey } from "../key_specs.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 
 const TIPS = ["nondeterministic_output", "request_policy:all_shards", "response_policy:special"];
 

@@ -1,6 +1,6 @@
 /** MODULE: there are none, and none can be loaded, which is what clients that ask are told. */
 
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 import { writeHelp } from "../help.ts";
 
 /**

@@ -1,7 +1,7 @@
 /** MONITOR: the stream itself is written by src/observe/monitor.ts as commands are called. */
 
 import type { Call } from "../../dispatch/call.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 
 /**
  * `MONITOR`. From now on this connection is sent a line for each command that is called, its own

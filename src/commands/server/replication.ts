@@ -2,7 +2,7 @@
 
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 import { writeHelp } from "../help.ts";
 
 /**

@@ -5,7 +5,7 @@ import { parseInteger } from "../../base/integers.ts";
 import { splitWords } from "../../config/parse.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 
 /** Longest address that a replica may announce. */
 const ADDRESS_MAX = 255;

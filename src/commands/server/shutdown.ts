@@ -4,7 +4,7 @@ import type { Call } from "../../dispatch/call.ts";
 import type { ShutdownOptions } from "../../dispatch/services.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { Words } from "../../resp/words.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 
 /**
  * `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`: saves where that is asked for or configured and

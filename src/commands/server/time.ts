@@ -1,7 +1,7 @@
 /** TIME. */
 
 import type { Call } from "../../dispatch/call.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 
 /**
  * `TIME`: Unix time in seconds, and the microseconds since (in whole milliseconds: the clock has no

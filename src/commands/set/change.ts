@@ -2,11 +2,11 @@
 
 import { TYPE_SET } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_GENERIC, EVENT_SET } from "../../keyspace/events.ts";
+import { EVENT_GENERIC, EVENT_SET } from "../../base/event_classes.ts";
 import { setBuilder, setView } from "../../keyspace/set.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 
 /**
  * `SADD key member …`: answers how many were not members before.

@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../command.ts";
+import type { Command } from "../../dispatch/command.ts";
 import { sadd, smove, srem } from "./change.ts";
 import {
   sdiff,

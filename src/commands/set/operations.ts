@@ -6,13 +6,13 @@
 import { ENC_INTSET, TYPE_SET } from "../../arena/record.ts";
 import { hashBytes } from "../../base/hash.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_SET } from "../../keyspace/events.ts";
+import { EVENT_SET } from "../../base/event_classes.ts";
 import { type MemberVisitor, setBuilder, SetView } from "../../keyspace/set.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
 import { LargeSet } from "../../values/large_set.ts";
 import { CollectedElements } from "../collected_elements.ts";
-import { defineCommand } from "../command.ts";
-import { countedKeys, keysToEnd, oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { countedKeys, keysToEnd, oneKey } from "../../dispatch/key_specs.ts";
 
 const NUMKEYS_NOT_POSITIVE = "ERR numkeys should be greater than 0";
 const TOO_MANY_KEYS = "ERR Number of keys can't be greater than number of args";

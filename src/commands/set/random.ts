@@ -2,14 +2,14 @@
 
 import { ENC_LISTPACK, TYPE_SET } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_GENERIC, EVENT_SET } from "../../keyspace/events.ts";
+import { EVENT_GENERIC, EVENT_SET } from "../../base/event_classes.ts";
 import { setBuilder, setView } from "../../keyspace/set.ts";
 import type { LargeSet } from "../../values/large_set.ts";
 import { sampleDict } from "../../values/sampling.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 import { checkDraws, drawCount } from "../draw_count.ts";
-import { oneKey } from "../key_specs.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 
 const NOT_POSITIVE = "ERR value is out of range, must be positive";
 

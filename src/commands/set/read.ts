@@ -4,8 +4,8 @@ import { TYPE_SET } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { setView } from "../../keyspace/set.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 
 /**
  * `SISMEMBER key member`: 1 or 0.

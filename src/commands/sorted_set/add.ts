@@ -1,7 +1,7 @@
 /** Commands that give members scores: ZADD and ZINCRBY. */
 
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_ZSET } from "../../keyspace/events.ts";
+import { EVENT_ZSET } from "../../base/event_classes.ts";
 import {
   PUT_ADDED,
   PUT_GREATER,
@@ -16,8 +16,8 @@ import {
 } from "../../keyspace/sorted_set.ts";
 import { NOT_A_FLOAT, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { parseScore } from "../../values/score.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 import { replyScore } from "./score_reply.ts";
 
 const NX_WITH_XX = "ERR XX and NX options at the same time are not compatible";

@@ -7,8 +7,8 @@
 import { TYPE_ZSET } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { sortedSetView as view } from "../../keyspace/sorted_set.ts";
-import { defineCommand } from "../command.ts";
-import { countedKeys, keyRange } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { countedKeys, keyRange } from "../../dispatch/key_specs.ts";
 import { readDeadline } from "../timeout.ts";
 import { popElements, popFirstOf, readMultiPop } from "./pop.ts";
 

@@ -12,8 +12,8 @@ import { SortedSetView, sortedSetView } from "../../keyspace/sorted_set.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
 import { parseScore } from "../../values/score.ts";
 import { SortedSet } from "../../values/sorted_set.ts";
-import { defineCommand } from "../command.ts";
-import { countedKeys, oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { countedKeys, oneKey } from "../../dispatch/key_specs.ts";
 import { replyElement, replyElementsHeader } from "./score_reply.ts";
 import { storeResult } from "./store.ts";
 

@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../command.ts";
+import type { Command } from "../../dispatch/command.ts";
 import { zadd, zincrby } from "./add.ts";
 import { bzmpop, bzpopmax, bzpopmin } from "./blocking.ts";
 import {

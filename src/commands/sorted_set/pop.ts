@@ -1,12 +1,12 @@
 /** Commands that take members from an end of a sorted set. */
 
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_ZSET } from "../../keyspace/events.ts";
+import { EVENT_ZSET } from "../../base/event_classes.ts";
 import { type SortedSetView, sortedSetView as view } from "../../keyspace/sorted_set.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import type { ReplyWriter } from "../../resp/reply_writer.ts";
-import { defineCommand } from "../command.ts";
-import { countedKeys, oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { countedKeys, oneKey } from "../../dispatch/key_specs.ts";
 import { removeIfEmpty } from "./remove.ts";
 import { replyScore } from "./score_reply.ts";
 

@@ -4,9 +4,9 @@ import type { Call } from "../../dispatch/call.ts";
 import { sortedSetView as view } from "../../keyspace/sorted_set.ts";
 import { SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { sampleDict, Sampler } from "../../values/sampling.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 import { checkDraws, checkPairs, drawCount } from "../draw_count.ts";
-import { oneKey } from "../key_specs.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 import { replyElement, replyElementsHeader } from "./score_reply.ts";
 
 /**

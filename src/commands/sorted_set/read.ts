@@ -3,8 +3,8 @@
 import type { Call } from "../../dispatch/call.ts";
 import { sortedSetView as view } from "../../keyspace/sorted_set.ts";
 import { SYNTAX_ERROR } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 import { lexRange, type Range, scoreRange } from "./bounds.ts";
 import { replyScore } from "./score_reply.ts";
 

@@ -1,10 +1,10 @@
 /** Commands that remove members by name, rank, score or bytes. */
 
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_GENERIC, EVENT_ZSET } from "../../keyspace/events.ts";
+import { EVENT_GENERIC, EVENT_ZSET } from "../../base/event_classes.ts";
 import { type SortedSetView, sortedSetView as view } from "../../keyspace/sorted_set.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 import { lexRange, type Range, rankRange, scoreRange } from "./bounds.ts";
 
 /** Removes the key of a set that a command has emptied: event "del", not counted as a change. */

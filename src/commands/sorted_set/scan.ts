@@ -4,8 +4,8 @@ import type { Call } from "../../dispatch/call.ts";
 import { sortedSetView as view } from "../../keyspace/sorted_set.ts";
 import { latin1 } from "../../base/bytes.ts";
 import { scoreToText, scoreToWideText } from "../../values/score.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 import { emptyScan, parseScanOptions, type Scan, scanCursor } from "../scan.ts";
 
 /**

@@ -1,7 +1,7 @@
 /** What the commands that store a sorted set have in common. */
 
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_ZSET } from "../../keyspace/events.ts";
+import { EVENT_ZSET } from "../../base/event_classes.ts";
 import { storeSortedSet } from "../../keyspace/sorted_set.ts";
 import type { SortedSet } from "../../values/sorted_set.ts";
 

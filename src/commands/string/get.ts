@@ -2,11 +2,11 @@
 
 import { ENC_EXTERNAL, TYPE_STRING } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_GENERIC } from "../../keyspace/events.ts";
-import { EXPIRE_DELETES } from "../../keyspace/keyspace.ts";
+import { EVENT_GENERIC } from "../../base/event_classes.ts";
+import { EXPIRE_DELETES } from "../../keyspace/expire_mode.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { keysToEnd, oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { keysToEnd, oneKey } from "../../dispatch/key_specs.ts";
 import { StringOptions } from "./expiration.ts";
 
 /**

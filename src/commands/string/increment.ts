@@ -15,7 +15,7 @@ import { addLongDoubles, formatLongDouble, parseLongDouble } from "../../base/lo
 import { latin1, toLatin1 } from "../../base/bytes.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { INLINE_STRING_MAX } from "../../keyspace/database.ts";
-import { EVENT_STRING } from "../../keyspace/events.ts";
+import { EVENT_STRING } from "../../base/event_classes.ts";
 import {
   NOT_A_FLOAT,
   NOT_AN_INTEGER,
@@ -23,8 +23,8 @@ import {
   ReplyError,
   WRONG_TYPE,
 } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 
 /**
  * `INCR key`. A missing key counts as 0; the expiry stays.

@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../command.ts";
+import type { Command } from "../../dispatch/command.ts";
 import { get, getdel, getex, mget, strlen } from "./get.ts";
 import { decr, decrby, incr, incrby, incrbyfloat } from "./increment.ts";
 import { lcs } from "./lcs.ts";

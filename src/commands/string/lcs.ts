@@ -3,8 +3,8 @@
 import { TYPE_STRING } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { keyRange } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { keyRange } from "../../dispatch/key_specs.ts";
 
 /**
  * `LCS key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]`. The subsequence itself, or its length,

@@ -3,10 +3,10 @@
 import { TYPE_STRING } from "../../arena/record.ts";
 import { copyBytes } from "../../base/bytes.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_STRING } from "../../keyspace/events.ts";
+import { EVENT_STRING } from "../../base/event_classes.ts";
 import { STRING_TOO_LONG, WRONG_TYPE } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { oneKey } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { oneKey } from "../../dispatch/key_specs.ts";
 
 const EMPTY = new Uint8Array(0);
 

@@ -1,10 +1,10 @@
 /** SET, its older spellings SETEX, PSETEX, SETNX and GETSET, and MSET and MSETNX for several keys. */
 
 import type { Call } from "../../dispatch/call.ts";
-import { EVENT_GENERIC } from "../../keyspace/events.ts";
+import { EVENT_GENERIC } from "../../base/event_classes.ts";
 import type { StreamPart } from "../../propagation/write_stream.ts";
-import { defineCommand } from "../command.ts";
-import { keysToEnd, oneKey, setKeys } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { keysToEnd, oneKey, setKeys } from "../../dispatch/key_specs.ts";
 import { EXPIRY_FROM_NOW, EXPIRY_MS, EXPIRY_SECONDS, readDeadline } from "./expiration.ts";
 import { StringOptions } from "./expiration.ts";
 import { replyWithString } from "./get.ts";

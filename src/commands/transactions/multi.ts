@@ -2,8 +2,8 @@
 
 import type { Call } from "../../dispatch/call.ts";
 import { EXEC_ABORTED } from "../../resp/reply_error.ts";
-import { defineCommand } from "../command.ts";
-import { keysToEnd } from "../key_specs.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { keysToEnd } from "../../dispatch/key_specs.ts";
 
 /**
  * `MULTI`.

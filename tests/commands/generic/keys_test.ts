@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { EXPIRE_HIDES, EXPIRE_IGNORED } from "../../../src/keyspace/keyspace.ts";
+import { EXPIRE_HIDES, EXPIRE_IGNORED } from "../../../src/keyspace/expire_mode.ts";
 import { type TestServer, testServer, type Value } from "../../support/test_server.ts";
 
 const NOW = 1_700_000_000_000;

@@ -1,7 +1,7 @@
 /** What the tests of sorted set commands share. */
 
 import { ENC_LISTPACK, ENC_SKIPLIST } from "../../../src/arena/record.ts";
-import { EVENT_GENERIC, EVENT_ZSET } from "../../../src/keyspace/events.ts";
+import { EVENT_GENERIC, EVENT_ZSET } from "../../../src/base/event_classes.ts";
 import { type TestServer, testServer } from "../../support/test_server.ts";
 
 export const WRONG_TYPE = {

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { measureMemory } from "../../../src/observe/memory_use.ts";
+import { measureMemory } from "../../../src/commands/server/memory_use.ts";
 import { MasterRig } from "../../support/master_rig.ts";
 
 const PING = "*1\r\n$4\r\nping\r\n";

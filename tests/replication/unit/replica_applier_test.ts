@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../../src/base/bytes.ts";
-import { defineCommand } from "../../../src/commands/command.ts";
+import { defineCommand } from "../../../src/dispatch/command.ts";
 import { splitWords } from "../../../src/config/parse.ts";
 import { Client } from "../../../src/dispatch/client.ts";
 import type { ReplicationHost } from "../../../src/replication/host.ts";

@@ -1,11 +1,11 @@
 /** INFO against the fields that a real server has (tests/fixtures/facts/info.json). */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { infoPairs } from "../../src/observe/info.ts";
-import { wholeServer } from "../support/whole_server.ts";
+import { infoPairs } from "../../../src/commands/server/info_sections.ts";
+import { wholeServer } from "../../support/whole_server.ts";
 
 const facts = JSON.parse(
-  await Deno.readTextFile(new URL("../fixtures/facts/info.json", import.meta.url)),
+  await Deno.readTextFile(new URL("../../fixtures/facts/info.json", import.meta.url)),
 );
 
 const C_PROGRAM = "tells how a C program was built";

@@ -14,7 +14,7 @@
  */
 
 import { latin1 } from "../base/bytes.ts";
-import type { Call } from "../dispatch/call.ts";
+import type { Call } from "./call.ts";
 import type { KeyFinder, KeySpec } from "./key_specs.ts";
 
 /**

@@ -1,7 +1,7 @@
 /** Where the memory goes: figures behind INFO memory, MEMORY STATS and MEMORY DOCTOR. In bytes. */
 
-import type { Services } from "../dispatch/services.ts";
-import type { Database } from "../keyspace/database.ts";
+import type { Services } from "../../dispatch/services.ts";
+import type { Database } from "../../keyspace/database.ts";
 
 export interface MemoryUse {
   /** Data, clients' buffers and the program's flat share: what `maxmemory` is compared with. */

@@ -9,7 +9,7 @@ import {
   FLAG_MOVABLEKEYS,
   FLAG_READONLY,
   FLAG_WRITE,
-} from "../../src/commands/command.ts";
+} from "../../src/dispatch/command.ts";
 import {
   countedKeys,
   keyAfter,
@@ -18,7 +18,7 @@ import {
   keysToEnd,
   oneKey,
   unknownKeys,
-} from "../../src/commands/key_specs.ts";
+} from "../../src/dispatch/key_specs.ts";
 
 const run = () => {};
 const plain: CommandDefinition = {

@@ -10,12 +10,12 @@
  */
 
 import process from "node:process";
-import { fromText } from "../config/parse.ts";
-import { REDIS_VERSION, TSREDIS_VERSION } from "../config/version.ts";
-import type { Command } from "../commands/command.ts";
-import type { Services } from "../dispatch/services.ts";
-import { formatBytes } from "./bytes_for_people.ts";
-import { percentileUsec, totalUsec } from "./latency_counts.ts";
+import { fromText } from "../../config/parse.ts";
+import { REDIS_VERSION, TSREDIS_VERSION } from "../../config/version.ts";
+import type { Command } from "../../dispatch/command.ts";
+import type { Services } from "../../dispatch/services.ts";
+import { formatBytes } from "../../observe/bytes_for_people.ts";
+import { percentileUsec, totalUsec } from "../../observe/latency_counts.ts";
 import { measureMemory, type MemoryUse } from "./memory_use.ts";
 
 /** A line of INFO. */

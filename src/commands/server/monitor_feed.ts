@@ -1,9 +1,9 @@
 /** MONITOR: shows every command to the clients that asked for it, in Redis's line. */
 
-import { toLatin1 } from "../base/bytes.ts";
-import type { Client } from "../dispatch/client.ts";
-import type { Services } from "../dispatch/services.ts";
-import type { Words } from "../resp/words.ts";
+import { toLatin1 } from "../../base/bytes.ts";
+import type { Client } from "../../dispatch/client.ts";
+import type { Services } from "../../dispatch/services.ts";
+import type { Words } from "../../resp/words.ts";
 
 /** Sends the line of one command to all monitors. */
 export function feedMonitors(server: Services, client: Client, words: Words): void {
