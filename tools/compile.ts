@@ -24,7 +24,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { basename, dirname, join, resolve } from "@std/path";
-import { ROOT, serverFlags } from "./server_flags.ts";
+import { importMapFlags, ROOT, serverFlags } from "./server_flags.ts";
 
 const WORKER_CALL = /new Worker\(\s*new URL\("(\.[^"]+)", import\.meta\.url\)(?:\.href)?/g;
 
@@ -34,7 +34,7 @@ const COMPILE_TIMEOUT_MS = 5 * 60_000;
 interface Build {
   /** Absolute path of the file to make; it gets its final name once it was tried out. */
   output: string;
-  /** `--import-map=…` and the like, as tools/import_map.ts prints them. */
+  /** What `deno task map` prints. */
   mapFlags: string[];
   /** Flags of the server, see server_flags.ts. */
   runFlags: string[];
@@ -173,21 +173,17 @@ async function tryOut({ output, mapFlags, runFlags }: Build): Promise<void> {
 
 async function compile(args: string[]): Promise<void> {
   const options = parseArgs(args, {
-    string: ["output", "import-map"],
-    boolean: ["self-unpacking", "lock"],
-    negatable: ["lock"],
-    default: { output: join(ROOT, "tsredis"), lock: true },
+    string: ["output"],
+    boolean: ["self-unpacking"],
+    default: { output: join(ROOT, "tsredis") },
     unknown: (arg: string) => {
       throw new Error(`Cannot compile: unknown argument ${arg}`);
     },
   });
-  const mapFlags: string[] = [];
-  if (options["import-map"]) mapFlags.push(`--import-map=${options["import-map"]}`);
-  if (!options.lock) mapFlags.push("--no-lock");
 
   const build: Build = {
     output: resolve(`${options.output}.unfinished`),
-    mapFlags,
+    mapFlags: await importMapFlags(),
     runFlags: await serverFlags(),
     workers: await findWorkers(join(ROOT, "src")),
   };

@@ -1,27 +1,43 @@
 /**
  * The flags `deno run` gets for the server, for the tools and tests that start or pack it.
  *
- * They are written once, in the `start` task of deno.json. The executable and the servers that
- * tests start read them from there, so none of them can quietly have more permissions.
+ * They are written once, in the `start` task of deno.json and the permission set `start` that it
+ * names. The executable and the servers that tests start take them from there, so none of them can
+ * quietly have more permissions.
+ *
+ * Needs no package, so that it can be used before it is known where packages come from.
  */
 
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 
 /** The folder of deno.json, ending in a separator. */
-export const ROOT = fromFileUrl(new URL("../", import.meta.url));
+export const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
-/** The flags of the `start` task that matter wherever the server runs: permissions, V8 flags. */
+/**
+ * The flags of the `start` task that matter wherever the server runs: permissions, V8 flags. The
+ * permission set is spelt out, so that they also hold where no deno.json is.
+ */
 export async function serverFlags(): Promise<string[]> {
-  const config = JSON.parse(await Deno.readTextFile(ROOT + "deno.json"));
-  const command: string = config.tasks.start.command;
-  return command.split("$(")[0].split(" ").filter((word) =>
-    /^--(no-prompt|(allow|deny)-|v8-flags=|unstable-)/.test(word)
-  );
+  const { tasks, permissions } = JSON.parse(await Deno.readTextFile(ROOT + "deno.json"));
+  const command: string = tasks.start.command;
+  return command.split("$(")[0].split(" ").flatMap((word) => {
+    if (word.startsWith("-P=")) return permissionFlags(permissions[word.slice("-P=".length)]);
+    return /^--(no-prompt|(allow|deny)-|v8-flags=|unstable-)/.test(word) ? [word] : [];
+  });
+}
+
+/** A permission set of deno.json as flags of `deno run`; throws for a form that it does not know. */
+export function permissionFlags(set: Record<string, unknown>): string[] {
+  return Object.entries(set).map(([name, value]) => {
+    if (value === true) return `--allow-${name}`;
+    if (Array.isArray(value) && value.length > 0) return `--allow-${name}=${value.join(",")}`;
+    throw new Error(`Cannot read permission "${name}": neither true nor a list of names`);
+  });
 }
 
 let importMapFlagsPromise: Promise<string[]> | undefined;
 
-/** What tools/import_map.ts prints here: flags for any `deno` subcommand, or none. */
+/** What `deno task map` prints here: flags for any `deno` subcommand, or none. */
 export function importMapFlags(): Promise<string[]> {
   importMapFlagsPromise ??= askForImportMap();
   return importMapFlagsPromise;
@@ -29,8 +45,7 @@ export function importMapFlags(): Promise<string[]> {
 
 async function askForImportMap(): Promise<string[]> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "--no-lock", "--no-config", "--allow-read", "--allow-write"]
-      .concat("tools/import_map.ts"),
+    args: ["task", "-q", "map"],
     cwd: ROOT,
     stderr: "inherit",
   }).output();

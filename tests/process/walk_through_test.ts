@@ -1,7 +1,7 @@
 /**
  * The tutorial as a person goes through it, with the executable and the real programs: redis-cli,
  * redis-py, and a socket in telnet's place. What they print is compared, and makes up the session
- * that README shows; `TSREDIS_PRINT_SESSION=1` prints it.
+ * that README shows; `TSREDIS_PRINT_SESSION=1 deno task test --verbose` prints it.
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";

@@ -1,8 +1,8 @@
 /** deno.json and the map onto npm name the same packages; see tools/import_map.ts. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
-import { ROOT, serverFlags } from "../../tools/server_flags.ts";
+import { permissionFlags, ROOT, serverFlags } from "../../tools/server_flags.ts";
 import { importsOf, sourceFiles } from "./source_files.ts";
 
 async function readJson(path: string) {
@@ -54,4 +54,14 @@ Deno.test("the server asks for no permission beyond its sockets, its files and a
     allowed.map((flag) => flag.replace(/=.+/, "=")).sort(),
     ["--allow-env=", "--allow-net", "--allow-read", "--allow-sys=", "--allow-write"],
   );
+});
+
+Deno.test("permissionFlags spells out a permission set, and refuses what it could get wrong", () => {
+  assertEquals(
+    permissionFlags({ net: true, env: ["A", "B"] }),
+    ["--allow-net", "--allow-env=A,B"],
+  );
+  for (const value of [false, [], { allow: true, deny: ["x"] }]) {
+    assertThrows(() => permissionFlags({ read: value }), Error, '"read"');
+  }
 });

@@ -1,7 +1,7 @@
-/** The counts and names that `deno task test` closes with. */
+/** How `deno task test` shortens what `deno test` prints, and the counts it closes with. */
 
 import { assertEquals } from "@std/assert";
-import { readCounts, readSkippedNames } from "../../tools/test.ts";
+import { readCounts, readSkippedNames, Summary } from "../../tools/test.ts";
 
 Deno.test("readCounts reads the closing line of deno test, coloured or not", () => {
   assertEquals(
@@ -34,4 +34,111 @@ Deno.test("readSkippedNames unescapes the names of a JUnit report", () => {
     </testcase>
   </testsuite>`;
   assertEquals(readSkippedNames(report), ['a <b> &amp; "q"']);
+});
+
+/** What is printed for these lines, of which each comes 100 ms after the one before. */
+function summaryOf(...lines: string[]): string {
+  const summary = new Summary();
+  const shown = lines.map((line, index) => summary.line(line, index * 100)).join("");
+  return shown + summary.end(lines.length * 100);
+}
+
+Deno.test("Summary prints a line per file, with its time", () => {
+  const shown = summaryOf(
+    "\x1b[38;5;245mrunning 3 tests from ./tests/a_test.ts\x1b[0m",
+    "one ... \x1b[0m\x1b[32mok\x1b[0m (1ms)",
+    "two ...",
+    "  a step ... ok (0ms)",
+    "two ... ok (2ms)",
+    "three ... ignored (0ms)",
+    "running 1 test from ./tests/b_test.ts",
+    "------- output -------",
+    "a ... FAILED (1ms)",
+    "----- output end -----",
+    "four ... ok (1s)",
+    "",
+    "ok | 3 passed (1 step) | 0 failed | 1 ignored (5ms)",
+    "",
+  );
+  assertEquals(
+    shown,
+    "tests/a_test.ts ... 2 passed, 1 skipped (0.6 s)\ntests/b_test.ts ... 1 passed (0.6 s)\n\n",
+  );
+});
+
+Deno.test("Summary prints a failed test's output with its file, and the errors whole", () => {
+  const shown = summaryOf(
+    "running 3 tests from ./tests/a_test.ts",
+    "one ...",
+    "------- output -------",
+    "not of interest",
+    "----- output end -----",
+    "one ... ok (1ms)",
+    "two ...",
+    "  good step ... ok (0ms)",
+    "  bad step ...",
+    "------- output -------",
+    "running out of luck",
+    "running 9 tests",
+    "----- output end -----",
+    "  bad step ... FAILED (0ms)",
+    "two ... FAILED (due to 1 failed step) (2ms)",
+    "three ... ok (0ms)",
+    "",
+    " ERRORS ",
+    "",
+    "two ... bad step => ./tests/a_test.ts:4:6",
+    "error: Error: boom",
+    "",
+    "FAILED | 2 passed (1 step) | 1 failed (1 step) (5ms)",
+  );
+  assertEquals(
+    shown.split("\n"),
+    [
+      "tests/a_test.ts ... 2 passed, 1 FAILED (1.7 s)",
+      "two ...",
+      "  bad step ...",
+      "------- output -------",
+      "running out of luck",
+      "running 9 tests",
+      "----- output end -----",
+      "  bad step ... FAILED (0ms)",
+      "two ... FAILED (due to 1 failed step) (2ms)",
+      "",
+      " ERRORS ",
+      "",
+      "two ... bad step => ./tests/a_test.ts:4:6",
+      "error: Error: boom",
+      "",
+      "",
+    ],
+  );
+});
+
+Deno.test("Summary counts a module's uncaught error, and survives output that never ends", () => {
+  const shown = summaryOf(
+    "running 1 test from ./a_test.ts",
+    "one ... ok (1ms)",
+    "------- post-test output -------",
+    "unloaded",
+    "Uncaught error from ./b_test.ts FAILED",
+    "running 2 tests from ./c_test.ts",
+    "two ... ok (1ms)",
+    "three ...",
+  );
+  assertEquals(
+    shown.split("\n"),
+    [
+      "a_test.ts ... 1 passed (0.4 s)",
+      "b_test.ts ... 0 passed, 1 FAILED (0.1 s)",
+      "Uncaught error from ./b_test.ts FAILED",
+      "c_test.ts ... 1 passed (0.3 s)",
+      "three ...",
+      "",
+    ],
+  );
+});
+
+Deno.test("Summary passes on what comes before any file: a type error", () => {
+  assertEquals(summaryOf("TS2322 [ERROR]: no", "    at x"), "TS2322 [ERROR]: no\n    at x\n");
 });
