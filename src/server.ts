@@ -578,9 +578,9 @@ export class Server implements Services, GateChecks, ReplicationHost {
   /** Moves on resizes and compaction, a slice at a time. */
   #tidy(): void {
     const until = this.clock.monotonic() + SLICE_MS;
-    for (const { dict } of this.keyspace.databases) {
-      while (dict.rehashSome(64)) if (this.clock.monotonic() > until) return this.#again("tidy");
-      while (dict.compactStep(256)) if (this.clock.monotonic() > until) return this.#again("tidy");
+    for (const { table } of this.keyspace.databases) {
+      while (table.rehashSome(64)) if (this.clock.monotonic() > until) return this.#again("tidy");
+      while (table.compactStep(256)) if (this.clock.monotonic() > until) return this.#again("tidy");
     }
   }
 

@@ -60,3 +60,12 @@ export const ENC_STREAM = 8;
 export const ENC_EMBSTR = 9;
 /** String: text bytes in the record that count as text even where they are an integer. */
 export const ENC_TEXT = 10;
+
+/** Encodings that keep the value in a slot, as bits. */
+const SLOT_ENCODINGS = 1 << ENC_EXTERNAL | 1 << ENC_QUICKLIST | 1 << ENC_HASHTABLE |
+  1 << ENC_SKIPLIST | 1 << ENC_STREAM;
+
+/** Whether values of this encoding are in a slot. */
+export function isSlotEncoding(encoding: number): boolean {
+  return (SLOT_ENCODINGS >>> encoding & 1) !== 0;
+}

@@ -6,7 +6,7 @@
  *     …lookup; a missing key is emptyScan(reply), a wrong type an error…
  *     const scan = parseScanOptions(call, 3);    // after it: real servers check in this order
  *     scan.begin();
- *     const next = scan.walkDict(dict, cursor, (ref) => {
+ *     const next = scan.walkTable(table, cursor, (ref) => {
  *       if (scan.matches(bytes, off, len)) scan.add(bytes, off, len);
  *     });
  *     scan.finish(reply, next);
@@ -14,9 +14,9 @@
  * Small encodings give all their elements in one call, whatever the cursor is, with next cursor 0.
  */
 
-import type { Dict } from "../arena/dict.ts";
 import { globMatch } from "../base/glob.ts";
 import type { Call } from "../dispatch/call.ts";
+import type { RecordTable } from "../keyspace/doors.ts";
 import { ReplyError, SYNTAX_ERROR } from "../resp/reply_error.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { CollectedElements } from "./collected_elements.ts";
@@ -96,16 +96,20 @@ export class Scan {
   }
 
   /**
-   * Visits the records of a Dict from `cursor` on until about COUNT have been seen, matching or
+   * Visits the records of a table from `cursor` on until about COUNT have been seen, matching or
    * not; returns the next cursor. `visit` may remove the record it is given, nothing else.
    */
-  walkDict(dict: Dict, cursor: number, visit: (ref: number) => void): number {
+  walkTable(
+    table: Pick<RecordTable, "scan">,
+    cursor: number,
+    visit: (ref: number) => void,
+  ): number {
     this.#visit = visit;
     this.#seen = 0;
     let at = cursor;
     let buckets = this.count * BUCKETS_PER_COUNT;
     do {
-      at = dict.scan(at, this.#countAndVisit);
+      at = table.scan(at, this.#countAndVisit);
     } while (at !== 0 && --buckets > 0 && this.#seen < this.count);
     this.#visit = ignore;
     return at;

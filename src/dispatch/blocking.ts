@@ -111,7 +111,7 @@ export class Blocking {
     if (queue === undefined) return;
     const bytes = Uint8Array.from(key, (c) => c.charCodeAt(0));
     for (const waiter of [...queue]) {
-      const ref = database.peek(bytes, 0, bytes.length);
+      const ref = database.findOrExpire(bytes, 0, bytes.length);
       if (ref === 0) return; // the others wait on
       if (waiter.client.isClosed) this.#forget(waiter);
       else if (database.typeOf(ref) === waiter.wait.type) this.#runAgain(waiter);

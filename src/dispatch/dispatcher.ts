@@ -218,8 +218,8 @@ export class Dispatcher {
 
   /** Warms the caches for the requests that wait; returns after how many to look again. */
   #lookAhead(client: Client): number {
-    const { dict } = client.database;
-    if (dict.count < AHEAD_KEYS_MIN) return AHEAD_NEVER;
+    const { database } = client;
+    if (database.count < AHEAD_KEYS_MIN) return AHEAD_NEVER;
     const parser = client.parser!;
     const { bytes } = parser;
     const count = parser.keysAhead(aheadStarts, aheadLengths);
@@ -227,7 +227,7 @@ export class Dispatcher {
     for (let i = 0; i < count; i++) {
       aheadHashes[i] = hashBytes(bytes, aheadStarts[i], aheadLengths[i]);
     }
-    aheadSum ^= dict.warm(aheadHashes, count);
+    aheadSum ^= database.records.warm(aheadHashes, count);
     return count - 1;
   }
 

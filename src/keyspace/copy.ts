@@ -4,7 +4,8 @@
  */
 
 import { copyBytes } from "../base/bytes.ts";
-import { type Database, isSlotEncoding } from "./database.ts";
+import { isSlotEncoding } from "../arena/record.ts";
+import type { Database } from "./database.ts";
 
 /**
  * Copies a record to a key that is not there, in the same or another database, with its expiry.
@@ -25,15 +26,16 @@ export function copyRecord(
     const twin = source.largeValue(ref).clone();
     return target.addLarge(bytes, offset, length, type, encoding, twin, expiresAtMs);
   }
-  const size = source.dict.valueLength(ref);
+  const from = source.records;
+  const size = from.valueLength(ref);
   const fresh = target.addRecord(bytes, offset, length, type, encoding, size, 0, expiresAtMs);
   // Adding a record moves no other, so `ref` is still where the source lies.
-  const { dict } = source;
+  const to = target.records;
   copyBytes(
-    target.dict.bytesOf(fresh),
-    target.dict.valueOffset(fresh),
-    dict.bytesOf(ref),
-    dict.valueOffset(ref),
+    to.bytesOf(fresh),
+    to.valueOffset(fresh),
+    from.bytesOf(ref),
+    from.valueOffset(ref),
     size,
   );
   return fresh;

@@ -18,9 +18,9 @@ import { RefIndex } from "../arena/ref_index.ts";
 import {
   ENC_EMBSTR,
   ENC_EXTERNAL,
-  ENC_QUICKLIST,
   ENC_RAW,
   ENC_TEXT,
+  isSlotEncoding,
   TYPE_STRING,
 } from "../arena/record.ts";
 import {
@@ -32,6 +32,7 @@ import {
 } from "../base/event_classes.ts";
 import { EXPIRE_DELETES, EXPIRE_HIDES, EXPIRE_IGNORED } from "./expire_mode.ts";
 import type { Keyspace } from "./keyspace.ts";
+import { DatabaseContent, type RecordReader, type RecordTable, type ValueSource } from "./doors.ts";
 import { type LargeValue, LongString, ValueSlots } from "./value_slots.ts";
 
 /** Strings longer than this live in a slot. */
@@ -43,18 +44,15 @@ export interface Watcher {
   isDirty: boolean;
 }
 
-/** Whether values of this encoding are in a slot. */
-export function isSlotEncoding(encoding: number): boolean {
-  return encoding === ENC_EXTERNAL || (encoding >= ENC_QUICKLIST && encoding < ENC_EMBSTR);
-}
-
+/** A reference in the table, with its tag and the usual empty slots. */
+const TABLE_SHARE_BYTES = 8;
 const FIRST_SEGMENT_BYTES = 64 * 1024;
 
-export class Database implements MoveListener {
-  dict: Dict;
+export class Database implements MoveListener, ValueSource {
+  #dict: Dict;
   /** Keys that have an expiry. */
-  expires: RefIndex;
-  slots = new ValueSlots();
+  #expires: RefIndex;
+  #slots = new ValueSlots();
   /** Watched keys (latin1) with their watchers; null when there are none. */
   watched: Map<string, Set<Watcher>> | null = null;
   /** Keys (latin1) that blocked clients wait for; null when there are none. */
@@ -70,28 +68,91 @@ export class Database implements MoveListener {
   expireCursor = 0;
 
   constructor(readonly keyspace: Keyspace, readonly index: number) {
-    this.dict = new Dict(FIRST_SEGMENT_BYTES);
-    this.dict.listener = this;
-    this.expires = new RefIndex(this.dict);
+    this.#dict = new Dict(FIRST_SEGMENT_BYTES);
+    this.#dict.listener = this;
+    this.#expires = new RefIndex(this.#dict);
   }
 
+  // -- doors (see doors.ts) ------------------------------------------------------
+
+  /** The fast read path: where the parts of a record lie. */
+  get records(): RecordReader {
+    return this.#dict;
+  }
+
+  /** For housekeeping and commands that go over all keys. */
+  get table(): RecordTable {
+    return this.#dict;
+  }
+
+  /** The storage as it is now, for a snapshot. */
+  capture(): DatabaseContent {
+    return new DatabaseContent(this.#dict, this.#slots, this.#expires.count);
+  }
+
+  /** Whether what was captured is still what this database holds. */
+  hasContent({ records }: DatabaseContent): boolean {
+    return this.#dict === records;
+  }
+
+  // -- counts and memory ----------------------------------------------------------
+
+  /** Keys. */
   get count(): number {
-    return this.dict.count;
+    return this.#dict.count;
   }
 
+  /** Keys that have an expiry. */
+  get expiringCount(): number {
+    return this.#expires.count;
+  }
+
+  /** Bytes in use: records, tables, large values. */
   get memoryBytes(): number {
-    return this.dict.memoryBytes + this.expires.memoryBytes + this.slots.bytes;
+    return this.#dict.memoryBytes + this.#expires.memoryBytes + this.#slots.bytes;
   }
 
+  /** Bytes held from the system. */
   get reservedBytes(): number {
-    return this.dict.reservedBytes + this.expires.memoryBytes + this.slots.bytes;
+    return this.#dict.reservedBytes + this.#expires.memoryBytes + this.#slots.bytes;
+  }
+
+  /** Bytes of the records, keys and small values included. */
+  get recordBytes(): number {
+    return this.#dict.arena.liveBytes;
+  }
+
+  /** Bytes of the segments that the records lie in. */
+  get segmentBytes(): number {
+    return this.#dict.arena.totalBytes;
+  }
+
+  /** Bytes of the hash table, without the records. */
+  get tableBytes(): number {
+    return this.#dict.memoryBytes - this.#dict.arena.liveBytes;
+  }
+
+  /** Bytes of the index of keys that have an expiry. */
+  get expiryIndexBytes(): number {
+    return this.#expires.memoryBytes;
+  }
+
+  /** Bytes of the values in slots. */
+  get largeValueBytes(): number {
+    return this.#slots.bytes;
+  }
+
+  /** Bytes that a key takes with its value: the record, its share of the table, a value in a slot. */
+  bytesOfKey(ref: number): number {
+    const value = isSlotEncoding(this.encodingOf(ref)) ? this.largeValue(ref).memoryBytes : 0;
+    return this.#dict.chunkBytes(ref) + TABLE_SHARE_BYTES + value;
   }
 
   // -- lookup ----------------------------------------------------------------
 
   /** The key's record for reading, or 0: counts a hit or miss and touches the access clock. */
   lookupRead(bytes: Uint8Array, offset: number, length: number): number {
-    const dict = this.dict;
+    const dict = this.#dict;
     const keyspace = this.keyspace;
     let ref = dict.find(bytes, offset, length, hashBytes(bytes, offset, length));
     if (ref !== 0 && dict.flagsOf(ref) < 0 && this.isExpired(ref)) ref = this.#expireOnAccess(ref);
@@ -109,32 +170,44 @@ export class Database implements MoveListener {
 
   /** The key's record for changing it, or 0; a key past its time is removed. */
   lookupWrite(bytes: Uint8Array, offset: number, length: number): number {
-    const dict = this.dict;
+    const dict = this.#dict;
     let ref = dict.find(bytes, offset, length, hashBytes(bytes, offset, length));
     if (ref !== 0 && dict.flagsOf(ref) < 0 && this.isExpired(ref)) ref = this.#expireOnWrite(ref);
     if (ref !== 0 && !this.keyspace.noTouch) this.touch(ref);
     return ref;
   }
 
-  /** The key's record without counting or touching, or 0. A key past its time counts as missing. */
-  peek(bytes: Uint8Array, offset: number, length: number): number {
-    const ref = this.dict.find(bytes, offset, length, hashBytes(bytes, offset, length));
-    if (ref !== 0 && this.dict.flagsOf(ref) < 0 && this.isExpired(ref)) {
+  /**
+   * The key's record without counting or touching, or 0. A key past its time counts as missing and,
+   * where expired keys are ours to delete, is deleted.
+   */
+  findOrExpire(bytes: Uint8Array, offset: number, length: number): number {
+    const ref = this.#dict.find(bytes, offset, length, hashBytes(bytes, offset, length));
+    if (ref !== 0 && this.#dict.flagsOf(ref) < 0 && this.isExpired(ref)) {
       return this.#expireOnAccess(ref);
     }
     return ref;
   }
 
+  /**
+   * Sets the access clock of a record to what was saved: the idle time or the frequency, whichever the
+   * policy in force counts. -1 is "not saved": then the clock stays as it is.
+   */
+  setAccess(ref: number, idleSeconds: number, frequency: number): void {
+    const meta = this.#dict.metaOf(ref);
+    this.#dict.setMeta(ref, this.keyspace.savedAccess(meta, idleSeconds, frequency));
+  }
+
   /** Sets the access clock of a record to now. */
   touch(ref: number): void {
-    const meta = this.dict.metaOf(ref);
+    const meta = this.#dict.metaOf(ref);
     const touched = this.keyspace.touched(meta);
-    if (touched !== meta) this.dict.setMeta(ref, touched);
+    if (touched !== meta) this.#dict.setMeta(ref, touched);
   }
 
   /** Whether the record's time is over (never where expiries are ignored). */
   isExpired(ref: number): boolean {
-    return this.dict.expiryOf(ref) < this.keyspace.nowMs &&
+    return this.#dict.expiryOf(ref) < this.keyspace.nowMs &&
       this.keyspace.expireMode !== EXPIRE_IGNORED;
   }
 
@@ -152,7 +225,8 @@ export class Database implements MoveListener {
 
   /** Removes a key whose time is over: it enters the stream as DEL. */
   expireNow(ref: number): void {
-    const { dict, keyspace } = this;
+    const dict = this.#dict;
+    const { keyspace } = this;
     const bytes = dict.bytesOf(ref);
     const offset = dict.keyOffset(ref);
     const key = bytes.slice(offset, offset + dict.keyLength(ref));
@@ -169,17 +243,17 @@ export class Database implements MoveListener {
 
   /** TYPE_* of a record. */
   typeOf(ref: number): number {
-    return this.dict.metaOf(ref) & 0xf;
+    return this.#dict.metaOf(ref) & 0xf;
   }
 
   /** ENC_* of a record. */
   encodingOf(ref: number): number {
-    return (this.dict.metaOf(ref) >>> 4) & 0xf;
+    return (this.#dict.metaOf(ref) >>> 4) & 0xf;
   }
 
   /** The value object of a record whose encoding keeps it in a slot. */
   largeValue(ref: number): LargeValue {
-    return this.slots.get(this.dict.intValue(ref));
+    return this.#slots.get(this.#dict.intValue(ref));
   }
 
   // -- telling of changes ------------------------------------------------------
@@ -220,7 +294,7 @@ export class Database implements MoveListener {
     expiresAtMs = NaN,
     keepTtl = false,
   ): void {
-    const dict = this.dict;
+    const dict = this.#dict;
     const keyspace = this.keyspace;
     const hash = hashBytes(keyBytes, keyOffset, keyLength);
     let ref = dict.find(keyBytes, keyOffset, keyLength, hash);
@@ -239,7 +313,7 @@ export class Database implements MoveListener {
           STRING_META | keyspace.freshAccess,
           expiresAtMs,
         );
-        if (expiresAtMs === expiresAtMs) this.expiryAdded(hash, ref);
+        if (expiresAtMs === expiresAtMs) this.#expiryAdded(hash, ref);
         if (keyspace.eventMask !== 0) {
           keyspace.notify(EVENT_NEW, "new", this.index, keyBytes, keyOffset, keyLength);
         }
@@ -266,7 +340,8 @@ export class Database implements MoveListener {
    * then says `changed`. Returns the new reference. `ref` must be a string.
    */
   resizeString(ref: number, length: number): number {
-    const { dict, slots } = this;
+    const dict = this.#dict;
+    const slots = this.#slots;
     if (this.encodingOf(ref) === ENC_EXTERNAL) {
       this.beforeWrite(ref);
       const slot = dict.intValue(ref);
@@ -303,8 +378,8 @@ export class Database implements MoveListener {
       return this.addLarge(bytes, offset, keyLength, TYPE_STRING, ENC_EXTERNAL, value);
     }
     const ref = this.addRecord(bytes, offset, keyLength, TYPE_STRING, ENC_RAW, length);
-    const at = this.dict.valueOffset(ref);
-    this.dict.bytesOf(ref).fill(0, at, at + length);
+    const at = this.#dict.valueOffset(ref);
+    this.#dict.bytesOf(ref).fill(0, at, at + length);
     return ref;
   }
 
@@ -320,18 +395,18 @@ export class Database implements MoveListener {
 
   /** A string that was filled in bit by bit counts as set in one go: "int" or "embstr" again. */
   markAsSet(ref: number): void {
-    const meta = this.dict.metaOf(ref);
+    const meta = this.#dict.metaOf(ref);
     const encoding = (meta >>> 4) & 0xf;
     if (encoding === ENC_RAW || encoding === ENC_TEXT) {
-      this.dict.setMeta(ref, (meta & ~0xf0) | (ENC_EMBSTR << 4));
+      this.#dict.setMeta(ref, (meta & ~0xf0) | (ENC_EMBSTR << 4));
     }
   }
 
   /** The same for text that does not count as an integer, whatever it looks like: "embstr". */
   markAsText(ref: number): void {
-    const meta = this.dict.metaOf(ref);
+    const meta = this.#dict.metaOf(ref);
     const encoding = (meta >>> 4) & 0xf;
-    if (encoding !== ENC_EXTERNAL) this.dict.setMeta(ref, (meta & ~0xf0) | (ENC_TEXT << 4));
+    if (encoding !== ENC_EXTERNAL) this.#dict.setMeta(ref, (meta & ~0xf0) | (ENC_TEXT << 4));
   }
 
   /**
@@ -339,9 +414,9 @@ export class Database implements MoveListener {
    * written to only right after `resizeString` or `beforeWrite`.
    */
   stringBytes(ref: number): Uint8Array {
-    const dict = this.dict;
+    const dict = this.#dict;
     if (((dict.metaOf(ref) >>> 4) & 0xf) === ENC_EXTERNAL) {
-      const value = this.slots.get(dict.intValue(ref)) as LongString;
+      const value = this.#slots.get(dict.intValue(ref)) as LongString;
       this.stringOffset = 0;
       this.stringLength = value.length;
       return value.bytes;
@@ -356,15 +431,21 @@ export class Database implements MoveListener {
 
   // -- records of any type -------------------------------------------------------
 
+  /** Whether a snapshot wants to see records before they change. */
+  get isCaptured(): boolean {
+    return this.#dict.hook !== null;
+  }
+
   /** To be called before a value is changed in place (not needed for the methods here). */
   beforeWrite(ref: number): void {
-    const hook = this.dict.hook;
-    if (hook !== null) hook.beforeRecordWrite(this.dict, ref);
+    const hook = this.#dict.hook;
+    if (hook !== null) hook.beforeRecordWrite(this.#dict, ref);
   }
 
   /**
    * Adds a key that is not there (the caller has looked). The value of an inline encoding has
-   * `valueLength` undefined bytes. Event "new". Returns the reference.
+   * `valueLength` undefined bytes. `hash` is `hashBytes` of the key. Event "new". Returns the
+   * reference.
    */
   addRecord(
     bytes: Uint8Array,
@@ -375,10 +456,10 @@ export class Database implements MoveListener {
     valueLength: number,
     slackBytes = 0,
     expiresAtMs = NaN,
+    hash = hashBytes(bytes, offset, length),
   ): number {
-    const hash = hashBytes(bytes, offset, length);
     const meta = type | (encoding << 4) | this.keyspace.freshAccess;
-    const ref = this.dict.add(
+    const ref = this.#dict.add(
       bytes,
       offset,
       length,
@@ -388,7 +469,7 @@ export class Database implements MoveListener {
       expiresAtMs,
       slackBytes,
     );
-    if (expiresAtMs === expiresAtMs) this.expiryAdded(hash, ref);
+    if (expiresAtMs === expiresAtMs) this.#expiryAdded(hash, ref);
     if (this.keyspace.eventMask !== 0) {
       this.keyspace.notify(EVENT_NEW, "new", this.index, bytes, offset, length);
     }
@@ -405,19 +486,20 @@ export class Database implements MoveListener {
     encoding: number,
     value: LargeValue,
     expiresAtMs = NaN,
+    hash = hashBytes(bytes, offset, length),
   ): number {
-    const ref = this.addRecord(bytes, offset, length, type, encoding, 4, 0, expiresAtMs);
-    this.#writeSlot(ref, this.slots.add(value));
+    const ref = this.addRecord(bytes, offset, length, type, encoding, 4, 0, expiresAtMs, hash);
+    this.#writeSlot(ref, this.#slots.add(value));
     return ref;
   }
 
   /** Replaces the value of a record by one in a slot; returns the new reference. */
   replaceByLarge(ref: number, type: number, encoding: number, value: LargeValue): number {
-    const dict = this.dict;
+    const dict = this.#dict;
     if (isSlotEncoding(this.encodingOf(ref))) this.#releaseSlot(ref);
     const fresh = dict.resizeValue(ref, 4);
     dict.setMeta(fresh, (dict.metaOf(fresh) & ~0xff) | type | (encoding << 4));
-    this.#writeSlot(fresh, this.slots.add(value));
+    this.#writeSlot(fresh, this.#slots.add(value));
     return fresh;
   }
 
@@ -429,7 +511,7 @@ export class Database implements MoveListener {
     valueLength: number,
     slackBytes = 0,
   ): number {
-    const dict = this.dict;
+    const dict = this.#dict;
     if (isSlotEncoding(this.encodingOf(ref))) this.#releaseSlot(ref);
     const fresh = dict.resizeValue(ref, valueLength, slackBytes);
     dict.setMeta(fresh, (dict.metaOf(fresh) & ~0xff) | type | (encoding << 4));
@@ -447,40 +529,48 @@ export class Database implements MoveListener {
     offset: number,
     length: number,
   ): number {
-    const dict = this.dict;
+    const dict = this.#dict;
     const meta = dict.metaOf(ref);
     const encoding = this.encodingOf(ref);
     const expiresAtMs = dict.expiryOf(ref);
     const at = dict.valueOffset(ref);
     const inline = dict.bytesOf(ref).slice(at, at + dict.valueLength(ref));
     this.beforeWrite(ref);
-    const value = isSlotEncoding(encoding) ? this.slots.remove(dict.intValue(ref)) : null;
-    if (dict.flagsOf(ref) < 0) this.expires.delete(dict.hashOf(ref), ref);
+    const value = isSlotEncoding(encoding) ? this.#slots.remove(dict.intValue(ref)) : null;
+    if (dict.flagsOf(ref) < 0) this.#expires.delete(dict.hashOf(ref), ref);
     dict.remove(ref);
     const type = meta & 0xf;
     let fresh: number;
     if (value === null) {
       const size = inline.length;
       fresh = target.addRecord(bytes, offset, length, type, encoding, size, 0, expiresAtMs);
-      copyBytes(target.dict.bytesOf(fresh), target.dict.valueOffset(fresh), inline, 0, size);
+      copyBytes(target.#dict.bytesOf(fresh), target.#dict.valueOffset(fresh), inline, 0, size);
     } else fresh = target.addLarge(bytes, offset, length, type, encoding, value, expiresAtMs);
-    target.dict.setMeta(fresh, meta);
+    target.#dict.setMeta(fresh, meta);
     return fresh;
   }
 
   /** Inline values: changes the length (see Dict.resizeValue); returns the new reference. */
   resizeInline(ref: number, valueLength: number, slackBytes = 0): number {
-    return this.dict.resizeValue(ref, valueLength, slackBytes);
+    return this.#dict.resizeValue(ref, valueLength, slackBytes);
+  }
+
+  /**
+   * Inline values: says how long the value has become by being changed in place, at most
+   * `records.valueCapacity`. Without this a later move takes along as many bytes as were known of.
+   */
+  setValueLength(ref: number, length: number): void {
+    this.#dict.setValueLength(ref, length);
   }
 
   /** A value in a slot has changed its size. */
   measure(ref: number): void {
-    if (isSlotEncoding(this.encodingOf(ref))) this.slots.measure(this.dict.intValue(ref));
+    if (isSlotEncoding(this.encodingOf(ref))) this.#slots.measure(this.#dict.intValue(ref));
   }
 
   #writeSlot(ref: number, slot: number): void {
-    const u8 = this.dict.bytesOf(ref);
-    const at = this.dict.valueOffset(ref);
+    const u8 = this.#dict.bytesOf(ref);
+    const at = this.#dict.valueOffset(ref);
     u8[at] = slot;
     u8[at + 1] = slot >>> 8;
     u8[at + 2] = slot >>> 16;
@@ -501,24 +591,24 @@ export class Database implements MoveListener {
       return;
     }
     let fresh = ref;
-    if (!keepTtl && (this.dict.flagsOf(ref) < 0 || expiresAtMs === expiresAtMs)) {
+    if (!keepTtl && (this.#dict.flagsOf(ref) < 0 || expiresAtMs === expiresAtMs)) {
       fresh = this.#setExpiry(ref, expiresAtMs);
     }
     fresh = this.replaceByLarge(fresh, TYPE_STRING, ENC_EXTERNAL, value);
-    this.dict.setMeta(fresh, (this.dict.metaOf(fresh) & 0xff) | this.keyspace.freshAccess);
+    this.#dict.setMeta(fresh, (this.#dict.metaOf(fresh) & 0xff) | this.keyspace.freshAccess);
   }
 
   /** Lets go of a record's slot, showing it to a snapshot first. The record must be rewritten then. */
   #releaseSlot(ref: number): void {
     this.beforeWrite(ref);
-    this.slots.remove(this.dict.intValue(ref));
+    this.#slots.remove(this.#dict.intValue(ref));
   }
 
   // -- expiry ----------------------------------------------------------------------
 
   /** Expiry of a record in Unix ms, NaN when it has none. */
   expiryOf(ref: number): number {
-    return this.dict.expiryOf(ref);
+    return this.#dict.expiryOf(ref);
   }
 
   /** Sets (or with NaN clears) the expiry; returns the new reference. Says nothing of the change. */
@@ -527,34 +617,44 @@ export class Database implements MoveListener {
   }
 
   #setExpiry(ref: number, expiresAtMs: number): number {
-    const dict = this.dict;
+    const dict = this.#dict;
     const hash = dict.hashOf(ref);
     const had = dict.flagsOf(ref) < 0;
     const wants = expiresAtMs === expiresAtMs;
-    if (had && !wants) this.expires.delete(hash, ref);
+    if (had && !wants) this.#expires.delete(hash, ref);
     const fresh = dict.setExpiry(ref, expiresAtMs);
-    if (!had && wants) this.expires.add(hash, fresh);
+    if (!had && wants) this.#expires.add(hash, fresh);
     if (wants && this.keyspace.expireMode === EXPIRE_HIDES) this.#noteOwnExpiry(fresh);
     return fresh;
   }
 
   /** A record was made with an expiry. */
-  expiryAdded(hash: number, ref: number): void {
-    this.expires.add(hash, ref);
+  #expiryAdded(hash: number, ref: number): void {
+    this.#expires.add(hash, ref);
     if (this.keyspace.expireMode === EXPIRE_HIDES) this.#noteOwnExpiry(ref);
   }
 
   #noteOwnExpiry(ref: number): void {
-    const { dict } = this;
+    const dict = this.#dict;
     const key = toLatin1(dict.bytesOf(ref), dict.keyOffset(ref), dict.keyLength(ref));
     this.ownExpiries ??= new Set();
     this.ownExpiries.add(key);
   }
 
+  /** A key drawn evenly among those that have an expiry, or 0 when there are none. */
+  randomExpiring(draw: () => number): number {
+    return this.#expires.random(draw);
+  }
+
+  /** `table.scan` over the keys that have an expiry alone. */
+  scanExpiring(cursor: number, visit: (ref: number) => void): number {
+    return this.#expires.scan(cursor, visit);
+  }
+
   /** MoveListener: a record has a new place. */
   recordMoved(oldRef: number, newRef: number): void {
-    if (this.dict.flagsOf(newRef) < 0) {
-      this.expires.replace(this.dict.hashOf(newRef), oldRef, newRef);
+    if (this.#dict.flagsOf(newRef) < 0) {
+      this.#expires.replace(this.#dict.hashOf(newRef), oldRef, newRef);
     }
   }
 
@@ -583,9 +683,9 @@ export class Database implements MoveListener {
   }
 
   #drop(ref: number): void {
-    const dict = this.dict;
+    const dict = this.#dict;
     const encoding = this.encodingOf(ref);
-    if (dict.flagsOf(ref) < 0) this.expires.delete(dict.hashOf(ref), ref);
+    if (dict.flagsOf(ref) < 0) this.#expires.delete(dict.hashOf(ref), ref);
     if (isSlotEncoding(encoding)) this.#releaseSlot(ref);
     dict.remove(ref);
   }
@@ -593,11 +693,11 @@ export class Database implements MoveListener {
   /** Removes everything. A running snapshot goes on with the old content, which nobody changes now. */
   clear(): number {
     const removed = this.count;
-    this.dict.listener = null;
-    this.dict = new Dict(FIRST_SEGMENT_BYTES);
-    this.dict.listener = this;
-    this.expires = new RefIndex(this.dict);
-    this.slots = new ValueSlots();
+    this.#dict.listener = null;
+    this.#dict = new Dict(FIRST_SEGMENT_BYTES);
+    this.#dict.listener = this;
+    this.#expires = new RefIndex(this.#dict);
+    this.#slots = new ValueSlots();
     this.ownExpiries = null;
     this.averageTtlMs = 0;
     this.expireCursor = 0;
@@ -606,21 +706,24 @@ export class Database implements MoveListener {
 
   /** Exchanges everything but the number and the watchers with another database. */
   exchangeContent(other: Database): void {
-    const { dict, expires, slots, ownExpiries, averageTtlMs, expireCursor } = this;
-    this.dict = other.dict;
-    this.expires = other.expires;
-    this.slots = other.slots;
+    const dict = this.#dict;
+    const expires = this.#expires;
+    const slots = this.#slots;
+    const { ownExpiries, averageTtlMs, expireCursor } = this;
+    this.#dict = other.#dict;
+    this.#expires = other.#expires;
+    this.#slots = other.#slots;
     this.ownExpiries = other.ownExpiries;
     this.averageTtlMs = other.averageTtlMs;
     this.expireCursor = other.expireCursor;
-    other.dict = dict;
-    other.expires = expires;
-    other.slots = slots;
+    other.#dict = dict;
+    other.#expires = expires;
+    other.#slots = slots;
     other.ownExpiries = ownExpiries;
     other.averageTtlMs = averageTtlMs;
     other.expireCursor = expireCursor;
-    this.dict.listener = this;
-    other.dict.listener = other;
+    this.#dict.listener = this;
+    other.#dict.listener = other;
   }
 
   // -- blocked clients -------------------------------------------------------------------
@@ -676,8 +779,8 @@ export class Database implements MoveListener {
     if (this.watched === null) return;
     for (const [name, watchers] of this.watched) {
       const key = latin1(name);
-      const isHere = this.peek(key, 0, key.length) !== 0;
-      if (other.peek(key, 0, key.length) === 0 && !isHere) continue;
+      const isHere = this.findOrExpire(key, 0, key.length) !== 0;
+      if (other.findOrExpire(key, 0, key.length) === 0 && !isHere) continue;
       for (const watcher of watchers) watcher.isDirty = true;
     }
   }
@@ -687,7 +790,7 @@ export class Database implements MoveListener {
     if (this.watched === null) return;
     for (const [name, watchers] of this.watched) {
       const key = latin1(name);
-      if (this.dict.get(key, 0, key.length) === 0) continue;
+      if (this.#dict.get(key, 0, key.length) === 0) continue;
       for (const watcher of watchers) watcher.isDirty = true;
     }
   }

@@ -52,10 +52,10 @@ export function datasetDigest(keyspace: Keyspace): string {
   for (const database of keyspace.databases) {
     if (database.count === 0) continue;
     mixInteger(digest, database.index);
-    const { dict } = database;
-    dict.forEach((ref) => {
+    const { records, table } = database;
+    table.forEach((ref) => {
       ofKey.fill(0);
-      mix(ofKey, dict.bytesOf(ref), dict.keyOffset(ref), dict.keyLength(ref));
+      mix(ofKey, records.bytesOf(ref), records.keyOffset(ref), records.keyLength(ref));
       addValue(ofKey, database, ref);
       xor(digest, ofKey, 0, SHA1_BYTES);
     });
@@ -129,9 +129,9 @@ function addSet(digest: Uint8Array, database: Database, ref: number): void {
     );
     return;
   }
-  const { dict } = database;
-  const buf = dict.bytesOf(ref);
-  const base = dict.valueOffset(ref);
+  const { records } = database;
+  const buf = records.bytesOf(ref);
+  const base = records.valueOffset(ref);
   if (encoding === ENC_INTSET) {
     const count = intsetCount(buf, base);
     for (let i = 0; i < count; i++) {

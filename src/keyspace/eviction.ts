@@ -12,6 +12,7 @@
  */
 
 import { copyBytes } from "../base/bytes.ts";
+import type { Draw } from "../base/clock.ts";
 import type { Database } from "./database.ts";
 import { EVENT_EVICTED } from "../base/event_classes.ts";
 import { EXPIRE_DELETES } from "./expire_mode.ts";
@@ -37,10 +38,10 @@ class Candidate {
   key: Uint8Array = this.#kept;
 
   set(database: Database, ref: number, score: number): void {
-    const { dict } = database;
-    const length = dict.keyLength(ref);
+    const { records } = database;
+    const length = records.keyLength(ref);
     this.key = length <= KEPT_KEY_BYTES ? this.#kept : new Uint8Array(length);
-    copyBytes(this.key, 0, dict.bytesOf(ref), dict.keyOffset(ref), length);
+    copyBytes(this.key, 0, records.bytesOf(ref), records.keyOffset(ref), length);
     this.length = length;
     this.database = database.index;
     this.score = score;
@@ -124,13 +125,18 @@ export class Evictor {
     const { databases, draw } = this.keyspace;
     for (let tries = 0; tries < databases.length; tries++) {
       const database = databases[this.#nextDatabase++ % databases.length];
-      const ref = this.#isVolatile ? database.expires.random(draw) : database.dict.random(draw);
+      const ref = this.#draw(database, draw);
       if (ref === 0) continue;
       this.#victim = ref;
       this.#victimDatabase = database;
       return true;
     }
     return false;
+  }
+
+  /** A key drawn among those that the policy may evict, or 0. */
+  #draw(database: Database, draw: Draw): number {
+    return this.#isVolatile ? database.randomExpiring(draw) : database.table.random(draw);
   }
 
   /** The best candidate of the pool that is still there. */
@@ -145,9 +151,9 @@ export class Evictor {
       while (pool[POOL_SIZE - 1].score !== -Infinity) {
         const candidate = this.#takeBest();
         const database = this.keyspace.databases[candidate.database];
-        const { dict } = database;
-        const ref = dict.get(candidate.key, 0, candidate.length);
-        if (ref === 0 || (this.#isVolatile && dict.flagsOf(ref) >= 0)) continue;
+        const { records } = database;
+        const ref = records.get(candidate.key, 0, candidate.length);
+        if (ref === 0 || (this.#isVolatile && Number.isNaN(records.expiryOf(ref)))) continue;
         this.#victim = ref;
         this.#victimDatabase = database;
         return true;
@@ -167,12 +173,12 @@ export class Evictor {
 
   /** Draws keys of a database into the pool; false when it has none that may be evicted. */
   #addCandidates(database: Database): boolean {
-    const source = this.#isVolatile ? database.expires : database.dict;
-    if (source.count === 0) return false;
+    const total = this.#isVolatile ? database.expiringCount : database.count;
+    if (total === 0) return false;
     const { draw } = this.keyspace;
-    const count = Math.min(this.samples, source.count);
+    const count = Math.min(this.samples, total);
     for (let i = 0; i < count; i++) {
-      const ref = source.random(draw);
+      const ref = this.#draw(database, draw);
       if (ref !== 0) this.#offer(database, ref, this.#score(database, ref));
     }
     return true;
@@ -180,8 +186,8 @@ export class Evictor {
 
   /** How good it would be to evict this record; comparable within one policy. */
   #score(database: Database, ref: number): number {
-    const meta = database.dict.metaOf(ref);
-    if (this.#policy === "volatile-ttl") return -database.dict.expiryOf(ref);
+    const meta = database.records.metaOf(ref);
+    if (this.#policy === "volatile-ttl") return -database.records.expiryOf(ref);
     if (this.#policy.endsWith("-lfu")) return 255 - this.keyspace.lfuCounter(meta);
     return this.keyspace.idleSeconds(meta);
   }
@@ -204,9 +210,9 @@ export class Evictor {
     const { keyspace } = this;
     const database = this.#victimDatabase;
     const ref = this.#victim;
-    const { dict } = database;
-    const offset = dict.keyOffset(ref);
-    const key = dict.bytesOf(ref).slice(offset, offset + dict.keyLength(ref));
+    const { records } = database;
+    const offset = records.keyOffset(ref);
+    const key = records.bytesOf(ref).slice(offset, offset + records.keyLength(ref));
     const { stream } = keyspace;
     const isInUnit = stream.hasPending;
     database.removeRecord(ref, key, 0, key.length, EVENT_EVICTED, "evicted", 0);
@@ -217,12 +223,12 @@ export class Evictor {
 }
 
 function isSameKey(candidate: Candidate, database: Database, ref: number): boolean {
-  const { dict } = database;
-  if (candidate.database !== database.index || candidate.length !== dict.keyLength(ref)) {
+  const { records } = database;
+  if (candidate.database !== database.index || candidate.length !== records.keyLength(ref)) {
     return false;
   }
-  const bytes = dict.bytesOf(ref);
-  const offset = dict.keyOffset(ref);
+  const bytes = records.bytesOf(ref);
+  const offset = records.keyOffset(ref);
   for (let i = 0; i < candidate.length; i++) {
     if (candidate.key[i] !== bytes[offset + i]) return false;
   }

@@ -55,7 +55,7 @@ export function expireSlice(keyspace: Keyspace, budgetMs: number, now: () => num
   let isUnfinished = false;
   for (let turn = 0; turn < databases.length && !isUnfinished; turn++) {
     const database = databases[keyspace.expireDatabase % databases.length];
-    let left = database.expires.count;
+    let left = database.expiringCount;
     while (left > 0) {
       sampleRound(database, keyspace.expireEffort);
       left -= Math.max(1, sampled);
@@ -82,7 +82,7 @@ export function expireSlice(keyspace: Keyspace, budgetMs: number, now: () => num
 
 /** Looks at the keys of a replica's own; returns true when it ran out of time with more to do. */
 function expireOwn(database: Database, until: number, now: () => number): boolean {
-  const { ownExpiries, dict, keyspace } = database;
+  const { ownExpiries, records, keyspace } = database;
   if (ownExpiries === null) return false;
   for (let left = ownExpiries.size; left > 0; left -= OWN_KEYS) {
     let expiredCount = 0;
@@ -90,9 +90,9 @@ function expireOwn(database: Database, until: number, now: () => number): boolea
       // Those that stay have their next turn after all others.
       ownExpiries.delete(name);
       const key = latin1(name);
-      const ref = dict.find(key, 0, key.length, hashBytes(key, 0, key.length));
+      const ref = records.find(key, 0, key.length, hashBytes(key, 0, key.length));
       if (ref === 0) continue;
-      const expiresAtMs = dict.expiryOf(ref);
+      const expiresAtMs = records.expiryOf(ref);
       if (expiresAtMs < keyspace.nowMs) {
         database.expireNow(ref);
         expiredCount++;
@@ -107,7 +107,7 @@ function expireOwn(database: Database, until: number, now: () => number): boolea
 
 /** Looks at the keys of the next buckets: fills `expired` and the sums. */
 function sampleRound(database: Database, effort: number): void {
-  const { dict, keyspace } = database;
+  const { records, keyspace } = database;
   const nowMs = keyspace.nowMs;
   const enough = ROUND_KEYS + ROUND_KEYS_STEP * (effort - 1);
   expired.length = 0;
@@ -116,7 +116,7 @@ function sampleRound(database: Database, effort: number): void {
   ttlCount = 0;
   const look = (ref: number): void => {
     sampled++;
-    const ttl = dict.expiryOf(ref) - nowMs;
+    const ttl = records.expiryOf(ref) - nowMs;
     if (ttl < 0) expired.push(ref);
     else {
       ttlSum += ttl;
@@ -126,7 +126,7 @@ function sampleRound(database: Database, effort: number): void {
   let buckets = enough * BUCKETS_PER_KEY;
   let cursor = database.expireCursor;
   do {
-    cursor = database.expires.scan(cursor, look);
+    cursor = database.scanExpiring(cursor, look);
   } while (sampled < enough && --buckets > 0 && cursor !== 0);
   database.expireCursor = cursor;
 }

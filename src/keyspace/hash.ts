@@ -89,8 +89,8 @@ export class HashView {
   /** Pairs in the hash. */
   get count(): number {
     if (this.large !== null) return this.large.count;
-    const { dict } = this.database;
-    return lpCount(dict.bytesOf(this.ref), dict.valueOffset(this.ref)) >> 1;
+    const { records } = this.database;
+    return lpCount(records.bytesOf(this.ref), records.valueOffset(this.ref)) >> 1;
   }
 
   /** Points `value` at the value of a field; false when there is no such field. */
@@ -102,9 +102,9 @@ export class HashView {
       large.readValue(ref, this.value);
       return true;
     }
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     const pos = lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, 1);
     if (pos < 0) return false;
     this.value.setEntry(buf, pos + lpSize(buf, pos));
@@ -114,9 +114,9 @@ export class HashView {
   /** Whether there is such a field. */
   has(bytes: Uint8Array, offset: number, length: number): boolean {
     if (this.large !== null) return this.large.find(bytes, offset, length) !== 0;
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     return lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, 1) >= 0;
   }
 
@@ -154,14 +154,14 @@ export class HashView {
       );
     }
     const { database } = this;
-    const { dict } = database;
-    let buf = dict.bytesOf(this.ref);
-    let base = dict.valueOffset(this.ref);
+    const { records } = database;
+    let buf = records.bytesOf(this.ref);
+    let base = records.valueOffset(this.ref);
     const size = this.#newSize;
     if (this.#foundAt < 0) {
       this.ref = database.resizeInline(this.ref, size, size >> 3);
-      buf = dict.bytesOf(this.ref);
-      base = dict.valueOffset(this.ref);
+      buf = records.bytesOf(this.ref);
+      base = records.valueOffset(this.ref);
       lpAppend(buf, base, size, field, fieldOffset, fieldLength);
       lpAppend(buf, base, size, value, valueOffset, valueLength);
       return true;
@@ -169,8 +169,8 @@ export class HashView {
     const oldSize = lpBytes(buf, base);
     if (size > oldSize) {
       this.ref = database.resizeInline(this.ref, size, size >> 3);
-      buf = dict.bytesOf(this.ref);
-      base = dict.valueOffset(this.ref);
+      buf = records.bytesOf(this.ref);
+      base = records.valueOffset(this.ref);
     }
     const pos = base + this.#foundAt;
     lpReplace(buf, base, size > oldSize ? size : oldSize, pos, value, valueOffset, valueLength);
@@ -195,9 +195,9 @@ export class HashView {
     const { limits } = this.database.keyspace;
     const longest = limits.hashMaxListpackValue;
     if (fieldLength > longest || valueLength > longest) return false;
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     const pos = lpFind(buf, base, lpFirst(buf, base), field, fieldOffset, fieldLength, 1);
     let size = lpBytes(buf, base) + lpStageText(value, valueOffset, valueLength);
     if (pos < 0) {
@@ -222,9 +222,9 @@ export class HashView {
       large.remove(ref);
       return true;
     }
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     const pos = lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, 1);
     if (pos < 0) return false;
     this.ref = this.database.resizeInline(this.ref, lpDelete(buf, base, pos, 2));
@@ -250,9 +250,9 @@ export class HashView {
       });
       return;
     }
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     forEachPair(buf, base, field, value, visit);
   }
 
@@ -260,9 +260,9 @@ export class HashView {
   drawPair(draw: () => number): void {
     const { large } = this;
     if (large !== null) return this.#read(large, large.dict.random(draw));
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     const pos = lpSeek(buf, base, Math.floor(draw() * this.count) * 2);
     this.field.setEntry(buf, pos);
     this.value.setEntry(buf, pos + lpSize(buf, pos));
@@ -401,8 +401,8 @@ export class HashBuilder {
       0,
       expiresAtMs,
     );
-    const { dict } = database;
-    copyBytes(dict.bytesOf(ref), dict.valueOffset(ref), this.#listpack, 0, size);
+    const { records } = database;
+    copyBytes(records.bytesOf(ref), records.valueOffset(ref), this.#listpack, 0, size);
     return ref;
   }
 

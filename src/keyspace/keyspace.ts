@@ -169,6 +169,19 @@ export class Keyspace {
     return Math.max(0, counter - Math.floor(minutes / this.lfuDecayMinutes));
   }
 
+  /**
+   * The meta word of a record with its access clock as it was saved: the idle time or the frequency,
+   * whichever the policy in force counts; -1 is "not saved". Otherwise the clock stays as it is.
+   */
+  savedAccess(meta: number, idleSeconds: number, frequency: number): number {
+    if (this.usesLfu) {
+      return frequency < 0 ? meta : (meta & 0xffff00ff) | ((frequency & 0xff) << 8);
+    }
+    if (idleSeconds < 0) return meta;
+    const seconds = Math.floor(this.nowMs / 1000) - idleSeconds;
+    return (meta & 0xff) | ((seconds & 0xffffff) << 8);
+  }
+
   /** Seconds since the record was last accessed (LRU). */
   idleSeconds(meta: number): number {
     const then = meta >>> 8;

@@ -126,8 +126,8 @@ export class ListView {
         LP_EMPTY_BYTES,
         Math.min(room, INLINE_VALUE_MAX),
       );
-      const { dict } = database;
-      lpNew(dict.bytesOf(this.#ref), dict.valueOffset(this.#ref));
+      const { records } = database;
+      lpNew(records.bytesOf(this.#ref), records.valueOffset(this.#ref));
     }
     return this;
   }
@@ -140,8 +140,8 @@ export class ListView {
   /** Number of elements. */
   get length(): number {
     if (this.#quick !== null) return this.#quick.count;
-    const { dict } = this.#database;
-    return lpCount(dict.bytesOf(this.#ref), dict.valueOffset(this.#ref));
+    const { records } = this.#database;
+    return lpCount(records.bytesOf(this.#ref), records.valueOffset(this.#ref));
   }
 
   // -- changing -------------------------------------------------------------------
@@ -163,10 +163,10 @@ export class ListView {
   makeRoom(bytes: number, count: number): void {
     if (this.#quick !== null) return;
     const database = this.#database;
-    const { dict, keyspace } = database;
+    const { records, keyspace } = database;
     const fill = keyspace.limits.listMaxListpackSize;
-    const buf = dict.bytesOf(this.#ref);
-    const base = dict.valueOffset(this.#ref);
+    const buf = records.bytesOf(this.#ref);
+    const base = records.valueOffset(this.#ref);
     const size = lpBytes(buf, base) + bytes;
     const total = lpCount(buf, base) + count;
     if (!exceeds(fill, size, total) && !isTooLong(size, count)) return;
@@ -183,12 +183,12 @@ export class ListView {
       else quick.pushTail(src, off, len);
       return;
     }
-    const { dict } = this.#database;
+    const { records } = this.#database;
     for (;;) {
       const ref = this.#ref;
-      const buf = dict.bytesOf(ref);
-      const base = dict.valueOffset(ref);
-      const cap = dict.valueCapacity(ref);
+      const buf = records.bytesOf(ref);
+      const base = records.valueOffset(ref);
+      const cap = records.valueCapacity(ref);
       const size = atHead
         ? lpPrepend(buf, base, cap, src, off, len)
         : lpAppend(buf, base, cap, src, off, len);
@@ -200,10 +200,10 @@ export class ListView {
   /** Makes the listpack's record larger by at least `bytes`. */
   #grow(bytes: number): void {
     const database = this.#database;
-    const { dict } = database;
-    const size = lpBytes(dict.bytesOf(this.#ref), dict.valueOffset(this.#ref));
+    const { records } = database;
+    const size = lpBytes(records.bytesOf(this.#ref), records.valueOffset(this.#ref));
     // The record's length first: only that many bytes are taken along.
-    dict.setValueLength(this.#ref, size);
+    database.setValueLength(this.#ref, size);
     this.#ref = database.resizeInline(this.#ref, size + bytes, 16 + (size >> 2));
   }
 
@@ -211,9 +211,9 @@ export class ListView {
   peek(atHead: boolean): boolean {
     const quick = this.#quick;
     if (quick !== null) return atHead ? quick.peekHead() : quick.peekTail();
-    const { dict } = this.#database;
-    const buf = dict.bytesOf(this.#ref);
-    const base = dict.valueOffset(this.#ref);
+    const { records } = this.#database;
+    const buf = records.bytesOf(this.#ref);
+    const base = records.valueOffset(this.#ref);
     const pos = atHead ? lpFirst(buf, base) : lpLast(buf, base);
     if (pos < 0) return false;
     lpGet(buf, pos);
@@ -228,9 +228,9 @@ export class ListView {
       else quick.dropTail();
       return;
     }
-    const { dict } = this.#database;
-    const buf = dict.bytesOf(this.#ref);
-    const base = dict.valueOffset(this.#ref);
+    const { records } = this.#database;
+    const buf = records.bytesOf(this.#ref);
+    const base = records.valueOffset(this.#ref);
     lpDelete(buf, base, atHead ? lpFirst(buf, base) : lpLast(buf, base), 1);
   }
 
@@ -241,9 +241,9 @@ export class ListView {
       this.#quick.deleteRange(index, count);
       return;
     }
-    const { dict } = this.#database;
-    const buf = dict.bytesOf(this.#ref);
-    const base = dict.valueOffset(this.#ref);
+    const { records } = this.#database;
+    const buf = records.bytesOf(this.#ref);
+    const base = records.valueOffset(this.#ref);
     const pos = lpSeek(buf, base, index);
     if (pos >= 0) lpDelete(buf, base, pos, count);
   }
@@ -253,10 +253,10 @@ export class ListView {
     const database = this.#database;
     const quick = this.#quick;
     if (quick === null) {
-      const { dict } = database;
-      const size = lpBytes(dict.bytesOf(this.#ref), dict.valueOffset(this.#ref));
-      if (size !== dict.valueLength(this.#ref)) {
-        dict.setValueLength(this.#ref, size);
+      const { records } = database;
+      const size = lpBytes(records.bytesOf(this.#ref), records.valueOffset(this.#ref));
+      if (size !== records.valueLength(this.#ref)) {
+        database.setValueLength(this.#ref, size);
         this.#ref = database.resizeInline(this.#ref, size);
       }
       return;
@@ -277,8 +277,8 @@ export class ListView {
     }
     const database = this.#database;
     const ref = database.replaceByInline(this.#ref, TYPE_LIST, ENC_LISTPACK, size);
-    const { dict } = database;
-    quick.toListpack(dict.bytesOf(ref), dict.valueOffset(ref), size);
+    const { records } = database;
+    quick.toListpack(records.bytesOf(ref), records.valueOffset(ref), size);
     this.#ref = ref;
     this.#quick = null;
     return true;
@@ -289,18 +289,18 @@ export class ListView {
   /** Stands on the element with this index (negative from the last); false when there is none. */
   seek(index: number): boolean {
     if (this.#quick !== null) return this.#quick.seek(this.#cursor, index);
-    const { dict } = this.#database;
-    this.#pos = lpSeek(dict.bytesOf(this.#ref), dict.valueOffset(this.#ref), index);
+    const { records } = this.#database;
+    this.#pos = lpSeek(records.bytesOf(this.#ref), records.valueOffset(this.#ref), index);
     return this.#pos >= 0;
   }
 
   /** Moves to the following element, or with `backward` to the preceding one; false at the end. */
   step(backward: boolean): boolean {
     if (this.#quick !== null) return backward ? this.#cursor.prev() : this.#cursor.next();
-    const { dict } = this.#database;
-    const buf = dict.bytesOf(this.#ref);
+    const { records } = this.#database;
+    const buf = records.bytesOf(this.#ref);
     this.#pos = backward
-      ? lpPrev(buf, dict.valueOffset(this.#ref), this.#pos)
+      ? lpPrev(buf, records.valueOffset(this.#ref), this.#pos)
       : lpNext(buf, this.#pos);
     return this.#pos >= 0;
   }
@@ -308,7 +308,7 @@ export class ListView {
   /** Decodes the element it stands on into `lpEntry`. */
   read(): void {
     if (this.#quick !== null) this.#cursor.read();
-    else lpGet(this.#database.dict.bytesOf(this.#ref), this.#pos);
+    else lpGet(this.#database.records.bytesOf(this.#ref), this.#pos);
   }
 
   /** Sets the bytes that `isNeedle` compares with; they must stay where they are. */
@@ -319,7 +319,7 @@ export class ListView {
   /** Whether the element it stands on is the needle. */
   isNeedle(): boolean {
     if (this.#quick !== null) return this.#cursor.isNeedle();
-    return lpIsNeedle(this.#database.dict.bytesOf(this.#ref), this.#pos);
+    return lpIsNeedle(this.#database.records.bytesOf(this.#ref), this.#pos);
   }
 
   /** Puts an element in the place of the one it stands on. `makeRoom` has been called before. */
@@ -328,11 +328,11 @@ export class ListView {
       this.#quick.replaceAt(this.#cursor, src, off, len);
       return;
     }
-    const { dict } = this.#database;
+    const { records } = this.#database;
     for (;;) {
-      const base = dict.valueOffset(this.#ref);
-      const cap = dict.valueCapacity(this.#ref);
-      if (lpReplace(dict.bytesOf(this.#ref), base, cap, this.#pos, src, off, len) >= 0) return;
+      const base = records.valueOffset(this.#ref);
+      const cap = records.valueCapacity(this.#ref);
+      if (lpReplace(records.bytesOf(this.#ref), base, cap, this.#pos, src, off, len) >= 0) return;
       this.#growAround(lpStageText(src, off, len));
     }
   }
@@ -344,12 +344,12 @@ export class ListView {
       else this.#quick.insertAfter(this.#cursor, src, off, len);
       return;
     }
-    const { dict } = this.#database;
-    if (!before) this.#pos += lpSize(dict.bytesOf(this.#ref), this.#pos);
+    const { records } = this.#database;
+    if (!before) this.#pos += lpSize(records.bytesOf(this.#ref), this.#pos);
     for (;;) {
-      const base = dict.valueOffset(this.#ref);
-      const cap = dict.valueCapacity(this.#ref);
-      const buf = dict.bytesOf(this.#ref);
+      const base = records.valueOffset(this.#ref);
+      const cap = records.valueCapacity(this.#ref);
+      const buf = records.bytesOf(this.#ref);
       const pos = this.#pos === lpEnd(buf, base) ? -1 : this.#pos;
       if (lpInsertBefore(buf, base, cap, pos, src, off, len) >= 0) return;
       this.#growAround(lpStageText(src, off, len));
@@ -358,10 +358,10 @@ export class ListView {
 
   /** `#grow`, keeping the place it stands on. */
   #growAround(bytes: number): void {
-    const { dict } = this.#database;
-    const relative = this.#pos - dict.valueOffset(this.#ref);
+    const { records } = this.#database;
+    const relative = this.#pos - records.valueOffset(this.#ref);
     this.#grow(bytes);
-    this.#pos = dict.valueOffset(this.#ref) + relative;
+    this.#pos = records.valueOffset(this.#ref) + relative;
   }
 
   /**
@@ -373,9 +373,9 @@ export class ListView {
       this.#quick.removeAt(this.#cursor, backward);
       return this.#cursor.node !== null;
     }
-    const { dict } = this.#database;
-    const buf = dict.bytesOf(this.#ref);
-    const base = dict.valueOffset(this.#ref);
+    const { records } = this.#database;
+    const buf = records.bytesOf(this.#ref);
+    const base = records.valueOffset(this.#ref);
     lpDelete(buf, base, this.#pos, 1);
     if (backward) this.#pos = lpPrev(buf, base, this.#pos);
     else if (this.#pos === lpEnd(buf, base)) this.#pos = -1;
@@ -388,9 +388,9 @@ export class ListView {
   writeRange(sink: ElementSink, start: number, count: number): void {
     if (count <= 0) return;
     if (this.#quick === null) {
-      const { dict } = this.#database;
-      const buf = dict.bytesOf(this.#ref);
-      let pos = lpSeek(buf, dict.valueOffset(this.#ref), start);
+      const { records } = this.#database;
+      const buf = records.bytesOf(this.#ref);
+      let pos = lpSeek(buf, records.valueOffset(this.#ref), start);
       for (let rest = count; rest > 0; rest--) pos = writeEntryAt(sink, buf, pos);
       return;
     }

@@ -228,9 +228,9 @@ export class SetView {
   /** Members in the set. */
   get count(): number {
     if (this.large !== null) return this.large.count;
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     return this.encoding === ENC_INTSET ? intsetCount(buf, base) : lpCount(buf, base);
   }
 
@@ -247,9 +247,9 @@ export class SetView {
   }
 
   #smallHas(bytes: Uint8Array, offset: number, length: number): boolean {
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     if (this.encoding === ENC_INTSET) {
       const n = integerOf(bytes, offset, length);
       return n !== null && intsetHas(buf, base, n);
@@ -261,10 +261,10 @@ export class SetView {
   add(bytes: Uint8Array, offset: number, length: number): boolean {
     if (this.large !== null) return this.large.addMember(bytes, offset, length);
     const { database } = this;
-    const { dict, keyspace } = database;
+    const { records, keyspace } = database;
     for (;;) {
-      const buf = dict.bytesOf(this.ref);
-      const base = dict.valueOffset(this.ref);
+      const buf = records.bytesOf(this.ref);
+      const base = records.valueOffset(this.ref);
       const plan = planAdd(keyspace.limits, this.encoding, buf, base, bytes, offset, length);
       if (plan === PRESENT) return false;
       if (plan === TO_TABLE) {
@@ -277,8 +277,8 @@ export class SetView {
       }
       const size = plannedSize;
       this.ref = database.resizeInline(this.ref, size, size >> 3);
-      const to = dict.bytesOf(this.ref);
-      const at = dict.valueOffset(this.ref);
+      const to = records.bytesOf(this.ref);
+      const at = records.valueOffset(this.ref);
       if (plan === INSERT) intsetInsert(to, at, size, plannedInteger);
       else lpAppend(to, at, size, bytes, offset, length);
       return true;
@@ -294,9 +294,9 @@ export class SetView {
       large.remove(ref);
       return true;
     }
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     let size = 0;
     if (this.encoding === ENC_INTSET) {
       const n = integerOf(bytes, offset, length);
@@ -318,9 +318,9 @@ export class SetView {
       this.#readLarge(large, this.#drawn);
       return;
     }
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     const index = Math.floor(draw() * this.count);
     if (this.encoding === ENC_INTSET) {
       this.#drawn = index;
@@ -338,9 +338,9 @@ export class SetView {
       this.large.remove(this.#drawn);
       return;
     }
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     const size = this.encoding === ENC_INTSET
       ? intsetRemove(buf, base, intsetGet(buf, base, this.#drawn))
       : lpDelete(buf, base, base + this.#drawn, 1);
@@ -351,9 +351,9 @@ export class SetView {
   forEach(visit: MemberVisitor): void {
     const { large, member } = this;
     if (large === null) {
-      const { dict } = this.database;
-      const buf = dict.bytesOf(this.ref);
-      forEachSmall(this.encoding, buf, dict.valueOffset(this.ref), member, visit);
+      const { records } = this.database;
+      const buf = records.bytesOf(this.ref);
+      forEachSmall(this.encoding, buf, records.valueOffset(this.ref), member, visit);
       return;
     }
     let isOver = false;
@@ -392,10 +392,10 @@ export class SetView {
 
   /** Makes a small set a large one, with room for `expected` members in all. */
   convert(expected: number): void {
-    const { dict } = this.database;
+    const { records } = this.database;
     const room = Math.max(expected, this.count);
-    const buf = dict.bytesOf(this.ref);
-    const large = toLarge(this.encoding, buf, dict.valueOffset(this.ref), this.member, room);
+    const buf = records.bytesOf(this.ref);
+    const large = toLarge(this.encoding, buf, records.valueOffset(this.ref), this.member, room);
     this.ref = this.database.replaceByLarge(this.ref, TYPE_SET, ENC_HASHTABLE, large);
     this.encoding = ENC_HASHTABLE;
     this.large = large;
@@ -406,8 +406,8 @@ export class SetView {
     const listpack = new Uint8Array(LP_EMPTY_BYTES + intsetCount(buf, base) * INTEGER_ENTRY_MAX);
     const size = writeAsListpack(buf, base, listpack);
     this.ref = database.replaceByInline(this.ref, TYPE_SET, ENC_LISTPACK, size, size >> 3);
-    const { dict } = database;
-    copyBytes(dict.bytesOf(this.ref), dict.valueOffset(this.ref), listpack, 0, size);
+    const { records } = database;
+    copyBytes(records.bytesOf(this.ref), records.valueOffset(this.ref), listpack, 0, size);
     this.encoding = ENC_LISTPACK;
   }
 
@@ -551,8 +551,8 @@ export class SetBuilder {
   }
 
   #copyInto(database: Database, ref: number, size: number): void {
-    const { dict } = database;
-    copyBytes(dict.bytesOf(ref), dict.valueOffset(ref), this.#bytes, 0, size);
+    const { records } = database;
+    copyBytes(records.bytesOf(ref), records.valueOffset(ref), this.#bytes, 0, size);
   }
 
   #grow(size: number): void {

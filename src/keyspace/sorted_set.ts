@@ -195,8 +195,8 @@ export class SortedSetView {
         ENC_LISTPACK,
         LP_EMPTY_BYTES + room,
       );
-      const { dict } = database;
-      lpNew(dict.bytesOf(this.ref), dict.valueOffset(this.ref));
+      const { records } = database;
+      lpNew(records.bytesOf(this.ref), records.valueOffset(this.ref));
     } else {
       this.large = new SortedSet();
       this.large.reserve(count);
@@ -208,8 +208,8 @@ export class SortedSetView {
   /** Number of members. */
   get count(): number {
     if (this.large !== null) return this.large.index.count;
-    const { dict } = this.database;
-    return lpCount(dict.bytesOf(this.ref), dict.valueOffset(this.ref)) >> 1;
+    const { records } = this.database;
+    return lpCount(records.bytesOf(this.ref), records.valueOffset(this.ref)) >> 1;
   }
 
   // -- changing -------------------------------------------------------------------
@@ -263,9 +263,9 @@ export class SortedSetView {
   }
 
   #putSmall(bytes: Uint8Array, off: number, len: number, score: number, flags: number): number {
-    const { dict, keyspace } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records, keyspace } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     const pos = lpFind(buf, base, lpFirst(buf, base), bytes, off, len, 1);
     if (pos < 0) {
       if ((flags & PUT_OLD) !== 0) return PUT_REFUSED;
@@ -291,11 +291,11 @@ export class SortedSetView {
 
   /** Inserts a member at its place in the listpack. */
   #insertSmall(bytes: Uint8Array, off: number, len: number, score: number): void {
-    const { dict } = this.database;
+    const { records } = this.database;
     this.#grow(len + SCORE_TEXT_MAX + 2 * ENTRY_OVERHEAD_MAX);
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
-    const cap = dict.valueCapacity(this.ref);
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
+    const cap = records.valueCapacity(this.ref);
     const end = lpEnd(buf, base);
     let pos = lpFirst(buf, base);
     if (pos < 0) pos = end;
@@ -320,9 +320,9 @@ export class SortedSetView {
    */
   #grow(bytes: number): void {
     const { database } = this;
-    const { dict } = database;
-    const size = lpBytes(dict.bytesOf(this.ref), dict.valueOffset(this.ref));
-    if (size + bytes <= dict.valueLength(this.ref)) return;
+    const { records } = database;
+    const size = lpBytes(records.bytesOf(this.ref), records.valueOffset(this.ref));
+    if (size + bytes <= records.valueLength(this.ref)) return;
     this.ref = database.resizeInline(this.ref, size + bytes, size >> 2);
   }
 
@@ -346,9 +346,9 @@ export class SortedSetView {
       large.remove(ref);
       return true;
     }
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     const pos = lpFind(buf, base, lpFirst(buf, base), bytes, off, len, 1);
     if (pos < 0) return false;
     lpDelete(buf, base, pos, 2);
@@ -363,9 +363,9 @@ export class SortedSetView {
       large.removeRange(rank, count);
       return;
     }
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     lpDelete(buf, base, lpSeek(buf, base, rank * 2), count * 2);
   }
 
@@ -385,9 +385,9 @@ export class SortedSetView {
       database.measure(this.ref);
       return;
     }
-    const { dict } = database;
-    const size = lpBytes(dict.bytesOf(this.ref), dict.valueOffset(this.ref));
-    if (size !== dict.valueLength(this.ref)) this.ref = database.resizeInline(this.ref, size);
+    const { records } = database;
+    const size = lpBytes(records.bytesOf(this.ref), records.valueOffset(this.ref));
+    if (size !== records.valueLength(this.ref)) this.ref = database.resizeInline(this.ref, size);
   }
 
   // -- single members ----------------------------------------------------------------
@@ -405,9 +405,9 @@ export class SortedSetView {
       this.score = large.scoreOf(ref);
       return true;
     }
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     const pos = lpFind(buf, base, lpFirst(buf, base), bytes, off, len, 1);
     if (pos < 0) return false;
     this.#pos = pos;
@@ -419,10 +419,10 @@ export class SortedSetView {
   rank(): number {
     const large = this.large;
     if (large !== null) return large.index.rankOf(this.score, this.#pos);
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
     let rank = 0;
-    for (let pos = lpFirst(buf, dict.valueOffset(this.ref)); pos < this.#pos; rank++) {
+    for (let pos = lpFirst(buf, records.valueOffset(this.ref)); pos < this.#pos; rank++) {
       pos += lpSize(buf, pos);
       pos += lpSize(buf, pos);
     }
@@ -433,9 +433,9 @@ export class SortedSetView {
   countBelowScore(score: number, inclusive: boolean): number {
     const large = this.large;
     if (large !== null) return large.index.countBelowScore(score, inclusive);
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     const end = lpEnd(buf, base);
     let count = 0;
     let pos = lpFirst(buf, base);
@@ -454,9 +454,9 @@ export class SortedSetView {
   countBelowMember(bytes: Uint8Array, off: number, len: number, inclusive: boolean): number {
     const large = this.large;
     if (large !== null) return large.index.countBelowMember(bytes, off, len, inclusive);
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     const end = lpEnd(buf, base);
     let count = 0;
     let pos = lpFirst(buf, base);
@@ -495,18 +495,18 @@ export class SortedSetView {
   first(): boolean {
     const large = this.large;
     if (large !== null) return large.index.first(this.#cursor) && this.#read(large);
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    return this.#readSmall(buf, lpFirst(buf, dict.valueOffset(this.ref)));
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    return this.#readSmall(buf, lpFirst(buf, records.valueOffset(this.ref)));
   }
 
   /** Stands on the highest element; false when the set is empty. */
   last(): boolean {
     const large = this.large;
     if (large !== null) return large.index.last(this.#cursor) && this.#read(large);
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     const pos = lpLast(buf, base);
     return this.#readSmall(buf, pos < 0 ? -1 : lpPrev(buf, base, pos));
   }
@@ -515,29 +515,29 @@ export class SortedSetView {
   seek(rank: number): boolean {
     const large = this.large;
     if (large !== null) return large.index.at(this.#cursor, rank) && this.#read(large);
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    return this.#readSmall(buf, lpSeek(buf, dict.valueOffset(this.ref), rank * 2));
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    return this.#readSmall(buf, lpSeek(buf, records.valueOffset(this.ref), rank * 2));
   }
 
   /** Moves to the next higher element; false at the end. */
   next(): boolean {
     const large = this.large;
     if (large !== null) return large.index.next(this.#cursor) && this.#read(large);
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
     let pos = this.#pos + lpSize(buf, this.#pos);
     pos += lpSize(buf, pos);
-    return this.#readSmall(buf, pos < lpEnd(buf, dict.valueOffset(this.ref)) ? pos : -1);
+    return this.#readSmall(buf, pos < lpEnd(buf, records.valueOffset(this.ref)) ? pos : -1);
   }
 
   /** Moves to the next lower element; false at the end. */
   prev(): boolean {
     const large = this.large;
     if (large !== null) return large.index.prev(this.#cursor) && this.#read(large);
-    const { dict } = this.database;
-    const buf = dict.bytesOf(this.ref);
-    const base = dict.valueOffset(this.ref);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
     const pos = lpPrev(buf, base, this.#pos);
     return this.#readSmall(buf, pos < 0 ? -1 : lpPrev(buf, base, pos));
   }
@@ -599,7 +599,7 @@ export function storeSortedSet(
     storeInline(database, key, offset, length, listpack, 0, size, expiresAtMs);
     return;
   }
-  const ref = database.peek(key, offset, length);
+  const ref = database.findOrExpire(key, offset, length);
   if (ref === 0) {
     database.addLarge(key, offset, length, TYPE_ZSET, ENC_SKIPLIST, set, expiresAtMs);
   } else {
@@ -680,13 +680,13 @@ function storeInline(
   size: number,
   expiresAtMs: number,
 ): void {
-  let ref = database.peek(key, offset, length);
+  let ref = database.findOrExpire(key, offset, length);
   if (ref === 0) {
     ref = database.addRecord(key, offset, length, TYPE_ZSET, ENC_LISTPACK, size, 0, expiresAtMs);
   } else {
     ref = database.setExpiry(ref, expiresAtMs);
     ref = database.replaceByInline(ref, TYPE_ZSET, ENC_LISTPACK, size);
   }
-  const { dict } = database;
-  copyBytes(dict.bytesOf(ref), dict.valueOffset(ref), buf, base, size);
+  const { records } = database;
+  copyBytes(records.bytesOf(ref), records.valueOffset(ref), buf, base, size);
 }

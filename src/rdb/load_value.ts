@@ -32,8 +32,7 @@ import {
   TYPE_ZSET,
 } from "../arena/record.ts";
 import { type Database, INLINE_STRING_MAX } from "../keyspace/database.ts";
-import { EVENT_NEW } from "../base/event_classes.ts";
-import type { Keyspace, ValueLimits } from "../keyspace/keyspace.ts";
+import type { ValueLimits } from "../keyspace/keyspace.ts";
 import { type LargeValue, LongString } from "../keyspace/value_slots.ts";
 import {
   intsetBytes,
@@ -172,19 +171,24 @@ export class ValueReader {
     hash: number,
     expiresAtMs: number,
   ): number {
-    if (this.large !== null) {
-      const { type, encoding, large } = this;
-      return database.addLarge(key, offset, length, type, encoding, large, expiresAtMs);
+    const { type, encoding, large } = this;
+    if (large !== null) {
+      return database.addLarge(key, offset, length, type, encoding, large, expiresAtMs, hash);
     }
-    const { dict } = database;
-    const meta = this.type | (this.encoding << 4) | database.keyspace.freshAccess;
-    const ref = dict.add(key, offset, length, hash, this.length, meta, expiresAtMs);
-    if (expiresAtMs === expiresAtMs) database.expiryAdded(hash, ref);
-    copyBytes(dict.bytesOf(ref), dict.valueOffset(ref), this.bytes, this.offset, this.length);
-    if (database.keyspace.eventMask !== 0) {
-      database.keyspace.notify(EVENT_NEW, "new", database.index, key, offset, length);
-    }
-    if (database.awaited !== null) database.signalReady(key, offset, length);
+    const size = this.length;
+    const ref = database.addRecord(
+      key,
+      offset,
+      length,
+      type,
+      encoding,
+      size,
+      0,
+      expiresAtMs,
+      hash,
+    );
+    const { records } = database;
+    copyBytes(records.bytesOf(ref), records.valueOffset(ref), this.bytes, this.offset, size);
     return ref;
   }
 
@@ -821,24 +825,6 @@ export class ValueReader {
       at,
     );
   }
-}
-
-/**
- * The meta word of a record with an access clock as it was saved: the idle time or the frequency,
- * whichever the policy in force counts; -1 is "not saved". Otherwise the clock stays as it is.
- */
-export function withAccess(
-  keyspace: Keyspace,
-  meta: number,
-  idleSeconds: number,
-  frequency: number,
-): number {
-  if (keyspace.usesLfu) {
-    return frequency < 0 ? meta : (meta & 0xffff00ff) | ((frequency & 0xff) << 8);
-  }
-  if (idleSeconds < 0) return meta;
-  const seconds = Math.floor(keyspace.nowMs / 1000) - idleSeconds;
-  return (meta & 0xff) | ((seconds & 0xffffff) << 8);
 }
 
 function newSet(expected: number): LargeSet {

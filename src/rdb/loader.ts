@@ -30,7 +30,7 @@ import {
   RDB_VERSION_CHECKSUM,
   TYPE_MAX,
 } from "./format.ts";
-import { ValueReader, withAccess } from "./load_value.ts";
+import { ValueReader } from "./load_value.ts";
 import { type RdbReader, STARVED } from "./reader.ts";
 
 /** A record in a file has a type byte, a key and a value: at least so many bytes. */
@@ -189,7 +189,7 @@ export class RdbLoader {
       this.#options.onExpired?.(database.index, key, 0, length);
     } else {
       const hash = hashBytes(key, 0, length);
-      const there = database.dict.find(key, 0, length, hash);
+      const there = database.records.find(key, 0, length, hash);
       if (there !== 0) {
         if (this.#options.replaces !== true) {
           throw reader.error(`key "${toLatin1(key, 0, length)}" is there twice`, at);
@@ -198,9 +198,7 @@ export class RdbLoader {
       }
       const ref = this.values.place(database, key, 0, length, hash, expiresAtMs);
       if (this.#idleSeconds >= 0 || this.#frequency >= 0) {
-        const { dict } = database;
-        const meta = dict.metaOf(ref);
-        dict.setMeta(ref, withAccess(this.#keyspace, meta, this.#idleSeconds, this.#frequency));
+        database.setAccess(ref, this.#idleSeconds, this.#frequency);
       }
       this.keysLoaded++;
     }
@@ -221,7 +219,7 @@ export class RdbLoader {
         reader.readPlainLength("the number of keys that expire");
         const most = reader.remaining() / RECORD_BYTES_MIN;
         const { reserveMax } = this.#options;
-        this.#database.dict.reserve(
+        this.#database.table.reserve(
           Math.min(keys, Number.isFinite(most) ? most : (reserveMax ?? 0), reserveMax ?? most),
         );
         return;

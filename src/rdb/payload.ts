@@ -16,11 +16,10 @@ const encoder = new RdbEncoder(collector.sink, { chunkBytes: 16 * 1024 });
 
 /** The payload of a record's value; `compress` is `rdbcompression`. */
 export function dumpPayload(database: Database, ref: number, compress: boolean): Uint8Array {
-  const { dict } = database;
   encoder.reset();
   encoder.compress = compress;
-  encoder.writeByte(typeByte(dict.metaOf(ref)));
-  writeValue(encoder, dict, database.slots, ref);
+  encoder.writeByte(typeByte(database.records.metaOf(ref)));
+  writeValue(encoder, database, ref);
   encoder.writeDumpFooter();
   return collector.take();
 }

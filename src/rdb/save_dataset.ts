@@ -3,11 +3,10 @@
  * (SAVE, SHUTDOWN); src/rdb/snapshot.ts uses the same pieces between requests (BGSAVE, full sync).
  */
 
-import type { Dict } from "../arena/dict.ts";
 import { REDIS_VERSION } from "../config/version.ts";
 import type { Database } from "../keyspace/database.ts";
+import type { DatabaseContent } from "../keyspace/doors.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
-import type { ValueSlots } from "../keyspace/value_slots.ts";
 import { writeRecord } from "./save_value.ts";
 import type { RdbEncoder } from "./writer.ts";
 
@@ -27,19 +26,15 @@ export function accessOf(policy: string): number {
 /** A database as it was when the save began; FLUSHALL and SWAPDB do not change this object. */
 export class SavedDatabase {
   readonly index: number;
-  readonly dict: Dict;
-  readonly slots: ValueSlots;
+  readonly content: DatabaseContent;
   readonly keys: number;
-  readonly expiring: number;
   /** Whether its number of keys has been written. */
   isAnnounced = false;
 
   constructor(database: Database) {
     this.index = database.index;
-    this.dict = database.dict;
-    this.slots = database.slots;
+    this.content = database.capture();
     this.keys = database.count;
-    this.expiring = database.expires.count;
   }
 }
 
@@ -80,14 +75,15 @@ export class DatasetWriter {
     out.writeSelectDb(source.index);
     if (source.isAnnounced) return;
     source.isAnnounced = true;
-    out.writeResizeDb(source.keys, source.expiring);
+    out.writeResizeDb(source.keys, source.content.expiring);
   }
 
   /** Writes a record with all that belongs to it. */
   write(out: RdbEncoder, source: SavedDatabase, ref: number): void {
-    const { dict } = source;
-    this.writePrefix(out, source, dict.expiryOf(ref), dict.metaOf(ref));
-    writeRecord(out, dict, source.slots, ref);
+    const { content } = source;
+    const { records } = content;
+    this.writePrefix(out, source, records.expiryOf(ref), records.metaOf(ref));
+    writeRecord(out, content, ref);
   }
 }
 
@@ -104,7 +100,7 @@ export function saveDataset(
   for (const database of keyspace.databases) {
     if (database.count === 0) continue;
     const source = new SavedDatabase(database);
-    source.dict.forEach((ref) => writer.write(out, source, ref));
+    source.content.records.forEach((ref) => writer.write(out, source, ref));
     keys += source.keys;
   }
   out.writeEof();

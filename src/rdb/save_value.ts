@@ -28,7 +28,8 @@ import {
   TYPE_STRING,
   TYPE_ZSET,
 } from "../arena/record.ts";
-import type { LongString, ValueSlots } from "../keyspace/value_slots.ts";
+import type { ValueSource } from "../keyspace/doors.ts";
+import type { LongString } from "../keyspace/value_slots.ts";
 import { ElementText } from "../values/element_text.ts";
 import { intsetBytes } from "../values/intset.ts";
 import type { LargeHash } from "../values/large_hash.ts";
@@ -59,20 +60,22 @@ export function typeByte(meta: number): number {
 }
 
 /** Writes type byte, key and value of a record. */
-export function writeRecord(out: RdbEncoder, dict: Dict, slots: ValueSlots, ref: number): void {
-  out.writeByte(typeByte(dict.metaOf(ref)));
-  out.writeString(dict.bytesOf(ref), dict.keyOffset(ref), dict.keyLength(ref));
-  writeValue(out, dict, slots, ref);
+export function writeRecord(out: RdbEncoder, source: ValueSource, ref: number): void {
+  const { records } = source;
+  out.writeByte(typeByte(records.metaOf(ref)));
+  out.writeString(records.bytesOf(ref), records.keyOffset(ref), records.keyLength(ref));
+  writeValue(out, source, ref);
 }
 
 /** Writes the value of a record, without type byte and key. */
-export function writeValue(out: RdbEncoder, dict: Dict, slots: ValueSlots, ref: number): void {
-  const meta = dict.metaOf(ref);
-  const bytes = dict.bytesOf(ref);
-  const at = dict.valueOffset(ref);
+export function writeValue(out: RdbEncoder, source: ValueSource, ref: number): void {
+  const { records } = source;
+  const meta = records.metaOf(ref);
+  const bytes = records.bytesOf(ref);
+  const at = records.valueOffset(ref);
   switch ((meta >>> 4) & 0xf) {
     case ENC_EXTERNAL: {
-      const value = slots.get(dict.intValue(ref)) as LongString;
+      const value = source.largeValue(ref) as LongString;
       out.writeString(value.bytes, 0, value.length);
       return;
     }
@@ -91,20 +94,20 @@ export function writeValue(out: RdbEncoder, dict: Dict, slots: ValueSlots, ref: 
       out.writeString(bytes, at, intsetBytes(bytes, at));
       return;
     case ENC_QUICKLIST: {
-      const list = slots.get(dict.intValue(ref)) as QuickList;
+      const list = source.largeValue(ref) as QuickList;
       out.writeLength(list.nodes);
       for (let node = list.head; node !== null; node = node.next) writeListNode(out, node);
       return;
     }
     case ENC_HASHTABLE:
-      if ((meta & 0xf) === TYPE_HASH) writeHash(out, slots.get(dict.intValue(ref)) as LargeHash);
-      else writeSet(out, slots.get(dict.intValue(ref)) as LargeSet);
+      if ((meta & 0xf) === TYPE_HASH) writeHash(out, source.largeValue(ref) as LargeHash);
+      else writeSet(out, source.largeValue(ref) as LargeSet);
       return;
     case ENC_SKIPLIST:
-      writeSortedSet(out, slots.get(dict.intValue(ref)) as SortedSet);
+      writeSortedSet(out, source.largeValue(ref) as SortedSet);
       return;
     default:
-      out.writeString(bytes, at, dict.valueLength(ref));
+      out.writeString(bytes, at, records.valueLength(ref));
   }
 }
 

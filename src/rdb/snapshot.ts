@@ -118,8 +118,8 @@ class HookedDatabase extends SavedDatabase implements WriteHook {
 
   constructor(readonly snapshot: Snapshot, database: Database) {
     super(database);
-    this.dict.parity ^= SNAPSHOT_BIT;
-    this.dict.hook = this;
+    this.content.records.parity ^= SNAPSHOT_BIT;
+    this.content.records.hook = this;
   }
 
   beforeRecordWrite(dict: Dict, ref: number): void {
@@ -198,8 +198,9 @@ export class Snapshot {
   /** Gives up: takes the hooks away and makes all parities agree again. Takes time for each record. */
   abort(): void {
     this.#release();
-    for (const { dict } of this.#sources) {
-      if (this.#keyspace.databases.some((database) => database.dict === dict)) agree(dict);
+    for (const { content } of this.#sources) {
+      const isHere = this.#keyspace.databases.some((database) => database.hasContent(content));
+      if (isHere) agree(content.records);
     }
     for (const walk of this.#waiting) walk.abort();
     this.#current?.abort();
@@ -209,23 +210,23 @@ export class Snapshot {
   }
 
   #release(): void {
-    for (const { dict } of this.#sources) dict.hook = null;
+    for (const { content } of this.#sources) content.records.hook = null;
   }
 
   // -- records -------------------------------------------------------------------------
 
   #stepRecords(source: HookedDatabase): void {
-    const { dict } = source;
-    source.cursor = dict.scan(source.cursor, (ref) => {
-      if ((dict.flagsOf(ref) & SNAPSHOT_BIT) !== dict.parity) this.emit(source, ref, true);
+    const { records } = source.content;
+    source.cursor = records.scan(source.cursor, (ref) => {
+      if ((records.flagsOf(ref) & SNAPSHOT_BIT) !== records.parity) this.emit(source, ref, true);
     });
     if (source.cursor === 0) this.#at++;
   }
 
   /** Writes a record that was not yet written; `byWalker` is false when a request wants to change it. */
   emit(source: HookedDatabase, ref: number, byWalker: boolean): void {
-    const { dict } = source;
-    dict.setFlags(ref, dict.flagsOf(ref) ^ SNAPSHOT_BIT);
+    const { records } = source.content;
+    records.setFlags(ref, records.flagsOf(ref) ^ SNAPSHOT_BIT);
     this.keysDone++;
     const large = this.#largeWalk(source, ref, byWalker);
     if (large === null) {
@@ -238,11 +239,11 @@ export class Snapshot {
 
   /** The walk for a value that is too large to be written at once, else null. */
   #largeWalk(source: HookedDatabase, ref: number, byWalker: boolean): LargeWalk | null {
-    const { dict, slots } = source;
-    const meta = dict.metaOf(ref);
+    const { content } = source;
+    const meta = content.records.metaOf(ref);
     switch ((meta >>> 4) & 0xf) {
       case ENC_EXTERNAL: {
-        const value = slots.get(dict.intValue(ref)) as LongString;
+        const value = content.largeValue(ref) as LongString;
         // A request waits for it: there is no time to write it in pieces.
         if (value.length <= STRING_BYTES_AT_ONCE || !byWalker || this.#current !== null) {
           return null;
@@ -250,12 +251,12 @@ export class Snapshot {
         return new StringWalk(source, ref, value);
       }
       case ENC_QUICKLIST: {
-        const list = slots.get(dict.intValue(ref)) as QuickList;
+        const list = content.largeValue(ref) as QuickList;
         if (list.count <= ELEMENTS_AT_ONCE && list.bufferBytes <= LIST_BYTES_AT_ONCE) return null;
         return new ListWalk(source, ref, list);
       }
       case ENC_HASHTABLE: {
-        const value = slots.get(dict.intValue(ref)) as LargeSet | LargeHash;
+        const value = content.largeValue(ref) as LargeSet | LargeHash;
         if (value.count <= ELEMENTS_AT_ONCE) return null;
         return value instanceof LargeHash
           ? new TableWalk(
@@ -274,7 +275,7 @@ export class Snapshot {
           );
       }
       case ENC_SKIPLIST: {
-        const set = slots.get(dict.intValue(ref)) as SortedSet;
+        const set = content.largeValue(ref) as SortedSet;
         if (set.count <= ELEMENTS_AT_ONCE) return null;
         return new TableWalk(
           source,
@@ -307,10 +308,10 @@ export class Snapshot {
 
   /** A record is about to change: if it holds the long string being written, its bytes are kept. */
   keepStreamed(source: HookedDatabase, ref: number): void {
-    const { dict, slots } = source;
+    const { content } = source;
     const { streamed } = this;
-    if (streamed === null || ((dict.metaOf(ref) >>> 4) & 0xf) !== ENC_EXTERNAL) return;
-    if (slots.get(dict.intValue(ref)) === streamed.value) streamed.keep();
+    if (streamed === null || ((content.records.metaOf(ref) >>> 4) & 0xf) !== ENC_EXTERNAL) return;
+    if (content.largeValue(ref) === streamed.value) streamed.keep();
   }
 }
 
@@ -327,11 +328,11 @@ abstract class LargeWalk {
   readonly key: Uint8Array;
 
   constructor(readonly source: HookedDatabase, ref: number) {
-    const { dict } = source;
-    this.expiresAtMs = dict.expiryOf(ref);
-    this.meta = dict.metaOf(ref);
-    const at = dict.keyOffset(ref);
-    this.key = dict.bytesOf(ref).slice(at, at + dict.keyLength(ref));
+    const { records } = source.content;
+    this.expiresAtMs = records.expiryOf(ref);
+    this.meta = records.metaOf(ref);
+    const at = records.keyOffset(ref);
+    this.key = records.bytesOf(ref).slice(at, at + records.keyLength(ref));
   }
 
   /** Writes the value's beginning; from now on everything of it goes to `main`. */

@@ -188,7 +188,7 @@ export class ReplicaRole implements LinkOwner {
   takes(load: ReplicaLoad, id: string): boolean {
     const { ids, host } = this.replication;
     let keysHeld = 0;
-    for (const { dict } of host.keyspace.databases) keysHeld += dict.count;
+    for (const { count } of host.keyspace.databases) keysHeld += count;
     const asked = id.toLowerCase();
     return !refusesEmpty({
       isGuardOn: host.config.value("replica-guard-empty-master"),

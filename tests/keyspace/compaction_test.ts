@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { latin1 } from "../../src/base/bytes.ts";
 import { testServer } from "../support/test_server.ts";
 
 for (const [add, remove] of [["SADD", "SREM"], ["HSET", "HDEL"], ["ZADD", "ZREM"]]) {
@@ -10,7 +11,8 @@ for (const [add, remove] of [["SADD", "SREM"], ["HSET", "HDEL"], ["ZADD", "ZREM"
     for (let i = 0; i < 60_000; i += 100) {
       s.run(add, "k", ...Array.from({ length: 100 }, (_, n) => words(i + n)).flat());
     }
-    const large = s.keyspace.databases[0].slots.get(0) as unknown as {
+    const database = s.keyspace.databases[0];
+    const large = database.largeValue(database.records.get(latin1("k"), 0, 1)) as unknown as {
       dict?: { arena: { totalBytes: number } };
       arena?: { totalBytes: number };
     };

@@ -207,5 +207,5 @@ Deno.test("removed keys of all types leave the index of expiries", () => {
   s.clock.nowMs += 101;
   slice(s);
   const [database] = s.keyspace.databases;
-  assertEquals([database.count, database.expires.count, database.slots.bytes], [0, 0, 0]);
+  assertEquals([database.count, database.expiringCount, database.largeValueBytes], [0, 0, 0]);
 });

@@ -57,7 +57,7 @@ Deno.test("storeSortedSet chooses the encoding and drops what the key was", () =
   for (const limit of [128, 6]) {
     database.keyspace.limits.zsetMaxListpackEntries = limit;
     storeSortedSet(database, KEY, 0, 3, setOf(PAIRS), 2e12);
-    const ref = database.peek(KEY, 0, 3);
+    const ref = database.findOrExpire(KEY, 0, 3);
     assertEquals(database.encodingOf(ref), limit === 128 ? ENC_LISTPACK : ENC_SKIPLIST);
     assertEquals(database.expiryOf(ref), 2e12);
     view.open(database, ref);
@@ -74,19 +74,19 @@ Deno.test("storeSortedSet chooses the encoding and drops what the key was", () =
     assertEquals(view.seek(PAIRS.length), false);
   }
   storeSortedSet(database, KEY, 0, 3, setOf([["a", 1]]));
-  assertEquals(database.expiryOf(database.peek(KEY, 0, 3)), NaN);
+  assertEquals(database.expiryOf(database.findOrExpire(KEY, 0, 3)), NaN);
   assertEquals(database.count, 1);
 });
 
 Deno.test("a stored small set is a listpack as Redis writes it", () => {
   const database = testServer().keyspace.databases[0];
   storeSortedSet(database, KEY, 0, 3, setOf([["a", 0.5], ["7", 1], ["b", -0]]));
-  const ref = database.peek(KEY, 0, 3);
-  const { dict } = database;
-  const base = dict.valueOffset(ref);
-  const size = dict.valueLength(ref);
-  assert(lpValidate(dict.bytesOf(ref), base, size, { pairs: true }));
-  assertEquals([...dict.bytesOf(ref).subarray(base, base + size)], [
+  const ref = database.findOrExpire(KEY, 0, 3);
+  const { records } = database;
+  const base = records.valueOffset(ref);
+  const size = records.valueLength(ref);
+  assert(lpValidate(records.bytesOf(ref), base, size, { pairs: true }));
+  assertEquals([...records.bytesOf(ref).subarray(base, base + size)], [
     ...[size, 0, 0, 0, 6, 0],
     ...[0x81, 0x62, 2, 0, 1], // "b" with 0: the sign is not kept
     ...[0x81, 0x61, 2, 0x83, 0x30, 0x2e, 0x35, 4], // "a" with the text 0.5
@@ -109,7 +109,7 @@ Deno.test("storeListpack takes small sets as they are and makes others large", (
   for (const limit of [50, 49]) {
     keyspace.limits.zsetMaxListpackEntries = limit;
     assert(storeListpack(database, KEY, 0, 3, buf, 10));
-    const ref = database.peek(KEY, 0, 3);
+    const ref = database.findOrExpire(KEY, 0, 3);
     assertEquals(database.encodingOf(ref), limit === 50 ? ENC_LISTPACK : ENC_SKIPLIST);
     const found = elements(view.open(database, ref));
     assertEquals(found.map(([, score]) => score), Array.from({ length: 50 }, (_, i) => i));
@@ -120,7 +120,7 @@ Deno.test("storeListpack takes small sets as they are and makes others large", (
   lpAppend(buf, 10, 4000, twice, 0, 2);
   lpAppendInteger(buf, 10, 4000, 99);
   assertEquals(storeListpack(database, KEY, 0, 3, buf, 10), false);
-  assertEquals(view.open(database, database.peek(KEY, 0, 3)).count, 50);
+  assertEquals(view.open(database, database.findOrExpire(KEY, 0, 3)).count, 50);
   assert(lpBytes(buf, 10) > 0);
 });
 
@@ -135,5 +135,5 @@ Deno.test("memory of a large set is measured as it changes", () => {
   assert(database.memoryBytes < full - 10_000);
   s.run("ZPOPMIN", "z", 100);
   assertEquals(s.run("EXISTS", "z"), 0);
-  assertEquals(database.slots.bytes, 0);
+  assertEquals(database.largeValueBytes, 0);
 });

@@ -116,16 +116,16 @@ Deno.test("access frequencies are saved and loaded under an LFU policy", () => {
   server.keyspace.refreshTime();
   server.run("SET", "k", "v");
   const database = server.keyspace.databases[0];
-  const ref = database.peek(new TextEncoder().encode("k"), 0, 1);
-  database.dict.setMeta(ref, (database.dict.metaOf(ref) & 0xffff00ff) | (77 << 8));
+  const ref = database.findOrExpire(new TextEncoder().encode("k"), 0, 1);
+  database.setAccess(ref, -1, 77);
   const bytes = saveToBytes(server.keyspace, {}, ACCESS_FREQUENCY);
   const other = testServer();
   other.keyspace.usesLfu = true;
   other.keyspace.refreshTime();
   loadBytes(other.keyspace, bytes);
   const copy = other.keyspace.databases[0];
-  const found = copy.peek(new TextEncoder().encode("k"), 0, 1);
-  assertEquals(other.keyspace.lfuCounter(copy.dict.metaOf(found)), 77);
+  const found = copy.findOrExpire(new TextEncoder().encode("k"), 0, 1);
+  assertEquals(other.keyspace.lfuCounter(copy.records.metaOf(found)), 77);
 });
 
 Deno.test("values take the encodings of the limits in force when they are loaded", () => {

@@ -198,7 +198,7 @@ for (const mode of MODES) {
     }
     assertEquals(blocked.received(), [["list", "a"]]);
     assertEquals(server.run("PEXPIRETIME", "number"), CORPUS_NOW_MS + 1000);
-    assertEquals(server.keyspace.databases[0].expires.count, 1);
+    assertEquals(server.keyspace.databases[0].expiringCount, 1);
     server.clock.nowMs += 1001;
     assertEquals(server.run("GET", "number"), null);
     assertEquals(persistence.replicaLoad, null);

@@ -60,7 +60,7 @@ function runBitop(call: Call): void {
   if (result.length > 0) {
     database.setString(bytes, starts[2], lengths[2], result, 0, result.length);
     // Redis keeps the result as "raw" bytes, even when they happen to be digits.
-    database.resizeString(database.peek(bytes, starts[2], lengths[2]), result.length);
+    database.resizeString(database.findOrExpire(bytes, starts[2], lengths[2]), result.length);
   } else database.remove(bytes, starts[2], lengths[2]);
   reply.integer(result.length);
 }

@@ -4,7 +4,7 @@ import { hashBytes } from "../../base/hash.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { EVENT_GENERIC } from "../../base/event_classes.ts";
 import { EXPIRE_DELETES } from "../../keyspace/expire_mode.ts";
-import { ValueReader, withAccess } from "../../rdb/load_value.ts";
+import { ValueReader } from "../../rdb/load_value.ts";
 import { dumpPayload, isPayloadWhole, readPayload } from "../../rdb/payload.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
@@ -136,8 +136,7 @@ function runRestore(call: Call): void {
   if (old !== 0) database.removeRecord(old, bytes, keyAt, keyLength, 0, "", 0);
   const hash = hashBytes(bytes, keyAt, keyLength);
   const ref = values.place(database, bytes, keyAt, keyLength, hash, expiresAtMs);
-  const meta = database.dict.metaOf(ref);
-  database.dict.setMeta(ref, withAccess(keyspace, meta, idleSeconds, frequency));
+  database.setAccess(ref, idleSeconds, frequency);
   database.changed(bytes, keyAt, keyLength, EVENT_GENERIC, "restore");
   if (call.isPropagating && ttl !== 0 && !isAbsolute) {
     const parts = [];

@@ -44,7 +44,7 @@ export const objectEncoding = defineCommand({
 });
 
 function runObjectEncoding({ database, words, reply }: Call): void {
-  const ref = database.peek(words.bytes, words.starts[2], words.lengths[2]);
+  const ref = database.findOrExpire(words.bytes, words.starts[2], words.lengths[2]);
   if (ref === 0) return reply.null();
   reply.bulkText(encodingName(database, ref));
 }
@@ -53,13 +53,13 @@ function runObjectEncoding({ database, words, reply }: Call): void {
 export function encodingName(database: Database, ref: number): string {
   switch (database.encodingOf(ref)) {
     case ENC_EMBSTR: {
-      const { dict } = database;
-      const length = dict.valueLength(ref);
-      if (isInt64Text(dict.bytesOf(ref), dict.valueOffset(ref), length)) return "int";
+      const { records } = database;
+      const length = records.valueLength(ref);
+      if (isInt64Text(records.bytesOf(ref), records.valueOffset(ref), length)) return "int";
       return length <= EMBSTR_MAX ? "embstr" : "raw";
     }
     case ENC_TEXT:
-      return database.dict.valueLength(ref) <= EMBSTR_MAX ? "embstr" : "raw";
+      return database.records.valueLength(ref) <= EMBSTR_MAX ? "embstr" : "raw";
     case ENC_RAW:
     case ENC_EXTERNAL:
       return "raw";
@@ -94,11 +94,11 @@ export const objectFreq = defineCommand({
 });
 
 function runObjectFreq({ database, words, reply }: Call): void {
-  const ref = database.peek(words.bytes, words.starts[2], words.lengths[2]);
+  const ref = database.findOrExpire(words.bytes, words.starts[2], words.lengths[2]);
   if (ref === 0) return reply.null();
-  const { keyspace, dict } = database;
+  const { keyspace, records } = database;
   if (!keyspace.usesLfu) return reply.error(NO_FREQUENCY);
-  reply.integer(keyspace.lfuCounter(dict.metaOf(ref)));
+  reply.integer(keyspace.lfuCounter(records.metaOf(ref)));
 }
 
 export const objectIdletime = defineCommand({
@@ -116,11 +116,11 @@ export const objectIdletime = defineCommand({
 });
 
 function runObjectIdletime({ database, words, reply }: Call): void {
-  const ref = database.peek(words.bytes, words.starts[2], words.lengths[2]);
+  const ref = database.findOrExpire(words.bytes, words.starts[2], words.lengths[2]);
   if (ref === 0) return reply.null();
-  const { keyspace, dict } = database;
+  const { keyspace, records } = database;
   if (keyspace.usesLfu) return reply.error(NO_IDLE_TIME);
-  reply.integer(keyspace.idleSeconds(dict.metaOf(ref)));
+  reply.integer(keyspace.idleSeconds(records.metaOf(ref)));
 }
 
 export const objectRefcount = defineCommand({
@@ -138,7 +138,7 @@ export const objectRefcount = defineCommand({
 });
 
 function runObjectRefcount({ database, words, reply }: Call): void {
-  const ref = database.peek(words.bytes, words.starts[2], words.lengths[2]);
+  const ref = database.findOrExpire(words.bytes, words.starts[2], words.lengths[2]);
   if (ref === 0) return reply.null();
   reply.integer(1);
 }

@@ -71,7 +71,7 @@ function renameKey({ database, words, reply }: Call, overwrites: boolean): numbe
   if (old !== 0) {
     if (!overwrites) return 0;
     dropSilently(database, old, bytes, starts[2], lengths[2]);
-    ref = database.peek(bytes, starts[1], lengths[1]);
+    ref = database.findOrExpire(bytes, starts[1], lengths[1]);
   }
   database.moveRecord(ref, database, bytes, starts[2], lengths[2]);
   database.changed(bytes, starts[1], lengths[1], EVENT_GENERIC, "rename_from", 1);
@@ -169,7 +169,7 @@ function runCopy(call: Call): void {
   if (old !== 0) {
     if (!replaces) return reply.integer(0);
     dropSilently(target, old, bytes, starts[2], lengths[2]);
-    ref = database.peek(bytes, starts[1], lengths[1]);
+    ref = database.findOrExpire(bytes, starts[1], lengths[1]);
   }
   copyRecord(database, ref, target, bytes, starts[2], lengths[2]);
   target.changed(bytes, starts[2], lengths[2], EVENT_GENERIC, "copy_to");

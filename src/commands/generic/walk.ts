@@ -28,30 +28,30 @@ export const keys = defineCommand({
 });
 
 function runKeys({ database, words, reply }: Call): void {
-  const { dict } = database;
+  const { records } = database;
   const { bytes } = words;
   const patternAt = words.starts[1];
   const patternLength = words.lengths[1];
   const matchesAll = patternLength === 1 && bytes[patternAt] === STAR;
   const found: number[] = [];
-  dict.forEach((ref) => {
-    if (dict.flagsOf(ref) < 0 && database.isExpired(ref)) return;
+  database.table.forEach((ref) => {
+    if (database.isExpired(ref)) return;
     if (
       matchesAll ||
       globMatch(
         bytes,
         patternAt,
         patternLength,
-        dict.bytesOf(ref),
-        dict.keyOffset(ref),
-        dict.keyLength(ref),
+        records.bytesOf(ref),
+        records.keyOffset(ref),
+        records.keyLength(ref),
         false,
       )
     ) found.push(ref);
   });
   reply.array(found.length);
   for (const ref of found) {
-    reply.bulk(dict.bytesOf(ref), dict.keyOffset(ref), dict.keyLength(ref));
+    reply.bulk(records.bytesOf(ref), records.keyOffset(ref), records.keyLength(ref));
   }
 }
 
@@ -83,14 +83,14 @@ function runScan(call: Call): void {
     : TYPE_NAMES.indexOf(call.words.text(options.typeWord).toLowerCase());
   const anyType = options.typeWord === 0;
   const deletes = database.keyspace.deletesExpired;
-  const { dict } = database;
+  const { records } = database;
   options.begin();
-  const next = options.walkDict(dict, cursor, (ref) => {
-    const bytes = dict.bytesOf(ref);
-    const offset = dict.keyOffset(ref);
-    const length = dict.keyLength(ref);
+  const next = options.walkTable(database.table, cursor, (ref) => {
+    const bytes = records.bytesOf(ref);
+    const offset = records.keyOffset(ref);
+    const length = records.keyLength(ref);
     if (!options.matches(bytes, offset, length)) return;
-    if (dict.flagsOf(ref) < 0 && database.isExpired(ref)) {
+    if (database.isExpired(ref)) {
       if (deletes) expireByItself(call, ref);
       return;
     }
@@ -129,14 +129,14 @@ export const randomkey = defineCommand({
 
 function runRandomkey(call: Call): void {
   const { database, reply } = call;
-  const { dict, keyspace } = database;
-  let ref = dict.random(keyspace.draw);
-  for (let draws = 1; ref !== 0 && dict.flagsOf(ref) < 0 && database.isExpired(ref); draws++) {
+  const { records, table, keyspace } = database;
+  let ref = table.random(keyspace.draw);
+  for (let draws = 1; ref !== 0 && database.isExpired(ref); draws++) {
     // A replica may not delete: where nothing else is to be had, an expired key is the answer.
     if (keyspace.deletesExpired) expireByItself(call, ref);
     else if (draws === DRAWS_MAX) break;
-    ref = dict.random(keyspace.draw);
+    ref = table.random(keyspace.draw);
   }
   if (ref === 0) return reply.null();
-  reply.bulk(dict.bytesOf(ref), dict.keyOffset(ref), dict.keyLength(ref));
+  reply.bulk(records.bytesOf(ref), records.keyOffset(ref), records.keyLength(ref));
 }

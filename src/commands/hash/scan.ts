@@ -39,7 +39,7 @@ function runHscan(call: Call): void {
   const { large, field, value } = hashView;
   let next = 0;
   if (large !== null) {
-    next = scan.walkDict(large.dict, cursor, (record) => {
+    next = scan.walkTable(large.dict, cursor, (record) => {
       large.readField(record, field);
       if (!scan.matches(field.bytes, field.offset, field.length)) return;
       scan.add(field.bytes, field.offset, field.length);

@@ -97,14 +97,14 @@ export function tryMove(call: Call, fromHead: boolean, toHead: boolean): boolean
     if (!isEmpty) list.settle(true);
     if (target === 0) list.create(database, bytes, starts[2], lengths[2], length, 1);
     else {
-      list.open(database, database.peek(bytes, starts[2], lengths[2]));
+      list.open(database, database.findOrExpire(bytes, starts[2], lengths[2]));
       list.makeRoom(length, 1);
       list.beforeWrite();
     }
     list.push(carried, 0, length, toHead);
     list.settle(false);
     changedList(call, 2, toHead ? "lpush" : "rpush", 0);
-    list.open(database, database.peek(bytes, starts[1], lengths[1]));
+    list.open(database, database.findOrExpire(bytes, starts[1], lengths[1]));
     elementsTaken(database, bytes, starts[1], lengths[1], fromHead, 1);
   }
   if (carried.length > 1 << 16) carried = new Uint8Array(64);

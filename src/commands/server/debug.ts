@@ -9,12 +9,12 @@ import { HEADER_BYTES, TYPE_STRING } from "../../arena/record.ts";
 import { latin1 } from "../../base/bytes.ts";
 import { parseDouble } from "../../base/doubles.ts";
 import { globMatch } from "../../base/glob.ts";
-import { hashBytes } from "../../base/hash.ts";
 import { memoryBytes } from "../../config/kinds.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Dict } from "../../arena/dict.ts";
 import type { Database } from "../../keyspace/database.ts";
 import { datasetDigest, valueDigest } from "../../keyspace/digest.ts";
+import type { RecordTable } from "../../keyspace/doors.ts";
 import { lpEntry } from "../../values/listpack.ts";
 import { listView } from "../../keyspace/list.ts";
 import type { LongString } from "../../keyspace/value_slots.ts";
@@ -262,7 +262,7 @@ function truth(text: string): boolean {
 
 /** The record of a key, past its time or not, or 0. */
 function findAnyway(database: Database, bytes: Uint8Array, offset: number, length: number) {
-  return database.dict.find(bytes, offset, length, hashBytes(bytes, offset, length));
+  return database.records.get(bytes, offset, length);
 }
 
 /** The record of word 2. @throws ReplyError when there is none */
@@ -341,8 +341,8 @@ function debugObject(call: Call): void {
   const { database, words, reply } = call;
   if (words.count === 4 && !words.is(3, "fast")) return reply.error(unknownSubcommand(call));
   const ref = recordOfKey(call);
-  const { dict, keyspace } = database;
-  const meta = dict.metaOf(ref);
+  const { keyspace } = database;
+  const meta = database.records.metaOf(ref);
   const encoding = encodingName(database, ref);
   let text = `Value at:0x${(ref >>> 0).toString(16)} refcount:1 encoding:${encoding} ` +
     `serializedlength:${savedBytes(call, ref)} lru:${meta >>> 8} lru_seconds_idle:${
@@ -364,7 +364,7 @@ function savedBytes({ database, server }: Call, ref: number): number {
     compress: server.config.value("rdbcompression"),
     checksum: false,
   });
-  writeValue(encoder, database.dict, database.slots, ref);
+  writeValue(encoder, database, ref);
   encoder.flush();
   return bytes;
 }
@@ -375,9 +375,9 @@ function debugListpack(call: Call): void {
   if (encodingName(database, ref) !== "listpack") {
     return reply.error("ERR Not a listpack encoded object.");
   }
-  const { dict } = database;
-  const at = dict.valueOffset(ref);
-  const bytes = dict.bytesOf(ref).subarray(at, at + dict.valueLength(ref));
+  const { records } = database;
+  const at = records.valueOffset(ref);
+  const bytes = records.bytesOf(ref).subarray(at, at + records.valueLength(ref));
   server.log.warning(`DEBUG LISTPACK: ${Array.from(bytes, hexByte).join(" ")}`);
   reply.status("Listpack structure printed on stdout");
 }
@@ -422,14 +422,13 @@ function debugSdslen(call: Call): void {
   const { database, words, reply } = call;
   const ref = recordOfKey(call);
   if (database.typeOf(ref) !== TYPE_STRING) return reply.error("ERR Not an sds encoded string.");
-  const { dict } = database;
   const keyLength = words.lengths[2];
   database.stringBytes(ref);
   const length = database.stringLength;
   const isLong = database.stringOffset === 0;
   const room = isLong
     ? (database.largeValue(ref) as LongString).bytes.length
-    : Math.max(length, dict.valueCapacity(ref));
+    : Math.max(length, database.records.valueCapacity(ref));
   reply.status(
     `key_sds_len:${keyLength}, key_sds_avail:0, key_zmalloc: ${keyLength + HEADER_BYTES}, ` +
       `val_sds_len:${length}, val_sds_avail:${room - length}, val_zmalloc: ${room}`,
@@ -442,8 +441,8 @@ function debugHtstats(call: Call): void {
   const database = server.keyspace.databases[index];
   if (database === undefined) return reply.error("ERR Out of range database");
   reply.verbatim(
-    `[Dictionary HT]\n${describeTable(database.dict)}[Expires HT]\n` +
-      `Hash table 0 stats (main hash table):\n number of elements: ${database.expires.count}\n`,
+    `[Dictionary HT]\n${describeTable(database.table)}[Expires HT]\n` +
+      `Hash table 0 stats (main hash table):\n number of elements: ${database.expiringCount}\n`,
   );
 }
 
@@ -464,12 +463,12 @@ function debugHtstatsKey(call: Call): void {
 /** Slots of a bucket, as table.ts lays it out. */
 const BUCKET_SLOTS = 12;
 
-function describeTable(dict: Dict): string {
+function describeTable(table: RecordTable): string {
   return "Hash table 0 stats (main hash table):\n" +
-    ` table size: ${dict.bucketCount * BUCKET_SLOTS}\n` +
-    ` number of elements: ${dict.count}\n` +
-    ` buckets: ${dict.bucketCount}\n` +
-    ` rehashing: ${dict.isRehashing ? "yes" : "no"}\n`;
+    ` table size: ${table.bucketCount * BUCKET_SLOTS}\n` +
+    ` number of elements: ${table.count}\n` +
+    ` buckets: ${table.bucketCount}\n` +
+    ` rehashing: ${table.isRehashing ? "yes" : "no"}\n`;
 }
 
 function debugProtocol(call: Call): void {

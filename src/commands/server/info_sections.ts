@@ -311,11 +311,11 @@ function* latencyLines({ server }: Look): Generator<InfoPair> {
 }
 
 function* databaseLines({ server }: Look): Generator<InfoPair> {
-  for (const { index, count, expires, averageTtlMs } of server.keyspace.databases) {
+  for (const { index, count, expiringCount, averageTtlMs } of server.keyspace.databases) {
     if (count === 0) continue;
     yield [
       `db${index}`,
-      `keys=${count},expires=${expires.count},avg_ttl=${Math.floor(averageTtlMs)}`,
+      `keys=${count},expires=${expiringCount},avg_ttl=${Math.floor(averageTtlMs)}`,
     ];
   }
 }

@@ -1,10 +1,8 @@
 /** MEMORY: what takes how much. The figures come from src/observe/memory_use.ts. */
 
-import { hashBytes } from "../../base/hash.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { isSlotEncoding } from "../../keyspace/database.ts";
 import { formatBytes } from "../../observe/bytes_for_people.ts";
-import { keyTableBytes, measureMemory } from "./memory_use.ts";
+import { measureMemory } from "./memory_use.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import type { ReplyWriter } from "../../resp/reply_writer.ts";
 import { defineCommand } from "../../dispatch/command.ts";
@@ -32,22 +30,15 @@ export const memoryUsage = defineCommand({
   run: runMemoryUsage,
 });
 
-/** A reference in the table, with its tag and the usual empty slots. */
-const TABLE_SHARE_BYTES = 8;
-
 function runMemoryUsage(call: Call): void {
   const { database, words, reply } = call;
   for (let i = 3; i < words.count; i += 2) {
     if (!words.is(i, "samples") || i + 1 === words.count) throw new ReplyError(SYNTAX_ERROR);
     if (call.clampedInteger(i + 1) < 0) throw new ReplyError(SYNTAX_ERROR);
   }
-  const { dict } = database;
-  const { bytes, starts, lengths } = words;
-  const hash = hashBytes(bytes, starts[2], lengths[2]);
-  const ref = dict.find(bytes, starts[2], lengths[2], hash);
+  const ref = database.records.get(words.bytes, words.starts[2], words.lengths[2]);
   if (ref === 0) return reply.null();
-  const value = isSlotEncoding(database.encodingOf(ref)) ? database.largeValue(ref).memoryBytes : 0;
-  reply.integer(dict.chunkBytes(ref) + TABLE_SHARE_BYTES + value);
+  reply.integer(database.bytesOfKey(ref));
 }
 
 /**
@@ -89,9 +80,9 @@ function runMemoryStats({ server, reply }: Call): void {
     fields.push([`db.${database.index}`, (to) => {
       to.map(3);
       to.bulkText("overhead.hashtable.main");
-      to.integer(keyTableBytes(database));
+      to.integer(database.tableBytes);
       to.bulkText("overhead.hashtable.expires");
-      to.integer(database.expires.memoryBytes);
+      to.integer(database.expiryIndexBytes);
       to.bulkText("overhead.hashtable.slot-to-keys");
       to.integer(0);
     }]);
@@ -201,10 +192,11 @@ export const memoryMallocStats = defineCommand({
 
 function runMemoryMallocStats({ server, reply }: Call): void {
   let text = "";
-  for (const { index, count, dict, memoryBytes, reservedBytes } of server.keyspace.databases) {
+  for (const database of server.keyspace.databases) {
+    const { index, count, memoryBytes, reservedBytes } = database;
     if (count === 0) continue;
     text += `db${index}: keys=${count} used=${memoryBytes} held=${reservedBytes} ` +
-      `records=${dict.arena.liveBytes} segments=${dict.arena.totalBytes}\n`;
+      `records=${database.recordBytes} segments=${database.segmentBytes}\n`;
   }
   reply.verbatim(text === "" ? "No database has keys.\n" : text);
 }
@@ -229,8 +221,8 @@ const PURGE_MS = 50;
 
 function runMemoryPurge({ server, reply }: Call): void {
   const until = server.clock.monotonic() + PURGE_MS;
-  for (const { dict } of server.keyspace.databases) {
-    while (dict.compactStep(1024)) if (server.clock.monotonic() > until) return reply.ok();
+  for (const { table } of server.keyspace.databases) {
+    while (table.compactStep(1024)) if (server.clock.monotonic() > until) return reply.ok();
   }
   reply.ok();
 }

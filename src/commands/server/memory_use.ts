@@ -1,7 +1,6 @@
 /** Where the memory goes: figures behind INFO memory, MEMORY STATS and MEMORY DOCTOR. In bytes. */
 
 import type { Services } from "../../dispatch/services.ts";
-import type { Database } from "../../keyspace/database.ts";
 
 export interface MemoryUse {
   /** Data, clients' buffers and the program's flat share: what `maxmemory` is compared with. */
@@ -41,7 +40,7 @@ export function measureMemory(server: Services): MemoryUse {
   const startup = used - data - allClients - held;
   let tables = 0;
   for (const database of keyspace.databases) {
-    tables += keyTableBytes(database) + database.expires.memoryBytes;
+    tables += database.tableBytes + database.expiryIndexBytes;
   }
   const overhead = Math.min(used, startup + allClients + held + tables);
   return {
@@ -57,11 +56,6 @@ export function measureMemory(server: Services): MemoryUse {
     backlog: held - excess,
     system: systemMemory(),
   };
-}
-
-/** What the hash table of a database takes, without the records. */
-export function keyTableBytes({ dict }: Database): number {
-  return dict.memoryBytes - dict.arena.liveBytes;
 }
 
 function systemMemory(): number {

@@ -39,7 +39,7 @@ function runSscan(call: Call): void {
   const { large } = setView;
   let next = 0;
   if (large !== null) {
-    next = scan.walkDict(large, cursor, (record) => {
+    next = scan.walkTable(large, cursor, (record) => {
       const bytes = large.bytesOf(record);
       const offset = large.keyOffset(record);
       const length = large.keyLength(record);

@@ -39,7 +39,7 @@ function runZscan(call: Call): void {
   let next = 0;
   const { large } = view;
   if (large !== null) {
-    next = scan.walkDict(large.dict, cursor, (ref) => {
+    next = scan.walkTable(large.dict, cursor, (ref) => {
       view.readRecord(ref);
       addElement(scan, scoreToWideText);
     });

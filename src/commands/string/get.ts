@@ -30,14 +30,14 @@ export const get = defineCommand({
 function runGet({ database, words, reply }: Call): void {
   const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
   if (ref === 0) return reply.null();
-  const meta = database.dict.metaOf(ref);
+  const { records } = database;
+  const meta = records.metaOf(ref);
   if ((meta & 0xf) !== TYPE_STRING) return reply.error(WRONG_TYPE);
   if (((meta >>> 4) & 0xf) === ENC_EXTERNAL) {
     const bytes = database.stringBytes(ref);
     return reply.bulk(bytes, 0, database.stringLength);
   }
-  const { dict } = database;
-  reply.bulk(dict.bytesOf(ref), dict.valueOffset(ref), dict.valueLength(ref));
+  reply.bulk(records.bytesOf(ref), records.valueOffset(ref), records.valueLength(ref));
 }
 
 /**

@@ -117,17 +117,17 @@ function increment(call: Call, by: number): void {
   const { bytes } = words;
   const keyOffset = words.starts[1];
   const keyLength = words.lengths[1];
-  const { dict } = database;
+  const { records } = database;
   let ref = database.lookupWrite(bytes, keyOffset, keyLength);
   let sum = by;
   if (ref === 0) {
     const length = integerLength(sum);
     ref = database.addRecord(bytes, keyOffset, keyLength, TYPE_STRING, ENC_EMBSTR, length);
   } else {
-    const meta = dict.metaOf(ref);
+    const meta = records.metaOf(ref);
     if ((meta & 0xf) !== TYPE_STRING) return call.reply.error(WRONG_TYPE);
     if (((meta >>> 4) & 0xf) === ENC_EXTERNAL) return call.reply.error(NOT_AN_INTEGER);
-    sum += parseInteger(dict.bytesOf(ref), dict.valueOffset(ref), dict.valueLength(ref));
+    sum += parseInteger(records.bytesOf(ref), records.valueOffset(ref), records.valueLength(ref));
     // False for NaN too: text that is no integer, or one beyond 2^53.
     if (!(sum <= Number.MAX_SAFE_INTEGER && sum >= -Number.MAX_SAFE_INTEGER)) {
       return incrementWide(call, ref, BigInt(by));
@@ -135,13 +135,14 @@ function increment(call: Call, by: number): void {
     const length = integerLength(sum);
     // As a rule the length stays, and the new text goes over the old.
     if (
-      length !== dict.valueLength(ref) || ((meta >>> 4) & 0xf) !== ENC_EMBSTR || dict.hook !== null
+      length !== records.valueLength(ref) || ((meta >>> 4) & 0xf) !== ENC_EMBSTR ||
+      database.isCaptured
     ) {
       ref = database.resizeInline(ref, length);
       database.markAsSet(ref);
     }
   }
-  writeInteger(dict.bytesOf(ref), dict.valueOffset(ref), sum);
+  writeInteger(records.bytesOf(ref), records.valueOffset(ref), sum);
   database.changed(bytes, keyOffset, keyLength, EVENT_STRING, "incrby");
   call.reply.integer(sum);
 }
@@ -167,9 +168,9 @@ function incrementWide(call: Call, ref: number, by: bigint): void {
   if (ref === 0) fresh = database.addString(words.bytes, keyOffset, keyLength, length);
   else fresh = database.resizeInline(ref, length);
   database.markAsSet(fresh);
-  const { dict } = database;
-  const to = dict.bytesOf(fresh);
-  const at = dict.valueOffset(fresh);
+  const { records } = database;
+  const to = records.bytesOf(fresh);
+  const at = records.valueOffset(fresh);
   for (let i = 0; i < length; i++) to[at + i] = wideText[i];
   database.changed(words.bytes, keyOffset, keyLength, EVENT_STRING, "incrby");
   reply.bigInteger(sum);

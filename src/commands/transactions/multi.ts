@@ -51,7 +51,7 @@ function runExec({ client, reply, server }: Call): void {
     return reply.error(EXEC_ABORTED);
   }
   // A watched key whose time is over counts as changed; looking at it removes it.
-  for (const { database, key } of client.watchedKeys) database.peek(key, 0, key.length);
+  for (const { database, key } of client.watchedKeys) database.findOrExpire(key, 0, key.length);
   const queue = client.queue;
   const isDirty = client.isDirty;
   client.endTransaction();
@@ -105,7 +105,7 @@ function runWatch({ client, database, words, reply }: Call): void {
   for (let i = 1; i < words.count; i++) {
     const key = words.copy(i);
     // A key that is past its time is gone already: its removal later is no change.
-    database.peek(key, 0, key.length);
+    database.findOrExpire(key, 0, key.length);
     if (database.watch(key, client)) client.watchedKeys.push({ database, key });
   }
   reply.ok();

@@ -31,7 +31,7 @@ Deno.test("BITOP works on strings in slots and stores raw bytes without an expir
   s.run("SET", "n", "12");
   s.run("BITOP", "OR", "d", "n");
   const database = s.keyspace.databases[0];
-  const ref = database.peek(new TextEncoder().encode("d"), 0, 1);
+  const ref = database.findOrExpire(new TextEncoder().encode("d"), 0, 1);
   assertEquals([database.encodingOf(ref), database.expiryOf(ref)], [ENC_RAW, NaN]);
 });
 

@@ -28,7 +28,7 @@ Deno.test("DEL and UNLINK count the keys they remove", () => {
     assertEquals(s.run(name, "none"), 0);
     assertEquals(events, ["del a @0", "del b @0", "del c @0"]);
     assertEquals(s.propagated(), [`${name} a none b c a`]);
-    assertEquals(s.keyspace.databases[0].slots.bytes, 0);
+    assertEquals(s.keyspace.databases[0].largeValueBytes, 0);
   }
 });
 
@@ -208,7 +208,7 @@ Deno.test("PERSIST takes the expiry away", () => {
   assertEquals(s.run("PERSIST", "none"), 0);
   assertEquals(s.run("TTL", "k"), -1);
   assertEquals([s.propagated(), events], [["PERSIST k"], ["persist k @0"]]);
-  assertEquals(s.keyspace.databases[0].expires.count, 0);
+  assertEquals(s.keyspace.databases[0].expiringCount, 0);
 });
 
 Deno.test("RENAME takes value and expiry along, in the place of what was there", () => {
@@ -225,9 +225,9 @@ Deno.test("RENAME takes value and expiry along, in the place of what was there",
     assertEquals(events.slice(0, 3), ["new to @0", "rename_from from @0", "rename_to to @0"]);
     assertEquals(s.propagated(), ["RENAME from to"]);
     const [database] = s.keyspace.databases;
-    assertEquals([database.count, database.expires.count], [1, 1]);
+    assertEquals([database.count, database.expiringCount], [1, 1]);
     s.run("DEL", "to");
-    assertEquals(database.slots.bytes, 0);
+    assertEquals(database.largeValueBytes, 0);
   }
 });
 
@@ -237,7 +237,7 @@ Deno.test("RENAME drops the expiry of the key it replaces", () => {
   s.run("SET", "to", "old", "EX", 100);
   s.run("RENAME", "from", "to");
   assertEquals(s.run("TTL", "to"), -1);
-  assertEquals(s.keyspace.databases[0].expires.count, 0);
+  assertEquals(s.keyspace.databases[0].expiringCount, 0);
 });
 
 Deno.test("RENAME to itself does nothing, and a missing key is an error", () => {
@@ -277,8 +277,8 @@ Deno.test("MOVE takes a key to another database unless it is there", () => {
     s.run("SET", "k", "new");
     assertEquals(s.run("MOVE", "k", 3), 0);
     assertEquals(other.run("GET", "k"), value);
-    assertEquals(s.keyspace.databases[0].expires.count, 0);
-    assertEquals(s.keyspace.databases[0].slots.bytes, 0);
+    assertEquals(s.keyspace.databases[0].expiringCount, 0);
+    assertEquals(s.keyspace.databases[0].largeValueBytes, 0);
   }
 });
 

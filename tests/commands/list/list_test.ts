@@ -402,7 +402,7 @@ Deno.test("lists agree with arrays under drawn changes, small, large and in betw
     }
     assertEquals(all(s, "l"), model);
     s.run("DEL", "l");
-    assertEquals(s.keyspace.databases[0].slots.bytes, 0);
+    assertEquals(s.keyspace.databases[0].largeValueBytes, 0);
   }
 });
 

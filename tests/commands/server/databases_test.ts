@@ -33,7 +33,7 @@ Deno.test("FLUSHDB empties one database, FLUSHALL all", () => {
   assertEquals(other.run("FLUSHALL", "async"), "OK");
   assertEquals(s.keyspace.keyCount, 0);
   for (const database of s.keyspace.databases) {
-    assertEquals([database.expires.count, database.slots.bytes], [0, 0]);
+    assertEquals([database.expiringCount, database.largeValueBytes], [0, 0]);
   }
   assertEquals(s.propagated(), ["SELECT 0", "FLUSHDB", "SELECT 9", "FLUSHALL async"]);
 });
@@ -68,7 +68,7 @@ Deno.test("SWAPDB exchanges content under the clients' feet", () => {
   assertEquals(s.propagated(), ["SELECT 0", "SWAPDB 0 5"]);
   assertEquals(s.run("SWAPDB", 3, 3), "OK");
   other.run("DEL", "a");
-  assertEquals(s.keyspace.databases[5].expires.count, 0);
+  assertEquals(s.keyspace.databases[5].expiringCount, 0);
 });
 
 Deno.test("SWAPDB fails who watches a key that comes or goes", () => {

@@ -26,7 +26,7 @@ export function testBothEncodings(name: string, body: (s: TestServer) => void): 
 export function encodingOf(s: TestServer, key: string): string {
   const bytes = new TextEncoder().encode(key);
   const database = s.keyspace.databases[0];
-  const ref = database.peek(bytes, 0, bytes.length);
+  const ref = database.findOrExpire(bytes, 0, bytes.length);
   if (ref === 0) return "";
   const encoding = database.encodingOf(ref);
   if (encoding === ENC_LISTPACK) return "listpack";

@@ -12,7 +12,7 @@ const WRONG_TYPE = {
 function expiryOf(s: TestServer, key: string): number {
   const bytes = new TextEncoder().encode(key);
   const database = s.keyspace.databases[0];
-  return database.expiryOf(database.peek(bytes, 0, bytes.length));
+  return database.expiryOf(database.findOrExpire(bytes, 0, bytes.length));
 }
 
 /** Names of the events since the call, each with its key. */
@@ -224,7 +224,7 @@ Deno.test("a string's encoding tells how it came about", () => {
   const encodingAfter = (...words: (string | number)[]) => {
     s.run(...words);
     const database = s.keyspace.databases[0];
-    return database.encodingOf(database.peek(new Uint8Array([107]), 0, 1));
+    return database.encodingOf(database.findOrExpire(new Uint8Array([107]), 0, 1));
   };
   assertEquals(encodingAfter("SET", "k", "12"), ENC_EMBSTR);
   assertEquals(encodingAfter("APPEND", "k", "3"), ENC_RAW);

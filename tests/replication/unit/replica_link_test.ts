@@ -153,7 +153,7 @@ Deno.test("a master without PSYNC is asked with SYNC, its inline SELECT is obeye
   assertEquals(await link.request(), "SYNC");
   const body = snapshot({ k: "v" });
   await link.send(`$${body.length}\r\n${body}select 3\r\n${array("SET", "b", "1")}`);
-  await eventually(() => s.server.keyspace.databases[3].dict.count === 1);
+  await eventually(() => s.server.keyspace.databases[3].count === 1);
   assertEquals(await get(s, "k"), "v");
   link.close();
   const next = await master.accept();
@@ -266,7 +266,7 @@ for (const garbage of GARBAGE) {
     const next = await master.accept();
     assertEquals(await next.greet(), "PSYNC ? -1");
     assertEquals(await get(s, "a"), "1");
-    assertEquals(s.server.keyspace.databases[0].dict.count, 2);
+    assertEquals(s.server.keyspace.databases[0].count, 2);
     assert(s.hasLogged("master stream corruption?"), s.logLines.join(""));
     // Going on is not what was asked for now.
     await next.send(`+CONTINUE ${OTHER}\r\n`);
@@ -380,7 +380,7 @@ Deno.test("a guarded replica keeps data and state through further empty offers, 
   assertEquals(await ask(s, "REPLICAOF", "127.0.0.1", `${master.port}`), status("OK"));
   const accepted = await master.accept();
   await serve(accepted, {}, { id: OTHER, offset: 0 });
-  assertEquals(s.server.keyspace.databases[0].dict.count, 0);
+  assertEquals(s.server.keyspace.databases[0].count, 0);
   assertEquals(info(s).master_link_state, "connected");
 });
 
