@@ -9,8 +9,10 @@
  *     --import-map=tools/import_map.npm.json --no-lock
  *
  * `--import-map` replaces the imports of deno.json whole, so that file has to name every specifier
- * the code uses; tests/project/packages_test.ts watches over it. The npm copy lacks the data file
- * behind `@std/cli`'s root: import `@std/cli/parse-args`.
+ * the code uses; tests/project/packages_test.ts watches over it. The npm copy has no types: it is
+ * re-exported by the modules in tools/std/ with types of ours, which are no looser than the packages'
+ * own, so that `deno task check` means the same on both networks. It lacks the data file behind
+ * `@std/cli`'s root: import `@std/cli/parse-args`.
  *
  * The question is put by importing one small JSR module rather than by a request to a host, so it
  * follows JSR_URL, proxies and Deno's own cache: where the module has been fetched once, JSR counts

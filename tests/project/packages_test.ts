@@ -1,4 +1,4 @@
-/** deno.json and the map onto npm name the same packages; see tools/import_map.ts. */
+/** deno.json and the map onto npm name the same packages; see tools/import_map.ts, tools/std/. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
@@ -24,7 +24,7 @@ Deno.test("every package imported is in deno.json, and word for word in the map 
   const wrong: string[] = [];
   for (const { path, text } of files) {
     for (const { specifier } of importsOf(text)) {
-      if (/^(\.|node:)/.test(specifier)) continue;
+      if (/^(\.|node:)/.test(specifier) || path.startsWith("tools/std/")) continue;
       if (!(packageOf(specifier) in declared) || !(specifier in mapped)) {
         wrong.push(`${path} imports ${specifier}`);
       }
@@ -33,15 +33,20 @@ Deno.test("every package imported is in deno.json, and word for word in the map 
   assertEquals(wrong, []);
 });
 
-Deno.test("every package of deno.json has its place in the map onto npm, at an exact version", async () => {
+Deno.test("every package of deno.json has its place in the map onto npm, with types and a version", async () => {
   const declared = Object.keys((await readJson("deno.json")).imports);
   const mapped: Record<string, string> = (await readJson("tools/import_map.npm.json")).imports;
+  const { "deno-std/": copy, ...places } = mapped;
+  assert(/^npm:\/deno-std@\d+\.\d+\.\d+\/$/.test(copy), copy);
   assertEquals(
-    [...new Set(Object.keys(mapped).map(packageOf))].sort(),
+    [...new Set(Object.keys(places).map(packageOf))].sort(),
     declared.sort(),
   );
-  for (const target of Object.values(mapped)) {
-    assert(/^npm:[^@]+@\d+\.\d+\.\d+\//.test(target), target);
+  for (const place of Object.values(places)) {
+    const text = await Deno.readTextFile(join(ROOT, "tools", place));
+    const types = /^\/\/ @ts-types="\.\/(\w+\.d\.ts)"\nexport \* from "deno-std\//m.exec(text)?.[1];
+    assert(types !== undefined, `${place} gives the npm copy no types`);
+    await Deno.stat(join(ROOT, "tools/std", types));
   }
 });
 

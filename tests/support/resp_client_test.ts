@@ -3,7 +3,16 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { eventually } from "./eventually.ts";
 import { hasRedisServer, startRealRedis } from "./real_redis.ts";
-import { array, bulk, connect, error, integer, NULL_BULK, status } from "./resp_client.ts";
+import {
+  array,
+  bulk,
+  connect,
+  error,
+  integer,
+  NULL_BULK,
+  type Reply,
+  status,
+} from "./resp_client.ts";
 
 /** A server that answers the first bytes it gets with a fixed text, one byte per write. */
 function cannedServer(answer: string): { port: number; done: Promise<void> } {
@@ -24,7 +33,7 @@ Deno.test("RespClient reads every type of RESP2 and RESP3, cut at any byte", asy
   );
   using client = await connect(server.port);
   await client.send("x");
-  const expected = [
+  const expected: Reply[] = [
     status("OK"),
     error("ERR no"),
     integer(-7),
