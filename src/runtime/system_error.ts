@@ -34,6 +34,7 @@ const WORDS: Record<string, string> = {
   ENOTDIR: "Not a directory",
   ENOTEMPTY: "Directory not empty",
   ENOTFOUND: "Name or service not known",
+  EINTR: "Interrupted system call",
   ENOTSUP: "Operation not supported",
   EPERM: "Operation not permitted",
   EPIPE: "Broken pipe",
@@ -50,6 +51,11 @@ export class SystemError extends Error {
   constructor(readonly code: string, words: string = WORDS[code] ?? code, options?: ErrorOptions) {
     super(words, options);
   }
+}
+
+/** A SystemError: with our words for the code where we have some, else with those of the runtime. */
+export function systemErrorOf(code: string, words: string, cause: unknown): SystemError {
+  return new SystemError(code, WORDS[code] ?? words, { cause });
 }
 
 /** Whether an error is the system's, with this code. */

@@ -1,0 +1,150 @@
+/** Files by Deno's file API. */
+
+import { denoError, translated } from "./deno_errors.ts";
+import type { FileInfo, Files, OpenFile, OpenMode } from "./runtime.ts";
+import { isSystemError, SystemError } from "./system_error.ts";
+
+const OPTIONS: Record<OpenMode, Deno.OpenOptions> = {
+  read: { read: true },
+  write: { write: true, create: true, truncate: true },
+  append: { append: true, create: true },
+  create: { read: true, write: true, createNew: true },
+};
+
+const IS_WINDOWS = Deno.build.os === "windows";
+
+export const denoFiles: Files = {
+  open(path: string, mode: OpenMode, permissions?: number): OpenFile {
+    const options = OPTIONS[mode];
+    return translated(() =>
+      new DenoFile(
+        Deno.openSync(path, mode === "read" ? options : { ...options, mode: permissions }),
+      )
+    );
+  },
+
+  read: (path: string) => translated(() => Deno.readFileSync(path)),
+
+  info(path: string): FileInfo | null {
+    try {
+      const { size, isDirectory, mode } = translated(() => Deno.statSync(path));
+      return { sizeBytes: size, isFolder: isDirectory, mode: mode === null ? null : mode & 0o7777 };
+    } catch (error) {
+      if (isSystemError(error, "ENOENT")) return null;
+      throw error;
+    }
+  },
+
+  list: (folder: string) =>
+    translated(() =>
+      Array.from(
+        Deno.readDirSync(folder),
+        ({ name, isDirectory }) => ({ name, isFolder: isDirectory }),
+      )
+    ),
+
+  rename: (from: string, to: string) => translated(() => Deno.renameSync(from, to)),
+  link: (existing: string, path: string) => translated(() => Deno.linkSync(existing, path)),
+  remove: (path: string) => translated(() => Deno.removeSync(path)),
+
+  removeSoon(path: string): void {
+    Deno.remove(path).catch(() => {});
+  },
+
+  setMode(path: string, mode: number): void {
+    if (!IS_WINDOWS) translated(() => Deno.chmodSync(path, mode));
+  },
+
+  syncFolder(folder: string): void {
+    if (IS_WINDOWS) return;
+    try {
+      using handle = Deno.openSync(folder);
+      handle.syncSync();
+    } catch (error) {
+      throwUnlessUnsyncable(error);
+    }
+  },
+
+  async syncFolderSoon(folder: string): Promise<void> {
+    if (IS_WINDOWS) return;
+    try {
+      using handle = await Deno.open(folder);
+      await handle.sync();
+    } catch (error) {
+      throwUnlessUnsyncable(error);
+    }
+  },
+};
+
+/** Some file systems do not let folders be synced; there it has to do without. */
+function throwUnlessUnsyncable(thrown: unknown): void {
+  const error = denoError(thrown);
+  const isUnsyncable = error instanceof SystemError &&
+    ["EINVAL", "EBADF", "EISDIR", "ENOTSUP"].includes(error.code);
+  if (!isUnsyncable) throw error;
+}
+
+class DenoFile implements OpenFile {
+  readonly #file: Deno.FsFile;
+  #isClosed = false;
+
+  constructor(file: Deno.FsFile) {
+    this.#file = file;
+  }
+
+  read(into: Uint8Array<ArrayBuffer>): number {
+    return translated(() => this.#file.readSync(into)) ?? 0;
+  }
+
+  write(bytes: Uint8Array<ArrayBuffer>, from: number, to: number): void {
+    translated(() => {
+      for (let at = from; at < to;) at += this.#file.writeSync(bytes.subarray(at, to));
+    });
+  }
+
+  async readSoon(into: Uint8Array<ArrayBuffer>): Promise<number> {
+    try {
+      return await this.#file.read(into) ?? 0;
+    } catch (error) {
+      throw denoError(error);
+    }
+  }
+
+  async writeSoon(bytes: Uint8Array<ArrayBuffer>, from: number, to: number): Promise<void> {
+    try {
+      for (let at = from; at < to;) at += await this.#file.write(bytes.subarray(at, to));
+    } catch (error) {
+      throw denoError(error);
+    }
+  }
+
+  sync(): void {
+    translated(() => this.#file.syncSync());
+  }
+
+  async syncSoon(): Promise<void> {
+    try {
+      await this.#file.sync();
+    } catch (error) {
+      throw denoError(error);
+    }
+  }
+
+  rewind(): void {
+    translated(() => this.#file.seekSync(0, Deno.SeekMode.Start));
+  }
+
+  sizeBytes(): number {
+    return translated(() => this.#file.statSync()).size;
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#file.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

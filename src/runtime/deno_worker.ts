@@ -1,0 +1,23 @@
+/** Threads by Deno's Worker. */
+
+import type { WorkerPort, WorkerProgram } from "./runtime.ts";
+
+/** See Runtime.openWorker. */
+export function openDenoWorker(
+  program: WorkerProgram,
+  onMessage: (message: unknown) => void,
+  onFailure: (reason: string) => void,
+): WorkerPort {
+  const worker = new Worker(program.url, { type: "module" });
+  worker.onmessage = ({ data }: MessageEvent<unknown>) => onMessage(data);
+  worker.onerror = (event) => {
+    // Not to be reported as an error of this thread too.
+    event.preventDefault();
+    worker.terminate();
+    onFailure(event.message);
+  };
+  return {
+    post: (message, transfer) => worker.postMessage(message, transfer),
+    end: () => worker.terminate(),
+  };
+}
