@@ -15,16 +15,12 @@ import { ZiplistCursor } from "../src/rdb/legacy.ts";
 import { lzfCompress, lzfDecompress } from "../src/rdb/lzf.ts";
 import { RdbReader } from "../src/rdb/reader.ts";
 import { ChunkCollector, RdbEncoder } from "../src/rdb/writer.ts";
+import { Random } from "../tests/support/random.ts";
 
 const MEGABYTE = 1_000_000;
 const KEYS = 1000;
 
-const noise = new Uint8Array(MEGABYTE);
-let state = 1;
-for (let i = 0; i < noise.length; i++) {
-  state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-  noise[i] = state >>> 16;
-}
+const noise = new Random(1).bytes(MEGABYTE);
 
 const crc = new Crc64();
 Deno.bench("Crc64, long run", { group: "MB" }, () => crc.update(noise, 0, MEGABYTE));

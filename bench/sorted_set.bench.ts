@@ -7,13 +7,10 @@
 import { latin1 } from "../src/base/bytes.ts";
 import { OrderedCursor } from "../src/values/ordered_index.ts";
 import { SortedSet } from "../src/values/sorted_set.ts";
+import { Random } from "../tests/support/random.ts";
 
 const MEMBERS = 1_000_000;
-let state = 7;
-function draw(): number {
-  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-  return state / 4294967296;
-}
+const { draw } = new Random(7);
 
 const member = latin1("member:000000000");
 function setMember(number: number): void {

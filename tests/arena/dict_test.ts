@@ -3,14 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Dict } from "../../src/arena/dict.ts";
 import { hashBytes } from "../../src/base/hash.ts";
-
-function lcg(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 4294967296;
-  };
-}
+import { Random } from "../support/random.ts";
 
 const encoder = new TextEncoder();
 
@@ -36,7 +29,7 @@ function check(dict: Dict, model: Map<string, [Uint8Array, number]>): void {
 
 for (const seed of [1, 2, 3, 4]) {
   Deno.test(`Dict agrees with a Map over random changes (seed ${seed})`, () => {
-    const draw = lcg(seed);
+    const draw = new Random(seed).draw;
     const dict = new Dict();
     const model = new Map<string, [Uint8Array, number]>();
     const span = seed === 1 ? 50 : 20_000;
@@ -64,7 +57,7 @@ for (const seed of [1, 2, 3, 4]) {
 }
 
 Deno.test("Dict.scan returns what stays there, whatever resizes happen meanwhile", () => {
-  const draw = lcg(9);
+  const draw = new Random(9).draw;
   const dict = new Dict();
   for (let i = 0; i < 3000; i++) put(dict, encoder.encode("stay" + i), new Uint8Array(3), NaN);
   for (const direction of ["grow", "shrink"]) {
@@ -92,7 +85,7 @@ Deno.test("Dict.scan returns what stays there, whatever resizes happen meanwhile
 });
 
 Deno.test("Dict.random draws every record about equally often", () => {
-  const draw = lcg(5);
+  const draw = new Random(5).draw;
   const dict = new Dict();
   const names = 200;
   for (let i = 0; i < names; i++) put(dict, encoder.encode("k" + i), new Uint8Array(1), NaN);

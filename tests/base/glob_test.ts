@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { latin1 } from "../../src/base/bytes.ts";
 import { globMatch } from "../../src/base/glob.ts";
+import { Random } from "../support/random.ts";
 
 function matches(pattern: string, text: string, nocase = false): boolean {
   // Neighbours that would change the answer if the match looked past either end.
@@ -90,15 +91,14 @@ function naive(p: string[], s: string): boolean {
 }
 
 Deno.test("globMatch agrees with trying every split, on drawn patterns and texts", () => {
-  let state = 20_240_607;
-  const draw = (below: number) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return (state >>> 8) % below;
-  };
+  const random = new Random(20_240_607);
   let hits = 0;
   for (let i = 0; i < 20_000; i++) {
-    const elements = Array.from({ length: draw(7) }, () => ["*", "?", "a", "b", "[ab]"][draw(5)]);
-    const text = Array.from({ length: 1 + draw(7) }, () => "abc"[draw(3)]).join("");
+    const elements = Array.from(
+      { length: random.below(7) },
+      () => ["*", "?", "a", "b", "[ab]"][random.below(5)],
+    );
+    const text = Array.from({ length: 1 + random.below(7) }, () => "abc"[random.below(3)]).join("");
     const expected = naive(elements, text);
     if (expected) hits++;
     assertEquals(matches(elements.join(""), text), expected, `${elements.join("")} on ${text}`);

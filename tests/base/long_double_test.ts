@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { addLongDoubles, formatLongDouble, parseLongDouble } from "../../src/base/long_double.ts";
+import { Random } from "../support/random.ts";
 
 function sum(a: string, b: string): string | null {
   const result = addLongDoubles(parseLongDouble(a)!, parseLongDouble(b)!);
@@ -69,14 +70,10 @@ Deno.test("an infinity is a number, but no sum has one, nor has one too large", 
 });
 
 Deno.test("the sum of small amounts has as few decimals as they have", () => {
-  let state = 12345;
-  const draw = (n: number) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor(state / 4294967296 * n);
-  };
+  const random = new Random(12345);
   for (let i = 0; i < 500; i++) {
-    const cents = draw(1_600) - 800;
-    const more = draw(1_600) - 800;
+    const cents = random.below(1_600) - 800;
+    const more = random.below(1_600) - 800;
     const text = (n: number) => {
       const digits = String(Math.abs(n)).padStart(3, "0");
       return `${n < 0 ? "-" : ""}${digits.slice(0, -2)}.${digits.slice(-2)}`;

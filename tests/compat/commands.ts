@@ -183,7 +183,7 @@ const stringSpecs: CommandSpec[] = [
       g,
     ) => [
       g.key("text"),
-      g.pick(["ohmytext", "mynewtext", g.bytes(0, 60), "a b c d e f".repeat(g.between(1, 20))]),
+      g.pick(["ohmytext", "mynewtext", g.binary(0, 60), "a b c d e f".repeat(g.between(1, 20))]),
     ],
   ),
   spec("LCS", 6, (g) => [
@@ -674,7 +674,7 @@ const sortSpecs: CommandSpec[] = [
 const dumpSpecs: CommandSpec[] = [
   spec("DUMP", 10, (g) => [g.anyKey()], "payload"),
   spec("RESTORE", 10, (g) => {
-    let payload = g.payloads.length > 0 && g.chance(0.95) ? g.pick(g.payloads) : g.bytes(0, 30);
+    let payload = g.payloads.length > 0 && g.chance(0.95) ? g.pick(g.payloads) : g.binary(0, 30);
     if (payload.length > 0 && g.chance(0.1)) {
       const at = g.between(0, payload.length - 1); // a changed byte: the checksum must notice
       payload = payload.slice(0, at) + String.fromCharCode(g.between(0, 255)) +
@@ -973,7 +973,7 @@ const serverSpecs: CommandSpec[] = [
     spec("SHUTDOWN", 1, (g) => g.pick([["NOSUCH"], ["SAVE", "NOSAVE"], ["ABORT"], ["NOW", "X"]])),
   ),
   never(spec("UNKNOWNCMD", 3, (g) => g.many(0, 4, () => g.value()))),
-  never(spec("nosuch\r\ncmd", 1, (g) => [g.bytes(0, 200), g.bytes(0, 200)])),
+  never(spec("nosuch\r\ncmd", 1, (g) => [g.binary(0, 200), g.binary(0, 200)])),
   never(spec("", 1, (g) => g.many(0, 2, () => g.value()))),
   spec("SELECT", 2, (g) => [g.pick(["0", "99", "x", "-1", "9223372036854775808"])]),
 ];
@@ -1081,7 +1081,7 @@ export function fill(g: Generator, poolKeys: (kind: KeyKind) => readonly string[
   const count = () => g.chance(0.2) ? g.between(130, 220) : g.between(1, 20);
   const members = () => distinct(Array.from({ length: count() }, () => g.member()));
   for (const key of poolKeys("string")) if (g.chance(0.8)) add("SET", key, g.value());
-  for (const key of poolKeys("text")) add("SET", key, g.bytes(0, 60));
+  for (const key of poolKeys("text")) add("SET", key, g.binary(0, 60));
   for (const key of poolKeys("list")) {
     if (g.chance(0.7)) {
       add(

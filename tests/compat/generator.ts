@@ -9,44 +9,7 @@
  * hundreds of megabytes. See {@link tooMuch}.
  */
 
-/** A seeded random source (mulberry32): reproducible everywhere, not for cryptography. */
-export class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** A whole number, 0 <= n < 2^32. */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return (t ^ (t >>> 14)) >>> 0;
-  }
-
-  /** A whole number, low <= n <= high. */
-  between(low: number, high: number): number {
-    return low + this.next() % (high - low + 1);
-  }
-
-  chance(probability: number): boolean {
-    return this.next() < probability * 4294967296;
-  }
-
-  pick<T>(list: readonly T[]): T {
-    return list[this.next() % list.length];
-  }
-
-  shuffle<T>(list: T[]): T[] {
-    for (let i = list.length - 1; i > 0; i--) {
-      const j = this.next() % (i + 1);
-      [list[i], list[j]] = [list[j], list[i]];
-    }
-    return list;
-  }
-}
+import { Random } from "../support/random.ts";
 
 /** The kinds of keys that have a pool. */
 export type KeyKind = "string" | "list" | "set" | "hash" | "zset" | "text" | "lex";
@@ -227,7 +190,8 @@ export class Generator extends Random {
     return text === "-0" ? "0" : text;
   }
 
-  bytes(fewest: number, most: number): string {
+  /** A text of characters below 256, which stand for bytes: the words of a session are latin1. */
+  binary(fewest: number, most: number): string {
     let text = "";
     for (let left = this.between(fewest, most); left > 0; left--) {
       text += String.fromCharCode(this.between(0, 255));
@@ -244,11 +208,11 @@ export class Generator extends Random {
     if (roll < 50) return this.int();
     if (roll < 60) return this.float();
     if (roll < 65) return "";
-    if (roll < 75) return this.bytes(1, 20);
+    if (roll < 75) return this.binary(1, 20);
     if (roll < 78) return ALL_BYTES;
     if (roll < 86) return this.pick("xyz\x00\xff".split("")).repeat(this.between(40, 70));
-    if (roll < 97) return this.bytes(60, 300);
-    return this.bytes(3, 7).repeat(this.between(1500, 3000));
+    if (roll < 97) return this.binary(60, 300);
+    return this.binary(3, 7).repeat(this.between(1500, 3000));
   }
 
   /** An element of a list, set or hash, or a member of a sorted set. */
@@ -259,10 +223,10 @@ export class Generator extends Random {
     if (roll < 78) return this.pick(INTEGERS);
     if (roll < 82) return this.pick(NOT_INTEGERS);
     if (roll < 86) return this.pick(FLOATS);
-    if (roll < 90) return this.bytes(1, 6);
+    if (roll < 90) return this.binary(1, 6);
     if (roll < 96) return "long member ".repeat(7) + this.between(0, 9);
     if (roll < 98) return "x".repeat(this.pick([63, 64, 65, 253, 254, 255, 4096]));
-    return this.bytes(0, 100);
+    return this.binary(0, 100);
   }
 
   /** Whole numbers as members: a set of them is an intset. */

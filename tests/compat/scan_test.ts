@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { hasRedisServer } from "../support/real_redis.ts";
-import { Random } from "./generator.ts";
+import { Random } from "../support/random.ts";
 import type { Reply } from "./reply.ts";
 import { Pair } from "./session.ts";
 import type { Connection } from "./support.ts";

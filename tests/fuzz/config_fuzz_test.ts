@@ -12,6 +12,7 @@ import { ConfigError } from "../../src/config/parse.ts";
 import { rewriteText } from "../../src/config/rewrite.ts";
 import { NAMES } from "../../src/config/table.ts";
 import { fuzzRounds, fuzzSeed } from "../support/fuzz.ts";
+import { Random } from "../support/random.ts";
 
 const NAME_LIST = [...NAMES.keys()].filter((name) => name !== "dir");
 const DEFAULTS = new Map(new Config("/").get(NAME_LIST));
@@ -24,17 +25,6 @@ const WORDS = [
   ...TEXTS.split(" "),
   ...["", '"', "'", "\\", "\\x", "#", "a b", "\xff", "\0", "\x0b", "\t", "0x10", "1e3", "nan"],
 ];
-
-/** Draws from a seed; every number below the bound is as likely. */
-function drawer(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 function load(text: string): Config | ConfigError {
   try {
@@ -50,26 +40,29 @@ function load(text: string): Config | ConfigError {
 
 Deno.test("a drawn redis.conf loads or is refused by line, and survives CONFIG REWRITE", () => {
   const seed = fuzzSeed(4_711);
-  const draw = drawer(seed);
-  const pick = <T>(list: readonly T[]) => list[draw(list.length)];
+  const random = new Random(seed);
   let loaded = 0;
   let refused = 0;
   const rounds = fuzzRounds(1_500);
   for (let round = 0; round < rounds; round++) {
-    const lines = Array.from({ length: 1 + draw(3) }, () => {
-      const name = pick(NAME_LIST);
-      const words = draw(2) === 0
+    const lines = Array.from({ length: 1 + random.below(3) }, () => {
+      const name = random.pick(NAME_LIST);
+      const words = random.below(2) === 0
         ? [DEFAULTS.get(name)!] // near to it lie values that are valid, or almost
-        : Array.from({ length: draw(10) < 7 ? 1 : draw(5) }, () => pick(WORDS));
-      const shown = words.map((word) => word === "" || draw(4) === 0 ? quote(word) : word);
+        : Array.from(
+          { length: random.below(10) < 7 ? 1 : random.below(5) },
+          () => random.pick(WORDS),
+        );
+      const shown = words.map((word) => word === "" || random.below(4) === 0 ? quote(word) : word);
       let line = [name, ...shown].join(" ");
-      for (let flips = draw(5) - 3; flips > 0 && line.length > 0; flips--) {
-        const at = draw(line.length);
-        line = line.slice(0, at) + String.fromCharCode(draw(256)) + line.slice(at + draw(2));
+      for (let flips = random.below(5) - 3; flips > 0 && line.length > 0; flips--) {
+        const at = random.below(line.length);
+        line = line.slice(0, at) + String.fromCharCode(random.below(256)) +
+          line.slice(at + random.below(2));
       }
       return /^\W*(include|dir)\b/i.test(line) ? "" : line;
     });
-    const text = lines.join(pick(["\n", "\r\n", "\n\n"]));
+    const text = lines.join(random.pick(["\n", "\r\n", "\n\n"]));
     const context = `seed ${seed}, round ${round}: ${JSON.stringify(text)}`;
     const config = load(text);
     if (config instanceof ConfigError) {
@@ -88,15 +81,14 @@ Deno.test("a drawn redis.conf loads or is refused by line, and survives CONFIG R
 
 Deno.test("drawn CONFIG SETs change all or nothing", () => {
   const seed = fuzzSeed(42);
-  const draw = drawer(seed);
-  const pick = <T>(list: readonly T[]) => list[draw(list.length)];
+  const random = new Random(seed);
   const config = new Config("/");
   let taken = 0;
   const rounds = fuzzRounds(1_500);
   for (let round = 0; round < rounds; round++) {
-    const pairs = Array.from({ length: 1 + draw(3) }, () => {
-      const value = Array.from({ length: 1 + draw(2) }, () => pick(WORDS)).join(" ");
-      return [pick(NAME_LIST), value] as const;
+    const pairs = Array.from({ length: 1 + random.below(3) }, () => {
+      const value = Array.from({ length: 1 + random.below(2) }, () => random.pick(WORDS)).join(" ");
+      return [random.pick(NAME_LIST), value] as const;
     });
     const before = config.get(["*"]);
     const context = `seed ${seed}, round ${round}: ${JSON.stringify(pairs)}`;

@@ -11,7 +11,7 @@ import { RDB_HEADER_BYTES } from "../../src/rdb/format.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
 import { corpusBytes, corpusNames } from "../rdb/corpus.ts";
 import { loadBytes, readDataset, saveToBytes } from "../rdb/datasets.ts";
-import { Random } from "../rdb/random.ts";
+import { Random } from "../support/random.ts";
 import { fuzzRounds, fuzzSeed } from "../support/fuzz.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
 

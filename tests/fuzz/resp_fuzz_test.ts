@@ -11,19 +11,7 @@ import { splitWords } from "../../src/config/parse.ts";
 import { BROKEN, MORE, RequestParser } from "../../src/resp/parser.ts";
 import { fuzzRounds, fuzzSeed } from "../support/fuzz.ts";
 import { RunningServer } from "../server/running_server.ts";
-
-type Draw = (below: number) => number;
-
-/** Draws from a seed; every number below the bound is as likely. */
-function drawer(seed: number): Draw {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
+import { Random } from "../support/random.ts";
 
 const NUMBERS = [
   ...["0", "1", "2", "3", "10", "99", "100", "-1", "-0", "00", "07", "", "+1", " 1", "1 ", "x"],
@@ -44,16 +32,16 @@ const LINES = [
   "\\",
 ];
 
-function bytesOf(draw: Draw, length: number): string {
+function bytesOf(random: Random, length: number): string {
   let text = "";
-  for (let i = 0; i < length; i++) text += String.fromCharCode(draw(256));
+  for (let i = 0; i < length; i++) text += String.fromCharCode(random.below(256));
   return text;
 }
 
-function wordsOf(draw: Draw): string[] {
+function wordsOf(random: Random): string[] {
   return Array.from(
-    { length: 1 + draw(5) },
-    () => bytesOf(draw, draw(8) === 0 ? draw(20_000) : draw(20)),
+    { length: 1 + random.below(5) },
+    () => bytesOf(random, random.below(8) === 0 ? random.below(20_000) : random.below(20)),
   );
 }
 
@@ -62,30 +50,33 @@ function requestOf(words: readonly string[]): string {
 }
 
 /** A run of input, mostly near to what requests look like. */
-function inputOf(draw: Draw): string {
+function inputOf(random: Random): string {
   let text = "";
-  for (let parts = 1 + draw(6); parts > 0; parts--) {
-    switch (draw(6)) {
+  for (let parts = 1 + random.below(6); parts > 0; parts--) {
+    switch (random.below(6)) {
       case 0:
-        text += bytesOf(draw, draw(200));
+        text += bytesOf(random, random.below(200));
         break;
       case 1:
-        text += `*${NUMBERS[draw(NUMBERS.length)]}\r\n`;
+        text += `*${random.pick(NUMBERS)}\r\n`;
         break;
       case 2:
-        text += `*${1 + draw(3)}\r\n$${NUMBERS[draw(NUMBERS.length)]}\r\n${bytesOf(draw, draw(9))}`;
+        text += `*${1 + random.below(3)}\r\n$${random.pick(NUMBERS)}\r\n${
+          bytesOf(random, random.below(9))
+        }`;
         break;
       case 3:
-        text += LINES[draw(LINES.length)] + ["\r\n", "\n", "\r", ""][draw(4)];
+        text += random.pick(LINES) + random.pick(["\r\n", "\n", "\r", ""]);
         break;
       default:
-        text += requestOf(wordsOf(draw));
+        text += requestOf(wordsOf(random));
     }
   }
   // Damage.
-  for (let flips = draw(4); flips > 0 && text.length > 0; flips--) {
-    const at = draw(text.length);
-    text = text.slice(0, at) + String.fromCharCode(draw(256)) + text.slice(at + draw(3));
+  for (let flips = random.below(4); flips > 0 && text.length > 0; flips--) {
+    const at = random.below(text.length);
+    text = text.slice(0, at) + String.fromCharCode(random.below(256)) +
+      text.slice(at + random.below(3));
   }
   return text;
 }
@@ -119,17 +110,17 @@ function parse(text: string, pieceBytes: () => number): (string[] | string)[] {
 
 Deno.test("drawn input is parsed the same in all splits, within bounded memory", () => {
   const seed = fuzzSeed(20_231);
-  const draw = drawer(seed);
+  const random = new Random(seed);
   const rounds = fuzzRounds(3000);
   let broken = 0;
   let requests = 0;
   for (let round = 0; round < rounds; round++) {
-    const text = inputOf(draw);
+    const text = inputOf(random);
     const context = `seed ${seed}, round ${round}: ${JSON.stringify(text.slice(0, 300))}`;
     try {
       const whole = parse(text, () => Infinity);
-      assertEquals(parse(text, () => 1 + draw(7)), whole, context);
-      assertEquals(parse(text, () => 1 + draw(5000)), whole, context);
+      assertEquals(parse(text, () => 1 + random.below(7)), whole, context);
+      assertEquals(parse(text, () => 1 + random.below(5000)), whole, context);
       if (typeof whole.at(-1) === "string") broken++;
       requests += whole.length;
     } catch (error) {
@@ -141,17 +132,21 @@ Deno.test("drawn input is parsed the same in all splits, within bounded memory",
 
 Deno.test("drawn requests come out of the parser as they were sent", () => {
   const seed = fuzzSeed(977);
-  const draw = drawer(seed);
+  const random = new Random(seed);
   for (let round = fuzzRounds(500); round > 0; round--) {
-    const sent = Array.from({ length: 1 + draw(20) }, () => wordsOf(draw));
+    const sent = Array.from({ length: 1 + random.below(20) }, () => wordsOf(random));
     const text = sent.map(requestOf).join("");
-    assertEquals(parse(text, () => 1 + draw(3000)), sent, `seed ${seed}, ${round} rounds to go`);
+    assertEquals(
+      parse(text, () => 1 + random.below(3000)),
+      sent,
+      `seed ${seed}, ${round} rounds to go`,
+    );
   }
 });
 
 Deno.test("connections that send drawn input end alone; the server goes on", async () => {
   const seed = fuzzSeed(5);
-  const draw = drawer(seed);
+  const random = new Random(seed);
   await using s = await RunningServer.start();
   using witness = await s.connect();
   await witness.call("SET", "witness", "here");
@@ -160,12 +155,12 @@ Deno.test("connections that send drawn input end alone; the server goes on", asy
     const context = `seed ${seed}, round ${round}`;
     const conn = await Deno.connect({ hostname: "127.0.0.1", port: s.port });
     try {
-      const input = Uint8Array.from(inputOf(draw), (c) => c.charCodeAt(0));
+      const input = Uint8Array.from(inputOf(random), (c) => c.charCodeAt(0));
       for (let at = 0; at < input.length;) {
-        const end = Math.min(input.length, at + 1 + draw(3000));
+        const end = Math.min(input.length, at + 1 + random.below(3000));
         while (at < end) at += await conn.write(input.subarray(at, end));
       }
-      if (draw(2) === 0) await conn.closeWrite();
+      if (random.below(2) === 0) await conn.closeWrite();
     } catch {
       // The server has closed already.
     }

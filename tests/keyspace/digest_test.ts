@@ -4,6 +4,7 @@ import { assertEquals, assertNotEquals } from "@std/assert";
 import { textOf } from "../support/resp_client.ts";
 import { hasRedisServer, startRealRedis } from "../support/real_redis.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
+import { Random } from "../support/random.ts";
 
 /** Keys, the commands that make them, and the digests that redis-server 7.0.15 has given. */
 const RECORDED: [key: string, commands: string[], digest: string][] = [
@@ -68,21 +69,25 @@ Deno.test("DEBUG DIGEST-VALUE does not depend on the encoding", () => {
 });
 
 /** Fills a server with drawn data; the same calls go to `send`. */
-function fill(s: TestServer, draw: () => number): (string | number)[][] {
+function fill(s: TestServer, random: Random): (string | number)[][] {
   const calls: (string | number)[][] = [];
   const run = (...words: (string | number)[]) => {
     s.run(...words);
     calls.push(words);
   };
-  const below = (n: number) => Math.floor(draw() * n);
   const element = () =>
-    draw() < 0.3
-      ? String(below(2 ** 50) - 2 ** 49)
-      : Array.from({ length: below(80) }, () => String.fromCharCode(below(256))).join("");
-  const score = () => draw() < 0.5 ? below(200) - 100 : (draw() - 0.5) * 10 ** (below(60) - 30);
+    random.draw() < 0.3
+      ? String(Math.floor(random.draw() * 2 ** 50) - 2 ** 49)
+      : Array.from({ length: random.below(80) }, () => String.fromCharCode(random.below(256))).join(
+        "",
+      );
+  const score = () =>
+    random.draw() < 0.5
+      ? random.below(200) - 100
+      : (random.draw() - 0.5) * 10 ** (random.below(60) - 30);
   for (let i = 0; i < 12; i++) {
-    const elements = Array.from({ length: 1 + below(i % 2 === 0 ? 5 : 300) }, element);
-    run("SELECT", below(3));
+    const elements = Array.from({ length: 1 + random.below(i % 2 === 0 ? 5 : 300) }, element);
+    run("SELECT", random.below(3));
     run("SET", `s${i}`, element());
     run("RPUSH", `l${i}`, ...elements);
     run("SADD", `t${i}`, ...elements);
@@ -98,13 +103,8 @@ Deno.test({
   ignore: !hasRedisServer,
   async fn() {
     const seed = 20_240_501;
-    let state = seed;
-    const draw = () => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      return state / 2 ** 32;
-    };
     const s = testServer();
-    const calls = fill(s, draw);
+    const calls = fill(s, new Random(seed));
     await using real = await startRealRedis({ args: ["--enable-debug-command", "yes"] });
     using client = await real.connect();
     const bytes = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));

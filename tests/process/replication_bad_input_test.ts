@@ -4,7 +4,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { Random } from "../compat/generator.ts";
+import { Random } from "../support/random.ts";
 import { eventually } from "../support/eventually.ts";
 import { fuzzRounds, fuzzSeed } from "../support/fuzz.ts";
 import { writeSome } from "../support/replication_load.ts";

@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { Random } from "../compat/generator.ts";
+import { Random } from "../support/random.ts";
 import { eventually } from "../support/eventually.ts";
 import { fuzzRounds, fuzzSeed } from "../support/fuzz.ts";
 import { hasRedisServer } from "../support/real_redis.ts";

@@ -8,7 +8,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { Random } from "../compat/generator.ts";
+import { Random } from "../support/random.ts";
 import { fuzzRounds, fuzzSeed } from "../support/fuzz.ts";
 import { hasRedisServer } from "../support/real_redis.ts";
 import { writeSome } from "../support/replication_load.ts";

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { hashBytes } from "../../src/base/hash.ts";
 import { ByteMap, type Named } from "../../src/pubsub/byte_map.ts";
+import { Random } from "../support/random.ts";
 
 function named(text: string): Named {
   const name = latin1(text);
@@ -11,25 +12,21 @@ function named(text: string): Named {
 Deno.test("a map finds by bytes what was added and not removed, as a Map of strings does", () => {
   const map = new ByteMap<Named>();
   const model = new Map<string, Named>();
-  let state = 3;
-  const draw = (below: number) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state >>> 8) % below;
-  };
+  const random = new Random(3);
   for (let i = 0; i < 20_000; i++) {
     // First it grows, then it shrinks.
-    const text = `n${draw(2000)}`;
+    const text = `n${random.below(2000)}`;
     const item = model.get(text);
-    if (item !== undefined && draw(20_000) < i) {
+    if (item !== undefined && random.below(20_000) < i) {
       map.remove(item);
       model.delete(text);
-    } else if (item === undefined && draw(20_000) >= i) {
+    } else if (item === undefined && random.below(20_000) >= i) {
       const fresh = named(text);
       map.add(fresh);
       model.set(text, fresh);
     }
     assertEquals(map.count, model.size);
-    const asked = `n${draw(2000)}`;
+    const asked = `n${random.below(2000)}`;
     const bytes = latin1(`-${asked}-`);
     assertEquals(map.get(bytes, 1, asked.length), model.get(asked) ?? null);
   }

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { Hub, type Subscriber, type Subscriptions } from "../../src/pubsub/hub.ts";
 import { recycleChunk, ReplyWriter } from "../../src/resp/reply_writer.ts";
+import { Random } from "../support/random.ts";
 
 /** A client that only listens. */
 class Ear implements Subscriber {
@@ -85,27 +86,25 @@ Deno.test("messages of any size, shared or copied, arrive whole and in order", (
   on(hub, "subscribe", ears[1], "a", "b");
   on(hub, "subscribe", ears[2], "b");
   on(hub, "subscribePattern", ears[3], "[ab]");
-  let state = 7;
-  const draw = (below: number) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state % below;
-  };
+  const random = new Random(7);
   const sizes = [0, 1, 40, 47, 48, 100, 1000, 4000, 4096, 16_000, 16_384, 65_536, 100_000];
   for (let i = 0; i < 3000; i++) {
-    const channel = draw(3) === 0 ? "b" : "a";
-    const size = draw(20) === 0 ? sizes[draw(sizes.length)] + draw(60) : draw(90);
-    const text = String.fromCharCode(97 + draw(26)).repeat(size);
+    const channel = random.below(3) === 0 ? "b" : "a";
+    const size = random.below(20) === 0
+      ? sizes[random.below(sizes.length)] + random.below(60)
+      : random.below(90);
+    const text = String.fromCharCode(97 + random.below(26)).repeat(size);
     publish(hub, channel, text);
     if (channel === "a") expected[0] += message("a", text);
     expected[1] += message(channel, text, ">");
     if (channel === "b") expected[2] += message("b", text);
     expected[3] += pmessage("[ab]", channel, text);
     for (const [n, ear] of ears.entries()) {
-      if (draw(40) === 0) {
+      if (random.below(40) === 0) {
         ear.reply.status("own");
         expected[n] += "+own\r\n";
       }
-      if (draw(25) > 0) continue;
+      if (random.below(25) > 0) continue;
       const heard = ear.heard();
       assert(heard === expected[n], `subscriber ${n} after ${i} messages`);
       assertEquals(ear.reply.pendingBytes, 0);

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { globMatch } from "../../src/base/glob.ts";
 import { literalPrefixLength, PatternIndex } from "../../src/pubsub/pattern_index.ts";
+import { Random } from "../support/random.ts";
 
 class Pattern {
   readonly hash = 0;
@@ -36,21 +37,19 @@ for (
 Deno.test("the index finds what trying each pattern finds, while patterns come and go", () => {
   const index = new PatternIndex<Pattern>();
   const patterns: Pattern[] = [];
-  let state = 11;
-  const draw = (below: number) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state >>> 8) % below;
-  };
+  const random = new Random(11);
   const drawText = (alphabet: string[], lengthMax: number) => {
     let text = "";
-    for (let left = draw(lengthMax + 1); left > 0; left--) text += alphabet[draw(alphabet.length)];
+    for (let left = random.below(lengthMax + 1); left > 0; left--) {
+      text += alphabet[random.below(alphabet.length)];
+    }
     return text;
   };
   const parts = ["a", "b", "a", "b", "\0", "*", "?", "[ab]", "[^a]", "\\a", "\\*", "[", "\\"];
   let matches = 0;
   for (let i = 0; i < 4000; i++) {
-    if (patterns.length > 100 || (patterns.length > 0 && draw(3) === 0)) {
-      const [pattern] = patterns.splice(draw(patterns.length), 1);
+    if (patterns.length > 100 || (patterns.length > 0 && random.below(3) === 0)) {
+      const [pattern] = patterns.splice(random.below(patterns.length), 1);
       index.remove(pattern);
     } else {
       const pattern = new Pattern(drawText(parts, 6));

@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ChunkFinisher } from "../../src/rdb/finisher.ts";
 import { ChunkCollector, RdbEncoder } from "../../src/rdb/writer.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
+import { mixedBytes } from "./mixed_bytes.ts";
 
 /** Writes drawn strings, integers and bytes; the same ones for the same seed. */
 function write(out: RdbEncoder, seed: number): void {
@@ -9,7 +10,7 @@ function write(out: RdbEncoder, seed: number): void {
   out.writeHeader();
   for (let i = 0; i < 300; i++) {
     const size = random.below(4) === 0 ? random.below(3000) : random.below(60);
-    const bytes = random.bytes(size);
+    const bytes = mixedBytes(random, size);
     const kind = random.below(6);
     if (kind === 0) out.writeLength(random.below(1 << 20));
     else if (kind === 1) out.writeInteger(random.below(1 << 30));

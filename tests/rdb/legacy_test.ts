@@ -7,7 +7,7 @@ import {
   ZipmapCursor,
 } from "../../src/rdb/legacy.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 
 function le(value: number | bigint, bytes: number): number[] {
   const out: number[] = [];

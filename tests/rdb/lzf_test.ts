@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { LZF_EXPANSION_MAX, lzfCompress, lzfDecompress } from "../../src/rdb/lzf.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
+import { mixedBytes } from "./mixed_bytes.ts";
 
 const GUARD = 0xa5;
 
@@ -55,14 +56,11 @@ Deno.test("lzfCompress answers 0 unless four bytes are saved", () => {
     if (packed !== null) assert(packed.length <= len - 4);
     assertEquals(packed !== null, len >= 9, `${len} times the same byte`);
   }
-  const noise = new Uint8Array(1000);
-  const random = new Random(3);
-  for (let i = 0; i < noise.length; i++) noise[i] = random.below(256);
-  assertEquals(compress(noise), null);
+  assertEquals(compress(new Random(3).bytes(1000)), null);
 });
 
 Deno.test("lzfCompress stays within the room it is given", () => {
-  const bytes = new Random(4).bytes(2000);
+  const bytes = mixedBytes(new Random(8), 2000);
   const packed = compress(bytes) ?? new Uint8Array(0);
   assert(packed.length > 0);
   for (let cap = 0; cap < packed.length + 10; cap++) {
@@ -75,7 +73,7 @@ Deno.test("lzfCompress stays within the room it is given", () => {
 Deno.test("LZF gives back what went in, whatever the bytes", () => {
   for (let seed = 0; seed < 600; seed++) {
     const random = new Random(seed);
-    const bytes = random.bytes(random.below(seed % 10 === 0 ? 100_000 : 2_000));
+    const bytes = mixedBytes(random, random.below(seed % 10 === 0 ? 100_000 : 2_000));
     const packed = compress(bytes);
     if (packed === null) continue;
     assert(packed.length <= bytes.length - 4, `seed ${seed}`);
@@ -87,23 +85,20 @@ Deno.test("LZF gives back what went in, whatever the bytes", () => {
 });
 
 Deno.test("LZF still gives back what went in after gigabytes, when the hash table starts over", () => {
-  const noise = new Uint8Array(1 << 20);
   const random = new Random(7);
-  for (let i = 0; i < noise.length; i++) noise[i] = random.below(256);
+  const noise = random.bytes(1 << 20);
   const scraps = new Uint8Array(noise.length);
   for (let i = 0; i < 1100; i++) {
     lzfCompress(noise, 0, noise.length, scraps, 0, noise.length);
     if (i < 1000) continue;
-    const bytes = random.bytes(300);
+    const bytes = mixedBytes(random, 300);
     const packed = compress(bytes);
     if (packed !== null) assertEquals(decompress(packed, bytes.length), bytes, `round ${i}`);
   }
 });
 
 Deno.test("LZF finds what repeats at distances up to 8192 and copies up to 264 bytes", () => {
-  const noise = new Uint8Array(8192);
-  const random = new Random(5);
-  for (let i = 0; i < noise.length; i++) noise[i] = random.below(256);
+  const noise = new Random(5).bytes(8192);
   const bytes = new Uint8Array(8192 + 528);
   bytes.set(noise);
   bytes.set(noise.subarray(0, 528), 8192);
@@ -116,7 +111,7 @@ Deno.test("lzfDecompress on altered input answers or refuses, and never leaves i
   let refused = 0;
   for (let seed = 0; seed < 300; seed++) {
     const random = new Random(seed);
-    const bytes = random.bytes(20 + random.below(500));
+    const bytes = mixedBytes(random, 20 + random.below(500));
     const packed = compress(bytes);
     if (packed === null) continue;
     for (let i = 0; i < 30; i++) {

@@ -4,6 +4,7 @@ import { RdbError } from "../../src/rdb/rdb_error.ts";
 import { type ByteSource, RdbReader } from "../../src/rdb/reader.ts";
 import { corpusBytes } from "./corpus.ts";
 import { walk } from "./walker.ts";
+import { Random } from "../support/random.ts";
 
 /** Gives the same bytes over and over and says so, or says that there are few. */
 class EndlessSource implements ByteSource {
@@ -189,13 +190,12 @@ for (
 ) {
   Deno.test(`${name} damaged at places drawn from a seed never crashes the reader`, () => {
     const bytes = corpusBytes(name);
-    let state = 12345;
-    const below = (limit: number) => (state = Math.imul(state, 1103515245) + 12345 >>> 0) % limit;
+    const random = new Random(12345);
     let refused = 0;
     for (let round = 0; round < 400; round++) {
-      const at = below(bytes.length);
+      const at = random.below(bytes.length);
       const old = bytes[at];
-      bytes[at] = [0, 0x3f, 0x7f, 0x80, 0x81, 0xc3, 0xff, below(256)][round % 8];
+      bytes[at] = [0, 0x3f, 0x7f, 0x80, 0x81, 0xc3, 0xff, random.below(256)][round % 8];
       if (survives(bytes)) refused++;
       bytes[at] = old;
       survives(bytes.subarray(0, at));

@@ -9,7 +9,7 @@ import type { RelayedSnapshot, RelayEvents } from "../../src/rdb/relayed_snapsho
 import { eventually } from "../support/eventually.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
 import { loadBytes, saveToBytes } from "./datasets.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 
 class Master implements Disposable {
   readonly server: TestServer = testServer();

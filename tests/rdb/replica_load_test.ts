@@ -14,7 +14,7 @@ import { eventually } from "../support/eventually.ts";
 import { type TestClient, type TestServer, testServer } from "../support/test_server.ts";
 import { corpusBytes, corpusNames } from "./corpus.ts";
 import { CORPUS_NOW_MS, loadBytes, saveToBytes } from "./datasets.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 
 type Mode = "file" | "stream";
 const MODES: Mode[] = ["file", "stream"];

@@ -13,7 +13,7 @@ import { ChunkCollector, RdbEncoder } from "../../src/rdb/writer.ts";
 import { fuzzRounds, fuzzSeed } from "../support/fuzz.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
 import { loadBytes, readDataset, saveToBytes } from "./datasets.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 
 /** A snapshot that is finished in memory, stepped by the test. */
 class TestSnapshot {

@@ -3,7 +3,8 @@ import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { DUMP_FOOTER_BYTES } from "../../src/rdb/format.ts";
 import { type ByteSource, RdbReader, verifyDumpPayload } from "../../src/rdb/reader.ts";
 import { ChunkCollector, RdbEncoder, type RdbEncoderOptions } from "../../src/rdb/writer.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
+import { mixedBytes } from "./mixed_bytes.ts";
 
 /** What redis 7.0.15 answers to DUMP of the string "42". */
 const DUMP_OF_42 = "00c02a0a0081fb5cfa86634f50";
@@ -241,7 +242,7 @@ Deno.test("a sink may give chunks back at once", () => {
     encoder.recycle(chunk);
   }, { chunkBytes: 64 });
   const random = new Random(6);
-  const all = random.bytes(1000);
+  const all = mixedBytes(random, 1000);
   for (let at = 0; at < all.length; at += 10) encoder.writeRawString(all, at, 10);
   encoder.writeEof();
   const bytes = new Uint8Array(encoder.offset);
@@ -265,7 +266,7 @@ type Step = { write(e: RdbEncoder): void; check(r: RdbReader): void };
 function randomStep(random: Random): Step {
   const kind = random.below(8);
   if (kind === 0) {
-    const n = random.below(2) === 0 ? random.below(300) : random.below(2 ** 40);
+    const n = random.below(2) === 0 ? random.below(300) : Math.floor(random.draw() * 2 ** 40);
     return {
       write: (e) => e.writeLength(n),
       check: (r) => assertEquals(r.readPlainLength("n"), n),
@@ -282,11 +283,11 @@ function randomStep(random: Random): Step {
     };
   }
   if (kind === 2) {
-    const ms = random.below(2 ** 50);
+    const ms = Math.floor(random.draw() * 2 ** 50);
     return { write: (e) => e.writeMillis(ms), check: (r) => assertEquals(r.readMillis(), ms) };
   }
   if (kind === 3) {
-    const raw = random.bytes(random.below(700));
+    const raw = mixedBytes(random, random.below(700));
     return {
       write: (e) => e.writeBytes(raw, 0, raw.length),
       check: (r) => {
@@ -299,7 +300,7 @@ function randomStep(random: Random): Step {
       },
     };
   }
-  const text = random.bytes(random.below([4, 30, 600, 5000][random.below(4)]));
+  const text = mixedBytes(random, random.below([4, 30, 600, 5000][random.below(4)]));
   return {
     write: (e) =>
       kind === 4 ? e.writeRawString(text, 0, text.length) : e.writeString(text, 0, text.length),

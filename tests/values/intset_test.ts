@@ -13,6 +13,7 @@ import {
   intsetRemove,
   intsetValidate,
 } from "../../src/values/intset.ts";
+import { Random } from "../support/random.ts";
 
 const BASE = 5;
 const CAP = 100_000;
@@ -155,30 +156,20 @@ Deno.test("intset: intsetValidate refuses wrong widths, sizes, orders and double
   assert(!intsetValidate(Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0), 0, 8));
 });
 
-/** A small seeded generator (mulberry32): the same seed gives the same run. */
-function generator(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
-
 for (const [seed, bits] of [[1, 16], [2, 32], [3, 64], [4, 17], [5, 33], [6, 55]]) {
   Deno.test(`intset: random changes agree with an array (seed ${seed}, ${bits} bits)`, () => {
-    const random = generator(seed);
+    const random = new Random(seed);
     const buf = make([]);
     let model: bigint[] = [];
     for (let step = 0; step < 3000; step++) {
-      const wide = (BigInt(random(2 ** 32)) << 32n) | BigInt(random(2 ** 32));
-      const fresh = BigInt.asIntN(2 + random(bits - 1), wide);
-      const old = model.length > 0 && random(2) === 0;
-      const value = old ? model[random(model.length)] : fresh;
-      const given = random(2) === 0 ? value : normal(value);
+      const wide = (BigInt(random.below(2 ** 32)) << 32n) | BigInt(random.below(2 ** 32));
+      const fresh = BigInt.asIntN(2 + random.below(bits - 1), wide);
+      const old = model.length > 0 && random.below(2) === 0;
+      const value = old ? model[random.below(model.length)] : fresh;
+      const given = random.below(2) === 0 ? value : normal(value);
       const at = model.indexOf(value);
       assertEquals(intsetFind(buf, BASE, given), at);
-      if (random(3) > 0) {
+      if (random.below(3) > 0) {
         const size = intsetInsert(buf, BASE, CAP, given);
         assertEquals(size, at < 0 ? intsetBytes(buf, BASE) : 0);
         if (at < 0) model = [...model, value].sort((a, b) => (a < b ? -1 : 1));

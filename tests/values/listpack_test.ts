@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import * as lp from "../../src/values/listpack.ts";
+import { Random } from "../support/random.ts";
 
 const BASE = 13; // not aligned, and not zero
 const CAP = 1 << 20;
@@ -241,43 +242,38 @@ Deno.test("listpack: lpValidate refuses every truncation and counts pairs", () =
   assert(!lp.lpValidate(buf, BASE, lp.lpBytes(buf, BASE), { pairs: true }));
 });
 
-/** A small seeded generator (mulberry32): the same seed gives the same run. */
-function generator(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
-
-function randomText(random: (below: number) => number): string {
-  switch (random(6)) {
+function randomText(random: Random): string {
+  switch (random.below(6)) {
     case 0:
-      return String(random(300) - 20);
+      return String(random.below(300) - 20);
     case 1:
       return String(
-        BigInt.asIntN(random(63) + 2, BigInt(random(2 ** 32)) * BigInt(random(2 ** 31))),
+        BigInt.asIntN(
+          random.below(63) + 2,
+          BigInt(random.below(2 ** 32)) * BigInt(random.below(2 ** 31)),
+        ),
       );
     case 2:
-      return "x".repeat(random(140));
+      return "x".repeat(random.below(140));
     case 3:
-      return random(20) === 0 ? "y".repeat(random(40_000)) : "0" + random(10);
+      return random.below(20) === 0 ? "y".repeat(random.below(40_000)) : "0" + random.below(10);
     case 4:
-      return forms[random(forms.length)][0];
+      return forms[random.below(forms.length)][0];
     default:
-      return "key:" + random(1000);
+      return "key:" + random.below(1000);
   }
 }
 
 Deno.test("listpack: lpValidate lets through flipped bytes only where all entries stay readable", () => {
-  const random = generator(7);
+  const random = new Random(7);
   let passed = 0;
   for (let round = 0; round < 3000; round++) {
-    const buf = make(Array.from({ length: random(8) }, () => randomText(random).slice(0, 300)));
+    const buf = make(
+      Array.from({ length: random.below(8) }, () => randomText(random).slice(0, 300)),
+    );
     const size = lp.lpBytes(buf, BASE);
     const copy = buf.slice(0, BASE + size);
-    copy[BASE + random(size)] = random(256);
+    copy[BASE + random.below(size)] = random.below(256);
     if (!lp.lpValidate(copy, BASE, size)) continue;
     passed++;
     texts(copy); // walks, decodes and checks the way back
@@ -287,16 +283,16 @@ Deno.test("listpack: lpValidate lets through flipped bytes only where all entrie
 
 for (const seed of [1, 2, 3, 4]) {
   Deno.test(`listpack: random changes agree with an array (seed ${seed})`, () => {
-    const random = generator(seed);
+    const random = new Random(seed);
     const buf = make([]);
     let model: string[] = [];
     for (let step = 0; step < 1500; step++) {
       const text = randomText(random);
       const src = latin1("#" + text + "#");
-      const index = model.length === 0 ? 0 : random(model.length);
-      const pos = lp.lpSeek(buf, BASE, index - (random(2) === 0 ? 0 : model.length));
+      const index = model.length === 0 ? 0 : random.below(model.length);
+      const pos = lp.lpSeek(buf, BASE, index - (random.below(2) === 0 ? 0 : model.length));
       assertEquals(pos === -1, model.length === 0);
-      switch (model.length > 60 ? 6 : random(8)) {
+      switch (model.length > 60 ? 6 : random.below(8)) {
         case 0:
           lp.lpPrepend(buf, BASE, CAP, src, 1, text.length);
           model.unshift(text);
@@ -323,13 +319,13 @@ for (const seed of [1, 2, 3, 4]) {
         }
         case 6: {
           if (pos === -1) break;
-          const count = random(model.length > 60 ? 60 : 4);
+          const count = random.below(model.length > 60 ? 60 : 4);
           lp.lpDelete(buf, BASE, pos, count);
           model.splice(index, count);
           break;
         }
         default: {
-          const skip = random(3);
+          const skip = random.below(3);
           const from = pos === -1 ? 0 : index;
           let want = -1;
           for (let i = from; i < model.length && want < 0; i += skip + 1) {

@@ -15,6 +15,7 @@ import {
   listNodeSize,
   QuickList,
 } from "../../src/values/quicklist.ts";
+import { Random } from "../support/random.ts";
 
 function entryText(): string {
   const out = new Uint8Array(lpEntryTextLength());
@@ -259,22 +260,12 @@ Deno.test("quicklist: thinning out a long list joins and shrinks its nodes", () 
   assert(list.bufferBytes < 10_000, `${list.bufferBytes} bytes`);
 });
 
-/** A small seeded generator (mulberry32): the same seed gives the same run. */
-function generator(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
-
-function randomText(random: (below: number) => number): string {
-  const kind = random(100);
-  if (kind < 40) return String(random(2 ** random(32)));
-  if (kind < 90) return "v".repeat(random(60)) + random(10);
-  if (kind < 98) return "w".repeat(random(1500));
-  return "p".repeat(3000 + random(3000));
+function randomText(random: Random): string {
+  const kind = random.below(100);
+  if (kind < 40) return String(random.below(2 ** random.below(32)));
+  if (kind < 90) return "v".repeat(random.below(60)) + random.below(10);
+  if (kind < 98) return "w".repeat(random.below(1500));
+  return "p".repeat(3000 + random.below(3000));
 }
 
 /**
@@ -315,7 +306,7 @@ class WriteWatch {
 for (const fill of [-1, -2, 1, 3, 20]) {
   for (const seed of [1, 2]) {
     Deno.test(`quicklist: random changes agree with an array (fill ${fill}, seed ${seed})`, () => {
-      const random = generator(seed * 100 + fill);
+      const random = new Random(seed * 100 + fill);
       const list = new QuickList(fill);
       const watch = new WriteWatch(list);
       const cursor = new ListCursor();
@@ -323,16 +314,16 @@ for (const fill of [-1, -2, 1, 3, 20]) {
       for (let step = 0; step < 2500; step++) {
         const text = randomText(random);
         const src = latin1("##" + text + "#");
-        const index = model.length === 0 ? 0 : random(model.length);
-        const sought = list.seek(cursor, index - (random(2) === 0 ? 0 : model.length));
+        const index = model.length === 0 ? 0 : random.below(model.length);
+        const sought = list.seek(cursor, index - (random.below(2) === 0 ? 0 : model.length));
         assertEquals(sought, model.length > 0);
         watch.begin();
-        const action = random(model.length > 400 ? 12 : 20);
+        const action = random.below(model.length > 400 ? 12 : 20);
         if (action === 0) {
-          const count = random(model.length > 400 ? 300 : 20);
+          const count = random.below(model.length > 400 ? 300 : 20);
           const want = model.splice(index, count).length;
           assertEquals(
-            list.deleteRange(index - (random(2) ? 0 : model.length + want), count),
+            list.deleteRange(index - (random.below(2) ? 0 : model.length + want), count),
             want,
           );
         } else if (action === 1 && sought) {

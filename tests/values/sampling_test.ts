@@ -2,14 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { LargeSet } from "../../src/values/large_set.ts";
 import { sampleDict } from "../../src/values/sampling.ts";
-
-function draws(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 4294967296;
-  };
-}
+import { Random } from "../support/random.ts";
 
 function setOf(size: number): LargeSet {
   const set = new LargeSet();
@@ -23,7 +16,7 @@ function setOf(size: number): LargeSet {
 for (const count of [0, 1, 3, 10, 29, 30, 31]) {
   Deno.test(`sampleDict visits ${count} different of 30 records, each about as often`, () => {
     const set = setOf(30);
-    const draw = draws(count);
+    const draw = new Random(count).draw;
     const times = new Map<string, number>();
     const rounds = 3000;
     for (let round = 0; round < rounds; round++) {

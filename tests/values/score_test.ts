@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { latin1 } from "../../src/base/bytes.ts";
 import { formatDouble } from "../../src/base/doubles.ts";
 import { parseScore, scoreToText, scoreToWideText, writeScore } from "../../src/values/score.ts";
+import { Random } from "../support/random.ts";
 
 function parse(text: string): number {
   const bytes = latin1(`9${text}9`); // neighbours must not be read
@@ -11,18 +12,14 @@ function parse(text: string): number {
 }
 
 Deno.test("parseScore reads decimals exactly as Number does", () => {
-  let state = 7;
-  const below = (n: number) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor(state / 4294967296 * n);
-  };
-  const digits = (n: number) => Array.from({ length: n }, () => below(10)).join("");
+  const random = new Random(7);
+  const digits = (n: number) => Array.from({ length: n }, () => random.below(10)).join("");
   for (let i = 0; i < 20_000; i++) {
-    const whole = digits(below(12));
-    const fraction = digits(below(12));
+    const whole = digits(random.below(12));
+    const fraction = digits(random.below(12));
     if (whole + fraction === "") continue;
-    const sign = ["", "-", "+"][below(3)];
-    const point = fraction === "" && below(2) === 0 ? "" : ".";
+    const sign = ["", "-", "+"][random.below(3)];
+    const point = fraction === "" && random.below(2) === 0 ? "" : ".";
     const text = sign + whole + point + fraction;
     assert(Object.is(parse(text), Number(text)), text);
   }

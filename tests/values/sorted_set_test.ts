@@ -9,14 +9,7 @@ import type { Dict } from "../../src/arena/dict.ts";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { OrderedCursor } from "../../src/values/ordered_index.ts";
 import { SortedSet } from "../../src/values/sorted_set.ts";
-
-function lcg(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 4294967296;
-  };
-}
+import { Random } from "../support/random.ts";
 
 type Pair = [member: string, score: number];
 
@@ -104,7 +97,7 @@ scoreKinds.forEach(([kind, drawScore], at) => {
   for (const span of [60, 12_000]) {
     const seed = at * 100 + span;
     Deno.test(`SortedSet agrees with a model over random changes (${kind}, seed ${seed})`, () => {
-      const draw = lcg(seed);
+      const draw = new Random(seed).draw;
       const set = new SortedSet();
       const model = new Map<string, number>();
       for (let step = 0; step < 40_000; step++) {
@@ -146,10 +139,10 @@ scoreKinds.forEach(([kind, drawScore], at) => {
 });
 
 Deno.test("Compaction moves records and the index follows", () => {
-  for (const score of [() => 7, lcg(5)]) {
+  for (const score of [() => 7, new Random(5).draw]) {
     const set = new SortedSet();
     const model = new Map<string, number>();
-    const draw = lcg(6);
+    const draw = new Random(6).draw;
     for (let i = 0; i < 60_000; i++) {
       const member = "a member of some length " + i;
       const s = score();
@@ -177,7 +170,7 @@ Deno.test("Compaction moves records and the index follows", () => {
 });
 
 Deno.test("Member ranges agree with a sorted array when all scores are equal", () => {
-  const draw = lcg(11);
+  const draw = new Random(11).draw;
   const set = new SortedSet();
   const members = new Set<string>();
   for (let i = 0; i < 5000; i++) members.add(drawMember(draw, 20_000));
@@ -210,7 +203,7 @@ for (const direction of [1, -1]) {
       set.addOrdered(member, 0, member.length, n >> 3);
       model.set(toLatin1(member), n >> 3);
     }
-    check(set, model, lcg(3));
+    check(set, model, new Random(3).draw);
   });
 }
 
@@ -232,9 +225,9 @@ Deno.test("setScore and removals show the record to the snapshot hook before it 
 
 Deno.test("random draws every member and only members", () => {
   const set = new SortedSet();
-  assertEquals(set.random(lcg(1)), 0);
+  assertEquals(set.random(new Random(1).draw), 0);
   for (let i = 0; i < 50; i++) put(set, "m" + i, i);
-  const draw = lcg(2);
+  const draw = new Random(2).draw;
   const seen = new Set<string>();
   for (let i = 0; i < 2000; i++) seen.add(memberOf(set, set.random(draw)));
   assertEquals(seen.size, 50);
@@ -242,7 +235,7 @@ Deno.test("random draws every member and only members", () => {
 
 Deno.test("memoryBytes of 20,000 members of 16 bytes stays below 90 bytes a member", () => {
   const set = new SortedSet();
-  const draw = lcg(8);
+  const draw = new Random(8).draw;
   for (let i = 0; i < 20_000; i++) {
     put(set, "m" + String(Math.floor(draw() * 1e15)).padStart(15, "0"), draw());
   }
@@ -253,7 +246,7 @@ Deno.test("memoryBytes of 20,000 members of 16 bytes stays below 90 bytes a memb
 });
 
 Deno.test("a clone has the same elements and goes its own way", () => {
-  const draw = lcg(5);
+  const draw = new Random(5).draw;
   const set = new SortedSet();
   const model = new Map<string, number>();
   for (let i = 0; i < 3000; i++) {
@@ -271,7 +264,7 @@ Deno.test("a clone has the same elements and goes its own way", () => {
 });
 
 Deno.test("records added without a place are ordered at once", () => {
-  const draw = lcg(6);
+  const draw = new Random(6).draw;
   const set = new SortedSet();
   const model = new Map<string, number>();
   for (let i = 0; i < 3000; i++) {

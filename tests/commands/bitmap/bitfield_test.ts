@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { testServer } from "../../support/test_server.ts";
+import { Random } from "../../support/random.ts";
 
 const SYNTAX = { error: "ERR syntax error" };
 const NOT_AN_INTEGER = { error: "ERR value is not an integer or out of range" };
@@ -22,24 +23,20 @@ Deno.test("BITFIELD reads and writes fields at bits and at multiples of their si
 
 Deno.test("BITFIELD agrees with fields computed on bits as text, for all widths", () => {
   const s = testServer();
-  let state = 5;
-  const draw = (n: number) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor(state / 4294967296 * n);
-  };
+  const random = new Random(5);
   const drawWide = () => {
     let value = 0n;
-    for (let i = 0; i < 4; i++) value = (value << 16n) | BigInt(draw(65536));
-    return BigInt.asIntN(64, value) >> BigInt(draw(64));
+    for (let i = 0; i < 4; i++) value = (value << 16n) | BigInt(random.below(65536));
+    return BigInt.asIntN(64, value) >> BigInt(random.below(64));
   };
   let bits = "0".repeat(240);
   s.run("SET", "k", "\0".repeat(30));
   for (let round = 0; round < 3000; round++) {
-    const isSigned = draw(2) === 0;
-    const width = 1 + draw(isSigned ? 64 : 63);
-    const at = draw(240 - width + 1);
-    const overflow = ["WRAP", "SAT", "FAIL"][draw(3)];
-    const isIncrement = draw(2) === 0;
+    const isSigned = random.below(2) === 0;
+    const width = 1 + random.below(isSigned ? 64 : 63);
+    const at = random.below(240 - width + 1);
+    const overflow = ["WRAP", "SAT", "FAIL"][random.below(3)];
+    const isIncrement = random.below(2) === 0;
     const operand = drawWide();
     const asField = isSigned ? BigInt.asIntN : BigInt.asUintN;
     const before = asField(width, BigInt("0b" + bits.slice(at, at + width)));

@@ -1,20 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { testServer } from "../../support/test_server.ts";
+import { Random } from "../../support/random.ts";
 
 const SYNTAX = { error: "ERR syntax error" };
 const NOT_AN_INTEGER = { error: "ERR value is not an integer or out of range" };
 const WRONG_TYPE = {
   error: "WRONGTYPE Operation against a key holding the wrong kind of value",
 };
-
-/** Numbers from 0 to below n, the same for each seed. */
-function drawer(seed: number): (n: number) => number {
-  let state = seed;
-  return (n) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor(state / 4294967296 * n);
-  };
-}
 
 /** The bits of a latin1 text as "0" and "1". */
 function bitsOf(text: string): string {
@@ -30,13 +22,13 @@ function range(start: number, end: number, size: number): [number, number] {
 
 Deno.test("BITCOUNT and BITPOS find what a search of the bits as text finds", () => {
   const s = testServer();
-  const draw = drawer(3);
+  const random = new Random(3);
   for (let round = 0; round < 300; round++) {
-    const fill = ["\0", "\xff", "mix"][draw(3)];
-    const length = round % 50 === 0 ? 17_000 : 1 + draw(20);
+    const fill = ["\0", "\xff", "mix"][random.below(3)];
+    const length = round % 50 === 0 ? 17_000 : 1 + random.below(20);
     const text = Array.from(
       { length },
-      () => fill === "mix" || draw(9) === 0 ? String.fromCharCode(draw(256)) : fill,
+      () => fill === "mix" || random.below(9) === 0 ? String.fromCharCode(random.below(256)) : fill,
     ).join("");
     s.run("SET", "k", text);
     const bits = bitsOf(text);
@@ -45,8 +37,8 @@ Deno.test("BITCOUNT and BITPOS find what a search of the bits as text finds", ()
     for (const unit of ["BYTE", "BIT"]) {
       const scale = unit === "BIT" ? 1 : 8;
       const size = length * 8 / scale;
-      const start = draw(size * 2 + 4) - size - 2;
-      const end = draw(size * 2 + 4) - size - 2;
+      const start = random.below(size * 2 + 4) - size - 2;
+      const end = random.below(size * 2 + 4) - size - 2;
       const [from, to] = range(start, end, size).map((n) => n * scale);
       const isReversed = start < 0 && end < 0 && start > end;
       const part = isReversed || to <= from ? "" : bits.slice(from, to);
@@ -57,7 +49,7 @@ Deno.test("BITCOUNT and BITPOS find what a search of the bits as text finds", ()
         assertEquals(s.run("BITPOS", "k", bit, start, end, unit), at, note);
       }
     }
-    const start = draw(length);
+    const start = random.below(length);
     const one = bits.indexOf("1", start * 8);
     assertEquals(s.run("BITPOS", "k", 1, start), one);
     const zero = bits.indexOf("0", start * 8);

@@ -2,24 +2,17 @@
 
 import { assertEquals } from "@std/assert";
 import { type TestServer, testServer } from "../../support/test_server.ts";
+import { Random } from "../../support/random.ts";
 
-/** Numbers in [0, 1) from a seed. */
-function draws(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 4294967296;
-  };
-}
-
-function step(s: TestServer, model: Map<string, string>, draw: () => number): void {
-  const below = (n: number) => Math.floor(draw() * n);
-  const field = draw() < 0.5 ? `f${below(40)}` : String(below(40) - 20);
-  const kind = below(10);
+function step(s: TestServer, model: Map<string, string>, random: Random): void {
+  const field = random.draw() < 0.5 ? `f${random.below(40)}` : String(random.below(40) - 20);
+  const kind = random.below(10);
   if (kind < 5) {
     // Values of all lengths: integers, short and long texts, now and then one beyond a record.
-    const length = draw() < 0.02 ? 65_530 + below(12) : below(draw() < 0.2 ? 300 : 12);
-    const value = draw() < 0.3 ? String(below(1e9) - 5e8) : "v".repeat(length);
+    const length = random.draw() < 0.02
+      ? 65_530 + random.below(12)
+      : random.below(random.draw() < 0.2 ? 300 : 12);
+    const value = random.draw() < 0.3 ? String(random.below(1e9) - 5e8) : "v".repeat(length);
     assertEquals(s.run("HSET", "h", field, value), model.has(field) ? 0 : 1);
     model.set(field, value);
   } else if (kind < 8) {
@@ -34,11 +27,11 @@ for (const [seed, entries, longest] of [[1, 128, 64], [2, 20, 64], [3, 12, 1000]
     const s = testServer();
     s.keyspace.limits.hashMaxListpackEntries = entries;
     s.keyspace.limits.hashMaxListpackValue = longest;
-    const draw = draws(seed);
+    const random = new Random(seed);
     const empty = s.keyspace.dataBytes;
     for (let round = 0; round < 8; round++) {
       const model = new Map<string, string>();
-      for (let i = 0; i < 250; i++) step(s, model, draw);
+      for (let i = 0; i < 250; i++) step(s, model, random);
       const flat = s.run("HGETALL", "h") as string[];
       const pairs = flat.flatMap((field, i) => i % 2 === 0 ? [[field, flat[i + 1]]] : []);
       assertEquals(pairs.toSorted(), [...model].toSorted());

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Words } from "../../../src/resp/words.ts";
 import { type TestServer, testServer, type Value } from "../../support/test_server.ts";
+import { Random } from "../../support/random.ts";
 
 const WRONG_TYPE = {
   error: "WRONGTYPE Operation against a key holding the wrong kind of value",
@@ -349,16 +350,14 @@ Deno.test("lists agree with arrays under drawn changes, small, large and in betw
   for (const limit of [-2, 5, 1]) {
     const s = testServer();
     s.keyspace.limits.listMaxListpackSize = limit;
-    let state = 17;
-    const draw = (n: number) => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      return Math.floor(state / 4294967296 * n);
-    };
+    const random = new Random(17);
     let model: string[] = [];
     for (let step = 0; step < 3000; step++) {
-      const element = draw(8) === 0 ? "x".repeat(draw(3000)) : String(draw(30) - 5);
-      const index = model.length === 0 ? 0 : draw(model.length);
-      switch (draw(9)) {
+      const element = random.below(8) === 0
+        ? "x".repeat(random.below(3000))
+        : String(random.below(30) - 5);
+      const index = model.length === 0 ? 0 : random.below(model.length);
+      switch (random.below(9)) {
         case 0:
         case 1:
           s.run("LPUSH", "l", element);
@@ -389,7 +388,7 @@ Deno.test("lists agree with arrays under drawn changes, small, large and in betw
           }
           break;
         case 8:
-          if (draw(10) === 0) {
+          if (random.below(10) === 0) {
             s.run("LTRIM", "l", index >> 1, index);
             model = model.slice(index >> 1, index + 1);
           } else {

@@ -2,24 +2,17 @@
 
 import { assertEquals } from "@std/assert";
 import { type TestServer, testServer } from "../../support/test_server.ts";
-
-/** Numbers in [0, 1) from a seed. */
-function draws(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 4294967296;
-  };
-}
+import { Random } from "../../support/random.ts";
 
 const INTEGERS = [0, 1, -1, 127, 128, 32767, 32768, -32769, 2147483648, -2147483649].map(String)
   .concat("9223372036854775807", "-9223372036854775808", "9007199254740993");
 
-function step(s: TestServer, model: Set<string>, draw: () => number, texts: boolean): void {
-  const below = (n: number) => Math.floor(draw() * n);
-  let member = draw() < 0.2 ? INTEGERS[below(INTEGERS.length)] : String(below(60) - 30);
-  if (texts && draw() < 0.3) member = "m".repeat(below(4)) + below(10);
-  const kind = below(10);
+function step(s: TestServer, model: Set<string>, random: Random, texts: boolean): void {
+  let member = random.draw() < 0.2
+    ? INTEGERS[random.below(INTEGERS.length)]
+    : String(random.below(60) - 30);
+  if (texts && random.draw() < 0.3) member = "m".repeat(random.below(4)) + random.below(10);
+  const kind = random.below(10);
   if (kind < 5) {
     assertEquals(s.run("SADD", "s", member), model.has(member) ? 0 : 1);
     model.add(member);
@@ -38,11 +31,11 @@ for (const [seed, ints, entries] of [[1, 512, 128], [2, 10, 20], [3, 30, 5], [4,
     const s = testServer({ seed });
     s.keyspace.limits.setMaxIntsetEntries = ints;
     s.keyspace.limits.setMaxListpackEntries = entries;
-    const draw = draws(seed);
+    const random = new Random(seed);
     const empty = s.keyspace.dataBytes;
     for (let round = 0; round < 12; round++) {
       const model = new Set<string>();
-      for (let i = 0; i < 300; i++) step(s, model, draw, round % 2 === 1 && i > 30);
+      for (let i = 0; i < 300; i++) step(s, model, random, round % 2 === 1 && i > 30);
       assertEquals((s.run("SMEMBERS", "s") as string[]).toSorted(), [...model].toSorted());
       assertEquals(s.run("SCARD", "s"), model.size);
       s.run("DEL", "s");

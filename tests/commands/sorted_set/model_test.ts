@@ -7,14 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { testServer } from "../../support/test_server.ts";
 import { encodingOf } from "./support.ts";
-
-function lcg(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 4294967296;
-  };
-}
+import { Random } from "../../support/random.ts";
 
 type Pair = [member: string, score: number];
 
@@ -25,28 +18,30 @@ function sorted(model: Map<string, number>): Pair[] {
 const flat = (pairs: Pair[]) => pairs.flatMap(([member, score]) => [member, String(score)]);
 
 function play(seed: number, options: { members: number; scores: number; steps: number }): void {
-  const draw = lcg(seed);
-  const below = (n: number) => Math.floor(draw() * n);
+  const random = new Random(seed);
   const s = testServer({ seed });
   s.keyspace.limits.zsetMaxListpackEntries = 40;
   const model = new Map<string, number>();
   const name = () => {
-    const n = below(options.members);
+    const n = random.below(options.members);
     return n % 3 === 0 ? String(n) : n % 3 === 1 ? `m${n}` : "x".repeat(n % 50) + n;
   };
-  const scoreOf = () => below(options.scores) / (below(2) + 1);
+  const scoreOf = () => random.below(options.scores) / (random.below(2) + 1);
   for (let step = 0; step < options.steps; step++) {
     const what = `seed ${seed} step ${step}`;
     const order = sorted(model);
     const [low, high] = [scoreOf(), scoreOf()];
-    const [first, last] = [below(60) - 20, below(60) - 20];
+    const [first, last] = [random.below(60) - 20, random.below(60) - 20];
     const member = name();
-    switch (below(12)) {
+    switch (random.below(12)) {
       case 0:
       case 1:
       case 2:
       case 3: {
-        const pairs: Pair[] = Array.from({ length: 1 + below(4) }, () => [name(), scoreOf()]);
+        const pairs: Pair[] = Array.from(
+          { length: 1 + random.below(4) },
+          () => [name(), scoreOf()],
+        );
         const added = new Set(pairs.map(([each]) => each).filter((each) => !model.has(each))).size;
         assertEquals(s.run("ZADD", "z", ...pairs.flatMap(([m, n]) => [n, m])), added, what);
         for (const [each, score] of pairs) model.set(each, score);
@@ -56,7 +51,7 @@ function play(seed: number, options: { members: number; scores: number; steps: n
         assertEquals(s.run("ZREM", "z", member), model.delete(member) ? 1 : 0, what);
         break;
       case 5: {
-        const highest = below(2) === 1;
+        const highest = random.below(2) === 1;
         const popped = (highest ? order.toReversed() : order).slice(0, 2);
         assertEquals(s.run(highest ? "ZPOPMAX" : "ZPOPMIN", "z", 2), flat(popped), what);
         for (const [each] of popped) model.delete(each);
@@ -99,21 +94,21 @@ function play(seed: number, options: { members: number; scores: number; steps: n
         break;
       }
       case 9: {
-        if (below(4) > 0) break;
+        if (random.below(4) > 0) break;
         const inside = order.filter(([, score]) => score > low && score <= high);
         assertEquals(s.run("ZREMRANGEBYSCORE", "z", `(${low}`, high), inside.length, what);
         for (const [each] of inside) model.delete(each);
         break;
       }
       case 10: {
-        const from = below(Math.max(1, order.length));
+        const from = random.below(Math.max(1, order.length));
         const inside = order.slice(from, from + 3);
         assertEquals(s.run("ZREMRANGEBYRANK", "z", from, from + 2), inside.length, what);
         for (const [each] of inside) model.delete(each);
         break;
       }
       case 11: {
-        const increment = below(9) - 4;
+        const increment = random.below(9) - 4;
         const score = (model.get(member) ?? 0) + increment;
         assertEquals(s.run("ZINCRBY", "z", increment, member), String(score), what);
         model.set(member, score);

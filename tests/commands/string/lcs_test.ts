@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { testServer } from "../../support/test_server.ts";
+import { Random } from "../../support/random.ts";
 
 Deno.test("LCS answers with the subsequence, its length or its runs", () => {
   const s = testServer();
@@ -23,18 +24,15 @@ Deno.test("LCS answers with the subsequence, its length or its runs", () => {
 
 Deno.test("LCS finds as much as a plain search over all subsequences does", () => {
   const s = testServer();
-  let state = 1;
-  const draw = (n: number) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor(state / 4294967296 * n);
-  };
+  const random = new Random(1);
   const isWithin = (part: string, whole: string) => {
     let at = 0;
     for (const c of whole) if (c === part[at]) at++;
     return at === part.length;
   };
   for (let round = 0; round < 50; round++) {
-    const word = () => Array.from({ length: draw(9) }, () => "abc"[draw(3)]).join("");
+    const word = () =>
+      Array.from({ length: random.below(9) }, () => "abc"[random.below(3)]).join("");
     const [a, b] = [word(), word()];
     let longest = 0;
     for (let bits = 0; bits < 1 << a.length; bits++) {
