@@ -6,6 +6,7 @@
  * `deno task` or a shell is not mistaken for the server. Linux only, as /proc is.
  */
 
+import { freePort } from "../../tests/support/free_port.ts";
 import { Client, ErrorReply, within } from "./client.ts";
 
 /** What to start and what to call it in tables. */
@@ -187,14 +188,6 @@ async function connectWhenLoaded(port: number): Promise<Client | null> {
     client.close();
     return null;
   }
-}
-
-/** A port nobody listens on at this moment, chosen by the system. */
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
 }
 
 /** Kills a process and those it started: the server may be the child of a wrapper. */

@@ -8,6 +8,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { ROOT } from "../../tools/server_flags.ts";
 import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/free_port.ts";
 import { hasPythonRedis, hasRedisCli, pythonWithRedis } from "../support/real_redis.ts";
 import { Wire } from "../support/replication_wire.ts";
 
@@ -247,11 +248,6 @@ class Telnet implements Disposable {
   [Symbol.dispose](): void {
     this.wire.close();
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
 }
 
 const BOOK = [

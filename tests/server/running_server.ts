@@ -6,6 +6,7 @@
 import { Config } from "../../src/config/config.ts";
 import { Log } from "../../src/observe/log.ts";
 import { Server } from "../../src/server.ts";
+import { freePort } from "../support/free_port.ts";
 import { connect, type RespClient } from "../support/resp_client.ts";
 
 export class RunningServer implements AsyncDisposable {
@@ -51,9 +52,4 @@ export class RunningServer implements AsyncDisposable {
     await new Promise((resolve) => setTimeout(resolve, 0));
     await Deno.remove(this.dir, { recursive: true });
   }
-}
-
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
 }

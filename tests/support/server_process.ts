@@ -5,6 +5,7 @@
  */
 
 import { eventually } from "./eventually.ts";
+import { freePort } from "./free_port.ts";
 import { connect, type RespClient } from "./resp_client.ts";
 
 /** What to start. */
@@ -127,18 +128,5 @@ export class ServerProcess implements AsyncDisposable {
   async #drain(stream: ReadableStream<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder();
     for await (const chunk of stream) this.#log += decoder.decode(chunk, { stream: true });
-  }
-}
-
-/** Ports that have been given out: of servers that start together none may get another's. */
-const givenPorts = new Set<number>();
-
-function freePort(): number {
-  for (;;) {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = listener.addr as Deno.NetAddr;
-    if (givenPorts.has(port)) continue;
-    givenPorts.add(port);
-    return port;
   }
 }
