@@ -3,7 +3,7 @@
  * blocking.ts is for clients that wait for keys; the master role says who has acknowledged what.
  */
 
-import { Words } from "../resp/words.ts";
+import type { Words } from "../resp/words.ts";
 import type { Command } from "./command.ts";
 import type { Call } from "./call.ts";
 import type { Client, Park } from "./client.ts";
@@ -42,16 +42,7 @@ export class AcknowledgementWaits {
   /** Parks the client of this call until `count` replicas have all it wrote; `timeoutMs` 0: for ever. */
   park(call: Call, count: number, timeoutMs: number): void {
     const { client, words, command, server } = call;
-    const copies: Uint8Array[] = [];
-    for (let i = 0; i < words.count; i++) copies.push(words.copy(i));
-    const waiter = new Waiter(
-      this,
-      client,
-      command,
-      Words.of(...copies),
-      client.writeOffset,
-      count,
-    );
+    const waiter = new Waiter(this, client, command, words.clone(), client.writeOffset, count);
     if (timeoutMs > 0) {
       waiter.timer = setTimeout(
         () => this.release(waiter, null),

@@ -15,7 +15,7 @@
 import { toLatin1 } from "../base/bytes.ts";
 import type { Command } from "./command.ts";
 import type { Database } from "../keyspace/database.ts";
-import { Words } from "../resp/words.ts";
+import type { Words } from "../resp/words.ts";
 import type { Call } from "./call.ts";
 import type { Client, Park } from "./client.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -73,11 +73,11 @@ export class Blocking {
       this.#current.isParkedAgain = true;
       return;
     }
-    const copies: Uint8Array[] = [];
-    for (let i = 0; i < words.count; i++) copies.push(words.copy(i));
-    const keys = copies.slice(wait.firstKey, wait.firstKey + wait.keyCount)
-      .map((key) => toLatin1(key));
-    const kept = Words.of(...copies);
+    const kept = words.clone();
+    const keys: string[] = [];
+    for (let i = wait.firstKey; i < wait.firstKey + wait.keyCount; i++) {
+      keys.push(toLatin1(kept.bytes, kept.starts[i], kept.lengths[i]));
+    }
     const waiter = new Waiter(this, client, database, call.command, kept, keys, wait);
     const byKey = this.#byKey[database.index] ??= new Map();
     for (const key of keys) {

@@ -10,7 +10,7 @@ import type { Subscriber, Subscriptions } from "../pubsub/hub.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { OutputFeed } from "../replication/host.ts";
 import type { RequestParser } from "../resp/parser.ts";
-import { Words } from "../resp/words.ts";
+import type { Words } from "../resp/words.ts";
 import { classOf, type ClientClass, infoLine } from "./client_info.ts";
 
 // States of a client that gates look at; 0 lets every command through at once.
@@ -157,7 +157,7 @@ export class Client implements Watcher, Subscriber {
 
   /** Copies the words of a request that is to be run later. */
   enqueue(command: Command, words: Words): void {
-    const kept = copyWords(words);
+    const kept = words.clone();
     this.queue.push({ command, words: kept });
     this.queuedBytes += kept.bytes.length + 64 + words.count * 8;
   }
@@ -166,7 +166,7 @@ export class Client implements Watcher, Subscriber {
   paused: QueuedCommand | null = null;
 
   enqueuePaused(command: Command, words: Words): void {
-    this.paused = { command, words: copyWords(words) };
+    this.paused = { command, words: words.clone() };
   }
 
   get isInMulti(): boolean {
@@ -262,20 +262,4 @@ export class Client implements Watcher, Subscriber {
     this.watchedKeys = [];
     this.isDirty = false;
   }
-}
-
-/** The words with bytes of their own. */
-function copyWords(words: Words): Words {
-  const kept = new Words();
-  let size = 0;
-  for (let i = 0; i < words.count; i++) size += words.lengths[i];
-  kept.bytes = new Uint8Array(size);
-  let at = 0;
-  for (let i = 0; i < words.count; i++) {
-    const start = words.starts[i];
-    kept.bytes.set(words.bytes.subarray(start, start + words.lengths[i]), at);
-    kept.push(at, words.lengths[i]);
-    at += words.lengths[i];
-  }
-  return kept;
 }

@@ -45,6 +45,22 @@ export class Words {
     return this.bytes.slice(start, start + this.lengths[index]);
   }
 
+  /** The same words, with bytes of their own: for a request that outlives the read buffer. */
+  clone(): Words {
+    const kept = new Words();
+    let size = 0;
+    for (let i = 0; i < this.count; i++) size += this.lengths[i];
+    kept.bytes = new Uint8Array(size);
+    let at = 0;
+    for (let i = 0; i < this.count; i++) {
+      const start = this.starts[i];
+      kept.bytes.set(this.bytes.subarray(start, start + this.lengths[i]), at);
+      kept.push(at, this.lengths[i]);
+      at += this.lengths[i];
+    }
+    return kept;
+  }
+
   /** Word `index` as text, byte for byte (latin1): for options, names and logs, not for data. */
   text(index: number): string {
     const { bytes } = this;

@@ -3,7 +3,7 @@
 import type { Call } from "../../dispatch/call.ts";
 import type { ShutdownOptions } from "../../dispatch/services.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
-import { Words } from "../../resp/words.ts";
+import type { Words } from "../../resp/words.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 
 /**
@@ -52,7 +52,7 @@ function runShutdown(call: Call): void {
     force,
     now,
     onWaiting: () => {
-      kept = Words.of(...Array.from({ length: words.count }, (_, i) => words.copy(i)));
+      kept = words.clone();
       call.isParked = true;
       // Nobody else may end this wait; it is called when the client has gone.
       client.park = { isBlocking: false, unblock: () => server.clients.blockedCount-- };
