@@ -31,7 +31,7 @@ export type ReplicaState =
   | "online";
 
 /** The part of a snapshot that a replica gets, with what stands around it. */
-export interface Payload {
+export interface OutgoingPayload {
   /** The next bytes; null when there are none at present. */
   next(): Uint8Array | null;
   sent(count: number): void;
@@ -74,7 +74,7 @@ export class AttachedReplica implements OutputFeed {
   hasAckedEnd = false;
   /** It gets no stream before it has acknowledged. */
   waitsForAck = false;
-  payload: Payload | null = null;
+  payload: OutgoingPayload | null = null;
   /** Called when the payload has gone. */
   onPayloadSent: (replica: AttachedReplica) => void = () => {};
   /** Called when all there is of the stream has been sent: it has to be woken when there is more. */
@@ -124,7 +124,7 @@ export class AttachedReplica implements OutputFeed {
   }
 
   /** Sends a snapshot. */
-  give(payload: Payload): void {
+  give(payload: OutgoingPayload): void {
     this.payload = payload;
     this.progressMs = this.clock.now();
     this.client.transport.wake();

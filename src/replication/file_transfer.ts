@@ -6,11 +6,11 @@
  */
 
 import { latin1 } from "../base/bytes.ts";
-import type { Payload } from "./attached_replica.ts";
+import type { OutgoingPayload } from "./attached_replica.ts";
 
 const PIECE_BYTES = 256 << 10;
 
-export class FileTransfer implements Payload {
+export class FileTransfer implements OutgoingPayload {
   readonly totalBytes: number;
   readonly #file: Deno.FsFile;
   /** Called when there is more to send. */

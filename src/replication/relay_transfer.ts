@@ -12,7 +12,7 @@
 import { latin1 } from "../base/bytes.ts";
 import { randomId } from "../base/random_id.ts";
 import type { RelayedSnapshot, RelayEvents } from "../rdb/relayed_snapshot.ts";
-import type { Payload } from "./attached_replica.ts";
+import type { OutgoingPayload } from "./attached_replica.ts";
 
 /** Bytes that wait for the slowest receiver beyond which the walk pauses. */
 const WAITING_MAX = 4 << 20;
@@ -58,7 +58,7 @@ export class RelayTransfer implements RelayEvents {
   }
 
   /** A further receiver of everything; to be made before the first bytes come. */
-  receiver(): Payload {
+  receiver(): OutgoingPayload {
     const receiver = new RelayReceiver(this, this.#first);
     this.#receivers.add(receiver);
     this.#first.users++;
@@ -131,7 +131,7 @@ export class RelayTransfer implements RelayEvents {
   }
 }
 
-class RelayReceiver implements Payload {
+class RelayReceiver implements OutgoingPayload {
   readonly #transfer: RelayTransfer;
   /** What it is being sent, from `#at` on; when that has gone, what comes after it is next. */
   #piece: Piece;

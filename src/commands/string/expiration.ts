@@ -26,7 +26,7 @@ function unitOf({ words }: Call, index: number): number {
  * Word `index` as an instant, in Unix ms; `unit` is made of EXPIRY_* bits. Must be positive and, as an
  * instant, fit 64 bits. Instants beyond 2^53 (in the year 287396) are rounded.
  */
-export function readDeadline(call: Call, index: number, unit: number): number {
+export function readInstant(call: Call, index: number, unit: number): number {
   const value = call.clampedInteger(index);
   if (value <= 0) throw invalidExpireTime(call);
   let instantMs = (unit & EXPIRY_SECONDS) !== 0 ? value * 1000 : value;
@@ -86,6 +86,6 @@ export class StringOptions {
 
   /** The instant that the options name, NaN for none. */
   deadline(call: Call): number {
-    return this.deadlineIndex === 0 ? NaN : readDeadline(call, this.deadlineIndex, this.unit);
+    return this.deadlineIndex === 0 ? NaN : readInstant(call, this.deadlineIndex, this.unit);
   }
 }

@@ -5,7 +5,7 @@ import { EVENT_GENERIC } from "../../base/event_classes.ts";
 import type { StreamPart } from "../../propagation/write_stream.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { keysToEnd, oneKey, setKeys } from "../../dispatch/key_specs.ts";
-import { EXPIRY_FROM_NOW, EXPIRY_MS, EXPIRY_SECONDS, readDeadline } from "./expiration.ts";
+import { EXPIRY_FROM_NOW, EXPIRY_MS, EXPIRY_SECONDS, readInstant } from "./expiration.ts";
 import { StringOptions } from "./expiration.ts";
 import { replyWithString } from "./get.ts";
 
@@ -159,7 +159,7 @@ export const psetex = defineCommand({
 
 function setWithTime(call: Call, unit: number): void {
   const { words } = call;
-  const expiresAtMs = readDeadline(call, 2, unit);
+  const expiresAtMs = readInstant(call, 2, unit);
   setExpiring(call, 3, expiresAtMs, false);
   call.reply.ok();
   if (call.isPropagating) {
