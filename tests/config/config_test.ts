@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { latin1 } from "../../src/base/bytes.ts";
 import { Config } from "../../src/config/config.ts";
 import { ConfigError } from "../../src/config/parse.ts";
@@ -429,29 +429,40 @@ for (const [line, message] of BAD_LINES) {
   });
 }
 
-for (
-  const line of [
-    "save",
-    "bind",
-    'logfile ""',
-    'dbfilename ""',
-    "replicaof a 0",
-    'replicaof "" 5',
-    "list-max-ziplist-entries 5",
-    "user alice on",
-    '"port" 5',
-    '"\\x70ort" 5',
-    "shutdown-on-sigint save now",
-    "tls-protocols x",
-    'masteruser ""',
-    "unixsocketperm 700",
-    "lua-time-limit 0",
-    "server_cpulist 0",
-    "include /nowhere*/x",
-  ]
-) {
+/** The directives of CONFIG GET * that are not at their default, each with its value. */
+function changed(config: Config): Record<string, string> {
+  const defaults = new Map(new Config("/").get(["*"]));
+  return Object.fromEntries(
+    config.get(["*"]).filter(([name, value]) => defaults.get(name) !== value),
+  );
+}
+
+/** What each line makes of the defaults, or of the line before it where there is one. */
+const ACCEPTED: [line: string, becomes: Record<string, string>, before?: string][] = [
+  ["save", { save: "" }],
+  ["bind", { bind: "" }],
+  ['logfile ""', {}, "logfile /tmp/log"],
+  ['dbfilename ""', { dbfilename: "" }],
+  ["replicaof a 0", { replicaof: "a 0", slaveof: "a 0" }],
+  ['replicaof "" 5', {}, "replicaof a 1"],
+  ["list-max-ziplist-entries 5", {}],
+  ["user alice on", {}],
+  ['"port" 5', { port: "5" }],
+  ['"\\x70ort" 5', { port: "5" }],
+  ["shutdown-on-sigint save now", { "shutdown-on-sigint": "save now" }],
+  ["tls-protocols x", { "tls-protocols": "x" }],
+  ['masteruser ""', {}, "masteruser somebody"],
+  ["unixsocketperm 700", { unixsocketperm: "700" }],
+  ["lua-time-limit 0", { "busy-reply-threshold": "0", "lua-time-limit": "0" }],
+  ["server_cpulist 0", { server_cpulist: "0" }],
+  ["include /nowhere*/x", {}],
+];
+for (const [line, becomes, before] of ACCEPTED) {
   Deno.test(`the line '${line}' is accepted`, () => {
-    load(line);
+    if (before !== undefined) assertNotEquals(changed(load(before)), becomes);
+    const config = load(`${before ?? ""}\n${line}\n`);
+    assertEquals(changed(config), becomes);
+    assertEquals(config.users, line.startsWith("user ") ? [["alice", "on"]] : []);
   });
 }
 

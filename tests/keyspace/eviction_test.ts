@@ -184,8 +184,22 @@ Deno.test("a call that takes too long ends as running and asks to be called agai
   assert(evictor.freeMemory());
 });
 
-Deno.test("a key longer than the pool's own buffers is evicted", () => {
-  const s = testServer();
-  s.run("SET", "k".repeat(1000), "1");
-  evictTo(s, evictorOf(s, "allkeys-lru"), 0);
+Deno.test("a key longer than the pool's own buffers is evicted, not one that begins like it", () => {
+  for (const length of [255, 256, 1000]) {
+    const s = testServer();
+    const key = "k".repeat(length);
+    s.run("SET", key, "1");
+    s.clock.nowMs += 600_000;
+    for (const other of [254, 255, 256]) {
+      if (other !== length) s.run("SET", "k".repeat(other), "1");
+    }
+    const kept = s.keyspace.keyCount - 1;
+    s.propagated();
+    const evictor = evictorOf(s, "allkeys-lru");
+    evictor.samples = 100; // so that the oldest one is among them
+    evictTo(s, evictor, kept);
+    assertEquals(s.propagated(), [`DEL ${key}`]);
+    assertEquals(s.run("EXISTS", key), 0);
+    assertEquals(s.keyspace.keyCount, kept);
+  }
 });
