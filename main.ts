@@ -18,7 +18,7 @@ async function main(args: string[]): Promise<void> {
   }
   let config: Config;
   try {
-    const names = new Set(commandTable.map((command) => command.fullName));
+    const names = new Set(commandTable.map((command) => command.name));
     config = Config.load(action.start, { isCommand: (name) => names.has(name) });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

@@ -7,7 +7,7 @@ import { resolve } from "@std/path";
 import { type Clock, type Draw, systemClock } from "./base/clock.ts";
 import { seedHash } from "./base/hash.ts";
 import { randomId } from "./base/random_id.ts";
-import type { Command } from "./dispatch/command.ts";
+import type { Command, CommandDefinition } from "./dispatch/command.ts";
 import { commandTable } from "./commands/index.ts";
 import type { Config } from "./config/config.ts";
 import { NOTIFY_KEYEVENT, NOTIFY_KEYSPACE } from "./config/notify.ts";
@@ -707,8 +707,8 @@ async function turnAway(socket: Deno.Conn, text: string): Promise<void> {
 }
 
 /** The command table under the names that `rename-command` leaves. */
-function namedCommands(config: Config): Map<string, Command> {
-  const named = new Map(commandTable.map((command) => [command.fullName, command]));
+function namedCommands(config: Config): Map<string, CommandDefinition> {
+  const named = new Map(commandTable.map((command) => [command.name, command]));
   for (const { from, to } of config.renames) {
     const command = named.get(from);
     if (command === undefined) continue;

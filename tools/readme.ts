@@ -14,14 +14,13 @@ export const README = new URL("../README.md", import.meta.url);
 /** The commands by group, subcommands behind their container. */
 export function commandsMarkdown(): string {
   const groups = new Map<string, string[]>();
-  for (const command of commandTable) {
-    const { group } = command.definition;
+  for (const { name, group, subcommands } of commandTable) {
     const names = groups.get(group) ?? [];
-    const shown = "`" + command.fullName.toUpperCase() + "`";
-    if (command.subcommands === null) names.push(shown);
+    const shown = "`" + name.toUpperCase() + "`";
+    if (subcommands === undefined) names.push(shown);
     else {
-      const subcommands = [...command.subcommands.keys()].sort().map((name) => name.toUpperCase());
-      names.push(`${shown} (${subcommands.join(", ")})`);
+      const own = subcommands.map((each) => each.name.slice(name.length + 1).toUpperCase()).sort();
+      names.push(`${shown} (${own.join(", ")})`);
     }
     groups.set(group, names);
   }

@@ -1,7 +1,7 @@
 /** All commands, by group of the Redis reference: what dispatch, COMMAND, ACL and the README read. */
 
 import { bitmapCommands } from "./bitmap/index.ts";
-import type { Command } from "../dispatch/command.ts";
+import type { CommandDefinition } from "../dispatch/command.ts";
 import { connectionCommands } from "./connection/index.ts";
 import { genericCommands } from "./generic/index.ts";
 import { hashCommands } from "./hash/index.ts";
@@ -13,7 +13,7 @@ import { sortedSetCommands } from "./sorted_set/index.ts";
 import { stringCommands } from "./string/index.ts";
 import { transactionCommands } from "./transactions/index.ts";
 
-export const commandTable: Command[] = [
+export const commandTable: readonly CommandDefinition[] = [
   ...bitmapCommands,
   ...connectionCommands,
   ...genericCommands,

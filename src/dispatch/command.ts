@@ -1,9 +1,9 @@
 /**
  * The shape of a command: one definition beside its handler says everything that is known of it.
  *
- * On the path between dispatch and the handlers: dispatch finds a `Command` by its bytes, checks
- * arity and flags in its gates, runs it and counts it. COMMAND, COMMAND DOCS (command_docs.ts), ACLs
- * and INFO commandstats read the same object. Names, flags and categories are spelt as COMMAND of
+ * On the path between dispatch and the handlers: each server makes a `Command` of each definition;
+ * dispatch finds it by its bytes, checks arity and flags in its gates, runs it and counts it. COMMAND,
+ * COMMAND DOCS (command_docs.ts), ACLs and INFO commandstats read the same object. Names, flags and categories are spelt as COMMAND of
  * Redis 7.0 spells them; a test compares every definition with what a real server answers.
  *
  * A definition is short because much of it follows from the rest:
@@ -172,14 +172,14 @@ export interface CommandDefinition {
   /** Used between servers or by developers, not by clients ("syscmd" in COMMAND DOCS). */
   readonly internal?: boolean;
   /** Makes this a container; its own handler, if any, runs when the name stands alone. */
-  readonly subcommands?: readonly Command[];
+  readonly subcommands?: readonly CommandDefinition[];
   /** Left out only in a container. */
   readonly run?: Handler;
 }
 
 /**
- * A command as the server uses it. Made once at start, one shape for all, so that dispatch reads its
- * fields without looking them up. Only the statistics change afterwards.
+ * A command as one server uses it. Made once at its start, one shape for all, so that dispatch reads
+ * its fields without looking them up. Only the statistics change afterwards: they are that server's.
  */
 export class Command {
   /** The word that calls it, in lower case; of a subcommand the second word. */
@@ -233,12 +233,6 @@ export class Command {
     this.subcommands = subcommands === undefined ? null : mapOf(name, subcommands);
     this.definition = definition;
     this.isQuick = (this.flagBits & FLAG_FAST) !== 0 || definition.complexity === "O(1)";
-    if (definition.run === undefined && subcommands === undefined) {
-      throw new Error(`Cannot define ${name}: it has neither a handler nor subcommands`);
-    }
-    if (name !== name.toLowerCase() || definition.arity === 0) {
-      throw new Error(`Cannot define ${name}: upper-case letters in the name, or arity 0`);
-    }
   }
 
   /** The flags that COMMAND INFO shows, in its order. */
@@ -265,9 +259,21 @@ export class Command {
   }
 }
 
-/** Makes a command of its definition; throws an Error when the definition contradicts itself. */
-export function defineCommand(definition: CommandDefinition): Command {
-  return new Command(definition);
+/** The definition of a command, for good; throws an Error when it contradicts itself. */
+export function defineCommand(definition: CommandDefinition): CommandDefinition {
+  const { name, subcommands } = definition;
+  if (definition.run === undefined && subcommands === undefined) {
+    throw new Error(`Cannot define ${name}: it has neither a handler nor subcommands`);
+  }
+  if (name !== name.toLowerCase() || definition.arity === 0) {
+    throw new Error(`Cannot define ${name}: upper-case letters in the name, or arity 0`);
+  }
+  for (const { name: subcommand } of subcommands ?? []) {
+    if (!subcommand.startsWith(name + "|")) {
+      throw new Error(`Cannot define ${name}: ${subcommand} is not named after it`);
+    }
+  }
+  return Object.freeze(definition);
 }
 
 /** The handler of a container: dispatch answers with an error before it would get here. */
@@ -330,13 +336,11 @@ function legacyRange(specs: readonly KeySpec[]) {
   return { firstKey, lastKey, keyStep };
 }
 
-function mapOf(container: string, subcommands: readonly Command[]): ReadonlyMap<string, Command> {
-  const map = new Map<string, Command>();
-  for (const subcommand of subcommands) {
-    if (!subcommand.fullName.startsWith(container + "|")) {
-      throw new Error(`Cannot define ${container}: ${subcommand.fullName} is not named after it`);
-    }
-    map.set(subcommand.fullName.slice(container.length + 1), subcommand);
-  }
-  return map;
+function mapOf(
+  container: string,
+  subcommands: readonly CommandDefinition[],
+): ReadonlyMap<string, Command> {
+  return new Map(
+    subcommands.map((each) => [each.name.slice(container.length + 1), new Command(each)]),
+  );
 }

@@ -6,8 +6,9 @@
  * The hot path is `execute`: a command whose gates are all open costs one test of two bit sets.
  */
 
-import type { Command } from "./command.ts";
 import {
+  Command,
+  type CommandDefinition,
   FLAG_ADMIN,
   FLAG_DENYOOM,
   FLAG_LOADING,
@@ -115,10 +116,10 @@ export class Dispatcher {
 
   // -- the table of commands -------------------------------------------------------
 
-  /** Makes these the commands, each under the name it is called by (lower case). */
-  setCommands(commands: Iterable<readonly [string, Command]>): void {
+  /** Makes these the commands, each under the name it is called by (lower case); none has run yet. */
+  setCommands(definitions: Iterable<readonly [string, CommandDefinition]>): void {
     this.byName.clear();
-    for (const [name, command] of commands) this.byName.set(name, command);
+    for (const [name, definition] of definitions) this.byName.set(name, new Command(definition));
     let size = 1024;
     while (size < this.byName.size * 4) size *= 2;
     this.#mask = size - 1;

@@ -2,6 +2,7 @@
 
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import {
+  Command,
   type CommandDefinition,
   defineCommand,
   FLAG_DENYOOM,
@@ -32,7 +33,7 @@ const plain: CommandDefinition = {
 };
 
 Deno.test("a command has its name as bytes, its arity, flags and handler as plain fields", () => {
-  const command = defineCommand({ ...plain, arity: -3, flags: ["write", "denyoom"] });
+  const command = new Command({ ...plain, arity: -3, flags: ["write", "denyoom"] });
   assertEquals(command.nameBytes, new TextEncoder().encode("plain"));
   assertEquals(command.fullName, "plain");
   assertEquals(command.arity, -3);
@@ -42,7 +43,7 @@ Deno.test("a command has its name as bytes, its arity, flags and handler as plai
 });
 
 Deno.test("a flag that Redis keeps to itself has a bit but no name in COMMAND", () => {
-  const command = defineCommand({ ...plain, flags: ["may_replicate", "readonly"] });
+  const command = new Command({ ...plain, flags: ["may_replicate", "readonly"] });
   assertEquals(command.flagBits, FLAG_READONLY | FLAG_MAY_REPLICATE);
   assertEquals(command.flagNames(), ["readonly"]);
 });
@@ -62,7 +63,7 @@ const categories: [Partial<CommandDefinition>, string[]][] = [
 for (const [part, expected] of categories) {
   Deno.test(`${JSON.stringify(part)} means the categories ${expected}`, () => {
     assertEquals(
-      defineCommand({ ...plain, ...part }).categoryNames().toSorted(),
+      new Command({ ...plain, ...part }).categoryNames().toSorted(),
       expected.toSorted(),
     );
   });
@@ -85,7 +86,7 @@ const ranges: [name: string, keys: KeySpec[], range: number[], isMovable: boolea
 ];
 for (const [name, keys, range, isMovable] of ranges) {
   Deno.test(`first, last and step of ${name} are ${range}`, () => {
-    const command = defineCommand({ ...plain, keys });
+    const command = new Command({ ...plain, keys });
     assertEquals([command.firstKey, command.lastKey, command.keyStep], range);
     assertEquals((command.flagBits & FLAG_MOVABLEKEYS) !== 0, isMovable);
   });
@@ -93,15 +94,20 @@ for (const [name, keys, range, isMovable] of ranges) {
 
 Deno.test("a container finds its subcommands by their own lower-case names", () => {
   const get = defineCommand({ ...plain, name: "config|get" });
-  const config = defineCommand({ ...plain, name: "config", subcommands: [get], run: undefined });
-  assertEquals(get.nameBytes, new TextEncoder().encode("get"));
-  assertStrictEquals(config.subcommands?.get("get"), get);
+  const config = new Command({ ...plain, name: "config", subcommands: [get], run: undefined });
+  const found = config.subcommands?.get("get");
+  assertEquals(found?.nameBytes, new TextEncoder().encode("get"));
+  assertStrictEquals(found?.definition, get);
   assertEquals(config.subcommands?.get("config|get"), undefined);
 });
 
 Deno.test("resetting a container's statistics resets its subcommands' too", () => {
-  const get = defineCommand({ ...plain, name: "config|get" });
-  const config = defineCommand({ ...plain, name: "config", subcommands: [get] });
+  const config = new Command({
+    ...plain,
+    name: "config",
+    subcommands: [defineCommand({ ...plain, name: "config|get" })],
+  });
+  const get = config.subcommands!.get("get")!;
   for (const command of [config, get]) {
     command.calls = 3;
     command.usec = 1.5;
@@ -113,6 +119,20 @@ Deno.test("resetting a container's statistics resets its subcommands' too", () =
   for (const { calls, usec, rejectedCalls, failedCalls, latencyCounts } of [config, get]) {
     assertEquals([calls, usec, rejectedCalls, failedCalls, latencyCounts], [0, 0, 0, 0, null]);
   }
+});
+
+Deno.test("what one command counts does not show in another of the same definition", () => {
+  const subcommands = [defineCommand({ ...plain, name: "config|get" })];
+  const definition = defineCommand({ ...plain, name: "config", subcommands });
+  const [one, other] = [new Command(definition), new Command(definition)];
+  one.calls++;
+  one.subcommands!.get("get")!.calls++;
+  assertEquals([other.calls, other.subcommands!.get("get")!.calls], [0, 0]);
+});
+
+Deno.test("a definition does not change", () => {
+  const definition = defineCommand({ ...plain });
+  assertThrows(() => Object.assign(definition, { arity: 7 }), TypeError);
 });
 
 const refused: [why: string, part: Partial<CommandDefinition>, message: string][] = [

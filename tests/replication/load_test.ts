@@ -1,16 +1,15 @@
 /** The load that replication tests run under: that it is what it says. */
 
 import { assert, assertEquals } from "@std/assert";
-import { FLAG_WRITE } from "../../src/dispatch/command.ts";
 import { commandTable } from "../../src/commands/index.ts";
 import { commandFacts } from "../support/command_facts.ts";
 import { commandsInLoad, LoadGenerator, NOT_IN_LOAD } from "../support/replication_load.ts";
 import { testServer } from "../support/test_server.ts";
 
 /** Write commands of the table that redis 7.0 has too. */
-const writeCommands = commandTable.filter(({ flagBits, fullName }) =>
-  (flagBits & FLAG_WRITE) !== 0 && fullName in commandFacts
-).map(({ fullName }) => fullName);
+const writeCommands = commandTable.filter(({ flags = [], name }) =>
+  flags.includes("write") && name in commandFacts
+).map(({ name }) => name);
 
 /** Those that enter the stream as another command, by what they have done. */
 const REWRITTEN = new Set(

@@ -1,6 +1,6 @@
 /** A handful of definitions as the command folders have them, for tests without the whole server. */
 
-import { type Command, defineCommand } from "../../src/dispatch/command.ts";
+import { Command, defineCommand } from "../../src/dispatch/command.ts";
 import {
   bitfieldKeys,
   countedKeys,
@@ -504,4 +504,4 @@ export const sampleCommands: readonly Command[] = [
   config,
   replconf,
   waitaof,
-];
+].map((definition) => new Command(definition));

@@ -119,7 +119,7 @@ export class TestServer {
     services.dispatcher = this.dispatcher;
     this.hub.runningClient = () => this.dispatcher.runningClient;
     this.services = services;
-    this.dispatcher.setCommands(commandTable.map((command) => [command.fullName, command]));
+    this.dispatcher.setCommands(commandTable.map((command) => [command.name, command]));
     stream.attach((bytes, offset, length) => {
       for (let i = 0; i < length; i++) this.#stream += String.fromCharCode(bytes[offset + i]);
     });

@@ -1,9 +1,18 @@
 /** The commands of this group. */
 
-import type { Command } from "../../dispatch/command.ts";
+import type { CommandDefinition } from "../../dispatch/command.ts";
 import { auth, hello, quit, reset } from "./auth.ts";
 import { client } from "./client.ts";
 import { echo, ping } from "./ping.ts";
 import { select } from "./select.ts";
 
-export const connectionCommands: Command[] = [auth, client, echo, hello, ping, quit, reset, select];
+export const connectionCommands: readonly CommandDefinition[] = [
+  auth,
+  client,
+  echo,
+  hello,
+  ping,
+  quit,
+  reset,
+  select,
+];

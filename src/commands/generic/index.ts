@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../../dispatch/command.ts";
+import type { CommandDefinition } from "../../dispatch/command.ts";
 import { dump, restore } from "./dump.ts";
 import { expire, expireat, persist, pexpire, pexpireat } from "./expire.ts";
 import { object } from "./object.ts";
@@ -12,7 +12,7 @@ import { expiretime, pexpiretime, pttl, ttl } from "./ttl.ts";
 import { wait } from "./wait.ts";
 import { keys, randomkey, scan } from "./walk.ts";
 
-export const genericCommands: Command[] = [
+export const genericCommands: readonly CommandDefinition[] = [
   copy,
   del,
   dump,

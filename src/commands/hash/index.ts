@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../../dispatch/command.ts";
+import type { CommandDefinition } from "../../dispatch/command.ts";
 import { hdel } from "./delete.ts";
 import { hexists, hget, hgetall, hkeys, hlen, hmget, hstrlen, hvals } from "./get.ts";
 import { hincrby, hincrbyfloat } from "./increment.ts";
@@ -8,7 +8,7 @@ import { hrandfield } from "./random.ts";
 import { hscan } from "./scan.ts";
 import { hmset, hset, hsetnx } from "./set.ts";
 
-export const hashCommands: Command[] = [
+export const hashCommands: readonly CommandDefinition[] = [
   hdel,
   hexists,
   hget,

@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../../dispatch/command.ts";
+import type { CommandDefinition } from "../../dispatch/command.ts";
 import { blmove, blmpop, blpop, brpop, brpoplpush } from "./blocking.ts";
 import { linsert, lrem, lset, ltrim } from "./change.ts";
 import { lmove, rpoplpush } from "./move.ts";
@@ -8,7 +8,7 @@ import { lmpop, lpop, rpop } from "./pop.ts";
 import { lpush, lpushx, rpush, rpushx } from "./push.ts";
 import { lindex, llen, lpos, lrange } from "./read.ts";
 
-export const listCommands: Command[] = [
+export const listCommands: readonly CommandDefinition[] = [
   blmove,
   blmpop,
   blpop,

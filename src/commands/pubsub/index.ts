@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../../dispatch/command.ts";
+import type { CommandDefinition } from "../../dispatch/command.ts";
 import { publish, spublish } from "./publish.ts";
 import { pubsub } from "./pubsub.ts";
 import {
@@ -12,7 +12,7 @@ import {
   unsubscribe,
 } from "./subscribe.ts";
 
-export const pubsubCommands: Command[] = [
+export const pubsubCommands: readonly CommandDefinition[] = [
   psubscribe,
   publish,
   pubsub,

@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../../dispatch/command.ts";
+import type { CommandDefinition } from "../../dispatch/command.ts";
 import { acl } from "./acl.ts";
 import { command } from "./command.ts";
 import { config } from "./config.ts";
@@ -19,7 +19,7 @@ import { shutdown } from "./shutdown.ts";
 import { slowlog } from "./slowlog.ts";
 import { time } from "./time.ts";
 
-export const serverCommands: Command[] = [
+export const serverCommands: readonly CommandDefinition[] = [
   acl,
   bgsave,
   command,

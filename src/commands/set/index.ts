@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../../dispatch/command.ts";
+import type { CommandDefinition } from "../../dispatch/command.ts";
 import { sadd, smove, srem } from "./change.ts";
 import {
   sdiff,
@@ -15,7 +15,7 @@ import { spop, srandmember } from "./random.ts";
 import { scard, sismember, smembers, smismember } from "./read.ts";
 import { sscan } from "./scan.ts";
 
-export const setCommands: Command[] = [
+export const setCommands: readonly CommandDefinition[] = [
   sadd,
   scard,
   sdiff,

@@ -1,6 +1,6 @@
 /** The commands of this group. */
 
-import type { Command } from "../../dispatch/command.ts";
+import type { CommandDefinition } from "../../dispatch/command.ts";
 import { zadd, zincrby } from "./add.ts";
 import { bzmpop, bzpopmax, bzpopmin } from "./blocking.ts";
 import {
@@ -27,7 +27,7 @@ import { zcard, zcount, zlexcount, zmscore, zrank, zrevrank, zscore } from "./re
 import { zrem, zremrangebylex, zremrangebyrank, zremrangebyscore } from "./remove.ts";
 import { zscan } from "./scan.ts";
 
-export const sortedSetCommands: Command[] = [
+export const sortedSetCommands: readonly CommandDefinition[] = [
   bzmpop,
   bzpopmax,
   bzpopmin,

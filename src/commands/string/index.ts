@@ -1,13 +1,13 @@
 /** The commands of this group. */
 
-import type { Command } from "../../dispatch/command.ts";
+import type { CommandDefinition } from "../../dispatch/command.ts";
 import { get, getdel, getex, mget, strlen } from "./get.ts";
 import { decr, decrby, incr, incrby, incrbyfloat } from "./increment.ts";
 import { lcs } from "./lcs.ts";
 import { append, getrange, setrange, substr } from "./range.ts";
 import { getset, mset, msetnx, psetex, set, setex, setnx } from "./set.ts";
 
-export const stringCommands: Command[] = [
+export const stringCommands: readonly CommandDefinition[] = [
   append,
   decr,
   decrby,

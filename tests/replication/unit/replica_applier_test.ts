@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../../src/base/bytes.ts";
-import { defineCommand } from "../../../src/dispatch/command.ts";
+import { commandTable } from "../../../src/commands/index.ts";
 import { splitWords } from "../../../src/config/parse.ts";
 import { Client } from "../../../src/dispatch/client.ts";
 import type { ReplicationHost } from "../../../src/replication/host.ts";
@@ -63,11 +63,9 @@ function applier() {
 
 /** Has ECHO do this in place of its work. */
 function replaceEcho(s: TestServer, run: () => void): void {
-  const { definition } = s.dispatcher.byName.get("echo")!;
-  s.dispatcher.setCommands([...s.dispatcher.byName, [
-    "echo",
-    defineCommand({ ...definition, run }),
-  ]]);
+  s.dispatcher.setCommands(
+    commandTable.map((each) => [each.name, each.name === "echo" ? { ...each, run } : each]),
+  );
 }
 
 Deno.test("cut at any byte, the offset is the end of the last unit that was carried out", () => {
