@@ -32,7 +32,7 @@ import { Pause } from "./dispatch/pause.ts";
 import type { Services, ShutdownOptions } from "./dispatch/services.ts";
 import { Evictor } from "./keyspace/eviction.ts";
 import { expireSlice } from "./keyspace/expiry.ts";
-import { EXPIRE_DELETES, EXPIRE_HIDES, EXPIRE_IGNORED } from "./keyspace/expire_mode.ts";
+import { EXPIRE_DELETES, EXPIRE_HIDES } from "./keyspace/expire_mode.ts";
 import { Keyspace } from "./keyspace/keyspace.ts";
 import { Connection } from "./net/connection.ts";
 import { ClientLimits } from "./net/limits.ts";
@@ -471,8 +471,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
   /** ReplicationHost. */
   openMasterClient(transport: LinkTransport, takesInline: boolean): MasterClient {
     const client = new Client(this.clients.nextId(), this.keyspace.databases[0], this.clock.now());
-    client.isMaster = true;
-    client.isAuthenticated = true;
+    client.becomeMaster();
     client.parser = new RequestParser(MASTER_LIMITS, takesInline ? splitWords : emptyLine);
     client.reply.isCut = true; // nobody reads what the master's commands answer
     client.transport = transport;
@@ -485,20 +484,9 @@ export class Server implements Services, GateChecks, ReplicationHost {
     return this.pause.endsMs !== 0;
   }
 
-  /** ReplicationHost: the master's commands pass no gates, and find keys whatever their expiry says. */
-  processMasterInput(masterClient: MasterClient): void {
-    const { dispatcher, keyspace } = this;
-    const client = masterClient as Client;
-    const { gateBits } = dispatcher;
-    const { expireMode } = keyspace;
-    dispatcher.gateBits = 0;
-    keyspace.expireMode = EXPIRE_IGNORED;
-    try {
-      dispatcher.processInput(client);
-    } finally {
-      dispatcher.gateBits = gateBits;
-      keyspace.expireMode = expireMode;
-    }
+  /** ReplicationHost. */
+  processMasterInput(client: MasterClient): void {
+    this.dispatcher.processInput(client as Client);
   }
 
   /** ReplicationHost. */
@@ -517,7 +505,8 @@ export class Server implements Services, GateChecks, ReplicationHost {
   roleChanged(): void {
     const { keyspace } = this;
     const { isReplica } = this.replication;
-    keyspace.expireMode = isReplica ? EXPIRE_HIDES : EXPIRE_DELETES;
+    keyspace.roleExpireMode = isReplica ? EXPIRE_HIDES : EXPIRE_DELETES;
+    keyspace.expireMode = keyspace.roleExpireMode;
     keyspace.stream.isRelaying = isReplica;
     for (const database of keyspace.databases) database.ownExpiries = null;
     this.log.role = isReplica ? "S" : "M";

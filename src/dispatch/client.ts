@@ -89,6 +89,8 @@ export class Client implements Watcher, Subscriber {
   parser: RequestParser | null = null;
   /** CLIENT_* bits. */
   gateBits = 0;
+  /** Which gates of the server it has to pass: all bits, or none. */
+  gateMask = -1;
 
   name = "";
   libraryName = "";
@@ -123,7 +125,7 @@ export class Client implements Watcher, Subscriber {
   /** No further commands; the connection ends when its output is sent. */
   isClosing = false;
   isClosed = false;
-  /** The link to our master: its commands are obeyed where others' are refused. */
+  /** The link to our master: its commands are obeyed where others' are refused; see `becomeMaster`. */
   isMaster = false;
   /** A replica's link. */
   isReplica = false;
@@ -189,6 +191,13 @@ export class Client implements Watcher, Subscriber {
     this.isExecDoomed = false;
     this.gateBits &= ~CLIENT_IN_MULTI;
     this.unwatchAll();
+  }
+
+  /** From now on it is the link to our master, whom no gate of the server holds up. */
+  becomeMaster(): void {
+    this.isMaster = true;
+    this.isAuthenticated = true;
+    this.gateMask = 0;
   }
 
   /** From now on it is the link of a replica, and its output is this. */

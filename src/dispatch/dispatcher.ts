@@ -45,6 +45,7 @@ import {
   CLIENT_REPLICA,
   CLIENT_SUBSCRIBED,
 } from "./client.ts";
+import { EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
 import type { Services } from "./services.ts";
 
 // Gates of the whole server: a set bit sends every command through the gates one by one.
@@ -249,7 +250,10 @@ export class Dispatcher {
       }
     }
     client.lastCommand = command;
-    if ((this.gateBits | client.gateBits) !== 0 || (command.flagBits & FLAG_PROTECTED) !== 0) {
+    if (
+      ((this.gateBits & client.gateMask) | client.gateBits) !== 0 ||
+      (command.flagBits & FLAG_PROTECTED) !== 0
+    ) {
       if ((client.gateBits & CLIENT_REPLICA) !== 0) {
         this.#executeForReplica(client, command, words);
         return;
@@ -344,6 +348,8 @@ export class Dispatcher {
     const isTimed = this.timesAll || !command.isQuick || command.calls % TIMED_ONE_IN === 0;
     const startedMs = isTimed ? server.clock.monotonic() : 0;
     keyspace.noTouch = client.noTouch;
+    // Our master knows what has expired: its commands find keys whatever their expiry says.
+    if (client.isMaster) keyspace.expireMode = EXPIRE_IGNORED;
     this.#depth++;
     try {
       command.run(call);
@@ -353,6 +359,7 @@ export class Dispatcher {
       else this.#unexpected(error, client, words);
     } finally {
       this.#depth--;
+      if (client.isMaster) keyspace.expireMode = keyspace.roleExpireMode;
     }
     // Monitors see a request once: when it comes, not when it is run again.
     const isShown = server.clients.monitors.size > 0 && !this.blocking.isRunningAgain &&
@@ -487,7 +494,7 @@ export class Dispatcher {
   /** Null: it may run. Text: the error. Empty: queued or put off, nothing more to do. */
   #refusal(client: Client, command: Command, words: Words): string | null {
     const flags = command.flagBits;
-    const gates = this.gateBits | client.gateBits;
+    const gates = (this.gateBits & client.gateMask) | client.gateBits;
     if ((flags & FLAG_PROTECTED) !== 0) {
       const text = this.checks.refuseProtected(command, client);
       if (text !== null) return text;
@@ -505,17 +512,15 @@ export class Dispatcher {
     const allowed = isExec ? flags & everyQueuedFlag(client) : flags;
     const isQueued = inMulti && !TRANSACTION_COMMANDS.has(name);
     const isWrite = (effective & FLAG_WRITE) !== 0;
-    if (!client.isMaster) {
-      if ((gates & GATE_MEMORY) !== 0) {
-        const isOver = !this.checks.freeMemory();
-        if (isOver && (isQueued || (effective & FLAG_DENYOOM) !== 0)) return OUT_OF_MEMORY;
-      }
-      if ((gates & GATE_SAVE_FAILED) !== 0 && (isWrite || name === "ping")) return SAVE_FAILED;
-      if ((gates & GATE_FEW_REPLICAS) !== 0 && isWrite) {
-        return "NOREPLICAS Not enough good replicas to write.";
-      }
-      if ((gates & GATE_READ_ONLY) !== 0 && isWrite) return READ_ONLY;
+    if ((gates & GATE_MEMORY) !== 0) {
+      const isOver = !this.checks.freeMemory();
+      if (isOver && (isQueued || (effective & FLAG_DENYOOM) !== 0)) return OUT_OF_MEMORY;
     }
+    if ((gates & GATE_SAVE_FAILED) !== 0 && (isWrite || name === "ping")) return SAVE_FAILED;
+    if ((gates & GATE_FEW_REPLICAS) !== 0 && isWrite) {
+      return "NOREPLICAS Not enough good replicas to write.";
+    }
+    if ((gates & GATE_READ_ONLY) !== 0 && isWrite) return READ_ONLY;
     if (
       (gates & CLIENT_SUBSCRIBED) !== 0 && client.reply.resp === 2 && !SUBSCRIBER_COMMANDS.has(name)
     ) {

@@ -45,8 +45,10 @@ export class Keyspace {
   nowMs: number;
   /** Changes since the last save. */
   dirty = 0;
-  /** EXPIRE_*: what a lookup does with a key past its time. */
+  /** EXPIRE_*: what a lookup does with a key past its time, just now. */
   expireMode = EXPIRE_DELETES;
+  /** EXPIRE_* that goes with our role: in force but for the calls of our master and loads. */
+  roleExpireMode = EXPIRE_DELETES;
   /** Whether keys past their time stay for now although they are ours to delete: CLIENT PAUSE. */
   keepsExpired = false;
   /** Whether expired keys enter the stream as UNLINK instead of DEL, `lazyfree-lazy-expire`. */

@@ -80,7 +80,7 @@ Deno.test("masters and replicas are not held", () => {
   const s = testServer();
   s.pause.begin(Number.MAX_SAFE_INTEGER, true);
   const c = new InputClient(s);
-  c.client.isMaster = true;
+  c.client.becomeMaster();
   c.send("SET k 1\r\n");
   assertEquals(c.received(), ["OK"]);
 });

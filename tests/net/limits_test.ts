@@ -99,7 +99,7 @@ for (
     ["a subscriber", (client) => client.channelCount = 1],
     ["a monitor", (client) => client.isMonitor = true],
     ["a replica", (client) => client.isReplica = true],
-    ["the master", (client) => client.isMaster = true],
+    ["the master", (client) => client.becomeMaster()],
   ] as [string, (client: InputClient["client"]) => unknown][]
 ) {
   Deno.test(`timeout ends an idle client, not ${name}`, () => {

@@ -32,7 +32,7 @@ const ENDS = UNITS.map((_, i) => UNITS.slice(0, i + 1).join("").length);
 function applier() {
   const s = testServer();
   const client = new Client(99, s.keyspace.databases[0], s.clock.nowMs);
-  client.isMaster = true;
+  client.becomeMaster();
   client.reply.isCut = true;
   client.parser = new RequestParser({ bulkBytesMax: 1 << 20 }, splitWords);
   s.keyspace.stream.isRelaying = true;
