@@ -5,7 +5,6 @@
 
 import { resolve } from "@std/path";
 import { type Clock, type Draw, systemClock } from "./base/clock.ts";
-import { seedHash } from "./base/hash.ts";
 import { randomId } from "./base/random_id.ts";
 import type { Command, CommandDefinition } from "./dispatch/command.ts";
 import { commandTable } from "./commands/index.ts";
@@ -108,8 +107,6 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.clock = options.clock ?? systemClock;
     this.draw = options.draw ?? Math.random;
     this.#exit = options.exit ?? Deno.exit;
-    const seed = crypto.getRandomValues(new Int32Array(2));
-    seedHash(seed[0], seed[1]);
     this.runId = randomId();
     this.keyspace = new Keyspace(
       config.value("databases"),

@@ -6,10 +6,13 @@
  * @see {@link https://github.com/veorq/SipHash} the specification of the family
  */
 
-let key0 = 0x5bd1e995 | 0;
-let key1 = 0x27d4eb2f | 0;
+/** The secret key, of the process: tables of all its servers are filled with it. */
+let [key0, key1] = crypto.getRandomValues(new Int32Array(2));
 
-/** Sets the secret key: once, before the first table is filled. */
+/**
+ * Sets the key, for runs that are to be the same each time. Only before the first table of the process
+ * is filled: what is in a table by then is not found any more.
+ */
 export function seedHash(low: number, high: number): void {
   key0 = low | 0;
   key1 = high | 0;
