@@ -6,11 +6,12 @@ import { parseArguments } from "./src/config/arguments.ts";
 import { Config } from "./src/config/config.ts";
 import { ConfigError } from "./src/config/parse.ts";
 import { Log } from "./src/observe/log.ts";
+import { runtime } from "./src/runtime/here.ts";
 import { logSink, Server } from "./src/server.ts";
 import { commandTable } from "./src/commands/index.ts";
 
 async function main(args: string[]): Promise<void> {
-  const action = parseArguments(args);
+  const action = parseArguments(args, runtime);
   if (action.kind === "print") {
     const isError = action.exitCode !== 0 && !args.some((arg) => arg === "--help" || arg === "-h");
     (isError ? console.error : console.log)(action.text.trimEnd());
@@ -19,13 +20,13 @@ async function main(args: string[]): Promise<void> {
   let config: Config;
   try {
     const names = new Set(commandTable.map((command) => command.name));
-    config = Config.load(action.start, { isCommand: (name) => names.has(name) });
+    config = Config.load(runtime, action.start, { isCommand: (name) => names.has(name) });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     console.error(error.report());
     Deno.exit(1);
   }
-  const log = new Log(Deno.pid, logSink(config));
+  const log = new Log(runtime.clock, runtime.process.id, logSink(config));
   const server = new Server({ config, log });
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => server.onSignal(signal));

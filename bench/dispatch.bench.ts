@@ -9,11 +9,16 @@ import { recycleChunk } from "../src/resp/reply_writer.ts";
 import { Words } from "../src/resp/words.ts";
 import { Client } from "../src/dispatch/client.ts";
 import { Server } from "../src/server.ts";
+import { runtime } from "../src/runtime/here.ts";
 
 const REQUESTS = 1000;
 let sink = 0;
 
-const server = new Server({ config: new Config(), log: new Log(1, () => {}), exit: () => {} });
+const server = new Server({
+  config: new Config(runtime),
+  log: new Log(runtime.clock, 1, () => {}),
+  exit: () => {},
+});
 const { dispatcher, keyspace } = server;
 const client = new Client(1, keyspace.databases[0], keyspace.nowMs);
 

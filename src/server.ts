@@ -4,13 +4,14 @@
  */
 
 import { resolve } from "@std/path";
-import { type Clock, type Draw, systemClock } from "./base/clock.ts";
+import type { Clock, Draw } from "./base/clock.ts";
+import { latin1 } from "./base/bytes.ts";
 import { randomId } from "./base/random_id.ts";
 import type { Command, CommandDefinition } from "./dispatch/command.ts";
 import { commandTable } from "./commands/index.ts";
 import type { Config } from "./config/config.ts";
 import { NOTIFY_KEYEVENT, NOTIFY_KEYSPACE } from "./config/notify.ts";
-import { fileProblem, splitWords, toPath } from "./config/parse.ts";
+import { splitWords, toPath } from "./config/parse.ts";
 import { type DirectiveName, DIRECTIVES, notActing } from "./config/table.ts";
 import { REDIS_VERSION, TSREDIS_VERSION } from "./config/version.ts";
 import { Client } from "./dispatch/client.ts";
@@ -37,7 +38,7 @@ import { Connection } from "./net/connection.ts";
 import { ClientLimits } from "./net/limits.ts";
 import { type Accepted, Listeners } from "./net/listener.ts";
 import { LatencyMonitor } from "./observe/latency.ts";
-import { fileSink, type Log, standardOutputSink } from "./observe/log.ts";
+import { fileSink, type Log, type LogSink, standardOutputSink } from "./observe/log.ts";
 import { feedMonitors } from "./commands/server/monitor_feed.ts";
 import { SlowLog } from "./observe/slow_log.ts";
 import { Statistics } from "./observe/statistics.ts";
@@ -47,6 +48,9 @@ import { KeyEventPublisher } from "./pubsub/key_events.ts";
 import { Persistence } from "./rdb/persistence.ts";
 import type { LinkTransport, MasterClient, ReplicationHost } from "./replication/host.ts";
 import { Replication } from "./replication/replication.ts";
+import { runtime as processRuntime } from "./runtime/here.ts";
+import type { LocalRuntime } from "./runtime/runtime.ts";
+import { problemOf } from "./runtime/system_error.ts";
 import { type InlineSplitter, type ParserLimits, RequestParser } from "./resp/parser.ts";
 import { Shutdown } from "./shutdown.ts";
 
@@ -56,6 +60,9 @@ const SLICE_MS = 1;
 export interface ServerOptions {
   readonly config: Config;
   readonly log: Log;
+  /** The one of this process if absent. */
+  readonly runtime?: LocalRuntime;
+  /** The runtime's if absent. */
   readonly clock?: Clock;
   readonly draw?: Draw;
   /** Ends the process; a test hands in something milder. */
@@ -63,6 +70,7 @@ export interface ServerOptions {
 }
 
 export class Server implements Services, GateChecks, ReplicationHost {
+  readonly runtime: LocalRuntime;
   readonly clock: Clock;
   readonly draw: Draw;
   readonly config: Config;
@@ -104,10 +112,11 @@ export class Server implements Services, GateChecks, ReplicationHost {
     const { config, log } = options;
     this.config = config;
     this.log = log;
-    this.clock = options.clock ?? systemClock;
+    const runtime = this.runtime = options.runtime ?? processRuntime;
+    this.clock = options.clock ?? runtime.clock;
     this.draw = options.draw ?? Math.random;
-    this.#exit = options.exit ?? Deno.exit;
-    this.runId = randomId();
+    this.#exit = options.exit ?? runtime.process.exit;
+    this.runId = randomId(runtime.fillRandom);
     this.keyspace = new Keyspace(
       config.value("databases"),
       this.clock,
@@ -125,7 +134,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
       this.keyspace.keepsExpired = isPaused;
       if (!isPaused) this.replication.replica.goOn();
     };
-    this.persistence = new Persistence(this.keyspace, config, log);
+    this.persistence = new Persistence(this.keyspace, config, log, runtime);
     this.persistence.onChange = () => this.updateGates();
     this.keyspace.onFlushed = () => this.persistence.datasetFlushed();
     this.dispatcher = new Dispatcher(this, this);
@@ -268,11 +277,11 @@ export class Server implements Services, GateChecks, ReplicationHost {
 
   /** Listens, loads the dataset and serves. Rejects when that is impossible. */
   async start(): Promise<void> {
-    const { config, log } = this;
+    const { config, log, runtime } = this;
     log.notice("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
     log.notice(
       `Redis version=${REDIS_VERSION}, bits=64, tsredis version=${TSREDIS_VERSION}, ` +
-        `deno=${Deno.version.deno}, pid=${Deno.pid}, just started`,
+        `${runtime.name}=${runtime.version}, pid=${runtime.process.id}, just started`,
     );
     if (config.file === null) {
       log.warning(
@@ -307,10 +316,12 @@ export class Server implements Services, GateChecks, ReplicationHost {
     const path = filePath(this.config, "pidfile");
     if (path === null) return;
     try {
-      Deno.writeTextFileSync(path, `${Deno.pid}\n`);
+      const line = latin1(`${this.runtime.process.id}\n`);
+      using file = this.runtime.files.open(path, "write");
+      file.write(line, 0, line.length);
       this.#hasPidFile = true;
     } catch (error) {
-      this.log.notice(`Failed to write PID file: ${fileProblem(error)}`);
+      this.log.notice(`Failed to write PID file: ${problemOf(error)}`);
     }
   }
 
@@ -330,7 +341,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
     log.notice(` ( ts  )   tsredis ${TSREDIS_VERSION} (Redis ${REDIS_VERSION}), 64 bit`);
     log.notice("  )---(    Running in standalone mode");
     log.notice(` ( redis)  Port: ${this.port}`);
-    log.notice(`  '---'    PID: ${Deno.pid}`);
+    log.notice(`  '---'    PID: ${this.runtime.process.id}`);
   }
 
   #rebind(): string | void {
@@ -645,7 +656,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
     if (pidFile === null || !this.#hasPidFile) return;
     this.log.notice("Removing the pid file.");
     try {
-      Deno.removeSync(pidFile);
+      this.runtime.files.remove(pidFile);
     } catch {
       // It is not ours to insist.
     }
@@ -711,14 +722,15 @@ function filePath(config: Config, name: "pidfile" | "logfile"): string | null {
 }
 
 /** Where the log goes, from `logfile`; to standard output when that cannot be written. */
-export function logSink(config: Config): (line: Uint8Array) => void {
+export function logSink(config: Config): LogSink {
+  const { process, files } = config.runtime;
   const path = filePath(config, "logfile");
-  if (path === null) return standardOutputSink;
+  if (path === null) return standardOutputSink(process);
   try {
-    Deno.openSync(path, { append: true, create: true }).close();
+    files.open(path, "append").close();
   } catch (error) {
-    console.error(`Can't open the log file: ${fileProblem(error)}`);
-    return standardOutputSink;
+    console.error(`Can't open the log file: ${problemOf(error)}`);
+    return standardOutputSink(process);
   }
-  return fileSink(path);
+  return fileSink(files, path);
 }

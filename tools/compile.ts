@@ -13,20 +13,20 @@
  * to `--version` has to be the one that main.ts gives when run from its sources. (A DENORT_BIN
  * that points at the full `deno` compiles, for instance, but gives Deno's own answer.)
  *
- * Workers. The program starts one with `new Worker(new URL("./x.ts", import.meta.url), …)`, a
- * module that no import leads to. {@linkcode findWorkers} looks for these calls in src/:
+ * Workers. The program names the module of one with `new URL("./x_worker.ts", import.meta.url)`: no
+ * import leads to it. {@linkcode findWorkers} looks for these in src/:
  * - deno compile takes their modules with `--include`, and the URL resolves inside the executable;
  * - a bundle has no src/ around it, so each worker is bundled by itself and put in place of the
- *   URL as a `data:` URL. The program stays one file, and a server that has run for months can
+ *   path as a `data:` URL. The program stays one file, and a server that has run for months can
  *   still start a worker after the cache folder was cleaned.
- * A worker spelt in another way, or started by a worker, stops the build rather than the server.
+ * A URL spelt in another way, or a worker started by a worker, stops the build rather than the server.
  */
 
 import { parseArgs } from "@std/cli/parse-args";
 import { basename, dirname, join, resolve } from "@std/path";
 import { importMapFlags, ROOT, serverFlags } from "./server_flags.ts";
 
-const WORKER_CALL = /new Worker\(\s*new URL\("(\.[^"]+)", import\.meta\.url\)(?:\.href)?/g;
+const WORKER_URL = /new URL\("(\.[^"]+_worker\.ts)", import\.meta\.url\)/g;
 
 /** How long `deno compile` may take, which includes a download of about 40 MB. */
 const COMPILE_TIMEOUT_MS = 5 * 60_000;
@@ -64,7 +64,7 @@ export async function findWorkers(folder: string): Promise<string[]> {
       for (const worker of await findWorkers(path)) found.add(worker);
     } else if (entry.name.endsWith(".ts")) {
       const source = await Deno.readTextFile(path);
-      for (const [, url] of source.matchAll(WORKER_CALL)) found.add(resolve(dirname(path), url));
+      for (const [, url] of source.matchAll(WORKER_URL)) found.add(resolve(dirname(path), url));
     }
   }
   return [...found].sort();
@@ -72,13 +72,13 @@ export async function findWorkers(folder: string): Promise<string[]> {
 
 /** Puts bundled workers, given by file name, in place of the URLs they are started from. */
 export function inlineWorkers(bundle: string, workers: ReadonlyMap<string, string>): string {
-  const inlined = bundle.replaceAll(WORKER_CALL, (_call, url: string) => {
+  const inlined = bundle.replaceAll(WORKER_URL, (_call, url: string) => {
     const code = workers.get(basename(url));
     if (code === undefined) throw new Error(`Cannot bundle: no worker module found for "${url}"`);
-    return `new Worker("data:text/javascript;base64,${new TextEncoder().encode(code).toBase64()}"`;
+    return `new URL("data:text/javascript;base64,${new TextEncoder().encode(code).toBase64()}")`;
   });
-  if (/new Worker\(\s*(?!"data:)/.test(inlined)) {
-    throw new Error("Cannot bundle: a worker is not started from a literal URL in its own module");
+  if (/new URL\((?!"data:)[^)]*import\.meta\.url/.test(inlined)) {
+    throw new Error("Cannot bundle: a file beside a module is not named as a worker is");
   }
   return inlined;
 }

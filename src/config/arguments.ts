@@ -8,6 +8,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { resolve } from "@std/path";
+import type { LocalRuntime } from "../runtime/runtime.ts";
 import type { Start } from "./config.ts";
 import { quote } from "./kinds.ts";
 import { fromText, lineWords } from "./parse.ts";
@@ -19,18 +20,19 @@ export type Action =
   | { readonly kind: "print"; readonly text: string; readonly exitCode: number };
 
 /** Reads the words behind the program's name. The path of the file is made absolute. */
-export function parseArguments(args: readonly string[]): Action {
-  return specialAction(args) ?? { kind: "start", start: readStart(args) };
+export function parseArguments(args: readonly string[], runtime: LocalRuntime): Action {
+  const { workingFolder } = runtime.process;
+  return specialAction(args, runtime) ?? { kind: "start", start: readStart(args, workingFolder) };
 }
 
 /** What must be the first word, as everything behind an option is its value; or null. */
-function specialAction(args: readonly string[]): Action | null {
+function specialAction(args: readonly string[], runtime: LocalRuntime): Action | null {
   // Whatever else starts with a dash is a directive, which parseArgs cannot know: first word only.
   const first = parseArgs(args.slice(0, 1), {
     boolean: ["help", "version", "test-memory", "check-system"],
     alias: { help: "h", version: "v" },
   });
-  if (first.version) return { kind: "print", text: versionText(), exitCode: 0 };
+  if (first.version) return { kind: "print", text: versionText(runtime), exitCode: 0 };
   if (first.help) return { kind: "print", text: helpText(), exitCode: 1 };
   if (first["test-memory"]) return notIncluded("--test-memory", "Try memtester.");
   if (first["check-system"]) {
@@ -46,13 +48,13 @@ function notIncluded(option: string, remark: string): Action {
   return { kind: "print", text: `${option} is not part of tsredis. ${remark}\n`, exitCode: 1 };
 }
 
-function readStart(args: readonly string[]): Start {
+function readStart(args: readonly string[], folder: string): Start {
   let file: string | null = null;
   let fromStdin = false;
   let options = "";
   let isNameNext = true; // the word behind an option's name is never a name
   let at = 0;
-  if (args.length > 0 && args[0][0] !== "-") file = resolve(args[at++]);
+  if (args.length > 0 && args[0][0] !== "-") file = resolve(folder, args[at++]);
   for (; at < args.length; at++) {
     const arg = args[at];
     const isLast = at === args.length - 1;
@@ -77,8 +79,8 @@ function readStart(args: readonly string[]): Start {
 }
 
 /** The line that `--version` prints. */
-export function versionText(): string {
-  return `tsredis v=${TSREDIS_VERSION} redis=${REDIS_VERSION} deno=${Deno.version.deno} bits=64\n`;
+export function versionText({ name, version }: LocalRuntime): string {
+  return `tsredis v=${TSREDIS_VERSION} redis=${REDIS_VERSION} ${name}=${version} bits=64\n`;
 }
 
 /** The page that `--help` prints. */

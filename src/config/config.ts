@@ -11,15 +11,9 @@ import { isAbsolute, join } from "@std/path";
 import { latin1 } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
 import { ConfigValueError, fileWords, NO_OUTPUT_LIMITS, type Parsed, splitValue } from "./kinds.ts";
-import {
-  ConfigError,
-  fileProblem,
-  fromText,
-  LineWalker,
-  type Place,
-  readConfigFile,
-  toPath,
-} from "./parse.ts";
+import { ConfigError, fromText, LineWalker, type Place, readConfigFile, toPath } from "./parse.ts";
+import type { FileInfo, Files, LocalRuntime } from "../runtime/runtime.ts";
+import { problemOf } from "../runtime/system_error.ts";
 import {
   type Directive,
   DIRECTIVE_NAMES,
@@ -90,7 +84,10 @@ export class Config {
   readonly #applies = new Map<DirectiveName, Apply[]>();
 
   /** The defaults. `folder`, an absolute path, is what `dir` is until set. */
-  constructor(folder: string = Deno.cwd()) {
+  constructor(
+    readonly runtime: LocalRuntime,
+    folder: string = runtime.process.workingFolder,
+  ) {
     for (const name of DIRECTIVE_NAMES) {
       const directive = DIRECTIVES[name] as Directive<unknown>;
       const parsed = name === "dir"
@@ -108,16 +105,20 @@ export class Config {
   }
 
   /** The configuration that a command line asks for. Throws a ConfigError. */
-  static load(start: Start, surroundings: LoadSurroundings = {}): Config {
-    const folder = surroundings.folder ?? Deno.cwd();
-    const config = new Config(folder);
+  static load(
+    runtime: LocalRuntime,
+    start: Start,
+    surroundings: LoadSurroundings = {},
+  ): Config {
+    const folder = surroundings.folder ?? runtime.process.workingFolder;
+    const config = new Config(runtime, folder);
     config.file = start.file;
     const loader = new Loader(config, folder, surroundings.isCommand);
     if (start.file !== null) {
-      loader.walk({ name: start.file, bytes: readConfigFile(start.file) });
+      loader.walk({ name: start.file, bytes: readConfigFile(runtime.files, start.file) });
     }
     if (start.fromStdin) {
-      const bytes = (surroundings.readStdin ?? readAllOfStdin)();
+      const bytes = surroundings.readStdin?.() ?? runtime.process.readStandardInput();
       loader.walk({ name: "standard input", bytes });
     }
     loader.walk({ name: "command line", bytes: latin1(start.options) });
@@ -263,7 +264,7 @@ export class Config {
     if (!kind.multi && words.length !== 1) throw new ConfigValueError("wrong number of arguments");
     const parsed = kind.parse(words, previous, adding);
     if (setting.name !== "dir") return parsed;
-    const text = resolveFolder(parsed.text, this.setting("dir").text);
+    const text = resolveFolder(this.runtime.files, parsed.text, this.setting("dir").text);
     return { value: text as T, text };
   }
 
@@ -286,7 +287,7 @@ class Loader extends LineWalker {
   readonly #named = new Set<DirectiveName>();
 
   constructor(config: Config, folder: string, isCommand?: (name: string) => boolean) {
-    super(folder, (words, place) => this.#take(words, place));
+    super(config.runtime.files, folder, (words, place) => this.#take(words, place));
     this.#config = config;
     this.#isCommand = isCommand;
   }
@@ -373,33 +374,21 @@ function put<T>(setting: Setting<T>, { value, text }: Parsed<T>): void {
 }
 
 /** The absolute path (as a byte string) of a folder that exists. Throws a ConfigValueError. */
-function resolveFolder(folder: string, from: string): string {
+function resolveFolder(files: Files, folder: string, from: string): string {
   const path = toPath(folder);
   if (path === "") throw new ConfigValueError("No such file or directory");
   const absolute = isAbsolute(path) ? path : join(toPath(from), path);
+  let info: FileInfo | null;
   try {
-    if (!Deno.statSync(absolute).isDirectory) throw new ConfigValueError("Not a directory");
+    info = files.info(absolute);
   } catch (error) {
-    if (error instanceof ConfigValueError) throw error;
-    throw new ConfigValueError(fileProblem(error));
+    throw new ConfigValueError(problemOf(error));
   }
+  if (info === null) throw new ConfigValueError("No such file or directory");
+  if (!info.isFolder) throw new ConfigValueError("Not a directory");
   return fromText(absolute.length > 1 ? absolute.replace(/\/+$/, "") || "/" : absolute);
 }
 
 function setError(name: string, message: string): string {
   return `ERR CONFIG SET failed (possibly related to argument '${name}') - ${message}`;
-}
-
-function readAllOfStdin(): Uint8Array {
-  const chunks: Uint8Array[] = [];
-  const chunk = new Uint8Array(65536);
-  let total = 0;
-  for (let n; (n = Deno.stdin.readSync(chunk)) !== null; total += n) chunks.push(chunk.slice(0, n));
-  const all = new Uint8Array(total);
-  let at = 0;
-  for (const part of chunks) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

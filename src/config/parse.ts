@@ -13,6 +13,8 @@
 import { isAbsolute, join, SEPARATOR, SEPARATOR_PATTERN } from "@std/path";
 import { latin1, toLatin1 } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
+import type { Files } from "../runtime/runtime.ts";
+import { problemOf } from "../runtime/system_error.ts";
 import { REDIS_VERSION } from "./version.ts";
 
 /** How deep includes may nest; a file that includes itself ends here with a clear message. */
@@ -172,10 +174,12 @@ export interface Source {
 export class LineWalker {
   /** The folder that relative paths of includes count from; `dir` moves it. */
   folder: string;
+  readonly #files: Files;
   readonly #read: LineReader;
-  #files = 0;
+  #included = 0;
 
-  constructor(folder: string, read: LineReader) {
+  constructor(files: Files, folder: string, read: LineReader) {
+    this.#files = files;
     this.folder = folder;
     this.#read = read;
   }
@@ -204,34 +208,25 @@ export class LineWalker {
         "Does a file include itself?",
       );
     }
-    for (const path of expandPath(toPath(pattern), this.folder)) {
-      if (++this.#files > MAX_FILES) {
+    for (const path of expandPath(this.#files, toPath(pattern), this.folder)) {
+      if (++this.#included > MAX_FILES) {
         throw new ConfigError(`Includes name more than ${MAX_FILES} files`, place);
       }
-      this.walk({ name: path, bytes: readConfigFile(path) }, depth);
+      this.walk({ name: path, bytes: readConfigFile(this.#files, path) }, depth);
     }
   }
 }
 
 /** The bytes of a configuration file. Throws a ConfigError worded as a real server logs it. */
-export function readConfigFile(path: string): Uint8Array {
+export function readConfigFile(files: Files, path: string): Uint8Array {
   try {
-    return Deno.readFileSync(path);
+    return files.read(path);
   } catch (error) {
     throw new ConfigError(
-      `Fatal error, can't open config file '${path}': ${fileProblem(error)}`,
+      `Fatal error, can't open config file '${path}': ${problemOf(error)}`,
       null,
     );
   }
-}
-
-/** What the system says of a failed file operation, in the system's own words. */
-export function fileProblem(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "No such file or directory";
-  if (error instanceof Deno.errors.PermissionDenied) return "Permission denied";
-  if (error instanceof Deno.errors.IsADirectory) return "Is a directory";
-  if (error instanceof Deno.errors.NotADirectory) return "Not a directory";
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** A path for the system from a byte string of the configuration (UTF-8 there). */
@@ -248,7 +243,7 @@ export function fromText(text: string): string {
  * The files that a path with `*`, `?` or `[` stands for, in order of name; possibly none. A path
  * without these is itself. As in a shell, a leading dot has to be asked for.
  */
-function expandPath(path: string, folder: string): string[] {
+function expandPath(files: Files, path: string, folder: string): string[] {
   const full: string = isAbsolute(path) ? path : join(folder, path);
   if (!WILDCARD.test(path)) return [full];
   const parts = full.split(SEPARATOR_PATTERN);
@@ -256,33 +251,39 @@ function expandPath(path: string, folder: string): string[] {
   for (let i = 1; i < parts.length; i++) {
     const isLast = i === parts.length - 1;
     found = found.flatMap((base) =>
-      WILDCARD.test(parts[i]) ? matchingEntries(base, parts[i], isLast) : [join(base, parts[i])]
+      WILDCARD.test(parts[i])
+        ? matchingEntries(files, base, parts[i], isLast)
+        : [join(base, parts[i])]
     );
   }
-  return found.filter(isReachable);
+  return found.filter((path) => isReachable(files, path));
 }
 
 const WILDCARD = /[*?[]/;
 
-function matchingEntries(folder: string, part: string, wantFile: boolean): string[] {
+function matchingEntries(
+  files: Files,
+  folder: string,
+  part: string,
+  wantFile: boolean,
+): string[] {
   const pattern = new TextEncoder().encode(part);
-  let entries: Deno.DirEntry[];
+  let entries: ReturnType<Files["list"]>;
   try {
-    entries = [...Deno.readDirSync(folder)];
+    entries = files.list(folder);
   } catch {
     return []; // a folder that is not there or not readable holds no match
   }
   return entries.filter((entry) => {
     const name = new TextEncoder().encode(entry.name);
-    return !(wantFile && entry.isDirectory) && (part[0] === "." || entry.name[0] !== ".") &&
+    return !(wantFile && entry.isFolder) && (part[0] === "." || entry.name[0] !== ".") &&
       globMatch(pattern, 0, pattern.length, name, 0, name.length, false);
   }).map((entry) => join(folder, entry.name)).sort();
 }
 
-function isReachable(path: string): boolean {
+function isReachable(files: Files, path: string): boolean {
   try {
-    Deno.statSync(path);
-    return true;
+    return files.info(path) !== null;
   } catch {
     return false;
   }

@@ -3,6 +3,9 @@
  * standard output or to the file that `logfile` names.
  */
 
+import type { Clock } from "../base/clock.ts";
+import type { Files, HostProcess } from "../runtime/runtime.ts";
+
 export type LogLevel = "debug" | "verbose" | "notice" | "warning" | "nothing";
 
 const LEVELS: LogLevel[] = ["debug", "verbose", "notice", "warning", "nothing"];
@@ -19,9 +22,9 @@ export class Log {
   readonly #encoder = new TextEncoder();
 
   constructor(
+    readonly clock: Clock,
     readonly processId: number,
-    /** Takes a whole line's bytes. */
-    public sink: (line: Uint8Array) => void,
+    public sink: LogSink,
   ) {}
 
   debug(message: string): void {
@@ -42,7 +45,7 @@ export class Log {
 
   #write(level: number, message: string): void {
     if (level < LEVELS.indexOf(this.level)) return;
-    const now = new Date();
+    const now = new Date(this.clock.now());
     const pad = (n: number, width = 2) => String(n).padStart(width, "0");
     const day = `${pad(now.getDate())} ${MONTHS[now.getMonth()]} ${now.getFullYear()}`;
     const time = `${pad(now.getHours())}:${pad(now.getMinutes())}:${pad(now.getSeconds())}.` +
@@ -53,28 +56,28 @@ export class Log {
   }
 }
 
-/** Writes lines to standard output. A reader that went away does not end the server. */
-export function standardOutputSink(line: Uint8Array): void {
-  try {
-    writeAll(Deno.stdout, line);
-  } catch {
-    // Nobody reads; the log has nowhere else to go.
-  }
-}
+/** Takes a whole line's bytes. */
+export type LogSink = (line: Uint8Array<ArrayBuffer>) => void;
 
-/** Appends lines to a file, opened anew for each one so that it can be rotated away. */
-export function fileSink(path: string): (line: Uint8Array) => void {
+/** Writes lines to standard output. A reader that went away does not end the server. */
+export function standardOutputSink(process: HostProcess): LogSink {
   return (line) => {
     try {
-      using file = Deno.openSync(path, { append: true, create: true });
-      writeAll(file, line);
+      process.writeStandardOutput(line);
     } catch {
-      // As Redis: a log that cannot be written is left out, the server goes on.
+      // Nobody reads; the log has nowhere else to go.
     }
   };
 }
 
-function writeAll(to: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
-  let at = 0;
-  while (at < bytes.length) at += to.writeSync(bytes.subarray(at));
+/** Appends lines to a file, opened anew for each one so that it can be rotated away. */
+export function fileSink(files: Files, path: string): LogSink {
+  return (line) => {
+    try {
+      using file = files.open(path, "append");
+      file.write(line, 0, line.length);
+    } catch {
+      // As Redis: a log that cannot be written is left out, the server goes on.
+    }
+  };
 }

@@ -1,6 +1,7 @@
 /** One background save (BGSAVE): a snapshot that the worker writes to a file. */
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import { problemOf } from "../runtime/system_error.ts";
 import type { FromSaveWorker, SaveFile } from "./save_messages.ts";
 import type { SnapshotOptions } from "./snapshot.ts";
 import { exchangeSnapshot } from "./snapshot_file.ts";
@@ -46,11 +47,11 @@ export class BackgroundSave extends SnapshotJob {
   #rename(): void {
     const { folder, temporary, name } = this.#file;
     try {
-      exchangeSnapshot(folder, temporary, name);
+      exchangeSnapshot(this.worker.runtime.files, folder, temporary, name);
       this.worker.send({ kind: "renamed", job: this.job });
     } catch (error) {
       this.abort();
-      this.#ended(error instanceof Error ? error.message : String(error));
+      this.#ended(problemOf(error));
     }
   }
 }

@@ -5,11 +5,14 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { fileProblem, toPath } from "../config/parse.ts";
+import { toPath } from "../config/parse.ts";
 import { Database } from "../keyspace/database.ts";
 import { EXPIRE_DELETES, EXPIRE_HIDES, EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
+import { removeIfThere } from "../runtime/remove_if_there.ts";
+import type { LocalRuntime, OpenFile } from "../runtime/runtime.ts";
+import { isSystemError, problemOf } from "../runtime/system_error.ts";
 import { BackgroundSave } from "./background_save.ts";
 import { type ExpiredListener, RdbLoader } from "./loader.ts";
 import { RdbError } from "./rdb_error.ts";
@@ -19,7 +22,7 @@ import { SaveWorker } from "./snapshot_job.ts";
 import { FileSource, RdbReader } from "./reader.ts";
 import { accessOf, saveDataset } from "./save_dataset.ts";
 import type { SnapshotOptions } from "./snapshot.ts";
-import { removeIfThere, SnapshotFile } from "./snapshot_file.ts";
+import { SnapshotFile } from "./snapshot_file.ts";
 import { keysPerSlice, nextSlice } from "./slice_delay.ts";
 import { RdbEncoder } from "./writer.ts";
 
@@ -91,7 +94,7 @@ export class Persistence {
   /** The load of a full sync that is under way. */
   replicaLoad: ReplicaLoad | null = null;
 
-  readonly #worker = new SaveWorker();
+  readonly #worker: SaveWorker;
   /** The snapshot under way; there is never more than one. */
   #background: BackgroundSave | RelayedSnapshot | null = null;
   /** Monotonic time at which it began. */
@@ -106,7 +109,13 @@ export class Persistence {
   #lastKeysLoaded = 0;
   #lastKeysExpired = 0;
 
-  constructor(readonly keyspace: Keyspace, readonly config: Config, readonly log: Log) {
+  constructor(
+    readonly keyspace: Keyspace,
+    readonly config: Config,
+    readonly log: Log,
+    readonly runtime: LocalRuntime,
+  ) {
+    this.#worker = new SaveWorker(runtime);
     this.lastSaveMs = keyspace.nowMs;
   }
 
@@ -130,14 +139,20 @@ export class Persistence {
     return toPath(this.config.value("dbfilename"));
   }
 
+  /** The file's name while a background save writes it. */
+  get #temporary(): string {
+    return `temp-${this.runtime.process.id}.rdb`;
+  }
+
   /** SAVE: writes the file at once; false when that failed (logged). Not during a background save. */
   save(): boolean {
     const { keyspace, config } = this;
     let file: SnapshotFile | null = null;
     try {
       const target = file = new SnapshotFile(
+        this.runtime.files,
         this.#folder,
-        `temp-${Deno.pid}-main.rdb`,
+        `temp-${this.runtime.process.id}-main.rdb`,
         this.#fileName,
       );
       const encoder: RdbEncoder = new RdbEncoder((chunk, length) => {
@@ -151,7 +166,7 @@ export class Persistence {
       target.syncFolder();
     } catch (error) {
       file?.abandon();
-      this.log.warning(`Failed saving the DB to ${this.#fileName}: ${fileProblem(error)}`);
+      this.log.warning(`Failed saving the DB to ${this.#fileName}: ${problemOf(error)}`);
       return false;
     }
     this.log.notice("DB saved on disk");
@@ -186,7 +201,7 @@ export class Persistence {
       this.#worker,
       {
         folder: this.#folder,
-        temporary: `temp-${Deno.pid}.rdb`,
+        temporary: this.#temporary,
         name: this.#fileName,
       },
       config.value("rdbchecksum"),
@@ -194,7 +209,7 @@ export class Persistence {
       () => config.value("rdb-key-save-delay"),
       (failure) => this.#backgroundEnded(failure),
     );
-    log.notice(`Background saving started by pid ${Deno.pid}`);
+    log.notice(`Background saving started by pid ${this.runtime.process.id}`);
   }
 
   #snapshotOptions(): SnapshotOptions {
@@ -303,7 +318,7 @@ export class Persistence {
     else if (this.#background !== null) {
       this.abortBackground();
       // The worker may not come to it any more.
-      removeIfThere(`${this.#folder}/temp-${Deno.pid}.rdb`);
+      removeIfThere(this.runtime.files, `${this.#folder}/${this.#temporary}`);
     }
     this.#worker.end();
   }
@@ -313,8 +328,8 @@ export class Persistence {
   /** Begins to take the snapshot of a full sync; it is `replicaLoad` until `swap` or `abandon`. */
   beginReplicaLoad(options: ReplicaLoadOptions): ReplicaLoad {
     this.replicaLoad?.abandon();
-    const { keyspace, config, log } = this;
-    const load: ReplicaLoad = new ReplicaLoad(keyspace, config, log, options, {
+    const { keyspace, config, log, runtime } = this;
+    const load: ReplicaLoad = new ReplicaLoad(keyspace, config, log, runtime, options, {
       // It would put the old dataset where the new one is.
       beforeSwap: () => this.abortBackground(),
       closed: () => {
@@ -410,20 +425,20 @@ export class Persistence {
     }
   }
 
-  #open(): Deno.FsFile | null {
+  #open(): OpenFile | null {
     const path = `${this.#folder}/${this.#fileName}`;
     try {
-      return Deno.openSync(path);
+      return this.runtime.files.open(path, "read");
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return null;
+      if (isSystemError(error, "ENOENT")) return null;
       throw new Error(
-        `Fatal error: can't open the RDB file ${path} for reading: ${fileProblem(error)}`,
+        `Fatal error: can't open the RDB file ${path} for reading: ${problemOf(error)}`,
       );
     }
   }
 
   #begin(
-    file: Deno.FsFile,
+    file: OpenFile,
     dropsExpired: boolean,
     replaces: boolean,
     onExpired?: ExpiredListener,

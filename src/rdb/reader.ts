@@ -17,6 +17,7 @@
 
 import { copyBytes } from "../base/bytes.ts";
 import { writeInteger } from "../base/integers.ts";
+import type { OpenFile } from "../runtime/runtime.ts";
 import { Crc64 } from "./crc64.ts";
 import {
   DOUBLE_INFINITY,
@@ -47,11 +48,11 @@ export interface ByteSource {
 
 /** The rest of an open file as a source. The size is asked once: what is appended later is not read. */
 export class FileSource implements ByteSource {
-  #file: Deno.FsFile;
+  #file: OpenFile;
   #remaining: number;
 
   /** Reads on from the file's present position, at most `sizeBytes`. The caller closes the file. */
-  constructor(file: Deno.FsFile, sizeBytes = file.statSync().size) {
+  constructor(file: OpenFile, sizeBytes = file.sizeBytes()) {
     this.#file = file;
     this.#remaining = sizeBytes;
   }
@@ -59,7 +60,7 @@ export class FileSource implements ByteSource {
   fill(buf: Uint8Array, off: number): number {
     const room = Math.min(buf.length - off, this.#remaining);
     if (room === 0) return 0;
-    const count = this.#file.readSync(buf.subarray(off, off + room)) ?? 0;
+    const count = this.#file.read(buf.subarray(off, off + room));
     this.#remaining -= count;
     return count;
   }

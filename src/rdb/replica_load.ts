@@ -11,16 +11,19 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { fileProblem, toPath } from "../config/parse.ts";
+import { toPath } from "../config/parse.ts";
 import { EXPIRE_HIDES, EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
 import { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
+import { removeIfThere } from "../runtime/remove_if_there.ts";
+import type { LocalRuntime, OpenFile } from "../runtime/runtime.ts";
+import { problemOf } from "../runtime/system_error.ts";
 import { RdbLoader } from "./loader.ts";
 import { FileSource, RdbReader } from "./reader.ts";
 import { ReceivedBytes } from "./received_bytes.ts";
 import { RdbError } from "./rdb_error.ts";
 import { keysPerSlice, nextSlice } from "./slice_delay.ts";
-import { exchangeSnapshot, removeIfThere } from "./snapshot_file.ts";
+import { exchangeSnapshot } from "./snapshot_file.ts";
 
 /** The receiver should stop reading while so many bytes wait. */
 export const RECEIVED_MAX = 4 << 20;
@@ -48,7 +51,7 @@ export interface ReplicaLoadOwner {
 }
 
 /** Numbers the temporary files of one process. */
-let files = 0;
+let loads = 0;
 
 export class ReplicaLoad {
   /** Called when `waitingBytes` has fallen below RECEIVED_MAX after having been over it. */
@@ -74,7 +77,7 @@ export class ReplicaLoad {
   /** The temporary file's folder and name; null in mode "stream". */
   readonly #folder: string;
   readonly #temporary: string;
-  #file: Deno.FsFile | null = null;
+  #file: OpenFile | null = null;
   #isWriting = false;
   #isComplete = false;
   #isScheduled = false;
@@ -89,6 +92,7 @@ export class ReplicaLoad {
     readonly keyspace: Keyspace,
     readonly config: Config,
     readonly log: Log,
+    readonly runtime: LocalRuntime,
     readonly options: ReplicaLoadOptions,
     owner: ReplicaLoadOwner,
   ) {
@@ -97,7 +101,8 @@ export class ReplicaLoad {
     this.#received = new ReceivedBytes(options.totalBytes);
     this.#fresh = besides(keyspace);
     this.#folder = toPath(config.value("dir"));
-    this.#temporary = `temp-${Math.floor(keyspace.clock.now() / 1000)}.${Deno.pid}.${++files}.rdb`;
+    const second = Math.floor(keyspace.clock.now() / 1000);
+    this.#temporary = `temp-${second}.${runtime.process.id}.${++loads}.rdb`;
     if (options.mode === "stream") {
       const reader = RdbReader.fromGrowing(this.#received, keyspace.limits.stringBytesMax, {
         checksum: config.value("rdbchecksum"),
@@ -106,7 +111,7 @@ export class ReplicaLoad {
       return;
     }
     try {
-      this.#file = Deno.openSync(this.#path, { read: true, write: true, createNew: true });
+      this.#file = runtime.files.open(this.#path, "create");
     } catch (error) {
       this.#fail(fileError("cannot open", this.#path, error));
     }
@@ -220,7 +225,7 @@ export class ReplicaLoad {
     // A write under way ends with an error then, which nobody hears.
     this.#file.close();
     this.#file = null;
-    removeIfThere(this.#path);
+    removeIfThere(this.runtime.files, this.#path);
   }
 
   // -- the file ----------------------------------------------------------------------------
@@ -234,7 +239,7 @@ export class ReplicaLoad {
       for (;;) {
         const bytes = this.#received.take();
         if (bytes === null) break;
-        for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+        await file.writeSoon(bytes, 0, bytes.length);
         if (this.#state !== "taking") return;
         this.#received.giveBack(bytes);
         this.#drained();
@@ -242,9 +247,9 @@ export class ReplicaLoad {
       this.#isWriting = false;
       if (!this.#isComplete) return;
       this.#isWriting = true;
-      await file.sync();
+      await file.syncSoon();
       if (this.#state !== "taking") return;
-      file.seekSync(0, Deno.SeekMode.Start);
+      file.rewind();
       this.#begin(RdbReader.fromSource(new FileSource(file), {
         checksum: this.config.value("rdbchecksum"),
       }));
@@ -334,26 +339,27 @@ export class ReplicaLoad {
   }
 
   /** Gives the received file its name. What takes the disk long is left to the thread pool. */
-  #keepFile(file: Deno.FsFile): void {
+  #keepFile(file: OpenFile): void {
     file.close();
     const { config } = this;
+    const { files } = this.runtime;
     if (
       config.value("rdb-del-sync-files") && config.value("save").length === 0 &&
       !config.value("appendonly")
     ) {
-      Deno.remove(this.#path).catch(() => {});
+      files.removeSoon(this.#path);
       return;
     }
     const name = toPath(config.value("dbfilename"));
     try {
-      exchangeSnapshot(this.#folder, this.#temporary, name);
+      exchangeSnapshot(files, this.#folder, this.#temporary, name);
     } catch (error) {
       this.log.warning(
         `Failed trying to rename the temp DB into ${name} in MASTER <-> REPLICA synchronization: ` +
-          fileProblem(error),
+          problemOf(error),
       );
     }
-    syncFolder(this.#folder).catch(() => {});
+    files.syncFolderSoon(this.#folder).catch(() => {});
   }
 
   /** Gives up: removes the file, forgets the data. Also to be called after a failure; may be repeated. */
@@ -380,10 +386,5 @@ function besides(keyspace: Keyspace): Keyspace {
 }
 
 function fileError(what: string, path: string, error: unknown): Error {
-  return new Error(`${what} ${path}: ${fileProblem(error)}`);
-}
-
-async function syncFolder(path: string): Promise<void> {
-  using folder = await Deno.open(path);
-  await folder.sync();
+  return new Error(`${what} ${path}: ${problemOf(error)}`);
 }

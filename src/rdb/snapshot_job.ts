@@ -1,11 +1,13 @@
 /**
  * A snapshot under way: drives its walk between requests and passes the chunks to the worker that
  * finishes them. What becomes of the finished bytes is for background_save.ts (a file) and
- * relayed_snapshot.ts (replicas) to say. See src/rdb/snapshot.ts and save_worker.ts.
+ * relayed_snapshot.ts (replicas) to say. See src/rdb/snapshot.ts and save_work.ts.
  */
 
 import type { Clock } from "../base/clock.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { LocalRuntime, WorkerPort, WorkerProgram } from "../runtime/runtime.ts";
+import { runSaveWork } from "./save_work.ts";
 import type { FromSaveWorker, SaveFile, ToSaveWorker } from "./save_messages.ts";
 import { Snapshot, type SnapshotOptions, type SnapshotSink } from "./snapshot.ts";
 import { keysPerSlice, nextSlice } from "./slice_delay.ts";
@@ -15,30 +17,37 @@ const SLICE_MS = 1;
 /** Chunks that the worker has not dealt with; the walk waits when there are more. */
 const CHUNKS_UNDER_WAY_MAX = 16;
 
+const PROGRAM: WorkerProgram = {
+  url: new URL("./save_worker.ts", import.meta.url),
+  run: runSaveWork,
+};
+
 /**
  * The worker that finishes snapshots. Starting one holds up the event loop for more than ten
  * milliseconds, and ending one gives hardly any memory back: it is started before the server serves
  * anybody, and kept.
  */
 export class SaveWorker {
-  #worker: Worker | null = null;
+  #worker: WorkerPort | null = null;
   #job = 0;
   /** Hears what the worker says of the snapshot under way. */
   #onMessage: (message: FromSaveWorker) => void = () => {};
 
+  constructor(readonly runtime: LocalRuntime) {}
+
   start(): void {
-    if (this.#worker !== null) return;
-    this.#worker = new Worker(new URL("./save_worker.ts", import.meta.url), { type: "module" });
-    const worker = this.#worker;
-    worker.onmessage = ({ data }: MessageEvent<FromSaveWorker>) => {
-      // What is said of a snapshot that was given up is no business of the one after it.
-      if (data.job === this.#job) this.#onMessage(data);
-    };
-    worker.onerror = (event) => {
-      event.preventDefault();
-      this.end();
-      this.#onMessage({ kind: "failed", job: this.#job, message: event.message });
-    };
+    this.#worker ??= this.runtime.openWorker(
+      PROGRAM,
+      (message) => {
+        const answer = message as FromSaveWorker;
+        // What is said of a snapshot that was given up is no business of the one after it.
+        if (answer.job === this.#job) this.#onMessage(answer);
+      },
+      (reason) => {
+        this.end();
+        this.#onMessage({ kind: "failed", job: this.#job, message: reason });
+      },
+    );
   }
 
   /** Begins a snapshot, to `file` or (null) back to `onMessage`; returns its number. */
@@ -54,13 +63,13 @@ export class SaveWorker {
     return job;
   }
 
-  send(message: ToSaveWorker, transfer: Transferable[] = []): void {
+  send(message: ToSaveWorker, transfer: ArrayBuffer[] = []): void {
     this.start();
-    this.#worker!.postMessage(message, transfer);
+    this.#worker!.post(message, transfer);
   }
 
   end(): void {
-    this.#worker?.terminate();
+    this.#worker?.end();
     this.#worker = null;
   }
 }

@@ -6,13 +6,15 @@
  */
 
 import { latin1 } from "../base/bytes.ts";
+import type { Files, OpenFile } from "../runtime/runtime.ts";
+import { problemOf } from "../runtime/system_error.ts";
 import type { OutgoingPayload } from "./attached_replica.ts";
 
 const PIECE_BYTES = 256 << 10;
 
 export class FileTransfer implements OutgoingPayload {
   readonly totalBytes: number;
-  readonly #file: Deno.FsFile;
+  readonly #file: OpenFile;
   /** Called when there is more to send. */
   readonly #onMore: () => void;
   readonly #onFailed: (failure: string) => void;
@@ -28,10 +30,15 @@ export class FileTransfer implements OutgoingPayload {
   #isClosed = false;
   isDone = false;
 
-  /** @throws when the file cannot be opened */
-  constructor(path: string, onMore: () => void, onFailed: (failure: string) => void) {
-    this.#file = Deno.openSync(path);
-    this.totalBytes = this.#file.statSync().size;
+  /** @throws SystemError when the file cannot be opened */
+  constructor(
+    files: Files,
+    path: string,
+    onMore: () => void,
+    onFailed: (failure: string) => void,
+  ) {
+    this.#file = files.open(path, "read");
+    this.totalBytes = this.#file.sizeBytes();
     this.#onMore = onMore;
     this.#onFailed = onFailed;
     this.#piece = latin1(`$${this.totalBytes}\r\n`);
@@ -68,31 +75,23 @@ export class FileTransfer implements OutgoingPayload {
     if (this.#isReading || this.#isClosed || this.#readBytes === this.totalBytes) return;
     this.#isReading = true;
     try {
-      const count = await this.#file.read(this.#ahead);
+      const count = await this.#file.readSoon(this.#ahead);
       if (this.#isClosed) return;
-      if (count === null) throw new Error("the file has become shorter");
+      if (count === 0) throw new Error("the file has become shorter");
       this.#readBytes += count;
       this.#aheadLength = count;
       this.#onMore();
     } catch (error) {
-      if (!this.#isClosed) this.#onFailed(error instanceof Error ? error.message : String(error));
+      if (!this.#isClosed) this.#onFailed(problemOf(error));
     } finally {
       this.#isReading = false;
-      if (this.#isClosed) this.#closeFile();
+      if (this.#isClosed) this.#file.close();
     }
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (!this.#isReading) this.#closeFile();
-  }
-
-  #closeFile(): void {
-    try {
-      this.#file.close();
-    } catch {
-      // Closed already.
-    }
+    if (!this.#isReading) this.#file.close();
   }
 }

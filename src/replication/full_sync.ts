@@ -11,7 +11,9 @@
  * the replicas as they are made; else BGSAVE writes its file, which is then sent.
  */
 
+import { randomId } from "../base/random_id.ts";
 import { formatBytes } from "../observe/bytes_for_people.ts";
+import { problemOf } from "../runtime/system_error.ts";
 import type { AttachedReplica } from "./attached_replica.ts";
 import { FileTransfer } from "./file_transfer.ts";
 import type { MasterRole } from "./master_role.ts";
@@ -131,7 +133,7 @@ export class FullSyncs {
       else this.#startDisk(group);
     } catch (error) {
       log.warning(
-        `BGSAVE for replication failed: ${error instanceof Error ? error.message : error}`,
+        `BGSAVE for replication failed: ${problemOf(error)}`,
       );
       for (const replica of group) replica.close("the snapshot could not begin");
     }
@@ -141,7 +143,7 @@ export class FullSyncs {
 
   #startRelay(group: AttachedReplica[]): void {
     const { host, offset } = this.master.replication;
-    const transfer = new RelayTransfer();
+    const transfer = new RelayTransfer(randomId(host.runtime.fillRandom));
     const wake = () => {
       for (const replica of group) replica.client.transport.wake();
     };
@@ -171,7 +173,7 @@ export class FullSyncs {
         },
         isFull: () => transfer.isFull(),
       }));
-      host.log.notice(`Background RDB transfer started by pid ${Deno.pid}`);
+      host.log.notice(`Background RDB transfer started by pid ${host.runtime.process.id}`);
     }
     for (const replica of group) {
       this.#begin(replica, offset);
@@ -194,7 +196,7 @@ export class FullSyncs {
   }
 
   #diskEnded(failure: string | null): void {
-    const { persistence, log } = this.#host;
+    const { persistence, log, runtime } = this.#host;
     if (this.#disk === null) return;
     this.#disk = null;
     for (const replica of this.master.inState("wait-end")) {
@@ -206,6 +208,7 @@ export class FullSyncs {
       }
       try {
         const transfer = new FileTransfer(
+          runtime.files,
           persistence.filePath,
           () => replica.client.transport.wake(),
           (problem) => {
@@ -222,7 +225,7 @@ export class FullSyncs {
           `sending the file, ${formatBytes(transfer.totalBytes)}`,
         );
       } catch (error) {
-        const problem = error instanceof Error ? error.message : String(error);
+        const problem = problemOf(error);
         log.warning(`SYNC failed. Can't open/stat DB after BGSAVE: ${problem}`);
         replica.close(`cannot open the snapshot: ${problem}`);
       }

@@ -10,6 +10,7 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
 import type { Statistics } from "../observe/statistics.ts";
 import type { Persistence } from "../rdb/persistence.ts";
+import type { LocalRuntime } from "../runtime/runtime.ts";
 import type { RequestParser } from "../resp/parser.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 
@@ -70,6 +71,7 @@ export interface MasterClient {
 
 /** The server as replication sees it. */
 export interface ReplicationHost {
+  readonly runtime: LocalRuntime;
   readonly clock: Clock;
   readonly draw: Draw;
   readonly config: Config;

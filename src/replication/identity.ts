@@ -7,27 +7,34 @@
  * go on with it where they are.
  */
 
-import { randomId } from "../base/random_id.ts";
+import { type FillRandom, randomId } from "../base/random_id.ts";
 
 const NO_ID = "0".repeat(40);
 
 export class ReplicationIds {
   /** `master_replid`. */
-  id = randomId();
+  id: string;
   /** `master_replid2`: 40 zeros for none. */
   secondId = NO_ID;
   /** `second_repl_offset`: who has the second history may ask for bytes up to this one; -1 for none. */
   secondOffset = -1;
 
+  readonly #fillRandom: FillRandom;
+
+  constructor(fillRandom: FillRandom) {
+    this.#fillRandom = fillRandom;
+    this.id = randomId(fillRandom);
+  }
+
   /** A new history that grows out of none. */
   renew(): void {
-    this.id = randomId();
+    this.id = randomId(this.#fillRandom);
     this.forgetSecond();
   }
 
   /** A new history from `offset` on, which goes on with the present one. */
   branch(offset: number): void {
-    this.continueAs(randomId(), offset);
+    this.continueAs(randomId(this.#fillRandom), offset);
   }
 
   /** The present history goes on under another name from `offset` on. */

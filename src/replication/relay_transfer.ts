@@ -10,7 +10,6 @@
  */
 
 import { latin1 } from "../base/bytes.ts";
-import { randomId } from "../base/random_id.ts";
 import type { RelayedSnapshot, RelayEvents } from "../rdb/relayed_snapshot.ts";
 import type { OutgoingPayload } from "./attached_replica.ts";
 
@@ -36,7 +35,7 @@ export class RelayTransfer implements RelayEvents {
   onMore: () => void = () => {};
   /** Called when the snapshot has failed. */
   onFailed: (failure: string) => void = () => {};
-  readonly #mark = randomId();
+  readonly #mark: string;
   readonly #first: Piece;
   #last: Piece;
   readonly #receivers = new Set<RelayReceiver>();
@@ -47,7 +46,9 @@ export class RelayTransfer implements RelayEvents {
   /** Everything has come, the mark included. */
   isComplete = false;
 
-  constructor() {
+  /** `mark` stands behind the last byte: 40 characters that nobody can foresee. */
+  constructor(mark: string) {
+    this.#mark = mark;
     const line = latin1(`$EOF:${this.#mark}\r\n`);
     this.#first = this.#last = new Piece(line, line.length, false, 0);
   }

@@ -18,7 +18,7 @@ import { MasterRole } from "./master_role.ts";
 import { ReplicaRole } from "./replica_role.ts";
 
 export class Replication {
-  readonly ids = new ReplicationIds();
+  readonly ids: ReplicationIds;
   readonly events: LinkLog;
   /** The latest part of the stream; null while no replica has come. */
   backlog: Backlog | null = null;
@@ -28,6 +28,7 @@ export class Replication {
   readonly replica: ReplicaRole;
 
   constructor(readonly host: ReplicationHost) {
+    this.ids = new ReplicationIds(host.runtime.fillRandom);
     this.events = new LinkLog(host.clock);
     this.master = new MasterRole(this);
     this.replica = new ReplicaRole(this);

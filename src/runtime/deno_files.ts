@@ -92,11 +92,11 @@ class DenoFile implements OpenFile {
     this.#file = file;
   }
 
-  read(into: Uint8Array<ArrayBuffer>): number {
+  read(into: Uint8Array): number {
     return translated(() => this.#file.readSync(into)) ?? 0;
   }
 
-  write(bytes: Uint8Array<ArrayBuffer>, from: number, to: number): void {
+  write(bytes: Uint8Array, from: number, to: number): void {
     translated(() => {
       for (let at = from; at < to;) at += this.#file.writeSync(bytes.subarray(at, to));
     });

@@ -4,6 +4,6 @@
  */
 
 import { denoRuntime } from "./deno.ts";
-import type { Runtime } from "./runtime.ts";
+import type { LocalRuntime } from "./runtime.ts";
 
-export const runtime: Omit<Runtime, "network"> = denoRuntime;
+export const runtime: LocalRuntime = denoRuntime;

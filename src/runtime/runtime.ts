@@ -35,6 +35,9 @@ export interface Runtime {
   ): WorkerPort;
 }
 
+/** All of a runtime but its sockets: what data, configuration and log need of it. */
+export type LocalRuntime = Omit<Runtime, "network">;
+
 // -- time ------------------------------------------------------------------------------------------
 
 /** What `after` and `every` return; only for `cancel`. */
@@ -216,9 +219,9 @@ export interface Files {
 /** An open file, with one position for reading and writing. */
 export interface OpenFile {
   /** Stores the next bytes; answers how many, 0 at the end. @throws SystemError */
-  read(into: Uint8Array<ArrayBuffer>): number;
+  read(into: Uint8Array): number;
   /** Writes all of bytes [from, to). @throws SystemError, after which some may have been written */
-  write(bytes: Uint8Array<ArrayBuffer>, from: number, to: number): void;
+  write(bytes: Uint8Array, from: number, to: number): void;
   /** As `read`; `into` is the file's until then. Rejects with a SystemError. */
   readSoon(into: Uint8Array<ArrayBuffer>): Promise<number>;
   /** As `write`; the bytes are the file's until then. Rejects with a SystemError. */
@@ -242,7 +245,7 @@ export interface WorkerProgram {
   /** The module, which calls `run` with what its thread has. */
   readonly url: URL;
   /** Runs it where there are no threads; returns who takes messages. */
-  run(runtime: Runtime, post: PostMessage): (message: unknown) => void;
+  run(runtime: LocalRuntime, post: PostMessage): (message: unknown) => void;
 }
 
 /** Sends a message; what is transferred is the receiver's from then on. */

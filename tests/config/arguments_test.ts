@@ -6,22 +6,23 @@ import { Config, type Start } from "../../src/config/config.ts";
 import { ConfigError } from "../../src/config/parse.ts";
 import { TSREDIS_VERSION } from "../../src/config/version.ts";
 import project from "../../deno.json" with { type: "json" };
+import { runtime } from "../../src/runtime/here.ts";
 
 function start(...args: string[]): Start {
-  const action = parseArguments(args);
+  const action = parseArguments(args, runtime);
   if (action.kind !== "start") throw new Error(`${args.join(" ")} does not start a server`);
   return action.start;
 }
 
 /** What is printed instead of starting a server. */
 function printed(...args: string[]): { text: string; exitCode: number } {
-  const action = parseArguments(args);
+  const action = parseArguments(args, runtime);
   if (action.kind !== "print") throw new Error(`${args.join(" ")} prints nothing`);
   return action;
 }
 
 function load(args: string[], stdin = ""): Config {
-  return Config.load(start(...args), { folder: "/", readStdin: () => latin1(stdin) });
+  return Config.load(runtime, start(...args), { folder: "/", readStdin: () => latin1(stdin) });
 }
 
 function get(config: Config, name: string): string {

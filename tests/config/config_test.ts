@@ -2,10 +2,11 @@ import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert
 import { latin1 } from "../../src/base/bytes.ts";
 import { Config } from "../../src/config/config.ts";
 import { ConfigError } from "../../src/config/parse.ts";
+import { runtime } from "../../src/runtime/here.ts";
 
 /** A configuration as a file of this text would make it. */
 function load(text: string, isCommand?: (name: string) => boolean): Config {
-  return Config.load({ file: null, fromStdin: true, options: "" }, {
+  return Config.load(runtime, { file: null, fromStdin: true, options: "" }, {
     folder: "/",
     readStdin: () => latin1(text),
     isCommand,
@@ -76,7 +77,7 @@ const TAKEN: [name: string, given: string, shown: string][] = [
 ];
 for (const [name, given, shown] of TAKEN) {
   Deno.test(`CONFIG SET ${name} "${given}" is shown as "${shown}"`, () => {
-    const config = new Config("/");
+    const config = new Config(runtime, "/");
     assertEquals(config.set([[name, given]]), null);
     assertEquals(text(config, name), shown);
   });
@@ -162,7 +163,7 @@ const REFUSED: [name: string, values: string[], message: string][] = [
 ];
 for (const [name, values, message] of REFUSED) {
   Deno.test(`CONFIG SET ${name} refuses ${values.map((v) => `"${v}"`).join(", ")}`, () => {
-    const config = new Config("/");
+    const config = new Config(runtime, "/");
     const before = text(config, name);
     for (const value of values) {
       assertEquals(refusal(config, name, value), message, value);
@@ -197,14 +198,14 @@ Deno.test("values in use are typed and need no parsing", () => {
 });
 
 Deno.test("a kept setting follows CONFIG SET", () => {
-  const config = new Config("/");
+  const config = new Config(runtime, "/");
   const timeout = config.setting("timeout");
   config.set([["timeout", "9"]]);
   assertEquals(timeout.value, 9);
 });
 
 Deno.test("CONFIG GET answers under the name asked for, each name once", () => {
-  const config = new Config("/");
+  const config = new Config(runtime, "/");
   assertEquals(config.get(["MAXMEMORY", "maxmemory"]), [["MAXMEMORY", "0"]]);
   assertEquals(config.get(["slave-read-only"]), [["slave-read-only", "yes"]]);
   assertEquals(config.get(["MaxMem*y"]).map(([name]) => name), [
@@ -220,13 +221,13 @@ Deno.test("CONFIG GET answers under the name asked for, each name once", () => {
 });
 
 Deno.test("CONFIG GET shows hidden settings by their very name only", () => {
-  const config = new Config("/");
+  const config = new Config(runtime, "/");
   assertEquals(config.get(["*key-load*"]), []);
   assertEquals(config.get(["key-load-delay"]), [["key-load-delay", "0"]]);
 });
 
 Deno.test("CONFIG SET of several pairs sets all or none", () => {
-  const config = new Config("/");
+  const config = new Config(runtime, "/");
   assertEquals(config.set([["timeout", "5"], ["hz", "20"]]), null);
   assertEquals(
     config.set([["timeout", "7"], ["Maxmemory-Samples", "0"], ["hz", "1"]]),
@@ -242,7 +243,7 @@ Deno.test("CONFIG SET of several pairs sets all or none", () => {
 });
 
 Deno.test("CONFIG SET looks at names before values, the first fault counts", () => {
-  const config = new Config("/");
+  const config = new Config(runtime, "/");
   const said = (...pairs: [string, string][]) => config.set(pairs);
   const failed = (name: string) => `ERR CONFIG SET failed (possibly related to argument '${name}')`;
   assertEquals(
@@ -302,7 +303,7 @@ Deno.test("dir becomes an absolute path, and has to exist", () => {
 });
 
 Deno.test("onChange is called once after all values are set, and only for changes", () => {
-  const config = new Config("/");
+  const config = new Config(runtime, "/");
   const seen: unknown[] = [];
   config.onChange(["port", "bind"], () => {
     seen.push([config.value("port"), config.value("bind"), config.value("hz")]);
@@ -314,7 +315,7 @@ Deno.test("onChange is called once after all values are set, and only for change
 });
 
 Deno.test("a refusing onChange takes all values back and tells those already called", () => {
-  const config = new Config("/");
+  const config = new Config(runtime, "/");
   const seen: string[] = [];
   config.onChange("timeout", () => void seen.push(`timeout ${config.value("timeout")}`));
   config.onChange("port", () => {
@@ -331,7 +332,7 @@ Deno.test("a refusing onChange takes all values back and tells those already cal
 });
 
 Deno.test("assign sets what clients may not, and calls nobody", () => {
-  const config = new Config("/");
+  const config = new Config(runtime, "/");
   config.onChange("replicaof", () => {
     throw new Error("not to be called");
   });
@@ -431,7 +432,7 @@ for (const [line, message] of BAD_LINES) {
 
 /** The directives of CONFIG GET * that are not at their default, each with its value. */
 function changed(config: Config): Record<string, string> {
-  const defaults = new Map(new Config("/").get(["*"]));
+  const defaults = new Map(new Config(runtime, "/").get(["*"]));
   return Object.fromEntries(
     config.get(["*"]).filter(([name, value]) => defaults.get(name) !== value),
   );

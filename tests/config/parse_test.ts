@@ -3,6 +3,7 @@ import { join } from "@std/path";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { ConfigError, LineWalker, splitWords } from "../../src/config/parse.ts";
 import { quote } from "../../src/config/kinds.ts";
+import { runtime } from "../../src/runtime/here.ts";
 
 function split(line: string): string[] | null {
   const words = splitWords(latin1("'" + line + "'"), 1, line.length);
@@ -61,7 +62,7 @@ function walk(files: Record<string, string>, first = "main.conf"): string[] {
       Deno.writeTextFileSync(join(folder, name), text);
     }
     const found: string[] = [];
-    const walker = new LineWalker(folder, (words, { source, line }) => {
+    const walker = new LineWalker(runtime.files, folder, (words, { source, line }) => {
       found.push(`${source.replace(folder + "/", "")}:${line} ${words.join("|")}`);
     });
     walker.walk({ name: first, bytes: latin1(files[first]) });

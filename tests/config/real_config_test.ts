@@ -10,6 +10,7 @@ import { ConfigError } from "../../src/config/parse.ts";
 import { type Directive, DIRECTIVES, NAMES } from "../../src/config/table.ts";
 import { hasRedisServer, startRealRedis } from "../support/real_redis.ts";
 import type { Reply } from "../support/resp_client.ts";
+import { runtime } from "../../src/runtime/here.ts";
 
 // Numbers beyond 32 bits are cut by the real server in `save` and the output limits; not here.
 const VALUES = [
@@ -42,7 +43,7 @@ Deno.test({
   async fn() {
     await using server = await startRealRedis();
     using client = await server.connect();
-    const config = new Config("/");
+    const config = new Config(runtime, "/");
     const names = [...NAMES].filter(([name, directive]) => {
       const { since, notActing } = DIRECTIVES[directive] as Directive<unknown>;
       const isTls = name.startsWith("tls-") && notActing !== null; // refused without certificates
@@ -111,7 +112,7 @@ Deno.test({
         const theirs = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
         let ours = "";
         try {
-          Config.load({ file: path, fromStdin: false, options: "" });
+          Config.load(runtime, { file: path, fromStdin: false, options: "" });
         } catch (error) {
           if (!(error instanceof ConfigError)) throw error;
           ours = error.report();

@@ -2,10 +2,11 @@ import { assert, assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { Config } from "../../src/config/config.ts";
 import { rewriteConfigFile, rewriteText } from "../../src/config/rewrite.ts";
+import { runtime } from "../../src/runtime/here.ts";
 
 /** A configuration made of this file text, then changed by CONFIG SET. */
 function configOf(text: string, changes: Record<string, string> = {}): Config {
-  const config = Config.load({ file: null, fromStdin: true, options: "" }, {
+  const config = Config.load(runtime, { file: null, fromStdin: true, options: "" }, {
     folder: "/",
     readStdin: () => latin1(text),
   });
@@ -127,7 +128,9 @@ Deno.test("CONFIG REWRITE replaces the file as a whole and keeps its mode", () =
   try {
     Deno.writeFileSync(path, latin1("# \xe4\nport 1\n"));
     Deno.chmodSync(path, 0o640);
-    const config = Config.load({ file: path, fromStdin: false, options: "hz 20" }, { folder });
+    const config = Config.load(runtime, { file: path, fromStdin: false, options: "hz 20" }, {
+      folder,
+    });
     assertEquals(rewriteConfigFile(config), null);
     assertEquals(
       toLatin1(Deno.readFileSync(path)),
@@ -145,13 +148,13 @@ Deno.test("CONFIG REWRITE replaces the file as a whole and keeps its mode", () =
 
 Deno.test("CONFIG REWRITE says why it cannot", () => {
   assertEquals(
-    rewriteConfigFile(new Config("/")),
+    rewriteConfigFile(new Config(runtime, "/")),
     "ERR The server is running without a config file",
   );
   const folder = Deno.makeTempDirSync();
   const path = folder + "/redis.conf";
   Deno.writeTextFileSync(path, "");
-  const config = Config.load({ file: path, fromStdin: false, options: "" }, { folder });
+  const config = Config.load(runtime, { file: path, fromStdin: false, options: "" }, { folder });
   Deno.removeSync(folder, { recursive: true });
   assertEquals(rewriteConfigFile(config), "ERR Rewriting config file: No such file or directory");
 });

@@ -11,6 +11,7 @@ import {
   notActingMarkdown,
 } from "../../src/config/table.ts";
 import facts from "../fixtures/facts/config.json" with { type: "json" };
+import { runtime } from "../../src/runtime/here.ts";
 
 /** What a real server said of one directive. */
 interface Fact {
@@ -38,7 +39,7 @@ Deno.test("the table knows every directive of a real server, and no other but th
 });
 
 Deno.test("CONFIG GET shows the defaults of a real server", () => {
-  const config = new Config("/somewhere");
+  const config = new Config(runtime, "/somewhere");
   for (const [name, fact] of FACTS) {
     const expected = name === "dir" ? "/somewhere" : fact.default;
     assertEquals(config.get([name]), [[name, expected]], name);
@@ -46,7 +47,7 @@ Deno.test("CONFIG GET shows the defaults of a real server", () => {
 });
 
 Deno.test("CONFIG SET takes the directives that a real server takes", () => {
-  const config = new Config("/");
+  const config = new Config(runtime, "/");
   for (const [name, fact] of FACTS) {
     if (fact.settable) {
       // A value in use can always be set again.
@@ -64,7 +65,7 @@ Deno.test("CONFIG SET takes the directives that a real server takes", () => {
 Deno.test("CONFIG SET refuses an invalid value in the words of a real server", () => {
   // What the recorder sent to each directive that refused it; binding is the server's business.
   const invalid = "certainly-no-value";
-  const config = new Config("/");
+  const config = new Config(runtime, "/");
   let refused = 0;
   for (const [name, fact] of FACTS) {
     if (fact.takes_any_text) assertEquals(config.set([[name, invalid]]), null, name);
@@ -79,7 +80,7 @@ Deno.test("CONFIG SET refuses an invalid value in the words of a real server", (
 });
 
 Deno.test("names of one setting share their value, as on a real server", () => {
-  const config = new Config("/");
+  const config = new Config(runtime, "/");
   for (const [name, fact] of FACTS) {
     for (const other of fact.same_setting_as ?? []) {
       assertEquals(NAMES.get(name), NAMES.get(other), `${name} and ${other}`);
@@ -90,7 +91,7 @@ Deno.test("names of one setting share their value, as on a real server", () => {
 });
 
 Deno.test("settings that 7.2 added have its defaults", () => {
-  const config = new Config("/");
+  const config = new Config(runtime, "/");
   assertEquals(config.value("set-max-listpack-entries"), 128);
   assertEquals(config.value("set-max-listpack-value"), 64);
   // The spelling with dashes came with 7.4.

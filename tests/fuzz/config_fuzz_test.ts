@@ -11,11 +11,12 @@ import { quote } from "../../src/config/kinds.ts";
 import { ConfigError } from "../../src/config/parse.ts";
 import { rewriteText } from "../../src/config/rewrite.ts";
 import { NAMES } from "../../src/config/table.ts";
+import { runtime } from "../../src/runtime/here.ts";
 import { fuzzRounds, fuzzSeed } from "../support/fuzz.ts";
 import { Random } from "../support/random.ts";
 
 const NAME_LIST = [...NAMES.keys()].filter((name) => name !== "dir");
-const DEFAULTS = new Map(new Config("/").get(NAME_LIST));
+const DEFAULTS = new Map(new Config(runtime, "/").get(NAME_LIST));
 const NUMBERS =
   "0 1 -1 10 100 6379 65536 2147483648 9223372036854775807 18446744073709551615 1mb 5gb 3k 50%";
 const TEXTS =
@@ -28,7 +29,7 @@ const WORDS = [
 
 function load(text: string): Config | ConfigError {
   try {
-    return Config.load({ file: null, fromStdin: true, options: "" }, {
+    return Config.load(runtime, { file: null, fromStdin: true, options: "" }, {
       folder: "/",
       readStdin: () => latin1(text),
     });
@@ -82,7 +83,7 @@ Deno.test("a drawn redis.conf loads or is refused by line, and survives CONFIG R
 Deno.test("drawn CONFIG SETs change all or nothing", () => {
   const seed = fuzzSeed(42);
   const random = new Random(seed);
-  const config = new Config("/");
+  const config = new Config(runtime, "/");
   let taken = 0;
   const rounds = fuzzRounds(1_500);
   for (let round = 0; round < rounds; round++) {

@@ -4,14 +4,14 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { findWorkers, inlineWorkers } from "../../tools/compile.ts";
 
-const CALL = 'new Worker(new URL("./job.ts", import.meta.url), { type: "module" })';
+const URL_OF_WORKER = 'new URL("./job_worker.ts", import.meta.url)';
 
-Deno.test("findWorkers finds a worker from the module that starts it", async () => {
+Deno.test("findWorkers finds a worker from the module that names it", async () => {
   const folder = await Deno.makeTempDir();
   try {
     await Deno.mkdir(join(folder, "a"));
-    await Deno.writeTextFile(join(folder, "a/main.ts"), `const w = ${CALL};\n`);
-    assertEquals(await findWorkers(folder), [join(folder, "a/job.ts")]);
+    await Deno.writeTextFile(join(folder, "a/main.ts"), `const url = ${URL_OF_WORKER};\n`);
+    assertEquals(await findWorkers(folder), [join(folder, "a/job_worker.ts")]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -19,14 +19,18 @@ Deno.test("findWorkers finds a worker from the module that starts it", async () 
 
 Deno.test("inlineWorkers gives a bundle workers that need no file", async () => {
   const bundle = inlineWorkers(
-    `export const w = ${CALL};`,
-    new Map([["job.ts", 'postMessage("é");']]),
+    `export const url = ${URL_OF_WORKER};`,
+    new Map([["job_worker.ts", 'postMessage("é");']]),
   );
-  const url = /new Worker\("([^"]+)", \{ type: "module" \}\)/.exec(bundle)?.[1] ?? "";
+  const url = /new URL\("([^"]+)"\)/.exec(bundle)?.[1] ?? "";
   assertEquals(await (await fetch(url)).text(), 'postMessage("é");');
 });
 
 Deno.test("inlineWorkers refuses a worker it does not have or cannot tell", () => {
-  assertThrows(() => inlineWorkers(CALL, new Map()), Error, "./job.ts");
-  assertThrows(() => inlineWorkers("new Worker(url)", new Map()), Error, "literal URL");
+  assertThrows(() => inlineWorkers(URL_OF_WORKER, new Map()), Error, "./job_worker.ts");
+  assertThrows(
+    () => inlineWorkers("new URL(name, import.meta.url)", new Map()),
+    Error,
+    "is not named",
+  );
 });

@@ -1,11 +1,13 @@
 /** The reader on files of real servers: structure, counts, checksums and plain values. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import { createHash } from "node:crypto";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { RDB_VERSION_CHECKSUM } from "../../src/rdb/format.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
 import { FileSource, RdbReader } from "../../src/rdb/reader.ts";
+import { runtime } from "../../src/runtime/here.ts";
 import {
   corpusBytes,
   corpusExpected,
@@ -18,15 +20,11 @@ import { score, walk, Walked, type WalkedKey } from "./walker.ts";
 
 /** Walks a file through a window so small that most values cross it. */
 function walkFile(name: string, windowBytes: number): Walked {
-  const file = Deno.openSync(corpusFile(name));
-  try {
-    const reader = RdbReader.fromSource(new FileSource(file), { windowBytes });
-    const walked = walk(reader, corpusBytes(name));
-    assertEquals(reader.remaining(), 0);
-    return walked;
-  } finally {
-    file.close();
-  }
+  using file = runtime.files.open(fromFileUrl(corpusFile(name)), "read");
+  const reader = RdbReader.fromSource(new FileSource(file), { windowBytes });
+  const walked = walk(reader, corpusBytes(name));
+  assertEquals(reader.remaining(), 0);
+  return walked;
 }
 
 /** A string as the JSON has it. */

@@ -5,6 +5,7 @@ import { EXPIRE_DELETES } from "../../src/keyspace/expire_mode.ts";
 import { Persistence } from "../../src/rdb/persistence.ts";
 import { eventually } from "../support/eventually.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
+import { runtime } from "../../src/runtime/here.ts";
 
 /** A server for data, its persistence in a folder of its own, and what was logged. */
 class Persisted implements Disposable {
@@ -14,9 +15,14 @@ class Persisted implements Disposable {
 
   constructor(readonly folder = Deno.makeTempDirSync(), readonly ownsFolder = true) {
     this.server = testServer();
-    this.config = new Config(folder);
+    this.config = new Config(runtime, folder);
     this.config.assign("dir", [fromText(folder)]);
-    this.persistence = new Persistence(this.server.keyspace, this.config, this.server.services.log);
+    this.persistence = new Persistence(
+      this.server.keyspace,
+      this.config,
+      this.server.services.log,
+      runtime,
+    );
   }
 
   /** Another server on the same folder. */

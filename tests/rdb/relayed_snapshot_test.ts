@@ -9,6 +9,7 @@ import type { RelayedSnapshot, RelayEvents } from "../../src/rdb/relayed_snapsho
 import { eventually } from "../support/eventually.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
 import { loadBytes, saveToBytes } from "./datasets.ts";
+import { runtime } from "../../src/runtime/here.ts";
 import { Random } from "../support/random.ts";
 
 class Master implements Disposable {
@@ -19,9 +20,14 @@ class Master implements Disposable {
   readonly ended: [string, string | null][] = [];
 
   constructor() {
-    this.config = new Config(this.folder);
+    this.config = new Config(runtime, this.folder);
     this.config.assign("dir", [fromText(this.folder)]);
-    this.persistence = new Persistence(this.server.keyspace, this.config, this.server.services.log);
+    this.persistence = new Persistence(
+      this.server.keyspace,
+      this.config,
+      this.server.services.log,
+      runtime,
+    );
     this.persistence.onSnapshotEnded = (kind, failure) => this.ended.push([kind, failure]);
   }
 

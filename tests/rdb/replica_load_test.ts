@@ -14,6 +14,7 @@ import { eventually } from "../support/eventually.ts";
 import { type TestClient, type TestServer, testServer } from "../support/test_server.ts";
 import { corpusBytes, corpusNames } from "./corpus.ts";
 import { CORPUS_NOW_MS, loadBytes, saveToBytes } from "./datasets.ts";
+import { runtime } from "../../src/runtime/here.ts";
 import { Random } from "../support/random.ts";
 
 type Mode = "file" | "stream";
@@ -28,9 +29,14 @@ class Replica implements Disposable {
 
   constructor() {
     this.server = testServer({ nowMs: CORPUS_NOW_MS });
-    this.config = new Config(this.folder);
+    this.config = new Config(runtime, this.folder);
     this.config.assign("dir", [fromText(this.folder)]);
-    this.persistence = new Persistence(this.server.keyspace, this.config, this.server.services.log);
+    this.persistence = new Persistence(
+      this.server.keyspace,
+      this.config,
+      this.server.services.log,
+      runtime,
+    );
     this.server.run("SET", "served", "yes");
     this.server.run("SADD", "set", 1, 2, 3);
     this.server.propagated();
@@ -245,9 +251,9 @@ Deno.test("the aux fields of replication are told, and INFO shows the load", asy
   const master = testServer();
   for (let i = 0; i < 2000; i++) master.run("SET", `key:${i}`, i);
   const folder = Deno.makeTempDirSync();
-  const config = new Config(folder);
+  const config = new Config(runtime, folder);
   config.assign("dir", [fromText(folder)]);
-  const persistence = new Persistence(master.keyspace, config, master.services.log);
+  const persistence = new Persistence(master.keyspace, config, master.services.log, runtime);
   const id = "0123456789abcdef0123456789abcdef01234567";
   persistence.replicationAux = () => [
     ["repl-stream-db", 3],

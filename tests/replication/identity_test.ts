@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { ReplicationIds } from "../../src/replication/identity.ts";
+import { runtime } from "../../src/runtime/here.ts";
 
 Deno.test("ReplicationIds shares the present history at every offset", () => {
-  const ids = new ReplicationIds();
+  const ids = new ReplicationIds(runtime.fillRandom);
   assertMatch(ids.id, /^[0-9a-f]{40}$/);
   assert(ids.shares(ids.id, 1));
   assert(ids.shares(ids.id.toUpperCase(), 10 ** 15));
@@ -11,7 +12,7 @@ Deno.test("ReplicationIds shares the present history at every offset", () => {
 });
 
 Deno.test("ReplicationIds: a promoted replica shares its master's history up to the promotion", () => {
-  const ids = new ReplicationIds();
+  const ids = new ReplicationIds(runtime.fillRandom);
   const ofMaster = ids.id;
   ids.branch(500);
   assertNotEquals(ids.id, ofMaster);
@@ -23,7 +24,7 @@ Deno.test("ReplicationIds: a promoted replica shares its master's history up to 
 });
 
 Deno.test("ReplicationIds forgets the second history with a dataset of another", () => {
-  const ids = new ReplicationIds();
+  const ids = new ReplicationIds(runtime.fillRandom);
   ids.branch(10);
   const second = ids.secondId;
   ids.adopt("a".repeat(40));

@@ -8,6 +8,7 @@ import { Log } from "../../src/observe/log.ts";
 import { Server } from "../../src/server.ts";
 import { freePort } from "../support/free_port.ts";
 import { connect, type RespClient } from "../support/resp_client.ts";
+import { runtime } from "../../src/runtime/here.ts";
 
 export class RunningServer implements AsyncDisposable {
   private constructor(
@@ -26,11 +27,16 @@ export class RunningServer implements AsyncDisposable {
     const port = freePort();
     const options = ["bind 127.0.0.1", `port ${port}`, `dir ${dir}`, 'save ""', "loglevel debug"];
     const config = Config.load(
+      runtime,
       { file: null, fromStdin: false, options: [...options, ...lines].join("\n") + "\n" },
       { folder: dir },
     );
     const logLines: string[] = [];
-    const log = new Log(Deno.pid, (line) => logLines.push(new TextDecoder().decode(line)));
+    const log = new Log(
+      runtime.clock,
+      Deno.pid,
+      (line) => logLines.push(new TextDecoder().decode(line)),
+    );
     const server = new Server({ config, log, exit: () => {} });
     await server.start();
     return new RunningServer(server, port, dir, logLines);

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { Config } from "../../src/config/config.ts";
 import { Log } from "../../src/observe/log.ts";
 import { logSink, Server } from "../../src/server.ts";
+import { runtime } from "../../src/runtime/here.ts";
 
 async function inFolder(
   options: string,
@@ -11,8 +12,12 @@ async function inFolder(
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   const start = { file: null, fromStdin: false, options: `port 0\nsave ""\n${options}` };
-  const config = Config.load(start, { folder });
-  const server = new Server({ config, log: new Log(1, logSink(config)), exit: () => {} });
+  const config = Config.load(runtime, start, { folder });
+  const server = new Server({
+    config,
+    log: new Log(runtime.clock, 1, logSink(config)),
+    exit: () => {},
+  });
   try {
     await server.start();
     await check(server, folder);

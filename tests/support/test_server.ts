@@ -20,6 +20,7 @@ import { Statistics } from "../../src/observe/statistics.ts";
 import { WriteStream } from "../../src/propagation/write_stream.ts";
 import { Hub } from "../../src/pubsub/hub.ts";
 import { Words } from "../../src/resp/words.ts";
+import { runtime } from "../../src/runtime/here.ts";
 
 /**
  * A reply as a value: status, bulk and (RESP3) double or verbatim as text, integers as numbers
@@ -69,7 +70,7 @@ export class TestServer {
   readonly keyspace: Keyspace;
   readonly dispatcher: Dispatcher;
   readonly clients = new Clients();
-  readonly config = new Config("/");
+  readonly config = new Config(runtime, "/");
   readonly hub = new Hub();
   readonly pause: Pause;
   readonly logLines: string[] = [];
@@ -91,6 +92,7 @@ export class TestServer {
     this.pause = new Pause(this.clients, this.keyspace);
     // Parts that tests of commands on data do not need are left out: touching one fails the test.
     const services = {
+      runtime,
       clock: time,
       draw,
       keyspace: this.keyspace,
@@ -101,7 +103,7 @@ export class TestServer {
       statistics: new Statistics(),
       slowLog: new SlowLog(),
       latency: new LatencyMonitor(),
-      log: new Log(1, (line) => this.logLines.push(new TextDecoder().decode(line))),
+      log: new Log(runtime.clock, 1, (line) => this.logLines.push(new TextDecoder().decode(line))),
       runId: "0".repeat(40),
       startedMs: clock.nowMs,
       port: 0,

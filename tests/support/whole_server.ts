@@ -7,6 +7,7 @@ import { Persistence } from "../../src/rdb/persistence.ts";
 import { Replication } from "../../src/replication/replication.ts";
 import type { Services, ShutdownOptions } from "../../src/dispatch/services.ts";
 import { TestServer } from "./test_server.ts";
+import { runtime } from "../../src/runtime/here.ts";
 
 export class WholeServer extends TestServer {
   /** What SHUTDOWN has asked for. */
@@ -17,7 +18,7 @@ export class WholeServer extends TestServer {
   constructor() {
     super();
     const parts: Partial<{ -readonly [K in keyof Services]: Services[K] }> = {
-      persistence: new Persistence(this.keyspace, this.config, this.services.log),
+      persistence: new Persistence(this.keyspace, this.config, this.services.log, runtime),
       isActiveExpireOn: true,
       isTimerOn: true,
       skipsChecksums: false,

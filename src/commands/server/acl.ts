@@ -3,9 +3,8 @@
  * `requirepass`. What would make or change users is refused.
  */
 
-import { createHash } from "node:crypto";
-import { hex } from "../../base/sha1.ts";
 import { latin1 } from "../../base/bytes.ts";
+import { sha256 } from "../../base/sha256.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Services } from "../../dispatch/services.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
@@ -24,7 +23,7 @@ const PASSWORD_BITS_MAX = 4096;
 function passwordHash(server: Services): string | null {
   const password = server.config.value("requirepass");
   if (password === null || password === "") return null;
-  return createHash("sha256").update(latin1(password)).digest("hex");
+  return sha256(latin1(password)).toHex();
 }
 
 /**
@@ -262,13 +261,13 @@ export const aclGenpass = defineCommand({
 });
 
 function runAclGenpass(call: Call): void {
-  const { words, reply } = call;
+  const { server, words, reply } = call;
   const bits = words.count > 2 ? call.clampedInteger(2) : PASSWORD_BITS;
   if (bits < 1 || bits > PASSWORD_BITS_MAX) throw new ReplyError(BAD_BITS);
   const digits = Math.ceil(bits / 4);
-  reply.bulkText(
-    hex(crypto.getRandomValues(new Uint8Array(Math.ceil(digits / 2)))).slice(0, digits),
-  );
+  const bytes = new Uint8Array(Math.ceil(digits / 2));
+  server.runtime.fillRandom(bytes);
+  reply.bulkText(bytes.toHex().slice(0, digits));
 }
 
 /**

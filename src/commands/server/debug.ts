@@ -552,5 +552,5 @@ const FAULT_EXIT_CODE = 139;
 
 function endProcess({ server, words }: Call): void {
   server.log.warning(`DEBUG ${words.text(1).toUpperCase()}: ending the process without saving`);
-  Deno.exit(FAULT_EXIT_CODE);
+  server.runtime.process.exit(FAULT_EXIT_CODE);
 }

@@ -9,13 +9,13 @@
  * Off the hot path: parts of the server count, and are asked here.
  */
 
-import process from "node:process";
 import { fromText } from "../../config/parse.ts";
 import { REDIS_VERSION, TSREDIS_VERSION } from "../../config/version.ts";
 import type { Command } from "../../dispatch/command.ts";
 import type { Services } from "../../dispatch/services.ts";
 import { formatBytes } from "../../observe/bytes_for_people.ts";
 import { percentileUsec, totalUsec } from "../../observe/latency_counts.ts";
+import type { HostProcess } from "../../runtime/runtime.ts";
 import { measureMemory, type MemoryUse } from "./memory_use.ts";
 
 /** A line of INFO. */
@@ -32,7 +32,10 @@ class Look {
   }
 }
 
-type Field = readonly [name: string, value: (look: Look) => string | number];
+type Field = readonly [
+  name: string | ((look: Look) => string),
+  value: (look: Look) => string | number,
+];
 
 interface Section {
   readonly title: string;
@@ -54,11 +57,12 @@ const size = (name: string, bytes: (look: Look) => number): Field[] => [
 const SERVER: Field[] = [
   ["redis_version", () => REDIS_VERSION],
   ["tsredis_version", () => TSREDIS_VERSION],
-  ["deno_version", () => Deno.version.deno],
+  // deno_version or bun_version.
+  [({ server }) => `${server.runtime.name}_version`, ({ server }) => server.runtime.version],
   ["redis_mode", () => "standalone"],
-  ["os", systemName],
+  ["os", ({ server }) => systemName(server.runtime.process)],
   ["arch_bits", () => 64],
-  ["process_id", () => Deno.pid],
+  ["process_id", ({ server }) => server.runtime.process.id],
   ["process_supervised", () => "no"],
   ["run_id", ({ server }) => server.runId],
   ["tcp_port", ({ server }) => server.port],
@@ -68,7 +72,7 @@ const SERVER: Field[] = [
   ["hz", ({ server }) => server.config.value("hz")],
   ["configured_hz", ({ server }) => server.config.value("hz")],
   ["lru_clock", ({ nowMs }) => Math.floor(nowMs / 1000) & 0xffffff],
-  ["executable", executable],
+  ["executable", ({ server }) => fromText(server.runtime.process.executablePath())],
   ["config_file", ({ server }) => fromText(server.config.file ?? "")],
   none("io_threads_active"),
 ];
@@ -197,8 +201,8 @@ const STATS: Field[] = [
 ];
 
 const CPU: Field[] = [
-  ["used_cpu_sys", () => seconds(process.cpuUsage().system)],
-  ["used_cpu_user", () => seconds(process.cpuUsage().user)],
+  ["used_cpu_sys", ({ server }) => seconds(server.runtime.process.processorMicros().system)],
+  ["used_cpu_user", ({ server }) => seconds(server.runtime.process.processorMicros().user)],
   ["used_cpu_sys_children", () => seconds(0)],
   ["used_cpu_user_children", () => seconds(0)],
 ];
@@ -258,7 +262,9 @@ export function infoPairs(server: Services): Map<string, InfoPair[]> {
 }
 
 function* pairsOf(section: Section, look: Look): Generator<InfoPair> {
-  for (const [name, value] of section.fields) yield [name, value(look)];
+  for (const [name, value] of section.fields) {
+    yield [typeof name === "string" ? name : name(look), value(look)];
+  }
   if (section.more !== undefined) yield* section.more(look);
 }
 
@@ -331,25 +337,9 @@ function countClients(
   return count;
 }
 
-function systemName(): string {
-  const { os, arch } = Deno.build;
+function systemName({ os, architecture, systemRelease }: HostProcess): string {
   const name = os === "linux" ? "Linux" : os === "darwin" ? "Darwin" : os;
-  let release = "";
-  try {
-    release = ` ${Deno.osRelease()}`;
-  } catch {
-    // Not permitted: the name alone will do.
-  }
-  return `${name}${release} ${arch}`;
-}
-
-/** The single executable says through the environment where it lies; else it is Deno's. */
-function executable(): string {
-  try {
-    return fromText(Deno.env.get("TSREDIS_EXECUTABLE") ?? Deno.execPath());
-  } catch {
-    return ""; // not permitted
-  }
+  return [name, systemRelease(), architecture].filter((part) => part !== "").join(" ");
 }
 
 function percent(part: number, whole: number): string {

@@ -46,7 +46,7 @@ export function measureMemory(server: Services): MemoryUse {
   return {
     used,
     peak: Math.max(used, server.statistics.peakMemoryBytes),
-    resident: Deno.memoryUsage().rss,
+    resident: server.runtime.process.residentBytes(),
     reserved: keyspace.reservedBytes + startup + allClients + held,
     startup,
     overhead,
@@ -54,14 +54,6 @@ export function measureMemory(server: Services): MemoryUse {
     clients: allClients - replicas,
     replicas: replicas + excess,
     backlog: held - excess,
-    system: systemMemory(),
+    system: server.runtime.process.systemMemoryBytes(),
   };
-}
-
-function systemMemory(): number {
-  try {
-    return Deno.systemMemoryInfo().total;
-  } catch {
-    return 0;
-  }
 }

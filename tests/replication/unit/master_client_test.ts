@@ -7,16 +7,22 @@ import { Client } from "../../../src/dispatch/client.ts";
 import { GATE_READ_ONLY } from "../../../src/dispatch/dispatcher.ts";
 import { EXPIRE_DELETES, EXPIRE_HIDES } from "../../../src/keyspace/expire_mode.ts";
 import { Log } from "../../../src/observe/log.ts";
+import { runtime } from "../../../src/runtime/here.ts";
 import { Server } from "../../../src/server.ts";
 import { Words } from "../../../src/resp/words.ts";
 
 /** A replica, and what its master sends. */
 function replica() {
-  const config = new Config("/");
+  const config = new Config(runtime, "/");
   config.assign("replicaof", ["127.0.0.1", "1"]);
   let nowMs = 1_700_000_000_000;
   const clock = { now: () => nowMs, monotonic: () => nowMs };
-  const server = new Server({ config, log: new Log(1, () => {}), clock, exit: () => {} });
+  const server = new Server({
+    config,
+    log: new Log(runtime.clock, 1, () => {}),
+    clock,
+    exit: () => {},
+  });
   server.replication.begin();
   const master = server.openMasterClient({
     address: "127.0.0.1:1",
