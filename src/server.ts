@@ -49,7 +49,7 @@ import { Persistence } from "./rdb/persistence.ts";
 import type { LinkTransport, MasterClient, ReplicationHost } from "./replication/host.ts";
 import { Replication } from "./replication/replication.ts";
 import { runtime as processRuntime } from "./runtime/here.ts";
-import type { LocalRuntime } from "./runtime/runtime.ts";
+import type { Runtime } from "./runtime/runtime.ts";
 import { problemOf } from "./runtime/system_error.ts";
 import { type InlineSplitter, type ParserLimits, RequestParser } from "./resp/parser.ts";
 import { Shutdown } from "./shutdown.ts";
@@ -61,7 +61,7 @@ export interface ServerOptions {
   readonly config: Config;
   readonly log: Log;
   /** The one of this process if absent. */
-  readonly runtime?: LocalRuntime;
+  readonly runtime?: Runtime;
   /** The runtime's if absent. */
   readonly clock?: Clock;
   readonly draw?: Draw;
@@ -70,7 +70,7 @@ export interface ServerOptions {
 }
 
 export class Server implements Services, GateChecks, ReplicationHost {
-  readonly runtime: LocalRuntime;
+  readonly runtime: Runtime;
   readonly clock: Clock;
   readonly draw: Draw;
   readonly config: Config;

@@ -7,10 +7,5 @@ export interface Clock {
   monotonic(): number;
 }
 
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-};
-
 /** A number in [0, 1). */
 export type Draw = () => number;

@@ -8,7 +8,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { resolve } from "@std/path";
-import type { LocalRuntime } from "../runtime/runtime.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import type { Start } from "./config.ts";
 import { quote } from "./kinds.ts";
 import { fromText, lineWords } from "./parse.ts";
@@ -20,13 +20,13 @@ export type Action =
   | { readonly kind: "print"; readonly text: string; readonly exitCode: number };
 
 /** Reads the words behind the program's name. The path of the file is made absolute. */
-export function parseArguments(args: readonly string[], runtime: LocalRuntime): Action {
+export function parseArguments(args: readonly string[], runtime: Runtime): Action {
   const { workingFolder } = runtime.process;
   return specialAction(args, runtime) ?? { kind: "start", start: readStart(args, workingFolder) };
 }
 
 /** What must be the first word, as everything behind an option is its value; or null. */
-function specialAction(args: readonly string[], runtime: LocalRuntime): Action | null {
+function specialAction(args: readonly string[], runtime: Runtime): Action | null {
   // Whatever else starts with a dash is a directive, which parseArgs cannot know: first word only.
   const first = parseArgs(args.slice(0, 1), {
     boolean: ["help", "version", "test-memory", "check-system"],
@@ -79,7 +79,7 @@ function readStart(args: readonly string[], folder: string): Start {
 }
 
 /** The line that `--version` prints. */
-export function versionText({ name, version }: LocalRuntime): string {
+export function versionText({ name, version }: Runtime): string {
   return `tsredis v=${TSREDIS_VERSION} redis=${REDIS_VERSION} ${name}=${version} bits=64\n`;
 }
 

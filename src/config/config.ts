@@ -12,7 +12,7 @@ import { latin1 } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
 import { ConfigValueError, fileWords, NO_OUTPUT_LIMITS, type Parsed, splitValue } from "./kinds.ts";
 import { ConfigError, fromText, LineWalker, type Place, readConfigFile, toPath } from "./parse.ts";
-import type { FileInfo, Files, LocalRuntime } from "../runtime/runtime.ts";
+import type { FileInfo, Files, Runtime } from "../runtime/runtime.ts";
 import { problemOf } from "../runtime/system_error.ts";
 import {
   type Directive,
@@ -85,7 +85,7 @@ export class Config {
 
   /** The defaults. `folder`, an absolute path, is what `dir` is until set. */
   constructor(
-    readonly runtime: LocalRuntime,
+    readonly runtime: Runtime,
     folder: string = runtime.process.workingFolder,
   ) {
     for (const name of DIRECTIVE_NAMES) {
@@ -106,7 +106,7 @@ export class Config {
 
   /** The configuration that a command line asks for. Throws a ConfigError. */
   static load(
-    runtime: LocalRuntime,
+    runtime: Runtime,
     start: Start,
     surroundings: LoadSurroundings = {},
   ): Config {

@@ -14,7 +14,7 @@
 import { dirname } from "@std/path";
 import { latin1, toLatin1 } from "../base/bytes.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
-import type { LocalRuntime } from "../runtime/runtime.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import { isSystemError, problemOf } from "../runtime/system_error.ts";
 import type { Config } from "./config.ts";
 import { ConfigValueError, fileWords } from "./kinds.ts";
@@ -97,7 +97,7 @@ function readsAs(config: Config, name: DirectiveName, lines: string[][]): boolea
  * old one or the new one. A file that is not there counts as empty. Throws what the system says.
  */
 export function replaceFile(
-  { files, process }: LocalRuntime,
+  { files, process }: Runtime,
   path: string,
   change: (old: string) => string,
 ): void {

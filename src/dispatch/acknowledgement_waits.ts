@@ -4,17 +4,18 @@
  */
 
 import type { Words } from "../resp/words.ts";
+import type { Timer } from "../runtime/runtime.ts";
 import type { Command } from "./command.ts";
 import type { Call } from "./call.ts";
 import type { Client, Park } from "./client.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 
-/** Longer timers do not exist in the runtime; nobody will tell the difference. */
+/** Longer timers do not exist in the runtimes; nobody will tell the difference. */
 const TIMER_MAX_MS = 0x7fffffff;
 
 class Waiter implements Park {
   readonly isBlocking = true;
-  timer: ReturnType<typeof setTimeout> | undefined;
+  timer: Timer | null = null;
 
   constructor(
     readonly owner: AcknowledgementWaits,
@@ -44,9 +45,9 @@ export class AcknowledgementWaits {
     const { client, words, command, server } = call;
     const waiter = new Waiter(this, client, command, words.clone(), client.writeOffset, count);
     if (timeoutMs > 0) {
-      waiter.timer = setTimeout(
-        () => this.release(waiter, null),
+      waiter.timer = server.runtime.timers.after(
         Math.min(timeoutMs, TIMER_MAX_MS),
+        () => this.release(waiter, null),
       );
     }
     call.isParked = true;
@@ -73,9 +74,9 @@ export class AcknowledgementWaits {
   /** Ends the waiting of one client with an error, or (null) with the number of replicas. */
   release(waiter: Waiter, errorText: string | null): void {
     if (!this.#waiters.delete(waiter)) return;
-    clearTimeout(waiter.timer);
     const { client, command, words, offset } = waiter;
     const { server } = this.dispatcher;
+    server.runtime.timers.cancel(waiter.timer);
     if (errorText !== null) client.reply.error(errorText);
     else client.reply.integer(server.replication.master.acknowledgedCount(offset));
     this.dispatcher.countReleased(client, command, words, errorText);

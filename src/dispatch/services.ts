@@ -12,14 +12,14 @@ import type { SlowLog } from "../observe/slow_log.ts";
 import type { Statistics } from "../observe/statistics.ts";
 import type { Persistence } from "../rdb/persistence.ts";
 import type { Replication } from "../replication/replication.ts";
-import type { LocalRuntime } from "../runtime/runtime.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import type { Hub } from "../pubsub/hub.ts";
 import type { Clients } from "./clients.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Pause } from "./pause.ts";
 
 export interface Services {
-  readonly runtime: LocalRuntime;
+  readonly runtime: Runtime;
   readonly clock: Clock;
   readonly draw: Draw;
   readonly keyspace: Keyspace;

@@ -1,6 +1,6 @@
 /**
- * One client's socket: bytes in to its parser, its output out. The top of the path, and the only
- * place that awaits: everything between a read and the write that answers it is synchronous.
+ * One client's socket: bytes in to its parser, its output out. The top of the path: everything between
+ * the bytes that come and the offer of the answer to the socket is synchronous.
  *
  * Reading does not wait for writing, as in Redis: a client may send a long pipeline before it reads
  * the first reply. What it does not read is bounded by `client-output-buffer-limit`, which is
@@ -9,13 +9,17 @@
 
 import type { Client, Transport } from "../dispatch/client.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
-import { recycleChunk } from "../resp/reply_writer.ts";
 import type { Statistics } from "../observe/statistics.ts";
+import { recycleChunk } from "../resp/reply_writer.ts";
+import type { Runtime, Socket, SocketHandler } from "../runtime/runtime.ts";
+import type { Turn, TurnOutput } from "./turn.ts";
 
 /** What the connections of a server share. */
 export interface ConnectionOwner {
+  readonly runtime: Runtime;
   readonly dispatcher: Dispatcher;
   readonly statistics: Statistics;
+  readonly turn: Turn;
   /** True when the client has to go because of its unread output or its unanswered input. */
   isOverLimit(client: Client): boolean;
   /** The connection has ended: the client is to be forgotten. */
@@ -24,52 +28,71 @@ export interface ConnectionOwner {
 
 /** Bytes of output or input below which no limit is looked at before the timer does. */
 const LOOK_AT_LIMITS = 64 * 1024;
+/** Room for the input of a connection that has none: it is closed. */
+const NO_ROOM = new Uint8Array(1);
 
-export class Connection implements Transport {
+export class Connection implements SocketHandler, Transport, TurnOutput {
   isWriting = false;
+  /** Output that the socket has been offered; null when there is none. */
+  #bytes: Uint8Array<ArrayBuffer> | null = null;
+  /** How far the socket has taken it, and where it ends. */
+  #at = 0;
+  #end = 0;
+  /** Whether it comes from the client's feed and not from its replies. */
+  #isFeed = false;
   /** Close when the output has been sent. */
   #closesAfterReply = false;
   #isClosed = false;
-  #wakes = false;
+  #isAwake = false;
+  /** Handed in with the turn: nothing new is sent before that ends. */
+  #isHeld = false;
+  #onAwake: (() => void) | null = null;
 
   constructor(
     readonly client: Client,
-    readonly socket: Deno.Conn,
+    readonly socket: Socket,
     readonly owner: ConnectionOwner,
     readonly address: string,
     readonly localAddress: string,
     readonly descriptor: number,
   ) {}
 
-  /** Serves the connection until either side ends it. */
-  async run(): Promise<void> {
-    const { client, socket, owner } = this;
-    const parser = client.parser!;
-    const { statistics } = owner;
+  // -- SocketHandler: input ------------------------------------------------------------------
+
+  space(): Uint8Array<ArrayBuffer> {
     try {
-      for (;;) {
-        const count = await socket.read(parser.space());
-        if (count === null || this.#isClosed) break;
-        parser.filled(count);
-        client.bytesIn += count;
-        statistics.netInputBytes += count;
-        statistics.readsProcessed++;
-        if (parser.pendingBytes > LOOK_AT_LIMITS && owner.isOverLimit(client)) {
-          this.close(false);
-          return;
-        }
-        this.#turn();
-        if (this.#closesAfterReply) return; // the writer closes
-      }
+      return this.client.parser!.space();
     } catch (error) {
-      // The peer is gone, or the socket was closed under the read.
-      if (!this.#isClosed) owner.dispatcher.server.log.verbose(`Reading from client: ${error}`);
+      // There is no memory for the request that is coming.
+      this.owner.dispatcher.server.log.verbose(`Reading from client: ${error}`);
+      this.close(false);
+      return NO_ROOM;
     }
-    // A peer that has shut down its sending side still gets the replies it is owed.
-    if (client.outputBytes > 0 && !this.#isClosed) {
+  }
+
+  filled(count: number): void {
+    const { client, owner } = this;
+    const { statistics } = owner;
+    const parser = client.parser!;
+    parser.filled(count);
+    client.bytesIn += count;
+    statistics.netInputBytes += count;
+    statistics.readsProcessed++;
+    if (parser.pendingBytes > LOOK_AT_LIMITS && owner.isOverLimit(client)) this.close(false);
+    else this.#turn();
+  }
+
+  /** A peer that has shut down its sending side still gets the replies it is owed. */
+  ended(): void {
+    if (this.client.outputBytes > 0) {
       this.#closesAfterReply = true;
       this.#flush();
     } else this.close(false);
+  }
+
+  closed(cause: string): void {
+    this.owner.dispatcher.server.log.verbose(`Reading from client: ${cause}`);
+    this.close(false);
   }
 
   /** Runs what has arrived and sends what it answers. A fault of ours ends this connection only. */
@@ -83,23 +106,33 @@ export class Connection implements Transport {
       this.close(false);
     }
     if (client.isClosing) this.#closesAfterReply = true;
+    if (this.#closesAfterReply) this.socket.pauseReading();
     if (client.reply.length > 0 || client.reply.isCut || this.#closesAfterReply) this.#flush();
   }
 
+  // -- Transport -----------------------------------------------------------------------------
+
   /** Transport: output was written outside of the client's turn. Sent once the turn is over. */
   wake(): void {
-    if (this.#wakes || this.#isClosed) return;
-    this.#wakes = true;
-    queueMicrotask(() => {
-      this.#wakes = false;
+    if (this.#isAwake || this.#isClosed) return;
+    if (this.owner.turn.isAwaited) {
+      this.#hold();
+      return;
+    }
+    this.#isAwake = true;
+    this.#onAwake ??= () => {
+      this.#isAwake = false;
       this.#flush();
-    });
+    };
+    this.owner.runtime.timers.soon(this.#onAwake);
   }
 
   /** Transport: goes on with the input that was left when the client was parked. */
   resume(): void {
     if (this.#isClosed) return;
-    queueMicrotask(() => {
+    // What it has been answered is not to go out with earlier output that is on its way.
+    if (this.owner.turn.isAwaited) this.#hold();
+    this.owner.runtime.timers.soon(() => {
       if (this.#isClosed || this.client.park !== null) return;
       this.#turn();
     });
@@ -107,7 +140,7 @@ export class Connection implements Transport {
 
   /** Transport. */
   setNoDelay(isOn: boolean): void {
-    if (!this.client.isUnixSocket) (this.socket as Deno.TcpConn).setNoDelay(isOn);
+    this.socket.setNoDelay(isOn);
   }
 
   close(afterReply: boolean): void {
@@ -115,81 +148,103 @@ export class Connection implements Transport {
     if (afterReply) {
       this.#closesAfterReply = true;
       this.client.isClosing = true;
+      this.socket.pauseReading();
       this.wake();
       return;
     }
     this.#isClosed = true;
     this.client.isClosed = true;
     this.client.isClosing = true;
-    try {
-      // The runtime closes only once it has called off the read under way. A replica is to hear of
-      // the end before anybody reads the answer to what has ended its link.
-      if (this.client.isReplica) this.socket.closeWrite().catch(() => {});
-      this.socket.close();
-    } catch {
-      // Closed already by the runtime.
-    }
+    this.socket.close();
     this.owner.closed(this.client);
   }
 
+  // -- output --------------------------------------------------------------------------------
+
+  #hold(): void {
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    this.owner.turn.hold(this);
+  }
+
+  /** TurnOutput. */
+  sendHeld(): void {
+    this.#isHeld = false;
+    this.#send();
+  }
+
+  /** Sends what there is, now or (when somebody waits for it) at the end of the turn. */
   #flush(): void {
+    if (this.#isClosed) return;
+    if (this.owner.turn.isAwaited) this.#hold();
+    else this.#send();
+  }
+
+  #send(): void {
     if (this.#isClosed) return;
     const { reply, outputBytes } = this.client;
     if ((outputBytes > LOOK_AT_LIMITS || reply.isCut) && this.owner.isOverLimit(this.client)) {
       this.close(false);
       return;
     }
-    if (this.isWriting) return;
-    const chunk = reply.takeChunk();
-    if (chunk !== null) {
-      this.isWriting = true;
-      this.#write(chunk, reply.chunkLength);
-    } else if (this.#closesAfterReply) this.close(false);
-    else if (this.client.feed !== null) {
-      this.isWriting = true;
-      this.#write(null, 0);
-    }
+    if (!this.isWriting) this.#write();
   }
 
-  async #write(first: Uint8Array | null, firstLength: number): Promise<void> {
-    const { client, socket, owner } = this;
-    let chunk: Uint8Array | null = first;
-    let length = firstLength;
-    try {
-      for (;;) {
-        if (chunk === null) {
-          // Replies are out: the feed of a replica has its turn, unless the end is due.
-          const { feed } = client;
-          const bytes = feed === null || this.#closesAfterReply ? null : feed.next();
-          if (bytes === null) break;
-          const count = await socket.write(bytes);
-          feed!.sent(count);
-          client.bytesOut += count;
-          owner.statistics.netOutputBytes += count;
-          owner.statistics.netReplicationOutputBytes += count;
-          owner.statistics.writesProcessed++;
-          chunk = client.reply.takeChunk();
-          length = client.reply.chunkLength;
-          continue;
-        }
-        client.inFlightBytes = length;
-        let at = 0;
-        while (at < length) {
-          at += await socket.write(chunk.subarray(at, length));
-          client.inFlightBytes = length - at;
-        }
-        client.bytesOut += length;
-        owner.statistics.netOutputBytes += length;
-        owner.statistics.writesProcessed++;
-        recycleChunk(chunk);
-        chunk = client.reply.takeChunk();
-        length = client.reply.chunkLength;
+  /** SocketHandler. */
+  drained(): void {
+    this.#write();
+  }
+
+  /** Offers output to the socket until it takes no more for now, or there is none left. */
+  #write(): void {
+    for (;;) {
+      if (this.#bytes === null && !this.#takeOutput()) break;
+      const taken = this.socket.write(this.#bytes!, this.#at, this.#end);
+      if (taken > 0) this.#count(taken);
+      if (this.#at < this.#end) {
+        this.isWriting = true;
+        return;
       }
-    } catch {
-      this.close(false);
-      return;
+      this.owner.statistics.writesProcessed++;
+      if (!this.#isFeed) recycleChunk(this.#bytes!);
+      this.#bytes = null;
     }
     this.isWriting = false;
-    if (this.#closesAfterReply) this.close(false);
+    if (this.#closesAfterReply && !this.#isHeld) this.close(false);
+  }
+
+  /** Takes what is to be sent next: replies, then, unless the end is due, the feed of a replica. */
+  #takeOutput(): boolean {
+    if (this.#isHeld) return false;
+    const { client } = this;
+    const chunk = client.reply.takeChunk();
+    this.#at = 0;
+    if (chunk !== null) {
+      this.#bytes = chunk as Uint8Array<ArrayBuffer>;
+      this.#isFeed = false;
+      this.#end = client.inFlightBytes = client.reply.chunkLength;
+      return true;
+    }
+    const { feed } = client;
+    if (feed === null || this.#closesAfterReply) return false;
+    const bytes = feed.next();
+    if (bytes === null) return false;
+    this.#bytes = bytes as Uint8Array<ArrayBuffer>;
+    this.#isFeed = true;
+    this.#end = bytes.length;
+    return true;
+  }
+
+  /** The socket has taken so many bytes more. */
+  #count(taken: number): void {
+    const { client } = this;
+    const { statistics } = this.owner;
+    this.#at += taken;
+    client.bytesOut += taken;
+    statistics.netOutputBytes += taken;
+    if (this.#isFeed) {
+      client.feed!.sent(taken);
+      statistics.netReplicationOutputBytes += taken;
+    } else client.inFlightBytes = this.#end - this.#at;
   }
 }

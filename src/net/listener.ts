@@ -1,16 +1,18 @@
 /**
- * Accepting connections: on each address of `bind` and on `unixsocket`. Refuses those that
- * `maxclients` or `protected-mode` do not allow, with Redis's words.
+ * Accepting connections: on each address of `bind` and on `unixsocket`. Who comes by an address that
+ * was not asked for is closed at once; whom `maxclients` and `protected-mode` let in is for the server
+ * to say.
  */
 
 import type { Log } from "../observe/log.ts";
+import type { Listener, Runtime, Socket, SocketHandler } from "../runtime/runtime.ts";
+import { isSystemError, problemOf } from "../runtime/system_error.ts";
 
 /** A new socket, and who is at its ends. */
 export interface Accepted {
-  readonly socket: Deno.Conn;
+  readonly socket: Socket;
   readonly address: string;
   readonly localAddress: string;
-  readonly isUnix: boolean;
   /** Whether the peer is on this machine. */
   readonly isLocal: boolean;
 }
@@ -35,24 +37,46 @@ export function plainAddress(hostname: string): string {
 
 const ANY_IPV4 = "0.0.0.0";
 const ANY_IPV6 = "::";
+/** How soon addresses are tried again that could not be had when all others were given up for them. */
+const AGAIN_MS = 1000;
+
+/** An address as `bind` names it, and as the runtime does. */
+interface WantedAddress {
+  readonly name: string;
+  readonly hostname: string;
+  /** It may be missing on this machine. */
+  readonly isOptional: boolean;
+}
 
 interface TcpListener {
   readonly hostname: string;
   readonly port: number;
-  readonly listener: Deno.Listener;
+  readonly listener: Listener;
 }
 
 export class Listeners {
-  readonly #open = new Set<Deno.Listener>();
-  #unixPath: string | null = null;
+  readonly #runtime: Runtime;
+  readonly #onAccept: (accepted: Accepted) => SocketHandler | null;
+  readonly #log: Log;
   #tcp: TcpListener[] = [];
+  #unix: Listener | null = null;
+  /** Closed, but their addresses are not free yet. */
+  readonly #closing = new Set<Promise<void>>();
   /** The addresses that `bind` names. */
   #addresses = new Set<string>();
+  /** Counts calls of `openTcp` and `close`: what is under way for an earlier one is given up. */
+  #changes = 0;
 
+  /** `onAccept` says who is to serve a connection; null has it closed. */
   constructor(
-    readonly onAccept: (accepted: Accepted) => void,
-    readonly log: Log,
-  ) {}
+    runtime: Runtime,
+    onAccept: (accepted: Accepted) => SocketHandler | null,
+    log: Log,
+  ) {
+    this.#runtime = runtime;
+    this.#onAccept = onAccept;
+    this.#log = log;
+  }
 
   /**
    * Listens on all addresses of a `bind` value ("*" and "::*" stand for all of a family), and no
@@ -61,44 +85,41 @@ export class Listeners {
    *
    * The runtime's socket for all IPv6 addresses takes IPv4 as well, unless the system says otherwise.
    * So it is opened first and serves what it keeps others from opening; what comes to an address that
-   * was not asked for is closed at once. A socket that serves the new addresses too stays open: the
-   * runtime gives an address back only after the present turn, too late to listen on it again.
+   * was not asked for is closed at once. What a socket of an earlier call keeps from being opened is
+   * opened once that has been closed, which is after the present turn: nothing that is no longer asked
+   * for stays open.
    *
    * @throws Error, after a line in the log, when an address is needed and cannot be had; then all is
    * as before
    */
   openTcp(addresses: readonly string[], port: number): void {
-    const wanted = port === 0 ? [] : addresses.map((given) => {
-      const isOptional = given.startsWith("-");
-      const name = isOptional ? given.slice(1) : given;
-      const hostname = name === "*" ? ANY_IPV4 : name === "::*" ? ANY_IPV6 : name;
-      return { name, hostname, isOptional };
-    }).sort((a, b) => Number(b.hostname === ANY_IPV6) - Number(a.hostname === ANY_IPV6));
+    const wanted = port === 0 ? [] : wantedAddresses(addresses);
     const serving: TcpListener[] = [];
-    for (const { name, hostname, isOptional } of wanted) {
-      const isThis = (each: TcpListener) => each.hostname === hostname && each.port === port;
-      const isForAll = (each: TcpListener) => each.hostname === ANY_IPV6 && each.port === port;
-      const present = this.#tcp.find(isThis);
+    const later: WantedAddress[] = [];
+    const isBlocked = this.#closing.size > 0 || this.#tcp.some((each) =>
+      each.port === port && !wanted.some(({ hostname }) => hostname === each.hostname)
+    );
+    for (const address of wanted) {
+      const { hostname } = address;
+      const present = this.#tcp.find((each) => each.hostname === hostname && each.port === port);
       if (present !== undefined) {
         serving.push(present);
         continue;
       }
       try {
-        serving.push({ hostname, port, listener: Deno.listen({ hostname, port }) });
-      } catch (error) {
-        const forAll = serving.find(isForAll) ?? this.#tcp.find(isForAll);
-        if (forAll !== undefined && error instanceof Deno.errors.AddrInUse) {
-          if (!serving.includes(forAll)) serving.push(forAll);
+        let opened: TcpListener | null;
+        try {
+          opened = this.#open(address, port, serving);
+        } catch (error) {
+          if (!isBlocked || !isSystemError(error, "EADDRINUSE")) throw error;
+          this.#tryOut(address);
+          later.push(address);
           continue;
         }
-        if (isOptional && isMissingAddress(error)) continue;
-        // Who asks for all addresses is told so, whichever family was tried first.
-        const shown = hostname === ANY_IPV6 && addresses.includes("*") ? "*" : name;
-        this.log.warning(
-          `Warning: Could not create server TCP listening socket ${shown}:${port}: bind: ` +
-            reasonOf(error),
-        );
-        for (const opened of serving) if (!this.#tcp.includes(opened)) opened.listener.close();
+        if (opened !== null) serving.push(opened);
+      } catch (error) {
+        this.#warn(address, port, addresses, error);
+        for (const opened of serving) if (!this.#tcp.includes(opened)) this.#stop(opened.listener);
         throw new Error(`Failed listening on port ${port} (TCP), aborting.`);
       }
     }
@@ -106,87 +127,150 @@ export class Listeners {
     this.#tcp = serving;
     this.#addresses = new Set(wanted.map(({ hostname }) => hostname));
     for (const each of before) if (!serving.includes(each)) this.#stop(each.listener);
-    for (const each of serving) if (!before.includes(each)) this.#start(each.listener);
+    this.#changes++;
+    if (later.length > 0) this.#openLater(later, before, addresses, port);
+  }
+
+  /** Opens an address, unless it is missing and may be, or is served by one of `serving`: null. */
+  #open(
+    { hostname, isOptional }: WantedAddress,
+    port: number,
+    serving: readonly TcpListener[],
+  ): TcpListener | null {
+    try {
+      return { hostname, port, listener: this.#listen(hostname, port) };
+    } catch (error) {
+      if (isOptional && isMissingAddress(error)) return null;
+      const isServed = isSystemError(error, "EADDRINUSE") &&
+        serving.some((each) => each.hostname === ANY_IPV6 && each.port === port);
+      if (isServed) return null;
+      throw error;
+    }
+  }
+
+  #listen(hostname: string, port: number): Listener {
+    const listener = this.#runtime.network.listenTcp(hostname, port, {
+      accepted: (socket) => this.#accepted(socket, listener),
+      failed: (reason) => this.#failed(reason),
+    });
+    return listener;
+  }
+
+  /** Makes sure that a port of this address could be listened on. @throws SystemError */
+  #tryOut({ hostname, isOptional }: WantedAddress): void {
+    try {
+      this.#stop(this.#listen(hostname, 0));
+    } catch (error) {
+      if (!isOptional || !isMissingAddress(error)) throw error;
+    }
+  }
+
+  /**
+   * Opens what listeners that are being closed have kept from being opened. Where that fails (somebody
+   * else has the address), what was served before and still may be is served again; if that is
+   * nothing, the addresses are tried again after a while.
+   */
+  async #openLater(
+    later: readonly WantedAddress[],
+    before: readonly TcpListener[],
+    addresses: readonly string[],
+    port: number,
+  ): Promise<void> {
+    const change = this.#changes;
+    await Promise.all(this.#closing);
+    if (change !== this.#changes) return;
+    let hasFailed = false;
+    for (const address of later) {
+      try {
+        const opened = this.#open(address, port, this.#tcp);
+        if (opened !== null) this.#tcp.push(opened);
+      } catch (error) {
+        hasFailed = true;
+        this.#warn(address, port, addresses, error);
+      }
+    }
+    if (!hasFailed) return;
+    for (const { hostname, port } of before) {
+      const isOpen = this.#tcp.some((each) => each.hostname === hostname && each.port === port);
+      if (isOpen || !this.#isServed(hostname)) continue;
+      try {
+        this.#tcp.push({ hostname, port, listener: this.#listen(hostname, port) });
+      } catch {
+        // Served by what has been opened, or gone to somebody else.
+      }
+    }
+    if (this.#tcp.length > 0) return;
+    this.#runtime.timers.after(AGAIN_MS, () => {
+      if (change === this.#changes) this.#openLater(later, before, addresses, port);
+    });
+  }
+
+  #warn(
+    { name, hostname }: WantedAddress,
+    port: number,
+    addresses: readonly string[],
+    error: unknown,
+  ): void {
+    // Who asks for all addresses is told so, whichever family was tried first.
+    const shown = hostname === ANY_IPV6 && addresses.includes("*") ? "*" : name;
+    this.#log.warning(
+      `Warning: Could not create server TCP listening socket ${shown}:${port}: bind: ` +
+        problemOf(error),
+    );
   }
 
   /** Listens on a Unix socket, in place of a file that is there. @throws Error when it cannot */
   openUnix(path: string, mode: number): void {
     try {
-      Deno.removeSync(path);
+      this.#runtime.files.remove(path);
     } catch {
       // Nothing there.
     }
-    let listener: Deno.UnixListener;
     try {
-      listener = Deno.listen({ transport: "unix", path });
-      if (mode !== 0) Deno.chmodSync(path, mode);
+      this.#unix = this.#runtime.network.listenUnix(path, mode, {
+        accepted: (socket) => this.#acceptedUnix(socket),
+        failed: (reason) => this.#failed(reason),
+      });
     } catch (error) {
-      throw new Error(`Failed opening Unix socket: bind: ${reasonOf(error)}`);
+      throw new Error(`Failed opening Unix socket: bind: ${problemOf(error)}`);
     }
-    this.#unixPath = path;
-    this.#start(listener as unknown as Deno.Listener);
   }
 
-  close(): void {
-    for (const listener of [...this.#open]) this.#stop(listener);
+  /** Listens no more. Resolves when all addresses are free again. */
+  async close(): Promise<void> {
+    this.#changes++;
+    for (const { listener } of this.#tcp) this.#stop(listener);
     this.#tcp = [];
-    if (this.#unixPath !== null) {
-      try {
-        Deno.removeSync(this.#unixPath);
-      } catch {
-        // Removed by somebody else.
-      }
-      this.#unixPath = null;
-    }
+    if (this.#unix !== null) this.#stop(this.#unix);
+    this.#unix = null;
+    await Promise.all(this.#closing);
   }
 
-  #stop(listener: Deno.Listener): void {
-    this.#open.delete(listener);
-    try {
-      listener.close();
-    } catch {
-      // Closed already.
-    }
+  #stop(listener: Listener): void {
+    const closing = listener.close().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
   }
 
-  async #start(listener: Deno.Listener): Promise<void> {
-    this.#open.add(listener);
-    for (;;) {
-      let socket: Deno.Conn;
-      try {
-        socket = await listener.accept();
-      } catch (error) {
-        if (!this.#open.has(listener)) return;
-        // Out of descriptors and the like: give others time to close, then go on.
-        this.log.warning(`Accepting client connection: ${reasonOf(error)}`);
-        await new Promise((resolve) => setTimeout(resolve, 100));
-        continue;
-      }
-      this.#accepted(socket, listener);
-    }
+  #failed(reason: string): void {
+    this.#log.warning(`Accepting client connection: ${reason}`);
   }
 
-  #accepted(socket: Deno.Conn, listener: Deno.Listener): void {
-    const { remoteAddr, localAddr } = socket;
-    if (localAddr.transport !== "tcp" || remoteAddr.transport !== "tcp") {
-      const address = `${this.#unixPath}:0`;
-      this.onAccept({ socket, address, localAddress: address, isUnix: true, isLocal: true });
-      return;
-    }
-    const remote = plainAddress(remoteAddr.hostname);
-    const local = plainAddress(localAddr.hostname);
+  #acceptedUnix(socket: Socket): SocketHandler | null {
+    const address = `${socket.remote.hostname}:0`;
+    return this.#onAccept({ socket, address, localAddress: address, isLocal: true });
+  }
+
+  #accepted(socket: Socket, listener: Listener): SocketHandler | null {
+    const remote = plainAddress(socket.remote.hostname);
+    const local = plainAddress(socket.local.hostname);
     const isForAll = this.#tcp.some((each) =>
       each.listener === listener && each.hostname === ANY_IPV6
     );
-    if (isForAll && !this.#isServed(local)) {
-      socket.close();
-      return;
-    }
-    this.onAccept({
+    if (isForAll && !this.#isServed(local)) return null;
+    return this.#onAccept({
       socket,
-      address: addressText(remote, remoteAddr.port),
-      localAddress: addressText(local, localAddr.port),
-      isUnix: false,
+      address: addressText(remote, socket.remote.port),
+      localAddress: addressText(local, socket.local.port),
       isLocal: isLoopback(remote),
     });
   }
@@ -199,12 +283,17 @@ export class Listeners {
   }
 }
 
-function isMissingAddress(error: unknown): boolean {
-  return error instanceof Deno.errors.AddrNotAvailable ||
-    /not available|address family|EAFNOSUPPORT|resolve|lookup/i.test(reasonOf(error));
+/** The addresses of a `bind` value; that of all IPv6 addresses comes first. */
+function wantedAddresses(addresses: readonly string[]): WantedAddress[] {
+  return addresses.map((given) => {
+    const isOptional = given.startsWith("-");
+    const name = isOptional ? given.slice(1) : given;
+    const hostname = name === "*" ? ANY_IPV4 : name === "::*" ? ANY_IPV6 : name;
+    return { name, hostname, isOptional };
+  }).sort((a, b) => Number(b.hostname === ANY_IPV6) - Number(a.hostname === ANY_IPV6));
 }
 
-function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/ \(os error \d+\)$/, "");
+function isMissingAddress(error: unknown): boolean {
+  return isSystemError(error, "EADDRNOTAVAIL") || isSystemError(error, "EAFNOSUPPORT") ||
+    isSystemError(error, "ENOTFOUND");
 }

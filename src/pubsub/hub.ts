@@ -17,7 +17,7 @@
  */
 
 import { latin1 } from "../base/bytes.ts";
-import { systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { globMatch } from "../base/glob.ts";
 import { hashBytes } from "../base/hash.ts";
 import { writeInteger } from "../base/integers.ts";
@@ -419,9 +419,9 @@ export class Hub {
     this.#round.add(topic);
     if (this.#isRoundDue) return;
     this.#isRoundDue = true;
-    const waits = this.#wasThick && systemClock.monotonic() - this.#roundEndedMs < ROUND_MS;
-    if (waits) setTimeout(this.#runRound, ROUND_MS);
-    else queueMicrotask(this.#runRound);
+    const waits = this.#wasThick && this.#clock.monotonic() - this.#roundEndedMs < ROUND_MS;
+    if (waits) this.#timers.after(ROUND_MS, this.#runRound);
+    else this.#timers.soon(this.#runRound);
   }
 
   readonly #round = new Set<Topic>();
@@ -438,7 +438,7 @@ export class Hub {
       for (let i = 0; i < subscribers.length; i++) subscribers[i].transport.wake();
     }
     this.#round.clear();
-    this.#roundEndedMs = systemClock.monotonic();
+    this.#roundEndedMs = this.#clock.monotonic();
   };
 
   /** Length and buffer of the message that `#encode` made last. */

@@ -11,7 +11,7 @@ import { EXPIRE_DELETES, EXPIRE_HIDES, EXPIRE_IGNORED } from "../keyspace/expire
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
-import type { LocalRuntime, OpenFile } from "../runtime/runtime.ts";
+import type { Runtime, OpenFile } from "../runtime/runtime.ts";
 import { isSystemError, problemOf } from "../runtime/system_error.ts";
 import { BackgroundSave } from "./background_save.ts";
 import { type ExpiredListener, RdbLoader } from "./loader.ts";
@@ -113,7 +113,7 @@ export class Persistence {
     readonly keyspace: Keyspace,
     readonly config: Config,
     readonly log: Log,
-    readonly runtime: LocalRuntime,
+    readonly runtime: Runtime,
   ) {
     this.#worker = new SaveWorker(runtime);
     this.lastSaveMs = keyspace.nowMs;

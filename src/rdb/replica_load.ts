@@ -16,7 +16,7 @@ import { EXPIRE_HIDES, EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
 import { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
-import type { LocalRuntime, OpenFile } from "../runtime/runtime.ts";
+import type { Runtime, OpenFile } from "../runtime/runtime.ts";
 import { problemOf } from "../runtime/system_error.ts";
 import { RdbLoader } from "./loader.ts";
 import { FileSource, RdbReader } from "./reader.ts";
@@ -92,7 +92,7 @@ export class ReplicaLoad {
     readonly keyspace: Keyspace,
     readonly config: Config,
     readonly log: Log,
-    readonly runtime: LocalRuntime,
+    readonly runtime: Runtime,
     readonly options: ReplicaLoadOptions,
     owner: ReplicaLoadOwner,
   ) {

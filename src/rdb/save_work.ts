@@ -4,7 +4,7 @@
  * back, so that none of it costs the event loop time. Errors go back as a message.
  */
 
-import type { Files, LocalRuntime, PostMessage } from "../runtime/runtime.ts";
+import type { Files, Runtime, PostMessage } from "../runtime/runtime.ts";
 import { problemOf } from "../runtime/system_error.ts";
 import { ChunkFinisher } from "./finisher.ts";
 import type { FromSaveWorker, ToSaveWorker } from "./save_messages.ts";
@@ -22,7 +22,7 @@ interface Save {
 
 /** What a worker does for one server. Returns who takes its messages. */
 export function runSaveWork(
-  { files }: LocalRuntime,
+  { files }: Runtime,
   post: PostMessage,
 ): (message: unknown) => void {
   const saver = new Saver(files, post as PostAnswer);

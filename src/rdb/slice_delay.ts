@@ -4,7 +4,7 @@
  * instead of with the thread asleep.
  */
 
-import { afterOthers } from "./turns.ts";
+import type { Timers } from "../runtime/runtime.ts";
 
 /** Keys of a slice, so that the pauses between slices are about so long, in microseconds. */
 const PAUSE_MICROS = 2_000;
@@ -21,7 +21,12 @@ export function keysPerSlice(delay: number): number {
 }
 
 /** Calls `work` as soon as others have had their turn, but with a delay not before its time. */
-export function nextSlice(delay: number, keysDone: number, work: () => void): void {
-  if (delay === 0 || keysDone === 0) afterOthers(work);
-  else setTimeout(work, Math.ceil(microsPerKey(delay) * keysDone / 1000));
+export function nextSlice(
+  timers: Timers,
+  delay: number,
+  keysDone: number,
+  work: () => void,
+): void {
+  if (delay === 0 || keysDone === 0) timers.afterOthers(work);
+  else timers.after(Math.ceil(microsPerKey(delay) * keysDone / 1000), work);
 }

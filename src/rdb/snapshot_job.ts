@@ -6,7 +6,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
-import type { LocalRuntime, WorkerPort, WorkerProgram } from "../runtime/runtime.ts";
+import type { Runtime, WorkerPort, WorkerProgram } from "../runtime/runtime.ts";
 import { runSaveWork } from "./save_work.ts";
 import type { FromSaveWorker, SaveFile, ToSaveWorker } from "./save_messages.ts";
 import { Snapshot, type SnapshotOptions, type SnapshotSink } from "./snapshot.ts";
@@ -33,7 +33,7 @@ export class SaveWorker {
   /** Hears what the worker says of the snapshot under way. */
   #onMessage: (message: FromSaveWorker) => void = () => {};
 
-  constructor(readonly runtime: LocalRuntime) {}
+  constructor(readonly runtime: Runtime) {}
 
   start(): void {
     this.#worker ??= this.runtime.openWorker(

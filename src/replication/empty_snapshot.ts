@@ -17,7 +17,7 @@ export class EmptySnapshot {
 
   /** Puts all of it into a transfer, once its receivers are there. */
   sendTo(transfer: RelayTransfer): void {
-    const { config, keyspace, persistence } = this.#host;
+    const { config, keyspace, persistence, runtime } = this.#host;
     const pieces: { chunk: Uint8Array<ArrayBuffer>; length: number }[] = [];
     const encoder = new RdbEncoder((chunk, length) => pieces.push({ chunk, length }), {
       compress: config.value("rdbcompression"),
@@ -27,7 +27,7 @@ export class EmptySnapshot {
     const writer = new DatasetWriter(keyspace, accessOf(config.value("maxmemory-policy")));
     writer.begin(encoder, persistence.replicationAux());
     encoder.writeEof();
-    queueMicrotask(() => {
+    runtime.timers.soon(() => {
       for (const { chunk, length } of pieces) transfer.onBytes(chunk, length);
       transfer.onEnd(null);
     });

@@ -10,9 +10,9 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
 import type { Statistics } from "../observe/statistics.ts";
 import type { Persistence } from "../rdb/persistence.ts";
-import type { LocalRuntime } from "../runtime/runtime.ts";
 import type { RequestParser } from "../resp/parser.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 
 /** Output of a connection beside its replies: sent when no reply is waiting. */
 export interface OutputFeed {
@@ -71,7 +71,7 @@ export interface MasterClient {
 
 /** The server as replication sees it. */
 export interface ReplicationHost {
-  readonly runtime: LocalRuntime;
+  readonly runtime: Runtime;
   readonly clock: Clock;
   readonly draw: Draw;
   readonly config: Config;

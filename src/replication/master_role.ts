@@ -202,7 +202,7 @@ export class MasterRole {
   streamGrew(): void {
     if (this.#isAwake || this.#replicas.size === 0) return;
     this.#isAwake = true;
-    queueMicrotask(this.#wake);
+    this.replication.host.runtime.timers.soon(this.#wake);
   }
 
   readonly #wake = (): void => {
@@ -232,7 +232,7 @@ export class MasterRole {
   requestAcks(): void {
     if (this.#asksAcks) return;
     this.#asksAcks = true;
-    queueMicrotask(() => {
+    this.replication.host.runtime.timers.soon(() => {
       this.#asksAcks = false;
       this.#feed(GETACK);
     });

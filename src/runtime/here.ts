@@ -4,6 +4,6 @@
  */
 
 import { denoRuntime } from "./deno.ts";
-import type { LocalRuntime } from "./runtime.ts";
+import type { Runtime } from "./runtime.ts";
 
-export const runtime: LocalRuntime = denoRuntime;
+export const runtime: Runtime = denoRuntime;

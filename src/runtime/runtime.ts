@@ -35,9 +35,6 @@ export interface Runtime {
   ): WorkerPort;
 }
 
-/** All of a runtime but its sockets: what data, configuration and log need of it. */
-export type LocalRuntime = Omit<Runtime, "network">;
-
 // -- time ------------------------------------------------------------------------------------------
 
 /** What `after` and `every` return; only for `cancel`. */
@@ -55,6 +52,11 @@ export interface Timers {
    * anything else that waits on sockets, files or timers.
    */
   soon(work: () => void): void;
+  /**
+   * Calls `work` once all connections whose input the event loop has read together with that of the
+   * present turn have had their turns, and before input is read again.
+   */
+  afterInput(work: () => void): void;
   /**
    * Calls `work` once everything that is ready by now on sockets and timers has had its turn: for long
    * work that is cut into slices.
@@ -111,7 +113,7 @@ export interface Socket {
    *
    * Nothing is taken by a closed socket: the answer is 0.
    */
-  write(bytes: Uint8Array<ArrayBuffer>, from: number, to: number): number;
+  write(bytes: Uint8Array, from: number, to: number): number;
   /** No more input is asked for until `resumeReading`; what the peer sends waits in the system. */
   pauseReading(): void;
   resumeReading(): void;
@@ -245,7 +247,7 @@ export interface WorkerProgram {
   /** The module, which calls `run` with what its thread has. */
   readonly url: URL;
   /** Runs it where there are no threads; returns who takes messages. */
-  run(runtime: LocalRuntime, post: PostMessage): (message: unknown) => void;
+  run(runtime: Runtime, post: PostMessage): (message: unknown) => void;
 }
 
 /** Sends a message; what is transferred is the receiver's from then on. */
