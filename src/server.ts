@@ -37,6 +37,8 @@ import { Keyspace } from "./keyspace/keyspace.ts";
 import { Connection } from "./net/connection.ts";
 import { ClientLimits } from "./net/limits.ts";
 import { type Accepted, Listeners } from "./net/listener.ts";
+import { Refusal } from "./net/refusal.ts";
+import { Turn } from "./net/turn.ts";
 import { LatencyMonitor } from "./observe/latency.ts";
 import { fileSink, type Log, type LogSink, standardOutputSink } from "./observe/log.ts";
 import { feedMonitors } from "./commands/server/monitor_feed.ts";
@@ -49,7 +51,7 @@ import { Persistence } from "./rdb/persistence.ts";
 import type { LinkTransport, MasterClient, ReplicationHost } from "./replication/host.ts";
 import { Replication } from "./replication/replication.ts";
 import { runtime as processRuntime } from "./runtime/here.ts";
-import type { Runtime } from "./runtime/runtime.ts";
+import type { Runtime, SocketHandler, Timer } from "./runtime/runtime.ts";
 import { problemOf } from "./runtime/system_error.ts";
 import { type InlineSplitter, type ParserLimits, RequestParser } from "./resp/parser.ts";
 import { Shutdown } from "./shutdown.ts";
@@ -83,7 +85,8 @@ export class Server implements Services, GateChecks, ReplicationHost {
   readonly latency = new LatencyMonitor();
   readonly persistence: Persistence;
   readonly replication: Replication;
-  readonly hub = new Hub();
+  readonly hub: Hub;
+  readonly turn: Turn;
   readonly pause: Pause;
   readonly evictor: Evictor;
   readonly runId: string;
@@ -101,7 +104,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
   readonly #clientLimits: ClientLimits;
   readonly #listeners: Listeners;
   readonly #exit: (code: number) => void;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #timer: Timer | null = null;
   readonly #shutdown: Shutdown;
   /** Housekeeping that is to go on soon. */
   readonly #pending = new Set<string>();
@@ -114,6 +117,9 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.log = log;
     const runtime = this.runtime = options.runtime ?? processRuntime;
     this.clock = options.clock ?? runtime.clock;
+    const { timers } = runtime;
+    this.hub = new Hub(timers, this.clock);
+    this.turn = new Turn(timers);
     this.draw = options.draw ?? Math.random;
     this.#exit = options.exit ?? runtime.process.exit;
     this.runId = randomId(runtime.fillRandom);
@@ -127,7 +133,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.evictor = new Evictor(this.keyspace);
     // What slow replicas hold up would only grow by the DELs of evicted keys.
     this.evictor.usedBytes = () => this.usedMemory() - (this.replication.backlog?.excessBytes ?? 0);
-    this.evictor.onRunning = () => setTimeout(() => this.#evict());
+    this.evictor.onRunning = () => timers.after(0, () => this.#evict());
     this.pause = new Pause(this.clients, this.keyspace);
     this.pause.onChange = (isPaused) => {
       this.setGate(GATE_PAUSED, isPaused);
@@ -151,7 +157,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
     };
     this.dispatcher.onMonitor = (client, words) => feedMonitors(this, client, words);
     this.dispatcher.setCommands(namedCommands(config));
-    this.#listeners = new Listeners((accepted) => this.#accept(accepted), log);
+    this.#listeners = new Listeners(this.runtime, (accepted) => this.#accept(accepted), log);
     this.replication = new Replication(this);
     this.replication.master.onAcknowledged = () =>
       this.dispatcher.acknowledgementWaits.acknowledged();
@@ -301,7 +307,10 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.#writePidFile();
     this.#warnOfIdleDirectives();
     log.notice("Server initialized");
-    this.#timer = setInterval(() => this.#cron(), 1000 / Math.max(10, config.value("hz")));
+    this.#timer = this.runtime.timers.every(
+      1000 / Math.max(10, config.value("hz")),
+      () => this.#cron(),
+    );
     this.setGate(GATE_LOADING, true);
     this.replication.begin();
     await this.persistence.load();
@@ -356,30 +365,28 @@ export class Server implements Services, GateChecks, ReplicationHost {
 
   // -- connections -------------------------------------------------------------------------
 
-  #accept({ socket, address, localAddress, isUnix, isLocal }: Accepted): void {
+  /** Takes a connection, or turns it away; returns who is to serve it. */
+  #accept({ socket, address, localAddress, isLocal }: Accepted): SocketHandler {
     const { config, statistics } = this;
     if (this.clients.count >= config.value("maxclients")) {
       statistics.connectionsRejected++;
-      turnAway(socket, "-ERR max number of clients reached\r\n");
-      return;
+      return new Refusal(socket, "-ERR max number of clients reached\r\n");
     }
     const needsPassword = this.#needsPassword;
     if (config.value("protected-mode") && !needsPassword && !isLocal) {
       statistics.connectionsRejected++;
-      turnAway(socket, PROTECTED);
-      return;
+      return new Refusal(socket, PROTECTED);
     }
-    if (!isUnix) {
-      const tcp = socket as Deno.TcpConn;
-      tcp.setNoDelay(true);
-      if (config.value("tcp-keepalive") > 0) tcp.setKeepAlive(true);
+    if (!socket.isUnix) {
+      socket.setNoDelay(true);
+      if (config.value("tcp-keepalive") > 0) socket.setKeepAlive(true);
     }
     const client = new Client(
       this.clients.nextId(),
       this.keyspace.databases[0],
       this.clock.now(),
     );
-    client.isUnixSocket = isUnix;
+    client.isUnixSocket = socket.isUnix;
     client.isLocal = isLocal;
     client.isAuthenticated = !needsPassword;
     client.parser = new RequestParser(this.#limits, splitWords);
@@ -396,7 +403,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
     client.transport = connection;
     this.clients.add(client);
     statistics.connectionsReceived++;
-    connection.run();
+    return connection;
   }
 
   get #needsPassword(): boolean {
@@ -585,13 +592,13 @@ export class Server implements Services, GateChecks, ReplicationHost {
   #again(work: "expire" | "tidy"): void {
     if (this.#pending.has(work) || this.#shutdown.isFinal) return;
     this.#pending.add(work);
-    setTimeout(() => {
+    this.runtime.timers.after(SLICE_MS * 4, () => {
       this.#pending.delete(work);
       if (!this.isTimerOn || this.#shutdown.isFinal || this.persistence.isLoading) return;
       this.keyspace.refreshTime();
       if (work === "tidy") this.#tidy();
       else if (this.isActiveExpireOn && this.pause.endsMs === 0) this.#expire();
-    }, SLICE_MS * 4);
+    });
   }
 
   /** Bytes in use: data, clients' buffers, and a flat share for the program itself. */
@@ -647,7 +654,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
 
   /** Stops serving: closes sockets and the timer, saves nothing. */
   stop(): void {
-    clearInterval(this.#timer);
+    this.runtime.timers.cancel(this.#timer);
     this.#listeners.close();
     this.replication.close();
     this.persistence.close();
@@ -689,19 +696,6 @@ const PROTECTED =
   "'--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: " +
   "You only need to do one of the above things in order for the server to start accepting " +
   "connections from the outside.\r\n";
-
-async function turnAway(socket: Deno.Conn, text: string): Promise<void> {
-  try {
-    await socket.write(new TextEncoder().encode(text));
-  } catch {
-    // It went away by itself.
-  }
-  try {
-    socket.close();
-  } catch {
-    // Closed already.
-  }
-}
 
 /** The command table under the names that `rename-command` leaves. */
 function namedCommands(config: Config): Map<string, CommandDefinition> {

@@ -34,7 +34,7 @@ const NO_ROOM = new Uint8Array(1);
 export class Connection implements SocketHandler, Transport, TurnOutput {
   isWriting = false;
   /** Output that the socket has been offered; null when there is none. */
-  #bytes: Uint8Array<ArrayBuffer> | null = null;
+  #bytes: Uint8Array | null = null;
   /** How far the socket has taken it, and where it ends. */
   #at = 0;
   #end = 0;
@@ -220,7 +220,7 @@ export class Connection implements SocketHandler, Transport, TurnOutput {
     const chunk = client.reply.takeChunk();
     this.#at = 0;
     if (chunk !== null) {
-      this.#bytes = chunk as Uint8Array<ArrayBuffer>;
+      this.#bytes = chunk;
       this.#isFeed = false;
       this.#end = client.inFlightBytes = client.reply.chunkLength;
       return true;
@@ -229,7 +229,7 @@ export class Connection implements SocketHandler, Transport, TurnOutput {
     if (feed === null || this.#closesAfterReply) return false;
     const bytes = feed.next();
     if (bytes === null) return false;
-    this.#bytes = bytes as Uint8Array<ArrayBuffer>;
+    this.#bytes = bytes;
     this.#isFeed = true;
     this.#end = bytes.length;
     return true;

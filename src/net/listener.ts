@@ -96,9 +96,10 @@ export class Listeners {
     const wanted = port === 0 ? [] : wantedAddresses(addresses);
     const serving: TcpListener[] = [];
     const later: WantedAddress[] = [];
-    const isBlocked = this.#closing.size > 0 || this.#tcp.some((each) =>
-      each.port === port && !wanted.some(({ hostname }) => hostname === each.hostname)
-    );
+    const isBlocked = this.#closing.size > 0 ||
+      this.#tcp.some((each) =>
+        each.port === port && !wanted.some(({ hostname }) => hostname === each.hostname)
+      );
     for (const address of wanted) {
       const { hostname } = address;
       const present = this.#tcp.find((each) => each.hostname === hostname && each.port === port);

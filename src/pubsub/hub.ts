@@ -22,6 +22,7 @@ import { globMatch } from "../base/glob.ts";
 import { hashBytes } from "../base/hash.ts";
 import { writeInteger } from "../base/integers.ts";
 import { type ReplyWriter, SHARE_MIN_BYTES, sharedBuffer } from "../resp/reply_writer.ts";
+import type { Timers } from "../runtime/runtime.ts";
 import { ByteMap, type Named } from "./byte_map.ts";
 import { PatternIndex } from "./pattern_index.ts";
 
@@ -134,6 +135,14 @@ export class Hub {
   #serial = 0;
   readonly #found: Topic[] = [];
   #deferred: Deferred[] = [];
+
+  readonly #timers: Timers;
+  readonly #clock: Clock;
+
+  constructor(timers: Timers, clock: Clock) {
+    this.#timers = timers;
+    this.#clock = clock;
+  }
 
   /** Set by the server: the client whose command is being run, or null. */
   runningClient: () => Subscriber | null = () => null;

@@ -11,7 +11,7 @@ import { EXPIRE_DELETES, EXPIRE_HIDES, EXPIRE_IGNORED } from "../keyspace/expire
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
-import type { Runtime, OpenFile } from "../runtime/runtime.ts";
+import type { OpenFile, Runtime } from "../runtime/runtime.ts";
 import { isSystemError, problemOf } from "../runtime/system_error.ts";
 import { BackgroundSave } from "./background_save.ts";
 import { type ExpiredListener, RdbLoader } from "./loader.ts";
@@ -373,7 +373,9 @@ export class Persistence {
             `Loading DB in memory: ${percent.toFixed(1)}%, ${loading.loader.keysLoaded} keys`,
           );
         }
-        await new Promise<void>((resolve) => nextSlice(delay, loader.keysLoaded - before, resolve));
+        await new Promise<void>((resolve) =>
+          nextSlice(this.runtime.timers, delay, loader.keysLoaded - before, resolve)
+        );
         keyspace.refreshTime();
       }
       this.#loaded(loading);

@@ -16,7 +16,7 @@ import { EXPIRE_HIDES, EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
 import { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
-import type { Runtime, OpenFile } from "../runtime/runtime.ts";
+import type { OpenFile, Runtime } from "../runtime/runtime.ts";
 import { problemOf } from "../runtime/system_error.ts";
 import { RdbLoader } from "./loader.ts";
 import { FileSource, RdbReader } from "./reader.ts";
@@ -214,7 +214,7 @@ export class ReplicaLoad {
     this.#letGo();
     if (this.#reject !== null) this.#reject(failure);
     // Not from inside the constructor or `push`: the caller is not ready for it there.
-    else queueMicrotask(() => this.#reject === null && this.onFailed(failure));
+    else this.runtime.timers.soon(() => this.#reject === null && this.onFailed(failure));
   }
 
   /** Forgets data and file. */
@@ -280,7 +280,12 @@ export class ReplicaLoad {
   #schedule(keysDone = 0): void {
     if (this.#isScheduled || this.#state !== "taking") return;
     this.#isScheduled = true;
-    nextSlice(this.config.value("key-load-delay"), keysDone, () => this.#slice());
+    nextSlice(
+      this.runtime.timers,
+      this.config.value("key-load-delay"),
+      keysDone,
+      () => this.#slice(),
+    );
   }
 
   #slice(): void {

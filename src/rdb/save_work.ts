@@ -4,7 +4,7 @@
  * back, so that none of it costs the event loop time. Errors go back as a message.
  */
 
-import type { Files, Runtime, PostMessage } from "../runtime/runtime.ts";
+import type { Files, PostMessage, Runtime } from "../runtime/runtime.ts";
 import { problemOf } from "../runtime/system_error.ts";
 import { ChunkFinisher } from "./finisher.ts";
 import type { FromSaveWorker, ToSaveWorker } from "./save_messages.ts";

@@ -16,7 +16,7 @@
 
 import { toLatin1 } from "../base/bytes.ts";
 import { RECEIVED_MAX, type ReplicaLoad } from "../rdb/replica_load.ts";
-import { othersTurn } from "../rdb/turns.ts";
+import { problemOf } from "../runtime/system_error.ts";
 import {
   ALIVE,
   introductions,
@@ -28,6 +28,7 @@ import {
   syncAnswer,
 } from "./handshake.ts";
 import type { LinkTransport, MasterClient, ReplicationHost } from "./host.ts";
+import { type LinkAttempt, LinkSocket } from "./link_socket.ts";
 import type { Replication } from "./replication.ts";
 import { StreamApplier } from "./stream_applier.ts";
 import { type Payload, payloadOf } from "./sync_receiver.ts";
@@ -95,8 +96,8 @@ export class MasterLink implements LinkTransport {
   address: string;
   localAddress = "";
   readonly #host: ReplicationHost;
-  #socket: Deno.TcpConn | null = null;
-  readonly #connecting = new AbortController();
+  #attempt: LinkAttempt | null = null;
+  #socket: LinkSocket | null = null;
   #buffer = new Uint8Array(0);
   #from = 0;
   #to = 0;
@@ -144,32 +145,29 @@ export class MasterLink implements LinkTransport {
   async #connect(): Promise<void> {
     const { masterHost, masterPort } = this;
     this.#step("MASTER <-> REPLICA sync started");
-    let socket: Deno.TcpConn;
+    let link: LinkSocket;
     try {
-      socket = await Deno.connect({
-        hostname: masterHost,
-        port: masterPort,
-        signal: this.#connecting.signal,
-      });
+      this.#attempt = LinkSocket.connect(this.#host.runtime.network, masterHost, masterPort);
+      link = await this.#attempt.socket;
     } catch (error) {
-      throw new LinkFailure(`Error condition on socket for SYNC: ${problem(error)}`);
+      throw new LinkFailure(`Error condition on socket for SYNC: ${problemOf(error)}`);
     }
     if (this.isOver) {
-      socket.close();
+      link.close();
       return;
     }
-    this.#socket = socket;
+    this.#socket = link;
     this.lastReadMs = this.#host.clock.now();
-    const { localAddr, remoteAddr } = socket;
-    this.address = `${remoteAddr.hostname}:${remoteAddr.port}`;
-    this.localAddress = `${localAddr.hostname}:${localAddr.port}`;
-    if (remoteAddr.hostname === localAddr.hostname && remoteAddr.port === this.#host.port) {
+    const { local, remote } = link.socket;
+    this.address = `${remote.hostname}:${remote.port}`;
+    this.localAddress = `${local.hostname}:${local.port}`;
+    if (remote.hostname === local.hostname && remote.port === this.#host.port) {
       throw new LinkFailure(
         `The MASTER address ${masterHost}:${masterPort} is this server's own: it cannot follow itself`,
       );
     }
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true);
+    link.socket.setNoDelay(true);
+    link.socket.setKeepAlive(true);
     this.#buffer = new Uint8Array(BUFFER_BYTES);
     this.#tell("connected", `from ${this.localAddress} to ${this.address}`);
   }
@@ -366,7 +364,7 @@ export class MasterLink implements LinkTransport {
   #loadFailure(error: unknown): LinkFailure {
     const from = this.#host.config.value("repl-diskless-load") === "disabled" ? "disk" : "socket";
     return new LinkFailure(
-      `Failed trying to load the MASTER synchronization DB from ${from}: ${problem(error)}`,
+      `Failed trying to load the MASTER synchronization DB from ${from}: ${problemOf(error)}`,
     );
   }
 
@@ -404,17 +402,18 @@ export class MasterLink implements LinkTransport {
       if (this.isOver) return;
     }
     this.#buffer = new Uint8Array(0);
+    const { timers } = this.#host.runtime;
     const limit = this.#host.config.setting("client-query-buffer-limit");
     let turnBytes = 0;
     for (;;) {
-      let count: number | null;
+      let count: number;
       try {
         count = await this.#socket!.read(parser.space());
       } catch (error) {
-        throw this.#readFailure(problem(error));
+        throw this.#readFailure(problemOf(error));
       }
       if (this.isOver) return;
-      if (count === null) throw this.#readFailure("closed by the master");
+      if (count === 0) throw this.#readFailure("closed by the master");
       parser.filled(count);
       this.#countRead(count);
       client.bytesIn += count;
@@ -429,7 +428,7 @@ export class MasterLink implements LinkTransport {
       turnBytes += count;
       if (turnBytes >= TURN_BYTES) {
         turnBytes = 0;
-        await othersTurn();
+        await new Promise<void>((resolve) => timers.afterOthers(resolve));
         if (this.isOver) return;
       }
     }
@@ -554,14 +553,14 @@ export class MasterLink implements LinkTransport {
       this.#to -= this.#from;
       this.#from = 0;
     }
-    let count: number | null;
+    let count: number;
     try {
       count = await this.#socket!.read(this.#buffer.subarray(this.#to));
     } catch (error) {
-      throw this.#readFailure(problem(error));
+      throw this.#readFailure(problemOf(error));
     }
     if (this.isOver) throw this.#readFailure("the link has ended");
-    if (count === null) throw this.#readFailure("connection lost");
+    if (count === 0) throw this.#readFailure("connection lost");
     this.#to += count;
     this.#countRead(count);
   }
@@ -586,8 +585,7 @@ export class MasterLink implements LinkTransport {
       for (;;) {
         const bytes = this.#outgoing.shift();
         if (bytes === undefined) break;
-        let at = 0;
-        while (at < bytes.length) at += await this.#socket!.write(bytes.subarray(at));
+        await this.#socket!.write(bytes);
         statistics.netOutputBytes += bytes.length;
         statistics.writesProcessed++;
         if (this.isOver) return;
@@ -597,7 +595,7 @@ export class MasterLink implements LinkTransport {
         }
       }
     } catch (error) {
-      this.end(new LinkFailure(`I/O error writing to MASTER: ${problem(error)}`));
+      this.end(new LinkFailure(`I/O error writing to MASTER: ${problemOf(error)}`));
     }
     this.isWriting = false;
   }
@@ -625,12 +623,8 @@ export class MasterLink implements LinkTransport {
       client.onTransaction = null;
       this.#host.closeMasterClient(client);
     }
-    this.#connecting.abort();
-    try {
-      this.#socket?.close();
-    } catch {
-      // Closed already by the runtime.
-    }
+    this.#attempt?.cancel();
+    this.#socket?.close();
     const { load } = this;
     this.load = null;
     load?.abandon();
@@ -670,10 +664,4 @@ export class MasterLink implements LinkTransport {
     this.state = state;
     this.owner.stateChanged();
   }
-}
-
-/** A system's error in a few words. */
-function problem(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.message.replace(/ \(os error \d+\)$/, "");
 }

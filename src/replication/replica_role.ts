@@ -11,6 +11,7 @@
  */
 
 import type { ReplicaLoad } from "../rdb/replica_load.ts";
+import type { Timer, Timers } from "../runtime/runtime.ts";
 import { refusesEmpty } from "./guard.ts";
 import { LinkFailure, type LinkOwner, type LinkState, MasterLink } from "./master_link.ts";
 import type { Replication } from "./replication.ts";
@@ -36,7 +37,8 @@ export class ReplicaRole implements LinkOwner {
   /** Our own dataset has been loaded: a master may be sought. */
   #isReady = false;
   #isClosed = false;
-  #retry: ReturnType<typeof setTimeout> | undefined;
+  readonly #timers: Timers;
+  #retry: Timer | null = null;
   /** Tries in a row that have failed, and what the latest failed with. */
   #failures = 0;
   #lastFailure = "";
@@ -48,7 +50,9 @@ export class ReplicaRole implements LinkOwner {
   /** Our data are a master's, not of our own making. */
   #isOfMaster = false;
 
-  constructor(readonly replication: Replication) {}
+  constructor(readonly replication: Replication) {
+    this.#timers = replication.host.runtime.timers;
+  }
 
   // -- whom we follow ------------------------------------------------------------------------
 
@@ -128,7 +132,7 @@ export class ReplicaRole implements LinkOwner {
 
   /** Ends what goes on with the present master. */
   #leave(why: string): void {
-    clearTimeout(this.#retry);
+    this.#timers.cancel(this.#retry);
     const link = this.#link;
     if (link !== null) {
       this.#link = null;
@@ -151,7 +155,7 @@ export class ReplicaRole implements LinkOwner {
   }
 
   #connect(): void {
-    clearTimeout(this.#retry);
+    this.#timers.cancel(this.#retry);
     if (this.#isClosed || this.masterHost === null || this.#link !== null) return;
     const link = new MasterLink(this.replication, this, this.masterHost, this.masterPort);
     this.#link = link;
@@ -231,7 +235,7 @@ export class ReplicaRole implements LinkOwner {
     if (wasUp && !this.isQuiet) {
       host.log.notice(`Reconnecting to MASTER ${this.masterHost}:${this.masterPort}`);
     }
-    this.#retry = setTimeout(() => this.#connect(), this.#delayMs(wasSteady));
+    this.#retry = this.#timers.after(this.#delayMs(wasSteady), () => this.#connect());
   }
 
   /** How long to wait before the next try. */
@@ -305,7 +309,7 @@ export class ReplicaRole implements LinkOwner {
 
   close(): void {
     this.#isClosed = true;
-    clearTimeout(this.#retry);
+    this.#timers.cancel(this.#retry);
     const link = this.#link;
     this.#link = null;
     link?.end(new LinkFailure("the server ends"));

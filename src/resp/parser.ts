@@ -88,7 +88,7 @@ export class RequestParser {
   }
 
   /** Room to read into, at least 1 byte; may move what is pending to the front. */
-  space(): Uint8Array {
+  space(): Uint8Array<ArrayBuffer> {
     let buffer = this.#buffer;
     const pending = this.#to - this.#from;
     if (pending === 0) {

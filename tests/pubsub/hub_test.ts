@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { Hub, type Subscriber, type Subscriptions } from "../../src/pubsub/hub.ts";
+import { runtime } from "../../src/runtime/here.ts";
 import { recycleChunk, ReplyWriter } from "../../src/resp/reply_writer.ts";
 import { Random } from "../support/random.ts";
 
@@ -54,7 +55,7 @@ const pmessage = (pattern: string, channel: string, text: string, sign = "*") =>
   `${sign}4\r\n${bulk("pmessage")}${bulk(pattern)}${bulk(channel)}${bulk(text)}`;
 
 Deno.test("publish sends to the channel's subscribers in their protocol and counts them", () => {
-  const hub = new Hub();
+  const hub = new Hub(runtime.timers, runtime.clock);
   const [two, three, other] = [new Ear(), new Ear(3), new Ear()];
   on(hub, "subscribe", two, "news", "sport");
   on(hub, "subscribe", three, "news");
@@ -68,7 +69,7 @@ Deno.test("publish sends to the channel's subscribers in their protocol and coun
 });
 
 Deno.test("publish sends to a channel's subscribers first, then to patterns as they came", () => {
-  const hub = new Hub();
+  const hub = new Hub(runtime.timers, runtime.clock);
   const ear = new Ear();
   on(hub, "subscribePattern", ear, "n*", "*", "news", "x*");
   on(hub, "subscribe", ear, "news");
@@ -79,7 +80,7 @@ Deno.test("publish sends to a channel's subscribers first, then to patterns as t
 });
 
 Deno.test("messages of any size, shared or copied, arrive whole and in order", () => {
-  const hub = new Hub();
+  const hub = new Hub(runtime.timers, runtime.clock);
   const ears = [new Ear(), new Ear(3), new Ear(), new Ear()];
   const expected = ["", "", "", ""];
   on(hub, "subscribe", ears[0], "a");
@@ -115,7 +116,7 @@ Deno.test("messages of any size, shared or copied, arrive whole and in order", (
 });
 
 Deno.test("a message to many is kept once: they are given the same memory", () => {
-  const hub = new Hub();
+  const hub = new Hub(runtime.timers, runtime.clock);
   const ears = Array.from({ length: 50 }, () => new Ear());
   for (const ear of ears) on(hub, "subscribe", ear, "c");
   for (const size of [10, 500, 5000, 1_000_000]) {
@@ -126,7 +127,7 @@ Deno.test("a message to many is kept once: they are given the same memory", () =
 });
 
 Deno.test("what is sent by reference and given back is not handed to other writers", () => {
-  const hub = new Hub();
+  const hub = new Hub(runtime.timers, runtime.clock);
   const ear = new Ear();
   on(hub, "subscribe", ear, "c");
   const frame = message("c", "").length + 4; // five digits instead of one
@@ -142,7 +143,7 @@ Deno.test("what is sent by reference and given back is not handed to other write
 });
 
 Deno.test("messages to the client whose command runs wait until the command has ended", () => {
-  const hub = new Hub();
+  const hub = new Hub(runtime.timers, runtime.clock);
   const [self, other] = [new Ear(3), new Ear(3)];
   hub.runningClient = () => self;
   on(hub, "subscribe", self, "c");
@@ -159,7 +160,7 @@ Deno.test("messages to the client whose command runs wait until the command has 
 });
 
 Deno.test("a client that is closing is counted and sent nothing", () => {
-  const hub = new Hub();
+  const hub = new Hub(runtime.timers, runtime.clock);
   const ear = new Ear();
   on(hub, "subscribe", ear, "c");
   ear.isClosing = true;
@@ -168,7 +169,7 @@ Deno.test("a client that is closing is counted and sent nothing", () => {
 });
 
 Deno.test("shard channels are a world of their own", () => {
-  const hub = new Hub();
+  const hub = new Hub(runtime.timers, runtime.clock);
   const [ear, shard] = [new Ear(), new Ear()];
   on(hub, "subscribe", ear, "c");
   on(hub, "subscribePattern", ear, "*");
@@ -182,7 +183,7 @@ Deno.test("shard channels are a world of their own", () => {
 });
 
 Deno.test("subscriptions are counted once, and leave no trace when they end", () => {
-  const hub = new Hub();
+  const hub = new Hub(runtime.timers, runtime.clock);
   const [one, two] = [new Ear(), new Ear()];
   assertEquals(hub.subscribe(one, latin1("c"), 0, 1), true);
   assertEquals(hub.subscribe(one, latin1("c"), 0, 1), false);
@@ -209,7 +210,7 @@ Deno.test("subscriptions are counted once, and leave no trace when they end", ()
 });
 
 Deno.test("a subscriber over its limit is cut off, the others go on", () => {
-  const hub = new Hub();
+  const hub = new Hub(runtime.timers, runtime.clock);
   const [slow, quick] = [new Ear(), new Ear()];
   slow.reply.isOverLimit = () => slow.reply.pendingBytes >= 100_000;
   for (const ear of [slow, quick]) on(hub, "subscribe", ear, "c");
@@ -225,7 +226,7 @@ Deno.test("a subscriber over its limit is cut off, the others go on", () => {
 });
 
 Deno.test("many subscribers are woken when the turn is over, and later when messages come thick", async () => {
-  const hub = new Hub();
+  const hub = new Hub(runtime.timers, runtime.clock);
   const ears = Array.from({ length: 40 }, () => new Ear());
   for (const ear of ears) on(hub, "subscribe", ear, "news");
   const wakes = () => [...new Set(ears.map((ear) => ear.wakes))];

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { Hub } from "../../src/pubsub/hub.ts";
+import { runtime } from "../../src/runtime/here.ts";
 import { KeyEventPublisher } from "../../src/pubsub/key_events.ts";
 
 /** A hub that notes what is published, as if somebody listened. */
@@ -19,7 +20,7 @@ class NotingHub extends Hub {
 
 for (const [toKeyspace, toKeyevent] of [[true, true], [true, false], [false, true]]) {
   Deno.test(`an event is published on the key ${toKeyspace}, on the event ${toKeyevent}`, () => {
-    const hub = new NotingHub();
+    const hub = new NotingHub(runtime.timers, runtime.clock);
     const events = new KeyEventPublisher(hub);
     events.toKeyspace = toKeyspace;
     events.toKeyevent = toKeyevent;
@@ -37,7 +38,7 @@ for (const [toKeyspace, toKeyevent] of [[true, true], [true, false], [false, tru
 }
 
 Deno.test("while nobody listens nothing is published", () => {
-  const hub = new Hub();
+  const hub = new Hub(runtime.timers, runtime.clock);
   hub.publish = () => {
     throw new Error("published");
   };

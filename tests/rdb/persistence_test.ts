@@ -3,9 +3,9 @@ import { Config } from "../../src/config/config.ts";
 import { fromText } from "../../src/config/parse.ts";
 import { EXPIRE_DELETES } from "../../src/keyspace/expire_mode.ts";
 import { Persistence } from "../../src/rdb/persistence.ts";
+import { runtime } from "../../src/runtime/here.ts";
 import { eventually } from "../support/eventually.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
-import { runtime } from "../../src/runtime/here.ts";
 
 /** A server for data, its persistence in a folder of its own, and what was logged. */
 class Persisted implements Disposable {

@@ -5,11 +5,11 @@ import { Config } from "../../src/config/config.ts";
 import { fromText } from "../../src/config/parse.ts";
 import { datasetDigest } from "../../src/keyspace/digest.ts";
 import { Persistence } from "../../src/rdb/persistence.ts";
+import { runtime } from "../../src/runtime/here.ts";
 import type { RelayedSnapshot, RelayEvents } from "../../src/rdb/relayed_snapshot.ts";
 import { eventually } from "../support/eventually.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
 import { loadBytes, saveToBytes } from "./datasets.ts";
-import { runtime } from "../../src/runtime/here.ts";
 import { Random } from "../support/random.ts";
 
 class Master implements Disposable {

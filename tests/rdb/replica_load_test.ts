@@ -8,13 +8,13 @@ import { Config } from "../../src/config/config.ts";
 import { fromText } from "../../src/config/parse.ts";
 import { datasetDigest } from "../../src/keyspace/digest.ts";
 import { Persistence } from "../../src/rdb/persistence.ts";
+import { runtime } from "../../src/runtime/here.ts";
 import { RECEIVED_MAX, type ReplicaLoad } from "../../src/rdb/replica_load.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
 import { eventually } from "../support/eventually.ts";
 import { type TestClient, type TestServer, testServer } from "../support/test_server.ts";
 import { corpusBytes, corpusNames } from "./corpus.ts";
 import { CORPUS_NOW_MS, loadBytes, saveToBytes } from "./datasets.ts";
-import { runtime } from "../../src/runtime/here.ts";
 import { Random } from "../support/random.ts";
 
 type Mode = "file" | "stream";

@@ -71,7 +71,7 @@ export class TestServer {
   readonly dispatcher: Dispatcher;
   readonly clients = new Clients();
   readonly config = new Config(runtime, "/");
-  readonly hub = new Hub();
+  readonly hub = new Hub(runtime.timers, runtime.clock);
   readonly pause: Pause;
   readonly logLines: string[] = [];
   readonly services: Services;

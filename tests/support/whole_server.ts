@@ -4,10 +4,10 @@
  */
 
 import { Persistence } from "../../src/rdb/persistence.ts";
+import { runtime } from "../../src/runtime/here.ts";
 import { Replication } from "../../src/replication/replication.ts";
 import type { Services, ShutdownOptions } from "../../src/dispatch/services.ts";
 import { TestServer } from "./test_server.ts";
-import { runtime } from "../../src/runtime/here.ts";
 
 export class WholeServer extends TestServer {
   /** What SHUTDOWN has asked for. */

@@ -1,0 +1,131 @@
+/**
+ * The socket of a link to our master, with promises: a link is a long story told in order
+ * (master_link.ts), and reads only as fast as it can use what comes. Between two reads nothing is taken
+ * from the socket, so what the master sends meanwhile waits in the system.
+ */
+
+import type { Network, Socket, SocketHandler } from "../runtime/runtime.ts";
+
+/** A connection attempt. */
+export interface LinkAttempt {
+  /** Rejects with the system's words. Never settles after `cancel`. */
+  readonly socket: Promise<LinkSocket>;
+  cancel(): void;
+}
+
+export class LinkSocket implements SocketHandler {
+  readonly socket: Socket;
+  #into: Uint8Array<ArrayBuffer> | null = null;
+  #onRead: ((count: number) => void) | null = null;
+  #onReadFailed: ((failure: Error) => void) | null = null;
+  #out: Uint8Array | null = null;
+  #sent = 0;
+  #onSent: (() => void) | null = null;
+  #onSendFailed: ((failure: Error) => void) | null = null;
+  #hasEnded = false;
+  /** Why there is nothing to be had from it any more. */
+  #failure: Error | null = null;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    socket.pauseReading();
+  }
+
+  /** Begins to connect. */
+  static connect(network: Network, hostname: string, port: number): LinkAttempt {
+    let attempt: { cancel(): void } | undefined;
+    const socket = new Promise<LinkSocket>((resolve, reject) => {
+      attempt = network.connectTcp(hostname, port, {
+        connected: (socket) => {
+          const link = new LinkSocket(socket);
+          resolve(link);
+          return link;
+        },
+        failed: (reason) => reject(new Error(reason)),
+      });
+    });
+    return { socket, cancel: () => attempt!.cancel() };
+  }
+
+  /**
+   * Reads into these bytes, at least one; answers how many have come, 0 at the end of the stream or
+   * after `close`. Rejects when the connection is broken. One read at a time.
+   */
+  read(into: Uint8Array<ArrayBuffer>): Promise<number> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#hasEnded) return Promise.resolve(0);
+    return new Promise((resolve, reject) => {
+      this.#into = into;
+      this.#onRead = resolve;
+      this.#onReadFailed = reject;
+      this.socket.resumeReading();
+    });
+  }
+
+  /** Sends all of these bytes. Rejects when the connection is broken. One call at a time. */
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#out = bytes;
+      this.#sent = 0;
+      this.#onSent = resolve;
+      this.#onSendFailed = reject;
+      this.drained();
+    });
+  }
+
+  /** Ends it: reads and writes under way come to an end. May be repeated. */
+  close(): void {
+    this.socket.close();
+    this.#hasEnded = true;
+    this.#haveRead(0);
+    this.#haveSent();
+  }
+
+  #haveRead(count: number): void {
+    const onRead = this.#onRead;
+    this.#into = this.#onRead = this.#onReadFailed = null;
+    onRead?.(count);
+  }
+
+  #haveSent(): void {
+    const onSent = this.#onSent;
+    this.#out = this.#onSent = this.#onSendFailed = null;
+    onSent?.();
+  }
+
+  // -- SocketHandler -----------------------------------------------------------------------
+
+  space(): Uint8Array<ArrayBuffer> {
+    return this.#into!;
+  }
+
+  filled(count: number): void {
+    this.socket.pauseReading();
+    this.#haveRead(count);
+  }
+
+  ended(): void {
+    this.#hasEnded = true;
+    this.#haveRead(0);
+  }
+
+  drained(): void {
+    const bytes = this.#out!;
+    this.#sent += this.socket.write(bytes, this.#sent, bytes.length);
+    if (this.#sent === bytes.length) this.#haveSent();
+  }
+
+  closed(cause: string): void {
+    const failure = this.#failure = new Error(cause);
+    const onReadFailed = this.#onReadFailed;
+    const onSendFailed = this.#onSendFailed;
+    this.#onRead =
+      this.#onReadFailed =
+      this.#onSent =
+      this.#onSendFailed =
+        null;
+    onReadFailed?.(failure);
+    onSendFailed?.(failure);
+  }
+}
