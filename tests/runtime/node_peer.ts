@@ -1,0 +1,60 @@
+/** The other end of a connection by node:net, which Deno and Bun both have. */
+
+import { connect, type Socket } from "node:net";
+import type { Peer } from "./network_suite.ts";
+
+/** Connects to a port of 127.0.0.1. */
+export function connectNodePeer(port: number): Promise<Peer> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
+    socket.once("error", reject);
+    socket.once("connect", () => resolve(new NodePeer(socket)));
+  });
+}
+
+class NodePeer implements Peer {
+  readonly #socket: Socket;
+  #received = "";
+  #hasEnded = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.removeAllListeners("error");
+    socket.on("data", (bytes: Uint8Array) => this.#received += textOf(bytes));
+    socket.on("end", () => this.#hasEnded = true);
+    socket.on("error", () => this.#hasEnded = true);
+    socket.on("close", () => this.#hasEnded = true);
+  }
+
+  send(text: string): void {
+    this.#socket.write(text, "latin1");
+  }
+
+  received(): string {
+    return this.#received;
+  }
+
+  hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  endSending(): void {
+    this.#socket.end();
+  }
+
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8_192) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 8_192));
+  }
+  return text;
+}
