@@ -809,14 +809,6 @@ function printCalls(calls: Call[]): string {
 
 const SEED = Number(Deno.env.get("TSREDIS_COMPAT_SEED") ?? 20240715);
 const CALLS = Number(Deno.env.get("TSREDIS_COMPAT_CALLS") ?? 4000);
-const TOTAL_VARIABLE = "TSREDIS_COMPAT_COMPARED";
-
-/** Adds to the calls compared by all test files of this process, and gives the sum. */
-export function countCompared(calls: number): number {
-  const total = Number(Deno.env.get(TOTAL_VARIABLE) ?? 0) + calls;
-  Deno.env.set(TOTAL_VARIABLE, String(total));
-  return total;
-}
 
 /**
  * Defines the test of a group: a session over RESP2 with the usual thresholds of encodings, and
@@ -875,9 +867,8 @@ function report(
   outcome: Outcome,
   problems: string[],
 ): void {
-  const total = countCompared(outcome.compared);
   const lines = [
-    `compared ${outcome.compared} calls with redis-server 7.0.15 (${name}, RESP${protocol}; ${total} so far)`,
+    `compared ${outcome.compared} calls with redis-server 7.0.15 (${name}, RESP${protocol})`,
   ];
   for (const [mode, names] of outcome.byMode) {
     if (mode !== "equal") lines.push(`  compared as ${mode}: ${[...names].sort().join(", ")}`);
