@@ -61,20 +61,28 @@ Deno.test("a load in slices lets others run, and INFO tells how far it has come"
   p.server.propagated();
   assert(p.persistence.save());
   using q = p.again();
-  // The clock of tests stands still: each slice ends at its first look.
-  let reads = 0;
-  Object.assign(q.server.keyspace.clock, { monotonic: () => reads += 100 });
+  // A clock that jumps ahead at each look: every slice ends at its first one, so that their number
+  // depends on the data alone.
+  let looks = 0;
+  Object.assign(q.server.keyspace.clock, { monotonic: () => 100 * ++looks });
+  let slices = 0;
+  Object.assign(q.server.keyspace, { refreshTime: () => slices++ }); // what it does after each
   const done = q.persistence.load();
   let turns = 0;
+  const loaded = [0];
   while (q.persistence.isLoading) {
     await new Promise((resolve) => setTimeout(resolve, 0));
     if (!q.persistence.isLoading) break;
     turns++;
     assertEquals(q.info("loading"), 1);
-    assert(Number(q.info("loading_loaded_bytes")) <= Number(q.info("loading_total_bytes")));
+    loaded.push(Number(q.info("loading_loaded_bytes")));
+    assert(loaded.at(-2)! <= loaded.at(-1)!, `${loaded}`);
+    assert(loaded.at(-1)! <= Number(q.info("loading_total_bytes")));
   }
   await done;
-  assert(turns > 10, `${turns} turns`);
+  // How many turns others get of all those between the slices is a matter of the machine's speed.
+  assert(turns > 0, "nobody else had a turn");
+  assert(slices > 100, `${slices} slices`);
   assertEquals(q.info("loading"), 0);
   assertEquals(q.info("loading_total_bytes"), undefined);
   assertEquals(q.info("rdb_last_load_keys_loaded"), 20_000);

@@ -61,9 +61,11 @@ class Receiver implements RelayEvents {
   holds = false;
   slow = false;
   end: string | null | undefined = undefined;
+  heard: () => void = () => {};
 
   onBytes(chunk: Uint8Array<ArrayBuffer>, length: number): void {
     this.parts.push(chunk.slice(0, length));
+    this.heard();
     chunk.fill(0xee);
     if (this.holds) this.held.push(chunk);
     else this.relay.release(chunk);
@@ -109,11 +111,8 @@ Deno.test("a relayed snapshot is the dataset as of its beginning, whatever chang
   master.fill(20_000);
   persistence.replicationAux = () => [["repl-stream-db", 0], ["repl-id", "x"], ["repl-offset", 5]];
   const before = datasetDigest(server.keyspace);
-  const receiver = start(master);
   const random = new Random(5);
-  assert(persistence.isSaving);
-  let turns = 0;
-  while (receiver.end === undefined) {
+  const change = () => {
     for (let i = 0; i < 50; i++) {
       const key = `key:${random.below(25_000)}`;
       if (random.below(3) === 0) server.run("DEL", key);
@@ -122,11 +121,21 @@ Deno.test("a relayed snapshot is the dataset as of its beginning, whatever chang
     }
     server.run("APPEND", "long", "more");
     server.propagated();
-    turns++;
-    await new Promise((resolve) => setTimeout(resolve, 0));
-  }
+  };
+  const receiver = new Receiver();
+  let midWalk = 0;
+  // The first bytes come while the walk still waits for the worker to take more.
+  receiver.heard = () => {
+    const { keysDone, keysTotal } = receiver.relay.snapshot;
+    if (keysDone > 0 && keysDone < keysTotal) midWalk++;
+    change();
+  };
+  start(master, receiver);
+  assert(persistence.isSaving);
+  change();
+  await eventually(() => receiver.end !== undefined);
   assertEquals(receiver.end, null);
-  assert(turns > 1);
+  assert(midWalk > 0, "no change fell into the midst of the walk");
   assert(!persistence.isSaving);
   assertEquals(master.ended, [["relay", null]]);
   const again = testServer();
