@@ -4,8 +4,10 @@
  * set to it, and the same number of rounds, the run repeats.
  */
 
+import process from "node:process"; // the environment, on Deno and on Bun
+
 /** How many times as many rounds as usual: TSREDIS_FUZZ_FACTOR, 1 unless set. */
-const factor = Number(Deno.env.get("TSREDIS_FUZZ_FACTOR") ?? "1");
+const factor = Number(process.env.TSREDIS_FUZZ_FACTOR ?? "1");
 if (!(factor > 0)) throw new Error("TSREDIS_FUZZ_FACTOR has to be a number above 0");
 
 /** The rounds to run, given how many the test task can afford. */
@@ -18,7 +20,7 @@ export function fuzzRounds(short: number): number {
  * short run and a random one in a long run.
  */
 export function fuzzSeed(fixed: number): number {
-  const given = Deno.env.get("TSREDIS_FUZZ_SEED");
+  const given = process.env.TSREDIS_FUZZ_SEED;
   if (given !== undefined) return Number(given) >>> 0;
   return factor === 1 ? fixed : crypto.getRandomValues(new Uint32Array(1))[0];
 }
