@@ -3,7 +3,8 @@
  * 8 bytes with free lists per size class. The lowest layer of data: it knows chunks, not keys.
  *
  * Each keyspace and each large collection has an arena of its own, so dropping one (FLUSHALL, DEL
- * of a huge set) costs nothing but letting go of its segments.
+ * of a huge set) costs nothing but letting go of its segments. See "An arena for each keyspace and each
+ * large collection" in NOTES.
  *
  * A free chunk keeps a doubly linked list in itself, so that emptying a sparse segment can take its
  * free chunks off the lists one by one:

@@ -11,7 +11,7 @@
  *     key bytes, then value bytes
  *
  * A reference is an int32: segment number << 20 | offset in units of 8 bytes. 0 is "none".
- * A free chunk has FREE in word 1; see arena.ts.
+ * A free chunk has FREE in word 1; see arena.ts. See "Records and references" in NOTES.
  */
 
 /** Bits of a reference below the segment number. */
@@ -56,7 +56,10 @@ export const ENC_HASHTABLE = 6;
 export const ENC_SKIPLIST = 7;
 /** Stream in a slot. */
 export const ENC_STREAM = 8;
-/** String: text bytes in the record as they were set ("int", "embstr" or "raw" by what they are). */
+/**
+ * String: text bytes in the record as they were set ("int", "embstr" or "raw" by what they are). See
+ * "One text form for strings" in NOTES.
+ */
 export const ENC_EMBSTR = 9;
 /** String: text bytes in the record that count as text even where they are an integer. */
 export const ENC_TEXT = 10;

@@ -30,7 +30,7 @@ export class Call {
   reply!: ReplyWriter;
   /** The command being called; of a container with a subcommand, the subcommand. */
   command!: Command;
-  /** Unix time in ms, the same during the whole call. */
+  /** Unix time in ms, the same during the whole call. See "Expiry instants" in NOTES. */
   nowMs = 0;
   /** PROPAGATE_*. */
   propagation = PROPAGATE_VERBATIM;
@@ -48,7 +48,7 @@ export class Call {
 
   /**
    * Puts this command into the stream of writes in place of the request (may be called several
-   * times). Outcomes only: no relative times, no chance.
+   * times). It names outcomes, never relative times or chance: see "Outcomes enter the stream" in NOTES.
    */
   propagateAs(...parts: StreamPart[]): void {
     this.propagation = PROPAGATE_REPLACED;

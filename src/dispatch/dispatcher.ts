@@ -78,7 +78,10 @@ const aheadHashes = new Int32Array(AHEAD_COUNT);
 /** Takes the sums of warming reads, so that the compiler cannot leave them out. */
 export let aheadSum = 0;
 
-/** Of commands that take constant time, one call in this many is timed, and counted this often. */
+/**
+ * Of commands that take constant time, one call in this many is timed, and counted this often. See
+ * "Timing" in NOTES.
+ */
 const TIMED_ONE_IN = 16;
 
 /** Output of one turn beyond which the limits are looked at before the turn is over. */
@@ -356,7 +359,7 @@ export class Dispatcher {
     } catch (error) {
       reply.rewind({ chunks: replyChunks, length: replyLength, bytes: replyBytes });
       if (error instanceof ReplyError) reply.error(error.text);
-      else this.#unexpected(error, client, words);
+      else this.#unexpected(error, client, words); // See "Faults" in NOTES.
     } finally {
       this.#depth--;
       if (client.isMaster) keyspace.expireMode = keyspace.roleExpireMode;

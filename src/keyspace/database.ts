@@ -1,7 +1,7 @@
 /**
  * One database: keys with their values and expiries, and the only door to them. Its methods keep the
  * count of changes, WATCH, keyspace events, the expiry index, the memory count and the snapshot's
- * hook right, so that handlers cannot forget one.
+ * hook right, so that handlers cannot forget one. See "The one door" in NOTES.
  *
  * Keys are looked up by bytes (`lookupRead`, `lookupWrite`), which gives a record reference; 0 means
  * there is no such key. A reference is good until the next call that adds or resizes a record.

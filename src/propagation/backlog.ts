@@ -13,7 +13,8 @@
  * memory just as long as it is needed, once for all replicas, and while it does, others may go on
  * from there as well. How far a replica may stay behind is for whoever serves it to bound.
  *
- * Offsets count the bytes of the stream; offset n is the place behind the first n bytes.
+ * Offsets count the bytes of the stream; offset n is the place behind the first n bytes. See "One
+ * backlog, many positions" in NOTES.
  */
 
 import { copyBytes } from "../base/bytes.ts";

@@ -1,6 +1,7 @@
 /**
  * The one ordered stream of writes: every change of the data, once, as the RESP bytes of a command
- * that has the same outcome whenever and wherever it is run. Replicas and the AOF read it.
+ * that has the same outcome whenever and wherever it is run (see "Outcomes enter the stream" in
+ * NOTES). Replicas and the AOF read it.
  *
  * What one request changes is a unit: its commands are collected and enter the stream together when
  * the unit ends, between MULTI and EXEC if there is more than one, with a SELECT before them when the
@@ -8,8 +9,8 @@
  *
  * While nobody reads, nothing is encoded and the offset stands still (as in Redis, whose backlog
  * begins with the first replica). A replica relays: the bytes of its master are the stream, unchanged,
- * and what its own clients do does not enter. Not promised: that anything has been kept when `endUnit`
- * returns; that is the readers' business.
+ * and what its own clients do does not enter (see "Bytes of a master are handed on" in NOTES). Not
+ * promised: that anything has been kept when `endUnit` returns; that is the readers' business.
  */
 
 import { copyBytes, latin1 } from "../base/bytes.ts";

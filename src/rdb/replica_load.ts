@@ -1,7 +1,7 @@
 /**
  * The receiving side of a full sync: takes the bytes of a snapshot as they come from the master,
  * builds the dataset beside the one that is being served, and exchanges the two once the new one is
- * whole and its checksum right.
+ * whole and its checksum right. See "Built aside, then swapped" in NOTES.
  *
  *     push -> ReceivedBytes -+-> (mode "stream") RdbReader -> RdbLoader -> a second Keyspace -> swap
  *                            '-> (mode "file")   temporary file -> RdbReader -> ...      '-> dbfilename

@@ -1,6 +1,7 @@
 /**
  * A snapshot without fork: the dataset as of one instant, written in slices of time between requests.
- * Used by BGSAVE; a full sync of a replica may hand in another sink.
+ * Used by BGSAVE; a full sync of a replica may hand in another sink. See "Snapshots without fork" in
+ * NOTES.
  *
  * ## How it works
  *

@@ -1,7 +1,7 @@
 /**
  * `replica-guard-empty-master`: a master without persistence that was killed comes back empty and
  * with a new history. Its replicas, which then hold the last copies of the data, are not to throw
- * them away unless a person says so.
+ * them away unless a person says so. See "An empty master" in NOTES.
  */
 
 /** What the decision is made of. */

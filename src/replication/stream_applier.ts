@@ -8,7 +8,8 @@
  *     ... SET  MULTI  INCR  INCR | SET  EXEC  DEL ...        | the end of what has come so far
  *     relayed ^       held       ^
  *
- * so that a link that is cut in the middle of one begins again with its MULTI.
+ * so that a link that is cut in the middle of one begins again with its MULTI. See "Bytes of a master
+ * are handed on" in NOTES.
  */
 
 import type { MasterClient, ReplicationHost } from "./host.ts";

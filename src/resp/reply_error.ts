@@ -1,6 +1,9 @@
 /** Error answers: thrown where a request cannot be carried out, and the texts that recur. */
 
-/** An error reply. No stack: it is an answer, not a fault. `text` begins with its code. */
+/**
+ * An error reply, which has no stack because it is an answer, not a fault (see "Faults" in NOTES).
+ * `text` begins with the error's code.
+ */
 export class ReplyError {
   constructor(readonly text: string) {}
 }

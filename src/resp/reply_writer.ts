@@ -2,7 +2,7 @@
  * Replies -> bytes, in RESP2 or RESP3, straight into a client's output. One writer per client; what
  * does not fit goes on in a further chunk, so large replies are never copied again. Bytes that many
  * clients are sent lie in buffers that their writers share. No I/O here: the connection takes the
- * chunks with `takeChunk`.
+ * chunks with `takeChunk`. See "Bytes, not strings" in NOTES.
  *
  * @see {@link https://redis.io/docs/latest/develop/reference/protocol-spec/}
  */

@@ -1,8 +1,10 @@
 /**
- * The words of one request: where they lie in a buffer, not copies of them. Filled by the parser,
- * read by gates and handlers; word 0 is the command's name.
+ * The words of one request: where they lie in a buffer, not copies of them. The parser fills this
+ * object, gates and handlers read it; word 0 is the command's name. See "Bytes, not strings" in
+ * NOTES.
  *
- * Not promised: the buffer's content holds only until the request has been answered.
+ * Not promised: that the buffer keeps its content after the request has been answered. What outlives
+ * that takes a `clone`.
  */
 
 const HIDDEN = new TextEncoder().encode("(redacted)");

@@ -4,7 +4,7 @@ import { INT64_MAX } from "../../base/integers.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 
-/** The largest instant that is stored: the last double below 2^63. */
+/** The largest instant that is stored: the last double below 2^63. See "Expiry instants" in NOTES. */
 const INSTANT_MAX = 9223372036854774784;
 
 /** How a word names an instant: in seconds or not, and from now on or not. */

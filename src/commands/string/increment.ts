@@ -1,4 +1,7 @@
-/** INCR, DECR, INCRBY, DECRBY, INCRBYFLOAT: strings that are read as numbers and written back. */
+/**
+ * INCR, DECR, INCRBY, DECRBY, INCRBYFLOAT: strings that are read as numbers and written back. See
+ * "One text form for strings" in NOTES.
+ */
 
 import { ENC_EMBSTR, ENC_EXTERNAL, TYPE_STRING } from "../../arena/record.ts";
 import {
@@ -223,5 +226,6 @@ function runIncrbyfloat(call: Call): void {
   database.stringBytes(ref).set(text, database.stringOffset);
   database.changed(words.bytes, keyOffset, keyLength, EVENT_STRING, "incrbyfloat");
   reply.bulk(text);
+  // See "Outcomes enter the stream" in NOTES.
   if (call.isPropagating) call.propagateAs("SET", words.copy(1), text, "KEEPTTL");
 }
