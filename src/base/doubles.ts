@@ -36,8 +36,9 @@ const HEXADECIMAL = /^([+-]?)0x([0-9a-f]*)(?:\.([0-9a-f]*))?(?:p([+-]?\d+))?$/i;
 const INFINITE = /^([+-]?)inf(?:inity)?$/i;
 
 /**
- * Reads a double as C's strtod does, all of the text: decimal, hexadecimal, "inf" and "infinity" in
- * any case with a sign. NaN for everything else ("nan" too, which Redis refuses).
+ * Reads the whole text as a double, as C's strtod does: decimal, hexadecimal, or "inf" and
+ * "infinity" in any case and with a sign. NaN for everything else, also for "nan", which Redis
+ * refuses.
  */
 export function parseDouble(text: string): number {
   if (DECIMAL.test(text)) return Number(text);

@@ -1,6 +1,6 @@
 /**
  * The keyed hash of keys, fields and members: HalfSipHash-1-3 (32 bits), computed over bytes
- * where they lie. A keyed hash, because keys come from outside: without the key nobody can
+ * where they lie. It is keyed because the words come from outside: without the secret nobody can
  * choose words that all fall into one bucket.
  *
  * @see {@link https://github.com/veorq/SipHash} the specification of the family

@@ -1,8 +1,8 @@
 /**
- * Extended floating point: 64 bits of mantissa, 15 of exponent, the "long double" of x86. Redis adds
- * in it for INCRBYFLOAT and HINCRBYFLOAT and stores the sum with 17 decimals, so these functions give
- * the same texts, digit by digit: 0.1 + 0.2 is "0.3" here. Beside the path, on `bigint`: some
- * microseconds per number.
+ * Arithmetic in extended floating point: 64 bits of mantissa, 15 of exponent, the "long double" of
+ * x86. Redis adds in it for INCRBYFLOAT and HINCRBYFLOAT and stores the sum with 17 decimals. These
+ * functions give the same texts, digit by digit: 0.1 + 0.2 is "0.3" here. They work on `bigint` and
+ * take some microseconds for each number, so nothing else uses them.
  */
 
 /** A number: `mantissa * 2^exponent`, with |mantissa| < 2^64; or an infinity of the mantissa's sign. */
@@ -13,7 +13,7 @@ export interface LongDouble {
 }
 
 const MANTISSA_BITS = 64;
-/** Exponent of the last bit of the smallest numbers: 2^-16445 is the least above zero. */
+/** The lowest exponent: 2^-16445 is the smallest number above zero. */
 const EXPONENT_MIN = -16445;
 /** Numbers are below 2^16384. */
 const BITS_MAX = 16384;
@@ -30,8 +30,9 @@ const HEXADECIMAL = /^([+-]?)0x(?:([0-9a-f]+)\.?([0-9a-f]*)|\.([0-9a-f]+))(?:p([
 const INFINITE = /^([+-]?)inf(?:inity)?$/i;
 
 /**
- * Reads a number as C's strtold does, all of the text: decimal, hexadecimal, "inf" or "infinity" with
- * a sign. Null for all other text, for "nan", and for what is too large or too close to zero.
+ * Reads the whole text as a number, as C's strtold does: decimal, hexadecimal, or "inf" and
+ * "infinity" with a sign. Null for all other texts, for "nan", and for what is too large or too
+ * close to zero.
  */
 export function parseLongDouble(text: string): LongDouble | null {
   if (text.length > TEXT_MAX) return null;
@@ -104,7 +105,7 @@ function withinRange(mantissa: bigint, exponent: number): LongDouble {
   return { mantissa, exponent, isInfinite };
 }
 
-/** The sum, rounded; null where Redis speaks of "NaN or Infinity": no finite number. */
+/** The rounded sum; null when it is no finite number (Redis then speaks of "NaN or Infinity"). */
 export function addLongDoubles(a: LongDouble, b: LongDouble): LongDouble | null {
   if (a.isInfinite || b.isInfinite) return null;
   if (a.mantissa === 0n) return b;

@@ -160,9 +160,9 @@ export class Config {
   }
 
   /**
-   * CONFIG SET: all pairs or none. Null when done, else the error reply without its dash. Values
-   * are byte strings. Whoever registered for a changed directive is called after all are set; if
-   * one refuses, the old values come back and those called already are called again.
+   * CONFIG SET: changes all pairs or none. Answers null when done, else the error reply without its
+   * dash. Values are byte strings. Whoever registered for a changed directive is called after all
+   * are set; if one refuses, the old values come back and those called already are called again.
    */
   set(
     pairs: readonly (readonly [name: string, value: string])[],
@@ -232,8 +232,8 @@ export class Config {
   }
 
   /**
-   * Sets a value on the server's own behalf, as REPLICAOF does: no question of who may, and nobody
-   * is called. Throws a ConfigValueError.
+   * Sets a value on the server's own behalf, as REPLICAOF does. It is not asked whether the
+   * directive may be changed, and whoever registered is not called. Throws a ConfigValueError.
    */
   assign(name: DirectiveName, words: readonly string[]): void {
     const setting: Setting<unknown> = this.setting(name);

@@ -24,7 +24,7 @@ export class ConfigValueError extends Error {
   override name = "ConfigValueError";
 }
 
-/** A value in use, beside the text that CONFIG GET shows. */
+/** A value, and the text with which CONFIG GET shows it. */
 export interface Parsed<T> {
   value: T;
   text: string;
@@ -37,7 +37,7 @@ export interface Kind<T> {
   /** Whether a line of the file may hold several words for it. */
   readonly multi: boolean;
   /**
-   * Reads a value; throws a ConfigValueError. Not `multi` means exactly one word is given.
+   * Reads a value; throws a ConfigValueError. Without `multi` there is exactly one word.
    * `adding` says that the file being read has named the directive before: `save` adds up then.
    */
   parse(words: readonly string[], previous: T, adding: boolean): Parsed<T>;
@@ -50,7 +50,7 @@ export function fileWords(kind: Kind<unknown>, words: readonly string[]): readon
   return words.length === 1 ? splitValue(kind, words[0]) : words;
 }
 
-/** A value given as one text, as words: single spaces part them. */
+/** Splits a value that is given as one text into words, at single spaces. */
 export function splitValue(kind: Kind<unknown>, value: string): string[] {
   if (!kind.multi) return [value];
   return value === "" ? [] : value.split(" ");
@@ -304,7 +304,10 @@ function outputLimitTexts(limits: OutputLimits, bytesText: (bytes: number) => st
   );
 }
 
-/** Addresses to listen on; `*` is every IPv4 one, `::*` every IPv6 one, `-` before means optional. */
+/**
+ * Addresses to listen on; `*` is every IPv4 one, `::*` every IPv6 one, a `-` before it makes one
+ * optional.
+ */
 export function bindKind(): Kind<readonly string[]> {
   return {
     label: "up to 16 addresses",

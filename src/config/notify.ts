@@ -1,6 +1,7 @@
 /**
- * The words of `notify-keyspace-events`: a letter for each class of keyspace events, and for where
- * they are published, kept as bits so that whoever raises an event tests one number.
+ * The words of `notify-keyspace-events`: a letter for each class of keyspace events, and for each
+ * place where they are published. They are kept as bits, so that whoever raises an event tests one
+ * number.
  */
 
 import {

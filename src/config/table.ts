@@ -53,7 +53,7 @@ export interface Directive<T> {
   readonly notActing: string | null;
 }
 
-/** What may be said of a directive beside kind and default; all of it has a usual value. */
+/** What may be said of a directive beside its kind and default. All of it may be left out. */
 interface Traits {
   settable?: false | "protected";
   aliases?: string[];

@@ -1,4 +1,4 @@
-/** LATENCY: spikes of named events, the latest 160 of each. */
+/** LATENCY: keeps the latest 160 spikes of each kind of event. */
 
 const SAMPLES_MAX = 160;
 
@@ -9,9 +9,9 @@ export interface LatencySample {
 }
 
 export interface LatencyEvent {
-  /** Longest in ms since the last reset. */
+  /** The longest one since the last reset, in ms. */
   max: number;
-  /** Oldest first; one a second at the most (the longest). */
+  /** Oldest first; of each second only the longest one. */
   readonly samples: LatencySample[];
 }
 
@@ -41,7 +41,10 @@ export class LatencyMonitor {
   }
 }
 
-/** Rows of bars, and how much of one row a bar's top may fill. */
+/**
+ * How many rows the longest bar has, and the signs for a row that a bar does not, partly or wholly
+ * fill.
+ */
 const GRAPH_ROWS = 4;
 const TOPS = " _o#";
 

@@ -4,8 +4,8 @@
  */
 
 /**
- * The time in µs that `percent` of the calls stayed below: the upper end of the range in which it
- * lies, so up to twice the true one. 0 when there were no calls.
+ * The time in µs that `percent` of the calls stayed below. It is the upper end of the range in
+ * which the true one lies, so it may be up to twice as long. 0 when there were no calls.
  */
 export function percentileUsec(counts: Float64Array, percent: number): number {
   const total = totalOf(counts);
@@ -44,7 +44,7 @@ export function totalUsec({ calls, usec, latencyCounts }: Timed): number {
 /** What dispatch notes of a command's calls. */
 export interface Timed {
   readonly calls: number;
-  /** Of the calls that were timed, each as often as it stands for others. */
+  /** The µs of the calls that were timed, each counted for all the calls that it stands for. */
   readonly usec: number;
   readonly latencyCounts: Float64Array | null;
 }

@@ -1,6 +1,6 @@
 /**
- * The server's log, in Redis's line format: `pid:role day month year time.ms level message`. To
- * standard output or to the file that `logfile` names.
+ * The server's log, in Redis's line format: `pid:role day month year time.ms level message`. It
+ * goes to standard output or to the file that `logfile` names.
  */
 
 import type { Clock } from "../base/clock.ts";

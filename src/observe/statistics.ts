@@ -31,7 +31,7 @@ export class Statistics {
   commandsProcessed = 0;
   netInputBytes = 0;
   netOutputBytes = 0;
-  /** Of these, what links of replication took. */
+  /** The part of the two that links of replication took. */
   netReplicationInputBytes = 0;
   netReplicationOutputBytes = 0;
   readsProcessed = 0;
@@ -48,7 +48,9 @@ export class Statistics {
   readonly outputRate = new Rate();
   readonly replicationInputRate = new Rate();
   readonly replicationOutputRate = new Rate();
-  /** Full syncs that replicas were given, partial ones, and partial ones that were refused. */
+  /**
+   * How many full and partial syncs replicas were given, and how many partial ones were refused.
+   */
   fullSyncs = 0;
   partialSyncs = 0;
   partialSyncsRefused = 0;

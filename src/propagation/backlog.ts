@@ -8,10 +8,10 @@
  *     [ bytes ] --> [ bytes ] --> [ bytes | free ]
  *     ^ first                 ^ a cursor  ^ end
  *
- * The list begins where `sizeBytes` of the latest bytes are covered, or further back, where the
- * slowest cursor is; older blocks fall off, whole. So what a slow replica has not been sent stays in
- * memory just as long as it is needed, once for all replicas, and while it does, others may go on
- * from there as well. How far a replica may stay behind is for whoever serves it to bound.
+ * The list begins where the latest `sizeBytes` bytes begin, or further back, at the slowest cursor;
+ * blocks that are older fall off as a whole. So what a slow replica has not been sent yet stays in
+ * memory as long as it is needed, once for all replicas, and meanwhile others may go on from there
+ * as well. Whoever serves a replica decides how far it may stay behind.
  *
  * Offsets count the bytes of the stream; offset n is the place behind the first n bytes. See "One
  * backlog, many positions" in NOTES.
@@ -21,14 +21,14 @@ import { copyBytes } from "../base/bytes.ts";
 
 const BLOCK_BYTES_MIN = 16 * 1024;
 const BLOCK_BYTES_MAX = 256 * 1024;
-/** A backlog is made of about so many blocks. */
+/** About how many blocks a backlog consists of. */
 const BLOCKS = 64;
 
 class Block {
   readonly bytes: Uint8Array<ArrayBuffer>;
   length = 0;
   next: Block | null = null;
-  /** Cursors that are in it. */
+  /** How many cursors stand in it. */
   users = 0;
 
   /** `offset` is that of its first byte. */
@@ -43,7 +43,7 @@ export class Backlog {
   #last: Block;
   #heldBytes = 0;
 
-  /** `offset`: that of the stream at present. `sizeBytes`: `repl-backlog-size`. */
+  /** `offset` is the present offset of the stream, `sizeBytes` is `repl-backlog-size`. */
   constructor(offset: number, sizeBytes: number) {
     this.#sizeBytes = sizeBytes;
     this.#first = this.#last = this.#newBlock(offset, this.#usualBlockBytes());
@@ -59,7 +59,7 @@ export class Backlog {
     return new Block(offset, sizeBytes);
   }
 
-  /** How much of the stream is kept at least, `repl-backlog-size`. */
+  /** How many bytes of the stream are kept at least: `repl-backlog-size`. */
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
@@ -69,7 +69,7 @@ export class Backlog {
     this.#trim();
   }
 
-  /** Offset from which on all bytes are here: the first that a replica may ask for. */
+  /** The lowest offset that a replica can go on from: all bytes behind it are here. */
   get beginOffset(): number {
     return this.#first.offset;
   }
@@ -84,12 +84,12 @@ export class Backlog {
     return this.endOffset - this.beginOffset;
   }
 
-  /** Bytes of memory held. */
+  /** Bytes of memory that the blocks take. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
 
-  /** Those of them that are held only for slow cursors, about. */
+  /** About how many of `heldBytes` are there only because a cursor is slow. */
   get excessBytes(): number {
     return Math.max(0, this.#heldBytes - this.#sizeBytes - 2 * this.#usualBlockBytes());
   }
@@ -148,13 +148,13 @@ export class Backlog {
     return new BacklogCursor(this, block, offset - block.offset);
   }
 
-  /** A cursor has left this block. */
+  /** To be called when a cursor has left this block. */
   left(block: Block): void {
     if (--block.users === 0 && block === this.#first) this.#trim();
   }
 }
 
-/** A position in a backlog. What it has not passed stays in memory, until it is closed. */
+/** A position in a backlog. What it has not passed stays in memory until it is closed. */
 export class BacklogCursor {
   readonly #backlog: Backlog;
   #block: Block;
@@ -183,7 +183,10 @@ export class BacklogCursor {
     return new BacklogCursor(this.#backlog, this.#block, this.#at);
   }
 
-  /** The next bytes, as many as lie together; null when there are none yet. They never change. */
+  /**
+   * The next bytes, as many as lie together; null when there are none yet. They never change. A
+   * block that has been read to its end is let go of here.
+   */
   peek(): Uint8Array<ArrayBuffer> | null {
     if (this.#at === this.#block.length) {
       const { next } = this.#block;
@@ -202,7 +205,7 @@ export class BacklogCursor {
     this.#at += count;
   }
 
-  /** Lets go of what it holds. Once; it must not be read from afterwards. */
+  /** Lets go of what it holds. To be called once; the cursor must not be read from afterwards. */
   close(): void {
     this.#backlog.left(this.#block);
   }

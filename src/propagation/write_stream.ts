@@ -79,12 +79,12 @@ export class WriteStream {
     this.#dropUnit();
   }
 
-  /** Bytes of the master's stream, as they came. */
+  /** Puts bytes of the master's stream into this one, as they came. */
   relay(bytes: Uint8Array, offset: number, length: number): void {
     if (length > 0) this.#emit(bytes, offset, length);
   }
 
-  /** Adds a request as it came to the unit. */
+  /** Adds a request to the unit, in the words in which it came. */
   addWords(database: number, words: Words): void {
     if (!this.isActive) return;
     this.#begin(database);
@@ -94,7 +94,7 @@ export class WriteStream {
     }
   }
 
-  /** Adds a request whose RESP bytes are at hand to the unit. */
+  /** Adds a request to the unit, given its RESP bytes. */
   addEncoded(database: number, bytes: Uint8Array, offset: number, length: number): void {
     if (!this.isActive) return;
     this.#begin(database);
@@ -104,8 +104,8 @@ export class WriteStream {
   }
 
   /**
-   * A request whose RESP bytes are at hand and that ends its unit. When it is the only one it enters
-   * the stream at once, without a copy in between.
+   * Adds a request, given its RESP bytes, and ends the unit with it. When it is the only one of the
+   * unit it enters the stream at once, without a copy in between.
    */
   endUnitWith(database: number, bytes: Uint8Array, offset: number, length: number): void {
     if (!this.isActive) return;
@@ -117,7 +117,7 @@ export class WriteStream {
     this.#emit(bytes, offset, length);
   }
 
-  /** Adds a command made of parts to the unit. */
+  /** Adds a command to the unit, made of these parts. */
   add(database: number, parts: readonly StreamPart[]): void {
     if (!this.isActive) return;
     this.#begin(database);

@@ -19,7 +19,10 @@ const SIZE_MIN = 16;
 export class ByteMap<T extends Named> {
   count = 0;
   #slots: (T | null)[] = new Array(SIZE_MIN).fill(null);
-  /** Hashes of what is in the slots: most of what is passed over need not be looked at. */
+  /**
+   * Hashes of what is in the slots, so that most of what a search passes over need not be looked
+   * at.
+   */
   #hashes = new Int32Array(SIZE_MIN);
 
   /** The object with this name, or null. */
@@ -51,7 +54,7 @@ export class ByteMap<T extends Named> {
     const mask = slots.length - 1;
     let gap = item.hash & mask;
     while (slots[gap] !== item) gap = (gap + 1) & mask;
-    // Those behind it move up unless that would put them before the place they are looked for from.
+    // Those behind it move up, unless that would put them before the slot where a search for them begins.
     for (let at = (gap + 1) & mask;; at = (at + 1) & mask) {
       const next = slots[at];
       if (next === null) break;

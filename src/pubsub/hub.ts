@@ -31,7 +31,9 @@ export interface Subscriptions {
   readonly channels: Set<Topic>;
   readonly patterns: Set<Topic>;
   readonly shardChannels: Set<Topic>;
-  /** Memory they take, about, each name counted with each subscriber. */
+  /**
+   * Their approximate memory. A name counts with each of its subscribers, though it is kept once.
+   */
   sizeBytes: number;
 }
 
@@ -39,26 +41,29 @@ export interface Subscriptions {
 export interface Subscriber {
   readonly reply: ReplyWriter;
   readonly transport: { wake(): void };
-  /** It has been told good-bye: nothing more is sent to it. */
+  /** Whether it has been told good-bye, so that nothing more is sent to it. */
   readonly isClosing: boolean;
   /** Null until it first subscribes. */
   subscriptions: Subscriptions | null;
-  /** Called after each change. */
+  /** Called after each change of its subscriptions. */
   subscriptionsChanged(): void;
 }
 
-/** Memory of a subscription beside the name, about, in bytes. */
+/** Approximate memory of a subscription without its name, in bytes. */
 const SUBSCRIPTION_BYTES = 96;
 
 /** Size of the buffers that messages are collected in. */
 const BUFFER_BYTES = 64 * 1024 + 64;
 
-/** Room for the lengths and line ends of a message beside its header and content. */
+/** Room that a message takes beside its header and contents: for lengths and line ends. */
 const FRAME_BYTES = 48;
 
-/** From so many subscribers on a topic's sockets are written in rounds, see `#wakeTogether`. */
+/**
+ * A topic with at least so many subscribers has their sockets written in rounds; see
+ * `#scheduleRound`.
+ */
 const WIDE_SUBSCRIBERS = 32;
-/** Messages in one round that make the next one wait, and for how long it then does. */
+/** A round with at least so many messages makes the next one wait, for so many milliseconds. */
 const THICK_MESSAGES = 4;
 const ROUND_MS = 1;
 
@@ -69,9 +74,12 @@ const PUSH = 0x3e;
 export class Topic implements Named {
   readonly hash: number;
   readonly #subscribers = new Set<Subscriber>();
-  /** The same as an array, made when it is first needed after a change. */
+  /** The same as an array, which is made when it is first needed after a change. */
   #list: Subscriber[] | null = null;
-  /** A message's bytes up to the channel or content, the same every time: made when first needed. */
+  /**
+   * The bytes with which each of its messages begins, up to channel or content; made when first
+   * needed.
+   */
   #header: Uint8Array | null = null;
 
   constructor(readonly name: Uint8Array, readonly kind: string, readonly serial: number) {
@@ -167,12 +175,12 @@ export class Hub {
 
   // -- subscriptions ---------------------------------------------------------------------
 
-  /** False if it has been a subscriber already. The name is copied. */
+  /** Subscribes a client to a channel; false if it is subscribed already. The name is copied. */
   subscribe(subscriber: Subscriber, bytes: Uint8Array, offset: number, length: number): boolean {
     return this.#add(subscriber, this.#channels, "channels", "message", bytes, offset, length);
   }
 
-  /** Likewise for the channels that match a pattern. */
+  /** The same for all channels that match a pattern. */
   subscribePattern(
     subscriber: Subscriber,
     bytes: Uint8Array,
@@ -182,7 +190,7 @@ export class Hub {
     return this.#add(subscriber, this.#patterns, "patterns", "pmessage", bytes, offset, length);
   }
 
-  /** Likewise for a shard channel. */
+  /** The same for a shard channel. */
   subscribeShard(
     subscriber: Subscriber,
     bytes: Uint8Array,
@@ -224,7 +232,7 @@ export class Hub {
     return true;
   }
 
-  /** False if it was no subscriber of this channel. */
+  /** Ends the subscription of a client to a channel; false if there was none. */
   unsubscribe(subscriber: Subscriber, bytes: Uint8Array, offset: number, length: number): boolean {
     return this.#end(subscriber, this.#channels.get(bytes, offset, length));
   }
@@ -414,16 +422,17 @@ export class Hub {
       reply.share(buffer, start, count);
       if (!isWide) subscriber.transport.wake();
     }
-    if (isWide) this.#wakeTogether(topic);
+    if (isWide) this.#scheduleRound(topic);
     return subscribers.length;
   }
 
   /**
-   * Has the sockets of all subscribers of a topic written. At once, that is when the turn is over, but
-   * when messages come so thick that the latest such round carried several: then a millisecond after
-   * it, as writing to many sockets takes longer than that anyway, and each then gets more at once.
+   * Has the sockets of all subscribers of a topic written, together with those of other topics.
+   * Usually that happens when the turn is over. When the latest round carried several messages, the
+   * next one waits for a millisecond after it: writing to many sockets takes longer than that
+   * anyway, and each socket then gets more at once.
    */
-  #wakeTogether(topic: Topic): void {
+  #scheduleRound(topic: Topic): void {
     this.#roundMessages++;
     this.#round.add(topic);
     if (this.#isRoundDue) return;

@@ -48,7 +48,9 @@ export class KeyEventPublisher {
     }
   }
 
-  /** The channel of a key, in a buffer used again for the next unless the key is long. */
+  /**
+   * The channel of a key, in a buffer that is used again for the next key, unless this one is long.
+   */
   #keyChannel(database: number, bytes: Uint8Array, offset: number, length: number): Uint8Array {
     const prefix = `__keyspace@${database}__:`;
     const size = prefix.length + length;

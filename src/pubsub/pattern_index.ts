@@ -55,14 +55,16 @@ interface Bucket<T> {
   readonly patterns: Filed<T>[];
 }
 
-/** What a prefix's hash is multiplied by at each byte: odd, and not to be known outside. */
+/**
+ * What the hash of a prefix is multiplied by at each byte: an odd number that clients cannot know.
+ */
 const factor = (crypto.getRandomValues(new Int32Array(1))[0] << 1) | 1;
 
 export class PatternIndex<T extends Named> {
   /** Buckets by the hash of their prefix; several where hashes are equal. */
   readonly #buckets = new Map<number, Bucket<T>[]>();
   readonly #filed = new Map<T, Filed<T>>();
-  /** How many buckets have a prefix of this length. */
+  /** For each length, how many buckets have a prefix of that length. */
   #lengths: number[] = [];
 
   add(item: T): void {
@@ -160,7 +162,7 @@ function prefixHash(name: Uint8Array, length: number): number {
   return finished(hash, length);
 }
 
-/** A small integer, which keys of a Map had better be. */
+/** The hash of a whole prefix, as a small integer: with such keys a Map is fastest. */
 function finished(hash: number, length: number): number {
   const mixed = Math.imul(hash ^ (hash >>> 15) ^ length, 0x2c1b3c6d);
   return (mixed ^ (mixed >>> 13)) >> 1;

@@ -1,7 +1,8 @@
 /**
- * Client bytes -> words: RESP arrays of bulk strings and inline requests, in any splits, without
- * copying. The parser owns a connection's read buffer; the words of a finished request are offsets
- * into it. No I/O here: `space` gives room to read into, `filled` says how much came, `next` parses.
+ * Turns a client's bytes into words: RESP arrays of bulk strings and inline requests, wherever the
+ * network has split them, without copying. The parser owns a connection's read buffer; the words of
+ * a finished request are offsets into it. It does no I/O: `space` gives room to read into, `filled`
+ * says how much came, `next` parses.
  *
  * A request that is not complete yet keeps its state, so nothing is scanned twice; the buffer grows
  * with what has really arrived, never with what a length announces.
@@ -18,17 +19,23 @@ export const MORE = 0;
 /** The bytes are no request: see `errorText`. The connection is to be closed after the reply. */
 export const BROKEN = -1;
 
-/** Longest line (inline request, or the line of a count), as Redis has it. */
+/** The longest line that is accepted, as in Redis: an inline request, or the line of a count. */
 const LINE_MAX = 64 * 1024;
 const FIRST_BUFFER_BYTES = 4096;
 const USUAL_BUFFER_MAX = 64 * 1024;
-/** Reads in a row that the first buffer would have served, after which there is one of its size again. */
+/**
+ * After so many reads in a row that a buffer of the first size would have held, it has that size
+ * again.
+ */
 const SMALL_READS_MAX = 64;
 const CR = 13;
 const LF = 10;
 const MULTIBULK_MAX = 0x7fffffff;
 
-/** Splits an inline request; null when a quote is not closed. Given by the caller (config syntax). */
+/**
+ * Splits an inline request into words; null when a quote is not closed. The caller hands it in,
+ * because the rules are those of redis.conf, which the parser does not know.
+ */
 export type InlineSplitter = (bytes: Uint8Array, offset: number, length: number) =>
   | Uint8Array[]
   | null;
@@ -51,7 +58,7 @@ export class RequestParser {
   #at = 0;
   /** End of the bytes that have arrived. */
   #to = 0;
-  /** Latest reads in a row that were short. */
+  /** How many of the latest reads, without a longer one between them, were short. */
   #smallReads = 0;
   /** Words still to come of the array being read; -1 between requests. */
   #wordsLeft = -1;
@@ -66,14 +73,14 @@ export class RequestParser {
   }
 
   /**
-   * Where in `bytes` the request begins that `next` gave last; when it gave MORE, where the one that is
-   * not complete does.
+   * Where in `bytes` the request begins that `next` found last. After MORE it is where the request
+   * begins that is not complete yet.
    */
   get position(): number {
     return this.#from;
   }
 
-  /** Where in `bytes` the request ends that `next` gave last. */
+  /** Where in `bytes` the request ends that `next` found last. */
   get end(): number {
     return this.#at;
   }
@@ -96,7 +103,7 @@ export class RequestParser {
       // come for a while: the read that waits for an idle client holds it.
       const isTooLarge = buffer.length > USUAL_BUFFER_MAX ||
         (this.#smallReads > SMALL_READS_MAX && buffer.length > FIRST_BUFFER_BYTES);
-      this.words.trim();
+      this.words.clear();
       if (isTooLarge) {
         this.#rebase(this.#from);
         this.#replace(new Uint8Array(FIRST_BUFFER_BYTES));

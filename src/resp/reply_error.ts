@@ -1,4 +1,7 @@
-/** Error answers: thrown where a request cannot be carried out, and the texts that recur. */
+/**
+ * Error replies: what is thrown where a request cannot be carried out, and the texts that several
+ * commands share.
+ */
 
 /**
  * An error reply, which has no stack because it is an answer, not a fault (see "Faults" in NOTES).

@@ -1,8 +1,9 @@
 /**
- * Replies -> bytes, in RESP2 or RESP3, straight into a client's output. One writer per client; what
- * does not fit goes on in a further chunk, so large replies are never copied again. Bytes that many
- * clients are sent lie in buffers that their writers share. No I/O here: the connection takes the
- * chunks with `takeChunk`. See "Bytes, not strings" in NOTES.
+ * Writes replies as bytes, in RESP2 or RESP3, straight into a client's output. Each client has a
+ * writer of its own. What does not fit into a chunk goes on in another one, so that large replies
+ * are never copied again. Bytes that many clients are sent lie in buffers that their writers share.
+ * It does no I/O: the connection takes the chunks with `takeChunk`. See "Bytes, not strings" in
+ * NOTES.
  *
  * @see {@link https://redis.io/docs/latest/develop/reference/protocol-spec/}
  */
@@ -15,7 +16,10 @@ const CHUNK_BYTES = 16 * 1024;
 const LARGE_CHUNK_BYTES = 256 * 1024;
 const POOL_MAX = 128;
 
-/** Of replies that go on beyond the first chunk. */
+/**
+ * Size of the chunks with which a reply goes on when it has filled the first one, and how many are
+ * kept.
+ */
 const NEXT_CHUNK_BYTES = CHUNK_BYTES * 4;
 const NEXT_POOL_MAX = 32;
 
@@ -23,7 +27,7 @@ const NEXT_POOL_MAX = 32;
 const pool: Uint8Array[] = [];
 const nextPool: Uint8Array[] = [];
 const NONE = new Uint8Array(0);
-/** In place of a start: the chunk is the writer's own. */
+/** Stands in place of a start where the chunk is the writer's own. */
 const OWN = -1;
 
 /** Gives a written chunk back for the next writer; parts of shared buffers are left alone. */
@@ -35,10 +39,13 @@ export function recycleChunk(chunk: Uint8Array): void {
   }
 }
 
-/** Bytes of a message from which sharing it costs less than copying it. */
+/** A message of at least so many bytes costs less to share than to copy. */
 export const SHARE_MIN_BYTES = 4 * 1024;
 
-/** Content of a pending part of a shared buffer up to which a further message is copied behind it. */
+/**
+ * A part of a shared buffer that waits, shorter than this, is copied when a further message comes,
+ * so that both leave in one chunk.
+ */
 const JOIN_MAX_BYTES = SHARE_MIN_BYTES;
 
 /**
@@ -60,7 +67,7 @@ const NULL3 = latin1("_\r\n");
 const TRUE3 = latin1("#t\r\n");
 const FALSE3 = latin1("#f\r\n");
 
-/** Where a writer stands, to take back what was written since. */
+/** A position of a writer: `rewind` takes back what was written after it. */
 export interface Mark {
   chunks: number;
   length: number;
@@ -70,7 +77,7 @@ export interface Mark {
 export class ReplyWriter {
   /** The client's protocol: 2 or 3. */
   resp = 2;
-  /** Chunk being filled, and how far. */
+  /** The chunk that is being filled, and how many bytes of it are. */
   bytes: Uint8Array = NONE;
   length = 0;
   /** Errors written so far: lets dispatch see that a command has failed. */
@@ -85,15 +92,18 @@ export class ReplyWriter {
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
   #fullBytes = 0;
-  /** Asked whenever a chunk is full whether the client may have no more; null for no limit. */
+  /**
+   * Asked whenever a chunk is full: whether more output waits than the client may have. Null for no
+   * limit.
+   */
   isOverLimit: (() => boolean) | null = null;
   /**
-   * The limit was passed: nothing is kept any more of what is written, nor given out. The connection
-   * is to be closed; who writes without an end of its own may stop.
+   * Whether the limit was passed. From then on nothing that is written is kept, and `takeChunk`
+   * gives nothing. The connection is about to be closed; whoever writes a long reply may stop.
    */
   isCut = false;
 
-  /** Bytes written and not taken. */
+  /** Bytes that have been written and not taken yet. */
   get pendingBytes(): number {
     return this.#fullBytes + this.length;
   }
@@ -108,7 +118,9 @@ export class ReplyWriter {
     return this.#full.length + (this.length > 0 ? 1 : 0);
   }
 
-  /** Bytes of memory held; of shared buffers the parts that are waiting here. */
+  /**
+   * Bytes of memory that the writer holds. Of a shared buffer it counts the parts that wait here.
+   */
   get heldBytes(): number {
     let held = this.bytes.length;
     for (let i = 0; i < this.#full.length; i++) {
@@ -202,10 +214,10 @@ export class ReplyWriter {
   }
 
   /**
-   * Bytes that are RESP already, in a buffer made by `sharedBuffer`. What continues the part shared
-   * last (in the same buffer, or at the start of the next), and what is alone or large, is kept as a
-   * reference; a small message among others is copied, because a chunk of its own would be a write of
-   * its own.
+   * Writes bytes that are RESP already and lie in a buffer made by `sharedBuffer`. They are kept as
+   * a reference when they continue the part that was shared last (in the same buffer, or at the
+   * start of the next one), when nothing else waits, and when they are many. A small message among
+   * other output is copied, because as a chunk of its own it would cost a write of its own.
    */
   share(buffer: Uint8Array, start: number, count: number): void {
     if (this.isCut) return;
@@ -244,7 +256,7 @@ export class ReplyWriter {
     this.#push(buffer, start, start + count);
   }
 
-  /** Bytes that are RESP already. */
+  /** Writes bytes that are RESP already. */
   raw(source: Uint8Array, offset = 0, count: number = source.length): void {
     let at = this.reserve(count);
     if (count < 48) {
@@ -348,7 +360,8 @@ export class ReplyWriter {
   bulkInteger(n: number): void {
     const at = this.reserve(48);
     const { bytes } = this;
-    // The text's length is one or two digits: written behind it, then put in front.
+    // The length of the text has one or two digits and is known only when the text has been written, so
+    // the text is written further back and then moved behind its length.
     const start = at + 5;
     const count = writeInteger(bytes, start, n);
     bytes[at] = 0x24;

@@ -32,8 +32,8 @@ export class Words {
     this.lengths = lengths;
   }
 
-  /** Gives back the room of an unusually long request. */
-  trim(): void {
+  /** Forgets the words, and gives back the room of an unusually long request. */
+  clear(): void {
     if (this.starts.length > 1024) {
       this.starts = new Int32Array(16);
       this.lengths = new Int32Array(16);
@@ -87,8 +87,8 @@ export class Words {
   }
 
   /**
-   * Hides words `from` to `to` (the latter not included) from whoever looks at the request from now
-   * on, as passwords are to be hidden from MONITOR and the slow log.
+   * Replaces words `from` to `to` (the latter not included) by "(redacted)", so that MONITOR and
+   * the slow log do not show passwords.
    */
   redact(from: number, to: number): void {
     // The read buffer is not to be changed: other requests follow in it.
@@ -111,7 +111,7 @@ export class Words {
     this.bytes = bytes;
   }
 
-  /** Makes these words those of `texts` (latin1), in a buffer of their own. */
+  /** A request of these words, texts being latin1, in a buffer of its own. */
   static of(...texts: (string | Uint8Array)[]): Words {
     const words = new Words();
     let size = 0;
