@@ -3,7 +3,7 @@
  * compare too, and the pair of servers, the real redis-server and the one under test, both empty.
  *
  * The server under test is tsredis from this checkout, or the executable that
- * `TSREDIS_COMPAT_EXECUTABLE` names. `TSREDIS_COMPAT_PEER=redis` puts a second redis-server in its
+ * `TSREDIS_TEST_EXECUTABLE` names. `TSREDIS_COMPAT_PEER=redis` puts a second redis-server in its
  * place: then nothing may differ, which tests these tests.
  */
 
@@ -122,6 +122,5 @@ export function realServer(args: string[] = []): Peer {
 /** The server under test, not started. */
 export function testedServer(args: string[] = []): Peer {
   if (Deno.env.get("TSREDIS_COMPAT_PEER") === "redis") return realServer(args);
-  const executable = Deno.env.get("TSREDIS_COMPAT_EXECUTABLE");
-  return new Peer(() => startTsredis({ args: [...TEST_ARGS, ...args], executable }));
+  return new Peer(() => startTsredis({ args: [...TEST_ARGS, ...args] }));
 }

@@ -1,34 +1,22 @@
 /**
- * The tutorial as a person goes through it, with the executable and the real programs: redis-cli,
+ * The tutorial as a person goes through it, with tsredis and the real programs: redis-cli,
  * redis-py, and a socket in telnet's place. What they print is compared, and makes up the session
  * that README shows; `TSREDIS_PRINT_SESSION=1 deno task test --verbose` prints it.
  */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { ROOT } from "../../tools/server_flags.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free_port.ts";
 import { hasPythonRedis, hasRedisCli, pythonWithRedis } from "../support/real_redis.ts";
 import { Wire } from "../support/replication_wire.ts";
+import { tsredisCommand } from "../support/tsredis_process.ts";
 
 const decoder = new TextDecoder();
 
 /** The ports that the session shows; those of the run are free ones. */
 const SHOWN_PORTS = [7000, 7001, 7002];
-
-/** TSREDIS_TEST_EXECUTABLE, or one made here. */
-async function executableIn(folder: string): Promise<string> {
-  const made = Deno.env.get("TSREDIS_TEST_EXECUTABLE");
-  if (made !== undefined) return await Deno.realPath(made);
-  const output = join(folder, "tsredis");
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "compile", `--output=${output}`],
-    cwd: ROOT,
-  }).output();
-  assert(success, decoder.decode(stderr));
-  return output;
-}
 
 /** A child process whose output is kept. */
 class Program implements AsyncDisposable {
@@ -38,11 +26,10 @@ class Program implements AsyncDisposable {
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   #ended = false;
 
-  constructor(command: string, args: string[], cwd: string, env: Record<string, string>) {
+  constructor(command: string, args: string[], cwd: string) {
     this.#child = new Deno.Command(command, {
       args,
       cwd,
-      env,
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
@@ -93,7 +80,7 @@ class Session implements AsyncDisposable {
   readonly ports = SHOWN_PORTS.map(freePort);
   readonly #stack = new AsyncDisposableStack();
 
-  constructor(readonly executable: string, readonly folder: string) {}
+  constructor(readonly command: string[], readonly folder: string) {}
 
   /** Adds to the text, with the ports that README shows. */
   show(text: string): void {
@@ -106,8 +93,8 @@ class Session implements AsyncDisposable {
   /** Starts the server `index` with these arguments. */
   async server(index: number, ...args: string[]): Promise<Program> {
     this.show(`$ ./tsredis ${args.join(" ")} &\n`);
-    const env = { XDG_CACHE_HOME: join(this.folder, "cache") };
-    const server = this.#stack.use(new Program(this.executable, args, this.folder, env));
+    const [program, ...before] = this.command;
+    const server = this.#stack.use(new Program(program, [...before, ...args], this.folder));
     await eventually(async () => (await this.ask(index, "PING")) === "PONG", {
       timeoutMs: 60_000,
       what: `server ${index} to answer`,
@@ -186,7 +173,7 @@ class Session implements AsyncDisposable {
   async python(): Promise<(statement: string) => Promise<string>> {
     this.show("$ python3\n");
     const python = this.#stack.use(
-      new Program(pythonWithRedis!, ["-u", "-c", PYTHON], this.folder, {}),
+      new Program(pythonWithRedis!, ["-u", "-c", PYTHON], this.folder),
     );
     await python.type("pass\n");
     let at = 0;
@@ -263,7 +250,7 @@ Deno.test({
   async fn(t) {
     const folder = await Deno.makeTempDir({ prefix: "tsredis-tutorial-" });
     try {
-      await using session = new Session(await executableIn(folder), folder);
+      await using session = new Session(await tsredisCommand(), folder);
       try {
         await walkThrough(t, session);
       } finally {

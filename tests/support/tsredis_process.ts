@@ -1,5 +1,6 @@
 /**
- * tsredis as a process: from its sources with the flags of `deno task start`, or as an executable.
+ * tsredis as a process: from its sources with the flags of `deno task start`, or the executable that
+ * TSREDIS_TEST_EXECUTABLE names, which then takes the sources' place in every test that starts a process.
  * For tests that need signals, restarts, real permissions or several servers.
  */
 
@@ -12,7 +13,7 @@ export interface TsredisOptions {
   args?: string[];
   /** A folder with data to start on; otherwise a temporary one that goes away with the server. */
   dir?: string;
-  /** An executable that `deno task compile` made, in place of the sources. */
+  /** An executable to start in place of the sources, whatever TSREDIS_TEST_EXECUTABLE says. */
   executable?: string;
   env?: Record<string, string>;
 }
@@ -28,8 +29,21 @@ export async function spawnTsredis(options: TsredisOptions = {}): Promise<Server
 }
 
 async function launchOf({ args = [], dir, executable, env }: TsredisOptions) {
-  const command = executable === undefined ? await sourceCommand() : [executable];
+  const command = executable === undefined ? await tsredisCommand() : [executable];
   return { name: "tsredis", command, args, dir, env };
+}
+
+/** The command that starts the server under test, without arguments of its own. */
+export async function tsredisCommand(): Promise<string[]> {
+  return testExecutable === undefined ? await sourceCommand() : [testExecutable];
+}
+
+/** The absolute path that TSREDIS_TEST_EXECUTABLE gives; undefined where it is not set. */
+export const testExecutable: string | undefined = testExecutablePath();
+
+function testExecutablePath(): string | undefined {
+  const path = Deno.env.get("TSREDIS_TEST_EXECUTABLE");
+  return path === undefined ? undefined : Deno.realPathSync(path);
 }
 
 /** The command of `deno task start` without the task around it: its process is the server's. */
