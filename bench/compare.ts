@@ -11,7 +11,14 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { drawChart } from "./compare/chart.ts";
-import { measureMemory, measurePair, measureSave, measureStall } from "./compare/data.ts";
+import {
+  EXPECTED_ROUND_MS,
+  measureMemory,
+  measurePair,
+  measureSave,
+  measureStall,
+} from "./compare/data.ts";
+import { Progress } from "./compare/progress.ts";
 import { type ReportContext, toJson, toMarkdown } from "./compare/report.ts";
 import type { Results } from "./compare/results.ts";
 import {
@@ -20,8 +27,11 @@ import {
   type ServerSpec,
   startServer,
 } from "./compare/servers.ts";
-import { measureSpeed } from "./compare/speed.ts";
+import { expectedSpeedMs, measureSpeed } from "./compare/speed.ts";
 import { VARIANTS, WORKLOADS } from "./compare/workloads.ts";
+import { buildByBun } from "../tools/bun.ts";
+import { findWorkers } from "../tools/compile.ts";
+import { ROOT } from "../tools/server_flags.ts";
 
 const HELP = `deno task compare [options]
 
@@ -32,14 +42,15 @@ const HELP = `deno task compare [options]
   --pipelines A,B     pipeline depths (1,16)
   --variants A,B      of ${VARIANTS.map((variant) => variant.id).join(" ")}
   --requests N        requests of every timed run, instead of as many as fill 1.7 s
-  --server COMMAND    how tsredis is started (deno task start); e.g. ./tsredis
+  --runtime NAME      what runs tsredis: deno (deno task start), or bun (an executable made for this)
+  --server COMMAND    how tsredis is started otherwise; e.g. ./tsredis
   --reference COMMAND what it is compared with (redis-server)
   --note TEXT         a remark for the report
-  --write, --no-write write RESULTS.md, results.svg and results.json, or not;
-                      without either, only a run of everything writes them
+  --write, --no-write write RESULTS.md, results.svg and results.json (on Bun, RESULTS-bun.md
+                      and so on), or not; without either, only a run of everything writes them
 `;
 
-const MEASUREMENTS = ["speed", "memory", "save", "stall"];
+const MEASUREMENTS = ["speed", "memory", "save", "stall"] as const;
 
 /** Length of a timed run of redis-benchmark on the faster server. */
 const RUN_MS = 1_700;
@@ -50,7 +61,7 @@ const KEYS = 1_000_000;
 interface Options {
   quick: boolean;
   rounds: number;
-  measurements: string[];
+  measurements: (typeof MEASUREMENTS)[number][];
   workloads: typeof WORKLOADS;
   variants: typeof VARIANTS;
   pipelines: number[];
@@ -58,6 +69,8 @@ interface Options {
   reference: ServerSpec;
   subject: ServerSpec;
   subjectCommand: string;
+  /** Builds what `subject` starts, at that path, before the servers start. */
+  buildsExecutable: boolean;
   note?: string;
   write: boolean;
 }
@@ -74,6 +87,7 @@ interface Words {
   pipelines?: string;
   variants?: string;
   requests?: string;
+  runtime?: string;
   server?: string;
   reference?: string;
   note?: string;
@@ -115,11 +129,17 @@ async function compare(options: Options): Promise<void> {
   Deno.addSignalListener("SIGINT", interrupted("SIGINT", 130));
   Deno.addSignalListener("SIGTERM", interrupted("SIGTERM", 143));
   try {
+    if (options.buildsExecutable) {
+      console.error("building tsredis by Bun");
+      const workers = await findWorkers(`${ROOT}src`);
+      const output = `${workDir}/tsredis`;
+      await buildByBun({ output, workers });
+      options.subject.command = [output];
+    }
     const results = await measure(options, workDir);
     const context: ReportContext = {
       date: new Date().toISOString().slice(0, 10),
       machine: describeMachine(),
-      runtime: `Deno ${Deno.version.deno} (V8 ${Deno.version.v8})`,
       subjectCommand: options.subjectCommand,
       rounds: options.rounds,
       runMs: options.quick ? QUICK_RUN_MS : RUN_MS,
@@ -148,19 +168,27 @@ async function measure(options: Options, workDir: string): Promise<Results> {
     referenceVersion: versionIn(await infoOf(referenceServer)),
     subjectVersion: versionIn(about),
     subjectIsTsredis: about.has("tsredis_version"),
+    subjectRuntime: runtimeIn(about),
   };
+  const speedOptions = { ...options, runMs: options.quick ? QUICK_RUN_MS : RUN_MS };
+  const progress = new Progress(
+    measurements.flatMap((name) =>
+      name === "speed"
+        ? expectedSpeedMs(speedOptions)
+        : new Array<number>(options.rounds).fill(EXPECTED_ROUND_MS[name])
+    ),
+  );
   if (measurements.includes("speed")) {
-    results.speed = await measureSpeed(referenceServer, subjectServer, {
-      ...options,
-      runMs: options.quick ? QUICK_RUN_MS : RUN_MS,
-    });
+    results.speed = await measureSpeed(referenceServer, subjectServer, speedOptions, progress);
   }
   await referenceServer.stop();
   await subjectServer.stop();
 
   const data = { keys: KEYS, rounds: options.rounds, workDir };
-  const pair = <T>(what: string, take: (spec: ServerSpec, options: typeof data) => Promise<T>) =>
-    measurePair(reference, subject, data, what, take);
+  const pair = <T>(
+    what: keyof typeof EXPECTED_ROUND_MS,
+    take: (spec: ServerSpec, options: typeof data) => Promise<T>,
+  ) => measurePair(reference, subject, data, what, take, progress);
   if (measurements.includes("memory")) results.memory = await pair("memory", measureMemory);
   if (measurements.includes("save")) results.save = await pair("save", measureSave);
   if (measurements.includes("stall")) results.stall = await pair("stall", measureStall);
@@ -176,15 +204,30 @@ function versionIn(fields: Map<string, string>): string {
   return fields.get("tsredis_version") ?? fields.get("redis_version") ?? "of unknown version";
 }
 
+/** "Deno 2.9.6" or "Bun 1.4.5"; null for a server that is not tsredis. */
+function runtimeIn(fields: Map<string, string>): string | null {
+  for (const name of ["Deno", "Bun"]) {
+    const version = fields.get(`${name.toLowerCase()}_version`);
+    if (version !== undefined) return `${name} ${version}`;
+  }
+  return null;
+}
+
 async function write(results: Results, context: ReportContext, markdown: string): Promise<void> {
+  // The figures of Deno, the first runtime, have the plain names.
+  const suffix = results.subjectRuntime?.startsWith("Bun ") ? "-bun" : "";
   const files: [name: string, content: string][] = [
-    ["RESULTS.md", markdown],
-    ["results.json", toJson(results, context)],
+    [`RESULTS${suffix}.md`, markdown],
+    [`results${suffix}.json`, toJson(results, context)],
   ];
   if (results.speed) {
     files.push([
-      "results.svg",
-      drawChart(results.speed, results.referenceVersion, results.subjectVersion),
+      `results${suffix}.svg`,
+      drawChart(
+        results.speed,
+        results.referenceVersion,
+        `${results.subjectVersion} on ${results.subjectRuntime}`,
+      ),
     ]);
   }
   const paths = files.map(([name, content]) => {
@@ -221,6 +264,7 @@ function readOptions(words: string[]): Options | null {
       "pipelines",
       "variants",
       "requests",
+      "runtime",
       "server",
       "reference",
       "note",
@@ -231,6 +275,13 @@ function readOptions(words: string[]): Options | null {
     },
   });
   if (args.help) return null;
+  if (args.runtime !== undefined && !["deno", "bun"].includes(args.runtime)) {
+    throw new UsageError(`--runtime: no ${args.runtime}; there are deno, bun`);
+  }
+  if (args.runtime !== undefined && args.server !== undefined) {
+    throw new UsageError("--runtime and --server exclude each other");
+  }
+  const onBun = args.runtime === "bun";
   const whole = !args.quick && !args.only && !args.tests && !args.pipelines && !args.variants &&
     !args.requests && !args.reference;
   return {
@@ -249,7 +300,9 @@ function readOptions(words: string[]): Options | null {
       label: "tsredis",
       command: args.server ? splitCommand(args.server) : [Deno.execPath(), "task", "start"],
     },
-    subjectCommand: args.server ?? "deno task start",
+    subjectCommand: args.server ??
+      (onBun ? "./tsredis, made by deno task compile --runtime bun" : "deno task start"),
+    buildsExecutable: onBun,
     note: args.note,
     write: args.write || (whole && !args["no-write"]),
   };
@@ -259,10 +312,10 @@ function readOptions(words: string[]): Options | null {
 function choose<T>(
   option: string,
   list: string | undefined,
-  items: T[],
+  items: readonly T[],
   nameOf: (item: T) => string,
 ): T[] {
-  if (list === undefined) return items;
+  if (list === undefined) return [...items];
   const wanted = new Set(list.toLowerCase().split(","));
   const chosen = items.filter((item) => wanted.delete(nameOf(item)));
   if (wanted.size > 0) {

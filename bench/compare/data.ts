@@ -6,6 +6,7 @@
  */
 
 import { Client, encodeCommand } from "./client.ts";
+import type { Progress } from "./progress.ts";
 import type { MemorySample, Pair, SaveSample, StallSample } from "./results.ts";
 import { type RunningServer, type ServerSpec, startServer } from "./servers.ts";
 
@@ -29,19 +30,24 @@ const PROBE_PAUSE_MS = 1;
 const SNAPSHOTS_PER_ROUND = 3;
 const SNAPSHOT_TIMEOUT_MS = 120_000;
 
+/** About how long a round of each measurement takes for both servers, in milliseconds. */
+export const EXPECTED_ROUND_MS = { memory: 8_000, save: 7_000, stall: 20_000 };
+
 /** Takes `measure` for both servers, alternating, once per round. */
 export async function measurePair<T>(
   reference: ServerSpec,
   subject: ServerSpec,
   options: DataOptions,
-  what: string,
+  what: keyof typeof EXPECTED_ROUND_MS,
   measure: (spec: ServerSpec, options: DataOptions) => Promise<T>,
+  progress: Progress,
 ): Promise<Pair<T>> {
   const pair: Pair<T> = { reference: [], subject: [] };
   for (let round = 0; round < options.rounds; round++) {
-    console.error(`${what}: round ${round + 1} of ${options.rounds}`);
+    progress.begin(`${what}: round ${round + 1} of ${options.rounds}`);
     pair.reference.push(await measure(reference, options));
     pair.subject.push(await measure(subject, options));
+    progress.end(EXPECTED_ROUND_MS[what]);
   }
   return pair;
 }

@@ -16,8 +16,6 @@ import { VARIANTS } from "./workloads.ts";
 export interface ReportContext {
   date: string;
   machine: string;
-  /** The Deno that runs this tool, and with `deno task start` the server too. */
-  runtime: string;
   /** How tsredis was started: the command as the user would type it. */
   subjectCommand: string;
   rounds: number;
@@ -53,7 +51,7 @@ function heading(results: Results, context: ReportContext): string {
     `- Date: ${context.date}`,
     `- Machine: ${context.machine}`,
     `- redis-server ${results.referenceVersion}; tsredis ${results.subjectVersion}, started by \`${context.subjectCommand}\``,
-    `- Runtime: ${context.runtime}`,
+    `- Runtime: ${results.subjectRuntime ?? "not known"}`,
     `- Both with \`--save ""\`, otherwise as shipped. Load generator, servers and this tool share the machine.`,
     `- Rounds: ${context.rounds}, the servers asked in turn (A B A B); figures are medians over rounds.`,
   ];
@@ -62,7 +60,7 @@ function heading(results: Results, context: ReportContext): string {
     lines.push(
       "",
       "Speed is measured with redis-benchmark, 50 connections. Before a test is timed, both servers run it",
-      "untimed as a warm-up (V8 compiles only what has run for a while), and the warm-up sets the number of",
+      "untimed as a warm-up (the runtime compiles only what has run for a while), and the warm-up sets the number of",
       `requests, the same for both, so that a timed run lasts about ${
         context.runMs / 1000
       } s on the faster one.`,

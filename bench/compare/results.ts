@@ -52,6 +52,8 @@ export interface Results {
   subjectVersion: string;
   /** False when some other server was measured in its place. */
   subjectIsTsredis: boolean;
+  /** "Deno 2.9.6" or "Bun 1.4.5"; null for a server that is not tsredis. */
+  subjectRuntime: string | null;
   speed?: SpeedResult[];
   memory?: Pair<MemorySample>;
   save?: Pair<SaveSample>;

@@ -7,9 +7,10 @@
  * the wanted length. Both servers then get the same number.
  */
 
-import { type RunningServer, track } from "./servers.ts";
 import { within } from "./client.ts";
+import type { Progress } from "./progress.ts";
 import { median, type Sample, speedRatio, type SpeedResult } from "./results.ts";
+import { type RunningServer, track } from "./servers.ts";
 import { type Variant, type Workload } from "./workloads.ts";
 
 export interface SpeedOptions {
@@ -34,35 +35,61 @@ const GROWTH_MAX_BYTES = 512 * 1024 * 1024;
 const WARM_UP_SHARE = 0.4;
 const FIRST_GUESS_REQUESTS = 4_000;
 
+/** Seen on two quiet cores: putting a million keys in place, and what else lies between two runs. */
+const FILL_MS = 900;
+const BETWEEN_RUNS_MS = 60;
+
+/** The tests that the options select, in the order in which they are run. */
+function testsOf({ variants, pipelines, workloads }: SpeedOptions): Test[] {
+  const tests: Test[] = [];
+  for (const variant of variants) {
+    for (const pipeline of pipelines) {
+      for (const workload of workloads) {
+        if (variant.id !== "plain" && !workload.variants.includes(variant.id)) continue;
+        tests.push({ workload, variant, pipeline });
+      }
+    }
+  }
+  return tests;
+}
+
+/** About how long each test takes, in milliseconds, for {@linkcode Progress}. */
+export function expectedSpeedMs(options: SpeedOptions): number[] {
+  return testsOf(options).map((test) => expectedMs(test, options));
+}
+
+function expectedMs({ workload, variant }: Test, { rounds, runMs }: SpeedOptions): number {
+  const runs = 2 * rounds + 4; // with the warm-ups
+  const fillMs = workload.prepare && variant.keyspace > 0 ? FILL_MS : 0;
+  return 2 * (rounds + WARM_UP_SHARE) * runMs + runs * (fillMs + BETWEEN_RUNS_MS);
+}
+
 /** Runs every test that the options select and reports each on standard error as it ends. */
 export async function measureSpeed(
   reference: RunningServer,
   subject: RunningServer,
   options: SpeedOptions,
+  progress: Progress,
 ): Promise<SpeedResult[]> {
   const results: SpeedResult[] = [];
-  for (const variant of options.variants) {
-    for (const pipeline of options.pipelines) {
-      for (const workload of options.workloads) {
-        if (variant.id !== "plain" && !workload.variants.includes(variant.id)) continue;
-        const test = { workload, variant, pipeline };
-        const requests = await warmUp(reference, subject, test, options);
-        const result: SpeedResult = {
-          test: workload.name,
-          pipeline,
-          variant: variant.id,
-          requests,
-          reference: [],
-          subject: [],
-        };
-        for (let round = 0; round < options.rounds; round++) {
-          result.reference.push(await timedRun(reference, test, requests));
-          result.subject.push(await timedRun(subject, test, requests));
-        }
-        results.push(result);
-        report(result);
-      }
+  for (const test of testsOf(options)) {
+    const { workload, variant, pipeline } = test;
+    progress.begin(`${workload.name} ${variant.id} -P ${pipeline}`);
+    const requests = await warmUp(reference, subject, test, options);
+    const result: SpeedResult = {
+      test: workload.name,
+      pipeline,
+      variant: variant.id,
+      requests,
+      reference: [],
+      subject: [],
+    };
+    for (let round = 0; round < options.rounds; round++) {
+      result.reference.push(await timedRun(reference, test, requests));
+      result.subject.push(await timedRun(subject, test, requests));
     }
+    results.push(result);
+    progress.end(expectedMs(test, options), lineOf(result));
   }
   await reference.call("FLUSHALL");
   await subject.call("FLUSHALL");
@@ -149,18 +176,18 @@ export async function runRedisBenchmark(
   return Number(rate);
 }
 
-function report(result: SpeedResult): void {
+function lineOf(result: SpeedResult): string {
   const rate = (samples: Sample[]) =>
     Math.round(median(samples.map((sample) => sample.requestsPerSecond))).toString().padStart(8);
   const cpu = (samples: Sample[]) =>
     median(samples.map((sample) => sample.cpuMicros)).toFixed(2).padStart(6);
-  console.error(
+  return (
     `${result.test.padEnd(12)} ${result.variant.padEnd(6)} -P ${
       String(result.pipeline).padEnd(3)
     }` +
-      `${rate(result.reference)} ->${rate(result.subject)} req/s  x${
-        speedRatio(result).toFixed(2)
-      }  ` +
-      `${cpu(result.reference)} ->${cpu(result.subject)} us CPU  (${result.requests} requests)`,
+    `${rate(result.reference)} ->${rate(result.subject)} req/s  x${
+      speedRatio(result).toFixed(2)
+    }  ` +
+    `${cpu(result.reference)} ->${cpu(result.subject)} us CPU  (${result.requests} requests)`
   );
 }
