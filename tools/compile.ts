@@ -85,8 +85,8 @@ export async function versionProblem(path: string): Promise<string | null> {
   return `it answers --version with "${answer}${decoder.decode(stderr)}"`;
 }
 
-/** Builds and tries out; what does not run is removed again. */
-async function build(runtime: Runtime, output: string): Promise<void> {
+/** Builds an executable and tries it out. What does not run is removed again, and an error thrown. */
+export async function build(runtime: Runtime, output: string): Promise<void> {
   const workers = await findWorkers(join(ROOT, "src"));
   try {
     if (runtime === "deno") await buildByDeno(output, workers);

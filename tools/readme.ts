@@ -7,6 +7,7 @@
 
 import { commandTable } from "../src/commands/index.ts";
 import { notActingMarkdown } from "../src/config/table.ts";
+import { replacePart } from "./readme_parts.ts";
 
 /** README.md's path. */
 export const README = new URL("../README.md", import.meta.url);
@@ -34,14 +35,7 @@ export function commandsMarkdown(): string {
 export function refreshed(text: string): string {
   const parts = { commands: commandsMarkdown(), directives: notActingMarkdown() };
   let out = text;
-  for (const [name, content] of Object.entries(parts)) {
-    const begin = `<!-- ${name}: printed by \`deno task readme\` -->\n`;
-    const end = `<!-- end of ${name} -->`;
-    const from = out.indexOf(begin);
-    const to = out.indexOf(end);
-    if (from < 0 || to < from) throw new Error(`README.md lacks the marks of its part "${name}"`);
-    out = `${out.slice(0, from + begin.length)}\n${content}\n${out.slice(to)}`;
-  }
+  for (const [name, content] of Object.entries(parts)) out = replacePart(out, name, content);
   return out;
 }
 
