@@ -277,6 +277,10 @@ class MachineTimers implements Timers {
     queueMicrotask(this.world.guard(this.life, work));
   }
 
+  afterInput(work: () => void): void {
+    this.world.schedule.after(0, this.life, "after input", work);
+  }
+
   afterOthers(work: () => void): void {
     this.world.schedule.after(0, this.life, "after others", work);
   }
