@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { datasetDigest } from "../../src/keyspace/digest.ts";
+import { datasetDigest } from "../../src/rdb/digest.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
 import { ACCESS_FREQUENCY, ACCESS_IDLE } from "../../src/rdb/save_dataset.ts";
 import { testServer } from "../support/test_server.ts";

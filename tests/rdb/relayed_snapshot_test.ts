@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Config } from "../../src/config/config.ts";
 import { fromText } from "../../src/config/parse.ts";
-import { datasetDigest } from "../../src/keyspace/digest.ts";
+import { datasetDigest } from "../../src/rdb/digest.ts";
 import { Persistence } from "../../src/rdb/persistence.ts";
 import { runtime } from "../../src/runtime/here.ts";
 import type { RelayedSnapshot, RelayEvents } from "../../src/rdb/relayed_snapshot.ts";

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Config } from "../../src/config/config.ts";
 import { fromText } from "../../src/config/parse.ts";
-import { datasetDigest } from "../../src/keyspace/digest.ts";
+import { datasetDigest } from "../../src/rdb/digest.ts";
 import { Persistence } from "../../src/rdb/persistence.ts";
 import { runtime } from "../../src/runtime/here.ts";
 import { RECEIVED_MAX, type ReplicaLoad } from "../../src/rdb/replica_load.ts";

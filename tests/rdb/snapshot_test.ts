@@ -5,45 +5,12 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { datasetDigest } from "../../src/keyspace/digest.ts";
-import { ChunkFinisher } from "../../src/rdb/finisher.ts";
-import { ACCESS_NONE } from "../../src/rdb/save_dataset.ts";
-import { Snapshot } from "../../src/rdb/snapshot.ts";
-import { ChunkCollector, RdbEncoder } from "../../src/rdb/writer.ts";
+import { datasetDigest } from "../../src/rdb/digest.ts";
 import { fuzzRounds, fuzzSeed } from "../support/fuzz.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
 import { loadBytes, readDataset, saveToBytes } from "./datasets.ts";
 import { Random } from "../support/random.ts";
-
-/** A snapshot that is finished in memory, stepped by the test. */
-class TestSnapshot {
-  readonly snapshot: Snapshot;
-  readonly #collector = new ChunkCollector();
-  readonly #finisher: ChunkFinisher;
-  isFull = false;
-
-  constructor(server: TestServer, compress: boolean) {
-    this.#finisher = new ChunkFinisher(new RdbEncoder(this.#collector.sink, { compress }));
-    this.snapshot = new Snapshot(server.keyspace, {
-      write: (chunk, length, strings) => {
-        this.#finisher.add(chunk, length, strings);
-        chunk.fill(0xee, 0, length); // whoever keeps a part of it would notice
-        this.snapshot?.recycle(chunk);
-      },
-      isFull: () => this.isFull,
-    }, { access: ACCESS_NONE, compress });
-  }
-
-  /** One unit of the walk; true when it is over. */
-  step(): boolean {
-    return this.snapshot.step(-Infinity, () => 0);
-  }
-
-  bytes(): Uint8Array {
-    this.#finisher.end();
-    return this.#collector.take();
-  }
-}
+import { TestSnapshot } from "./test_snapshot.ts";
 
 const KINDS = ["string", "long", "list", "set", "ints", "hash", "zset"] as const;
 type Kind = typeof KINDS[number];

@@ -1,26 +1,11 @@
 /** OBJECT: how the server keeps a value. */
 
-import {
-  ENC_EMBSTR,
-  ENC_EXTERNAL,
-  ENC_HASHTABLE,
-  ENC_INTSET,
-  ENC_LISTPACK,
-  ENC_QUICKLIST,
-  ENC_RAW,
-  ENC_SKIPLIST,
-  ENC_STREAM,
-  ENC_TEXT,
-} from "../../arena/record.ts";
-import { isInt64Text } from "../../base/integers.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Database } from "../../keyspace/database.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { writeHelp } from "../help.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
-
-/** Longest string that Redis would keep in one allocation with its object. */
-const EMBSTR_MAX = 44;
+import { kindOf } from "../../rdb/kinds/index.ts";
 
 const NO_IDLE_TIME =
   "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching " +
@@ -51,32 +36,7 @@ function runObjectEncoding({ database, words, reply }: Call): void {
 
 /** What OBJECT ENCODING answers for a record. */
 export function encodingName(database: Database, ref: number): string {
-  switch (database.encodingOf(ref)) {
-    case ENC_EMBSTR: {
-      const { records } = database;
-      const length = records.valueLength(ref);
-      if (isInt64Text(records.bytesOf(ref), records.valueOffset(ref), length)) return "int";
-      return length <= EMBSTR_MAX ? "embstr" : "raw";
-    }
-    case ENC_TEXT:
-      return database.records.valueLength(ref) <= EMBSTR_MAX ? "embstr" : "raw";
-    case ENC_RAW:
-    case ENC_EXTERNAL:
-      return "raw";
-    case ENC_LISTPACK:
-      return "listpack";
-    case ENC_INTSET:
-      return "intset";
-    case ENC_QUICKLIST:
-      return "quicklist";
-    case ENC_HASHTABLE:
-      return "hashtable";
-    case ENC_SKIPLIST:
-      return "skiplist";
-    case ENC_STREAM:
-      return "stream";
-  }
-  return "unknown";
+  return kindOf(database.records.metaOf(ref)).encodingName(database, ref);
 }
 
 export const objectFreq = defineCommand({

@@ -3,6 +3,7 @@
 import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { keysToEnd, oneKey } from "../../dispatch/key_specs.ts";
+import { kindOf } from "../../rdb/kinds/index.ts";
 
 /**
  * `EXISTS key [key ...]`.
@@ -79,11 +80,8 @@ export const type = defineCommand({
   run: runType,
 });
 
-/** Names of the types, by TYPE_* number. */
-export const TYPE_NAMES: readonly string[] = ["string", "list", "set", "zset", "hash", "stream"];
-
 function runType({ database, words, reply }: Call): void {
   database.keyspace.noTouch = true;
   const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
-  reply.status(ref === 0 ? "none" : TYPE_NAMES[database.typeOf(ref)]);
+  reply.status(ref === 0 ? "none" : kindOf(database.records.metaOf(ref)).name);
 }

@@ -4,7 +4,7 @@ import { globMatch } from "../../base/glob.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { parseScanOptions, scanCursor } from "../scan.ts";
-import { TYPE_NAMES } from "./presence.ts";
+import { KINDS } from "../../rdb/kinds/index.ts";
 
 const STAR = 0x2a;
 
@@ -78,10 +78,8 @@ function runScan(call: Call): void {
   const { database, reply } = call;
   const cursor = scanCursor(call, 1);
   const options = parseScanOptions(call, 2, true);
-  const wantedType = options.typeWord === 0
-    ? -1
-    : TYPE_NAMES.indexOf(call.words.text(options.typeWord).toLowerCase());
   const anyType = options.typeWord === 0;
+  const wantedType = anyType ? -1 : typeNamed(call.words.text(options.typeWord).toLowerCase());
   const deletes = database.keyspace.deletesExpired;
   const { records } = database;
   options.begin();
@@ -98,6 +96,11 @@ function runScan(call: Call): void {
     options.add(bytes, offset, length);
   });
   options.finish(reply, next);
+}
+
+/** TYPE_* of a name, -1 when there is no such type: then no key has it. */
+function typeNamed(name: string): number {
+  return KINDS.findIndex((kind) => kind.name === name);
 }
 
 /** Removes a key past its time: outside of a transaction each is a unit of the stream by itself. */

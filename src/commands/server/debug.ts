@@ -11,13 +11,13 @@ import { parseDouble } from "../../base/doubles.ts";
 import { globMatch } from "../../base/glob.ts";
 import { memoryBytes } from "../../config/kinds.ts";
 import type { Call } from "../../dispatch/call.ts";
-import type { Dict } from "../../arena/dict.ts";
 import type { Database } from "../../keyspace/database.ts";
-import { datasetDigest, valueDigest } from "../../keyspace/digest.ts";
+import { datasetDigest, valueDigest } from "../../rdb/digest.ts";
 import type { RecordTable } from "../../keyspace/doors.ts";
 import { lpEntry } from "../../values/listpack.ts";
 import { listView } from "../../keyspace/list.ts";
 import type { LongString } from "../../keyspace/value_slots.ts";
+import { kindOf } from "../../rdb/kinds/index.ts";
 import { writeValue } from "../../rdb/save_value.ts";
 import { RdbEncoder } from "../../rdb/writer.ts";
 import { NO_SUCH_KEY, ReplyError } from "../../resp/reply_error.ts";
@@ -449,15 +449,13 @@ function debugHtstats(call: Call): void {
 function debugHtstatsKey(call: Call): void {
   const { database, reply } = call;
   const ref = recordOfKey(call);
-  const encoding = encodingName(database, ref);
-  if (encoding !== "hashtable" && encoding !== "skiplist") {
+  const table = kindOf(database.records.metaOf(ref)).tableOf(database, ref);
+  if (table === null) {
     return reply.error(
       "ERR The value stored at the specified key is not represented using an hash table",
     );
   }
-  // A set is a Dict; a hash and a sorted set have one.
-  const value = database.largeValue(ref) as unknown as Dict | { dict: Dict };
-  reply.verbatim(describeTable("dict" in value ? value.dict : value));
+  reply.verbatim(describeTable(table));
 }
 
 /** Slots of a bucket, as table.ts lays it out. */

@@ -1,0 +1,212 @@
+/**
+ * Lists as a kind of value. In a snapshot:
+ *
+ *     written   18   <nodes> of each <container> <blob>: a plain element (1) or a listpack (2)
+ *     read too   1   <elements> of each <string>
+ *               10   a ziplist blob
+ *               14   <nodes> of each a ziplist blob
+ */
+
+import { ENC_LISTPACK, ENC_QUICKLIST, INLINE_VALUE_MAX, TYPE_LIST } from "../../arena/record.ts";
+import { copyBytes } from "../../base/bytes.ts";
+import type { Database } from "../../keyspace/database.ts";
+import type { ValueSource } from "../../keyspace/doors.ts";
+import { listView } from "../../keyspace/list.ts";
+import { LP_EMPTY_BYTES, lpBytes, lpEntry, lpEntryCopyText } from "../../values/listpack.ts";
+import { copyListNode, ListNode, listNodeSize, QuickList } from "../../values/quicklist.ts";
+import * as format from "../format.ts";
+import type { RdbReader } from "../reader.ts";
+import type { RdbEncoder } from "../writer.ts";
+import { INTEGER_TEXT_MAX, type LoadedValue, readListpack } from "./loaded_value.ts";
+import type { ValueDigest } from "./value_digest.ts";
+import type { ValueKind } from "./value_kind.ts";
+import { ELEMENTS_AT_ONCE, ValueWalk } from "./value_walk.ts";
+
+/** A list with more bytes is walked in pieces, too. */
+const BYTES_AT_ONCE = 64 * 1024;
+
+export const listKind: ValueKind = {
+  type: TYPE_LIST,
+  name: "list",
+  encodings: [ENC_LISTPACK, ENC_QUICKLIST],
+  encodingName: (source, ref) => isQuick(source, ref) ? "quicklist" : "listpack",
+  digestNumber: 1,
+  addToDigest,
+  rdbTypes: [
+    format.TYPE_LIST,
+    format.TYPE_LIST_ZIPLIST,
+    format.TYPE_LIST_QUICKLIST,
+    format.TYPE_LIST_QUICKLIST_2,
+  ],
+  rdbTypeOf: () => format.TYPE_LIST_QUICKLIST_2,
+  save,
+  load,
+  walk,
+  tableOf: () => null,
+};
+
+function isQuick({ records }: ValueSource, ref: number): boolean {
+  return ((records.metaOf(ref) >>> 4) & 0xf) === ENC_QUICKLIST;
+}
+
+const digits = new Uint8Array(INTEGER_TEXT_MAX);
+
+function addToDigest(digest: ValueDigest, database: Database, ref: number): void {
+  listView.open(database, ref);
+  for (let has = listView.seek(0); has; has = listView.step(false)) {
+    listView.read();
+    if (lpEntry.isInt) digest.mix(digits, 0, lpEntryCopyText(digits, 0));
+    else digest.mix(lpEntry.buf, lpEntry.off, lpEntry.len);
+  }
+}
+
+// -- saving ------------------------------------------------------------------------------
+
+function save(out: RdbEncoder, source: ValueSource, ref: number): void {
+  if (isQuick(source, ref)) {
+    const list = source.largeValue(ref) as QuickList;
+    out.writeLength(list.nodes);
+    for (let node = list.head; node !== null; node = node.next) writeNode(out, node);
+    return;
+  }
+  const { records } = source;
+  const bytes = records.bytesOf(ref);
+  const at = records.valueOffset(ref);
+  out.writeLength(1);
+  out.writeLength(format.QUICKLIST_NODE_PACKED);
+  out.writeString(bytes, at, lpBytes(bytes, at));
+}
+
+let nodeBytes = new Uint8Array(16 * 1024);
+
+/** Writes a node: container and blob, or the one plain element. */
+function writeNode(out: RdbEncoder, node: ListNode): void {
+  if (node.plain) {
+    out.writeLength(format.QUICKLIST_NODE_PLAIN);
+    out.writeString(node.buf, node.start, node.end - node.start);
+    return;
+  }
+  const size = listNodeSize(node);
+  if (nodeBytes.length < size) nodeBytes = new Uint8Array(size * 2);
+  copyListNode(node, nodeBytes, 0);
+  out.writeLength(format.QUICKLIST_NODE_PACKED);
+  out.writeString(nodeBytes, 0, size);
+}
+
+function walk(source: ValueSource, ref: number): ValueWalk | null {
+  if (!isQuick(source, ref)) return null;
+  const list = source.largeValue(ref) as QuickList;
+  if (list.count <= ELEMENTS_AT_ONCE && list.bufferBytes <= BYTES_AT_ONCE) return null;
+  return new ListWalk(list);
+}
+
+/** Nodes of a list, in the order they had. */
+class ListWalk extends ValueWalk {
+  readonly #list: QuickList;
+  readonly #nodes: ListNode[] = [];
+  /** Nodes that have changed meanwhile, as they were. */
+  readonly #kept = new Map<ListNode, ListNode>();
+  #at = 0;
+
+  constructor(list: QuickList) {
+    super(list);
+    this.#list = list;
+    for (let node = list.head; node !== null; node = node.next) this.#nodes.push(node);
+    list.generation++;
+    list.onNodeWrite = (node) => this.#keepNode(node);
+  }
+
+  #keepNode(node: ListNode): void {
+    if (node.generation === this.#list.generation) return;
+    node.generation = this.#list.generation;
+    this.#kept.set(node, copyNode(node));
+  }
+
+  override begin(main: RdbEncoder): void {
+    main.writeLength(this.#nodes.length);
+  }
+
+  override step(main: RdbEncoder): boolean {
+    const node = this.#nodes[this.#at++];
+    const kept = this.#kept.get(node);
+    if (kept !== undefined) {
+      writeNode(main, kept);
+      this.#kept.delete(node);
+    } else {
+      writeNode(main, node);
+      node.generation = this.#list.generation;
+    }
+    if (this.#at < this.#nodes.length) return false;
+    this.#list.onNodeWrite = null;
+    return true;
+  }
+
+  override abort(): void {
+    this.#list.onNodeWrite = null;
+  }
+}
+
+/** A node of its own with the same content. */
+function copyNode(node: ListNode): ListNode {
+  const size = node.end - node.start;
+  const copy = new ListNode(size, node.plain, 0);
+  copyBytes(copy.buf, 0, node.buf, node.start, size);
+  copy.end = size;
+  copy.count = node.count;
+  return copy;
+}
+
+// -- loading -----------------------------------------------------------------------------
+
+function load(value: LoadedValue, reader: RdbReader, rdbType: number): boolean {
+  const list = new QuickList(value.limits.listMaxListpackSize);
+  if (rdbType === format.TYPE_LIST_ZIPLIST) addZiplist(value, reader, list);
+  else {
+    const what = rdbType === format.TYPE_LIST ? "elements" : "list nodes";
+    for (let left = reader.readCount(what); left > 0; left--) {
+      if (rdbType === format.TYPE_LIST_QUICKLIST_2) addNode(reader, list);
+      else if (rdbType === format.TYPE_LIST_QUICKLIST) addZiplist(value, reader, list);
+      else {
+        reader.readString();
+        list.pushTail(reader.strBuf, reader.strOff, reader.strLen);
+      }
+    }
+  }
+  const node = list.head;
+  if (node === null) return false;
+  const size = node.end - node.start + LP_EMPTY_BYTES;
+  const isSmall = list.nodes === 1 && !node.plain && size <= list.nodeBytesMax &&
+    list.count <= list.nodeCountMax && size <= INLINE_VALUE_MAX;
+  if (isSmall) {
+    const { packed } = value;
+    packed.makeRoom(size);
+    list.toListpack(packed.bytes, 0, packed.bytes.length);
+    value.setListpack(TYPE_LIST);
+  } else value.setLarge(TYPE_LIST, ENC_QUICKLIST, list);
+  return true;
+}
+
+function addZiplist({ ziplist }: LoadedValue, reader: RdbReader, list: QuickList): void {
+  reader.readString();
+  ziplist.open(reader.strBuf, reader.strOff, reader.strLen, reader.strAt);
+  while (ziplist.next()) {
+    ziplist.toText();
+    list.pushTail(ziplist.buf, ziplist.off, ziplist.len);
+  }
+}
+
+function addNode(reader: RdbReader, list: QuickList): void {
+  const at = reader.offset;
+  const container = reader.readPlainLength("the container of a list node");
+  if (container !== format.QUICKLIST_NODE_PLAIN && container !== format.QUICKLIST_NODE_PACKED) {
+    throw reader.error(`unknown container ${container} of a list node`, at);
+  }
+  if (container === format.QUICKLIST_NODE_PACKED) {
+    readListpack(reader, false);
+    list.appendListpack(reader.strBuf, reader.strOff);
+    return;
+  }
+  reader.readString();
+  if (reader.strLen === 0) throw reader.error("a list node of its own for no bytes", at);
+  list.appendPlain(reader.strBuf, reader.strOff, reader.strLen);
+}

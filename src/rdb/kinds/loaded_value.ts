@@ -1,0 +1,233 @@
+/**
+ * A value on its way from a snapshot's bytes into the keyspace, and what the kinds need to build one:
+ * limits, buffers, checks of packed values. The kinds fill it in (`load`), load_value.ts places it.
+ */
+
+import { copyBytes } from "../../base/bytes.ts";
+import { formatDouble } from "../../base/doubles.ts";
+import { hashBytes } from "../../base/hash.ts";
+import { parseInt64, parseInteger } from "../../base/integers.ts";
+import { ENC_LISTPACK, INLINE_VALUE_MAX } from "../../arena/record.ts";
+import type { ValueLimits } from "../../keyspace/keyspace.ts";
+import type { LargeValue } from "../../keyspace/value_slots.ts";
+import { ElementText } from "../../values/element_text.ts";
+import { intsetBytes, intsetInsert, intsetNew } from "../../values/intset.ts";
+import {
+  lpAppend,
+  lpAppendInteger,
+  lpBytes,
+  lpCount,
+  lpFirst,
+  lpIsNeedle,
+  lpNew,
+  lpNext,
+  lpSetNeedle,
+  lpValidate,
+} from "../../values/listpack.ts";
+import { ZiplistCursor, ZipmapCursor } from "../legacy.ts";
+import type { RdbReader } from "../reader.ts";
+
+/** A table is made for at most this many elements before they have been seen. */
+export const RESERVE_MAX = 1 << 20;
+/** Room for the text of an entry that is an integer. */
+export const INTEGER_TEXT_MAX = 24;
+/** An entry of a listpack takes at most this many bytes beside its text. */
+const ENTRY_OVERHEAD_MAX = 10;
+/** Up to this many entries, looking through all of them is faster than a table. */
+const FEW_ENTRIES = 8;
+
+/** The value read last, with the means to read the next; one at a time. */
+export class LoadedValue {
+  /** Expiries of hash fields that were dropped, since this was made. */
+  fieldExpiriesDropped = 0;
+
+  // The value: TYPE_* and ENC_* of record.ts, and an object or bytes.
+  type = 0;
+  encoding = 0;
+  /** The value of an encoding that lives in a slot, else null. */
+  large: LargeValue | null = null;
+  /** The bytes of an inline encoding: in the reader's window or in a buffer of this object. */
+  bytes: Uint8Array = new Uint8Array(0);
+  offset = 0;
+  length = 0;
+
+  // Scratch of the kinds.
+  readonly packed = new PackedBuilder();
+  /** A field or member, while what belongs to it is read. */
+  readonly name = new KeptBytes();
+  readonly text = new ElementText();
+  readonly otherText = new ElementText();
+  readonly ziplist = new ZiplistCursor();
+  readonly zipmap = new ZipmapCursor();
+  #places = new Int32Array(256);
+
+  constructor(
+    readonly limits: ValueLimits,
+    /** Unix time in ms; hash fields whose time was before are left out. */
+    readonly nowMs: number,
+  ) {}
+
+  /** Makes these bytes the value. */
+  setInline(
+    type: number,
+    encoding: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
+    this.type = type;
+    this.encoding = encoding;
+    this.large = null;
+    this.bytes = bytes;
+    this.offset = offset;
+    this.length = length;
+  }
+
+  /** Makes the listpack in `packed` the value. */
+  setListpack(type: number): void {
+    const { bytes } = this.packed;
+    this.setInline(type, ENC_LISTPACK, bytes, 0, lpBytes(bytes, 0));
+  }
+
+  /** Makes an object for a slot the value. */
+  setLarge(type: number, encoding: number, value: LargeValue): void {
+    this.type = type;
+    this.encoding = encoding;
+    this.large = value;
+  }
+
+  /**
+   * Refuses a listpack in which an entry is there twice; looks at each `step`th one. `at` is where the
+   * value lies in the snapshot. @throws RdbError
+   */
+  checkUnique(
+    reader: RdbReader,
+    listpack: Uint8Array,
+    base: number,
+    step: number,
+    at: number,
+  ): void {
+    const count = lpCount(listpack, base) / step;
+    if (count < 2) return;
+    const usesTable = count > FEW_ENTRIES;
+    let mask = 0;
+    if (usesTable) {
+      let size = 32;
+      while (size < count * 2) size *= 2;
+      if (this.#places.length < size) this.#places = new Int32Array(size);
+      this.#places.fill(0, 0, size);
+      mask = size - 1;
+    }
+    const places = this.#places;
+    const { text } = this;
+    let found = 0;
+    for (let pos = lpFirst(listpack, base); pos >= 0;) {
+      text.setEntry(listpack, pos);
+      lpSetNeedle(text.bytes, text.offset, text.length);
+      if (usesTable) {
+        let slot = hashBytes(text.bytes, text.offset, text.length) & mask;
+        for (; places[slot] !== 0; slot = (slot + 1) & mask) {
+          if (lpIsNeedle(listpack, base + places[slot])) refuseTwice(reader, step, at);
+        }
+        places[slot] = pos - base;
+      } else {
+        for (let i = 0; i < found; i++) {
+          if (lpIsNeedle(listpack, base + places[i])) refuseTwice(reader, step, at);
+        }
+        places[found++] = pos - base;
+      }
+      for (let i = 0; i < step && pos >= 0; i++) pos = lpNext(listpack, pos);
+    }
+  }
+}
+
+/** An element is there twice; `step` is 2 where it has a value or score. @throws RdbError */
+export function refuseTwice(reader: RdbReader, step: number, at: number): never {
+  throw reader.error(
+    `a ${step === 2 ? "field or member" : "member"} is there twice in the value`,
+    at,
+  );
+}
+
+/** Reads a listpack blob into the reader's `str`, checked; returns the number of entries. */
+export function readListpack(reader: RdbReader, pairs: boolean): number {
+  reader.readString();
+  if (!lpValidate(reader.strBuf, reader.strOff, reader.strLen, { pairs })) {
+    throw reader.error("damaged listpack, value", reader.strAt);
+  }
+  return lpCount(reader.strBuf, reader.strOff);
+}
+
+/** A copy of some bytes, in a buffer that is used again. */
+export class KeptBytes {
+  bytes = new Uint8Array(256);
+  length = 0;
+
+  keep(bytes: Uint8Array, offset: number, length: number): void {
+    if (this.bytes.length < length) this.bytes = new Uint8Array(length * 2);
+    copyBytes(this.bytes, 0, bytes, offset, length);
+    this.length = length;
+  }
+}
+
+/** A listpack or intset under construction, at the start of `bytes`. */
+export class PackedBuilder {
+  bytes = new Uint8Array(1024);
+  readonly #digits = new Uint8Array(INTEGER_TEXT_MAX);
+
+  beginListpack(): void {
+    lpNew(this.bytes, 0);
+  }
+
+  beginIntset(): void {
+    intsetNew(this.bytes, 0);
+  }
+
+  /** Makes `bytes` at least so large; what is there is lost. */
+  makeRoom(size: number): void {
+    if (this.bytes.length < size) this.bytes = new Uint8Array(size * 2);
+  }
+
+  /** Whether a listpack of a record has room for entries of so many bytes of text, two at most. */
+  fits(bytes: number): boolean {
+    return lpBytes(this.bytes, 0) + bytes + 2 * ENTRY_OVERHEAD_MAX <= INLINE_VALUE_MAX;
+  }
+
+  /** Appends an entry to the listpack. */
+  append(bytes: Uint8Array, offset: number, length: number): void {
+    while (lpAppend(this.bytes, 0, this.bytes.length, bytes, offset, length) < 0) {
+      this.#grow(lpBytes(this.bytes, 0), this.bytes.length * 2 + length);
+    }
+  }
+
+  /** Appends a score to the listpack: an integer where it is one, else its text. */
+  appendScore(score: number): void {
+    if (Number.isSafeInteger(score) && !Object.is(score, -0)) {
+      while (lpAppendInteger(this.bytes, 0, this.bytes.length, score) < 0) {
+        this.#grow(lpBytes(this.bytes, 0), this.bytes.length * 2);
+      }
+      return;
+    }
+    const text = formatDouble(score);
+    for (let i = 0; i < text.length; i++) this.#digits[i] = text.charCodeAt(i);
+    this.append(this.#digits, 0, text.length);
+  }
+
+  /** Inserts an integer, given as its text, into the intset; 0 when it was there, else the new size. */
+  insertInteger(bytes: Uint8Array, offset: number, length: number): number {
+    const small = parseInteger(bytes, offset, length);
+    const value = small === small ? small : parseInt64(bytes, offset, length)!;
+    for (;;) {
+      const size = intsetInsert(this.bytes, 0, this.bytes.length, value);
+      if (size >= 0) return size;
+      this.#grow(intsetBytes(this.bytes, 0), this.bytes.length * 4);
+    }
+  }
+
+  /** Gives `bytes` another size, keeping the first `used`. */
+  #grow(used: number, size: number): void {
+    const larger = new Uint8Array(size);
+    copyBytes(larger, 0, this.bytes, 0, used);
+    this.bytes = larger;
+  }
+}

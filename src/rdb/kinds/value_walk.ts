@@ -1,0 +1,138 @@
+/**
+ * Writing a large value in pieces while requests go on changing it: what a snapshot asks of a value
+ * that it cannot write at once (src/rdb/snapshot.ts tells when and why). A walk is of the value as it
+ * was when the walk was made. Here are the parts that kinds share; the walks of lists and strings
+ * stand with their kinds.
+ */
+
+import type { Dict, WriteHook } from "../../arena/dict.ts";
+import { SNAPSHOT_BIT } from "../../arena/record.ts";
+import type { LargeValue } from "../../keyspace/value_slots.ts";
+import { type ChunkSink, RdbEncoder } from "../writer.ts";
+
+/** A collection with more elements is walked in pieces. */
+export const ELEMENTS_AT_ONCE = 500;
+const EARLY_CHUNK_BYTES = 4 * 1024;
+
+/** A value that is written in pieces. */
+export abstract class ValueWalk {
+  /**
+   * Whether the value has no way of telling that it changes: the walk then has to begin as soon as it
+   * is made, and `keep` is called before the record with this value changes.
+   */
+  readonly isBorrowed: boolean = false;
+
+  constructor(readonly value: LargeValue) {}
+
+  /** Writes the value's beginning; from now on everything of it goes to `main`. */
+  abstract begin(main: RdbEncoder, sink: ChunkSink): void;
+  /** Writes a piece; true when that was the last. */
+  abstract step(main: RdbEncoder): boolean;
+  /** The snapshot is given up: takes the hooks away. */
+  abstract abort(): void;
+  /** The value is about to change: makes a copy of what is still needed. */
+  keep(): void {}
+}
+
+interface Chunk {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly length: number;
+  readonly strings: Int32Array<ArrayBuffer> | null;
+}
+
+/** Bytes that have to wait for others. */
+export class Detour {
+  readonly out: RdbEncoder;
+  #chunks: Chunk[] = [];
+
+  constructor(compress: boolean, chunkBytes: number, deferMax?: number) {
+    this.out = new RdbEncoder(
+      (bytes, length, strings) => this.#chunks.push({ bytes, length, strings }),
+      { compress, checksum: false, chunkBytes, deferStrings: true, deferMax },
+    );
+  }
+
+  /** Hands everything to `sink`, behind what `main` has written. */
+  join(main: RdbEncoder, sink: ChunkSink): void {
+    this.out.flush();
+    if (this.#chunks.length === 0) return;
+    main.flush();
+    for (const { bytes, length, strings } of this.#chunks) sink(bytes, length, strings);
+    this.#chunks = [];
+  }
+}
+
+/** Makes all records of a table agree with its parity again. */
+export function agree(dict: Dict): void {
+  const { parity } = dict;
+  dict.forEach((ref) => dict.setFlags(ref, (dict.flagsOf(ref) & ~SNAPSHOT_BIT) | parity));
+}
+
+/** Elements that are the records of a table: members of a set or sorted set, fields of a hash. */
+export class TableWalk extends ValueWalk implements WriteHook {
+  readonly #table: Dict;
+  readonly #writeElement: (out: RdbEncoder, ref: number) => void;
+  readonly #compress: boolean;
+  readonly #count: number;
+  #early: Detour | null = null;
+  /** Where elements go: to #early until the walk has begun. */
+  #out: RdbEncoder | null = null;
+  #cursor = 0;
+  #written = 0;
+
+  constructor(
+    value: LargeValue,
+    table: Dict,
+    writeElement: (out: RdbEncoder, ref: number) => void,
+    compress: boolean,
+  ) {
+    super(value);
+    this.#table = table;
+    this.#writeElement = writeElement;
+    this.#compress = compress;
+    this.#count = table.count;
+    table.parity ^= SNAPSHOT_BIT;
+    table.hook = this;
+  }
+
+  beforeRecordWrite(dict: Dict, ref: number): void {
+    if ((dict.flagsOf(ref) & SNAPSHOT_BIT) !== dict.parity) this.#write(ref);
+  }
+
+  #write(ref: number): void {
+    const table = this.#table;
+    table.setFlags(ref, table.flagsOf(ref) ^ SNAPSHOT_BIT);
+    this.#written++;
+    let out = this.#out;
+    if (out === null) {
+      this.#early ??= new Detour(this.#compress, EARLY_CHUNK_BYTES);
+      out = this.#early.out;
+    }
+    this.#writeElement(out, ref);
+  }
+
+  override begin(main: RdbEncoder, sink: ChunkSink): void {
+    main.writeLength(this.#count);
+    this.#early?.join(main, sink);
+    this.#early = null;
+    this.#out = main;
+  }
+
+  override step(): boolean {
+    const table = this.#table;
+    this.#cursor = table.scan(this.#cursor, (ref) => {
+      if ((table.flagsOf(ref) & SNAPSHOT_BIT) !== table.parity) this.#write(ref);
+    });
+    if (this.#cursor !== 0) return false;
+    table.hook = null;
+    if (this.#written !== this.#count) {
+      throw new Error(`snapshot: ${this.#written} of ${this.#count} elements were written`);
+    }
+    return true;
+  }
+
+  override abort(): void {
+    this.#table.hook = null;
+    agree(this.#table);
+  }
+}
