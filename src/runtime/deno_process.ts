@@ -17,10 +17,7 @@ export const denoProcess: HostProcess = {
 
   systemRelease: () => ifPermitted(() => Deno.osRelease(), ""),
 
-  // An executable that unpacks itself says through the environment where it lies.
-  executablePath: () =>
-    denoProcess.environment("TSREDIS_EXECUTABLE") ?? ifPermitted(() => Deno.execPath(), ""),
-
+  executablePath: () => ifPermitted(() => Deno.execPath(), ""),
   environment: (name: string) => ifPermitted(() => Deno.env.get(name), undefined),
   residentBytes: () => Deno.memoryUsage().rss,
   systemMemoryBytes: () => ifPermitted(() => Deno.systemMemoryInfo().total, 0),

@@ -1,6 +1,6 @@
 /** What the builders of executables find out about the sources and about what they have made. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { causeIn, findWorkers } from "../../tools/compile.ts";
 import { formatOf } from "../../tools/executable_format.ts";
@@ -12,6 +12,14 @@ Deno.test("findWorkers finds every module of src/ that runs in a worker", async 
     text.includes('lib="deno.worker"')
   );
   assertEquals(await findWorkers(join(ROOT, "src")), workers.map(({ path }) => path));
+});
+
+Deno.test("src/ names files beside its modules as it does workers: others are in no executable", async () => {
+  for (const { path, text } of await sourceFiles("src", ".ts")) {
+    for (const [line] of text.matchAll(/^.*import\.meta\.url.*$/gm)) {
+      assertMatch(line, /new URL\("\.[^"]+_worker\.ts", import\.meta\.url\)/, path);
+    }
+  }
 });
 
 Deno.test("causeIn picks the innermost cause of a failed deno compile", () => {

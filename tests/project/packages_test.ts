@@ -54,10 +54,10 @@ Deno.test("the server asks for no permission beyond its sockets, its files and a
   const flags = await serverFlags();
   assert(flags.includes("--no-prompt"));
   const allowed = flags.filter((flag) => flag.startsWith("--allow-"));
-  // Without a value, sys and env would open everything; run, ffi and import are not to be there.
+  // Without a value, sys would open everything; run, env, ffi and import are not to be there.
   assertEquals(
     allowed.map((flag) => flag.replace(/=.+/, "=")).sort(),
-    ["--allow-env=", "--allow-net", "--allow-read", "--allow-sys=", "--allow-write"],
+    ["--allow-net", "--allow-read", "--allow-sys=", "--allow-write"],
   );
 });
 
