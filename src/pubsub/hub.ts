@@ -428,9 +428,9 @@ export class Hub {
 
   /**
    * Has the sockets of all subscribers of a topic written, together with those of other topics.
-   * Usually that happens when the turn is over. When the latest round carried several messages, the
-   * next one waits for a millisecond after it: writing to many sockets takes longer than that
-   * anyway, and each socket then gets more at once.
+   * Usually that happens when the turn is over. But where the latest round is less than a
+   * millisecond ago and carried several messages, the next one waits for a millisecond: writing to
+   * many sockets takes longer than that anyway, and each socket then gets more at once.
    */
   #scheduleRound(topic: Topic): void {
     this.#roundMessages++;

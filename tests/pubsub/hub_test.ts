@@ -3,6 +3,7 @@ import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { Hub, type Subscriber, type Subscriptions } from "../../src/pubsub/hub.ts";
 import { runtime } from "../../src/runtime/here.ts";
 import { recycleChunk, ReplyWriter } from "../../src/resp/reply_writer.ts";
+import { HandTimers } from "../support/hand_timers.ts";
 import { Random } from "../support/random.ts";
 
 /** A client that only listens. */
@@ -225,20 +226,41 @@ Deno.test("a subscriber over its limit is cut off, the others go on", () => {
   assertEquals(slow.reply.takeChunk(), null);
 });
 
-Deno.test("many subscribers are woken when the turn is over, and later when messages come thick", async () => {
-  const hub = new Hub(runtime.timers, runtime.clock);
+Deno.test("many subscribers are woken when the turn is over, and later when messages come thick", () => {
+  const timers = new HandTimers();
+  const hub = new Hub(timers, timers.clock);
   const ears = Array.from({ length: 40 }, () => new Ear());
   for (const ear of ears) on(hub, "subscribe", ear, "news");
   const wakes = () => [...new Set(ears.map((ear) => ear.wakes))];
   for (let i = 0; i < 5; i++) publish(hub, "news", "hello");
   assertEquals(wakes(), [0], "nobody is woken within the turn");
-  await Promise.resolve();
+  timers.endTurn();
   assertEquals(wakes(), [1], "once for all messages of the turn");
+  timers.pass(0.5);
   publish(hub, "news", "again");
-  await Promise.resolve();
-  const soon = wakes()[0]; // 1 unless the machine took a millisecond in between
-  await new Promise((resolve) => setTimeout(resolve, 10));
-  assertEquals(wakes(), [2]);
-  assert(soon === 1 || soon === 2);
-  assertEquals(ears[39].heard(), message("news", "hello").repeat(5) + message("news", "again"));
+  timers.endTurn();
+  assertEquals(wakes(), [1], "the latest round carried several messages");
+  timers.pass(0.5);
+  publish(hub, "news", "and again");
+  assertEquals(wakes(), [1]);
+  timers.pass(0.5);
+  assertEquals(wakes(), [2], "a millisecond after the first of them");
+  publish(hub, "news", "at last");
+  timers.endTurn();
+  assertEquals(wakes(), [3], "at once again, as the latest round carried but two");
+  const texts = ["hello", "hello", "hello", "hello", "hello", "again", "and again", "at last"];
+  assertEquals(ears[39].heard(), texts.map((text) => message("news", text)).join(""));
+});
+
+Deno.test("after a pause many subscribers are woken at once, however thick the messages came before", () => {
+  const timers = new HandTimers();
+  const hub = new Hub(timers, timers.clock);
+  const ears = Array.from({ length: 40 }, () => new Ear());
+  for (const ear of ears) on(hub, "subscribe", ear, "news");
+  for (let i = 0; i < 5; i++) publish(hub, "news", "hello");
+  timers.endTurn();
+  timers.pass(1);
+  publish(hub, "news", "again");
+  timers.endTurn();
+  assertEquals(ears[39].wakes, 2);
 });

@@ -4,7 +4,9 @@ import { fromText } from "../../src/config/parse.ts";
 import { EXPIRE_DELETES } from "../../src/keyspace/expire_mode.ts";
 import { Persistence } from "../../src/rdb/persistence.ts";
 import { runtime } from "../../src/runtime/here.ts";
+import type { Timers } from "../../src/runtime/runtime.ts";
 import { eventually } from "../support/eventually.ts";
+import { HandTimers } from "../support/hand_timers.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
 
 /** A server for data, its persistence in a folder of its own, and what was logged. */
@@ -13,7 +15,11 @@ class Persisted implements Disposable {
   readonly persistence: Persistence;
   readonly config: Config;
 
-  constructor(readonly folder = Deno.makeTempDirSync(), readonly ownsFolder = true) {
+  constructor(
+    readonly folder = Deno.makeTempDirSync(),
+    readonly ownsFolder = true,
+    timers: Timers = runtime.timers,
+  ) {
     this.server = testServer();
     this.config = new Config(runtime, folder);
     this.config.assign("dir", [fromText(folder)]);
@@ -21,13 +27,13 @@ class Persisted implements Disposable {
       this.server.keyspace,
       this.config,
       this.server.services.log,
-      runtime,
+      { ...runtime, timers },
     );
   }
 
   /** Another server on the same folder. */
-  again(): Persisted {
-    return new Persisted(this.folder, false);
+  again(timers?: Timers): Persisted {
+    return new Persisted(this.folder, false, timers);
   }
 
   info(name: string): string | number | undefined {
@@ -60,28 +66,24 @@ Deno.test("a load in slices lets others run, and INFO tells how far it has come"
   for (let i = 0; i < 20_000; i++) p.server.run("SET", `key:${i}`, i);
   p.server.propagated();
   assert(p.persistence.save());
-  using q = p.again();
-  // A clock that jumps ahead at each look: every slice ends at its first one, so that their number
-  // depends on the data alone.
+  const timers = new HandTimers();
+  using q = p.again(timers);
+  // A clock that jumps ahead at each look: every slice ends at its first one.
   let looks = 0;
   Object.assign(q.server.keyspace.clock, { monotonic: () => 100 * ++looks });
-  let slices = 0;
-  Object.assign(q.server.keyspace, { refreshTime: () => slices++ }); // what it does after each
   const done = q.persistence.load();
-  let turns = 0;
-  const loaded = [0];
-  while (q.persistence.isLoading) {
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    if (!q.persistence.isLoading) break;
-    turns++;
+  let slices = 0;
+  let loadedBytes = 0;
+  for (; q.persistence.isLoading; slices++) {
+    assert(timers.waitsForOthers, "others have their turn before it goes on");
     assertEquals(q.info("loading"), 1);
-    loaded.push(Number(q.info("loading_loaded_bytes")));
-    assert(loaded.at(-2)! <= loaded.at(-1)!, `${loaded}`);
-    assert(loaded.at(-1)! <= Number(q.info("loading_total_bytes")));
+    const more = Number(q.info("loading_loaded_bytes"));
+    assert(more > loadedBytes && more <= Number(q.info("loading_total_bytes")), `${more}`);
+    loadedBytes = more;
+    timers.othersDone();
+    for (let i = 0; i < 10; i++) await Promise.resolve(); // what `load` awaits is at hand
   }
   await done;
-  // How many turns others get of all those between the slices is a matter of the machine's speed.
-  assert(turns > 0, "nobody else had a turn");
   assert(slices > 100, `${slices} slices`);
   assertEquals(q.info("loading"), 0);
   assertEquals(q.info("loading_total_bytes"), undefined);

@@ -7,7 +7,9 @@ import { datasetDigest } from "../../src/rdb/digest.ts";
 import { Persistence } from "../../src/rdb/persistence.ts";
 import { runtime } from "../../src/runtime/here.ts";
 import type { RelayedSnapshot, RelayEvents } from "../../src/rdb/relayed_snapshot.ts";
+import type { Timers } from "../../src/runtime/runtime.ts";
 import { eventually } from "../support/eventually.ts";
+import { HandTimers } from "../support/hand_timers.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
 import { loadBytes, saveToBytes } from "./datasets.ts";
 import { Random } from "../support/random.ts";
@@ -19,14 +21,14 @@ class Master implements Disposable {
   readonly folder = Deno.makeTempDirSync();
   readonly ended: [string, string | null][] = [];
 
-  constructor() {
+  constructor(timers: Timers = runtime.timers) {
     this.config = new Config(runtime, this.folder);
     this.config.assign("dir", [fromText(this.folder)]);
     this.persistence = new Persistence(
       this.server.keyspace,
       this.config,
       this.server.services.log,
-      runtime,
+      { ...runtime, timers },
     );
     this.persistence.onSnapshotEnded = (kind, failure) => this.ended.push([kind, failure]);
   }
@@ -233,16 +235,26 @@ Deno.test("a relay that is given up says no more, and what comes next is whole",
 });
 
 Deno.test("rdb-key-save-delay slows a snapshot down without holding up others", async () => {
-  using master = new Master();
+  const timers = new HandTimers();
+  using master = new Master(timers);
   for (let i = 0; i < 40; i++) master.server.run("SET", `key:${i}`, i);
   master.config.set([["rdb-key-save-delay", "1000"]]);
   const receiver = start(master);
-  const seen = new Set<number>();
-  while (receiver.end === undefined) {
-    seen.add(receiver.relay.snapshot.keysDone);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+  const { snapshot } = receiver.relay;
+  timers.othersDone(); // the first slice comes without a delay
+  let slices = 1;
+  for (let before = 0; snapshot.keysDone < 40; slices++) {
+    const { keysDone } = snapshot;
+    const pauseMs = keysDone - before; // a millisecond for each key of the latest slice
+    timers.pass(pauseMs - 0.1);
+    assertEquals(snapshot.keysDone, keysDone);
+    timers.pass(0.1);
+    assert(snapshot.keysDone > keysDone, `nothing after ${pauseMs} ms`);
+    before = keysDone;
   }
-  assert(seen.size > 3, [...seen].join());
+  assert(slices > 3, `${slices} slices`);
+  timers.pass(40);
+  await eventually(() => receiver.end === null);
 });
 
 Deno.test("keys past their time are told of when a load leaves them out", async () => {

@@ -9,12 +9,14 @@ import { fromText } from "../../src/config/parse.ts";
 import { datasetDigest } from "../../src/rdb/digest.ts";
 import { Persistence } from "../../src/rdb/persistence.ts";
 import { runtime } from "../../src/runtime/here.ts";
+import type { Timers } from "../../src/runtime/runtime.ts";
 import { RECEIVED_MAX, type ReplicaLoad } from "../../src/rdb/replica_load.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
 import { eventually } from "../support/eventually.ts";
 import { type TestClient, type TestServer, testServer } from "../support/test_server.ts";
 import { corpusBytes, corpusNames } from "./corpus.ts";
 import { CORPUS_NOW_MS, loadBytes, saveToBytes } from "./datasets.ts";
+import { HandTimers } from "../support/hand_timers.ts";
 import { Random } from "../support/random.ts";
 
 type Mode = "file" | "stream";
@@ -27,7 +29,7 @@ class Replica implements Disposable {
   readonly config: Config;
   readonly folder = Deno.makeTempDirSync();
 
-  constructor() {
+  constructor(timers: Timers = runtime.timers) {
     this.server = testServer({ nowMs: CORPUS_NOW_MS });
     this.config = new Config(runtime, this.folder);
     this.config.assign("dir", [fromText(this.folder)]);
@@ -35,7 +37,7 @@ class Replica implements Disposable {
       this.server.keyspace,
       this.config,
       this.server.services.log,
-      runtime,
+      { ...runtime, timers },
     );
     this.server.run("SET", "served", "yes");
     this.server.run("SADD", "set", 1, 2, 3);
@@ -334,12 +336,22 @@ Deno.test("a stream that announces too much is refused before memory is taken fo
 });
 
 Deno.test("key-load-delay slows a load down without holding up others", async () => {
-  using replica = new Replica();
+  const timers = new HandTimers();
+  using replica = new Replica(timers);
   replica.config.set([["key-load-delay", "2000"]]);
-  const [load, done] = replica.receive(smallSnapshot(), "stream", null, () => 500);
+  const bytes = smallSnapshot();
+  const [load, done] = replica.receive(bytes, "stream", null, () => 500);
+  let isDone = false;
+  done.then(() => isDone = true);
   const seen = new Set<number>();
-  const watch = setInterval(() => seen.add(load.keysLoaded), 1);
+  while (!isDone && timers.nowMs < 1_000_000) {
+    if (timers.waitsForOthers) timers.othersDone(); // at its beginning, while it has no key yet
+    seen.add(load.keysLoaded);
+    timers.pass(1);
+    await Promise.resolve();
+  }
   await done;
-  clearInterval(watch);
   assert(seen.size > 2, [...seen].join());
+  const pausesMs = 2 * [...seen].at(-2)!; // two for each key, but those of the last slice
+  assert(timers.nowMs >= pausesMs, `${timers.nowMs} ms for ${[...seen].join()}`);
 });
