@@ -25,10 +25,11 @@ export class MasterRole {
   readonly #replicas = new Set<AttachedReplica>();
   readonly #syncs: FullSyncs;
   /**
-   * Nobody has to be woken when the stream grows: those that get it are being sent what came before,
-   * and ask for more by themselves, or will be woken when the turn is over.
+   * Whether the replicas know that there is more of the stream, so that nobody has to be woken when it
+   * grows: they are being sent what came before and ask for more by themselves, or they will be woken
+   * when the turn is over.
    */
-  #isAwake = false;
+  #knowOfMore = false;
   #asksAcks = false;
   /** Since when there has been no replica, Unix ms; NaN before that has been noted. */
   #noReplicasSinceMs = NaN;
@@ -102,7 +103,7 @@ export class MasterRole {
   }
 
   #attach(replica: AttachedReplica): void {
-    replica.onIdle = () => this.#isAwake = false;
+    replica.onIdle = () => this.#knowOfMore = false;
     this.#replicas.add(replica);
     replica.client.becomeReplica(replica);
   }
@@ -200,12 +201,12 @@ export class MasterRole {
 
   /** The stream of writes has grown: replicas are to be sent what is new once the turn is over. */
   streamGrew(): void {
-    if (this.#isAwake || this.#replicas.size === 0) return;
-    this.#isAwake = true;
-    this.replication.host.runtime.timers.soon(this.#wake);
+    if (this.#knowOfMore || this.#replicas.size === 0) return;
+    this.#knowOfMore = true;
+    this.replication.host.runtime.timers.soon(this.#wakeReplicas);
   }
 
-  readonly #wake = (): void => {
+  readonly #wakeReplicas = (): void => {
     for (const replica of this.#replicas) {
       const { transport } = replica.client;
       if (replica.isStreaming && !transport.isWriting) transport.wake();
@@ -266,7 +267,7 @@ export class MasterRole {
   closed(client: ReplicaConnection): void {
     const replica = this.stateOf(client);
     if (!this.#replicas.delete(replica)) return;
-    this.#isAwake = false; // it may have been the one that was to ask for more
+    this.#knowOfMore = false; // it may have been the one that was to ask for more
     const { host: { log, clock } } = this.replication;
     log.notice(`Connection with replica ${replica.name} lost.`);
     const cause = replica.closeCause || client.closeCause || "the replica closed it, or it broke";
