@@ -9,7 +9,7 @@ import { latin1 } from "./base/bytes.ts";
 import { randomId } from "./base/random_id.ts";
 import type { Command, CommandDefinition } from "./dispatch/command.ts";
 import { commandTable } from "./commands/index.ts";
-import type { Config } from "./config/config.ts";
+import type { Config, Values } from "./config/config.ts";
 import { NOTIFY_KEYEVENT, NOTIFY_KEYSPACE } from "./config/notify.ts";
 import { splitWords, toPath } from "./config/parse.ts";
 import { type DirectiveName, DIRECTIVES, notActing } from "./config/table.ts";
@@ -55,6 +55,18 @@ import type { Runtime, SocketHandler, Timer } from "./runtime/runtime.ts";
 import { problemOf } from "./runtime/system_error.ts";
 import { type InlineSplitter, type ParserLimits, RequestParser } from "./resp/parser.ts";
 import { Shutdown } from "./shutdown.ts";
+
+/** Directives that open and close gates. */
+const GATE_DIRECTIVES = [
+  "save",
+  "stop-writes-on-bgsave-error",
+  "replica-read-only",
+  "replica-serve-stale-data",
+  "replica-ignore-maxmemory",
+  "min-replicas-to-write",
+  "min-replicas-max-lag",
+  "maxmemory",
+] as const;
 
 /** Time one turn of the timer may spend on housekeeping of data, in ms. */
 const SLICE_MS = 1;
@@ -106,6 +118,8 @@ export class Server implements Services, GateChecks, ReplicationHost {
   readonly #exit: (code: number) => void;
   #timer: Timer | null = null;
   readonly #shutdown: Shutdown;
+  #gateValues!: Values<(typeof GATE_DIRECTIVES)[number]>;
+  #isStopped = false;
   /** Housekeeping that is to go on soon. */
   readonly #pending = new Set<string>();
   #hasPidFile = false;
@@ -133,7 +147,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.evictor = new Evictor(this.keyspace);
     // What slow replicas hold up would only grow by the DELs of evicted keys.
     this.evictor.usedBytes = () => this.usedMemory() - (this.replication.backlog?.excessBytes ?? 0);
-    this.evictor.onRunning = () => timers.after(0, () => this.#evict());
+    this.evictor.onRunning = () => timers.after(0, () => this.evictor.evict());
     this.pause = new Pause(this.clients, this.keyspace);
     this.pause.onChange = (isPaused) => {
       this.setGate(GATE_PAUSED, isPaused);
@@ -171,21 +185,8 @@ export class Server implements Services, GateChecks, ReplicationHost {
 
   /** Puts directives into effect, now and whenever CONFIG SET changes them. */
   #bindConfig(): void {
-    const { config, keyspace } = this;
-    const limits = () => {
-      keyspace.limits.hashMaxListpackEntries = config.value("hash-max-listpack-entries");
-      keyspace.limits.hashMaxListpackValue = config.value("hash-max-listpack-value");
-      keyspace.limits.listMaxListpackSize = config.value("list-max-listpack-size");
-      keyspace.limits.setMaxIntsetEntries = config.value("set-max-intset-entries");
-      keyspace.limits.setMaxListpackEntries = config.value("set-max-listpack-entries");
-      keyspace.limits.setMaxListpackValue = config.value("set-max-listpack-value");
-      keyspace.limits.zsetMaxListpackEntries = config.value("zset-max-listpack-entries");
-      keyspace.limits.zsetMaxListpackValue = config.value("zset-max-listpack-value");
-      keyspace.limits.stringBytesMax = config.value("proto-max-bulk-len");
-      this.#limits.bulkBytesMax = config.value("proto-max-bulk-len");
-    };
-    limits();
-    config.onChange([
+    const { config, keyspace, evictor, slowLog, latency, dispatcher } = this;
+    config.bind([
       "hash-max-listpack-entries",
       "hash-max-listpack-value",
       "list-max-listpack-size",
@@ -195,25 +196,20 @@ export class Server implements Services, GateChecks, ReplicationHost {
       "zset-max-listpack-entries",
       "zset-max-listpack-value",
       "proto-max-bulk-len",
-    ], limits);
-
-    const memory = () => {
-      const { evictor } = this;
-      evictor.maxBytes = config.value("maxmemory");
-      evictor.policy = config.value("maxmemory-policy");
-      evictor.samples = config.value("maxmemory-samples");
-      keyspace.usesLfu = evictor.policy.endsWith("-lfu");
-      keyspace.lfuLogFactor = config.value("lfu-log-factor");
-      keyspace.lfuDecayMinutes = config.value("lfu-decay-time");
-      keyspace.expireEffort = config.value("active-expire-effort");
-      keyspace.unlinksExpired = config.value("lazyfree-lazy-expire");
-      keyspace.unlinksEvicted = config.value("lazyfree-lazy-eviction");
-      this.updateGates();
-      keyspace.refreshTime();
-    };
-    memory();
-    config.onChange([
-      "maxmemory",
+    ], (values) => {
+      const { limits } = keyspace;
+      limits.hashMaxListpackEntries = values["hash-max-listpack-entries"];
+      limits.hashMaxListpackValue = values["hash-max-listpack-value"];
+      limits.listMaxListpackSize = values["list-max-listpack-size"];
+      limits.setMaxIntsetEntries = values["set-max-intset-entries"];
+      limits.setMaxListpackEntries = values["set-max-listpack-entries"];
+      limits.setMaxListpackValue = values["set-max-listpack-value"];
+      limits.zsetMaxListpackEntries = values["zset-max-listpack-entries"];
+      limits.zsetMaxListpackValue = values["zset-max-listpack-value"];
+      limits.stringBytesMax = values["proto-max-bulk-len"];
+      this.#limits.bulkBytesMax = values["proto-max-bulk-len"];
+    });
+    config.bind([
       "maxmemory-policy",
       "maxmemory-samples",
       "lfu-log-factor",
@@ -221,57 +217,61 @@ export class Server implements Services, GateChecks, ReplicationHost {
       "active-expire-effort",
       "lazyfree-lazy-expire",
       "lazyfree-lazy-eviction",
-    ], memory);
-    // A lower limit holds at once, not only when the next command comes.
-    config.onChange("maxmemory", () => {
-      this.evictor.onRunning();
+    ], (values) => {
+      evictor.policy = values["maxmemory-policy"];
+      evictor.samples = values["maxmemory-samples"];
+      keyspace.usesLfu = evictor.policy.endsWith("-lfu");
+      keyspace.lfuLogFactor = values["lfu-log-factor"];
+      keyspace.lfuDecayMinutes = values["lfu-decay-time"];
+      keyspace.expireEffort = values["active-expire-effort"];
+      keyspace.unlinksExpired = values["lazyfree-lazy-expire"];
+      keyspace.unlinksEvicted = values["lazyfree-lazy-eviction"];
+      keyspace.refreshTime();
     });
-    config.onChange([
-      "replica-read-only",
-      "replica-serve-stale-data",
-      "replica-ignore-maxmemory",
-      "min-replicas-to-write",
-      "min-replicas-max-lag",
-    ], () => this.updateGates());
-
-    const watching = () => {
-      this.slowLog.thresholdUsec = config.value("slowlog-log-slower-than");
-      this.slowLog.lengthMax = config.value("slowlog-max-len");
-      this.slowLog.trim();
-      this.latency.thresholdMs = config.value("latency-monitor-threshold");
-      const usec = this.slowLog.thresholdUsec;
-      this.dispatcher.timesAll = (usec >= 0 && usec < 1000) ||
-        (this.latency.thresholdMs > 0 && this.latency.thresholdMs < 2);
-      this.log.level = config.value("loglevel");
-    };
-    watching();
-    config.onChange([
+    config.bind(["maxmemory"], (values) => {
+      evictor.maxBytes = values["maxmemory"];
+    });
+    // A lower limit holds at once, not only when the next command comes.
+    config.onChange(["maxmemory"], () => evictor.onRunning());
+    config.bind(GATE_DIRECTIVES, (values) => {
+      this.#gateValues = values;
+      this.updateGates();
+    });
+    config.bind([
       "slowlog-log-slower-than",
       "slowlog-max-len",
       "latency-monitor-threshold",
       "loglevel",
-    ], watching);
+    ], (values) => {
+      const usec = values["slowlog-log-slower-than"];
+      slowLog.thresholdUsec = usec;
+      slowLog.lengthMax = values["slowlog-max-len"];
+      slowLog.trim();
+      latency.thresholdMs = values["latency-monitor-threshold"];
+      dispatcher.timesAll = (usec >= 0 && usec < 1000) ||
+        (latency.thresholdMs > 0 && latency.thresholdMs < 2);
+      this.log.level = values["loglevel"];
+    });
 
     const events = new KeyEventPublisher(this.hub);
     keyspace.onEvent = (_class, event, database, bytes, offset, length) =>
       events.publish(event, database, bytes, offset, length);
-    const notifications = () => {
-      const flags = config.value("notify-keyspace-events");
+    config.bind(["notify-keyspace-events"], (values) => {
+      const flags = values["notify-keyspace-events"];
       events.toKeyspace = (flags & NOTIFY_KEYSPACE) !== 0;
       events.toKeyevent = (flags & NOTIFY_KEYEVENT) !== 0;
       keyspace.eventMask = events.toKeyspace || events.toKeyevent ? flags : 0;
-    };
-    notifications();
-    config.onChange("notify-keyspace-events", notifications);
+    });
 
     // Who came while no password was asked for may stay; the others need one while there is one.
-    config.onChange("requirepass", () => {
+    config.onChange(["requirepass"], () => {
       const needsPassword = this.#needsPassword;
       for (const client of this.clients.byId.values()) {
         client.setNeedsAuth(needsPassword && !client.isAuthenticated);
       }
     });
-    config.onChange(["port", "bind"], () => this.#rebind());
+    config.onChange(["port", "bind"], (values) => this.#rebind(values));
+    config.onChange(["hz"], (values) => this.#setTimer(values["hz"]));
   }
 
   setGate(bit: number, isClosed: boolean): void {
@@ -307,10 +307,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.#writePidFile();
     this.#warnOfIdleDirectives();
     log.notice("Server initialized");
-    this.#timer = this.runtime.timers.every(
-      1000 / Math.max(10, config.value("hz")),
-      () => this.#cron(),
-    );
+    this.#setTimer(config.value("hz"));
     this.setGate(GATE_LOADING, true);
     this.replication.begin();
     await this.persistence.load();
@@ -318,6 +315,14 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.replication.loaded();
     if (this.port !== 0) log.notice("Ready to accept connections tcp");
     if (path !== null && path !== "") log.notice("Ready to accept connections unix");
+  }
+
+  /** Has the timer run so many times a second. */
+  #setTimer(hz: number): void {
+    if (this.#isStopped) return;
+    const { timers } = this.runtime;
+    timers.cancel(this.#timer);
+    this.#timer = timers.every(1000 / Math.max(10, hz), () => this.#cron());
   }
 
   /** `pidfile`. As in Redis the server goes on without it when it cannot be written. */
@@ -353,10 +358,9 @@ export class Server implements Services, GateChecks, ReplicationHost {
     log.notice(`  '---'    PID: ${this.runtime.process.id}`);
   }
 
-  #rebind(): string | void {
-    const port = this.config.value("port");
+  #rebind({ bind, port }: Values<"bind" | "port">): string | void {
     try {
-      this.#listeners.openTcp(this.config.value("bind"), port);
+      this.#listeners.openTcp(bind, port);
       this.port = port;
     } catch {
       return "Unable to listen on this port. Check server logs.";
@@ -436,8 +440,8 @@ export class Server implements Services, GateChecks, ReplicationHost {
     return this.evictor.freeMemory();
   }
 
-  waitForPause(client: Client, isWrite: boolean): boolean {
-    return this.pause.holds(client, isWrite);
+  parkIfPaused(client: Client, isWrite: boolean): boolean {
+    return this.pause.parkIfPaused(client, isWrite);
   }
 
   refuseProtected(command: Command, client: Client): string | null {
@@ -453,31 +457,31 @@ export class Server implements Services, GateChecks, ReplicationHost {
 
   /** Puts what a state of the server closes or opens into the gates; called after each change. */
   updateGates(): void {
-    const { persistence, config } = this;
+    const { persistence } = this;
+    const values = this.#gateValues;
     this.setGate(
       GATE_SAVE_FAILED,
-      !persistence.lastSaveOk && config.value("stop-writes-on-bgsave-error") &&
-        config.value("save").length > 0,
+      !persistence.lastSaveOk && values["stop-writes-on-bgsave-error"] && values["save"].length > 0,
     );
     const { isReplica, replica, master } = this.replication;
     this.setGate(
       GATE_READ_ONLY,
-      isReplica && (config.value("replica-read-only") || replica.isGuarded),
+      isReplica && (values["replica-read-only"] || replica.isGuarded),
     );
     this.setGate(
       GATE_STALE,
-      isReplica && !replica.isLinkUp && !config.value("replica-serve-stale-data"),
+      isReplica && !replica.isLinkUp && !values["replica-serve-stale-data"],
     );
     this.setGate(GATE_ASYNC_LOADING, persistence.replicaLoad?.isLoading === true);
-    const replicasMin = config.value("min-replicas-to-write");
+    const replicasMin = values["min-replicas-to-write"];
     this.setGate(
       GATE_FEW_REPLICAS,
-      !isReplica && replicasMin > 0 && config.value("min-replicas-max-lag") > 0 &&
+      !isReplica && replicasMin > 0 && values["min-replicas-max-lag"] > 0 &&
         master.goodCount < replicasMin,
     );
     this.setGate(
       GATE_MEMORY,
-      this.evictor.maxBytes > 0 && !(isReplica && config.value("replica-ignore-maxmemory")),
+      values["maxmemory"] > 0 && !(isReplica && values["replica-ignore-maxmemory"]),
     );
   }
 
@@ -560,13 +564,6 @@ export class Server implements Services, GateChecks, ReplicationHost {
     this.updateGates();
   }
 
-  /** Evicts outside of a command. */
-  #evict(): void {
-    const { stream } = this.keyspace;
-    this.evictor.evict();
-    if (stream.hasPending) stream.endUnit();
-  }
-
   /** A slice of the search for expired keys; goes on soon when there was not time for all. */
   #expire(): void {
     const { keyspace, clock } = this;
@@ -575,7 +572,6 @@ export class Server implements Services, GateChecks, ReplicationHost {
     const ms = clock.monotonic() - started;
     keyspace.expireCycleMs += ms;
     this.latency.add("expire-cycle", ms, keyspace.nowMs);
-    if (keyspace.stream.hasPending) keyspace.stream.endUnit();
     if (hasMore) this.#again("expire");
   }
 
@@ -654,6 +650,7 @@ export class Server implements Services, GateChecks, ReplicationHost {
 
   /** Stops serving: closes sockets and the timer, saves nothing. */
   stop(): void {
+    this.#isStopped = true;
     this.runtime.timers.cancel(this.#timer);
     this.#listeners.close();
     this.replication.close();

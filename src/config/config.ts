@@ -4,7 +4,7 @@
  *
  * Beside the path of a request: parts of the server read values without any parsing. What reads a
  * value often keeps its `Setting` and looks at `.value`, a plain field; what has to do something
- * when a value changes (listen elsewhere, open another log) registers with `onChange`.
+ * when a value changes (listen elsewhere, open another log) registers with `bind`.
  */
 
 import { isAbsolute, join } from "@std/path";
@@ -62,8 +62,11 @@ export interface SetCircumstances {
   readonly isLoading: boolean;
 }
 
-/** Puts changed values into effect; answers with a message to refuse them. */
-export type Apply = () => string | void;
+/** The values in use of some directives. */
+export type Values<N extends DirectiveName> = { readonly [K in N]: ValueOf<K> };
+
+/** Puts values into effect; answers with a message to refuse them. */
+export type Apply<N extends DirectiveName> = (values: Values<N>) => string | void;
 
 /** A `rename-command` line. An empty `to` removes the command. Names in lower case. */
 export interface CommandRename {
@@ -81,7 +84,7 @@ export class Config {
   readonly users: string[][] = [];
   readonly #settings = new Map<DirectiveName, Setting<unknown>>();
   readonly #defaults = new Map<DirectiveName, Parsed<unknown>>();
-  readonly #applies = new Map<DirectiveName, Apply[]>();
+  readonly #applies = new Map<DirectiveName, (() => string | void)[]>();
 
   /** The defaults. `folder`, an absolute path, is what `dir` is until set. */
   constructor(
@@ -191,7 +194,7 @@ export class Config {
       // From the last to the first: two names may mean one setting.
       for (let i = changes.length - 1; i >= 0; i--) put(changes[i].setting, before[i]);
     };
-    const toApply = new Map<Apply, string>();
+    const toApply = new Map<() => string | void, string>();
     for (const { name, setting, value } of changes) {
       const old = setting.text;
       try {
@@ -207,11 +210,11 @@ export class Config {
       }
     }
 
-    const applied: Apply[] = [];
+    const applied: (() => string | void)[] = [];
     for (const [apply, name] of toApply) {
       applied.push(apply);
       const refusal = apply();
-      if (refusal === undefined) continue;
+      if (typeof refusal !== "string") continue;
       restore();
       for (const again of applied) again();
       return setError(name, refusal);
@@ -220,15 +223,28 @@ export class Config {
   }
 
   /**
-   * Has `apply` called when CONFIG SET changes one of these directives, once for all of them. It
-   * is called again when the change is taken back, so it has to go by the values it then finds.
+   * Has `apply` called now, and when CONFIG SET changes one of these directives, once for all of them.
+   * It is called again when the change is taken back, so it has to go by the values it then finds. It
+   * is given the values of these directives and no others: what is read is heard of.
    */
-  onChange(names: DirectiveName | readonly DirectiveName[], apply: Apply): void {
-    for (const name of typeof names === "string" ? [names] : names) {
-      const applies = this.#applies.get(name);
-      if (applies) applies.push(apply);
-      else this.#applies.set(name, [apply]);
+  bind<const N extends DirectiveName>(names: readonly N[], apply: Apply<N>): void {
+    apply(this.onChange(names, apply));
+  }
+
+  /** As `bind`, but not called now; answers with the values, which stay those in use. */
+  onChange<const N extends DirectiveName>(names: readonly N[], apply: Apply<N>): Values<N> {
+    const values = {} as Values<N>;
+    for (const name of names) {
+      const setting = this.setting(name);
+      Object.defineProperty(values, name, { get: () => setting.value, enumerable: true });
     }
+    const applyValues = () => apply(values);
+    for (const name of names) {
+      const applies = this.#applies.get(name);
+      if (applies) applies.push(applyValues);
+      else this.#applies.set(name, [applyValues]);
+    }
+    return values;
   }
 
   /**

@@ -133,6 +133,7 @@ const ACL = "users other than the default one do not exist yet";
 const AOF = "the append-only file does not exist yet";
 const CLUSTER = "cluster mode does not exist";
 const DEFRAG = "the arena closes its gaps by itself, without settings";
+const LAZY = "what is removed is always let go of at once and freed in the background";
 const KERNEL = "a Deno program has no access to this setting of the kernel";
 const OFF_THREAD = "tsredis runs commands on one thread and divides its work in its own way";
 const SCRIPTS = "scripts do not exist yet";
@@ -260,9 +261,9 @@ export const DIRECTIVES = {
   "active-expire-effort": int("1", 1, 10),
   "lazyfree-lazy-eviction": bool("no"),
   "lazyfree-lazy-expire": bool("no"),
-  "lazyfree-lazy-server-del": bool("no"),
-  "lazyfree-lazy-user-del": bool("no"),
-  "lazyfree-lazy-user-flush": bool("no"),
+  "lazyfree-lazy-server-del": bool("no", idle(LAZY)),
+  "lazyfree-lazy-user-del": bool("no", idle(LAZY)),
+  "lazyfree-lazy-user-flush": bool("no", idle(LAZY)),
   "activedefrag": bool("no", idle(DEFRAG)),
   "active-defrag-cycle-max": int("25", 1, 99, idle(DEFRAG)),
   "active-defrag-cycle-min": int("1", 1, 99, idle(DEFRAG)),
@@ -337,7 +338,7 @@ export const DIRECTIVES = {
   "masteruser": optionalText({ sensitive: true }),
   "replica-read-only": bool("yes", { aliases: ["slave-read-only"] }),
   "replica-serve-stale-data": bool("yes", { aliases: ["slave-serve-stale-data"] }),
-  "replica-lazy-flush": bool("no", { aliases: ["slave-lazy-flush"] }),
+  "replica-lazy-flush": bool("no", idle(LAZY, { aliases: ["slave-lazy-flush"] })),
   "replica-priority": int("100", 0, I32_MAX, { aliases: ["slave-priority"] }),
   "replica-ignore-maxmemory": bool("yes", { aliases: ["slave-ignore-maxmemory"] }),
   "replica-announce-ip": optionalText({ aliases: ["slave-announce-ip"] }),

@@ -120,7 +120,6 @@ export class Blocking {
 
   #runAgain(waiter: Waiter): void {
     const { client, command, words } = waiter;
-    const { keyspace } = this.dispatcher.server;
     waiter.isParkedAgain = false;
     client.park = null;
     this.#current = waiter;
@@ -129,10 +128,7 @@ export class Blocking {
     } finally {
       this.#current = null;
     }
-    if (keyspace.stream.hasPending) {
-      keyspace.stream.endUnit();
-      client.writeOffset = keyspace.stream.offset;
-    }
+    this.dispatcher.endUnit(client);
     if (waiter.isParkedAgain) client.park = waiter;
     else {
       this.#forget(waiter);

@@ -34,8 +34,10 @@ export class Call {
   nowMs = 0;
   /** PROPAGATE_*. */
   propagation = PROPAGATE_VERBATIM;
-  /** Whether the call runs inside EXEC: it must not park its client. */
-  isInExec = false;
+  /** Whether it is part of something larger (EXEC), of which everything enters the stream together. */
+  isNested = false;
+  /** Whether it may have its client wait; else it answers at once with what there is. */
+  mayPark = true;
   /** Whether the call has parked its client: it is not over, and counts when it is. */
   isParked = false;
 

@@ -91,8 +91,8 @@ const MUCH_OUTPUT = 64 * 1024;
 export interface GateChecks {
   /** Frees memory until below `maxmemory`; false when that is impossible. */
   freeMemory(): boolean;
-  /** Whether a paused command has to wait; then keeps the client to go on later. */
-  waitForPause(client: Client, isWrite: boolean): boolean;
+  /** Parks the client of a command that has to wait for the end of a pause; false when it need not. */
+  parkIfPaused(client: Client, isWrite: boolean): boolean;
   /** Whether protected commands (DEBUG) may be used by this client; else an error text. */
   refuseProtected(command: Command, client: Client): string | null;
 }
@@ -247,7 +247,7 @@ export class Dispatcher {
       try {
         command = this.resolve(words);
       } catch (error) {
-        if (command === null && this.#isOtherProtocol(client, words)) return;
+        if (command === null && this.#endOtherProtocol(client, words)) return;
         this.#refuse(client, command, (error as ReplyError).text);
         return;
       }
@@ -265,14 +265,16 @@ export class Dispatcher {
     }
     this.call(client, command, words);
     if (this.#depth === 0) {
-      const { stream, readyKeys } = this.server.keyspace;
-      if (stream.hasPending) {
-        stream.endUnit();
-        client.writeOffset = stream.offset;
-      }
-      if (readyKeys.length > 0) this.blocking.serveReady();
+      this.endUnit(client);
+      if (this.server.keyspace.readyKeys.length > 0) this.blocking.serveReady();
       if (this.server.hub.hasDeferred) this.server.hub.deliverDeferred();
     }
+  }
+
+  /** The client's request is done: what it has changed enters the stream. */
+  endUnit(client: Client): void {
+    const { stream } = this.server.keyspace;
+    if (stream.endUnit()) client.writeOffset = stream.offset;
   }
 
   /**
@@ -314,9 +316,9 @@ export class Dispatcher {
 
   /**
    * Ends the connection of a browser that was made to send us HTTP: "POST" and "Host:" begin lines
-   * of it, and the lines after them may be somebody's commands.
+   * of it, and the lines after them may be somebody's commands. False when it is none.
    */
-  #isOtherProtocol(client: Client, words: Words): boolean {
+  #endOtherProtocol(client: Client, words: Words): boolean {
     if (!words.is(0, "post") && !words.is(0, "host:")) return false;
     this.server.log.warning(
       "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands " +
@@ -343,7 +345,8 @@ export class Dispatcher {
     call.command = command;
     call.nowMs = keyspace.nowMs;
     call.propagation = PROPAGATE_VERBATIM;
-    call.isInExec = this.#depth > 0;
+    call.isNested = this.#depth > 0;
+    call.mayPark = !call.isNested;
     call.isParked = false;
     const replyChunks = reply.fullChunks;
     const replyLength = reply.length;
@@ -538,7 +541,7 @@ export class Dispatcher {
       return LOADING;
     }
     const enters = isWrite || (effective & FLAG_MAY_REPLICATE) !== 0;
-    if ((gates & GATE_PAUSED) !== 0 && this.checks.waitForPause(client, enters)) {
+    if ((gates & GATE_PAUSED) !== 0 && this.checks.parkIfPaused(client, enters)) {
       // The words are in the parser's buffer, which goes on with later requests: keep a copy.
       client.enqueuePaused(command, words);
       return "";

@@ -35,8 +35,8 @@ export class Pause {
     if (this.endsMs !== 0 && nowMs >= this.endsMs) this.end();
   }
 
-  /** Whether this command has to wait; then its client is parked until the pause ends. */
-  holds(client: Client, isWrite: boolean): boolean {
+  /** Parks the client until the pause ends if this command has to wait for that; else false. */
+  parkIfPaused(client: Client, isWrite: boolean): boolean {
     if (this.endsMs === 0 || client.isMaster || client.isReplica) return false;
     if (!this.includesReads && !isWrite) return false;
     client.park = { isBlocking: false, unblock: () => this.#letGo(client) };

@@ -214,11 +214,11 @@ export class Evictor {
     const offset = records.keyOffset(ref);
     const key = records.bytesOf(ref).slice(offset, offset + records.keyLength(ref));
     const { stream } = keyspace;
-    const isInUnit = stream.hasPending;
-    database.removeRecord(ref, key, 0, key.length, EVENT_EVICTED, "evicted", 0);
-    keyspace.evictedKeys++;
-    stream.add(database.index, [keyspace.unlinksEvicted ? "UNLINK" : "DEL", key]);
-    if (!isInUnit && stream.hasPending) stream.endUnit();
+    stream.unit(() => {
+      database.removeRecord(ref, key, 0, key.length, EVENT_EVICTED, "evicted", 0);
+      keyspace.evictedKeys++;
+      stream.add(database.index, [keyspace.unlinksEvicted ? "UNLINK" : "DEL", key]);
+    });
   }
 }
 

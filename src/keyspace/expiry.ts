@@ -134,10 +134,7 @@ function sampleRound(database: Database, effort: number): void {
 /** Removes what the round has found: each key is a unit of the stream by itself. */
 function removeExpired(database: Database): void {
   const { stream } = database.keyspace;
-  for (const ref of expired) {
-    database.expireNow(ref);
-    if (stream.hasPending) stream.endUnit();
-  }
+  for (const ref of expired) stream.unit(() => database.expireNow(ref));
 }
 
 function estimateTtl(database: Database): void {

@@ -111,7 +111,8 @@ export class WriteStream {
     if (!this.isActive) return;
     if (this.#count > 0) {
       this.addEncoded(database, bytes, offset, length);
-      return this.endUnit();
+      this.endUnit();
+      return;
     }
     if (database !== this.#database) this.#select(database);
     this.#emit(bytes, offset, length);
@@ -133,10 +134,20 @@ export class WriteStream {
     return this.#length > 0;
   }
 
-  /** The request is done: its commands enter the stream. */
-  endUnit(): void {
+  /** Has what `work` adds enter the stream as a unit by itself, or with the unit that has begun already. */
+  unit(work: () => void): void {
+    if (this.hasPending) return work();
+    try {
+      work();
+    } finally {
+      this.endUnit();
+    }
+  }
+
+  /** The request is done: its commands enter the stream. Answers whether there were any. */
+  endUnit(): boolean {
     const commands = this.#count;
-    if (commands === 0) return;
+    if (commands === 0) return false;
     if (this.#databases[0] !== this.#database) this.#select(this.#databases[0]);
     if (commands === 1) this.#emit(this.#unit, 0, this.#length);
     else {
@@ -150,6 +161,7 @@ export class WriteStream {
       this.#emit(EXEC, 0, EXEC.length);
     }
     this.#dropUnit();
+    return true;
   }
 
   #dropUnit(): void {

@@ -8,6 +8,7 @@
  * are that master's.
  */
 
+import type { Values } from "../config/config.ts";
 import { AttachedReplica, type ReplicaState } from "./attached_replica.ts";
 import { FullSyncs } from "./full_sync.ts";
 import type { ReplicaConnection } from "./host.ts";
@@ -36,12 +37,14 @@ export class MasterRole {
   #lastPingMs = 0;
   #lastSecond = 0;
   #goodCount = 0;
+  readonly #lag: Values<"min-replicas-max-lag">;
 
   constructor(readonly replication: Replication) {
     this.#syncs = new FullSyncs(this);
     this.#lastPingMs = replication.host.clock.now();
     this.#lastSecond = Math.floor(this.#lastPingMs / 1000);
-    replication.host.config.onChange("min-replicas-max-lag", () => this.#countGood());
+    const { config } = replication.host;
+    this.#lag = config.onChange(["min-replicas-max-lag"], () => this.#countGood());
   }
 
   // -- the handshake --------------------------------------------------------------------
@@ -243,8 +246,7 @@ export class MasterRole {
   #feed(words: string[]): void {
     const { stream } = this.replication.host.keyspace;
     if (this.#replicas.size === 0 || this.replication.isReplica) return;
-    stream.add(stream.database, words);
-    stream.endUnit();
+    stream.unit(() => stream.add(stream.database, words));
   }
 
   /** Replicas that have acknowledged everything up to `offset`. */
@@ -423,7 +425,7 @@ export class MasterRole {
 
   #countGood(): void {
     const { host } = this.replication;
-    const lagMax = host.config.value("min-replicas-max-lag");
+    const lagMax = this.#lag["min-replicas-max-lag"];
     const nowMs = host.clock.now();
     let count = 0;
     for (const { state, ackMs } of this.#replicas) {

@@ -32,8 +32,8 @@ export class Replication {
     this.events = new LinkLog(host.clock);
     this.master = new MasterRole(this);
     this.replica = new ReplicaRole(this);
-    host.config.onChange("repl-backlog-size", () => {
-      if (this.backlog !== null) this.backlog.sizeBytes = host.config.value("repl-backlog-size");
+    host.config.onChange(["repl-backlog-size"], (values) => {
+      if (this.backlog !== null) this.backlog.sizeBytes = values["repl-backlog-size"];
     });
   }
 
@@ -94,8 +94,7 @@ export class Replication {
     if (loadedReplication === null || this.isReplica) return;
     const { stream } = this.host.keyspace;
     if (this.backlog === null) this.restartAt(loadedReplication.offset);
-    stream.add(database, ["DEL", bytes.slice(offset, offset + length)]);
-    stream.endUnit();
+    stream.unit(() => stream.add(database, ["DEL", bytes.slice(offset, offset + length)]));
   }
 
   /** The dataset has been loaded: goes on with the history it was saved in, and seeks its master. */

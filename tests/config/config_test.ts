@@ -314,15 +314,26 @@ Deno.test("onChange is called once after all values are set, and only for change
   assertEquals(seen.length, 1);
 });
 
+Deno.test("bind is called at once and at changes, with the values of its directives alone", () => {
+  const config = new Config(runtime, "/");
+  const seen: unknown[] = [];
+  config.bind(["port", "bind"], (values) => void seen.push({ ...values }));
+  assertEquals(seen, [{ port: 6379, bind: ["*", "-::*"] }]);
+  assertEquals(config.set([["port", "1"], ["hz", "20"]]), null);
+  assertEquals(seen[1], { port: 1, bind: ["*", "-::*"] });
+  assertEquals(config.set([["hz", "30"]]), null);
+  assertEquals(seen.length, 2);
+});
+
 Deno.test("a refusing onChange takes all values back and tells those already called", () => {
   const config = new Config(runtime, "/");
   const seen: string[] = [];
-  config.onChange("timeout", () => void seen.push(`timeout ${config.value("timeout")}`));
-  config.onChange("port", () => {
+  config.onChange(["timeout"], () => void seen.push(`timeout ${config.value("timeout")}`));
+  config.onChange(["port"], () => {
     seen.push(`port ${config.value("port")}`);
     if (config.value("port") === 1) return "Unable to listen on this port";
   });
-  config.onChange("hz", () => void seen.push("hz"));
+  config.onChange(["hz"], () => void seen.push("hz"));
   assertEquals(
     config.set([["timeout", "5"], ["port", "1"], ["hz", "20"]]),
     "ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen on this port",
@@ -333,7 +344,7 @@ Deno.test("a refusing onChange takes all values back and tells those already cal
 
 Deno.test("assign sets what clients may not, and calls nobody", () => {
   const config = new Config(runtime, "/");
-  config.onChange("replicaof", () => {
+  config.onChange(["replicaof"], () => {
     throw new Error("not to be called");
   });
   config.assign("replicaof", ["localhost", "6379"]);

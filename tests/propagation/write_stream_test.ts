@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { WriteStream } from "../../src/propagation/write_stream.ts";
 import { Words } from "../../src/resp/words.ts";
@@ -91,4 +91,30 @@ Deno.test("a reader that comes later gets a SELECT first", () => {
   stream.add(0, ["DEL", "k"]);
   stream.endUnit();
   assertEquals(text().slice(before), SELECT0 + DEL);
+});
+
+Deno.test("what a unit adds enters when it ends, also when it fails, and within another with that", () => {
+  const stream = new WriteStream();
+  let text = "";
+  stream.attach((bytes, offset, length) => {
+    text += String.fromCharCode(...bytes.subarray(offset, offset + length));
+  });
+  stream.unit(() => stream.add(0, ["A"]));
+  assertEquals(text, "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*1\r\n$1\r\nA\r\n");
+  text = "";
+  assertThrows(() =>
+    stream.unit(() => {
+      stream.add(0, ["B"]);
+      throw new Error("a fault");
+    })
+  );
+  assertEquals(text, "*1\r\n$1\r\nB\r\n");
+  text = "";
+  stream.unit(() => {
+    stream.add(0, ["C"]);
+    stream.unit(() => stream.add(0, ["D"]));
+    assertEquals(text, "");
+  });
+  assertEquals(text, "*1\r\n$5\r\nMULTI\r\n*1\r\n$1\r\nC\r\n*1\r\n$1\r\nD\r\n*1\r\n$4\r\nEXEC\r\n");
+  assertEquals([stream.unit(() => {}), stream.endUnit()], [undefined, false]);
 });

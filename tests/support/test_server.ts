@@ -110,7 +110,7 @@ export class TestServer {
     } as unknown as { -readonly [K in keyof Services]: Services[K] };
     this.dispatcher = new Dispatcher(services, {
       freeMemory: () => true,
-      waitForPause: (client, isWrite) => this.pause.holds(client, isWrite),
+      parkIfPaused: (client, isWrite) => this.pause.parkIfPaused(client, isWrite),
       refuseProtected: () => null,
     });
     this.dispatcher.onMonitor = (client, words) => feedMonitors(services, client, words);

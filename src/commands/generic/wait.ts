@@ -40,6 +40,6 @@ function runWait(call: Call): void {
   const timeoutMs = call.clampedInteger(2, "ERR timeout is not an integer or out of range");
   if (timeoutMs < 0) throw new ReplyError("ERR timeout is negative");
   const count = replication.master.acknowledgedCount(client.writeOffset);
-  if (count >= wanted || call.isInExec) reply.integer(count);
+  if (count >= wanted || !call.mayPark) reply.integer(count);
   else dispatcher.acknowledgementWaits.park(call, wanted, timeoutMs);
 }

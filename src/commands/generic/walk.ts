@@ -104,10 +104,9 @@ function typeNamed(name: string): number {
 }
 
 /** Removes a key past its time: outside of a transaction each is a unit of the stream by itself. */
-function expireByItself({ database, isInExec }: Call, ref: number): void {
-  const { stream } = database.keyspace;
-  database.expireNow(ref);
-  if (!isInExec && stream.hasPending) stream.endUnit();
+function expireByItself({ database, isNested }: Call, ref: number): void {
+  if (isNested) database.expireNow(ref);
+  else database.keyspace.stream.unit(() => database.expireNow(ref));
 }
 
 /** Expired keys that RANDOMKEY draws before it answers with one all the same, on a replica. */

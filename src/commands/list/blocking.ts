@@ -84,7 +84,7 @@ function waitForLists(
   deadlineMs: number,
   timeoutReply: "null" | "nullArray",
 ): void {
-  if (call.isInExec) {
+  if (!call.mayPark) {
     if (timeoutReply === "null") call.reply.null();
     else call.reply.nullArray();
     return;

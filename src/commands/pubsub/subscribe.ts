@@ -92,7 +92,7 @@ export const ssubscribe = defineCommand({
 });
 
 function runSsubscribe(call: Call): void {
-  if (call.isInExec) {
+  if (!call.mayPark) {
     return call.reply.error("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
   }
   const { hub } = call.server;

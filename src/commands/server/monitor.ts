@@ -20,8 +20,8 @@ export const monitor = defineCommand({
   run: runMonitor,
 });
 
-function runMonitor({ client, reply, server, isInExec }: Call): void {
-  if (isInExec) return reply.error("ERR MONITOR isn't allowed for DENY BLOCKING client");
+function runMonitor({ client, reply, server, mayPark }: Call): void {
+  if (!mayPark) return reply.error("ERR MONITOR isn't allowed for DENY BLOCKING client");
   // A second MONITOR, or one of a replica, is not answered at all.
   if (client.isMonitor || client.isReplica) return;
   client.isMonitor = true;

@@ -103,7 +103,7 @@ function waitForSortedSets(
   keyCount: number,
   deadlineMs: number,
 ): void {
-  if (call.isInExec) return call.reply.nullArray();
+  if (!call.mayPark) return call.reply.nullArray();
   call.server.dispatcher.blocking.park(call, {
     type: TYPE_ZSET,
     firstKey,
