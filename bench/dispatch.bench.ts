@@ -19,7 +19,7 @@ const server = new Server({
   log: new Log(runtime.clock, 1, () => {}),
   exit: () => {},
 });
-const { dispatcher, keyspace } = server;
+const { dispatcher, keyspace } = server.core;
 const client = new Client(1, keyspace.databases[0], keyspace.nowMs);
 
 function run(requests: readonly Words[]): void {
@@ -45,9 +45,9 @@ bench("CLIENT ID, a subcommand", "commands", Words.of("CLIENT", "ID"));
 bench("an unknown command", "commands", Words.of("NOSUCH", "key"));
 
 Deno.bench("GET through the gates, maxmemory set", { group: "gates" }, () => {
-  server.setGate(GATE_MEMORY, true);
+  server.core.setGate(GATE_MEMORY, true);
   run([Words.of("GET", "key:000000000001")]);
-  server.setGate(GATE_MEMORY, false);
+  server.core.setGate(GATE_MEMORY, false);
 });
 Deno.bench("GET in a transaction of 1,000", { group: "gates" }, () => {
   dispatcher.execute(client, Words.of("MULTI"));

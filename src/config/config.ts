@@ -68,6 +68,12 @@ export type Values<N extends DirectiveName> = { readonly [K in N]: ValueOf<K> };
 /** Puts values into effect; answers with a message to refuse them. */
 export type Apply<N extends DirectiveName> = (values: Values<N>) => string | void;
 
+/** What a program gives for a directive: a text as CONFIG SET takes it, or its words one by one. */
+export type DirectiveValue = string | number | boolean | readonly string[];
+
+/** A directive that a program gives stands in no line. */
+const NO_PLACE: Place = { source: "", line: 0, text: "" };
+
 /** A `rename-command` line. An empty `to` removes the command. Names in lower case. */
 export interface CommandRename {
   readonly from: string;
@@ -125,6 +131,33 @@ export class Config {
       loader.walk({ name: "standard input", bytes });
     }
     loader.walk({ name: "command line", bytes: latin1(start.options) });
+    return config;
+  }
+
+  /**
+   * The defaults but for these directives, each with its value as CONFIG SET takes it, or its words one
+   * by one. Throws a ConfigError, which has no place.
+   */
+  static of(
+    runtime: Runtime,
+    directives: Readonly<Record<string, DirectiveValue>>,
+    surroundings: LoadSurroundings = {},
+  ): Config {
+    const folder = surroundings.folder ?? runtime.process.workingFolder;
+    const config = new Config(runtime, folder);
+    const loader = new Loader(config, folder, surroundings.isCommand);
+    for (const [name, value] of Object.entries(directives)) {
+      const words = typeof value === "object"
+        ? value
+        : [typeof value === "boolean" ? yesOrNo(value) : value];
+      try {
+        loader.take([name.toLowerCase(), ...words.map((word) => fromText(String(word)))], NO_PLACE);
+      } catch (error) {
+        if (!(error instanceof ConfigError)) throw error;
+        const hint = error.hint === "" ? "" : ` (${error.hint})`;
+        throw new ConfigError(`${name}: ${error.message}${hint}`, null);
+      }
+    }
     return config;
   }
 
@@ -303,12 +336,13 @@ class Loader extends LineWalker {
   readonly #named = new Set<DirectiveName>();
 
   constructor(config: Config, folder: string, isCommand?: (name: string) => boolean) {
-    super(config.runtime.files, folder, (words, place) => this.#take(words, place));
+    super(config.runtime.files, folder, (words, place) => this.take(words, place));
     this.#config = config;
     this.#isCommand = isCommand;
   }
 
-  #take(words: string[], place: Place): void {
+  /** Takes one line of words. Throws a ConfigError. */
+  take(words: readonly string[], place: Place): void {
     const [given, ...values] = words;
     const name = NAMES.get(given);
     if (name === undefined) return this.#takeFileOnly(given, values, place);
@@ -382,6 +416,10 @@ class Loader extends LineWalker {
     }
     return exists;
   }
+}
+
+function yesOrNo(value: boolean): string {
+  return value ? "yes" : "no";
 }
 
 function put<T>(setting: Setting<T>, { value, text }: Parsed<T>): void {

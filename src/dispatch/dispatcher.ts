@@ -87,14 +87,20 @@ const TIMED_ONE_IN = 16;
 /** Output of one turn beyond which the limits are looked at before the turn is over. */
 const MUCH_OUTPUT = 64 * 1024;
 
-/** What the gates ask other parts of the server. */
-export interface GateChecks {
+/** What dispatch asks of, and tells, the parts of the server that it does not know. */
+export interface DispatchOwner {
   /** Frees memory until below `maxmemory`; false when that is impossible. */
   freeMemory(): boolean;
   /** Parks the client of a command that has to wait for the end of a pause; false when it need not. */
   parkIfPaused(client: Client, isWrite: boolean): boolean;
   /** Whether protected commands (DEBUG) may be used by this client; else an error text. */
   refuseProtected(command: Command, client: Client): string | null;
+  /** Whether a client has to go because of its unread output. */
+  isOverOutputLimit(client: Client): boolean;
+  /** A command of our master or of a replica has ended with an error, which nobody reads. */
+  linkFailed(client: Client, command: Command | null, text: string): void;
+  /** Shows a command to the monitors. */
+  showToMonitors(client: Client, words: Words): void;
 }
 
 export class Dispatcher {
@@ -114,7 +120,7 @@ export class Dispatcher {
   readonly #call: Call;
   #depth = 0;
 
-  constructor(readonly server: Services, public checks: GateChecks) {
+  constructor(readonly server: Services, readonly owner: DispatchOwner) {
     this.#call = new Call(server);
   }
 
@@ -212,14 +218,13 @@ export class Dispatcher {
       }
       this.execute(client, parser.words);
       const { reply } = client;
-      if ((reply.pendingBytes > MUCH_OUTPUT || reply.isCut) && this.isOverOutputLimit(client)) {
+      if (
+        (reply.pendingBytes > MUCH_OUTPUT || reply.isCut) && this.owner.isOverOutputLimit(client)
+      ) {
         client.transport.close(false);
       }
     }
   }
-
-  /** Set by the server: whether a client has to go because of its unread output. */
-  isOverOutputLimit: (client: Client) => boolean = () => false;
 
   /** Warms the caches for the requests that wait; returns after how many to look again. */
   #lookAhead(client: Client): number {
@@ -310,7 +315,7 @@ export class Dispatcher {
     const mark = client.reply.mark();
     client.reply.error(text);
     this.server.statistics.countError(text);
-    if (client.isMaster || client.isReplica) this.onLinkError(client, command, text);
+    if (client.isMaster || client.isReplica) this.owner.linkFailed(client, command, text);
     this.#dropUnwantedReply(client, mark.chunks, mark.length, mark.bytes);
   }
 
@@ -371,7 +376,7 @@ export class Dispatcher {
     const isShown = server.clients.monitors.size > 0 && !this.blocking.isRunningAgain &&
       (command.flagBits & (FLAG_SKIP_MONITOR | FLAG_ADMIN)) === 0;
     if (call.isParked) {
-      if (isShown) this.onMonitor(client, words);
+      if (isShown) this.owner.showToMonitors(client, words);
       return;
     }
     command.calls++;
@@ -381,7 +386,9 @@ export class Dispatcher {
     if (reply.errorCount !== errorsBefore) {
       command.failedCalls++;
       server.statistics.countError(reply.lastError);
-      if (client.isMaster || client.isReplica) this.onLinkError(client, command, reply.lastError);
+      if (client.isMaster || client.isReplica) {
+        this.owner.linkFailed(client, command, reply.lastError);
+      }
       // A command that EXEC runs: its errors are counted, they are not EXEC's.
       if (this.#depth > 0) reply.errorCount = errorsBefore;
     }
@@ -394,7 +401,7 @@ export class Dispatcher {
     if (client.replyMode !== "on" && this.#depth === 0) {
       this.#dropUnwantedReply(client, replyChunks, replyLength, replyBytes);
     }
-    if (isShown) this.onMonitor(client, words);
+    if (isShown) this.owner.showToMonitors(client, words);
   }
 
   /**
@@ -428,12 +435,6 @@ export class Dispatcher {
     }
     if (this.timesAll) this.#timed(client, command, words, 0);
   }
-
-  /** Set by the server: a command of our master or a replica has ended with an error, which nobody reads. */
-  onLinkError: (client: Client, command: Command | null, text: string) => void = () => {};
-
-  /** Set by the server: shows a command to the monitors. */
-  onMonitor: (client: Client, words: Words) => void = () => {};
 
   #timed(client: Client, command: Command, words: Words, ms: number): void {
     const usec = ms * 1000;
@@ -502,7 +503,7 @@ export class Dispatcher {
     const flags = command.flagBits;
     const gates = (this.gateBits & client.gateMask) | client.gateBits;
     if ((flags & FLAG_PROTECTED) !== 0) {
-      const text = this.checks.refuseProtected(command, client);
+      const text = this.owner.refuseProtected(command, client);
       if (text !== null) return text;
     }
     if ((gates & CLIENT_NEEDS_AUTH) !== 0 && (flags & FLAG_NO_AUTH) === 0) return NO_AUTH;
@@ -519,7 +520,7 @@ export class Dispatcher {
     const isQueued = inMulti && !TRANSACTION_COMMANDS.has(name);
     const isWrite = (effective & FLAG_WRITE) !== 0;
     if ((gates & GATE_MEMORY) !== 0) {
-      const isOver = !this.checks.freeMemory();
+      const isOver = !this.owner.freeMemory();
       if (isOver && (isQueued || (effective & FLAG_DENYOOM) !== 0)) return OUT_OF_MEMORY;
     }
     if ((gates & GATE_SAVE_FAILED) !== 0 && (isWrite || name === "ping")) return SAVE_FAILED;
@@ -541,7 +542,7 @@ export class Dispatcher {
       return LOADING;
     }
     const enters = isWrite || (effective & FLAG_MAY_REPLICATE) !== 0;
-    if ((gates & GATE_PAUSED) !== 0 && this.checks.parkIfPaused(client, enters)) {
+    if ((gates & GATE_PAUSED) !== 0 && this.owner.parkIfPaused(client, enters)) {
       // The words are in the parser's buffer, which goes on with later requests: keep a copy.
       client.enqueuePaused(command, words);
       return "";

@@ -4,29 +4,36 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Client } from "./client.ts";
 import type { Clients } from "./clients.ts";
 
+/** Told when a pause begins or ends, to close or open its gate. */
+export interface PauseOwner {
+  pauseChanged(isPaused: boolean): void;
+}
+
 export class Pause {
   /** Unix ms when it ends; 0 when there is none. */
   endsMs = 0;
   /** Whether commands that only read wait too. */
   includesReads = false;
-  /** Told when a pause begins or ends, to close or open its gate. */
-  onChange: (isPaused: boolean) => void = () => {};
   readonly #waiting = new Set<Client>();
 
-  constructor(readonly clients: Clients, readonly keyspace: Keyspace) {}
+  constructor(
+    readonly clients: Clients,
+    readonly keyspace: Keyspace,
+    readonly owner: PauseOwner,
+  ) {}
 
   /** Starts a pause or makes the present one longer or stricter, never shorter or milder. */
   begin(endsMs: number, includesReads: boolean): void {
     this.endsMs = Math.max(this.endsMs, endsMs);
     this.includesReads = this.includesReads || includesReads;
-    this.onChange(true);
+    this.owner.pauseChanged(true);
   }
 
   /** Ends the pause: who waited goes on. */
   end(): void {
     this.endsMs = 0;
     this.includesReads = false;
-    this.onChange(false);
+    this.owner.pauseChanged(false);
     for (const client of [...this.#waiting]) this.#letGo(client);
   }
 

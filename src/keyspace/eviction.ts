@@ -48,15 +48,19 @@ class Candidate {
   }
 }
 
+/** What eviction asks of the server. */
+export interface EvictionOwner {
+  /** Bytes in use. Called once a command while `maxmemory` is set, and more often while evicting. */
+  usedBytes(): number;
+  /** Called when a call ends "running": sees to it that `evict` is called again soon. */
+  evictSoon(): void;
+}
+
 export class Evictor {
   /** `maxmemory-samples`: keys drawn from each database for each key evicted. */
   samples = 5;
   /** `maxmemory` in bytes, 0 for no limit. */
   maxBytes = 0;
-  /** Bytes in use. Called once a command while `maxmemory` is set, and more often while evicting. */
-  usedBytes: () => number = () => 0;
-  /** Called when a call ends "running": it should see to it that `evict` is called again soon. */
-  onRunning: () => void = () => {};
   #policy = "noeviction";
   #isVolatile = false;
   #isRandom = false;
@@ -68,7 +72,7 @@ export class Evictor {
   #victim = 0;
   #victimDatabase!: Database;
 
-  constructor(readonly keyspace: Keyspace) {}
+  constructor(readonly keyspace: Keyspace, readonly owner: EvictionOwner) {}
 
   /** `maxmemory-policy`. */
   get policy(): string {
@@ -90,7 +94,7 @@ export class Evictor {
   /** Removes keys until memory in use is below the limit or time is up. */
   evict(): EvictionOutcome {
     if (this.maxBytes === 0) return "ok";
-    let used = this.usedBytes();
+    let used = this.owner.usedBytes();
     if (used <= this.maxBytes) return "ok";
     // A replica follows its master, whose evictions come as DELs.
     if (this.keyspace.expireMode !== EXPIRE_DELETES) return "ok";
@@ -105,11 +109,11 @@ export class Evictor {
       used -= before - database.memoryBytes;
       if (used <= this.maxBytes) {
         // Output written meanwhile counts too, so the sum is taken anew before it is believed.
-        used = this.usedBytes();
+        used = this.owner.usedBytes();
         if (used <= this.maxBytes) return "ok";
       }
       if (evicted % KEYS_PER_CHECK === 0 && clock.monotonic() >= until) {
-        this.onRunning();
+        this.owner.evictSoon();
         return "running";
       }
     }

@@ -7,7 +7,6 @@ import type { Clock, Draw } from "../base/clock.ts";
 import type { WriteStream } from "../propagation/write_stream.ts";
 import { Database } from "./database.ts";
 import { EXPIRE_DELETES } from "./expire_mode.ts";
-import type { EventListener } from "../base/event_classes.ts";
 
 /** Bounds of values and thresholds of the small encodings; see the directives of the same names. */
 export interface ValueLimits {
@@ -34,6 +33,22 @@ const DEFAULT_LIMITS: ValueLimits = {
   listMaxListpackSize: -2,
   stringBytesMax: 512 * 1024 * 1024,
 };
+
+/** Who hears of what happens to keys. */
+export interface KeyspaceListener {
+  /** An event of a class in `eventMask` has happened to a key, whose bytes hold only during the call. */
+  keyEvent(
+    event: string,
+    database: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void;
+  /** FLUSHALL has removed everything. */
+  flushed(): void;
+}
+
+const NOBODY: KeyspaceListener = { keyEvent() {}, flushed() {} };
 
 /** LFU: counter of a key that was just made. */
 const LFU_NEW = 5;
@@ -67,12 +82,8 @@ export class Keyspace {
   /** Keys (latin1) that blocked clients wait for and that were made since dispatch last looked. */
   readyKeys: { readonly database: number; readonly key: string }[] = [];
 
-  /** Classes of events that `onEvent` wants; 0 for none. */
+  /** Classes of events that the listener hears of; 0 for none. */
   eventMask = 0;
-  onEvent: EventListener | null = null;
-
-  /** Hears that FLUSHALL has removed everything. */
-  onFlushed: () => void = () => {};
 
   keyspaceHits = 0;
   keyspaceMisses = 0;
@@ -94,6 +105,7 @@ export class Keyspace {
     readonly clock: Clock,
     readonly draw: Draw,
     readonly stream: WriteStream,
+    public listener: KeyspaceListener = NOBODY,
   ) {
     this.nowMs = clock.now();
     for (let i = 0; i < count; i++) this.databases.push(new Database(this, i));
@@ -142,8 +154,8 @@ export class Keyspace {
     offset: number,
     length: number,
   ): void {
-    if ((this.eventMask & eventClass) !== 0 && this.onEvent !== null) {
-      this.onEvent(eventClass, event, database, bytes, offset, length);
+    if ((this.eventMask & eventClass) !== 0) {
+      this.listener.keyEvent(event, database, bytes, offset, length);
     }
   }
 

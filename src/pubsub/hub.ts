@@ -147,13 +147,15 @@ export class Hub {
   readonly #timers: Timers;
   readonly #clock: Clock;
 
-  constructor(timers: Timers, clock: Clock) {
+  /** `runningClient` tells the client whose command is being run, or null. */
+  constructor(
+    timers: Timers,
+    clock: Clock,
+    readonly runningClient: () => Subscriber | null = () => null,
+  ) {
     this.#timers = timers;
     this.#clock = clock;
   }
-
-  /** Set by the server: the client whose command is being run, or null. */
-  runningClient: () => Subscriber | null = () => null;
 
   get channelCount(): number {
     return this.#channels.count;

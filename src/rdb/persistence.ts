@@ -16,7 +16,7 @@ import { isSystemError, problemOf } from "../runtime/system_error.ts";
 import { BackgroundSave } from "./background_save.ts";
 import { type ExpiredListener, RdbLoader } from "./loader.ts";
 import { RdbError } from "./rdb_error.ts";
-import { RelayedSnapshot, type RelayEvents } from "./relayed_snapshot.ts";
+import { type Relay, RelayedSnapshot, type RelayEvents } from "./relayed_snapshot.ts";
 import { ReplicaLoad, type ReplicaLoadOptions } from "./replica_load.ts";
 import { SaveWorker } from "./snapshot_job.ts";
 import { FileSource, RdbReader } from "./reader.ts";
@@ -66,34 +66,54 @@ interface Loading {
   database: number;
 }
 
-export class Persistence {
+/**
+ * Told that a snapshot has ended, so that the next can begin: a background save ("file") or one for
+ * replicas ("relay"). `failure` is null when it went well, else what was wrong, or that it was given up.
+ */
+export type SnapshotListener = (kind: "file" | "relay", failure: string | null) => void;
+
+/** What replication asks of who makes snapshots. There is never more than one under way. */
+export interface SnapshotMaker {
+  readonly isSaving: boolean;
+  readonly isLoading: boolean;
+  /** Where a snapshot to disk is. */
+  readonly filePath: string;
+  /** Begins a snapshot to disk. */
+  startBackground(): void;
+  /** Gives up a snapshot to disk that is under way. */
+  abortBackground(): void;
+  /** Begins a snapshot whose bytes go to `events`. */
+  startRelay(events: RelayEvents): Relay;
+  /** Has `listener` told of the end of each snapshot. */
+  onSnapshotEnded(listener: SnapshotListener): void;
+}
+
+/** What persistence asks of, and tells, the parts of the server that it does not know. */
+export interface PersistenceOwner {
+  /** `lastSaveOk` or `isLoading` may have changed. */
+  persistenceChanged(): void;
+  /** The aux fields of replication that a snapshot of this instant is to carry, in order. */
+  replicationAux(): readonly (readonly [string, string | number])[];
+  /** `load` leaves out a key because its time is over. */
+  expiredAtLoad(database: number, bytes: Uint8Array, offset: number, length: number): void;
+}
+
+export class Persistence implements SnapshotMaker {
   /** Whether the dataset is being loaded: most commands answer -LOADING. */
   isLoading = false;
   /** Unix time in ms of the last successful save (or the start). */
   lastSaveMs: number;
   /** Whether the last background save went well. */
   lastSaveOk = true;
-  /** Called when `lastSaveOk` or `isLoading` may have changed. */
-  onChange: () => void = () => {};
-
-  /**
-   * Called when a snapshot has ended, so that the next can begin: a background save ("file") or one
-   * for replicas ("relay"). `failure` is null when it went well, else what was wrong; also called for
-   * one that was given up.
-   */
-  onSnapshotEnded: (kind: "file" | "relay", failure: string | null) => void = () => {};
-  /** The aux fields of replication that a snapshot of this instant is to carry, in order. */
-  replicationAux: () => readonly (readonly [string, string | number])[] = () => [];
   /**
    * What `load` has found in the file of the replication it was part of; null unless id and offset were
    * there, and null again when the load has failed.
    */
   loadedReplication: LoadedReplication | null = null;
-  /** Called for each key that `load` leaves out because its time is over. */
-  onExpiredAtLoad: ExpiredListener | undefined = undefined;
   /** The load of a full sync that is under way. */
   replicaLoad: ReplicaLoad | null = null;
 
+  readonly #snapshotListeners: SnapshotListener[] = [];
   readonly #worker: SaveWorker;
   /** The snapshot under way; there is never more than one. */
   #background: BackgroundSave | RelayedSnapshot | null = null;
@@ -114,6 +134,7 @@ export class Persistence {
     readonly config: Config,
     readonly log: Log,
     readonly runtime: Runtime,
+    readonly owner: PersistenceOwner,
   ) {
     this.#worker = new SaveWorker(runtime);
     this.lastSaveMs = keyspace.nowMs;
@@ -160,7 +181,7 @@ export class Persistence {
         encoder.recycle(chunk);
       }, { compress: config.value("rdbcompression"), checksum: config.value("rdbchecksum") });
       const access = accessOf(config.value("maxmemory-policy"));
-      saveDataset(keyspace, encoder, access, this.replicationAux());
+      saveDataset(keyspace, encoder, access, this.owner.replicationAux());
       target.finish();
       target.rename();
       target.syncFolder();
@@ -185,7 +206,7 @@ export class Persistence {
   #saved(): void {
     this.lastSaveMs = this.keyspace.clock.now();
     this.lastSaveOk = true;
-    this.onChange();
+    this.owner.persistenceChanged();
   }
 
   /** BGSAVE: begins a background save. Not while one is under way. */
@@ -217,7 +238,7 @@ export class Persistence {
     return {
       access: accessOf(config.value("maxmemory-policy")),
       compress: config.value("rdbcompression"),
-      aux: this.replicationAux(),
+      aux: this.owner.replicationAux(),
     };
   }
 
@@ -241,10 +262,19 @@ export class Persistence {
     return relay;
   }
 
+  /** SnapshotMaker. */
+  onSnapshotEnded(listener: SnapshotListener): void {
+    this.#snapshotListeners.push(listener);
+  }
+
+  #snapshotEnded(kind: "file" | "relay", failure: string | null): void {
+    for (const listener of this.#snapshotListeners) listener(kind, failure);
+  }
+
   #relayEnded(failure: string | null): void {
     this.#background = null;
     this.#lastDurationMs = this.keyspace.clock.monotonic() - this.#backgroundStarted;
-    this.onSnapshotEnded("relay", failure);
+    this.#snapshotEnded("relay", failure);
   }
 
   /** BGSAVE SCHEDULE: begins a background save as soon as that is possible. */
@@ -261,14 +291,14 @@ export class Persistence {
       log.notice("Background saving terminated with success");
       keyspace.dirty = Math.max(0, keyspace.dirty - this.#backgroundDirty);
       this.#saved();
-      this.onSnapshotEnded("file", null);
+      this.#snapshotEnded("file", null);
       return;
     }
     log.warning(`Failed saving the DB to ${this.#fileName}: ${failure}`);
     log.warning("Background saving error");
     this.lastSaveOk = false;
-    this.onChange();
-    this.onSnapshotEnded("file", failure);
+    this.owner.persistenceChanged();
+    this.#snapshotEnded("file", failure);
   }
 
   /** Gives up a background save that is under way. A snapshot for replicas goes on. */
@@ -278,7 +308,7 @@ export class Persistence {
     background.abort();
     this.#background = null;
     this.#lastDurationMs = this.keyspace.clock.monotonic() - this.#backgroundStarted;
-    this.onSnapshotEnded("file", "given up");
+    this.#snapshotEnded("file", "given up");
   }
 
   /**
@@ -312,7 +342,7 @@ export class Persistence {
 
   /** The server ends: a save, a relay or a load under way leaves nothing behind. */
   close(): void {
-    this.onSnapshotEnded = () => {};
+    this.#snapshotListeners.length = 0;
     this.replicaLoad?.abandon();
     if (this.#background instanceof RelayedSnapshot) this.#background.abort();
     else if (this.#background !== null) {
@@ -360,7 +390,9 @@ export class Persistence {
     this.isLoading = true;
     keyspace.expireMode = EXPIRE_IGNORED;
     try {
-      const loading = this.#begin(file, expireMode !== EXPIRE_HIDES, false, this.onExpiredAtLoad);
+      const { owner } = this;
+      const onExpired: ExpiredListener = (...key) => owner.expiredAtLoad(...key);
+      const loading = this.#begin(file, expireMode !== EXPIRE_HIDES, false, onExpired);
       const { loader } = loading;
       for (;;) {
         const before = loader.keysLoaded;
@@ -387,7 +419,7 @@ export class Persistence {
       this.isLoading = false;
       this.#loading = null;
       keyspace.expireMode = expireMode;
-      this.onChange();
+      this.owner.persistenceChanged();
     }
   }
 

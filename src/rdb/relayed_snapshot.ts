@@ -32,7 +32,18 @@ export interface RelayEvents {
   isFull(): boolean;
 }
 
-export class RelayedSnapshot extends SnapshotJob {
+/** A snapshot under way whose bytes go to replicas. */
+export interface Relay {
+  readonly snapshot: { readonly keysTotal: number; readonly keysDone: number };
+  /** Gives back a chunk that `onBytes` was handed. Also fine after the end. */
+  release(chunk: Uint8Array<ArrayBuffer>): void;
+  /** `isFull` of the receiver has changed: the walk goes on. */
+  resume(): void;
+  /** Gives it up; nothing happens when it is over. */
+  abort(): void;
+}
+
+export class RelayedSnapshot extends SnapshotJob implements Relay {
   readonly #events: RelayEvents;
   readonly #ended: (failure: string | null) => void;
   #unreleased = 0;

@@ -15,9 +15,9 @@ export class EmptySnapshot {
     this.#host = host;
   }
 
-  /** Puts all of it into a transfer, once its receivers are there. */
-  sendTo(transfer: RelayTransfer): void {
-    const { config, keyspace, persistence, runtime } = this.#host;
+  /** Puts all of it, with these aux fields, into a transfer, once its receivers are there. */
+  sendTo(transfer: RelayTransfer, aux: readonly (readonly [string, string | number])[]): void {
+    const { config, keyspace, runtime } = this.#host;
     const pieces: { chunk: Uint8Array<ArrayBuffer>; length: number }[] = [];
     const encoder = new RdbEncoder((chunk, length) => pieces.push({ chunk, length }), {
       compress: config.value("rdbcompression"),
@@ -25,7 +25,7 @@ export class EmptySnapshot {
       chunkBytes: 4096,
     });
     const writer = new DatasetWriter(keyspace, accessOf(config.value("maxmemory-policy")));
-    writer.begin(encoder, persistence.replicationAux());
+    writer.begin(encoder, aux);
     encoder.writeEof();
     runtime.timers.soon(() => {
       for (const { chunk, length } of pieces) transfer.onBytes(chunk, length);

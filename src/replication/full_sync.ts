@@ -36,11 +36,11 @@ export class FullSyncs {
   #disk: DiskSync | null = null;
 
   constructor(readonly master: MasterRole) {
-    const { persistence } = master.replication.host;
-    persistence.onSnapshotEnded = (kind, failure) => {
+    const { snapshots } = master.replication.host;
+    snapshots.onSnapshotEnded((kind, failure) => {
       if (kind === "file") this.#diskEnded(failure);
       this.startDue();
-    };
+    });
   }
 
   get #host() {
@@ -54,7 +54,7 @@ export class FullSyncs {
 
   /** A replica that waits for a snapshot (state "wait-start") has come. */
   request(replica: AttachedReplica): void {
-    const { persistence, log, config } = this.#host;
+    const { snapshots, log, config } = this.#host;
     if (this.#disk !== null) {
       const first = this.#sharer(this.#disk, replica);
       if (first !== null) {
@@ -67,7 +67,7 @@ export class FullSyncs {
       }
     } else if (this.#relay !== null) {
       log.notice("Current BGSAVE has socket target. Waiting for next BGSAVE for SYNC");
-    } else if (persistence.isSaving) {
+    } else if (snapshots.isSaving) {
       log.notice(
         "Can't attach the replica to the current BGSAVE. Waiting for next BGSAVE for SYNC",
       );
@@ -105,8 +105,8 @@ export class FullSyncs {
 
   /** Begins a snapshot if one is due for those that wait. */
   startDue(): void {
-    const { persistence, config, clock } = this.#host;
-    if (persistence.isSaving || persistence.isLoading) return;
+    const { snapshots, config, clock } = this.#host;
+    if (snapshots.isSaving || snapshots.isLoading) return;
     const waiting = this.master.inState("wait-start");
     if (waiting.length === 0) return;
     // Those that need the same as the first one; the others have their turn after them.
@@ -155,10 +155,11 @@ export class FullSyncs {
         replica.close(`the snapshot failed: ${failure}`);
       }
     };
-    if (group[0].excludesData) new EmptySnapshot(host).sendTo(transfer);
-    else {
+    if (group[0].excludesData) {
+      new EmptySnapshot(host).sendTo(transfer, this.master.replication.snapshotAux());
+    } else {
       this.#relay = transfer;
-      transfer.begun(host.persistence.startRelay({
+      transfer.begun(host.snapshots.startRelay({
         onBytes: (chunk, length) => transfer.onBytes(chunk, length),
         onEnd: (failure) => {
           this.#relay = null;
@@ -186,7 +187,7 @@ export class FullSyncs {
 
   #startDisk(group: AttachedReplica[]): void {
     const { host, offset } = this.master.replication;
-    host.persistence.startBackground();
+    host.snapshots.startBackground();
     this.#disk = {
       offset,
       hasCapaEof: group.every(({ hasCapaEof }) => hasCapaEof),
@@ -196,7 +197,7 @@ export class FullSyncs {
   }
 
   #diskEnded(failure: string | null): void {
-    const { persistence, log, runtime } = this.#host;
+    const { snapshots, log, runtime } = this.#host;
     if (this.#disk === null) return;
     this.#disk = null;
     for (const replica of this.master.inState("wait-end")) {
@@ -209,7 +210,7 @@ export class FullSyncs {
       try {
         const transfer = new FileTransfer(
           runtime.files,
-          persistence.filePath,
+          snapshots.filePath,
           () => replica.client.transport.wake(),
           (problem) => {
             log.warning(`Read error sending DB to replica: ${problem}`);
@@ -252,7 +253,7 @@ export class FullSyncs {
 
   /** A replica has gone: a snapshot that nobody waits for any more is given up. */
   left(): void {
-    const { log, persistence, config } = this.#host;
+    const { log, snapshots, config } = this.#host;
     if (this.#relay !== null && this.#relay.receiverCount === 0) {
       const relay = this.#relay;
       this.#relay = null;
@@ -263,6 +264,6 @@ export class FullSyncs {
     if (this.#disk === null || config.value("save").length > 0) return;
     if (this.master.inState("wait-end").some(({ payload }) => payload === null)) return;
     this.#disk = null;
-    persistence.abortBackground();
+    snapshots.abortBackground();
   }
 }

@@ -9,7 +9,7 @@ import type { Database } from "../keyspace/database.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
 import type { Statistics } from "../observe/statistics.ts";
-import type { Persistence } from "../rdb/persistence.ts";
+import type { Persistence, SnapshotMaker } from "../rdb/persistence.ts";
 import type { RequestParser } from "../resp/parser.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -78,6 +78,8 @@ export interface ReplicationHost {
   readonly log: Log;
   readonly keyspace: Keyspace;
   readonly persistence: Persistence;
+  /** Who makes the snapshots for replicas: the persistence, but in some tests. */
+  readonly snapshots: SnapshotMaker;
   readonly statistics: Statistics;
   /** Where the server listens; 0 when it has no TCP port. */
   readonly port: number;
@@ -94,6 +96,8 @@ export interface ReplicationHost {
   closeMasterClient(client: MasterClient): void;
   /** Our role or the state of the link has changed: gates are to be looked at. */
   replicationChanged(): void;
+  /** A replica has acknowledged more than before: who waits for that may be let go. */
+  acknowledged(): void;
   /** A master becomes a replica, or the other way round: ends what waits for that no longer holds. */
   roleChanged(): void;
 }

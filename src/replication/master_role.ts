@@ -21,8 +21,6 @@ export const NO_MASTER_LINK = "NOMASTERLINK Can't SYNC while not connected with 
 const GETACK = ["REPLCONF", "GETACK", "*"];
 
 export class MasterRole {
-  /** Called when a replica has acknowledged more than before, or may count as one that has. */
-  onAcknowledged: () => void = () => {};
   readonly #replicas = new Set<AttachedReplica>();
   readonly #syncs: FullSyncs;
   /**
@@ -229,7 +227,7 @@ export class MasterRole {
       this.note(replica, "streaming", `it has acknowledged offset ${offset}`);
       replica.client.transport.wake();
     } else if (replica.payload !== null && replica.payload.isAtEnd) replica.hasAckedEnd = true;
-    if (isNews) this.onAcknowledged();
+    if (isNews) this.replication.host.acknowledged();
   }
 
   /** Asks all replicas what they have, once for all that ask for it in this turn. */

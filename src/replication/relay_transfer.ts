@@ -10,7 +10,7 @@
  */
 
 import { latin1 } from "../base/bytes.ts";
-import type { RelayedSnapshot, RelayEvents } from "../rdb/relayed_snapshot.ts";
+import type { Relay, RelayEvents } from "../rdb/relayed_snapshot.ts";
 import type { OutgoingPayload } from "./attached_replica.ts";
 
 /** Bytes that wait for the slowest receiver beyond which the walk pauses. */
@@ -39,7 +39,7 @@ export class RelayTransfer implements RelayEvents {
   readonly #first: Piece;
   #last: Piece;
   readonly #receivers = new Set<RelayReceiver>();
-  #relay: RelayedSnapshot | null = null;
+  #relay: Relay | null = null;
   #waitingBytes = 0;
   /** Bytes of the snapshot that have come. */
   totalBytes = 0;
@@ -54,7 +54,7 @@ export class RelayTransfer implements RelayEvents {
   }
 
   /** The snapshot whose bytes these are: told right after it has begun. */
-  begun(relay: RelayedSnapshot): void {
+  begun(relay: Relay): void {
     this.#relay = relay;
   }
 

@@ -35,7 +35,7 @@ const CALLS = [["set", "k", "v"], ["get", "k"], ["ping"], ["multi"], ["client", 
 
 function close(s: TestServer, bit: number): void {
   s.dispatcher.gateBits |= bit;
-  s.dispatcher.checks.freeMemory = () => false;
+  s.dispatcher.owner.freeMemory = () => false;
 }
 
 for (const [name, bit, error, refused] of GATES) {
@@ -229,7 +229,7 @@ for (const line of ["POST / HTTP/1.1", "Host: example.org", "post"]) {
 
 Deno.test("a turn is ended when its output is over the limit", () => {
   const s = testServer();
-  s.dispatcher.isOverOutputLimit = (client) => client.outputBytes > 2_000_000;
+  s.dispatcher.owner.isOverOutputLimit = (client) => client.outputBytes > 2_000_000;
   s.run("SET", "k", "x".repeat(100_000));
   const c = new InputClient(s);
   c.send("GET k\r\n".repeat(100) + "SET after 1\r\n");

@@ -36,6 +36,6 @@ Deno.test("connections that send drawn input end alone; the server goes on", asy
       assertEquals(await witness.call("GET", "witness"), { kind: "bulk", text: "here" }, context);
     }
   }
-  assertEquals(s.server.statistics.unexpectedErrors, 0);
+  assertEquals(s.core.statistics.unexpectedErrors, 0);
   assert(!s.hasLogged("Cannot serve client"), s.logLines.join(""));
 });

@@ -5,9 +5,11 @@ import { EXPIRE_HIDES } from "../../src/keyspace/expire_mode.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
 
 function evictorOf(s: TestServer, policy: string): Evictor {
-  const evictor = new Evictor(s.keyspace);
+  const evictor = new Evictor(s.keyspace, {
+    usedBytes: () => s.keyspace.dataBytes,
+    evictSoon() {},
+  });
   evictor.policy = policy;
-  evictor.usedBytes = () => s.keyspace.dataBytes;
   return evictor;
 }
 
@@ -130,7 +132,7 @@ Deno.test("each evicted key enters the stream as a DEL of its own and is told as
   const s = testServer();
   const events: string[] = [];
   s.keyspace.eventMask = EVENT_EVICTED;
-  s.keyspace.onEvent = (_class, event, database) => events.push(`${event} ${database}`);
+  s.keyspace.listener.keyEvent = (event, database) => events.push(`${event} ${database}`);
   s.run("SET", "a", "1");
   s.run("SET", "b", "1");
   s.propagated();
@@ -172,11 +174,11 @@ Deno.test("a call that takes too long ends as running and asks to be called agai
   for (let i = 0; i < 200; i++) s.run("SET", `k${i}`, "1");
   const evictor = evictorOf(s, "allkeys-random");
   let asked = 0;
-  evictor.onRunning = () => asked++;
-  evictor.usedBytes = () => 1_000_000;
+  evictor.owner.evictSoon = () => asked++;
+  evictor.owner.usedBytes = () => 1_000_000;
   // The clock moves with each key.
   s.keyspace.eventMask = EVENT_EVICTED;
-  s.keyspace.onEvent = () => s.clock.nowMs++;
+  s.keyspace.listener.keyEvent = () => s.clock.nowMs++;
   evictor.maxBytes = 1;
   assertEquals(evictor.evict(), "running");
   assertEquals(asked, 1);

@@ -182,7 +182,7 @@ for (
     s.run("ZADD", "z", 1, "m");
     s.run("RPUSH", "l", ..."x".repeat(150).split("").map((x) => x.repeat(1000)));
     c.client.reply.isOverLimit = () => limits.isOverHardOutput(c.client);
-    s.dispatcher.isOverOutputLimit = (client) => limits.isOverOutput(client);
+    s.dispatcher.owner.isOverOutputLimit = (client) => limits.isOverOutput(client);
     c.send(`${words}\r\n`);
     assertEquals(c.closed, "at once");
     assertEquals(s.services.statistics.outputBufferLimitDisconnections, 1);
@@ -193,7 +193,7 @@ Deno.test("a transaction is carried out whole although its replies are over the 
   const { s, c, limits } = withLimits({ "client-output-buffer-limit": "normal 100000 0 0" });
   s.run("RPUSH", "l", ..."x".repeat(150).split("").map((x) => x.repeat(1000)));
   c.client.reply.isOverLimit = () => limits.isOverHardOutput(c.client);
-  s.dispatcher.isOverOutputLimit = (client) => limits.isOverOutput(client);
+  s.dispatcher.owner.isOverOutputLimit = (client) => limits.isOverOutput(client);
   c.send("MULTI\r\nLRANGE l 0 -1\r\nSET k v\r\nEXEC\r\n");
   assertEquals([c.closed, s.run("GET", "k")], ["at once", "v"]);
 });

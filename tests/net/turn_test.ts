@@ -70,11 +70,11 @@ Deno.test("replies to two connections of one turn leave after one call", async (
   await Promise.all([one.call("PING"), two.call("PING")]);
   let calls = 0;
   const seen: string[] = [];
-  const stop = s.server.turn.beforeReplies(() => {
+  const stop = s.core.turn.beforeReplies(() => {
     calls++;
-    seen.push(`${s.server.statistics.commandsProcessed - before}`);
+    seen.push(`${s.core.statistics.commandsProcessed - before}`);
   });
-  const before = s.server.statistics.commandsProcessed;
+  const before = s.core.statistics.commandsProcessed;
   // Both requests are on the sockets when the server next looks at them.
   const sent = [one.send("INCR n\r\n"), two.send("INCR n\r\n")];
   const until = performance.now() + 20;
@@ -91,7 +91,7 @@ Deno.test("replies to two connections of one turn leave after one call", async (
 Deno.test("while a turn is awaited nothing overtakes: pipelines, blocked clients, closing", async () => {
   await using s = await RunningServer.start();
   let calls = 0;
-  s.server.turn.beforeReplies(() => void calls++);
+  s.core.turn.beforeReplies(() => void calls++);
   using client = await s.connect();
   using blocked = await s.connect();
   const big = "x".repeat(300_000);

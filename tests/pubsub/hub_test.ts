@@ -144,9 +144,8 @@ Deno.test("what is sent by reference and given back is not handed to other write
 });
 
 Deno.test("messages to the client whose command runs wait until the command has ended", () => {
-  const hub = new Hub(runtime.timers, runtime.clock);
   const [self, other] = [new Ear(3), new Ear(3)];
-  hub.runningClient = () => self;
+  const hub = new Hub(runtime.timers, runtime.clock, () => self);
   on(hub, "subscribe", self, "c");
   on(hub, "subscribePattern", self, "*");
   on(hub, "subscribe", other, "c");

@@ -1,11 +1,8 @@
 /** Snapshots that go to replicas as they are written: what comes out, back-pressure, and the end. */
 
 import { assert, assertEquals } from "@std/assert";
-import { Config } from "../../src/config/config.ts";
-import { fromText } from "../../src/config/parse.ts";
 import { datasetDigest } from "../../src/rdb/digest.ts";
-import { Persistence } from "../../src/rdb/persistence.ts";
-import { runtime } from "../../src/runtime/here.ts";
+import type { Persistence } from "../../src/rdb/persistence.ts";
 import type { RelayedSnapshot, RelayEvents } from "../../src/rdb/relayed_snapshot.ts";
 import type { Timers } from "../../src/runtime/runtime.ts";
 import { eventually } from "../support/eventually.ts";
@@ -15,22 +12,15 @@ import { loadBytes, saveToBytes } from "./datasets.ts";
 import { Random } from "../support/random.ts";
 
 class Master implements Disposable {
-  readonly server: TestServer = testServer();
-  readonly config: Config;
-  readonly persistence: Persistence;
   readonly folder = Deno.makeTempDirSync();
+  readonly server: TestServer;
+  readonly persistence: Persistence;
   readonly ended: [string, string | null][] = [];
 
-  constructor(timers: Timers = runtime.timers) {
-    this.config = new Config(runtime, this.folder);
-    this.config.assign("dir", [fromText(this.folder)]);
-    this.persistence = new Persistence(
-      this.server.keyspace,
-      this.config,
-      this.server.services.log,
-      { ...runtime, timers },
-    );
-    this.persistence.onSnapshotEnded = (kind, failure) => this.ended.push([kind, failure]);
+  constructor(timers?: Timers) {
+    this.server = testServer({ folder: this.folder, directives: { save: "" }, timers });
+    this.persistence = this.server.core.persistence;
+    this.persistence.onSnapshotEnded((kind, failure) => this.ended.push([kind, failure]));
   }
 
   /** Keys of 300 bytes on average, and large values. */
@@ -111,7 +101,8 @@ Deno.test("a relayed snapshot is the dataset as of its beginning, whatever chang
   using master = new Master();
   const { server, persistence } = master;
   master.fill(20_000);
-  persistence.replicationAux = () => [["repl-stream-db", 0], ["repl-id", "x"], ["repl-offset", 5]];
+  persistence.owner.replicationAux =
+    () => [["repl-stream-db", 0], ["repl-id", "x"], ["repl-offset", 5]];
   const before = datasetDigest(server.keyspace);
   const random = new Random(5);
   const change = () => {
@@ -147,7 +138,7 @@ Deno.test("a relayed snapshot is the dataset as of its beginning, whatever chang
 
 Deno.test("the aux fields of replication stand between used-mem and aof-base", async () => {
   using master = new Master();
-  master.persistence.replicationAux = () => [["repl-stream-db", 0], ["repl-id", "x"]];
+  master.persistence.owner.replicationAux = () => [["repl-stream-db", 0], ["repl-id", "x"]];
   const receiver = start(master);
   await eventually(() => receiver.end === null);
   const text = String.fromCharCode(...receiver.bytes);
@@ -179,7 +170,7 @@ Deno.test("a relay counts as the one snapshot under way, and says nothing of the
 Deno.test("a receiver that is slow, or keeps its chunks, makes the walk wait", async () => {
   using master = new Master();
   master.fill(50_000);
-  master.config.set([["rdbcompression", "no"]]);
+  master.server.config.set([["rdbcompression", "no"]]);
   const total = saveToBytes(master.server.keyspace, { compress: false }).length;
   assert(total > 12 << 20, `${total}`);
   const receiver = new Receiver();
@@ -206,7 +197,7 @@ Deno.test("a receiver that is slow, or keeps its chunks, makes the walk wait", a
 Deno.test("a relay that is given up says no more, and what comes next is whole", async () => {
   using master = new Master();
   master.fill(30_000);
-  master.config.set([["rdbcompression", "no"]]);
+  master.server.config.set([["rdbcompression", "no"]]);
   const { persistence } = master;
   const first = new Receiver();
   first.holds = true;
@@ -238,7 +229,7 @@ Deno.test("rdb-key-save-delay slows a snapshot down without holding up others", 
   const timers = new HandTimers();
   using master = new Master(timers);
   for (let i = 0; i < 40; i++) master.server.run("SET", `key:${i}`, i);
-  master.config.set([["rdb-key-save-delay", "1000"]]);
+  master.server.config.set([["rdb-key-save-delay", "1000"]]);
   const receiver = start(master);
   const { snapshot } = receiver.relay;
   timers.othersDone(); // the first slice comes without a delay
@@ -267,7 +258,7 @@ Deno.test("keys past their time are told of when a load leaves them out", async 
   server.run("FLUSHALL");
   server.clock.nowMs += 100;
   const told: [number, string][] = [];
-  persistence.onExpiredAtLoad = (database, bytes, offset, length) =>
+  persistence.owner.expiredAtLoad = (database, bytes, offset, length) =>
     told.push([database, String.fromCharCode(...bytes.subarray(offset, offset + length))]);
   await persistence.load();
   assertEquals(told, [[2, "gone"]]);

@@ -4,11 +4,9 @@
  */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Config } from "../../src/config/config.ts";
-import { fromText } from "../../src/config/parse.ts";
+import type { Config } from "../../src/config/config.ts";
 import { datasetDigest } from "../../src/rdb/digest.ts";
-import { Persistence } from "../../src/rdb/persistence.ts";
-import { runtime } from "../../src/runtime/here.ts";
+import type { Persistence } from "../../src/rdb/persistence.ts";
 import type { Timers } from "../../src/runtime/runtime.ts";
 import { RECEIVED_MAX, type ReplicaLoad } from "../../src/rdb/replica_load.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
@@ -29,16 +27,10 @@ class Replica implements Disposable {
   readonly config: Config;
   readonly folder = Deno.makeTempDirSync();
 
-  constructor(timers: Timers = runtime.timers) {
-    this.server = testServer({ nowMs: CORPUS_NOW_MS });
-    this.config = new Config(runtime, this.folder);
-    this.config.assign("dir", [fromText(this.folder)]);
-    this.persistence = new Persistence(
-      this.server.keyspace,
-      this.config,
-      this.server.services.log,
-      { ...runtime, timers },
-    );
+  constructor(timers?: Timers) {
+    this.server = testServer({ nowMs: CORPUS_NOW_MS, folder: this.folder, timers });
+    this.config = this.server.config;
+    this.persistence = this.server.core.persistence;
     this.server.run("SET", "served", "yes");
     this.server.run("SADD", "set", 1, 2, 3);
     this.server.propagated();
@@ -221,7 +213,7 @@ Deno.test("the received file becomes dbfilename, and a background save of the ol
   const [load, done] = replica.receive(bytes, "file", bytes.length, () => 50);
   await done;
   const ended: unknown[] = [];
-  persistence.onSnapshotEnded = (kind, failure) => ended.push([kind, failure]);
+  persistence.onSnapshotEnded((kind, failure) => ended.push([kind, failure]));
   persistence.startBackground();
   load.swap();
   assertEquals(ended, [["file", "given up"]]);
@@ -250,14 +242,12 @@ for (const [save, files] of [["", []], ["3600 1", ["dump.rdb"]]] as const) {
 }
 
 Deno.test("the aux fields of replication are told, and INFO shows the load", async () => {
-  const master = testServer();
-  for (let i = 0; i < 2000; i++) master.run("SET", `key:${i}`, i);
   const folder = Deno.makeTempDirSync();
-  const config = new Config(runtime, folder);
-  config.assign("dir", [fromText(folder)]);
-  const persistence = new Persistence(master.keyspace, config, master.services.log, runtime);
+  const master = testServer({ folder });
+  for (let i = 0; i < 2000; i++) master.run("SET", `key:${i}`, i);
+  const { persistence } = master.core;
   const id = "0123456789abcdef0123456789abcdef01234567";
-  persistence.replicationAux = () => [
+  persistence.owner.replicationAux = () => [
     ["repl-stream-db", 3],
     ["repl-id", id],
     ["repl-offset", 4711],

@@ -28,10 +28,10 @@ Deno.test("half a request is waited for, and its connection's end is noticed", a
   const client = await s.connect();
   await client.send("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000\r\nabc");
   using other = await s.connect();
-  await eventually(() => s.server.clients.count === 2, { what: "both connections" });
+  await eventually(() => s.core.clients.count === 2, { what: "both connections" });
   assertEquals(await other.call("GET", "k"), NULL_BULK);
   client.close();
-  await eventually(() => s.server.clients.count === 1, { what: "the end of one" });
+  await eventually(() => s.core.clients.count === 1, { what: "the end of one" });
   assertEquals(await other.call("DBSIZE"), integer(0));
 });
 
@@ -90,7 +90,7 @@ Deno.test("a bulk string of 100 MB goes in and out, and its buffers are given ba
   conn.close();
   await eventually(() => {
     let bytes = 0;
-    for (const each of s.server.clients.byId.values()) bytes += each.memoryBytes;
+    for (const each of s.core.clients.byId.values()) bytes += each.memoryBytes;
     return bytes < 1 << 20;
   }, { what: "the buffers to be small again" });
 });
@@ -114,7 +114,7 @@ for (const [name, bytes, text] of ERRORS) {
     await client.send("PING\r\n" + bytes);
     assertEquals(await client.receiveUntilClosed(), `+PONG\r\n-ERR Protocol error: ${text}\r\n`);
     assertEquals(await other.call("PING"), status("PONG"));
-    assertEquals(s.server.clients.count, 1);
+    assertEquals(s.core.clients.count, 1);
   });
 }
 
@@ -173,7 +173,7 @@ Deno.test("CLIENT KILL ends another connection, or after its reply one's own", a
   await using s = await RunningServer.start();
   using client = await s.connect();
   using other = await s.connect();
-  const [, otherClient] = s.server.clients.byId.values();
+  const [, otherClient] = s.core.clients.byId.values();
   assertEquals(await client.call("CLIENT", "KILL", "ID", `${otherClient.id}`), integer(1));
   assertEquals(await other.receiveUntilClosed(), "");
   await client.send("CLIENT KILL TYPE normal SKIPME no\r\nPING\r\n");
@@ -186,7 +186,7 @@ Deno.test("what CLIENT PAUSE holds up is carried out when it ends, in order", as
   using other = await s.connect();
   await other.call("CLIENT", "PAUSE", "60000", "WRITE");
   await client.send("SET k 1\r\nGET k\r\n");
-  await eventually(() => s.server.clients.blockedCount === 1, { what: "the client to be held up" });
+  await eventually(() => s.core.clients.blockedCount === 1, { what: "the client to be held up" });
   await client.send("INCR k\r\n");
   assertEquals(await other.call("GET", "k"), NULL_BULK);
   await other.call("CLIENT", "UNPAUSE");
@@ -205,9 +205,9 @@ Deno.test("a client that goes while it is held up is forgotten, its command not 
   using other = await s.connect();
   await other.call("CLIENT", "PAUSE", "60000", "WRITE");
   await client.send("SET k 1\r\n");
-  await eventually(() => s.server.clients.blockedCount === 1, { what: "the client to be held up" });
+  await eventually(() => s.core.clients.blockedCount === 1, { what: "the client to be held up" });
   client.close();
-  await eventually(() => s.server.clients.blockedCount === 0, {
+  await eventually(() => s.core.clients.blockedCount === 0, {
     what: "the client to be forgotten",
   });
   await other.call("CLIENT", "UNPAUSE");

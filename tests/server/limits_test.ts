@@ -10,7 +10,7 @@ async function unreadReplies(s: RunningServer, count: number): Promise<RespClien
   const writer = await s.connect();
   await writer.call("SET", "k", "x".repeat(1 << 20));
   writer.close();
-  await eventually(() => s.server.clients.count === 0, { what: "the writer to go" });
+  await eventually(() => s.core.clients.count === 0, { what: "the writer to go" });
   const client = await s.connect();
   await client.send(encode(Array.from({ length: count }, () => ["GET", "k"])));
   return client;
@@ -22,8 +22,8 @@ Deno.test("a client that does not read is dropped at the hard output limit", asy
   await eventually(() => s.hasLogged("overcoming of output buffer limits"), {
     what: "the client to be over its limit",
   });
-  assertEquals(s.server.clients.count, 0);
-  assertEquals(s.server.statistics.outputBufferLimitDisconnections, 1);
+  assertEquals(s.core.clients.count, 0);
+  assertEquals(s.core.statistics.outputBufferLimitDisconnections, 1);
   using other = await s.connect();
   assertEquals(await other.call("PING"), status("PONG"));
 });
@@ -31,10 +31,10 @@ Deno.test("a client that does not read is dropped at the hard output limit", asy
 Deno.test("below the hard limit a client that does not read is left alone", async () => {
   await using s = await RunningServer.start("client-output-buffer-limit normal 200mb 0 0");
   using client = await unreadReplies(s, 40);
-  await eventually(() => s.server.statistics.commandsProcessed >= 41, { what: "the replies" });
+  await eventually(() => s.core.statistics.commandsProcessed >= 41, { what: "the replies" });
   using other = await s.connect();
   assertEquals(await other.call("PING"), status("PONG"));
-  assertEquals(s.server.clients.count, 2);
+  assertEquals(s.core.clients.count, 2);
   const size = "$1048576\r\n".length + (1 << 20) + 2;
   for (let i = 0; i < 40; i++) await client.receiveRaw(size);
 });
@@ -43,20 +43,20 @@ Deno.test("a client over the soft limit is dropped after its seconds, not before
   await using s = await RunningServer.start("client-output-buffer-limit normal 0 4mb 1");
   using _client = await unreadReplies(s, 40);
   await eventually(() => {
-    const [first] = s.server.clients.byId.values();
+    const [first] = s.core.clients.byId.values();
     return first !== undefined && first.overSoftLimitSinceMs > 0;
   }, { what: "the limit to be passed" });
-  const [client] = s.server.clients.byId.values();
+  const [client] = s.core.clients.byId.values();
   const sinceMs = client.overSoftLimitSinceMs;
-  await eventually(() => s.server.clients.count === 0, { what: "the client to be dropped" });
-  assert(s.server.keyspace.nowMs - sinceMs > 1000);
+  await eventually(() => s.core.clients.count === 0, { what: "the client to be dropped" });
+  assert(s.core.keyspace.nowMs - sinceMs > 1000);
 });
 
 Deno.test("a client that has read its output again is not dropped by the soft limit", async () => {
   await using s = await RunningServer.start("client-output-buffer-limit normal 0 4mb 60");
   using client = await unreadReplies(s, 40);
-  await eventually(() => s.server.clients.count === 1, { what: "the client" });
-  const [kept] = s.server.clients.byId.values();
+  await eventually(() => s.core.clients.count === 1, { what: "the client" });
+  const [kept] = s.core.clients.byId.values();
   await eventually(() => kept.overSoftLimitSinceMs > 0, { what: "the limit to be passed" });
   const size = "$1048576\r\n".length + (1 << 20) + 2;
   for (let i = 0; i < 40; i++) await client.receiveRaw(size);
@@ -76,8 +76,8 @@ Deno.test("a request over client-query-buffer-limit ends its connection", async 
   await eventually(() => s.hasLogged("reached max query buffer length"), {
     what: "the client to be over its limit",
   });
-  assertEquals(s.server.clients.count, 0);
-  assertEquals(s.server.statistics.queryBufferLimitDisconnections, 1);
+  assertEquals(s.core.clients.count, 0);
+  assertEquals(s.core.statistics.queryBufferLimitDisconnections, 1);
 });
 
 Deno.test("maxmemory-clients evicts the largest clients, not those with NO-EVICT", async () => {
@@ -90,15 +90,15 @@ Deno.test("maxmemory-clients evicts the largest clients, not those with NO-EVICT
   await small.call("PING");
   using large = await s.connect();
   await large.send(half + "x".repeat(2 << 20));
-  const memory = () => [...s.server.clients.byId.values()].map((client) => client.memoryBytes);
+  const memory = () => [...s.core.clients.byId.values()].map((client) => client.memoryBytes);
   await eventually(() => memory().filter((bytes) => bytes >= 2 << 20).length === 2, {
     what: "both requests to arrive",
   });
   await small.call("CONFIG", "SET", "maxmemory-clients", "1mb");
-  await eventually(() => s.server.clients.count === 2, { what: "an eviction" });
+  await eventually(() => s.core.clients.count === 2, { what: "an eviction" });
   assertEquals(await large.receiveUntilClosed(), "");
   assertEquals(await small.call("PING"), status("PONG"));
-  assertEquals(s.server.statistics.evictedClients, 1);
+  assertEquals(s.core.statistics.evictedClients, 1);
   assert(s.hasLogged("Evicting client: id="));
 });
 
@@ -111,12 +111,12 @@ Deno.test("timeout drops idle clients, those in a pause or monitoring not", asyn
   await idle.call("CONFIG", "SET", "timeout", "1");
   await idle.call("CLIENT", "PAUSE", "60000", "WRITE");
   await held.send("SET k 1\r\n");
-  await eventually(() => s.server.clients.blockedCount === 1, { what: "the client to be held up" });
-  for (const client of s.server.clients.byId.values()) client.lastInteractionMs -= 5000;
-  await eventually(() => s.server.clients.count === 2, { what: "the idle client to be dropped" });
+  await eventually(() => s.core.clients.blockedCount === 1, { what: "the client to be held up" });
+  for (const client of s.core.clients.byId.values()) client.lastInteractionMs -= 5000;
+  await eventually(() => s.core.clients.count === 2, { what: "the idle client to be dropped" });
   await idle.receiveUntilClosed();
   assert(s.hasLogged("Closing idle client"));
-  s.server.pause.end();
+  s.core.pause.end();
   assertEquals(await held.receive(), status("OK"));
 });
 
@@ -128,9 +128,9 @@ Deno.test("maxclients turns the next one away with its error", async () => {
   using third = await s.connect();
   assertEquals(await third.receiveUntilClosed(), "-ERR max number of clients reached\r\n");
   second.close();
-  await eventually(() => s.server.clients.count === 1, { what: "the second to go" });
+  await eventually(() => s.core.clients.count === 1, { what: "the second to go" });
   using fourth = await s.connect();
   assertEquals(await fourth.call("PING"), status("PONG"));
   assertEquals(await first.call("DBSIZE"), integer(0));
-  assertEquals(s.server.statistics.connectionsRejected, 1);
+  assertEquals(s.core.statistics.connectionsRejected, 1);
 });

@@ -114,7 +114,7 @@ Deno.test("unixsocket is served, with its permissions, and removed at the end", 
     const info = textOf(await client.call("CLIENT", "INFO"));
     assertStringIncludes(info, `addr=${path}:0 laddr=${path}:0 `);
     assertStringIncludes(info, " flags=U ");
-    assertEquals(s.server.port, 0);
+    assertEquals(s.core.port, 0);
   }
   await assertRejects(() => Deno.stat(path), Deno.errors.NotFound);
 });
@@ -204,7 +204,7 @@ Deno.test("CONFIG SET port and bind move the listener; one that cannot be had ch
   });
   assert(await isServed("127.0.0.1", s.port));
   assert(s.hasLogged("Address already in use"));
-  assertEquals(s.server.port, s.port);
+  assertEquals(s.core.port, s.port);
 });
 
 Deno.test({

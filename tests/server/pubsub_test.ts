@@ -73,12 +73,12 @@ Deno.test("a subscriber that does not read is closed at its limit and slows nobo
   await slow.write(encode([["SUBSCRIBE", "c"]]));
   using quick = await s.connect();
   await quick.call("SUBSCRIBE", "c");
-  await eventually(() => s.server.hub.subscriberCount(new Uint8Array([99]), 0, 1) === 2);
+  await eventually(() => s.core.hub.subscriberCount(new Uint8Array([99]), 0, 1) === 2);
   using publisher = await s.connect();
   // Small messages and one large one a time, more than the system's buffers and the limit together.
   const large = "L".repeat(1 << 20);
   let sent = 0;
-  while (s.server.statistics.outputBufferLimitDisconnections === 0 && sent < 200) {
+  while (s.core.statistics.outputBufferLimitDisconnections === 0 && sent < 200) {
     const small = Array.from({ length: 20 }, (_, i) => ["PUBLISH", "c", `m${i}`]);
     await publisher.pipeline([...small, ["PUBLISH", "c", large]]);
     sent++;
@@ -87,9 +87,9 @@ Deno.test("a subscriber that does not read is closed at its limit and slows nobo
       assert(partText(message, 2) === (i < 20 ? `m${i}` : large));
     }
   }
-  assertEquals(s.server.statistics.outputBufferLimitDisconnections, 1);
+  assertEquals(s.core.statistics.outputBufferLimitDisconnections, 1);
   assert(s.hasLogged("overcoming of output buffer limits"));
-  await eventually(() => s.server.hub.subscriberCount(new Uint8Array([99]), 0, 1) === 1);
+  await eventually(() => s.core.hub.subscriberCount(new Uint8Array([99]), 0, 1) === 1);
   assertEquals(await publisher.call("PUBLISH", "c", "after"), integer(1));
   slow.close();
 });
@@ -103,7 +103,7 @@ Deno.test("a subscriber that is gone is forgotten, CLIENT KILL TYPE pubsub finds
     await ear.until((text) => text.endsWith(":1\r\n"), "the confirmation");
   }
   await ears[0].close();
-  await eventually(() => s.server.clients.count === 3, { what: "one to be gone" });
+  await eventually(() => s.core.clients.count === 3, { what: "one to be gone" });
   assertEquals(await admin.call("PUBLISH", "c", "x"), integer(2));
   assertEquals(await admin.call("CLIENT", "KILL", "TYPE", "pubsub"), integer(2));
   await ears[1].until(() => false, "the end");

@@ -4,6 +4,7 @@
  */
 
 import { Config } from "../../src/config/config.ts";
+import type { Core } from "../../src/core.ts";
 import { Log } from "../../src/observe/log.ts";
 import { Server } from "../../src/server.ts";
 import { freePort } from "../support/free_port.ts";
@@ -40,6 +41,10 @@ export class RunningServer implements AsyncDisposable {
     const server = new Server({ config, log, exit: () => {} });
     await server.start();
     return new RunningServer(server, port, dir, logLines);
+  }
+
+  get core(): Core {
+    return this.server.core;
   }
 
   /** A new connection to it, by way of 127.0.0.1. */

@@ -6,7 +6,7 @@ import type { TestServer } from "./test_server.ts";
 export function recordEvents(server: TestServer): string[] {
   const events: string[] = [];
   server.keyspace.eventMask = -1;
-  server.keyspace.onEvent = (_class, event, _database, bytes, offset, length) => {
+  server.keyspace.listener.keyEvent = (event, _database, bytes, offset, length) => {
     if (event === "keymiss" || event === "new") return;
     events.push(`${event} ${new TextDecoder().decode(bytes.subarray(offset, offset + length))}`);
   };

@@ -4,21 +4,19 @@
  */
 
 import type { Client } from "../../src/dispatch/client.ts";
-import type { Persistence } from "../../src/rdb/persistence.ts";
-import type { RelayedSnapshot, RelayEvents } from "../../src/rdb/relayed_snapshot.ts";
-import { Replication } from "../../src/replication/replication.ts";
+import type { SnapshotListener, SnapshotMaker } from "../../src/rdb/persistence.ts";
+import type { Relay, RelayEvents } from "../../src/rdb/relayed_snapshot.ts";
+import type { Replication } from "../../src/replication/replication.ts";
 import { Words } from "../../src/resp/words.ts";
 import { TestServer } from "./test_server.ts";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 
-/** The part of persistence that a master asks for snapshots. */
-export class FakePersistence {
+/** Makes the snapshots that the test says. */
+export class FakeSnapshots implements SnapshotMaker {
   isSaving = false;
   isLoading = false;
   filePath = "";
-  loadedReplication = null;
-  onSnapshotEnded: (kind: "file" | "relay", failure: string | null) => void = () => {};
-  replicationAux = () => [];
+  readonly #listeners: SnapshotListener[] = [];
   /** Snapshots to disk that were begun and given up. */
   begunToDisk = 0;
   givenUp = 0;
@@ -38,17 +36,22 @@ export class FakePersistence {
     this.#end("file", "given up");
   }
 
-  startRelay(events: RelayEvents): RelayedSnapshot {
+  onSnapshotEnded(listener: SnapshotListener): void {
+    this.#listeners.push(listener);
+  }
+
+  startRelay(events: RelayEvents): Relay {
     this.isSaving = true;
     this.relay = events;
     return {
       snapshot: { keysTotal: 4, keysDone: 1 },
-      release: (chunk: Uint8Array) => this.released.push(toLatin1(chunk)),
+      release: (chunk) => this.released.push(toLatin1(chunk)),
+      resume() {},
       abort: () => {
         this.givenUp++;
         this.#end("relay", "given up");
       },
-    } as unknown as RelayedSnapshot;
+    };
   }
 
   /** Bytes of the snapshot have been made. */
@@ -69,39 +72,27 @@ export class FakePersistence {
     this.#end("file", text === null ? "no space left" : null);
   }
 
+  /** Tells of the end of a snapshot. */
+  ended: SnapshotListener = (kind, failure) => {
+    for (const listener of this.#listeners) listener(kind, failure);
+  };
+
   #end(kind: "file" | "relay", failure: string | null): void {
     this.isSaving = false;
     this.relay = null;
-    this.onSnapshotEnded(kind, failure);
+    this.ended(kind, failure);
   }
 }
 
 export class MasterRig extends TestServer {
-  readonly persistence = new FakePersistence();
+  readonly snapshots: FakeSnapshots;
   readonly replication: Replication;
 
   constructor(directives: Record<string, string> = {}) {
-    super();
-    const settings = { "repl-diskless-sync-delay": "0", ...directives };
-    for (const [name, value] of Object.entries(settings)) {
-      const refusal = this.config.set([[name, value]]);
-      if (refusal !== null) throw new Error(refusal);
-    }
-    this.replication = new Replication({
-      ...this.services,
-      persistence: this.persistence as unknown as Persistence,
-      isPaused: false,
-      openMasterClient: () => {
-        throw new Error("this server has no sockets");
-      },
-      processMasterInput: () => {},
-      closeMasterClient: () => {},
-      replicationChanged: () => {},
-      roleChanged: () => {},
-    });
-    this.replication.master.onAcknowledged = () =>
-      this.dispatcher.acknowledgementWaits.acknowledged();
-    Object.assign(this.services, { replication: this.replication });
+    const snapshots = new FakeSnapshots();
+    super({ snapshots, directives: { "repl-diskless-sync-delay": "0", ...directives } });
+    this.snapshots = snapshots;
+    this.replication = this.core.replication;
   }
 
   /** A connection that has said these things with REPLCONF. */
@@ -116,8 +107,8 @@ export class MasterRig extends TestServer {
   onlineReplica(port = 7001): Peer {
     const peer = this.peer("listening-port", String(port), "capa", "eof", "capa", "psync2");
     peer.send("PSYNC", "?", "-1");
-    this.persistence.make("RDB");
-    this.persistence.endRelay();
+    this.snapshots.make("RDB");
+    this.snapshots.endRelay();
     peer.read();
     peer.send("REPLCONF", "ACK", String(this.replication.offset));
     return peer;

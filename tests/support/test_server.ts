@@ -1,26 +1,23 @@
 /**
- * A whole server without sockets, timers or files, with a clock and a random source that the test
+ * The core of a server without sockets and timer, with a clock and a random source that the test
  * sets: `s.run("SET", "k", "v")` goes through dispatch, handlers and keyspace as a client's request
  * does. Words and replies are latin1 text, one character per byte.
  */
 
-import { commandTable } from "../../src/commands/index.ts";
-import { Config } from "../../src/config/config.ts";
+import { Config, type DirectiveValue } from "../../src/config/config.ts";
+import { Core } from "../../src/core.ts";
 import { Client } from "../../src/dispatch/client.ts";
-import { Clients } from "../../src/dispatch/clients.ts";
-import { Dispatcher, GATE_PAUSED } from "../../src/dispatch/dispatcher.ts";
-import { Pause } from "../../src/dispatch/pause.ts";
+import type { Clients } from "../../src/dispatch/clients.ts";
+import type { Dispatcher } from "../../src/dispatch/dispatcher.ts";
+import type { Pause } from "../../src/dispatch/pause.ts";
 import type { Services } from "../../src/dispatch/services.ts";
-import { Keyspace } from "../../src/keyspace/keyspace.ts";
-import { LatencyMonitor } from "../../src/observe/latency.ts";
+import type { Keyspace } from "../../src/keyspace/keyspace.ts";
 import { Log } from "../../src/observe/log.ts";
-import { feedMonitors } from "../../src/commands/server/monitor_feed.ts";
-import { SlowLog } from "../../src/observe/slow_log.ts";
-import { Statistics } from "../../src/observe/statistics.ts";
-import { WriteStream } from "../../src/propagation/write_stream.ts";
-import { Hub } from "../../src/pubsub/hub.ts";
+import type { Hub } from "../../src/pubsub/hub.ts";
+import type { SnapshotMaker } from "../../src/rdb/persistence.ts";
 import { Words } from "../../src/resp/words.ts";
 import { runtime } from "../../src/runtime/here.ts";
+import type { Timers } from "../../src/runtime/runtime.ts";
 
 /**
  * A reply as a value: status, bulk and (RESP3) double or verbatim as text, integers as numbers
@@ -65,20 +62,37 @@ export class TestClient {
   }
 }
 
+/** What a test says of the server it wants. */
+export interface TestServerOptions {
+  /** What its clock shows, in Unix ms. */
+  readonly nowMs?: number;
+  /** What its chance is drawn from. */
+  readonly seed?: number;
+  /** Directives, in addition to those that let a test use DEBUG. */
+  readonly directives?: Readonly<Record<string, DirectiveValue>>;
+  /** The folder of its files, which is nowhere if absent. */
+  readonly folder?: string;
+  readonly snapshots?: SnapshotMaker;
+  /** Timers that the test moves by hand; the runtime's if absent. */
+  readonly timers?: Timers;
+}
+
 export class TestServer {
   readonly clock: { nowMs: number };
+  readonly config: Config;
+  readonly core: Core;
   readonly keyspace: Keyspace;
   readonly dispatcher: Dispatcher;
-  readonly clients = new Clients();
-  readonly config = new Config(runtime, "/");
-  readonly hub = new Hub(runtime.timers, runtime.clock);
+  readonly clients: Clients;
+  readonly hub: Hub;
   readonly pause: Pause;
   readonly logLines: string[] = [];
-  readonly services: Services;
+  /** The codes with which it has ended. */
+  readonly exits: number[] = [];
   readonly #default: TestClient;
   #stream = "";
 
-  constructor(options: { nowMs?: number; seed?: number } = {}) {
+  constructor(options: TestServerOptions = {}) {
     const clock = { nowMs: options.nowMs ?? 1_700_000_000_000 };
     this.clock = clock;
     let state = (options.seed ?? 1) >>> 0;
@@ -86,51 +100,42 @@ export class TestServer {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
       return state / 4294967296;
     };
-    const stream = new WriteStream();
+    this.config = Config.of(runtime, {
+      "enable-debug-command": true,
+      "enable-module-command": true,
+      ...options.directives,
+    }, { folder: options.folder ?? "/" });
     const time = { now: () => clock.nowMs, monotonic: () => clock.nowMs };
-    this.keyspace = new Keyspace(16, time, draw, stream);
-    this.pause = new Pause(this.clients, this.keyspace);
-    // Parts that tests of commands on data do not need are left out: touching one fails the test.
-    const services = {
-      runtime,
+    const core = new Core({
+      config: this.config,
+      log: new Log(time, 1, (line) => this.logLines.push(new TextDecoder().decode(line))),
+      runtime: { ...runtime, timers: options.timers ?? runtime.timers },
       clock: time,
       draw,
-      keyspace: this.keyspace,
-      clients: this.clients,
-      config: this.config,
-      hub: this.hub,
-      pause: this.pause,
-      statistics: new Statistics(),
-      slowLog: new SlowLog(),
-      latency: new LatencyMonitor(),
-      log: new Log(runtime.clock, 1, (line) => this.logLines.push(new TextDecoder().decode(line))),
-      runId: "0".repeat(40),
-      startedMs: clock.nowMs,
-      port: 0,
-    } as unknown as { -readonly [K in keyof Services]: Services[K] };
-    this.dispatcher = new Dispatcher(services, {
-      freeMemory: () => true,
-      parkIfPaused: (client, isWrite) => this.pause.parkIfPaused(client, isWrite),
-      refuseProtected: () => null,
+      ending: { stop: () => core.close(), exit: (code) => this.exits.push(code) },
+      snapshots: options.snapshots,
     });
-    this.dispatcher.onMonitor = (client, words) => feedMonitors(services, client, words);
-    this.pause.onChange = (isPaused) => {
-      if (isPaused) this.dispatcher.gateBits |= GATE_PAUSED;
-      else this.dispatcher.gateBits &= ~GATE_PAUSED;
-    };
-    services.dispatcher = this.dispatcher;
-    this.hub.runningClient = () => this.dispatcher.runningClient;
-    this.services = services;
-    this.dispatcher.setCommands(commandTable.map((command) => [command.name, command]));
-    stream.attach((bytes, offset, length) => {
+    this.core = core;
+    this.keyspace = core.keyspace;
+    this.dispatcher = core.dispatcher;
+    this.clients = core.clients;
+    this.hub = core.hub;
+    this.pause = core.pause;
+    core.keyspace.stream.attach((bytes, offset, length) => {
       for (let i = 0; i < length; i++) this.#stream += String.fromCharCode(bytes[offset + i]);
     });
     this.#default = this.connect();
   }
 
+  /** The parts of the server as commands see them. */
+  get services(): Services {
+    return this.core;
+  }
+
   /** A further client. */
   connect(resp = 2): TestClient {
     const client = new Client(this.clients.nextId(), this.keyspace.databases[0], this.clock.nowMs);
+    client.isAuthenticated = true;
     client.reply.resp = resp;
     this.clients.add(client);
     return new TestClient(this, client);
@@ -148,8 +153,8 @@ export class TestServer {
   }
 }
 
-/** A server for a test; `nowMs` sets its clock, `seed` its chance. */
-export function testServer(options?: { nowMs?: number; seed?: number }): TestServer {
+/** A server for a test. */
+export function testServer(options?: TestServerOptions): TestServer {
   return new TestServer(options);
 }
 

@@ -81,7 +81,7 @@ function runFlushall(call: Call): void {
     database.touchAllWatched();
     keyspace.dirty += database.clear();
   }
-  keyspace.onFlushed();
+  keyspace.listener.flushed();
   propagateFlush(call);
   call.reply.ok();
 }

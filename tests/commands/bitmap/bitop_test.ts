@@ -41,7 +41,7 @@ Deno.test("BITOP deletes the destination when the result is empty", () => {
   s.propagated();
   const seen: string[] = [];
   s.keyspace.eventMask = -1 & ~(1 << 11);
-  s.keyspace.onEvent = (_class, event) => seen.push(event);
+  s.keyspace.listener.keyEvent = (event) => seen.push(event);
   assertEquals(s.run("BITOP", "AND", "d", "none", "nothing"), 0);
   assertEquals(s.propagated(), ["BITOP AND d none nothing"]);
   assertEquals(s.run("BITOP", "AND", "d", "none", "nothing"), 0);

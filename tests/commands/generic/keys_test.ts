@@ -9,7 +9,7 @@ const SYNTAX = { error: "ERR syntax error" };
 function recordEvents(s: TestServer): string[] {
   const events: string[] = [];
   s.keyspace.eventMask = ~0;
-  s.keyspace.onEvent = (_class, event, database, bytes, offset, length) => {
+  s.keyspace.listener.keyEvent = (event, database, bytes, offset, length) => {
     const key = String.fromCharCode(...bytes.subarray(offset, offset + length));
     events.push(`${event} ${key} @${database}`);
   };

@@ -255,7 +255,7 @@ Deno.test("blocking commands refuse wrong words before they wait", () => {
 Deno.test("a request that waits is shown to monitors at once, and counted and logged when it ends", () => {
   const s = testServer();
   const shown: string[] = [];
-  s.dispatcher.onMonitor = (_client, words) => shown.push(words.text(0));
+  s.dispatcher.owner.showToMonitors = (_client, words) => shown.push(words.text(0));
   s.dispatcher.timesAll = true;
   const { slowLog, statistics } = s.services;
   slowLog.thresholdUsec = 0;

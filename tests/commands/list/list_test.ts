@@ -16,7 +16,7 @@ function all(s: TestServer, key: string): Value | undefined {
 function recordEvents(s: TestServer): string[] {
   const events: string[] = [];
   s.keyspace.eventMask = ~0;
-  s.keyspace.onEvent = (_class, event, _database, bytes, offset, length) => {
+  s.keyspace.listener.keyEvent = (event, _database, bytes, offset, length) => {
     const key = String.fromCharCode(...bytes.subarray(offset, offset + length));
     events.push(`${event} ${key}`);
   };

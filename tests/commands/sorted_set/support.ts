@@ -37,7 +37,7 @@ export function encodingOf(s: TestServer, key: string): string {
 export function events(s: TestServer): string[] {
   const seen: string[] = [];
   s.keyspace.eventMask = EVENT_GENERIC | EVENT_ZSET;
-  s.keyspace.onEvent = (_class, event, _database, bytes, offset, length) => {
+  s.keyspace.listener.keyEvent = (event, _database, bytes, offset, length) => {
     seen.push(`${event} ${new TextDecoder().decode(bytes.subarray(offset, offset + length))}`);
   };
   return seen;

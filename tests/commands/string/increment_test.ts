@@ -84,7 +84,7 @@ Deno.test("INCR keeps the expiry, notifies of incrby and propagates as it came",
   s.propagated();
   const seen: string[] = [];
   s.keyspace.eventMask = -1;
-  s.keyspace.onEvent = (_class, event) => seen.push(event);
+  s.keyspace.listener.keyEvent = (event) => seen.push(event);
   s.run("INCR", "k");
   s.run("DECRBY", "k", 3);
   s.run("INCR", "new");

@@ -19,7 +19,7 @@ function expiryOf(s: TestServer, key: string): number {
 function events(s: TestServer): string[] {
   const seen: string[] = [];
   s.keyspace.eventMask = ~(1 << 14);
-  s.keyspace.onEvent = (_class, event, _database, bytes, offset, length) => {
+  s.keyspace.listener.keyEvent = (event, _database, bytes, offset, length) => {
     seen.push(`${event} ${new TextDecoder().decode(bytes.subarray(offset, offset + length))}`);
   };
   return seen;

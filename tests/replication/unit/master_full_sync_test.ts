@@ -15,10 +15,10 @@ Deno.test("over the socket: the offset of the snapshot's instant, the bytes, the
   const peer = asking(rig, "eof");
   const [, mark] = /^\+FULLRESYNC [0-9a-f]{40} 0\r\n\$EOF:(.{40})\r\n$/.exec(peer.read())!;
   rig.run("SET", "a", "1"); // after the snapshot's instant
-  rig.persistence.make("REDIS");
+  rig.snapshots.make("REDIS");
   assertEquals(peer.read(), "REDIS");
-  rig.persistence.make("0011");
-  rig.persistence.endRelay();
+  rig.snapshots.make("0011");
+  rig.snapshots.endRelay();
   assertEquals(peer.read(), `0011${mark}`);
   assertEquals(rig.info()[1], "slave0:ip=127.0.0.1,port=0,state=online,offset=0,lag=0");
   assertEquals(peer.read(), "");
@@ -30,7 +30,7 @@ Deno.test("an ACK that comes while the mark is on its way is not forgotten", () 
   const rig = new MasterRig();
   const peer = asking(rig, "eof");
   peer.read();
-  rig.persistence.endRelay();
+  rig.snapshots.endRelay();
   rig.run("SET", "a", "1");
   const mark = peer.client.feed!.next()!;
   peer.send("REPLCONF", "ACK", "0");
@@ -43,18 +43,18 @@ Deno.test("over the socket: begins after the delay, for all that have come by th
   const first = asking(rig, "eof");
   rig.pass(3000);
   const second = asking(rig, "eof");
-  assertEquals(rig.persistence.isSaving, false);
+  assertEquals(rig.snapshots.isSaving, false);
   assertEquals(first.read(), "\n\n\n");
   rig.pass(2000);
-  assertEquals(rig.persistence.isSaving, true);
+  assertEquals(rig.snapshots.isSaving, true);
   for (const peer of [first, second]) {
     assert(/^\n*\+FULLRESYNC <id> 0\r\n\$EOF:<id>\r\n$/.test(withoutIds(peer.read())));
   }
   const third = asking(rig, "eof");
   rig.pass(6000);
   assertEquals(first.read(), "", "no newlines within the payload");
-  rig.persistence.endRelay();
-  assert(rig.persistence.isSaving, "the third one's turn");
+  rig.snapshots.endRelay();
+  assert(rig.snapshots.isSaving, "the third one's turn");
   assert(withoutIds(third.read()).includes("+FULLRESYNC"));
 });
 
@@ -65,10 +65,10 @@ Deno.test("over the socket: begins before the delay is over when enough have com
   });
   asking(rig, "eof");
   rig.pass(100);
-  assertEquals(rig.persistence.isSaving, false);
+  assertEquals(rig.snapshots.isSaving, false);
   asking(rig, "eof");
   rig.pass(100);
-  assertEquals(rig.persistence.isSaving, true);
+  assertEquals(rig.snapshots.isSaving, true);
 });
 
 Deno.test("chunks go back when all have passed them, and the walk waits for the slowest", () => {
@@ -79,15 +79,15 @@ Deno.test("chunks go back when all have passed them, and the walk waits for the 
   fast.read();
   slow.read();
   const chunks = ["a", "b", "c"].map((letter) => letter.repeat(2 << 20));
-  for (const chunk of chunks) rig.persistence.make(chunk);
+  for (const chunk of chunks) rig.snapshots.make(chunk);
   assertEquals(fast.read().length, 6 << 20);
-  assertEquals(rig.persistence.released, []);
-  assertEquals(rig.persistence.relay!.isFull(), true);
+  assertEquals(rig.snapshots.released, []);
+  assertEquals(rig.snapshots.relay!.isFull(), true);
   assertEquals(slow.read(3 << 20).length, 3 << 20);
-  assertEquals(rig.persistence.released.map((chunk) => chunk[0]), ["a"]);
-  assertEquals(rig.persistence.relay!.isFull(), false);
+  assertEquals(rig.snapshots.released.map((chunk) => chunk[0]), ["a"]);
+  assertEquals(rig.snapshots.relay!.isFull(), false);
   slow.read();
-  assertEquals(rig.persistence.released.map((chunk) => chunk[0]), ["a", "b", "c"]);
+  assertEquals(rig.snapshots.released.map((chunk) => chunk[0]), ["a", "b", "c"]);
 });
 
 Deno.test("a replica that goes away in the middle leaves the others undisturbed", () => {
@@ -96,17 +96,17 @@ Deno.test("a replica that goes away in the middle leaves the others undisturbed"
   rig.pass(1000);
   leaving.read();
   staying.read();
-  rig.persistence.make("one");
-  rig.persistence.make("two");
+  rig.snapshots.make("one");
+  rig.snapshots.make("two");
   leaving.read(2);
   staying.read(4);
   leaving.hangUp();
-  assertEquals(rig.persistence.released, ["one"]);
-  rig.persistence.make("three");
-  rig.persistence.endRelay();
+  assertEquals(rig.snapshots.released, ["one"]);
+  rig.snapshots.make("three");
+  rig.snapshots.endRelay();
   assertEquals(staying.read().slice(0, -40), "wothree");
-  assertEquals(rig.persistence.released, ["one", "two", "three"]);
-  assertEquals(rig.persistence.givenUp, 0);
+  assertEquals(rig.snapshots.released, ["one", "two", "three"]);
+  assertEquals(rig.snapshots.givenUp, 0);
 });
 
 Deno.test("a snapshot that nobody receives any more is given up", () => {
@@ -114,7 +114,7 @@ Deno.test("a snapshot that nobody receives any more is given up", () => {
   const peer = asking(rig, "eof");
   const next = asking(rig, "eof");
   peer.hangUp();
-  assertEquals(rig.persistence.givenUp, 1);
+  assertEquals(rig.snapshots.givenUp, 1);
   assert(rig.hasLogged("Diskless rdb transfer, last replica dropped, killing fork child."));
   assert(next.read().startsWith("+FULLRESYNC"), "who waited for its end has its turn");
 });
@@ -122,8 +122,8 @@ Deno.test("a snapshot that nobody receives any more is given up", () => {
 Deno.test("a snapshot that fails ends the links of who received it", () => {
   const rig = new MasterRig();
   const peer = asking(rig, "eof");
-  rig.persistence.make("RED");
-  rig.persistence.endRelay("disk on fire");
+  rig.snapshots.make("RED");
+  rig.snapshots.endRelay("disk on fire");
   assertEquals(peer.isClosed, true);
   assert(rig.hasLogged("SYNC failed. BGSAVE child returned an error"));
   assert(
@@ -140,7 +140,7 @@ Deno.test("over the disk: length and file, and the stream right after it", async
   assertEquals(peer.read(), "\n\n");
   rig.run("SET", "a", "1");
   const content = "0123456789".repeat(60_000);
-  rig.persistence.endDisk(path, content);
+  rig.snapshots.endDisk(path, content);
   assertEquals(rig.info()[1], "slave0:ip=127.0.0.1,port=0,state=send_bulk,offset=0,lag=0");
   await Deno.remove(path); // it has been opened
   let text = "";
@@ -160,9 +160,9 @@ Deno.test("over the disk: who comes in time shares the snapshot, also when repl-
   assert(rig.replication.offset > 7 * 16384);
   const second = asking(rig, "eof", "psync2");
   const other = asking(rig); // can do less than the first one
-  assertEquals(rig.persistence.begunToDisk, 1);
-  rig.persistence.endDisk(path, "REDIS");
-  assertEquals(rig.persistence.begunToDisk, 2, "for the other one");
+  assertEquals(rig.snapshots.begunToDisk, 1);
+  rig.snapshots.endDisk(path, "REDIS");
+  assertEquals(rig.snapshots.begunToDisk, 2, "for the other one");
   const texts = ["", "", ""];
   while (!texts[0].endsWith("x\r\n") || !texts[1].endsWith("x\r\n")) {
     await new Promise((resolve) => setTimeout(resolve, 1));
@@ -179,19 +179,19 @@ Deno.test("over the disk: who comes in time shares the snapshot, also when repl-
 
 Deno.test("over the disk: a BGSAVE of somebody else is not shared", () => {
   const rig = new MasterRig({ "repl-diskless-sync": "no" });
-  rig.persistence.startBackground();
+  rig.snapshots.startBackground();
   const peer = asking(rig, "eof");
   assertEquals(peer.read(), "");
-  rig.persistence.isSaving = false;
-  rig.persistence.onSnapshotEnded("file", null);
-  assertEquals(rig.persistence.begunToDisk, 2);
+  rig.snapshots.isSaving = false;
+  rig.snapshots.ended("file", null);
+  assertEquals(rig.snapshots.begunToDisk, 2);
   assertEquals(withoutIds(peer.read()), "+FULLRESYNC <id> 0\r\n");
 });
 
 Deno.test("over the disk: a BGSAVE that fails ends the links of who waited", () => {
   const rig = new MasterRig({ "repl-diskless-sync": "no" });
   const peer = asking(rig, "eof");
-  rig.persistence.endDisk("", null);
+  rig.snapshots.endDisk("", null);
   assertEquals(peer.isClosed, true);
   assert(rig.hasLogged("SYNC failed. BGSAVE child returned an error"));
 });
@@ -200,7 +200,7 @@ Deno.test("over the disk: when all that waited have gone, the BGSAVE goes too, u
   for (const [save, givenUp] of [["", 1], ["3600 1", 0]] as const) {
     const rig = new MasterRig({ "repl-diskless-sync": "no", save });
     asking(rig, "eof").hangUp();
-    assertEquals(rig.persistence.givenUp, givenUp, save);
+    assertEquals(rig.snapshots.givenUp, givenUp, save);
   }
 });
 
@@ -208,7 +208,7 @@ Deno.test("who cannot find the end of a stream gets a file, and SYNC no line bef
   const rig = new MasterRig();
   const old = rig.peer();
   old.send("SYNC");
-  assertEquals(rig.persistence.begunToDisk, 1);
+  assertEquals(rig.snapshots.begunToDisk, 1);
   assertEquals(old.read(), "");
 });
 
@@ -216,8 +216,8 @@ Deno.test("who wants the snapshot only is closed when it has it", () => {
   const rig = new MasterRig();
   const peer = rig.peer("capa", "eof", "rdb-only", "1");
   peer.send("PSYNC", "?", "-1");
-  rig.persistence.make("REDIS");
-  rig.persistence.endRelay();
+  rig.snapshots.make("REDIS");
+  rig.snapshots.endRelay();
   assert(peer.read().includes("REDIS"));
   assertEquals(peer.isClosed, true);
 });
@@ -229,7 +229,7 @@ Deno.test("who wants no data gets a snapshot without", async () => {
   peer.send("PSYNC", "?", "-1");
   await Promise.resolve();
   const text = peer.read();
-  assertEquals(rig.persistence.isSaving, false);
+  assertEquals(rig.snapshots.isSaving, false);
   assert(text.includes("REDIS0"));
   assert(!text.includes("secret"));
   peer.send("REPLCONF", "ACK", "0");

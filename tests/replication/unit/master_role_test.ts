@@ -72,7 +72,7 @@ Deno.test("a replica that takes nothing of its snapshot for repl-timeout is drop
   const rig = new MasterRig({ "repl-timeout": "5" });
   const peer = rig.peer("capa", "eof", "listening-port", "7001");
   peer.send("PSYNC", "?", "-1");
-  rig.persistence.make("REDIS");
+  rig.snapshots.make("REDIS");
   peer.isStuck = true;
   rig.pass(4000);
   peer.read(60); // some progress

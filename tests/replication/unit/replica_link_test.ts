@@ -26,14 +26,14 @@ async function get(s: RunningServer, key: string): Promise<string> {
 }
 
 function info(s: RunningServer): Record<string, string> {
-  const { replication, keyspace } = s.server;
+  const { replication, keyspace } = s.core;
   return Object.fromEntries(
     replication.infoFields(keyspace.nowMs).map(([name, value]) => [name, String(value)]),
   );
 }
 
 function isUp(s: RunningServer): boolean {
-  return s.server.replication.replica.isLinkUp;
+  return s.core.replication.replica.isLinkUp;
 }
 
 /** Serves a full sync at once. */
@@ -71,7 +71,7 @@ Deno.test("a replica introduces itself in the words of Redis 7", async () => {
     "REPLCONF capa eof capa psync2",
   ]);
   await link.send("+OK\r\n-ERR what?\r\n-ERR what?\r\n-ERR what?\r\n");
-  const { ids } = s.server.replication;
+  const { ids } = s.core.replication;
   assertEquals(await link.request(), `PSYNC ${ids.id} 1`);
   assert(s.hasLogged("(Non critical) Master does not understand REPLCONF capa: -ERR what?"));
 });
@@ -98,7 +98,7 @@ for (const size of [1, 7, 10_000]) {
         await link.untilAcknowledged(1000 + stream.length);
         assertEquals(await get(s, "a"), "2");
         assertEquals(await get(s, "k"), "v");
-        assertEquals(s.server.replication.ids.id, HISTORY);
+        assertEquals(s.core.replication.ids.id, HISTORY);
         assertEquals(info(s).slave_repl_offset, String(1000 + stream.length));
         await link.send(array("REPLCONF", "GETACK", "*"));
         assertEquals(await link.acknowledged(), 1000 + stream.length);
@@ -123,7 +123,7 @@ Deno.test("a link that is lost in a transaction goes on before its MULTI, in the
   assertEquals(await next.greet(), `PSYNC ${HISTORY} ${100 + before.length + 1}`);
   await next.send(`+CONTINUE ${OTHER}\r\n${transaction}`);
   await next.untilAcknowledged(100 + (before + transaction).length);
-  const { ids } = s.server.replication;
+  const { ids } = s.core.replication;
   assertEquals([ids.id, ids.secondId, ids.secondOffset], [OTHER, HISTORY, 100 + before.length + 1]);
   assert(s.hasLogged(`Master replication ID changed to ${OTHER}`));
   using client = await s.connect();
@@ -141,7 +141,7 @@ Deno.test("a +CONTINUE without an id, as masters before 4.0 send it, keeps the o
   assertEquals(await next.greet(), `PSYNC ${HISTORY} 2`);
   await next.send("+CONTINUE\r\n");
   assertEquals(await next.acknowledged(), 1);
-  assertEquals(s.server.replication.ids.id, HISTORY);
+  assertEquals(s.core.replication.ids.id, HISTORY);
 });
 
 Deno.test("a master without PSYNC is asked with SYNC, its inline SELECT is obeyed, and it gets no ACK", async () => {
@@ -153,7 +153,7 @@ Deno.test("a master without PSYNC is asked with SYNC, its inline SELECT is obeye
   assertEquals(await link.request(), "SYNC");
   const body = snapshot({ k: "v" });
   await link.send(`$${body.length}\r\n${body}select 3\r\n${array("SET", "b", "1")}`);
-  await eventually(() => s.server.keyspace.databases[3].count === 1);
+  await eventually(() => s.core.keyspace.databases[3].count === 1);
   assertEquals(await get(s, "k"), "v");
   link.close();
   const next = await master.accept();
@@ -174,7 +174,7 @@ for (const [what, answers, log] of GREETINGS) {
     }
     const lines = s.logLines.filter((line) => line.includes(log) && !line.includes(" . "));
     assertEquals(lines.length, 1);
-    const event = s.server.replication.events.latest(50).find(({ detail }) => detail === log);
+    const event = s.core.replication.events.latest(50).find(({ detail }) => detail === log);
     assert(event !== undefined && event.count >= 3);
   });
 }
@@ -225,7 +225,7 @@ for (const [what, answer, log] of ANSWERS) {
       using master = new FakeMaster();
       await using s = await RunningServer.start(`repl-diskless-load ${load}`);
       await ask(s, "SET", "mine", "1");
-      const { id } = s.server.replication.ids;
+      const { id } = s.core.replication.ids;
       await ask(s, "REPLICAOF", "127.0.0.1", `${master.port}`);
       const link = await master.accept();
       await link.greet();
@@ -266,13 +266,13 @@ for (const garbage of GARBAGE) {
     const next = await master.accept();
     assertEquals(await next.greet(), "PSYNC ? -1");
     assertEquals(await get(s, "a"), "1");
-    assertEquals(s.server.keyspace.databases[0].count, 2);
+    assertEquals(s.core.keyspace.databases[0].count, 2);
     assert(s.hasLogged("master stream corruption?"), s.logLines.join(""));
     // Going on is not what was asked for now.
     await next.send(`+CONTINUE ${OTHER}\r\n`);
     const third = await master.accept();
     assertEquals(await third.greet(), "PSYNC ? -1");
-    assertEquals(s.server.replication.ids.id, HISTORY);
+    assertEquals(s.core.replication.ids.id, HISTORY);
   });
 }
 
@@ -322,7 +322,7 @@ Deno.test("REPLICAOF NO ONE in a full sync keeps what there was, under a new id"
   using master = new FakeMaster();
   await using s = await RunningServer.start();
   await ask(s, "SET", "mine", "1");
-  const { id } = s.server.replication.ids;
+  const { id } = s.core.replication.ids;
   await ask(s, "REPLICAOF", "127.0.0.1", `${master.port}`);
   const link = await master.accept();
   await link.greet();
@@ -333,7 +333,7 @@ Deno.test("REPLICAOF NO ONE in a full sync keeps what there was, under a new id"
   await ask(s, "REPLICAOF", "NO", "ONE");
   assertEquals(await link.request(), null);
   assertEquals(await ask(s, "SET", "mine", "2"), status("OK"));
-  const { ids } = s.server.replication;
+  const { ids } = s.core.replication;
   assertEquals(ids.secondId, id);
   assertEquals(info(s).role, "master");
   assertEquals([...Deno.readDirSync(s.dir)].length, 0);
@@ -349,10 +349,10 @@ Deno.test("promoted in an unfinished transaction, it has none of it, and the str
   await eventually(() => info(s).slave_read_repl_offset === `${100 + read.length}`);
   await ask(s, "REPLICAOF", "NO", "ONE");
   assertEquals(await get(s, "n"), "1");
-  assertEquals(s.server.replication.offset, 100);
+  assertEquals(s.core.replication.offset, 100);
   await ask(s, "SET", "a", "1");
   const expected = array("SELECT", "0") + array("SET", "a", "1");
-  assertEquals(s.server.replication.offset, 100 + expected.length);
+  assertEquals(s.core.replication.offset, 100 + expected.length);
 });
 
 Deno.test("a guarded replica keeps data and state through further empty offers, and obeys REPLICAOF", async () => {
@@ -380,7 +380,7 @@ Deno.test("a guarded replica keeps data and state through further empty offers, 
   assertEquals(await ask(s, "REPLICAOF", "127.0.0.1", `${master.port}`), status("OK"));
   const accepted = await master.accept();
   await serve(accepted, {}, { id: OTHER, offset: 0 });
-  assertEquals(s.server.keyspace.databases[0].count, 0);
+  assertEquals(s.core.keyspace.databases[0].count, 0);
   assertEquals(info(s).master_link_state, "connected");
 });
 
@@ -394,14 +394,14 @@ Deno.test("REPLICAOF of the present master changes nothing, and says so", async 
     status("OK Already connected to specified master"),
   );
   assert(isUp(s));
-  assertEquals(s.server.config.get(["slaveof"]), [["slaveof", `127.0.0.1 ${master.port}`]]);
+  assertEquals(s.core.config.get(["slaveof"]), [["slaveof", `127.0.0.1 ${master.port}`]]);
 });
 
 Deno.test("a server that is told to follow itself says so once, and stays as it is", async () => {
   await using s = await RunningServer.start();
   await ask(s, "SET", "k", "v");
   await ask(s, "REPLICAOF", "127.0.0.1", `${s.port}`);
-  await eventually(() => (s.server.replication.events.latest(1)[0]?.count ?? 0) >= 3);
+  await eventually(() => (s.core.replication.events.latest(1)[0]?.count ?? 0) >= 3);
   const lines = s.logLines.filter((line) => line.includes("cannot follow itself"));
   assertEquals(lines.filter((line) => line.includes(" # ")).length, 1);
   assertEquals(await get(s, "k"), "v");
@@ -432,7 +432,7 @@ Deno.test("REPLICATION LOG tells of a link from its beginning to its end", async
   await serve(link, { k: "v" });
   link.close();
   await master.accept();
-  const events = s.server.replication.events.latest(100).reverse();
+  const events = s.core.replication.events.latest(100).reverse();
   const kinds = events.map(({ event }) => event);
   // What follows is of the next link.
   assertEquals(kinds.slice(0, kinds.indexOf("closed") + 1), [

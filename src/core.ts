@@ -1,0 +1,609 @@
+/**
+ * Everything of a server below its sockets: builds the parts and hands them to each other. A server
+ * (server.ts) is this with listeners, a timer and a process around it; tests build the same with a
+ * clock and chance of their own. Several live side by side in one process and share nothing.
+ *
+ * What one part has to tell another above it goes through the interface that it names as its owner;
+ * the core is the owner of them all.
+ */
+
+import type { Clock, Draw } from "./base/clock.ts";
+import { randomId } from "./base/random_id.ts";
+import { commandTable } from "./commands/index.ts";
+import { feedMonitors } from "./commands/server/monitor_feed.ts";
+import type { Config, Values } from "./config/config.ts";
+import { NOTIFY_KEYEVENT, NOTIFY_KEYSPACE } from "./config/notify.ts";
+import { splitWords } from "./config/parse.ts";
+import { Client, type Transport } from "./dispatch/client.ts";
+import { Clients } from "./dispatch/clients.ts";
+import type { Command, CommandDefinition } from "./dispatch/command.ts";
+import {
+  Dispatcher,
+  type DispatchOwner,
+  GATE_ASYNC_LOADING,
+  GATE_FEW_REPLICAS,
+  GATE_LOADING,
+  GATE_MEMORY,
+  GATE_PAUSED,
+  GATE_READ_ONLY,
+  GATE_SAVE_FAILED,
+  GATE_STALE,
+} from "./dispatch/dispatcher.ts";
+import { Pause, type PauseOwner } from "./dispatch/pause.ts";
+import type { Services, ShutdownOptions } from "./dispatch/services.ts";
+import { type EvictionOwner, Evictor } from "./keyspace/eviction.ts";
+import { EXPIRE_DELETES, EXPIRE_HIDES } from "./keyspace/expire_mode.ts";
+import { expireSlice } from "./keyspace/expiry.ts";
+import { Keyspace, type KeyspaceListener } from "./keyspace/keyspace.ts";
+import type { ConnectionOwner } from "./net/connection.ts";
+import { ClientLimits } from "./net/limits.ts";
+import { Turn } from "./net/turn.ts";
+import { LatencyMonitor } from "./observe/latency.ts";
+import type { Log } from "./observe/log.ts";
+import { SlowLog } from "./observe/slow_log.ts";
+import { Statistics } from "./observe/statistics.ts";
+import { WriteStream } from "./propagation/write_stream.ts";
+import { Hub } from "./pubsub/hub.ts";
+import { KeyEventPublisher } from "./pubsub/key_events.ts";
+import { Persistence, type PersistenceOwner, type SnapshotMaker } from "./rdb/persistence.ts";
+import type { LinkTransport, MasterClient, ReplicationHost } from "./replication/host.ts";
+import { Replication } from "./replication/replication.ts";
+import { type InlineSplitter, type ParserLimits, RequestParser } from "./resp/parser.ts";
+import type { Words } from "./resp/words.ts";
+import type { Runtime, Timer } from "./runtime/runtime.ts";
+import { Shutdown, type ShutdownActions } from "./shutdown.ts";
+
+/** Time one turn of the timer may spend on housekeeping of data, in ms. */
+const SLICE_MS = 1;
+
+/** What the runtime itself takes, about; part of used memory so that `maxmemory` is not exceeded. */
+const BASE_BYTES = 1 << 20;
+
+/** Told to clients that wait for what a replica does not give. */
+const INSTANCE_CHANGED =
+  "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
+
+/** What a master sends is not bounded by `proto-max-bulk-len` of ours. */
+const MASTER_LIMITS: ParserLimits = { bulkBytesMax: 0xffffffff };
+
+/** Directives that open and close gates. */
+const GATE_DIRECTIVES = [
+  "save",
+  "stop-writes-on-bgsave-error",
+  "replica-read-only",
+  "replica-serve-stale-data",
+  "replica-ignore-maxmemory",
+  "min-replicas-to-write",
+  "min-replicas-max-lag",
+  "maxmemory",
+] as const;
+
+export interface CoreOptions {
+  readonly config: Config;
+  readonly log: Log;
+  readonly runtime: Runtime;
+  /** The runtime's if absent. */
+  readonly clock?: Clock;
+  readonly draw: Draw;
+  /** What ends the server when SHUTDOWN has come to its end. */
+  readonly ending: ShutdownActions;
+  /** Makes the snapshots for replicas; the persistence if absent. */
+  readonly snapshots?: SnapshotMaker;
+}
+
+export class Core
+  implements
+    Services,
+    ConnectionOwner,
+    DispatchOwner,
+    PauseOwner,
+    ReplicationHost,
+    PersistenceOwner,
+    KeyspaceListener,
+    EvictionOwner {
+  readonly config: Config;
+  readonly log: Log;
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly draw: Draw;
+  readonly keyspace: Keyspace;
+  readonly evictor: Evictor;
+  readonly persistence: Persistence;
+  readonly snapshots: SnapshotMaker;
+  readonly clients = new Clients();
+  readonly pause: Pause;
+  readonly hub: Hub;
+  readonly turn: Turn;
+  readonly dispatcher: Dispatcher;
+  readonly clientLimits: ClientLimits;
+  readonly replication: Replication;
+  readonly statistics = new Statistics();
+  readonly slowLog = new SlowLog();
+  readonly latency = new LatencyMonitor();
+  readonly shutdown: Shutdown;
+  readonly runId: string;
+  readonly startedMs: number;
+  port = 0;
+  /** Turns of the timer since the start. */
+  cronTurns = 0;
+  /** DEBUG SET-ACTIVE-EXPIRE. */
+  isActiveExpireOn = true;
+  /** DEBUG PAUSE-CRON. */
+  isTimerOn = true;
+  /** DEBUG SET-SKIP-CHECKSUM-VALIDATION. */
+  skipsChecksums = false;
+  readonly #keyEvents: KeyEventPublisher;
+  /** Limits of the parsers of all clients. */
+  readonly #parserLimits: ParserLimits = { bulkBytesMax: 0 };
+  #gateValues!: Values<(typeof GATE_DIRECTIVES)[number]>;
+  /** Work that is to go on soon, by what it is. */
+  readonly #pending = new Map<"expire" | "tidy" | "evict", Timer>();
+  #isClosed = false;
+
+  constructor(options: CoreOptions) {
+    const { config, log, runtime, draw } = options;
+    const clock = options.clock ?? runtime.clock;
+    this.config = config;
+    this.log = log;
+    this.runtime = runtime;
+    this.clock = clock;
+    this.draw = draw;
+    this.runId = randomId(runtime.fillRandom);
+    this.keyspace = new Keyspace(config.value("databases"), clock, draw, new WriteStream(), this);
+    this.startedMs = this.keyspace.nowMs;
+    this.evictor = new Evictor(this.keyspace, this);
+    this.persistence = new Persistence(this.keyspace, config, log, runtime, this);
+    this.snapshots = options.snapshots ?? this.persistence;
+    this.pause = new Pause(this.clients, this.keyspace, this);
+    this.dispatcher = new Dispatcher(this, this);
+    this.dispatcher.setCommands(namedCommands(config));
+    this.hub = new Hub(runtime.timers, clock, () => this.dispatcher.runningClient);
+    this.turn = new Turn(runtime.timers);
+    this.#keyEvents = new KeyEventPublisher(this.hub);
+    this.clientLimits = new ClientLimits(this);
+    this.replication = new Replication(this);
+    this.shutdown = new Shutdown(this, options.ending);
+    this.#bindConfig();
+  }
+
+  // -- configuration -------------------------------------------------------------------
+
+  /** Puts directives into effect, now and whenever CONFIG SET changes them. */
+  #bindConfig(): void {
+    const { config, keyspace, evictor, slowLog, latency, dispatcher } = this;
+    config.bind([
+      "hash-max-listpack-entries",
+      "hash-max-listpack-value",
+      "list-max-listpack-size",
+      "set-max-intset-entries",
+      "set-max-listpack-entries",
+      "set-max-listpack-value",
+      "zset-max-listpack-entries",
+      "zset-max-listpack-value",
+      "proto-max-bulk-len",
+    ], (values) => {
+      const { limits } = keyspace;
+      limits.hashMaxListpackEntries = values["hash-max-listpack-entries"];
+      limits.hashMaxListpackValue = values["hash-max-listpack-value"];
+      limits.listMaxListpackSize = values["list-max-listpack-size"];
+      limits.setMaxIntsetEntries = values["set-max-intset-entries"];
+      limits.setMaxListpackEntries = values["set-max-listpack-entries"];
+      limits.setMaxListpackValue = values["set-max-listpack-value"];
+      limits.zsetMaxListpackEntries = values["zset-max-listpack-entries"];
+      limits.zsetMaxListpackValue = values["zset-max-listpack-value"];
+      limits.stringBytesMax = values["proto-max-bulk-len"];
+      this.#parserLimits.bulkBytesMax = values["proto-max-bulk-len"];
+    });
+    config.bind([
+      "maxmemory-policy",
+      "maxmemory-samples",
+      "lfu-log-factor",
+      "lfu-decay-time",
+      "active-expire-effort",
+      "lazyfree-lazy-expire",
+      "lazyfree-lazy-eviction",
+    ], (values) => {
+      evictor.policy = values["maxmemory-policy"];
+      evictor.samples = values["maxmemory-samples"];
+      keyspace.usesLfu = evictor.policy.endsWith("-lfu");
+      keyspace.lfuLogFactor = values["lfu-log-factor"];
+      keyspace.lfuDecayMinutes = values["lfu-decay-time"];
+      keyspace.expireEffort = values["active-expire-effort"];
+      keyspace.unlinksExpired = values["lazyfree-lazy-expire"];
+      keyspace.unlinksEvicted = values["lazyfree-lazy-eviction"];
+      keyspace.refreshTime();
+    });
+    config.bind(["maxmemory"], (values) => {
+      evictor.maxBytes = values["maxmemory"];
+    });
+    // A lower limit holds at once, not only when the next command comes.
+    config.onChange(["maxmemory"], () => this.evictSoon());
+    config.bind(GATE_DIRECTIVES, (values) => {
+      this.#gateValues = values;
+      this.updateGates();
+    });
+    config.bind([
+      "slowlog-log-slower-than",
+      "slowlog-max-len",
+      "latency-monitor-threshold",
+      "loglevel",
+    ], (values) => {
+      const usec = values["slowlog-log-slower-than"];
+      slowLog.thresholdUsec = usec;
+      slowLog.lengthMax = values["slowlog-max-len"];
+      slowLog.trim();
+      latency.thresholdMs = values["latency-monitor-threshold"];
+      dispatcher.timesAll = (usec >= 0 && usec < 1000) ||
+        (latency.thresholdMs > 0 && latency.thresholdMs < 2);
+      this.log.level = values["loglevel"];
+    });
+
+    const events = this.#keyEvents;
+    config.bind(["notify-keyspace-events"], (values) => {
+      const flags = values["notify-keyspace-events"];
+      events.toKeyspace = (flags & NOTIFY_KEYSPACE) !== 0;
+      events.toKeyevent = (flags & NOTIFY_KEYEVENT) !== 0;
+      keyspace.eventMask = events.toKeyspace || events.toKeyevent ? flags : 0;
+    });
+
+    // Who came while no password was asked for may stay; the others need one while there is one.
+    config.onChange(["requirepass"], () => {
+      const needsPassword = this.needsPassword;
+      for (const client of this.clients.byId.values()) {
+        client.setNeedsAuth(needsPassword && !client.isAuthenticated);
+      }
+    });
+  }
+
+  setGate(bit: number, isClosed: boolean): void {
+    if (isClosed) this.dispatcher.gateBits |= bit;
+    else this.dispatcher.gateBits &= ~bit;
+  }
+
+  // -- the start and the end -----------------------------------------------------------------
+
+  /** Takes the role that the configuration names, loads the dataset, and then seeks the master. */
+  async load(): Promise<void> {
+    this.setGate(GATE_LOADING, true);
+    this.replication.begin();
+    await this.persistence.load();
+    this.setGate(GATE_LOADING, false);
+    this.replication.loaded();
+  }
+
+  /** Ends all connections and all that goes on; saves nothing. */
+  close(): void {
+    this.#isClosed = true;
+    for (const timer of this.#pending.values()) this.runtime.timers.cancel(timer);
+    this.#pending.clear();
+    this.replication.close();
+    this.persistence.close();
+    for (const client of [...this.clients.byId.values()]) client.transport.close(false);
+  }
+
+  requestShutdown(options: ShutdownOptions): void {
+    this.shutdown.request(options);
+  }
+
+  abortShutdown(): boolean {
+    return this.shutdown.abort();
+  }
+
+  shutdownRemainingMs(nowMs: number): number | null {
+    return this.shutdown.isWaiting ? this.shutdown.remainingMs(nowMs) : null;
+  }
+
+  // -- clients -------------------------------------------------------------------------------
+
+  /**
+   * A new client, whose requests come as bytes; `transport` is made for it. Whoever calls hands the
+   * bytes to its parser and then calls `dispatcher.processInput`; at its end `closed`.
+   */
+  openClient(isLocal: boolean, transport: (client: Client) => Transport): Client {
+    const client = new Client(this.clients.nextId(), this.keyspace.databases[0], this.clock.now());
+    const { needsPassword } = this;
+    client.isLocal = isLocal;
+    client.isAuthenticated = !needsPassword;
+    client.parser = new RequestParser(this.#parserLimits, splitWords);
+    client.setNeedsAuth(needsPassword);
+    client.reply.isOverLimit = () => this.clientLimits.isOverHardOutput(client);
+    client.transport = transport(client);
+    this.clients.add(client);
+    this.statistics.connectionsReceived++;
+    return client;
+  }
+
+  /** Whether clients have to authenticate. */
+  get needsPassword(): boolean {
+    const password = this.config.value("requirepass");
+    return password !== null && password !== "";
+  }
+
+  /** ConnectionOwner. */
+  isOverLimit(client: Client): boolean {
+    return this.clientLimits.isOver(client);
+  }
+
+  /** ConnectionOwner: forgets a client. */
+  closed(client: Client): void {
+    client.park?.unblock(false);
+    client.endTransaction();
+    if (client.isReplica) this.replication.master.closed(client);
+    client.paused = null;
+    this.hub.forget(client);
+    client.reply.clear();
+    this.clientLimits.forget(client);
+    this.clients.remove(client);
+  }
+
+  // -- gates, and what else dispatch asks ----------------------------------------------------
+
+  /** DispatchOwner. */
+  freeMemory(): boolean {
+    // While clients are held up the dataset is to stay as it is.
+    if (this.pause.endsMs !== 0) return true;
+    return this.evictor.freeMemory();
+  }
+
+  /** DispatchOwner. */
+  parkIfPaused(client: Client, isWrite: boolean): boolean {
+    return this.pause.parkIfPaused(client, isWrite);
+  }
+
+  /** DispatchOwner. */
+  refuseProtected(command: Command, client: Client): string | null {
+    const name = command.fullName.split("|")[0];
+    const who = this.config.value(
+      name === "debug" ? "enable-debug-command" : "enable-module-command",
+    );
+    if (who === "yes" || (who === "local" && client.isLocal)) return null;
+    return `ERR ${name.toUpperCase()} command not allowed. If the enable-${name}-command option is set ` +
+      'to "local", you can run it from a local connection, otherwise you need to set this option in ' +
+      "the configuration file, and then restart the server.";
+  }
+
+  /** DispatchOwner. */
+  isOverOutputLimit(client: Client): boolean {
+    return this.clientLimits.isOverOutput(client);
+  }
+
+  /** DispatchOwner. */
+  linkFailed(client: Client, command: Command | null, text: string): void {
+    this.statistics.unexpectedErrors++;
+    const [from, to] = client.isMaster ? ["replica", "master"] : ["master", "replica"];
+    this.log.warning(
+      `== CRITICAL == This ${from} is sending an error to its ${to}: '${text}' after processing ` +
+        `the command '${command?.fullName ?? "<unknown>"}'`,
+    );
+  }
+
+  /** DispatchOwner. */
+  showToMonitors(client: Client, words: Words): void {
+    feedMonitors(this, client, words);
+  }
+
+  /** PauseOwner. */
+  pauseChanged(isPaused: boolean): void {
+    this.setGate(GATE_PAUSED, isPaused);
+    this.keyspace.keepsExpired = isPaused;
+    if (!isPaused) this.replication.replica.goOn();
+  }
+
+  /** Puts what a state of the server closes or opens into the gates; called after each change. */
+  updateGates(): void {
+    const { persistence } = this;
+    const values = this.#gateValues;
+    this.setGate(
+      GATE_SAVE_FAILED,
+      !persistence.lastSaveOk && values["stop-writes-on-bgsave-error"] && values["save"].length > 0,
+    );
+    const { isReplica, replica, master } = this.replication;
+    this.setGate(
+      GATE_READ_ONLY,
+      isReplica && (values["replica-read-only"] || replica.isGuarded),
+    );
+    this.setGate(
+      GATE_STALE,
+      isReplica && !replica.isLinkUp && !values["replica-serve-stale-data"],
+    );
+    this.setGate(GATE_ASYNC_LOADING, persistence.replicaLoad?.isLoading === true);
+    const replicasMin = values["min-replicas-to-write"];
+    this.setGate(
+      GATE_FEW_REPLICAS,
+      !isReplica && replicasMin > 0 && values["min-replicas-max-lag"] > 0 &&
+        master.goodCount < replicasMin,
+    );
+    this.setGate(
+      GATE_MEMORY,
+      values["maxmemory"] > 0 && !(isReplica && values["replica-ignore-maxmemory"]),
+    );
+  }
+
+  // -- data ----------------------------------------------------------------------------------
+
+  /** KeyspaceListener. */
+  keyEvent(event: string, database: number, bytes: Uint8Array, offset: number, length: number) {
+    this.#keyEvents.publish(event, database, bytes, offset, length);
+  }
+
+  /** KeyspaceListener. */
+  flushed(): void {
+    this.persistence.datasetFlushed();
+  }
+
+  /** PersistenceOwner. */
+  persistenceChanged(): void {
+    this.updateGates();
+  }
+
+  /** PersistenceOwner. */
+  replicationAux(): readonly (readonly [string, string | number])[] {
+    return this.replication.snapshotAux();
+  }
+
+  /** PersistenceOwner. */
+  expiredAtLoad(database: number, bytes: Uint8Array, offset: number, length: number): void {
+    this.replication.expiredAtLoad(database, bytes, offset, length);
+  }
+
+  /** EvictionOwner: what slow replicas hold up would only grow by the DELs of evicted keys. */
+  usedBytes(): number {
+    return this.usedMemory() - (this.replication.backlog?.excessBytes ?? 0);
+  }
+
+  /** EvictionOwner. */
+  evictSoon(): void {
+    this.#soon("evict", 0, () => this.evictor.evict());
+  }
+
+  // -- replication ---------------------------------------------------------------------------
+
+  /** ReplicationHost. */
+  openMasterClient(transport: LinkTransport, takesInline: boolean): MasterClient {
+    const client = new Client(this.clients.nextId(), this.keyspace.databases[0], this.clock.now());
+    client.becomeMaster();
+    client.parser = new RequestParser(MASTER_LIMITS, takesInline ? splitWords : emptyLine);
+    client.reply.isCut = true; // nobody reads what the master's commands answer
+    client.transport = transport;
+    this.clients.add(client);
+    return client;
+  }
+
+  /** ReplicationHost. */
+  get isPaused(): boolean {
+    return this.pause.endsMs !== 0;
+  }
+
+  /** ReplicationHost. */
+  processMasterInput(client: MasterClient): void {
+    this.dispatcher.processInput(client as Client);
+  }
+
+  /** ReplicationHost. */
+  closeMasterClient(client: MasterClient): void {
+    this.closed(client as Client);
+  }
+
+  /** ReplicationHost. */
+  replicationChanged(): void {
+    this.updateGates();
+    // A dataset that was swapped in may have what blocked clients wait for.
+    if (this.keyspace.readyKeys.length > 0) this.dispatcher.blocking.serveReady();
+  }
+
+  /** ReplicationHost. */
+  acknowledged(): void {
+    this.dispatcher.acknowledgementWaits.acknowledged();
+  }
+
+  /** ReplicationHost. */
+  roleChanged(): void {
+    const { keyspace } = this;
+    const { isReplica } = this.replication;
+    keyspace.roleExpireMode = isReplica ? EXPIRE_HIDES : EXPIRE_DELETES;
+    keyspace.expireMode = keyspace.roleExpireMode;
+    keyspace.stream.isRelaying = isReplica;
+    for (const database of keyspace.databases) database.ownExpiries = null;
+    this.log.role = isReplica ? "S" : "M";
+    if (isReplica) {
+      this.dispatcher.blocking.releaseAll(INSTANCE_CHANGED);
+      this.dispatcher.acknowledgementWaits.releaseAll(INSTANCE_CHANGED);
+    }
+    this.updateGates();
+  }
+
+  // -- the timer ---------------------------------------------------------------------------------
+
+  /** One turn of the server's timer, ten times a second or more. */
+  cron(): void {
+    if (!this.isTimerOn) return;
+    const { keyspace, statistics } = this;
+    this.cronTurns++;
+    keyspace.refreshTime();
+    const nowMs = keyspace.nowMs;
+    statistics.commandRate.sample(statistics.commandsProcessed, nowMs);
+    statistics.inputRate.sample(statistics.netInputBytes, nowMs);
+    statistics.outputRate.sample(statistics.netOutputBytes, nowMs);
+    statistics.replicationInputRate.sample(statistics.netReplicationInputBytes, nowMs);
+    statistics.replicationOutputRate.sample(statistics.netReplicationOutputBytes, nowMs);
+    const used = this.usedMemory();
+    if (used > statistics.peakMemoryBytes) statistics.peakMemoryBytes = used;
+    this.pause.tick(nowMs);
+    this.dispatcher.blocking.expire(nowMs);
+    this.clientLimits.tick(nowMs);
+    if (!this.persistence.isLoading) {
+      if (this.isActiveExpireOn && this.pause.endsMs === 0) this.#expire();
+      this.#tidy();
+    }
+    this.persistence.tick(nowMs);
+    this.replication.tick(nowMs);
+    this.shutdown.tick(nowMs);
+    this.updateGates();
+  }
+
+  /** A slice of the search for expired keys; goes on soon when there was not time for all. */
+  #expire(): void {
+    const { keyspace, clock } = this;
+    const started = clock.monotonic();
+    const hasMore = expireSlice(keyspace, SLICE_MS, () => clock.monotonic());
+    const ms = clock.monotonic() - started;
+    keyspace.expireCycleMs += ms;
+    this.latency.add("expire-cycle", ms, keyspace.nowMs);
+    if (hasMore) this.#again("expire");
+  }
+
+  /** Moves on resizes and compaction, a slice at a time. */
+  #tidy(): void {
+    const until = this.clock.monotonic() + SLICE_MS;
+    for (const { table } of this.keyspace.databases) {
+      while (table.rehashSome(64)) if (this.clock.monotonic() > until) return this.#again("tidy");
+      while (table.compactStep(256)) if (this.clock.monotonic() > until) return this.#again("tidy");
+    }
+  }
+
+  /** Has housekeeping that ran out of time go on before the next turn, at a fifth of the time. */
+  #again(work: "expire" | "tidy"): void {
+    this.#soon(work, SLICE_MS * 4, () => {
+      if (!this.isTimerOn || this.persistence.isLoading) return;
+      this.keyspace.refreshTime();
+      if (work === "tidy") this.#tidy();
+      else if (this.isActiveExpireOn && this.pause.endsMs === 0) this.#expire();
+    });
+  }
+
+  /** Has this done in `ms` milliseconds, once however often it is asked for. */
+  #soon(name: "expire" | "tidy" | "evict", ms: number, work: () => void): void {
+    if (this.#isClosed || this.#pending.has(name)) return;
+    const timer = this.runtime.timers.after(ms, () => {
+      this.#pending.delete(name);
+      work();
+    });
+    this.#pending.set(name, timer);
+  }
+
+  /** Bytes in use: data, clients' buffers, and a flat share for the program itself. */
+  usedMemory(): number {
+    const backlogBytes = this.replication.backlog?.heldBytes ?? 0;
+    return BASE_BYTES + this.keyspace.dataBytes + this.clientBytes() + backlogBytes;
+  }
+
+  /** As each was last looked at: asked before each command where `maxmemory` is set. */
+  clientBytes(): number {
+    return this.clientLimits.totalBytes;
+  }
+}
+
+/** Of lines that are no arrays a master sends empty ones only, to show that it is alive. */
+const emptyLine: InlineSplitter = (_bytes, _offset, length) => length === 0 ? [] : null;
+
+/** The command table under the names that `rename-command` leaves. */
+function namedCommands(config: Config): Map<string, CommandDefinition> {
+  const named = new Map(commandTable.map((command) => [command.name, command]));
+  for (const { from, to } of config.renames) {
+    const command = named.get(from);
+    if (command === undefined) continue;
+    named.delete(from);
+    if (to !== "") named.set(to, command);
+  }
+  return named;
+}
