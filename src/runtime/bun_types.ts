@@ -1,0 +1,64 @@
+/**
+ * The few parts of Bun that are used here, as types: the project is checked by Deno, which does not
+ * know them.
+ */
+
+/** What Bun calls about a socket; each is given the socket. */
+export interface BunSocketCallbacks<Data> {
+  open?(socket: BunSocket<Data>): void;
+  /** `bytes` may be kept: nobody else uses them. */
+  data?(socket: BunSocket<Data>, bytes: Uint8Array<ArrayBuffer>): void;
+  /** The peer has shut down its sending side. */
+  end?(socket: BunSocket<Data>): void;
+  drain?(socket: BunSocket<Data>): void;
+  /** Also after an end of our own making. `error` is there when the connection was broken. */
+  close?(socket: BunSocket<Data>, error?: Error): void;
+  /** One of the other callbacks has thrown this. */
+  error?(socket: BunSocket<Data>, error: Error): void;
+  connectError?(socket: BunSocket<Data>, error: Error): void;
+}
+
+export interface BunSocket<Data> {
+  data: Data;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Answers how many have been taken; -1 when it is closed. */
+  write(bytes: Uint8Array, from: number, count: number): number;
+  /** Closes; what `write` has taken still goes out. Calls `close` before it returns. */
+  end(): void;
+  pause(): void;
+  resume(): void;
+  setNoDelay(isOn: boolean): boolean;
+  setKeepAlive(isOn: boolean): boolean;
+}
+
+export interface BunListener {
+  readonly port: number;
+  /** Stops accepting; with `true` also ends what has been accepted. */
+  stop(closesAll?: boolean): void;
+}
+
+export interface BunApi {
+  readonly version: string;
+  listen<Data>(options: {
+    readonly hostname?: string;
+    readonly port?: number;
+    readonly unix?: string;
+    readonly ipv6Only?: boolean;
+    readonly allowHalfOpen: boolean;
+    readonly socket: BunSocketCallbacks<Data>;
+  }): BunListener;
+  connect<Data>(options: {
+    readonly hostname: string;
+    readonly port: number;
+    readonly allowHalfOpen: boolean;
+    readonly socket: BunSocketCallbacks<Data>;
+  }): Promise<BunSocket<Data>>;
+}
+
+/** Bun itself. Only to be called where the program runs on it. */
+export function bun(): BunApi {
+  return (globalThis as unknown as { readonly Bun: BunApi }).Bun;
+}
