@@ -1,21 +1,23 @@
 /** The runtime that Deno is. */
 
-import { denoFiles } from "./deno_files.ts";
-import { denoProcess } from "./deno_process.ts";
+import { DenoFiles } from "./deno_files.ts";
+import { DenoProcess } from "./deno_process.ts";
 import { DenoNetwork } from "./deno_sockets.ts";
 import { DenoTimers } from "./deno_timers.ts";
-import { openDenoWorker } from "./deno_worker.ts";
 import type { Runtime } from "./runtime.ts";
 import { fillFromSystem, systemClock } from "./system_clock.ts";
+import { openWebWorker } from "./web_worker.ts";
 
-export const denoRuntime: Runtime = {
-  name: "deno",
-  version: Deno.version.deno,
-  clock: systemClock,
-  timers: new DenoTimers(),
-  network: new DenoNetwork(),
-  files: denoFiles,
-  process: denoProcess,
-  fillRandom: fillFromSystem,
-  openWorker: openDenoWorker,
-};
+export function denoRuntime(): Runtime {
+  return {
+    name: "deno",
+    version: Deno.version.deno,
+    clock: systemClock,
+    timers: new DenoTimers(),
+    network: new DenoNetwork(),
+    files: new DenoFiles(),
+    process: new DenoProcess(),
+    fillRandom: fillFromSystem,
+    openWorker: openWebWorker,
+  };
+}

@@ -2,8 +2,11 @@
 
 import { SystemError, systemErrorOf } from "./system_error.ts";
 
-/** Codes of the classes whose objects may come without one. */
-const CODES: [new (...args: never[]) => Error, string][] = [
+/**
+ * Codes of the classes whose objects may come without one. (Asked for when needed: this module is also
+ * loaded where there is no Deno.)
+ */
+const codes = (): [new (...args: never[]) => Error, string][] => [
   [Deno.errors.NotFound, "ENOENT"],
   [Deno.errors.PermissionDenied, "EACCES"],
   // Something outside of what Deno's sandbox lets the program reach. The system has no part in it,
@@ -36,7 +39,7 @@ export function denoError(error: unknown): unknown {
   const words = error.message.replace(/ \(os error \d+\).*$/s, "");
   const { code } = error as { code?: unknown };
   if (typeof code === "string") return systemErrorOf(code, words, error);
-  for (const [kind, code] of CODES) {
+  for (const [kind, code] of codes()) {
     if (error instanceof kind) return systemErrorOf(code, words, error);
   }
   // Deno refuses this one itself, with an error that has neither class nor code.

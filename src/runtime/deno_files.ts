@@ -2,7 +2,7 @@
 
 import { denoError, translated } from "./deno_errors.ts";
 import type { FileInfo, Files, OpenFile, OpenMode } from "./runtime.ts";
-import { isSystemError, SystemError } from "./system_error.ts";
+import { isSystemError, throwUnlessUnsyncable } from "./system_error.ts";
 
 const OPTIONS: Record<OpenMode, Deno.OpenOptions> = {
   read: { read: true },
@@ -11,9 +11,7 @@ const OPTIONS: Record<OpenMode, Deno.OpenOptions> = {
   create: { read: true, write: true, createNew: true },
 };
 
-const IS_WINDOWS = Deno.build.os === "windows";
-
-export const denoFiles: Files = {
+export class DenoFiles implements Files {
   open(path: string, mode: OpenMode, permissions?: number): OpenFile {
     const options = OPTIONS[mode];
     return translated(() =>
@@ -21,9 +19,11 @@ export const denoFiles: Files = {
         Deno.openSync(path, mode === "read" ? options : { ...options, mode: permissions }),
       )
     );
-  },
+  }
 
-  read: (path: string) => translated(() => Deno.readFileSync(path)),
+  read(path: string): Uint8Array<ArrayBuffer> {
+    return translated(() => Deno.readFileSync(path));
+  }
 
   info(path: string): FileInfo | null {
     try {
@@ -33,56 +33,59 @@ export const denoFiles: Files = {
       if (isSystemError(error, "ENOENT")) return null;
       throw error;
     }
-  },
+  }
 
-  list: (folder: string) =>
-    translated(() =>
+  list(folder: string): { name: string; isFolder: boolean }[] {
+    return translated(() =>
       Array.from(
         Deno.readDirSync(folder),
         ({ name, isDirectory }) => ({ name, isFolder: isDirectory }),
       )
-    ),
+    );
+  }
 
-  rename: (from: string, to: string) => translated(() => Deno.renameSync(from, to)),
-  link: (existing: string, path: string) => translated(() => Deno.linkSync(existing, path)),
-  remove: (path: string) => translated(() => Deno.removeSync(path)),
+  rename(from: string, to: string): void {
+    translated(() => Deno.renameSync(from, to));
+  }
+
+  link(existing: string, path: string): void {
+    translated(() => Deno.linkSync(existing, path));
+  }
+
+  remove(path: string): void {
+    translated(() => Deno.removeSync(path));
+  }
 
   removeSoon(path: string): void {
     Deno.remove(path).catch(() => {});
-  },
+  }
 
   setMode(path: string, mode: number): void {
-    if (!IS_WINDOWS) translated(() => Deno.chmodSync(path, mode));
-  },
+    if (!isWindows()) translated(() => Deno.chmodSync(path, mode));
+  }
 
   syncFolder(folder: string): void {
-    if (IS_WINDOWS) return;
+    if (isWindows()) return;
     try {
       using handle = Deno.openSync(folder);
       handle.syncSync();
     } catch (error) {
-      throwUnlessUnsyncable(error);
+      throwUnlessUnsyncable(denoError(error));
     }
-  },
+  }
 
   async syncFolderSoon(folder: string): Promise<void> {
-    if (IS_WINDOWS) return;
+    if (isWindows()) return;
     try {
       using handle = await Deno.open(folder);
       await handle.sync();
     } catch (error) {
-      throwUnlessUnsyncable(error);
+      throwUnlessUnsyncable(denoError(error));
     }
-  },
-};
-
-/** Some file systems do not let folders be synced; there it has to do without. */
-function throwUnlessUnsyncable(thrown: unknown): void {
-  const error = denoError(thrown);
-  const isUnsyncable = error instanceof SystemError &&
-    ["EINVAL", "EBADF", "EISDIR", "ENOTSUP"].includes(error.code);
-  if (!isUnsyncable) throw error;
+  }
 }
+
+const isWindows = () => Deno.build.os === "windows";
 
 class DenoFile implements OpenFile {
   readonly #file: Deno.FsFile;

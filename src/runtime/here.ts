@@ -6,4 +6,4 @@
 import { denoRuntime } from "./deno.ts";
 import type { Runtime } from "./runtime.ts";
 
-export const runtime: Runtime = denoRuntime;
+export const runtime: Runtime = denoRuntime();

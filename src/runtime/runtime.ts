@@ -266,6 +266,8 @@ export type SignalName = "SIGTERM" | "SIGINT" | "SIGHUP";
 
 export interface HostProcess {
   readonly id: number;
+  /** The words behind the program's name. */
+  readonly arguments: readonly string[];
   /** "linux", "darwin", "windows" … */
   readonly os: string;
   /** "x86_64", "aarch64". */

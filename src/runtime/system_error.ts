@@ -67,3 +67,9 @@ export function isSystemError(error: unknown, code: string): boolean {
 export function problemOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What the attempt to sync a folder has thrown; some file systems do not let folders be synced. */
+export function throwUnlessUnsyncable(error: unknown): void {
+  const codes = ["EINVAL", "EBADF", "EISDIR", "ENOTSUP"];
+  if (!codes.some((code) => isSystemError(error, code))) throw error;
+}

@@ -10,6 +10,7 @@ export class ProcessEnd extends Error {
 }
 
 export class SimulatedProcess implements HostProcess {
+  readonly arguments = [];
   readonly os = "linux";
   readonly architecture = "x86_64";
   /** What it has written to standard output. */

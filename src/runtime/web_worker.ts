@@ -1,9 +1,9 @@
-/** Threads by Deno's Worker. */
+/** Threads by the Worker that Deno and Bun have in common with browsers. */
 
 import type { WorkerPort, WorkerProgram } from "./runtime.ts";
 
 /** See Runtime.openWorker. */
-export function openDenoWorker(
+export function openWebWorker(
   program: WorkerProgram,
   onMessage: (message: unknown) => void,
   onFailure: (reason: string) => void,
