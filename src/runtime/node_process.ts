@@ -1,0 +1,97 @@
+/** The process and its machine by Node's `process` and `node:os`, for Bun. */
+
+import { nodeFs, nodeGlobal, nodeOs } from "./builtin_modules.ts";
+import { translatedFromNode as translated } from "./node_errors.ts";
+import { openFilesLimit } from "./proc_limits.ts";
+import { readToEnd } from "./read_to_end.ts";
+import type { HostProcess, SignalName } from "./runtime.ts";
+import { isSystemError } from "./system_error.ts";
+
+const STANDARD_INPUT = 0;
+const STANDARD_OUTPUT = 1;
+/** A pipe that does not block and is full or empty: when it is looked at again. */
+const PIPE_AGAIN_MS = 1;
+
+const SYSTEMS: Record<string, string> = { win32: "windows" };
+const ARCHITECTURES: Record<string, string> = { x64: "x86_64", arm64: "aarch64" };
+
+export class NodeProcess implements HostProcess {
+  readonly #process = nodeGlobal();
+  readonly id = this.#process.pid;
+  /** The first two are the program that runs the script, and the script. */
+  readonly arguments = this.#process.argv.slice(2);
+  readonly os = SYSTEMS[this.#process.platform] ?? this.#process.platform;
+  readonly architecture = ARCHITECTURES[this.#process.arch] ?? this.#process.arch;
+
+  get workingFolder(): string {
+    return this.#process.cwd();
+  }
+
+  systemRelease(): string {
+    return nodeOs().release();
+  }
+
+  executablePath(): string {
+    return this.#process.execPath;
+  }
+
+  environment(name: string): string | undefined {
+    return this.#process.env[name];
+  }
+
+  residentBytes(): number {
+    return this.#process.memoryUsage.rss();
+  }
+
+  systemMemoryBytes(): number {
+    return nodeOs().totalmem();
+  }
+
+  processorMicros(): { user: number; system: number } {
+    return this.#process.cpuUsage();
+  }
+
+  openFilesMax(): number | null {
+    try {
+      return openFilesLimit(nodeFs().readFileSync("/proc/self/limits", "latin1"));
+    } catch {
+      return null; // not Linux
+    }
+  }
+
+  readStandardInput(): Uint8Array<ArrayBuffer> {
+    const fs = nodeFs();
+    return readToEnd((into) => patiently(() => fs.readSync(STANDARD_INPUT, into)));
+  }
+
+  writeStandardOutput(bytes: Uint8Array<ArrayBuffer>): void {
+    const fs = nodeFs();
+    for (let at = 0; at < bytes.length;) {
+      at += patiently(() => fs.writeSync(STANDARD_OUTPUT, bytes, at));
+    }
+  }
+
+  onSignal(signal: SignalName, listener: () => void): void {
+    this.#process.on(signal, listener);
+  }
+
+  notifyServiceManager(_state: string): boolean {
+    return false;
+  }
+
+  exit(code: number): never {
+    return this.#process.exit(code);
+  }
+}
+
+/** Runs `operation` on a pipe; again and again while the pipe only says that it is not ready. */
+function patiently(operation: () => number): number {
+  for (;;) {
+    try {
+      return translated(operation);
+    } catch (error) {
+      if (!isSystemError(error, "EAGAIN")) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PIPE_AGAIN_MS);
+    }
+  }
+}
