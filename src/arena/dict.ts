@@ -455,15 +455,6 @@ export class Dict {
 
   // -- resizing ---------------------------------------------------------------
 
-  /** Holds buckets in place during an iteration; pairs with `unpin`. */
-  pin(): void {
-    this.#pinned++;
-  }
-
-  unpin(): void {
-    this.#pinned--;
-  }
-
   /** Makes the table large enough for `count` records at once, while it is still empty. */
   reserve(count: number): void {
     if (this.count > 0) return;

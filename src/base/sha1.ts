@@ -90,13 +90,6 @@ function writeWord(out: Uint8Array, at: number, word: number): void {
   out[at + 3] = word;
 }
 
-/** 40 hexadecimal digits of the SHA-1 of these bytes. */
-export function sha1Hex(bytes: Uint8Array, offset = 0, length: number = bytes.length): string {
-  const out = new Uint8Array(SHA1_BYTES);
-  sha1(bytes, offset, length, out);
-  return hex(out);
-}
-
 /** Bytes as hexadecimal digits. */
 export function hex(bytes: Uint8Array): string {
   let text = "";

@@ -17,9 +17,8 @@
  *       use(view.bytes, view.offset, view.length, view.score);
  *     }
  *
- * Making a set at once (loading, RESTORE, results of commands): fill a SortedSet and give it to
- * `storeSortedSet`, which chooses the encoding; or `storeListpack` for bytes that `lpValidate` (with
- * `pairs`) has let through.
+ * Making a set at once (results of commands): fill a SortedSet and give it to
+ * `storeSortedSet`, which chooses the encoding.
  *
  * Not done here: `Database.changed` and removing an emptied key, which the handlers do as their
  * events demand. Members to be stored must not lie in the set itself.
@@ -596,7 +595,7 @@ export function storeSortedSet(
 ): void {
   const size = packSmall(database.keyspace.limits, set);
   if (size > 0) {
-    storeInline(database, key, offset, length, listpack, 0, size, expiresAtMs);
+    storeSmall(database, key, offset, length, size, expiresAtMs);
     return;
   }
   const ref = database.findOrExpire(key, offset, length);
@@ -606,45 +605,6 @@ export function storeSortedSet(
     const kept = database.setExpiry(ref, expiresAtMs);
     database.replaceByLarge(kept, TYPE_ZSET, ENC_SKIPLIST, set);
   }
-}
-
-/**
- * Makes the key the sorted set in these listpack bytes, whatever it was; they must be well formed and
- * hold pairs, at least one. More members than a small set may have make it a large one; answers
- * false, and changes nothing, when one of those is there twice (small ones are taken as they are).
- */
-export function storeListpack(
-  database: Database,
-  key: Uint8Array,
-  offset: number,
-  length: number,
-  buf: Uint8Array,
-  base: number,
-  expiresAtMs = NaN,
-): boolean {
-  const size = lpBytes(buf, base);
-  const count = lpCount(buf, base) >> 1;
-  if (count <= database.keyspace.limits.zsetMaxListpackEntries && size <= INLINE_VALUE_MAX) {
-    storeInline(database, key, offset, length, buf, base, size, expiresAtMs);
-    return true;
-  }
-  const set = new SortedSet();
-  set.reserve(count);
-  const end = lpEnd(buf, base);
-  for (let pos = lpFirst(buf, base); pos < end;) {
-    lpGet(buf, pos);
-    const isText = !lpEntry.isInt;
-    const bytes = isText ? buf : memberText;
-    const off = isText ? lpEntry.off : 0;
-    const len = isText ? lpEntry.len : lpEntryCopyText(memberText, 0);
-    const at = pos + lpSize(buf, pos);
-    const hash = hashBytes(bytes, off, len);
-    if (set.find(bytes, off, len, hash) !== 0) return false;
-    set.addOrdered(bytes, off, len, scoreAt(buf, at), hash);
-    pos = at + lpSize(buf, at);
-  }
-  storeSortedSet(database, key, offset, length, set, expiresAtMs);
-  return true;
 }
 
 /** Puts a set into `listpack` if it is small enough; answers the size in bytes, or 0. */
@@ -670,13 +630,12 @@ function packSmall(limits: ValueLimits, set: SortedSet): number {
   return size;
 }
 
-function storeInline(
+/** Makes the key what is in `listpack`. */
+function storeSmall(
   database: Database,
   key: Uint8Array,
   offset: number,
   length: number,
-  buf: Uint8Array,
-  base: number,
   size: number,
   expiresAtMs: number,
 ): void {
@@ -688,5 +647,5 @@ function storeInline(
     ref = database.replaceByInline(ref, TYPE_ZSET, ENC_LISTPACK, size);
   }
   const { records } = database;
-  copyBytes(records.bytesOf(ref), records.valueOffset(ref), buf, base, size);
+  copyBytes(records.bytesOf(ref), records.valueOffset(ref), listpack, 0, size);
 }

@@ -1,14 +1,13 @@
 /**
  * Cursors over packed values as older servers wrote them: ziplists (lists, hashes and sorted sets up
- * to 6.2), zipmaps (hashes of 2.4) and intsets (small sets of integers, to this day). The loader
- * turns them into today's encodings, entry by entry.
+ * to 6.2) and zipmaps (hashes of 2.4). The loader turns them into today's encodings, entry by entry.
  *
  * The bytes come from snapshots and from RESTORE, so nothing in them is believed: each length, back
  * link and count is checked before it is used, and a cursor that reached its end without an error
  * has seen a value that is well formed in every byte. Errors are RdbErrors whose offset is the place
  * of the value in the snapshot, as given to `open`.
  *
- * Listpacks, which came after, are part of the keyspace: src/values/listpack.ts.
+ * Listpacks, which came after, and intsets are part of the keyspace: src/values.
  */
 
 import { writeBigInt, writeInteger } from "../base/integers.ts";
@@ -277,48 +276,6 @@ export class ZipmapCursor extends EntryCursor {
     if (len + unused > limit - pos) this.fail(`entry ${this.index} runs past the end`);
     this.setRun(pos, len);
     this.pos = pos + len + unused;
-    this.index++;
-    return true;
-  }
-}
-
-const INTSET_HEADER_BYTES = 8;
-
-/**
- * An intset: integers of one width, ascending, each once.
- *
- *     <width in bytes: 2, 4 or 8, uint32le> <count, uint32le> <integers, little-endian>
- */
-export class IntsetCursor extends EntryCursor {
-  protected override readonly encoding = "intset";
-  /** How many integers there are; known from `open` on. */
-  count = 0;
-  /** Bytes per integer. */
-  width = 0;
-
-  protected override openFrame(len: number): void {
-    const { value, start } = this;
-    if (len < INTSET_HEADER_BYTES) this.fail("too short");
-    this.width = uint32le(value, start);
-    if (this.width !== 2 && this.width !== 4 && this.width !== 8) this.fail("unknown width");
-    this.count = uint32le(value, start + 4);
-    if (this.count === 0) this.fail("no integers");
-    if (INTSET_HEADER_BYTES + this.count * this.width !== len) this.fail("wrong size");
-    this.pos = start + INTSET_HEADER_BYTES;
-  }
-
-  override next(): boolean {
-    const { value, pos, index } = this;
-    if (index === this.count) return false;
-    const high = this.intHigh;
-    const low = this.intLow;
-    if (this.width === 2) this.setInt32(((value[pos] | (value[pos + 1] << 8)) << 16) >> 16);
-    else if (this.width === 4) this.setInt32(uint32le(value, pos) | 0);
-    else this.setInt64(pos);
-    if (index > 0 && (this.intHigh < high || (this.intHigh === high && this.intLow <= low))) {
-      this.fail("integers out of order");
-    }
-    this.pos = pos + this.width;
     this.index++;
     return true;
   }

@@ -178,18 +178,6 @@ export class RdbEncoder {
     }
   }
 
-  /** Writes an unsigned 64-bit number given in halves (0 to 2^32 - 1 each) as a length. */
-  writeLengthHalves(high: number, low: number): void {
-    if (high === 0) {
-      this.writeLength(low);
-      return;
-    }
-    if (this.#chunkBytes - this.#pos < 9) this.flush();
-    this.#chunk[this.#pos++] = LENGTH_64BIT;
-    this.#uint32be(high);
-    this.#uint32be(low);
-  }
-
   #uint32be(value: number): void {
     this.#chunk[this.#pos++] = value >>> 24;
     this.#chunk[this.#pos++] = value >>> 16;

@@ -63,15 +63,6 @@ export function intsetCopyText(
   return typeof n === "number" ? writeInteger(dst, dstOff, n) : writeBigInt(dst, dstOff, n);
 }
 
-/** A member, each as likely as the others; `random` answers 0 <= x < 1. Not for an empty intset. */
-export function intsetRandom(
-  buf: Uint8Array,
-  base: number,
-  random: () => number,
-): number | bigint {
-  return intsetGet(buf, base, Math.floor(random() * intsetCount(buf, base)));
-}
-
 /** The index of a member, -1 when it is none. O(log n). */
 export function intsetFind(buf: Uint8Array, base: number, value: number | bigint): number {
   setValue(value);

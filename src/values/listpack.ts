@@ -355,35 +355,6 @@ export function lpEntryCopyText(dst: Uint8Array, dstOff: number): number {
   return writeInteger(dst, dstOff, lpEntry.int);
 }
 
-/** How many bytes the entry at `pos` has as text. Changes `lpEntry`. */
-export function lpEntryLength(buf: Uint8Array, pos: number): number {
-  lpGet(buf, pos);
-  return lpEntryTextLength();
-}
-
-/** Writes the text of the entry at `pos`; returns how many bytes that took. Changes `lpEntry`. */
-export function lpCopyText(
-  buf: Uint8Array,
-  pos: number,
-  dst: Uint8Array,
-  dstOff: number,
-): number {
-  lpGet(buf, pos);
-  return lpEntryCopyText(dst, dstOff);
-}
-
-/** Whether the text of the entry at `pos` is exactly these bytes. */
-export function lpEqualsText(
-  buf: Uint8Array,
-  pos: number,
-  src: Uint8Array,
-  off: number,
-  len: number,
-): boolean {
-  lpSetNeedle(src, off, len);
-  return lpIsNeedle(buf, pos);
-}
-
 /**
  * Position of the first entry from `from` on whose text is these bytes, -1 when there is none or
  * `from` is -1. Compares the entry at `from`, then leaves out `skip` entries after each comparison:
@@ -434,7 +405,7 @@ let needleLow = 0;
 
 /**
  * Sets the bytes that `lpIsNeedle` compares with, for searches that walk by themselves. They must
- * stay where they are meanwhile; `lpFind` and `lpEqualsText` set a needle too.
+ * stay where they are meanwhile; `lpFind` sets a needle too.
  */
 export function lpSetNeedle(src: Uint8Array, off: number, len: number): void {
   needleBuf = src as Uint8Array<ArrayBuffer>;
@@ -517,7 +488,7 @@ function lpStageString(len: number): number {
  * Chooses the encoding of an integer (a safe one, or a `bigint` of which the lower 64 bits are
  * kept) and answers the size of the whole entry.
  */
-export function lpStageInteger(n: number | bigint): number {
+function lpStageInteger(n: number | bigint): number {
   if (typeof n === "bigint") {
     const wide = BigInt.asIntN(64, n);
     const near = Number(wide);
@@ -691,28 +662,6 @@ export function lpAppendInteger(
   return splice(buf, base, cap, lpEnd(buf, base), 0, lpStageInteger(n), NO_TEXT, 0);
 }
 
-/** `lpPrepend` for an integer. */
-export function lpPrependInteger(
-  buf: Uint8Array,
-  base: number,
-  cap: number,
-  n: number | bigint,
-): number {
-  return splice(buf, base, cap, base + HEADER_BYTES, 0, lpStageInteger(n), NO_TEXT, 0);
-}
-
-/** `lpReplace` for an integer. */
-export function lpReplaceInteger(
-  buf: Uint8Array,
-  base: number,
-  cap: number,
-  pos: number,
-  n: number | bigint,
-): number {
-  const size = lpStageInteger(n);
-  return splice(buf, base, cap, pos, lpSize(buf, pos), size, NO_TEXT, 0);
-}
-
 /**
  * Removes up to `count` entries from the one at `pos` on, and answers the new size. What followed
  * them stands at `pos` afterwards, be it an entry or the end.
@@ -731,29 +680,6 @@ export function lpDelete(buf: Uint8Array, base: number, pos: number, count: numb
   const newTotal = total - (rest - pos);
   setBytes(buf, base, newTotal);
   addCount(buf, base, -removed);
-  return newTotal;
-}
-
-/**
- * Appends all entries of another listpack. Answers the new size, or -1 when that would pass `cap`.
- */
-export function lpMerge(
-  buf: Uint8Array,
-  base: number,
-  cap: number,
-  src: Uint8Array,
-  srcBase: number,
-): number {
-  const total = lpBytes(buf, base);
-  const added = lpBytes(src, srcBase) - LP_EMPTY_BYTES;
-  const newTotal = total + added;
-  if (newTotal > cap) return -1;
-  const count = readCount(src, srcBase);
-  copyBytes(buf, base + total - 1, src, srcBase + HEADER_BYTES, added);
-  buf[base + newTotal - 1] = END;
-  setBytes(buf, base, newTotal);
-  if (count === COUNT_UNKNOWN) setCount(buf, base, COUNT_UNKNOWN);
-  else addCount(buf, base, count);
   return newTotal;
 }
 

@@ -393,16 +393,6 @@ export class OrderedIndex {
     return true;
   }
 
-  /** Puts the cursor on the first element with a score >= `min` (> when exclusive), if any. */
-  firstInScoreRange(cursor: OrderedCursor, min: number, minExclusive: boolean): boolean {
-    return this.at(cursor, this.countBelowScore(min, minExclusive));
-  }
-
-  /** Puts the cursor on the last element with a score <= `max` (< when exclusive), if any. */
-  lastInScoreRange(cursor: OrderedCursor, max: number, maxExclusive: boolean): boolean {
-    return this.at(cursor, this.countBelowScore(max, !maxExclusive) - 1);
-  }
-
   /** One element on; false (and the cursor stays) at the end. */
   next(cursor: OrderedCursor): boolean {
     const at = cursor.at + 1;

@@ -3,14 +3,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { ENC_LISTPACK, ENC_SKIPLIST } from "../../src/arena/record.ts";
-import { SortedSetView, storeListpack, storeSortedSet } from "../../src/keyspace/sorted_set.ts";
-import {
-  lpAppend,
-  lpAppendInteger,
-  lpBytes,
-  lpNew,
-  lpValidate,
-} from "../../src/values/listpack.ts";
+import { SortedSetView, storeSortedSet } from "../../src/keyspace/sorted_set.ts";
+import { lpValidate } from "../../src/values/listpack.ts";
 import { SortedSet } from "../../src/values/sorted_set.ts";
 import { testServer } from "../support/test_server.ts";
 
@@ -93,35 +87,6 @@ Deno.test("a stored small set is a listpack as Redis writes it", () => {
     ...[7, 1, 1, 1], // 7 with 1
     0xff,
   ]);
-});
-
-Deno.test("storeListpack takes small sets as they are and makes others large", () => {
-  const { keyspace } = testServer();
-  const database = keyspace.databases[0];
-  const view = new SortedSetView();
-  const buf = new Uint8Array(4096);
-  lpNew(buf, 10);
-  for (let i = 0; i < 50; i++) {
-    const member = latin1(i % 2 === 0 ? String(i) : `m${i}`);
-    lpAppend(buf, 10, 4000, member, 0, member.length);
-    lpAppendInteger(buf, 10, 4000, i);
-  }
-  for (const limit of [50, 49]) {
-    keyspace.limits.zsetMaxListpackEntries = limit;
-    assert(storeListpack(database, KEY, 0, 3, buf, 10));
-    const ref = database.findOrExpire(KEY, 0, 3);
-    assertEquals(database.encodingOf(ref), limit === 50 ? ENC_LISTPACK : ENC_SKIPLIST);
-    const found = elements(view.open(database, ref));
-    assertEquals(found.map(([, score]) => score), Array.from({ length: 50 }, (_, i) => i));
-    assertEquals(found[2], ["2", 2]);
-    assertEquals(found[3], ["m3", 3]);
-  }
-  const twice = latin1("m3");
-  lpAppend(buf, 10, 4000, twice, 0, 2);
-  lpAppendInteger(buf, 10, 4000, 99);
-  assertEquals(storeListpack(database, KEY, 0, 3, buf, 10), false);
-  assertEquals(view.open(database, database.findOrExpire(KEY, 0, 3)).count, 50);
-  assert(lpBytes(buf, 10) > 0);
 });
 
 Deno.test("memory of a large set is measured as it changes", () => {

@@ -1,7 +1,7 @@
 /** Whole datasets in tests: saving one to bytes, loading bytes, reading the content back by commands. */
 
+import { createHash } from "node:crypto";
 import { latin1 } from "../../src/base/bytes.ts";
-import { sha1Hex } from "../../src/base/sha1.ts";
 import type { Keyspace } from "../../src/keyspace/keyspace.ts";
 import { RdbLoader } from "../../src/rdb/loader.ts";
 import { RdbReader, type RdbReaderOptions } from "../../src/rdb/reader.ts";
@@ -39,7 +39,8 @@ export function loadBytes(
 
 /** A string as the corpus' JSON has it: itself, or length and digest when it is long. */
 export function jsonString(text: string): JsonString {
-  return text.length <= 256 ? text : { len: text.length, sha1: sha1Hex(latin1(text)) };
+  if (text.length <= 256) return text;
+  return { len: text.length, sha1: createHash("sha1").update(latin1(text)).digest("hex") };
 }
 
 function jsonKey(key: string): string {

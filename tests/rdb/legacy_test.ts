@@ -1,11 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
-import {
-  type EntryCursor,
-  IntsetCursor,
-  ZiplistCursor,
-  ZipmapCursor,
-} from "../../src/rdb/legacy.ts";
+import { type EntryCursor, ZiplistCursor, ZipmapCursor } from "../../src/rdb/legacy.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
 import { Random } from "../support/random.ts";
 
@@ -51,11 +46,6 @@ function zipmap(pairs: [string, string, number][]): Uint8Array {
     out.push(...length(value.length), unused, ...latin1(value), ...new Array(unused).fill(7));
   }
   return Uint8Array.from([...out, 255]);
-}
-
-function intset(width: number, integers: (number | bigint)[]): Uint8Array {
-  const body = integers.flatMap((n) => le(n, width));
-  return Uint8Array.from([...le(width, 4), ...le(integers.length, 4), ...body]);
 }
 
 /** All entries as text, read from the middle of a larger buffer. */
@@ -175,36 +165,6 @@ Deno.test("ZipmapCursor says what is wrong with a damaged value", () => {
   }
 });
 
-Deno.test("IntsetCursor gives integers of each width, 64 bits exactly", () => {
-  const cases: [number, (number | bigint)[]][] = [
-    [2, [-32768, -1, 0, 1, 32767]],
-    [4, [-(2 ** 31), -32769, 0, 2 ** 31 - 1]],
-    [8, [-(2n ** 63n), -(2n ** 32n) - 1n, -1, 0, 2n ** 53n, 2n ** 53n + 1n, 2n ** 63n - 1n]],
-  ];
-  for (const [width, integers] of cases) {
-    assertEquals(texts(new IntsetCursor(), intset(width, integers)), integers.map(String));
-  }
-});
-
-Deno.test("IntsetCursor says what is wrong with a damaged value", () => {
-  const cases: [Uint8Array, RegExp][] = [
-    [intset(2, [1]).slice(0, 7), /damaged intset: too short, value at byte 77$/],
-    [intset(3, [1]), /unknown width/],
-    [intset(2, []), /no integers/],
-    [intset(2, [1, 2]).slice(0, 11), /wrong size/],
-    [intset(2, [1, 2]).with(4, 3), /wrong size/],
-    [intset(8, [1]).with(7, 255), /wrong size/],
-    [intset(2, [2, 1]), /out of order/],
-    [intset(4, [1, 1]), /out of order/],
-    [intset(8, [1, -1]), /out of order/],
-    [intset(8, [2n ** 40n + 1n, 2n ** 40n]), /out of order/],
-  ];
-  for (const [value, message] of cases) {
-    const text = refusal(new IntsetCursor(), value);
-    assert(message.test(text), text);
-  }
-});
-
 /** Goes through a damaged value; every run it gives must lie inside. Whether it was refused. */
 function survives(cursor: EntryCursor, value: Uint8Array): boolean {
   try {
@@ -229,7 +189,6 @@ Deno.test("every value of every byte of a packed value is refused or stays insid
     ],
     [new ZiplistCursor(), ziplist([run("abc"), [0xc0, 1, 2], run("z")], true)],
     [new ZipmapCursor(), zipmap([["abc", "de", 1], ["f".repeat(256), "", 0]])],
-    [new IntsetCursor(), intset(4, [1, 2, 3])],
   ];
   for (const [cursor, value] of values) {
     assert(!survives(cursor, value));

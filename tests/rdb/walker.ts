@@ -6,13 +6,9 @@
 
 import { toLatin1 } from "../../src/base/bytes.ts";
 import * as f from "../../src/rdb/format.ts";
-import {
-  type EntryCursor,
-  IntsetCursor,
-  ZiplistCursor,
-  ZipmapCursor,
-} from "../../src/rdb/legacy.ts";
+import { type EntryCursor, ZiplistCursor, ZipmapCursor } from "../../src/rdb/legacy.ts";
 import type { RdbReader } from "../../src/rdb/reader.ts";
+import { intsetCount, intsetGet, intsetValidate } from "../../src/values/intset.ts";
 
 export type Counts = Record<string, number>;
 
@@ -52,7 +48,6 @@ class Walker {
   #bytes: Uint8Array;
   #ziplist = new ZiplistCursor();
   #zipmap = new ZipmapCursor();
-  #intset = new IntsetCursor();
 
   constructor(reader: RdbReader, bytes: Uint8Array) {
     this.#r = reader;
@@ -124,7 +119,7 @@ class Walker {
       case f.TYPE_ZSET_ZIPLIST:
         return this.#packed(this.#ziplist).map((e, i) => i % 2 === 1 ? score(e) : e);
       case f.TYPE_SET_INTSET:
-        return this.#packed(this.#intset);
+        return this.#intset();
       case f.TYPE_LIST_QUICKLIST:
         return this.#repeat(() => this.#packed(this.#ziplist));
       case f.TYPE_HASH_LISTPACK:
@@ -216,6 +211,17 @@ class Walker {
       elements.push(text);
     }
     return elements;
+  }
+
+  #intset(): string[] {
+    this.#count();
+    const r = this.#r;
+    r.readString();
+    if (!intsetValidate(r.strBuf, r.strOff, r.strLen)) throw r.error("damaged intset", r.strAt);
+    return Array.from(
+      { length: intsetCount(r.strBuf, r.strOff) },
+      (_, i) => String(intsetGet(r.strBuf, r.strOff, i)),
+    );
   }
 
   #length(): number {

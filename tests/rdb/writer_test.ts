@@ -65,19 +65,6 @@ Deno.test("writeLength takes the shortest form, and readLength reads it back", (
   }
 });
 
-Deno.test("writeLengthHalves keeps all 64 bits", () => {
-  const bytes = encode((e) => {
-    e.writeLengthHalves(0xffffffff, 0xfffffffe);
-    e.writeLengthHalves(0, 5);
-  });
-  assertEquals(hex(bytes), "81fffffffffffffffe05");
-  const reader = RdbReader.fromBytes(bytes);
-  reader.readLength();
-  assertEquals([reader.lengthHigh, reader.lengthLow], [0xffffffff, 0xfffffffe]);
-  reader.readLength();
-  assertEquals([reader.lengthHigh, reader.lengthLow], [0, 5]);
-});
-
 const stringForms: [string, string][] = [
   ["", "00"],
   ["0", "c000"],

@@ -9,7 +9,6 @@ import {
   intsetHas,
   intsetInsert,
   intsetNew,
-  intsetRandom,
   intsetRemove,
   intsetValidate,
 } from "../../src/values/intset.ts";
@@ -123,16 +122,6 @@ Deno.test("intset: an insertion that passes the capacity answers -1 and changes 
   assertEquals(intsetInsert(buf, BASE, 14, 2), 0);
   assertEquals(intsetInsert(buf, BASE, 16, 4), 16);
   assertEquals(members(buf), [1, 2, 3, 4]);
-});
-
-Deno.test("intset: intsetRandom reaches every member", () => {
-  const buf = make([5, -5, 50]);
-  assertEquals([0, 0.34, 0.67, 0.999].map((r) => intsetRandom(buf, BASE, () => r)), [
-    -5,
-    5,
-    50,
-    50,
-  ]);
 });
 
 Deno.test("intset: intsetValidate refuses wrong widths, sizes, orders and doubles", () => {
