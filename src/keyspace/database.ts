@@ -336,7 +336,7 @@ export class Database implements MoveListener, ValueSource {
 
   /**
    * Changes the length of a string's value in place: kept up to the shorter length, undefined beyond.
-   * The string becomes "raw" (as after APPEND). The caller fills in bytes through `stringBytes` and
+   * The string becomes "raw" (as after APPEND). The caller fills in bytes through `locateString` and
    * then says `changed`. Returns the new reference. `ref` must be a string.
    */
   resizeString(ref: number, length: number): number {
@@ -370,7 +370,7 @@ export class Database implements MoveListener, ValueSource {
 
   /**
    * Adds a string of `length` zero bytes under a key that is not there (the caller has looked). It is
-   * "raw"; the caller fills it in through `stringBytes` and then says `changed`. Returns the reference.
+   * "raw"; the caller fills it in through `locateString` and then says `changed`. Returns the reference.
    */
   addString(bytes: Uint8Array, offset: number, keyLength: number, length: number): number {
     if (length > INLINE_STRING_MAX) {
@@ -385,10 +385,10 @@ export class Database implements MoveListener, ValueSource {
 
   /** `resizeString` to a length that is not below the present one, with zero bytes in the new room. */
   growString(ref: number, length: number): number {
-    this.stringBytes(ref);
+    this.locateString(ref);
     const before = this.stringLength;
     const fresh = this.resizeString(ref, length);
-    const bytes = this.stringBytes(fresh);
+    const bytes = this.locateString(fresh);
     bytes.fill(0, this.stringOffset + before, this.stringOffset + length);
     return fresh;
   }
@@ -413,7 +413,7 @@ export class Database implements MoveListener, ValueSource {
    * Where a string's bytes lie: sets `stringOffset` and `stringLength`, returns the buffer. It may be
    * written to only right after `resizeString` or `beforeWrite`.
    */
-  stringBytes(ref: number): Uint8Array {
+  locateString(ref: number): Uint8Array {
     const dict = this.#dict;
     if (((dict.metaOf(ref) >>> 4) & 0xf) === ENC_EXTERNAL) {
       const value = this.#slots.get(dict.intValue(ref)) as LongString;

@@ -134,7 +134,7 @@ export class HashView {
   ): boolean {
     if (
       this.large === null &&
-      !this.#fitsSmall(
+      !this.#planSet(
         field,
         fieldOffset,
         fieldLength,
@@ -178,13 +178,13 @@ export class HashView {
     return false;
   }
 
-  /** What `#fitsSmall` found: offset of the field's value from the listpack's start, or -1. */
+  /** What `#planSet` found: offset of the field's value from the listpack's start, or -1. */
   #foundAt = -1;
   /** Bytes of the listpack after the change. */
   #newSize = 0;
 
-  /** Whether a listpack can take the pair in; works out where and how large it gets. */
-  #fitsSmall(
+  /** Works out where a pair goes in the listpack and how large that gets; false when it has no room. */
+  #planSet(
     field: Uint8Array,
     fieldOffset: number,
     fieldLength: number,
@@ -280,7 +280,7 @@ export class HashView {
     }
     const sampler = new Sampler(count, this.count, draw);
     this.forEach((f, fOff, fLen, v, vOff, vLen) => {
-      if (sampler.takes()) visit(f, fOff, fLen, v, vOff, vLen);
+      if (sampler.drawNext()) visit(f, fOff, fLen, v, vOff, vLen);
     });
   }
 

@@ -377,7 +377,7 @@ export class SetView {
     }
     const sampler = new Sampler(count, this.count, draw);
     this.forEach((bytes, offset, length) => {
-      if (sampler.takes()) visit(bytes, offset, length);
+      if (sampler.drawNext()) visit(bytes, offset, length);
     });
   }
 

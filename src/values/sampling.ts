@@ -11,7 +11,7 @@ const SPARSE_PART = 1 / 3;
 
 /**
  * Says for one element after the other whether it belongs to an even sample of `count` out of `total`
- * (Knuth's algorithm S): `takes` is to be called once per element, in any order.
+ * (Knuth's algorithm S): `drawNext` is to be called once per element, in any order.
  */
 export class Sampler {
   #wanted: number;
@@ -24,7 +24,7 @@ export class Sampler {
     this.#draw = draw;
   }
 
-  takes(): boolean {
+  drawNext(): boolean {
     const taken = this.#draw() * this.#left-- < this.#wanted;
     if (taken) this.#wanted--;
     return taken;
@@ -47,7 +47,7 @@ export function sampleDict(
   } else if (count > total * SPARSE_PART) {
     const sampler = new Sampler(count, total, draw);
     dict.forEach((ref) => {
-      if (sampler.takes()) visit(ref);
+      if (sampler.drawNext()) visit(ref);
     });
   } else {
     const taken = new Set<number>();

@@ -45,14 +45,14 @@ function runSetbit(call: Call): void {
   if (ref === 0) ref = database.addString(words.bytes, keyOffset, keyLength, at + 1);
   else {
     if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-    const bytes = database.stringBytes(ref);
+    const bytes = database.locateString(ref);
     const length = database.stringLength;
     if (at < length && ((bytes[database.stringOffset + at] >> shift) & 1) === bit) {
       return reply.integer(bit);
     }
     ref = database.growString(ref, Math.max(length, at + 1));
   }
-  const bytes = database.stringBytes(ref);
+  const bytes = database.locateString(ref);
   const position = database.stringOffset + at;
   const before = (bytes[position] >> shift) & 1;
   if (before !== bit) bytes[position] ^= 1 << shift;
@@ -84,7 +84,7 @@ function runGetbit(call: Call): void {
   const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
   if (ref === 0) return reply.integer(0);
   if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-  const bytes = database.stringBytes(ref);
+  const bytes = database.locateString(ref);
   const at = Math.floor(bitOffset / 8);
   if (at >= database.stringLength) return reply.integer(0);
   reply.integer((bytes[database.stringOffset + at] >> (7 - (bitOffset & 7))) & 1);

@@ -101,7 +101,7 @@ function runBitfield(call: Call, isReadOnly: boolean): void {
   let hasGrown = false;
   if (ref !== 0) {
     if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-    database.stringBytes(ref);
+    database.locateString(ref);
     hasGrown = database.stringLength < bytesNeeded;
     // Also without growth: the string is about to be changed, and a snapshot may have to see it first.
     if (isWriting) ref = database.growString(ref, Math.max(bytesNeeded, database.stringLength));
@@ -109,7 +109,7 @@ function runBitfield(call: Call, isReadOnly: boolean): void {
     ref = database.addString(words.bytes, keyOffset, keyLength, bytesNeeded);
     hasGrown = true;
   }
-  field.bytes = ref === 0 ? NOTHING : database.stringBytes(ref);
+  field.bytes = ref === 0 ? NOTHING : database.locateString(ref);
   field.offset = ref === 0 ? 0 : database.stringOffset;
   field.length = ref === 0 ? 0 : database.stringLength;
 

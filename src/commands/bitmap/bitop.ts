@@ -45,7 +45,7 @@ function runBitop(call: Call): void {
     let length = 0;
     if (ref !== 0) {
       if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-      source = database.stringBytes(ref);
+      source = database.locateString(ref);
       offset = database.stringOffset;
       length = database.stringLength;
     }

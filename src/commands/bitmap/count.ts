@@ -42,7 +42,7 @@ function runBitcount(call: Call): void {
   const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
   if (ref === 0) return reply.integer(0);
   if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-  const bytes = database.stringBytes(ref);
+  const bytes = database.locateString(ref);
   const offset = database.stringOffset;
   const length = database.stringLength;
   if (words.count === 2) return reply.integer(countBytes(bytes, offset, length));
@@ -125,7 +125,7 @@ function runBitpos(call: Call): void {
   const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
   if (ref === 0) return reply.integer(bit === 1 ? -1 : 0);
   if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-  const bytes = database.stringBytes(ref);
+  const bytes = database.locateString(ref);
   const offset = database.stringOffset;
   const length = database.stringLength;
   if (words.count > 6) return reply.error(SYNTAX_ERROR);

@@ -168,7 +168,7 @@ class Pattern {
     const field = this.#field;
     if (field === null) {
       if (database.typeOf(ref) !== TYPE_STRING) return null;
-      const bytes = database.stringBytes(ref);
+      const bytes = database.locateString(ref);
       const offset = database.stringOffset;
       return bytes.slice(offset, offset + database.stringLength);
     }

@@ -423,7 +423,7 @@ function debugSdslen(call: Call): void {
   const ref = recordOfKey(call);
   if (database.typeOf(ref) !== TYPE_STRING) return reply.error("ERR Not an sds encoded string.");
   const keyLength = words.lengths[2];
-  database.stringBytes(ref);
+  database.locateString(ref);
   const length = database.stringLength;
   const isLong = database.stringOffset === 0;
   const room = isLong

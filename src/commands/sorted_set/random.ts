@@ -67,6 +67,6 @@ function drawDifferent({ reply, server }: Call, count: number, withScores: boole
   }
   const sampler = new Sampler(drawn, total, server.draw);
   for (let on = drawn > 0 && view.first(); on; on = view.next()) {
-    if (sampler.takes()) replyElement(reply, view, withScores);
+    if (sampler.drawNext()) replyElement(reply, view, withScores);
   }
 }

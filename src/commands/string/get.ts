@@ -34,7 +34,7 @@ function runGet({ database, words, reply }: Call): void {
   const meta = records.metaOf(ref);
   if ((meta & 0xf) !== TYPE_STRING) return reply.error(WRONG_TYPE);
   if (((meta >>> 4) & 0xf) === ENC_EXTERNAL) {
-    const bytes = database.stringBytes(ref);
+    const bytes = database.locateString(ref);
     return reply.bulk(bytes, 0, database.stringLength);
   }
   reply.bulk(records.bytesOf(ref), records.valueOffset(ref), records.valueLength(ref));
@@ -51,7 +51,7 @@ export function replyWithString({ database, words, reply }: Call): boolean {
     reply.error(WRONG_TYPE);
     return false;
   } else {
-    const bytes = database.stringBytes(ref);
+    const bytes = database.locateString(ref);
     reply.bulk(bytes, database.stringOffset, database.stringLength);
   }
   return true;
@@ -83,7 +83,7 @@ function runMget({ database, words, reply }: Call): void {
     const ref = database.lookupRead(words.bytes, words.starts[i], words.lengths[i]);
     if (ref === 0 || database.typeOf(ref) !== TYPE_STRING) reply.null();
     else {
-      const bytes = database.stringBytes(ref);
+      const bytes = database.locateString(ref);
       reply.bulk(bytes, database.stringOffset, database.stringLength);
     }
   }
@@ -111,7 +111,7 @@ function runStrlen({ database, words, reply }: Call): void {
   const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
   if (ref === 0) return reply.integer(0);
   if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-  database.stringBytes(ref);
+  database.locateString(ref);
   reply.integer(database.stringLength);
 }
 
@@ -181,7 +181,7 @@ function runGetex(call: Call): void {
   if (ref === 0) return reply.null();
   if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
   const expiresAtMs = options.deadline(call);
-  const value = database.stringBytes(ref);
+  const value = database.locateString(ref);
   reply.bulk(value, database.stringOffset, database.stringLength);
 
   if (expiresAtMs <= call.nowMs && database.keyspace.expireMode === EXPIRE_DELETES) {

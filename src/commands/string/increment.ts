@@ -160,7 +160,7 @@ function incrementWide(call: Call, ref: number, by: bigint): void {
   let sum = by;
   if (ref !== 0) {
     if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-    const bytes = database.stringBytes(ref);
+    const bytes = database.locateString(ref);
     const value = parseInt64(bytes, database.stringOffset, database.stringLength);
     if (value === null) return reply.error(NOT_AN_INTEGER);
     sum += value;
@@ -208,7 +208,7 @@ function runIncrbyfloat(call: Call): void {
   let current = "0";
   if (ref !== 0) {
     if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-    const bytes = database.stringBytes(ref);
+    const bytes = database.locateString(ref);
     if (database.stringLength > INLINE_STRING_MAX) return reply.error(NOT_A_FLOAT);
     current = toLatin1(bytes, database.stringOffset, database.stringLength);
   }
@@ -223,7 +223,7 @@ function runIncrbyfloat(call: Call): void {
   if (ref === 0) ref = database.addString(words.bytes, keyOffset, keyLength, text.length);
   else ref = database.resizeString(ref, text.length);
   database.markAsText(ref);
-  database.stringBytes(ref).set(text, database.stringOffset);
+  database.locateString(ref).set(text, database.stringOffset);
   database.changed(words.bytes, keyOffset, keyLength, EVENT_STRING, "incrbyfloat");
   reply.bulk(text);
   // See "Outcomes enter the stream" in NOTES.

@@ -81,7 +81,7 @@ function readOperand({ database, words }: Call, index: number): Uint8Array {
   if (database.typeOf(ref) !== TYPE_STRING) {
     throw new ReplyError("ERR The specified keys must contain string values");
   }
-  const bytes = database.stringBytes(ref);
+  const bytes = database.locateString(ref);
   return bytes.slice(database.stringOffset, database.stringOffset + database.stringLength);
 }
 

@@ -46,12 +46,12 @@ function runAppend(call: Call): void {
     database.markAsSet(ref);
   } else {
     if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-    database.stringBytes(ref);
+    database.locateString(ref);
     before = database.stringLength;
     if (isTooLong(call, before + count)) return reply.error(STRING_TOO_LONG);
     ref = database.resizeString(ref, before + count);
   }
-  const to = database.stringBytes(ref);
+  const to = database.locateString(ref);
   copyBytes(to, database.stringOffset + before, bytes, words.starts[2], count);
   database.changed(bytes, keyOffset, keyLength, EVENT_STRING, "append");
   reply.integer(before + count);
@@ -82,7 +82,7 @@ function runGetrange(call: Call): void {
   const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
   if (ref === 0) return reply.bulk(EMPTY);
   if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-  const bytes = database.stringBytes(ref);
+  const bytes = database.locateString(ref);
   const length = database.stringLength;
   // Both before the first byte would be moved onto it: a reversed range must stay empty.
   if (start < 0 && end < 0 && start > end) return reply.bulk(EMPTY);
@@ -146,7 +146,7 @@ function runSetrange(call: Call): void {
   let before = 0;
   if (ref !== 0) {
     if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-    database.stringBytes(ref);
+    database.locateString(ref);
     before = database.stringLength;
   }
   if (count === 0) return reply.integer(before);
@@ -155,7 +155,7 @@ function runSetrange(call: Call): void {
   const after = Math.max(before, offset + count);
   if (ref === 0) ref = database.addString(bytes, keyOffset, keyLength, after);
   else ref = database.growString(ref, after);
-  const to = database.stringBytes(ref);
+  const to = database.locateString(ref);
   copyBytes(to, database.stringOffset + offset, bytes, words.starts[3], count);
   database.changed(bytes, keyOffset, keyLength, EVENT_STRING, "setrange");
   reply.integer(after);

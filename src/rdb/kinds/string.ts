@@ -47,7 +47,7 @@ function encodingName({ records }: ValueSource, ref: number): string {
 }
 
 function addToDigest(digest: ValueDigest, database: Database, ref: number): void {
-  const bytes = database.stringBytes(ref);
+  const bytes = database.locateString(ref);
   digest.mix(bytes, database.stringOffset, database.stringLength);
 }
 
