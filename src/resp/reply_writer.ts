@@ -113,11 +113,6 @@ export class ReplyWriter {
     return this.#full.length;
   }
 
-  /** Chunks waiting, the current one included if there is something in it. */
-  get chunkCount(): number {
-    return this.#full.length + (this.length > 0 ? 1 : 0);
-  }
-
   /**
    * Bytes of memory that the writer holds. Of a shared buffer it counts the parts that wait here.
    */

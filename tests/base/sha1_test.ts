@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { latin1 } from "../../src/base/bytes.ts";
 import { hex, sha1, SHA1_BYTES } from "../../src/base/sha1.ts";
 
-function sha1Hex(bytes: Uint8Array, offset = 0, length = bytes.length): string {
+function sha1Hex(bytes: Uint8Array, offset = 0, length: number = bytes.length): string {
   const out = new Uint8Array(SHA1_BYTES);
   sha1(bytes, offset, length, out);
   return hex(out);

@@ -37,10 +37,13 @@ export function loadBytes(
   return loader;
 }
 
+function sha1Of(text: string): string {
+  return createHash("sha1").update(latin1(text)).digest("hex");
+}
+
 /** A string as the corpus' JSON has it: itself, or length and digest when it is long. */
 export function jsonString(text: string): JsonString {
-  if (text.length <= 256) return text;
-  return { len: text.length, sha1: createHash("sha1").update(latin1(text)).digest("hex") };
+  return text.length <= 256 ? text : { len: text.length, sha1: sha1Of(text) };
 }
 
 function jsonKey(key: string): string {

@@ -18,6 +18,11 @@ function taken(reply: ReplyWriter): string {
   }
 }
 
+/** Chunks that wait, the one that is being filled included if there is something in it. */
+function chunkCount(reply: ReplyWriter): number {
+  return reply.fullChunks + (reply.length > 0 ? 1 : 0);
+}
+
 /** What `write` puts into a writer of RESP2 and of RESP3. */
 function written(write: (reply: ReplyWriter) => void): [resp2: string, resp3: string] {
   const both = [2, 3].map((resp) => {
@@ -80,7 +85,7 @@ Deno.test("replies of all sizes come out whole and in order across chunks", () =
     reply.integer(size);
     expected += `$${size}\r\n${text}\r\n:${size}\r\n`;
   }
-  assert(reply.chunkCount > 2);
+  assert(chunkCount(reply) > 2);
   assertEquals(reply.pendingBytes, expected.length);
   assertEquals(taken(reply), expected);
   assertEquals(reply.pendingBytes, 0);
@@ -174,7 +179,7 @@ Deno.test("parts that continue each other become one chunk, without a copy", () 
   const reply = new ReplyWriter();
   const buffer = sharedLetters(1000);
   for (let at = 100; at < 200; at += 10) reply.share(buffer, at, 10);
-  assertEquals([reply.pendingBytes, reply.chunkCount, reply.heldBytes], [100, 1, 100]);
+  assertEquals([reply.pendingBytes, chunkCount(reply), reply.heldBytes], [100, 1, 100]);
   const chunk = reply.takeChunk()!;
   assertEquals([chunk.buffer === buffer.buffer, chunk.byteOffset, chunk.length], [true, 100, 100]);
   assertEquals([reply.chunkLength, reply.pendingBytes, reply.takeChunk()], [100, 0, null]);
@@ -186,11 +191,11 @@ Deno.test("small parts that lie apart are joined, large ones stay references", (
   reply.share(buffer, 0, 10);
   reply.share(buffer, 20, 10);
   reply.share(buffer, 40, 10);
-  assertEquals([reply.chunkCount, taken(reply)], [1, "abcdefghijuvwxyzabcdopqrstuvwx"]);
+  assertEquals([chunkCount(reply), taken(reply)], [1, "abcdefghijuvwxyzabcdopqrstuvwx"]);
   reply.ok();
   reply.share(buffer, 26, SHARE_MIN_BYTES);
   reply.share(buffer, 0, 3);
-  assertEquals(reply.chunkCount, 3);
+  assertEquals(chunkCount(reply), 3);
   const all = taken(reply);
   assertEquals(all.length, 5 + SHARE_MIN_BYTES + 3);
   assertEquals([all.slice(0, 9), all.slice(-3)], ["+OK\r\nabcd", "abc"]);

@@ -255,12 +255,6 @@ export function infoText(server: Services, names: readonly string[] = []): strin
   return parts.join("\r\n");
 }
 
-/** All fields of all sections, by section title: for tests and for what else reads values by name. */
-export function infoPairs(server: Services): Map<string, InfoPair[]> {
-  const look = new Look(server);
-  return new Map(SECTIONS.map((section) => [section.title, [...pairsOf(section, look)]]));
-}
-
 function* pairsOf(section: Section, look: Look): Generator<InfoPair> {
   for (const [name, value] of section.fields) {
     yield [typeof name === "string" ? name : name(look), value(look)];
