@@ -8,7 +8,7 @@ import { latin1 } from "./base/bytes.ts";
 import type { Clock, Draw } from "./base/clock.ts";
 import type { Config, Values } from "./config/config.ts";
 import { toPath } from "./config/parse.ts";
-import { type DirectiveName, DIRECTIVES, notActing } from "./config/table.ts";
+import { withoutEffect } from "./config/without_effect.ts";
 import { REDIS_VERSION, TSREDIS_VERSION } from "./config/version.ts";
 import { Core } from "./core.ts";
 import { Connection } from "./net/connection.ts";
@@ -117,10 +117,8 @@ export class Server {
 
   /** Says which directives were set although nothing here looks at them. */
   #warnOfIdleDirectives(): void {
-    const { config, log } = this.core;
-    for (const { name, reason } of notActing()) {
-      if (!Object.hasOwn(DIRECTIVES, name) || config.isDefault(name as DirectiveName)) continue;
-      log.warning(`Warning: '${name}' is set but has no effect: ${reason}`);
+    for (const { name, reason } of withoutEffect(this.core.config)) {
+      this.core.log.warning(`Warning: '${name}' is set but has no effect: ${reason}`);
     }
   }
 

@@ -1,12 +1,12 @@
 /**
- * Writes the parts of README.md that are printed from tables: the supported commands and the
- * directives that do not act yet, each between its two marks. A test fails while they are stale.
+ * Writes the parts of README.md that are printed from tables: the supported commands, the directives
+ * that stop the start and those that do nothing, each between its two marks. A test fails while they are stale.
  *
  *     deno task readme
  */
 
 import { commandTable } from "../src/commands/index.ts";
-import { notActingMarkdown } from "../src/config/table.ts";
+import { notActingMarkdown, refusedMarkdown } from "../src/config/table.ts";
 import { replacePart } from "./readme_parts.ts";
 
 /** README.md's path. */
@@ -33,7 +33,11 @@ export function commandsMarkdown(): string {
 
 /** The README with its printed parts as they should be. */
 export function refreshed(text: string): string {
-  const parts = { commands: commandsMarkdown(), directives: notActingMarkdown() };
+  const parts = {
+    commands: commandsMarkdown(),
+    refused: refusedMarkdown(),
+    directives: notActingMarkdown(),
+  };
   let out = text;
   for (const [name, content] of Object.entries(parts)) out = replacePart(out, name, content);
   return out;

@@ -92,7 +92,8 @@ export function helpText(): string {
 Without arguments the server runs with its defaults on port 6379. What a
 configuration file may say can be said as an option too. The file is read
 first, then standard input if a lone - asks for it, then the options; what
-comes later wins.
+comes later wins. Directives that would protect or keep data and are not
+there yet end the start; --ignore-unsupported yes only warns of them.
 
 For instance:
        tsredis --port 6380

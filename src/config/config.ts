@@ -22,6 +22,7 @@ import {
   FILE_ONLY,
   NAMES,
   nearestName,
+  refusalOf,
   type ValueOf,
 } from "./table.ts";
 
@@ -74,6 +75,13 @@ export type DirectiveValue = string | number | boolean | readonly string[];
 /** A directive that a program gives stands in no line. */
 const NO_PLACE: Place = { source: "", line: 0, text: "" };
 
+/** A line that would have stopped the start, had it not been for `--ignore-unsupported yes`. */
+export interface Ignored {
+  /** The directive, without its value, which may be a secret. */
+  readonly name: string;
+  readonly reason: string;
+}
+
 /** A `rename-command` line. An empty `to` removes the command. Names in lower case. */
 export interface CommandRename {
   readonly from: string;
@@ -86,8 +94,10 @@ export class Config {
   file: string | null = null;
   /** The `rename-command` lines, in order. */
   readonly renames: CommandRename[] = [];
-  /** The words of each `user` line behind the directive, in order. */
-  readonly users: string[][] = [];
+  /** What `--ignore-unsupported yes` has let pass, in order. */
+  readonly ignored: Ignored[] = [];
+  /** `requirepass` as the file has it: of the start, or of the last CONFIG REWRITE. */
+  writtenPassword: string | null = null;
   readonly #settings = new Map<DirectiveName, Setting<unknown>>();
   readonly #defaults = new Map<DirectiveName, Parsed<unknown>>();
   readonly #applies = new Map<DirectiveName, (() => string | void)[]>();
@@ -130,7 +140,8 @@ export class Config {
       const bytes = surroundings.readStdin?.() ?? runtime.process.readStandardInput();
       loader.walk({ name: "standard input", bytes });
     }
-    loader.walk({ name: "command line", bytes: latin1(start.options) });
+    loader.walk({ name: COMMAND_LINE, bytes: latin1(start.options) });
+    loader.refuse();
     return config;
   }
 
@@ -157,6 +168,15 @@ export class Config {
         const hint = error.hint === "" ? "" : ` (${error.hint})`;
         throw new ConfigError(`${name}: ${error.message}${hint}`, null);
       }
+    }
+    try {
+      loader.refuse();
+    } catch (error) {
+      if (!(error instanceof UnsupportedError)) throw error;
+      throw new ConfigError(
+        `${error.message} (start all the same: "ignore-unsupported": true)`,
+        null,
+      );
     }
     return config;
   }
@@ -232,6 +252,8 @@ export class Config {
       const old = setting.text;
       try {
         put(setting, this.read(setting, splitValue(setting.directive.kind, value), false));
+        // What is there already, by --ignore-unsupported yes, may be set again.
+        if (setting.text !== old) this.#checkSupport(setting);
       } catch (error) {
         restore();
         if (error instanceof ConfigValueError) return setError(name, error.message);
@@ -317,6 +339,12 @@ export class Config {
     return { value: text as T, text };
   }
 
+  /** Throws a ConfigValueError when a value asks for what would protect or keep data and is not there. */
+  #checkSupport({ directive: { refused }, value }: Setting<unknown>): void {
+    if (refused === null || !refused.isFor(value, this.value("requirepass"))) return;
+    throw new ConfigValueError(`${refused.reason}; ${refused.wayOut}`);
+  }
+
   #refusal(name: DirectiveName, { isLocal }: SetCircumstances): string | null {
     const { settable } = DIRECTIVES[name] as Directive<unknown>;
     if (settable === true) return null;
@@ -328,12 +356,24 @@ export class Config {
   }
 }
 
+const COMMAND_LINE = "command line";
+
+/** Said once, under all lines that stop a start. */
+const IGNORE_HINT = "To start all the same, without what these lines ask for, add " +
+  "'--ignore-unsupported yes' to the command line.";
+
 /** Takes the lines of one start into a Config. */
 class Loader extends LineWalker {
   readonly #config: Config;
   readonly #isCommand: ((name: string) => boolean) | undefined;
-  /** What this start has set so far: `save` adds up from the second time on. */
-  readonly #named = new Set<DirectiveName>();
+  /**
+   * What this start has set so far, with the last line of it. (`save` adds up from the second time
+   * on.)
+   */
+  readonly #named = new Map<DirectiveName, Place>();
+  /** Lines that are no settings and may be refused: the words behind the name, in order. */
+  readonly #fileOnly: { name: string; words: string[]; place: Place }[] = [];
+  #ignoresUnsupported = false;
 
   constructor(config: Config, folder: string, isCommand?: (name: string) => boolean) {
     super(config.runtime.files, folder, (words, place) => this.take(words, place));
@@ -360,7 +400,7 @@ class Loader extends LineWalker {
       if (error instanceof ConfigValueError) throw new ConfigError(error.message, place);
       throw error;
     }
-    this.#named.add(name);
+    this.#named.set(name, place);
     if (name === "dir") this.folder = toPath(setting.text);
   }
 
@@ -370,15 +410,14 @@ class Loader extends LineWalker {
         if (values.length === 2) return this.#rename(values, place);
         break;
       case "user":
+      case "loadmodule":
         if (values.length >= 1) {
-          this.#config.users.push(values);
+          this.#fileOnly.push({ name, words: values, place });
           return;
         }
         break;
-      case "loadmodule":
-        if (values.length >= 1) {
-          throw new ConfigError("Modules cannot be loaded by tsredis", place);
-        }
+      case "ignore-unsupported":
+        if (values.length === 1) return this.#ignoreUnsupported(values[0], place);
         break;
       case "sentinel":
         throw new ConfigError("sentinel directive while not in sentinel mode", place);
@@ -393,6 +432,42 @@ class Loader extends LineWalker {
       place,
       nearest === null ? "" : `Did you mean '${nearest}'?`,
     );
+  }
+
+  #ignoreUnsupported(value: string, place: Place): void {
+    // A program that starts a server gives it as a directive like any other.
+    if (place !== NO_PLACE && place.source !== COMMAND_LINE) {
+      throw new ConfigError("'ignore-unsupported' belongs on the command line", place);
+    }
+    const folded = value.toLowerCase();
+    if (folded !== "yes" && folded !== "no") {
+      throw new ConfigError("argument must be 'yes' or 'no'", place);
+    }
+    this.#ignoresUnsupported = folded === "yes";
+  }
+
+  /**
+   * Looks at what has been read, when all has been: what came later may have taken back what came
+   * before. Throws an UnsupportedError that names all lines asking for what would protect or keep
+   * data and is not there, unless that is to be ignored.
+   */
+  refuse(): void {
+    const config = this.#config;
+    const requirepass = config.writtenPassword = config.value("requirepass");
+    const errors: ConfigError[] = [];
+    const look = (name: string, value: unknown, place: Place) => {
+      const refusal = refusalOf(name);
+      if (refusal === null || !refusal.isFor(value, requirepass)) return;
+      const { reason, wayOut } = refusal;
+      if (this.#ignoresUnsupported) config.ignored.push({ name, reason });
+      else errors.push(new ConfigError(`'${name}' is refused: ${reason}`, place, sentence(wayOut)));
+    };
+    for (const [name, place] of this.#named) look(name, config.setting(name).value, place);
+    for (const { name, words, place } of this.#fileOnly) {
+      // What stands behind the name of a user may be a password.
+      look(name, words, name === "user" ? { ...place, text: `user ${words[0]} ...` } : place);
+    }
+    if (errors.length > 0) throw new UnsupportedError(errors);
   }
 
   #rename(values: string[], place: Place): void {
@@ -420,6 +495,21 @@ class Loader extends LineWalker {
 
 function yesOrNo(value: boolean): string {
   return value ? "yes" : "no";
+}
+
+/** Lines that ask for what would protect or keep data and is not there. */
+export class UnsupportedError extends ConfigError {
+  constructor(readonly errors: readonly ConfigError[]) {
+    super(errors.map(({ message }) => message).join("; "), errors[0].place, IGNORE_HINT);
+  }
+
+  override report(): string {
+    return ConfigError.reportAll(this.errors, this.hint);
+  }
+}
+
+function sentence(text: string): string {
+  return text[0].toUpperCase() + text.slice(1) + ".";
 }
 
 function put<T>(setting: Setting<T>, { value, text }: Parsed<T>): void {

@@ -15,7 +15,7 @@ import { latin1, toLatin1 } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
 import type { Files } from "../runtime/runtime.ts";
 import { problemOf } from "../runtime/system_error.ts";
-import { REDIS_VERSION } from "./version.ts";
+import { TSREDIS_VERSION } from "./version.ts";
 
 /** How deep includes may nest; a file that includes itself ends here with a clear message. */
 const MAX_INCLUDE_DEPTH = 16;
@@ -149,17 +149,27 @@ export class ConfigError extends Error {
   /** The text for stderr, laid out as tools and people know it, with the file in the last line. */
   report(): string {
     if (this.place === null) return this.message;
-    const { source, line, text } = this.place;
+    return [FATAL, ...this.#lines()].join("\n");
+  }
+
+  /** As `report`, of several lines that are wrong; `hint` is for all of them. */
+  static reportAll(errors: readonly ConfigError[], hint: string): string {
+    return [FATAL, ...errors.flatMap((error) => error.#lines()), hint].join("\n");
+  }
+
+  #lines(): string[] {
+    const { source, line, text } = this.place!;
     return [
-      `*** FATAL CONFIG FILE ERROR (Redis ${REDIS_VERSION}) ***`,
       `Reading the configuration file, at line ${line}`,
       `>>> '${text}'`,
       this.message,
       ...(this.hint === "" ? [] : [this.hint]),
       `File: ${source}`,
-    ].join("\n");
+    ];
   }
 }
+
+const FATAL = `*** FATAL CONFIG FILE ERROR (tsredis ${TSREDIS_VERSION}) ***`;
 
 /** A line of words, to be taken in; throws a ConfigError if it cannot be. */
 export type LineReader = (words: string[], place: Place) => void;

@@ -2,7 +2,7 @@
  * CONFIG REWRITE: makes the configuration file say what is in use, and leaves the rest of it alone.
  *
  * Comments, blank lines, the order, lines of unknown directives, `include`, `user` and
- * `rename-command` stay. A directive whose lines already say what is in use stays as it is
+ * `rename-command` stay (but a `user` line that only repeats `requirepass` follows it). A directive whose lines already say what is in use stays as it is
  * written. One whose value has changed gets new lines in the place of the old ones; lines too many
  * go. What the file does not name and is not the default follows at the end, under a line that
  * says where it comes from.
@@ -17,6 +17,7 @@ import { removeIfThere } from "../runtime/remove_if_there.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { isSystemError, problemOf } from "../runtime/system_error.ts";
 import type { Config } from "./config.ts";
+import { defaultUserRules, saysRequirepass } from "./default_user.ts";
 import { ConfigValueError, fileWords } from "./kinds.ts";
 import { lineWords, trimLine } from "./parse.ts";
 import { DIRECTIVE_NAMES, type DirectiveName, NAMES } from "./table.ts";
@@ -34,6 +35,7 @@ export function rewriteConfigFile(config: Config): string | null {
   } catch (error) {
     return `ERR Rewriting config file: ${problemOf(error)}`;
   }
+  config.writtenPassword = config.value("requirepass");
   return null;
 }
 
@@ -42,6 +44,9 @@ export function rewriteText(old: string, config: Config): string {
   const lines: (string | null)[] = old.split("\n");
   while (lines.length > 0 && trimLine(lines[lines.length - 1]!) === "") lines.pop();
   const places = new Map<DirectiveName, number[]>();
+  const password = config.value("requirepass");
+  const hasNewPassword = password !== config.writtenPassword;
+  const userLine = `user default ${defaultUserRules(password).join(" ")}`;
   let isSigned = false;
   const written = lines.map((line, i) => {
     const text = trimLine(line!);
@@ -49,6 +54,10 @@ export function rewriteText(old: string, config: Config): string {
     const words = text[0] === "#" ? [] : lineWords(text) ?? [];
     const name = words.length > 0 ? NAMES.get(words[0].toLowerCase()) : undefined;
     if (name !== undefined) places.set(name, [...places.get(name) ?? [], i]);
+    if (words[0]?.toLowerCase() === "user" && hasNewPassword) {
+      // A start refuses a line that no longer says what `requirepass` says.
+      if (saysRequirepass(words.slice(1), config.writtenPassword)) lines[i] = userLine;
+    }
     return words;
   });
 

@@ -1,12 +1,17 @@
 /**
  * Every directive that the server knows, in one table: its kind of value, its default, its older
  * names, whether CONFIG SET may change it, and whether tsredis acts on it. Reading files, CONFIG
- * GET/SET/REWRITE, the command line and the README list of what does not act all read this table.
+ * GET/SET/REWRITE, the command line and the README lists of what does not act all read this table.
+ *
+ * What is not there yet is `refused` where it protects or keeps data (nobody may believe in a password
+ * or a log that does not exist), and `notActing` where the server is as safe without it. A directive
+ * that comes to work loses this one field.
  *
  * The names, ranges and defaults are those of Redis 7.0; what 7.2 added says `since`. Where a
  * default or a choice differs from 7.0, a comment says so.
  */
 
+import { saysRequirepass } from "./default_user.ts";
 import {
   bindKind,
   boolKind,
@@ -49,8 +54,25 @@ export interface Directive<T> {
   readonly deniedWhileLoading: boolean;
   /** The Redis version that brought it, where that is later than 7.0. */
   readonly since: string | null;
-  /** Why tsredis does nothing with it; null if it acts. */
+  /** Why tsredis does nothing with it; null if it acts, or if `refused` says why. */
   readonly notActing: string | null;
+  /** Values that stop the start; null if there are none. */
+  readonly refused: Refusal<T> | null;
+}
+
+/**
+ * Values that ask for protection or persistence that is not there: the start ends with them (unless
+ * `--ignore-unsupported yes`), and CONFIG SET answers an error. Other values do nothing.
+ */
+export interface Refusal<T> {
+  /** Whether a value is one of them, where `requirepass` has that value. */
+  isFor(value: T, requirepass: string | null): boolean;
+  /** These values, as one would write them behind the name. */
+  readonly shown: string;
+  /** What is missing: a sentence without its full stop. */
+  readonly reason: string;
+  /** What to do instead: an imperative sentence, beginning small, without its full stop. */
+  readonly wayOut: string;
 }
 
 /** What may be said of a directive beside its kind and default. All of it may be left out. */
@@ -64,7 +86,12 @@ interface Traits {
   notActing?: string;
 }
 
-function directive<T>(kind: Kind<T>, byDefault: string, traits: Traits = {}): Directive<T> {
+/** Likewise, of a directive that has values which are refused. */
+interface TraitsOf<T> extends Traits {
+  refused?: Refusal<T>;
+}
+
+function directive<T>(kind: Kind<T>, byDefault: string, traits: TraitsOf<T> = {}): Directive<T> {
   return {
     kind,
     default: byDefault,
@@ -75,10 +102,11 @@ function directive<T>(kind: Kind<T>, byDefault: string, traits: Traits = {}): Di
     deniedWhileLoading: traits.deniedWhileLoading ?? false,
     since: traits.since ?? null,
     notActing: traits.notActing ?? null,
+    refused: traits.refused ?? null,
   };
 }
 
-function bool(byDefault: "yes" | "no", traits?: Traits): Directive<boolean> {
+function bool(byDefault: "yes" | "no", traits?: TraitsOf<boolean>): Directive<boolean> {
   return directive(boolKind(), byDefault, traits);
 }
 
@@ -86,7 +114,7 @@ function int(
   byDefault: string,
   min: number | bigint,
   max: number | bigint,
-  traits?: Traits,
+  traits?: TraitsOf<number>,
 ): Directive<number> {
   return directive(intKind(BigInt(min), BigInt(max)), byDefault, traits);
 }
@@ -103,14 +131,14 @@ function memory(
 function choice<const C extends string>(
   byDefault: C,
   choices: readonly C[],
-  traits?: Traits,
+  traits?: TraitsOf<C>,
 ): Directive<C> {
   return directive(choiceKind(choices), byDefault, traits);
 }
 
 function text(
   byDefault: string,
-  traits?: Traits,
+  traits?: TraitsOf<string>,
   check?: (text: string) => string | undefined,
 ): Directive<string> {
   return directive(textKind(check), byDefault, traits);
@@ -118,7 +146,7 @@ function text(
 
 /** Text whose empty value, the default, means that there is none. */
 function optionalText(
-  traits?: Traits,
+  traits?: TraitsOf<string>,
   check?: (text: string) => string | undefined,
 ): Directive<string> {
   return directive(optionalTextKind(check), "", traits);
@@ -129,7 +157,13 @@ function idle(reason: string, more: Traits = {}): Traits {
   return { ...more, notActing: reason };
 }
 
+/** What is refused when it is "yes". */
+function whenYes(reason: string, wayOut: string): Refusal<boolean> {
+  return { isFor: (isOn) => isOn, shown: "yes", reason, wayOut };
+}
+
 const ACL = "users other than the default one do not exist yet";
+const REQUIREPASS = "protect the default user with 'requirepass'";
 const AOF = "the append-only file does not exist yet";
 const CLUSTER = "cluster mode does not exist";
 const DEFRAG = "the arena closes its gaps by itself, without settings";
@@ -139,6 +173,8 @@ const OFF_THREAD = "tsredis runs commands on one thread and divides its work in 
 const SCRIPTS = "scripts do not exist yet";
 const SYSLOG = "the log goes to a file or to standard output, where systemd collects it";
 const TLS = "connections are not encrypted; put a TLS proxy in front";
+const NO_TLS = "connections are not encrypted";
+const TLS_PROXY = "put a TLS proxy in front";
 const TRACKING = "client-side caching does not exist yet";
 const STREAMS = "streams do not exist yet";
 const WHO_MAY = ["no", "yes", "local"] as const;
@@ -181,7 +217,15 @@ export const DIRECTIVES = {
     WHO_MAY,
     idle("modules cannot be loaded", { settable: false }),
   ),
-  "aclfile": text("", idle(ACL, { settable: false })),
+  "aclfile": text("", {
+    settable: false,
+    refused: {
+      isFor: (path) => path !== "",
+      shown: "<file>",
+      reason: ACL,
+      wayOut: REQUIREPASS,
+    },
+  }),
   "acl-pubsub-default": choice("resetchannels", ["allchannels", "resetchannels"], idle(ACL)),
   "acllog-max-len": int("128", 0, I64_MAX, idle(ACL)),
 
@@ -197,12 +241,13 @@ export const DIRECTIVES = {
   "shutdown-timeout": int("10", 0, I32_MAX),
   "hz": directive(intKind(0n, I32_MAX, [1n, 500n]), "10"),
   "dynamic-hz": bool("yes", idle("the timer does not slow down with the number of clients")),
-  "daemonize": bool(
-    "no",
-    idle("a Deno program cannot fork; systemd or a shell can put it in the background", {
-      settable: false,
-    }),
-  ),
+  "daemonize": bool("no", {
+    settable: false,
+    refused: whenYes(
+      "the server cannot put itself into the background",
+      "leave that to systemd (packaging/tsredis.service) or to the shell ('nohup tsredis &')",
+    ),
+  }),
   "supervised": choice(
     "no",
     ["upstart", "systemd", "auto", "no"],
@@ -308,7 +353,10 @@ export const DIRECTIVES = {
   }),
 
   // The append-only file
-  "appendonly": bool("no", idle(AOF, { deniedWhileLoading: true })),
+  "appendonly": bool("no", {
+    deniedWhileLoading: true,
+    refused: whenYes(AOF, "keep the data in snapshots ('save') and on replicas"),
+  }),
   "appendfilename": text(
     "appendonly.aof",
     idle(AOF, { settable: false }),
@@ -367,7 +415,14 @@ export const DIRECTIVES = {
   "propagation-error-behavior": choice(
     "ignore",
     ["ignore", "panic", "panic-on-replicas"],
-    idle("what fails of a master's stream is logged, and the replica goes on"),
+    {
+      refused: {
+        isFor: (behaviour) => behaviour !== "ignore",
+        shown: "panic|panic-on-replicas",
+        reason: "what fails of a master's stream is logged, and the replica goes on",
+        wayOut: "watch the log for '== CRITICAL =='",
+      },
+    },
   ),
 
   // Watching the server
@@ -381,7 +436,10 @@ export const DIRECTIVES = {
   "busy-reply-threshold": int("5000", 0, I64_MAX, idle(SCRIPTS, { aliases: ["lua-time-limit"] })),
 
   // Cluster
-  "cluster-enabled": bool("no", idle(CLUSTER, { settable: false })),
+  "cluster-enabled": bool("no", {
+    settable: false,
+    refused: whenYes(CLUSTER, "run it as a server of its own, with replicas if need be"),
+  }),
   "cluster-config-file": text("nodes.conf", idle(CLUSTER, { settable: false })),
   "cluster-port": int("0", 0, 65535, idle(CLUSTER, { settable: false })),
   "cluster-node-timeout": int("15000", 0, I64_MAX, idle(CLUSTER)),
@@ -414,9 +472,11 @@ export const DIRECTIVES = {
   ),
 
   // TLS
-  "tls-port": int("0", 0, 65535, idle(TLS)),
-  "tls-replication": bool("no", idle(TLS)),
-  "tls-cluster": bool("no", idle(TLS)),
+  "tls-port": int("0", 0, 65535, {
+    refused: { isFor: (port) => port !== 0, shown: "<port>", reason: NO_TLS, wayOut: TLS_PROXY },
+  }),
+  "tls-replication": bool("no", { refused: whenYes(NO_TLS, TLS_PROXY) }),
+  "tls-cluster": bool("no", { refused: whenYes(NO_TLS, TLS_PROXY) }),
   "tls-auth-clients": choice("yes", ["no", "yes", "optional"], idle(TLS)),
   "tls-ca-cert-dir": optionalText(idle(TLS)),
   "tls-ca-cert-file": optionalText(idle(TLS)),
@@ -443,16 +503,35 @@ export type DirectiveName = keyof typeof DIRECTIVES;
 export type ValueOf<N extends DirectiveName> = (typeof DIRECTIVES)[N] extends Directive<infer T> ? T
   : never;
 
-/**
- * What may stand in a file without being a setting: CONFIG GET and SET do not know these.
- * `notActing` as in the table.
- */
-export const FILE_ONLY: Readonly<Record<string, { readonly notActing: string | null }>> = {
-  "include": { notActing: null },
-  "rename-command": { notActing: null },
-  "user": { notActing: ACL },
-  "loadmodule": { notActing: "a start with it is refused: modules cannot be loaded" },
-  "sentinel": { notActing: "a start with it is refused: tsredis is no sentinel" },
+/** A line that is no setting. `notActing` and `refused` as in the table; its value are its words. */
+export interface FileOnly {
+  readonly notActing?: string;
+  readonly refused?: Refusal<readonly string[]>;
+}
+
+/** What may stand in a file without being a setting: CONFIG GET and SET do not know these. */
+export const FILE_ONLY: Readonly<Record<string, FileOnly>> = {
+  "include": {},
+  "rename-command": {},
+  "user": {
+    refused: {
+      isFor: (words, requirepass) => !saysRequirepass(words, requirepass),
+      shown: "<name> <rule>...",
+      reason: ACL,
+      wayOut: REQUIREPASS,
+    },
+  },
+  "loadmodule": {
+    refused: {
+      isFor: () => true,
+      shown: "<file>",
+      reason: "modules cannot be loaded",
+      wayOut: "do without the module",
+    },
+  },
+  // Not for files: whoever starts the server should see that it leaves something out.
+  "ignore-unsupported": {},
+  "sentinel": { notActing: "a start with it is refused always: tsredis is no sentinel" },
   "list-max-ziplist-entries": { notActing: "without effect since Redis 3.2" },
   "list-max-ziplist-value": { notActing: "without effect since Redis 3.2" },
 };
@@ -481,22 +560,50 @@ export function notActing(): NotActing[] {
     if (reason !== null && !hidden) found.push({ name, reason });
   }
   for (const [name, { notActing: reason }] of Object.entries(FILE_ONLY)) {
-    if (reason !== null) found.push({ name, reason });
+    if (reason !== undefined) found.push({ name, reason });
   }
   return found;
 }
 
-/** The README's list: one Markdown bullet for each reason, with the directives that share it. */
+/** What a directive's row says of values that are refused; null for a name that has no such row. */
+export function refusalOf(name: string): Refusal<unknown> | null {
+  const row = Object.hasOwn(DIRECTIVES, name)
+    ? DIRECTIVES[name as DirectiveName] as Directive<unknown>
+    : Object.hasOwn(FILE_ONLY, name)
+    ? FILE_ONLY[name] as { readonly refused?: Refusal<unknown> }
+    : null;
+  return row?.refused ?? null;
+}
+
+/** The names with values that stop the start, in the order of the table. */
+export function refusable(): string[] {
+  return [...DIRECTIVE_NAMES, ...Object.keys(FILE_ONLY)].filter((name) => refusalOf(name) !== null);
+}
+
+/** The README's list of what does nothing: one bullet for each reason. */
 export function notActingMarkdown(): string {
+  return byReason(notActing().map(({ name, reason }) => ["`" + name + "`", reason]));
+}
+
+/** The README's list of what stops the start: one bullet for each reason and way out. */
+export function refusedMarkdown(): string {
+  return byReason(
+    refusable().map((name) => {
+      const { shown, reason, wayOut } = refusalOf(name)!;
+      return ["`" + `${name} ${shown}` + "`", `${reason}; ${wayOut}`];
+    }),
+  );
+}
+
+/** One Markdown bullet for each reason, with the names that share it. */
+function byReason(entries: (readonly [name: string, reason: string])[]): string {
   const names = new Map<string, string[]>();
-  for (const { name, reason } of notActing()) {
+  for (const [name, reason] of entries) {
     const sharing = names.get(reason);
     if (sharing) sharing.push(name);
     else names.set(reason, [name]);
   }
-  return [...names].map(([reason, sharing]) =>
-    `- ${sharing.map((name) => "`" + name + "`").join(", ")}: ${reason}.\n`
-  ).join("");
+  return [...names].map(([reason, sharing]) => `- ${sharing.join(", ")}: ${reason}.\n`).join("");
 }
 
 /** The known name that a mistyped one most likely means; null if none is near. */

@@ -124,7 +124,7 @@ Deno.test("a missing included file, unbalanced quotes: the report names place an
   const quotes = assertThrows(() => walk({ "main.conf": '\nport "1' }), ConfigError);
   assertEquals(
     quotes.report(),
-    "*** FATAL CONFIG FILE ERROR (Redis 7.2.4) ***\n" +
+    "*** FATAL CONFIG FILE ERROR (tsredis 0.1.0) ***\n" +
       "Reading the configuration file, at line 2\n" +
       ">>> 'port \"1'\n" +
       "Unbalanced quotes in configuration line\n" +

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { Config } from "../../src/config/config.ts";
+import { passwordHash } from "../../src/config/default_user.ts";
 import { rewriteConfigFile, rewriteText } from "../../src/config/rewrite.ts";
 import { runtime } from "../../src/runtime/here.ts";
 
@@ -31,7 +32,7 @@ loglevel 'notice'
 hash-max-ziplist-entries 512
 hash-max-ziplist-entries 512
 client-output-buffer-limit pubsub 32mb 8mb 60
-user alice on nopass
+user default on nopass ~* &* +@all
 rename-command DEBUG ""
 requirepass ""
 save 60 1
@@ -61,6 +62,7 @@ Deno.test("CONFIG REWRITE puts changed values in the place of the old ones", () 
       "save": "5 6 7 8",
     }),
     ORDINARY
+      .replace("on nopass", `on #${passwordHash('a"b \xff')}`)
       .replace("maxmemory 100mb", "maxmemory 1kb")
       .replace("slave-read-only yes", "replica-read-only no")
       .replace("loglevel 'notice'", "loglevel debug")
@@ -157,4 +159,36 @@ Deno.test("CONFIG REWRITE says why it cannot", () => {
   const config = Config.load(runtime, { file: path, fromStdin: false, options: "" }, { folder });
   Deno.removeSync(folder, { recursive: true });
   assertEquals(rewriteConfigFile(config), "ERR Rewriting config file: No such file or directory");
+});
+
+Deno.test("CONFIG REWRITE has a user line follow requirepass, so that the next start takes it", () => {
+  const path = Deno.makeTempFileSync();
+  try {
+    const line = (password: string) => `user default on #${passwordHash(password)} ~* &* +@all\n`;
+    Deno.writeTextFileSync(path, 'requirepass "first"\n' + line("first"));
+    const config = Config.load(runtime, { file: path, fromStdin: false, options: "" }, {
+      folder: "/",
+    });
+    for (const password of ["second", "third"]) {
+      assertEquals(config.set([["requirepass", password]]), null);
+      assertEquals(rewriteConfigFile(config), null);
+      const text = Deno.readTextFileSync(path);
+      assert(text.startsWith(`requirepass "${password}"\n` + line(password)), text);
+      Config.load(runtime, { file: path, fromStdin: false, options: "" }, { folder: "/" });
+    }
+    config.set([["requirepass", ""]]);
+    rewriteConfigFile(config);
+    const text = Deno.readTextFileSync(path);
+    assert(text.includes("user default on nopass ~* &* +@all\n"), text);
+  } finally {
+    Deno.removeSync(path);
+  }
+});
+
+Deno.test("CONFIG REWRITE leaves a user line that was ignored alone", () => {
+  const start = { file: null, fromStdin: false, options: "ignore-unsupported yes" };
+  const config = Config.load(runtime, start, { folder: "/" });
+  config.set([["requirepass", "x"]]);
+  const line = "user default on >secret ~* &* +@all";
+  assert(rewriteText(`dir /\n${line}\n`, config).includes(line));
 });

@@ -3,8 +3,7 @@
  * `requirepass`. What would make or change users is refused.
  */
 
-import { latin1 } from "../../base/bytes.ts";
-import { sha256 } from "../../base/sha256.ts";
+import { defaultUserRules, passwordHash } from "../../config/default_user.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Services } from "../../dispatch/services.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
@@ -20,10 +19,9 @@ const PASSWORD_BITS = 256;
 const PASSWORD_BITS_MAX = 4096;
 
 /** SHA-256 of the default user's password in hexadecimal digits, or null when it has none. */
-function passwordHash(server: Services): string | null {
+function requiredHash(server: Services): string | null {
   const password = server.config.value("requirepass");
-  if (password === null || password === "") return null;
-  return sha256(latin1(password)).toHex();
+  return password === null || password === "" ? null : passwordHash(password);
 }
 
 /**
@@ -119,9 +117,9 @@ export const aclList = defineCommand({
 });
 
 function runAclList({ server, reply }: Call): void {
-  const hash = passwordHash(server);
+  const rules = defaultUserRules(server.config.value("requirepass"));
   reply.array(1);
-  reply.bulkText(`user default on ${hash === null ? "nopass" : "#" + hash} ~* &* +@all`);
+  reply.bulkText(`user default ${rules.join(" ")}`);
 }
 
 /**
@@ -143,7 +141,7 @@ export const aclGetuser = defineCommand({
 
 function runAclGetuser({ server, words, reply }: Call): void {
   if (words.text(2) !== "default") return reply.null();
-  const hash = passwordHash(server);
+  const hash = requiredHash(server);
   const flags = hash === null ? ["on", "nopass"] : ["on"];
   reply.map(6);
   reply.bulkText("flags");
