@@ -29,8 +29,10 @@ async function main(args: string[]): Promise<void> {
   const log = new Log(runtime.clock, runtime.process.id, logSink(config));
   const server = new Server({ config, log });
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    Deno.addSignalListener(signal, () => server.onSignal(signal));
+    runtime.process.onSignal(signal, () => server.onSignal(signal));
   }
+  // A terminal that is closed, or a stray alarm, must not cost a dataset.
+  for (const signal of ["SIGHUP", "SIGALRM"] as const) runtime.process.onSignal(signal, () => {});
   try {
     await server.start();
   } catch (error) {

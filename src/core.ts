@@ -453,7 +453,9 @@ export class Core
 
   /** EvictionOwner. */
   evictSoon(): void {
-    this.#soon("evict", 0, () => this.evictor.evict());
+    this.#soon("evict", 0, () => {
+      if (!this.shutdown.isFinal) this.evictor.evict();
+    });
   }
 
   // -- replication ---------------------------------------------------------------------------
@@ -536,7 +538,7 @@ export class Core
       this.#tidy();
     }
     this.persistence.tick(nowMs);
-    this.replication.tick(nowMs);
+    if (!this.shutdown.isFinal) this.replication.tick(nowMs);
     this.shutdown.tick(nowMs);
     this.updateGates();
   }

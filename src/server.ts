@@ -173,24 +173,23 @@ export class Server {
 
   /** SIGTERM or SIGINT: shuts down as `shutdown-on-sigterm` and `-sigint` say. */
   onSignal(signal: "SIGTERM" | "SIGINT"): void {
+    const { core } = this;
     const isInterrupt = signal === "SIGINT";
-    if (isInterrupt && this.core.shutdown.isWaiting) {
-      this.core.log.warning("You insist... exiting now.");
+    if (isInterrupt && core.shutdown.isUnderWay) {
+      core.log.warning("You insist... exiting now.");
+      core.persistence.close(); // removes what a save has written so far
       this.#exit(1);
+      return;
     }
-    this.core.log.warning(
-      isInterrupt
-        ? "Received SIGINT scheduling shutdown..."
-        : "Received SIGTERM scheduling shutdown...",
+    core.log.warning(
+      core.persistence.isLoading
+        ? "Received shutdown signal during loading, scheduling shutdown."
+        : `Received ${signal} scheduling shutdown...`,
     );
-    if (this.core.persistence.isLoading) {
-      this.core.log.warning("Received shutdown signal during loading, exiting now.");
-      this.#exit(1);
-    }
-    const words = this.core.config.value(
+    const words = core.config.value(
       isInterrupt ? "shutdown-on-sigint" : "shutdown-on-sigterm",
     );
-    this.core.requestShutdown({
+    core.requestShutdown({
       save: words.includes("save") ? "save" : words.includes("nosave") ? "nosave" : "default",
       force: words.includes("force"),
       now: words.includes("now"),

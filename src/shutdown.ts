@@ -2,6 +2,15 @@
  * The end of the server: SHUTDOWN and signals. Replicas that have not acknowledged everything are
  * waited for, up to `shutdown-timeout`, while writes are paused; then the dataset is saved, where that
  * is asked for or configured. A part of src/server.ts.
+ *
+ *     request ──► replicas lag: waits ──► saves ──► the end
+ *                        │                  │
+ *                        └ ABORT            └ cannot save: the server stays
+ *
+ * While replicas are waited for, writes are paused; while the dataset is saved, all commands are, and
+ * the stream stays where it is: the file has its offset, from which replicas go on after a restart.
+ * The save goes on in the background only so that signals are heard: a second SIGINT ends the process
+ * at once.
  */
 
 import type { Services, ShutdownOptions } from "./dispatch/services.ts";
@@ -14,19 +23,30 @@ export interface ShutdownActions {
 }
 
 export class Shutdown {
-  /** The server is going down: nothing new is to be begun. */
-  isFinal = false;
-  /** Requests that wait for replicas; the first decides how to end. */
+  #isFinal = false;
+  /** Requests that wait for the end; the first decides how to end. */
   readonly #waiting: ShutdownOptions[] = [];
   #deadlineMs = 0;
   /** Offset that replicas are waited for to acknowledge. */
   #offset = 0;
+  /** Replicas are waited for no more, the dataset is being saved. */
+  #isSaving = false;
 
   constructor(readonly server: Services, readonly actions: ShutdownActions) {}
 
+  /** Whether an end has been asked for and has not come yet. */
+  get isUnderWay(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Whether dataset and stream have to stay as they are: they are being saved, or the end has come. */
+  get isFinal(): boolean {
+    return this.#isFinal || this.#isSaving;
+  }
+
   /** Whether replicas are being waited for. */
   get isWaiting(): boolean {
-    return this.#waiting.length > 0;
+    return this.isUnderWay && !this.#isSaving;
   }
 
   /** Until when, at most, replicas are waited for: ms from now. */
@@ -35,9 +55,10 @@ export class Shutdown {
   }
 
   request(options: ShutdownOptions): void {
-    if (this.isFinal) return;
-    const { log, config, replication, keyspace, pause } = this.server;
+    if (this.#isFinal) return;
+    const { log, config, replication, keyspace } = this.server;
     log.notice("User requested shutdown...");
+    if (this.#isSaving) return this.#wait(options);
     const timeoutMs = config.value("shutdown-timeout") * 1000;
     this.#offset = this.isWaiting ? this.#offset : replication.offset;
     if (options.now || timeoutMs === 0 || this.#lagging().length === 0) {
@@ -46,9 +67,14 @@ export class Shutdown {
     if (!this.isWaiting) {
       log.notice("Waiting for replicas before shutting down.");
       this.#deadlineMs = keyspace.nowMs + timeoutMs;
-      pause.begin(Infinity, false);
       replication.master.requestAcks();
     }
+    this.#wait(options);
+  }
+
+  /** Who asks waits, and writes do, until the end or `#giveUp`. */
+  #wait(options: ShutdownOptions): void {
+    if (!this.isUnderWay) this.server.pause.begin(Infinity, false);
     this.#waiting.push(options);
     options.onWaiting();
   }
@@ -75,7 +101,7 @@ export class Shutdown {
 
   /** Those who asked are told that the server stays, and writes go on. */
   #giveUp(): void {
-    if (!this.isWaiting) return;
+    this.#isSaving = false;
     for (const { onRefused } of this.#waiting.splice(0)) {
       onRefused("ERR Errors trying to SHUTDOWN. Check logs.");
     }
@@ -83,7 +109,7 @@ export class Shutdown {
   }
 
   #finish(options: ShutdownOptions): void {
-    const { log, config, persistence, replication } = this.server;
+    const { log, config, persistence, replication, pause } = this.server;
     const replicas = replication.master.attachedReplicas();
     const lagging = this.#lagging();
     for (const { name, ackOffset, lagSeconds, state } of lagging) {
@@ -102,23 +128,30 @@ export class Shutdown {
     }
     const saves = options.save === "save" ||
       (options.save === "default" && config.value("save").length > 0);
-    if (saves && !persistence.isLoading) {
-      log.notice("Saving the final RDB snapshot before exiting.");
-      if (!persistence.saveNow()) {
+    if (!saves || persistence.isLoading) return this.#end();
+    log.notice("Saving the final RDB snapshot before exiting.");
+    if (!this.isUnderWay) this.#wait(options);
+    this.#isSaving = true;
+    pause.begin(Infinity, true);
+    persistence.saveFinally((isSaved) => {
+      if (!isSaved) {
         log.warning("Error trying to save the DB, can't exit.");
         if (!options.force) {
           log.warning(
             "Errors trying to shut down the server. Check the logs for more information.",
           );
-          if (this.isWaiting) this.#giveUp();
-          else options.onRefused("ERR Errors trying to SHUTDOWN. Check logs.");
+          this.#giveUp();
           return;
         }
       }
-    }
-    this.isFinal = true;
+      this.#end();
+    });
+  }
+
+  #end(): void {
+    this.#isFinal = true;
     this.actions.stop();
-    log.warning("Redis is now ready to exit, bye bye...");
+    this.server.log.warning("Redis is now ready to exit, bye bye...");
     this.actions.exit(0);
   }
 }

@@ -121,6 +121,8 @@ export class Persistence implements SnapshotMaker {
   #backgroundStarted = 0;
   /** Changes at that moment. */
   #backgroundDirty = 0;
+  /** Who waits for the save at the end of the server. */
+  #finalEnded: ((isSaved: boolean) => void) | null = null;
   #isScheduled = false;
   #lastTryMs = 0;
   #lastDurationMs = -1;
@@ -142,7 +144,7 @@ export class Persistence implements SnapshotMaker {
 
   /** Whether a background save or a snapshot for replicas is under way. */
   get isSaving(): boolean {
-    return this.#background !== null;
+    return this.#background !== null || this.#finalEnded !== null;
   }
 
   // -- saving ------------------------------------------------------------------------
@@ -197,10 +199,43 @@ export class Persistence implements SnapshotMaker {
     return true;
   }
 
-  /** `save`, giving up a background save that is under way: for the end of the server. */
-  saveNow(): boolean {
+  /**
+   * `save` for the end of the server, while the event loop goes on: the dataset of this instant. A
+   * snapshot under way is given up, and no other begins before `ended` has heard whether the file is
+   * there. What gives up this one (a dataset that is swapped in, FLUSHALL) makes it begin again.
+   */
+  saveFinally(ended: (isSaved: boolean) => void): void {
+    this.#finalEnded = ended;
+    if (this.#background instanceof RelayedSnapshot) {
+      this.#background.fail("the server is shutting down");
+    }
     this.abortBackground();
-    return this.save();
+    this.#beginFinal();
+  }
+
+  #beginFinal(): void {
+    if (this.#finalEnded === null || this.#background !== null) return;
+    this.#beginSave((failure) => this.#finalSaveEnded(failure));
+  }
+
+  #finalSaveEnded(failure: string | null): void {
+    const { keyspace, log } = this;
+    const ended = this.#finalEnded;
+    this.#background = null;
+    this.#finalEnded = null;
+    this.#lastDurationMs = keyspace.clock.monotonic() - this.#backgroundStarted;
+    if (failure === null) {
+      log.notice("DB saved on disk");
+      this.#savedSince();
+    } else log.warning(`Failed saving the DB to ${this.#fileName}: ${failure}`);
+    ended?.(failure === null);
+    this.#snapshotEnded("file", failure);
+  }
+
+  /** What has changed since the background save began is still to be saved. */
+  #savedSince(): void {
+    this.keyspace.dirty = Math.max(0, this.keyspace.dirty - this.#backgroundDirty);
+    this.#saved();
   }
 
   #saved(): void {
@@ -211,9 +246,14 @@ export class Persistence implements SnapshotMaker {
 
   /** BGSAVE: begins a background save. Not while one is under way. */
   startBackground(): void {
-    const { keyspace, config, log } = this;
     this.#isScheduled = false;
-    this.#lastTryMs = keyspace.clock.now();
+    this.#lastTryMs = this.keyspace.clock.now();
+    this.#beginSave((failure) => this.#backgroundEnded(failure));
+    this.log.notice(`Background saving started by pid ${this.runtime.process.id}`);
+  }
+
+  #beginSave(ended: (failure: string | null) => void): void {
+    const { keyspace, config } = this;
     this.#backgroundStarted = keyspace.clock.monotonic();
     this.#backgroundDirty = keyspace.dirty;
     this.#saves++;
@@ -228,9 +268,8 @@ export class Persistence implements SnapshotMaker {
       config.value("rdbchecksum"),
       this.#snapshotOptions(),
       () => config.value("rdb-key-save-delay"),
-      (failure) => this.#backgroundEnded(failure),
+      ended,
     );
-    log.notice(`Background saving started by pid ${this.runtime.process.id}`);
   }
 
   #snapshotOptions(): SnapshotOptions {
@@ -289,8 +328,7 @@ export class Persistence implements SnapshotMaker {
     if (failure === null) {
       log.notice("DB saved on disk");
       log.notice("Background saving terminated with success");
-      keyspace.dirty = Math.max(0, keyspace.dirty - this.#backgroundDirty);
-      this.#saved();
+      this.#savedSince();
       this.#snapshotEnded("file", null);
       return;
     }
@@ -309,6 +347,8 @@ export class Persistence implements SnapshotMaker {
     this.#background = null;
     this.#lastDurationMs = this.keyspace.clock.monotonic() - this.#backgroundStarted;
     this.#snapshotEnded("file", "given up");
+    // When the dataset is what it is going to be.
+    if (this.#finalEnded !== null) this.runtime.timers.soon(() => this.#beginFinal());
   }
 
   /**
@@ -343,6 +383,7 @@ export class Persistence implements SnapshotMaker {
   /** The server ends: a save, a relay or a load under way leaves nothing behind. */
   close(): void {
     this.#snapshotListeners.length = 0;
+    this.#finalEnded = null;
     this.replicaLoad?.abandon();
     if (this.#background instanceof RelayedSnapshot) this.#background.abort();
     else if (this.#background !== null) {

@@ -74,6 +74,14 @@ export class RelayedSnapshot extends SnapshotJob implements Relay {
     this.#ended("given up");
   }
 
+  /** Ends it as if it had failed: those who wait for its bytes are told. */
+  fail(reason: string): void {
+    if (this.isOver) return;
+    super.abort();
+    this.#events.onEnd(reason);
+    this.#ended(reason);
+  }
+
   /** Gives back a chunk that `onBytes` was handed. Also fine after the end. */
   release(chunk: Uint8Array<ArrayBuffer>): void {
     this.#unreleased--;

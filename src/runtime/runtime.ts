@@ -262,7 +262,7 @@ export interface WorkerPort {
 // -- the process and its machine -------------------------------------------------------------------
 
 /** Signals that a server hears of. */
-export type SignalName = "SIGTERM" | "SIGINT" | "SIGHUP";
+export type SignalName = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGALRM";
 
 export interface HostProcess {
   readonly id: number;

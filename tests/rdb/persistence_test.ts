@@ -156,14 +156,40 @@ for (const save of ["", "3600 1"]) {
   });
 }
 
-Deno.test("SAVE of the end of the server gives up a background save", () => {
+Deno.test("the save at the end of the server gives up a background save", async () => {
   using p = new Persisted();
   p.server.run("SET", "a", "1");
   p.persistence.startBackground();
   p.server.run("SET", "b", "1");
-  assert(p.persistence.saveNow());
+  assert(await new Promise((resolve) => p.persistence.saveFinally(resolve)));
   assert(!p.persistence.isSaving);
   assertEquals(p.server.keyspace.dirty, 0);
+  assertEquals([...Deno.readDirSync(p.folder)].map(({ name }) => name), ["dump.rdb"]);
+});
+
+Deno.test("the save at the end of the server begins again when the dataset is another one", async () => {
+  using p = new Persisted();
+  p.server.run("MSET", "a", "1", "b", "1");
+  const saved = new Promise((resolve) => p.persistence.saveFinally(resolve));
+  assert(p.persistence.isSaving);
+  p.persistence.abortBackground(); // as a full sync does before its dataset comes in
+  p.server.run("DEL", "b");
+  assert(p.persistence.isSaving);
+  assert(await saved);
+  assertEquals(p.persistence.reload({ saves: false, flushes: true, merges: false }), null);
+  assertEquals(p.server.run("KEYS", "*"), ["a"]);
+});
+
+Deno.test("the save at the end of the server tells when it fails, and saves again", async () => {
+  using p = new Persisted();
+  p.server.run("SET", "a", "1");
+  Deno.mkdirSync(`${p.folder}/dump.rdb`);
+  const save = () => new Promise((resolve) => p.persistence.saveFinally(resolve));
+  assertEquals(await save(), false);
+  assert(!p.persistence.isSaving);
+  assertEquals(p.server.keyspace.dirty, 1);
+  Deno.removeSync(`${p.folder}/dump.rdb`);
+  assertEquals(await save(), true);
 });
 
 for (const [merges, flushes, size] of [[true, false, 3], [false, true, 2]] as const) {
