@@ -18,6 +18,7 @@ import { fileSink, type Log, type LogSink, standardOutputSink } from "./observe/
 import { runtime as processRuntime } from "./runtime/here.ts";
 import type { Runtime, SocketHandler, Timer } from "./runtime/runtime.ts";
 import { problemOf } from "./runtime/system_error.ts";
+import { Supervision } from "./supervision.ts";
 
 export interface ServerOptions {
   readonly config: Config;
@@ -36,6 +37,7 @@ export class Server {
   readonly runtime: Runtime;
   readonly #listeners: Listeners;
   readonly #exit: (code: number) => void;
+  readonly #supervision: Supervision;
   #timer: Timer | null = null;
   #isStopped = false;
   #hasPidFile = false;
@@ -46,13 +48,14 @@ export class Server {
     const runtime = this.runtime = options.runtime ?? processRuntime;
     this.#exit = options.exit ?? runtime.process.exit;
     this.#listeners = new Listeners(runtime, (accepted) => this.#accept(accepted), log);
+    this.#supervision = new Supervision(config, log, runtime);
     this.core = new Core({
       config,
       log,
       runtime,
       clock: options.clock ?? runtime.clock,
       draw: options.draw ?? Math.random,
-      ending: { stop: () => this.stop(), exit: this.#exit },
+      ending: { supervision: this.#supervision, stop: () => this.stop(), exit: this.#exit },
     });
     config.onChange(["port", "bind"], (values) => this.#rebind(values));
     config.onChange(["hz"], (values) => this.#setTimer(values["hz"]));
@@ -64,6 +67,7 @@ export class Server {
   async start(): Promise<void> {
     const { core, runtime } = this;
     const { config, log } = core;
+    this.#supervision.begin();
     log.notice("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
     log.notice(
       `Redis version=${REDIS_VERSION}, bits=64, tsredis version=${TSREDIS_VERSION}, ` +
@@ -91,14 +95,20 @@ export class Server {
     await core.load();
     if (core.port !== 0) log.notice("Ready to accept connections tcp");
     if (path !== null && path !== "") log.notice("Ready to accept connections unix");
+    this.#supervision.ready(core.replication);
   }
 
   /** Has the timer run so many times a second. */
   #setTimer(hz: number): void {
     if (this.#isStopped) return;
-    const { timers } = this.runtime;
+    const { core, runtime: { timers } } = this;
     timers.cancel(this.#timer);
-    this.#timer = timers.every(1000 / Math.max(10, hz), () => this.core.cron());
+    this.#timer = timers.every(1000 / Math.max(10, hz), () => {
+      core.cron();
+      if (!core.persistence.isLoading && !core.shutdown.isFinal) {
+        this.#supervision.look(core.replication);
+      }
+    });
   }
 
   /** `pidfile`. As in Redis the server goes on without it when it cannot be written. */

@@ -14,9 +14,12 @@
  */
 
 import type { Services, ShutdownOptions } from "./dispatch/services.ts";
+import type { Supervision } from "./supervision.ts";
 
 /** What ends the process, and what goes before it. */
 export interface ShutdownActions {
+  /** Told how far the end has come; nobody if absent. */
+  readonly supervision?: Supervision;
   /** Stops serving: sockets, timer. */
   stop(): void;
   exit(code: number): void;
@@ -130,12 +133,14 @@ export class Shutdown {
       (options.save === "default" && config.value("save").length > 0);
     if (!saves || persistence.isLoading) return this.#end();
     log.notice("Saving the final RDB snapshot before exiting.");
+    this.actions.supervision?.saving();
     if (!this.isUnderWay) this.#wait(options);
     this.#isSaving = true;
     pause.begin(Infinity, true);
     persistence.saveFinally((isSaved) => {
       if (!isSaved) {
         log.warning("Error trying to save the DB, can't exit.");
+        this.actions.supervision?.saveFailed();
         if (!options.force) {
           log.warning(
             "Errors trying to shut down the server. Check the logs for more information.",
@@ -152,6 +157,8 @@ export class Shutdown {
     this.#isFinal = true;
     this.actions.stop();
     this.server.log.warning("Redis is now ready to exit, bye bye...");
-    this.actions.exit(0);
+    const told = this.actions.supervision?.stopping() ?? null;
+    if (told === null) this.actions.exit(0);
+    else void told.then(() => this.actions.exit(0));
   }
 }

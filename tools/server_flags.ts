@@ -14,16 +14,17 @@ import { fileURLToPath } from "node:url";
 export const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
 /**
- * The flags of the `start` task that matter wherever the server runs: permissions, V8 flags. The
- * permission set is spelt out, so that they also hold where no deno.json is.
+ * The flags of the `start` task that matter wherever the server runs: permissions, V8 flags, unstable
+ * parts of Deno. What deno.json says is spelt out, so that it also holds where that is not.
  */
 export async function serverFlags(): Promise<string[]> {
-  const { tasks, permissions } = JSON.parse(await Deno.readTextFile(ROOT + "deno.json"));
+  const { tasks, permissions, unstable } = JSON.parse(await Deno.readTextFile(ROOT + "deno.json"));
   const command: string = tasks.start.command;
-  return command.split("$(")[0].split(" ").flatMap((word) => {
+  const flags = command.split("$(")[0].split(" ").flatMap((word) => {
     if (word.startsWith("-P=")) return permissionFlags(permissions[word.slice("-P=".length)]);
-    return /^--(no-prompt|(allow|deny)-|v8-flags=|unstable-)/.test(word) ? [word] : [];
+    return /^--(no-prompt|(allow|deny)-|v8-flags=)/.test(word) ? [word] : [];
   });
+  return [...flags, ...unstable.map((name: string) => `--unstable-${name}`)];
 }
 
 /** A permission set of deno.json as flags of `deno run`; throws for a form that it does not know. */

@@ -251,7 +251,7 @@ export const DIRECTIVES = {
   "supervised": choice(
     "no",
     ["upstart", "systemd", "auto", "no"],
-    idle("Deno has no datagram socket to tell systemd of the start", { settable: false }),
+    { settable: false },
   ),
   "always-show-logo": bool("no", { settable: false }),
   "set-proc-title": bool(

@@ -1,5 +1,5 @@
 /**
- * Modules of Node that Deno and Bun have built in. They are fetched when first needed and not imported:
+ * Modules of Node that Deno and Bun have built in, and one of Bun's own. They are fetched when first needed and not imported:
  * under Deno an import of one of them makes the start take 20 ms more.
  */
 
@@ -18,4 +18,19 @@ export function nodeFs(): typeof Fs {
 
 export function nodeOs(): typeof Os {
   return nodeGlobal().getBuiltinModule("node:os");
+}
+
+/** What is used of Bun's `bun:ffi`: functions of a library of the system, called by number and address. */
+export interface ForeignFunctions {
+  dlopen(
+    library: string,
+    symbols: Record<string, { args: string[]; returns: string }>,
+  ): { symbols: Record<string, (...args: number[]) => number | bigint>; close(): void };
+  ptr(bytes: Uint8Array): number;
+}
+
+/** Only Bun has it. */
+export function bunFfi(): ForeignFunctions {
+  const { getBuiltinModule } = nodeGlobal() as { getBuiltinModule(name: string): unknown };
+  return getBuiltinModule("bun:ffi") as ForeignFunctions;
 }

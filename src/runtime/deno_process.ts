@@ -1,6 +1,7 @@
 /** The process and its machine, as Deno shows them and as far as its permissions let one look. */
 
 import { nodeGlobal } from "./builtin_modules.ts";
+import { notifyByDeno } from "./deno_notify.ts";
 import { translated } from "./deno_errors.ts";
 import { openFilesLimit } from "./proc_limits.ts";
 import { readToEnd } from "./read_to_end.ts";
@@ -64,8 +65,8 @@ export class DenoProcess implements HostProcess {
     }
   }
 
-  notifyServiceManager(_state: string): boolean {
-    return false;
+  notifyServiceManager(state: string): Promise<boolean> {
+    return notifyByDeno(this.environment("NOTIFY_SOCKET"), state);
   }
 
   exit(code: number): never {

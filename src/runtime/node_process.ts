@@ -1,6 +1,7 @@
 /** The process and its machine by Node's `process` and `node:os`, for Bun. */
 
-import { nodeFs, nodeGlobal, nodeOs } from "./builtin_modules.ts";
+import { bunFfi, nodeFs, nodeGlobal, nodeOs } from "./builtin_modules.ts";
+import { notifyByBun } from "./bun_notify.ts";
 import { translatedFromNode as translated } from "./node_errors.ts";
 import { openFilesLimit } from "./proc_limits.ts";
 import { readToEnd } from "./read_to_end.ts";
@@ -72,11 +73,16 @@ export class NodeProcess implements HostProcess {
   }
 
   onSignal(signal: SignalName, listener: () => void): void {
-    this.#process.on(signal, listener);
+    try {
+      this.#process.on(signal, listener);
+    } catch {
+      // The system does not know it (Windows): nobody will send it either.
+    }
   }
 
-  notifyServiceManager(_state: string): boolean {
-    return false;
+  notifyServiceManager(state: string): Promise<boolean> {
+    const socket = this.environment("NOTIFY_SOCKET");
+    return Promise.resolve(notifyByBun(bunFfi, socket, state));
   }
 
   exit(code: number): never {

@@ -296,8 +296,8 @@ export interface HostProcess {
   onSignal(signal: SignalName, listener: () => void): void;
   /**
    * Tells the service manager of the state (`READY=1`), if it has asked to be told (NOTIFY_SOCKET).
-   * False when it has not, or cannot be.
+   * Resolves when it has been: true; false when it has not asked, or cannot be told. Never rejects.
    */
-  notifyServiceManager(state: string): boolean;
+  notifyServiceManager(state: string): Promise<boolean>;
   exit(code: number): never;
 }

@@ -54,11 +54,12 @@ Deno.test("the server asks for no permission beyond its sockets, its files and a
   const flags = await serverFlags();
   assert(flags.includes("--no-prompt"));
   const allowed = flags.filter((flag) => flag.startsWith("--allow-"));
-  // Without a value, sys would open everything; run, env, ffi and import are not to be there.
+  // Without a value, sys and env would open everything; run, ffi and import are not to be there.
   assertEquals(
-    allowed.map((flag) => flag.replace(/=.+/, "=")).sort(),
-    ["--allow-net", "--allow-read", "--allow-sys=", "--allow-write"],
+    allowed.map((flag) => flag.replace(/sys=.+/, "sys=")).sort(),
+    ["--allow-env=NOTIFY_SOCKET", "--allow-net", "--allow-read", "--allow-sys=", "--allow-write"],
   );
+  assertEquals(flags.filter((flag) => flag.startsWith("--unstable")), ["--unstable-net"]);
 });
 
 Deno.test("permissionFlags spells out a permission set, and refuses what it could get wrong", () => {

@@ -10,6 +10,7 @@
  */
 
 import { fromText } from "../../config/parse.ts";
+import { supervisorOf } from "../../config/supervisor.ts";
 import { REDIS_VERSION, TSREDIS_VERSION } from "../../config/version.ts";
 import type { Command } from "../../dispatch/command.ts";
 import type { Services } from "../../dispatch/services.ts";
@@ -63,7 +64,7 @@ const SERVER: Field[] = [
   ["os", ({ server }) => systemName(server.runtime.process)],
   ["arch_bits", () => 64],
   ["process_id", ({ server }) => server.runtime.process.id],
-  ["process_supervised", () => "no"],
+  ["process_supervised", ({ server }) => supervisorOf(server.config, server.runtime.process)],
   ["run_id", ({ server }) => server.runId],
   ["tcp_port", ({ server }) => server.port],
   ["server_time_usec", ({ nowMs }) => nowMs * 1000],

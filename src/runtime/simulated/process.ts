@@ -74,8 +74,8 @@ export class SimulatedProcess implements HostProcess {
     return this.#listeners.get(signal) ?? [];
   }
 
-  notifyServiceManager(): boolean {
-    return false;
+  notifyServiceManager(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   exit(code: number): never {
