@@ -7,26 +7,32 @@ import { Config } from "./src/config/config.ts";
 import { ConfigError } from "./src/config/parse.ts";
 import { Log } from "./src/observe/log.ts";
 import { runtime } from "./src/runtime/here.ts";
+import { keepProcessTitle } from "./src/process_title.ts";
 import { logSink, Server } from "./src/server.ts";
 import { commandTable } from "./src/commands/index.ts";
 
-async function main(args: string[]): Promise<void> {
+async function main(args: readonly string[]): Promise<void> {
   const action = parseArguments(args, runtime);
   if (action.kind === "print") {
     const isError = action.exitCode !== 0 && !args.some((arg) => arg === "--help" || arg === "-h");
     (isError ? console.error : console.log)(action.text.trimEnd());
-    Deno.exit(action.exitCode);
+    runtime.process.exit(action.exitCode);
   }
   let config: Config;
+  let log: Log;
   try {
     const names = new Set(commandTable.map((command) => command.name));
     config = Config.load(runtime, action.start, { isCommand: (name) => names.has(name) });
+    log = new Log(runtime.clock, runtime.process.id, logSink(config));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     console.error(error.report());
-    Deno.exit(1);
+    runtime.process.exit(1);
   }
-  const log = new Log(runtime.clock, runtime.process.id, logSink(config));
+  if (config.value("port") === 0 && !config.value("unixsocket")) {
+    log.warning("Configured to not listen anywhere, exiting.");
+    runtime.process.exit(1);
+  }
   const server = new Server({ config, log });
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     runtime.process.onSignal(signal, () => server.onSignal(signal));
@@ -35,10 +41,11 @@ async function main(args: string[]): Promise<void> {
   for (const signal of ["SIGHUP", "SIGALRM"] as const) runtime.process.onSignal(signal, () => {});
   try {
     await server.start();
+    keepProcessTitle(config, runtime);
   } catch (error) {
     log.warning(error instanceof Error ? error.message : String(error));
-    Deno.exit(1);
+    runtime.process.exit(1);
   }
 }
 
-await main(Deno.args);
+await main(runtime.process.arguments);

@@ -7,7 +7,7 @@ import { resolve } from "@std/path";
 import { latin1 } from "./base/bytes.ts";
 import type { Clock, Draw } from "./base/clock.ts";
 import type { Config, Values } from "./config/config.ts";
-import { toPath } from "./config/parse.ts";
+import { ConfigError, FATAL, toPath } from "./config/parse.ts";
 import { withoutEffect } from "./config/without_effect.ts";
 import { REDIS_VERSION, TSREDIS_VERSION } from "./config/version.ts";
 import { Core } from "./core.ts";
@@ -245,7 +245,7 @@ function filePath(config: Config, name: "pidfile" | "logfile"): string | null {
   return path === null || path === "" ? null : resolve(toPath(config.value("dir")), toPath(path));
 }
 
-/** Where the log goes, from `logfile`; to standard output when that cannot be written. */
+/** Where the log goes, from `logfile`. @throws ConfigError when that cannot be written */
 export function logSink(config: Config): LogSink {
   const { process, files } = config.runtime;
   const path = filePath(config, "logfile");
@@ -253,8 +253,7 @@ export function logSink(config: Config): LogSink {
   try {
     files.open(path, "append").close();
   } catch (error) {
-    console.error(`Can't open the log file: ${problemOf(error)}`);
-    return standardOutputSink(process);
+    throw new ConfigError(`${FATAL}\nCan't open the log file: ${problemOf(error)}`, null);
   }
   return fileSink(files, path);
 }

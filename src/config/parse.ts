@@ -169,7 +169,8 @@ export class ConfigError extends Error {
   }
 }
 
-const FATAL = `*** FATAL CONFIG FILE ERROR (tsredis ${TSREDIS_VERSION}) ***`;
+/** The first line of what a person is told of a configuration that the server cannot start with. */
+export const FATAL = `*** FATAL CONFIG FILE ERROR (tsredis ${TSREDIS_VERSION}) ***`;
 
 /** A line of words, to be taken in; throws a ConfigError if it cannot be. */
 export type LineReader = (words: string[], place: Place) => void;

@@ -254,15 +254,8 @@ export const DIRECTIVES = {
     { settable: false },
   ),
   "always-show-logo": bool("no", { settable: false }),
-  "set-proc-title": bool(
-    "yes",
-    idle("a Deno program cannot change its title", { settable: false }),
-  ),
-  "proc-title-template": text(
-    "{title} {listen-addr} {server-mode}",
-    idle("a Deno program cannot change its title"),
-    checkTitleTemplate,
-  ),
+  "set-proc-title": bool("yes", { settable: false }),
+  "proc-title-template": text("{title} {listen-addr} {server-mode}", {}, checkTitleTemplate),
   "syslog-enabled": bool("no", idle(SYSLOG, { settable: false })),
   "syslog-ident": text("redis", idle(SYSLOG, { settable: false })),
   "syslog-facility": choice(

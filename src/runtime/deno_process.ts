@@ -69,6 +69,10 @@ export class DenoProcess implements HostProcess {
     return notifyByDeno(this.environment("NOTIFY_SOCKET"), state);
   }
 
+  setTitle(title: string): void {
+    ifPermitted(() => nodeGlobal().title = title, "");
+  }
+
   exit(code: number): never {
     return Deno.exit(code);
   }

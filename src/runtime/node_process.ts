@@ -85,6 +85,11 @@ export class NodeProcess implements HostProcess {
     return Promise.resolve(notifyByBun(bunFfi, socket, state));
   }
 
+  /** Bun takes it and shows nothing of it: `ps` goes on with the command line. */
+  setTitle(title: string): void {
+    this.#process.title = title;
+  }
+
   exit(code: number): never {
     return this.#process.exit(code);
   }

@@ -299,5 +299,7 @@ export interface HostProcess {
    * Resolves when it has been: true; false when it has not asked, or cannot be told. Never rejects.
    */
   notifyServiceManager(state: string): Promise<boolean>;
+  /** What `ps` shows of the process, where it can be changed. */
+  setTitle(title: string): void;
   exit(code: number): never;
 }

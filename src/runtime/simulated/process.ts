@@ -78,6 +78,8 @@ export class SimulatedProcess implements HostProcess {
     return Promise.resolve(false);
   }
 
+  setTitle(): void {}
+
   exit(code: number): never {
     if (!this.life.isOver) this.exitCode = code;
     this.life.end();
