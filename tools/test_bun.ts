@@ -9,7 +9,7 @@
 import { BUN_VERSION, bunPath, withBunConfig } from "./bun.ts";
 import { ROOT } from "./server_flags.ts";
 
-/** The folders of the pure tests. */
+/** The folders of the pure tests, and the files that are for Bun alone. */
 const FOLDERS = [
   "arena",
   "base",
@@ -24,7 +24,7 @@ const FOLDERS = [
   "rdb",
   "resp",
   "values",
-].map((name) => `./tests/${name}/`);
+].map((name) => `./tests/${name}/`).concat("./tests/runtime/bun_network_test.ts");
 
 /** A count of the lines that `bun test` closes with, such as ` 1544 pass`. */
 export function countIn(output: string, word: "pass" | "fail" | "skip"): number {
