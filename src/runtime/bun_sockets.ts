@@ -10,7 +10,7 @@
  * - When descriptors run out Bun says nothing, and tries again and again: keep `maxclients` below.
  */
 
-import { chmodSync } from "node:fs";
+import { nodeFs } from "./builtin_modules.ts";
 import { bun, type BunListener, type BunSocket, type BunSocketCallbacks } from "./bun_types.ts";
 import type {
   Address,
@@ -48,7 +48,7 @@ export class BunNetwork implements Network {
     let listener: BunListener | null = null;
     try {
       listener = bun().listen({ unix: path, allowHalfOpen: true, socket });
-      if (mode !== 0) chmodSync(path, mode);
+      if (mode !== 0) nodeFs().chmodSync(path, mode);
       return new Listening(listener, 0);
     } catch (error) {
       listener?.stop();
