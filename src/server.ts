@@ -13,6 +13,7 @@ import { REDIS_VERSION, TSREDIS_VERSION } from "./config/version.ts";
 import { Core } from "./core.ts";
 import { Connection } from "./net/connection.ts";
 import { type Accepted, Listeners } from "./net/listener.ts";
+import { fitMaxClients, refuseMaxClients } from "./net/open_files_limit.ts";
 import { Refusal } from "./net/refusal.ts";
 import { fileSink, type Log, type LogSink, standardOutputSink } from "./observe/log.ts";
 import { runtime as processRuntime } from "./runtime/here.ts";
@@ -46,7 +47,7 @@ export class Server {
   constructor(options: ServerOptions) {
     const { config, log } = options;
     const runtime = this.runtime = options.runtime ?? processRuntime;
-    this.#exit = options.exit ?? runtime.process.exit;
+    this.#exit = options.exit ?? ((code) => runtime.process.exit(code));
     this.#listeners = new Listeners(runtime, (accepted) => this.#accept(accepted), log);
     this.#supervision = new Supervision(config, log, runtime);
     this.core = new Core({
@@ -57,6 +58,10 @@ export class Server {
       draw: options.draw ?? Math.random,
       ending: { supervision: this.#supervision, stop: () => this.stop(), exit: this.#exit },
     });
+    config.onChange(
+      ["maxclients"],
+      ({ maxclients }) => refuseMaxClients(maxclients, runtime.process),
+    );
     config.onChange(["port", "bind"], (values) => this.#rebind(values));
     config.onChange(["hz"], (values) => this.#setTimer(values["hz"]));
   }
@@ -79,6 +84,7 @@ export class Server {
           "file use tsredis /path/to/redis.conf",
       );
     } else log.notice("Configuration loaded");
+    fitMaxClients(config, runtime.process, log);
     core.port = config.value("port");
     this.#listeners.openTcp(config.value("bind"), core.port);
     const path = config.value("unixsocket");
