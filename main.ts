@@ -48,4 +48,5 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-await main(runtime.process.arguments);
+// Not awaited: see here.ts.
+main(runtime.process.arguments);

@@ -3,7 +3,10 @@
  * the module of a worker): everything else is handed one.
  */
 
+import { bunRuntime } from "./bun.ts";
 import { denoRuntime } from "./deno.ts";
 import type { Runtime } from "./runtime.ts";
 
-export const runtime: Runtime = denoRuntime();
+// Both are imported: with an await here, which choosing among imports would take, a program that Bun
+// compiles to bytecode ends at once and says nothing.
+export const runtime: Runtime = "Bun" in globalThis ? bunRuntime() : denoRuntime();

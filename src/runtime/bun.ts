@@ -1,0 +1,24 @@
+/** The runtime that Bun is. */
+
+import { BunNetwork } from "./bun_sockets.ts";
+import { BunTimers } from "./bun_timers.ts";
+import { bun } from "./bun_types.ts";
+import { NodeFiles } from "./node_files.ts";
+import { NodeProcess } from "./node_process.ts";
+import type { Runtime } from "./runtime.ts";
+import { fillFromSystem, systemClock } from "./system_clock.ts";
+import { openWebWorker } from "./web_worker.ts";
+
+export function bunRuntime(): Runtime {
+  return {
+    name: "bun",
+    version: bun().version,
+    clock: systemClock,
+    timers: new BunTimers(),
+    network: new BunNetwork(),
+    files: new NodeFiles(),
+    process: new NodeProcess(),
+    fillRandom: fillFromSystem,
+    openWorker: openWebWorker,
+  };
+}
