@@ -138,7 +138,8 @@ export class Core
   #gateValues!: Values<(typeof GATE_DIRECTIVES)[number]>;
   /** Work that is to go on soon, by what it is. */
   readonly #pending = new Map<"expire" | "tidy" | "evict", Timer>();
-  #isClosed = false;
+  /** It has ended: nothing is served any more. */
+  isClosed = false;
 
   constructor(options: CoreOptions) {
     const { config, log, runtime, draw } = options;
@@ -262,18 +263,21 @@ export class Core
 
   // -- the start and the end -----------------------------------------------------------------
 
-  /** Takes the role that the configuration names, loads the dataset, and then seeks the master. */
-  async load(): Promise<void> {
+  /**
+   * Takes the role that the configuration names, loads the dataset (unless it is to be empty at first),
+   * and then seeks the master.
+   */
+  async load(beginsEmpty = false): Promise<void> {
     this.setGate(GATE_LOADING, true);
     this.replication.begin();
-    await this.persistence.load();
+    if (!beginsEmpty) await this.persistence.load();
     this.setGate(GATE_LOADING, false);
     this.replication.loaded();
   }
 
   /** Ends all connections and all that goes on; saves nothing. */
   close(): void {
-    this.#isClosed = true;
+    this.isClosed = true;
     for (const timer of this.#pending.values()) this.runtime.timers.cancel(timer);
     this.#pending.clear();
     this.replication.close();
@@ -300,6 +304,7 @@ export class Core
    * bytes to its parser and then calls `dispatcher.processInput`; at its end `closed`.
    */
   openClient(isLocal: boolean, transport: (client: Client) => Transport): Client {
+    if (this.isClosed) throw new Error("Cannot open a client: the server has stopped");
     const client = new Client(this.clients.nextId(), this.keyspace.databases[0], this.clock.now());
     const { needsPassword } = this;
     client.isLocal = isLocal;
@@ -309,7 +314,6 @@ export class Core
     client.reply.isOverLimit = () => this.clientLimits.isOverHardOutput(client);
     client.transport = transport(client);
     this.clients.add(client);
-    this.statistics.connectionsReceived++;
     return client;
   }
 
@@ -575,7 +579,7 @@ export class Core
 
   /** Has this done in `ms` milliseconds, once however often it is asked for. */
   #soon(name: "expire" | "tidy" | "evict", ms: number, work: () => void): void {
-    if (this.#isClosed || this.#pending.has(name)) return;
+    if (this.isClosed || this.#pending.has(name)) return;
     const timer = this.runtime.timers.after(ms, () => {
       this.#pending.delete(name);
       work();

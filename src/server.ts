@@ -21,6 +21,9 @@ import type { Runtime, SocketHandler, Timer } from "./runtime/runtime.ts";
 import { problemOf } from "./runtime/system_error.ts";
 import { Supervision } from "./supervision.ts";
 
+/** Free ports that are tried before giving up. */
+const FREE_PORT_TRIES = 20;
+
 export interface ServerOptions {
   readonly config: Config;
   readonly log: Log;
@@ -31,6 +34,10 @@ export interface ServerOptions {
   readonly draw?: Draw;
   /** Ends the process; a test hands in something milder. */
   readonly exit?: (code: number) => void;
+  /** Whether it listens on a free port that it finds, whatever `port` says. */
+  readonly takesFreePort?: boolean;
+  /** Whether it leaves the file that `dbfilename` names alone at the start. */
+  readonly beginsEmpty?: boolean;
 }
 
 export class Server {
@@ -40,12 +47,16 @@ export class Server {
   readonly #exit: (code: number) => void;
   readonly #supervision: Supervision;
   #timer: Timer | null = null;
-  #isStopped = false;
+  #stopped: Promise<void> | null = null;
   #hasPidFile = false;
   #nextDescriptor = 8;
+  readonly #takesFreePort: boolean;
+  readonly #beginsEmpty: boolean;
 
   constructor(options: ServerOptions) {
     const { config, log } = options;
+    this.#takesFreePort = options.takesFreePort ?? false;
+    this.#beginsEmpty = options.beginsEmpty ?? false;
     const runtime = this.runtime = options.runtime ?? processRuntime;
     this.#exit = options.exit ?? ((code) => runtime.process.exit(code));
     this.#listeners = new Listeners(runtime, (accepted) => this.#accept(accepted), log);
@@ -63,7 +74,9 @@ export class Server {
       ({ maxclients }) => refuseMaxClients(maxclients, runtime.process),
     );
     config.onChange(["port", "bind"], (values) => this.#rebind(values));
-    config.onChange(["hz"], (values) => this.#setTimer(values["hz"]));
+    config.onChange(["hz"], (values) => {
+      if (this.#timer !== null) this.#setTimer(values["hz"]);
+    });
   }
 
   // -- start ----------------------------------------------------------------------------
@@ -85,8 +98,8 @@ export class Server {
       );
     } else log.notice("Configuration loaded");
     fitMaxClients(config, runtime.process, log);
-    core.port = config.value("port");
-    this.#listeners.openTcp(config.value("bind"), core.port);
+    if (this.#takesFreePort) await this.#openFreePort();
+    else this.#openPort(config.value("port"));
     const path = config.value("unixsocket");
     if (path !== null && path !== "") {
       this.#listeners.openUnix(path, config.value("unixsocketperm"));
@@ -98,15 +111,38 @@ export class Server {
     this.#warnOfIdleDirectives();
     log.notice("Server initialized");
     this.#setTimer(config.value("hz"));
-    await core.load();
+    await core.load(this.#beginsEmpty);
     if (core.port !== 0) log.notice("Ready to accept connections tcp");
     if (path !== null && path !== "") log.notice("Ready to accept connections unix");
     this.#supervision.ready(core.replication);
   }
 
+  #openPort(port: number): void {
+    this.#listeners.openTcp(this.core.config.value("bind"), port);
+    this.core.port = port;
+  }
+
+  /** Listens on a port that is free on all addresses of `bind`, which becomes `port`. */
+  async #openFreePort(): Promise<void> {
+    const { config } = this.core;
+    for (let triesLeft = FREE_PORT_TRIES;; triesLeft--) {
+      const nobody = { accepted: () => null, failed: () => {} };
+      const probe = this.runtime.network.listenTcp("127.0.0.1", 0, nobody);
+      const { port } = probe;
+      await probe.close();
+      try {
+        this.#openPort(port);
+        config.assign("port", [String(port)]);
+        return;
+      } catch (error) {
+        // Somebody else was quicker, or has it on another address.
+        if (triesLeft === 0) throw error;
+      }
+    }
+  }
+
   /** Has the timer run so many times a second. */
   #setTimer(hz: number): void {
-    if (this.#isStopped) return;
     const { core, runtime: { timers } } = this;
     timers.cancel(this.#timer);
     this.#timer = timers.every(1000 / Math.max(10, hz), () => {
@@ -182,6 +218,7 @@ export class Server {
       return connection;
     });
     client.isUnixSocket = socket.isUnix;
+    statistics.connectionsReceived++;
     return connection;
   }
 
@@ -214,20 +251,33 @@ export class Server {
     });
   }
 
-  /** Stops serving: closes sockets and the timer, saves nothing. */
-  stop(): void {
-    this.#isStopped = true;
-    this.runtime.timers.cancel(this.#timer);
-    this.#listeners.close();
+  /**
+   * Stops serving: closes sockets and the timer, saves nothing. Resolves when its addresses can be
+   * listened on again. May be repeated.
+   */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    const { timers, files } = this.runtime;
+    timers.cancel(this.#timer);
+    this.#timer = null;
+    const listenersClosed = this.#listeners.close();
     this.core.close();
     const pidFile = filePath(this.core.config, "pidfile");
-    if (pidFile === null || !this.#hasPidFile) return;
-    this.core.log.notice("Removing the pid file.");
-    try {
-      this.runtime.files.remove(pidFile);
-    } catch {
-      // It is not ours to insist.
+    if (pidFile !== null && this.#hasPidFile) {
+      this.core.log.notice("Removing the pid file.");
+      try {
+        files.remove(pidFile);
+      } catch {
+        // It is not ours to insist.
+      }
     }
+    await listenersClosed;
+    // What has been called off of reads and writes comes to its end.
+    await new Promise<void>((resolve) => timers.after(0, resolve));
   }
 }
 

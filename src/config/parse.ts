@@ -139,6 +139,7 @@ export interface Place {
  * `report()` is the whole text for the person at the terminal.
  */
 export class ConfigError extends Error {
+  /** "ConfigError". */
   override name = "ConfigError";
 
   /** `place` is null if there is no line to show; `hint` is a sentence that may help. */
