@@ -33,7 +33,10 @@ const shortLives: CommandSpec[] = [
   spec("SET", 3, (g) => [shortKey(g), g.value(), "PX", shortMs(g)]),
   spec("PSETEX", 2, (g) => [shortKey(g), shortMs(g), g.value()]),
   spec("PEXPIRE", 1, (g) => [g.anyKey(), shortMs(g)]),
-  spec("PEXPIREAT", 1, (g) => [g.anyKey(), String(Date.now() + g.between(-100, 250))]),
+  spec("PEXPIREAT", 1, (g) => [
+    g.anyKey(),
+    String((g as LoadGenerator).now() + g.between(-100, 250)),
+  ]),
   spec("EXPIRE", 1, (g) => [g.anyKey(), g.pick(["1", "0", "-1"])]),
   spec("GETEX", 2, (g) => [shortKey(g), "PX", shortMs(g)]),
   spec("INCR", 1, (g) => [shortKey(g)]),
@@ -149,6 +152,11 @@ function isLeftOpen(words: string[]): boolean {
 export class LoadGenerator extends Generator {
   #untilFill = 0;
 
+  /** `now` tells the unix time of the server that is written to, in milliseconds. */
+  constructor(seed: number, readonly now: () => number = Date.now) {
+    super(seed);
+  }
+
   /** One command of the load, for a client that must not wait. */
   command(): string[] {
     for (;;) {
@@ -261,7 +269,8 @@ export class WriteLoad implements AsyncDisposable {
   }
 }
 
-function learnPayload(g: Generator, words: string[], reply: Reply): void {
+/** Keeps a DUMP payload that the server has answered with, for RESTORE. */
+export function learnPayload(g: Generator, words: string[], reply: Reply): void {
   if (words[0].toUpperCase() !== "DUMP" || reply.kind !== "bulk") return;
   if (g.payloads.length < 40) g.payloads.push(reply.text);
   else g.payloads[g.between(0, 39)] = reply.text;

@@ -8,16 +8,9 @@
  * @see {@link https://redis.io/docs/latest/develop/reference/protocol-spec/}
  */
 
-/** A reply, by its type on the wire. */
-export type Reply =
-  | { kind: "status" | "error" | "bulk" | "verbatim" | "double" | "bigNumber"; text: string }
-  /** A bigint where a number would not be exact. */
-  | { kind: "integer"; value: number | bigint }
-  | { kind: "boolean"; value: boolean }
-  /** RESP2 has two, the null bulk string and the null array. */
-  | { kind: "null"; form: "$-1" | "*-1" | "_" }
-  | { kind: "array" | "set" | "push"; items: Reply[] }
-  | { kind: "map" | "attribute"; entries: [Reply, Reply][] };
+import { fromBytes, type Reply, ReplyParser } from "./reply_parser.ts";
+
+export type { Reply };
 
 /** The expected reply of a test: a status such as `+OK`. */
 export function status(text: string): Reply {
@@ -56,9 +49,6 @@ export function textOf(reply: Reply): string {
 /** How long a reply may take, in milliseconds, before a test fails. */
 const REPLY_TIMEOUT_MS = 10_000;
 
-/** Thrown inside the parser when the bytes so far end within a reply. */
-const INCOMPLETE = Symbol("incomplete reply");
-
 /** Connects to a server on 127.0.0.1. */
 export async function connect(port: number): Promise<RespClient> {
   return new RespClient(await Deno.connect({ hostname: "127.0.0.1", port }));
@@ -68,9 +58,7 @@ export async function connect(port: number): Promise<RespClient> {
 export class RespClient implements Disposable {
   readonly #conn: Deno.Conn;
   readonly #chunk = new Uint8Array(65_536);
-  /** Received and not taken yet, one character per byte, from {@linkcode #at} on. */
-  #received = "";
-  #at = 0;
+  readonly #parser = new ReplyParser();
   #closed = false;
   /** The push messages that came between the replies of {@linkcode pipeline}, oldest first. */
   readonly pushes: Reply[] = [];
@@ -108,36 +96,24 @@ export class RespClient implements Disposable {
   /** The next reply or push message; fails when the server closes or takes too long. */
   async receive(): Promise<Reply> {
     while (true) {
-      const start = this.#at;
-      try {
-        const reply = this.#parse();
-        this.#received = this.#received.slice(this.#at);
-        this.#at = 0;
-        return reply;
-      } catch (thrown) {
-        if (thrown !== INCOMPLETE) throw thrown;
-        this.#at = start;
-      }
+      const reply = this.#parser.next();
+      if (reply !== null) return reply;
       if (!await this.#readMore()) throw new Error("the server closed the connection");
     }
   }
 
   /** Exactly `size` bytes, unparsed. */
   async receiveRaw(size: number): Promise<string> {
-    while (this.#received.length < size) {
+    while (this.#parser.rest.length < size) {
       if (!await this.#readMore()) throw new Error("the server closed the connection");
     }
-    const raw = this.#received.slice(0, size);
-    this.#received = this.#received.slice(size);
-    return raw;
+    return this.#parser.takeRaw(size);
   }
 
   /** Everything until the server closes the connection. */
   async receiveUntilClosed(): Promise<string> {
     while (await this.#readMore());
-    const raw = this.#received;
-    this.#received = "";
-    return raw;
+    return this.#parser.takeRaw(this.#parser.rest.length);
   }
 
   /** Closes; a second time is harmless. */
@@ -161,7 +137,7 @@ export class RespClient implements Disposable {
     try {
       const size = await this.#conn.read(this.#chunk);
       if (size === null) return false;
-      this.#received += fromBytes(this.#chunk.subarray(0, size));
+      this.#parser.add(this.#chunk.subarray(0, size));
       return true;
     } catch (cause) {
       if (tooLong) throw new Error(`no reply within ${REPLY_TIMEOUT_MS} ms`);
@@ -169,78 +145,6 @@ export class RespClient implements Disposable {
       throw cause;
     } finally {
       clearTimeout(timer);
-    }
-  }
-
-  #line(): string {
-    const end = this.#received.indexOf("\r\n", this.#at);
-    if (end < 0) throw INCOMPLETE;
-    const line = this.#received.slice(this.#at, end);
-    this.#at = end + 2;
-    return line;
-  }
-
-  #text(size: number): string {
-    const end = this.#at + size;
-    if (end + 2 > this.#received.length) throw INCOMPLETE;
-    if (this.#received.slice(end, end + 2) !== "\r\n") throw new Error("a string without its end");
-    const text = this.#received.slice(this.#at, end);
-    this.#at = end + 2;
-    return text;
-  }
-
-  #items(count: number): Reply[] {
-    const items: Reply[] = [];
-    for (let i = 0; i < count; i++) items.push(this.#parse());
-    return items;
-  }
-
-  #entries(count: number): [Reply, Reply][] {
-    const entries: [Reply, Reply][] = [];
-    for (let i = 0; i < count; i++) entries.push([this.#parse(), this.#parse()]);
-    return entries;
-  }
-
-  #parse(): Reply {
-    const line = this.#line();
-    const text = line.slice(1);
-    switch (line[0]) {
-      case "+":
-        return { kind: "status", text };
-      case "-":
-        return { kind: "error", text };
-      case ":": {
-        const value = Number(text);
-        return { kind: "integer", value: Number.isSafeInteger(value) ? value : BigInt(text) };
-      }
-      case "$":
-        if (text === "-1") return { kind: "null", form: "$-1" };
-        return { kind: "bulk", text: this.#text(Number(text)) };
-      case "!":
-        return { kind: "error", text: this.#text(Number(text)) };
-      case "=":
-        return { kind: "verbatim", text: this.#text(Number(text)) };
-      case ",":
-        return { kind: "double", text };
-      case "(":
-        return { kind: "bigNumber", text };
-      case "#":
-        return { kind: "boolean", value: text === "t" };
-      case "_":
-        return { kind: "null", form: "_" };
-      case "*":
-        if (text === "-1") return { kind: "null", form: "*-1" };
-        return { kind: "array", items: this.#items(Number(text)) };
-      case "~":
-        return { kind: "set", items: this.#items(Number(text)) };
-      case ">":
-        return { kind: "push", items: this.#items(Number(text)) };
-      case "%":
-        return { kind: "map", entries: this.#entries(Number(text)) };
-      case "|":
-        return { kind: "attribute", entries: this.#entries(Number(text)) };
-      default:
-        throw new Error(`not a reply: ${JSON.stringify(line)}`);
     }
   }
 }
@@ -266,12 +170,4 @@ function toBytes(text: string): Uint8Array {
     bytes[i] = code;
   }
   return bytes;
-}
-
-function fromBytes(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 8_192) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 8_192));
-  }
-  return text;
 }
