@@ -76,6 +76,11 @@ export class World {
     return machine;
   }
 
+  /** Puts something into the record of events. */
+  note(who: string, what: string): void {
+    this.schedule.record.add(this.nowMs, who, what);
+  }
+
   /** Lets so much time pass. @throws what the code under test has thrown in one of its turns */
   async run(ms: number): Promise<void> {
     const endMs = this.nowMs + ms;
@@ -191,7 +196,7 @@ export class Machine implements Host {
    * partly so. The machine is off until `start`.
    */
   crash(): void {
-    this.#world.schedule.record.add(`${this.name}: the power is cut`);
+    this.#world.note(this.name, "the power is cut");
     this.hasPower = false;
     this.#world.network.powerLost(this);
     this.process?.life.end();
@@ -200,7 +205,7 @@ export class Machine implements Host {
 
   /** The process is killed; the system closes its sockets, and keeps what it has written. */
   kill(): void {
-    this.#world.schedule.record.add(`${this.name}: the process is killed`);
+    this.#world.note(this.name, "the process is killed");
     this.process?.life.end();
   }
 
@@ -311,9 +316,15 @@ export class SimulatedRuntime implements Runtime {
     this.files = new SimulatedFiles(machine.disk, life, process.workingFolder);
   }
 
-  fillRandom(bytes: Uint8Array<ArrayBuffer>): void {
-    for (let i = 0; i < bytes.length; i++) bytes[i] = below(this.#world.draw, 256);
+  /** A number in [0, 1): chance for the program under test. */
+  draw(): number {
+    return this.#world.draw();
   }
+
+  /** May be handed on by itself, as that of other runtimes. */
+  readonly fillRandom = (bytes: Uint8Array<ArrayBuffer>): void => {
+    for (let i = 0; i < bytes.length; i++) bytes[i] = below(this.#world.draw, 256);
+  };
 
   /**
    * The worker is a thread in name only: its program runs in turns of its own, with messages on their

@@ -63,7 +63,12 @@ class Lane {
   /** Where it ends; null at a listener that has not been asked yet. */
   receiver: SimulatedSocket | null = null;
 
-  constructor(readonly web: Web, readonly from: Host, readonly to: Host, readonly link: Link) {}
+  readonly #name: string;
+  readonly #onArrival = () => this.#arrive();
+
+  constructor(readonly web: Web, readonly from: Host, readonly to: Host, readonly link: Link) {
+    this.#name = `${from.name} -> ${to.name}`;
+  }
 
   send(segment: Segment): void {
     this.segments.push(segment);
@@ -76,8 +81,7 @@ class Lane {
     const delayMs = web.delayMs(this.from, this.to);
     const atMs = Math.max(this.#lastArrivalMs, web.schedule.nowMs + delayMs);
     this.#lastArrivalMs = atMs;
-    const name = `${this.from.name} -> ${this.to.name}`;
-    web.schedule.at(atMs, web.life, name, () => this.#arrive());
+    web.schedule.at(atMs, web.life, this.#name, this.#onArrival, this.link.id);
   }
 
   #arrive(): void {
@@ -90,10 +94,10 @@ class Lane {
     const segment = this.segments.shift();
     if (segment === undefined) return; // lost with a connection that was cut
     if (!this.to.hasPower) return;
-    const detail = segment.kind === "data"
-      ? `${segment.bytes.length} bytes ${sumOf(segment.bytes)}`
-      : segment.kind;
-    web.schedule.record.add(`  ${this.link.id} ${detail}`);
+    const { record, nowMs } = web.schedule;
+    if (segment.kind === "data") {
+      record.add(nowMs, this.#name, "bytes", segment.bytes.length, sumOf(segment.bytes));
+    } else record.add(nowMs, this.#name, segment.kind);
     if (this.receiver !== null) this.receiver.take(segment);
     else if (segment.kind === "open") web.accept(this.link, segment.address);
   }
@@ -265,10 +269,10 @@ class SimulatedListener implements Listener {
   close(): Promise<void> {
     if (this.#closing !== null) return this.#closing;
     this.isClosed = true;
-    this.#forget();
     if (this.path !== null && !this.life.isOver) this.host.disk.removeSocket(this.path);
     this.#closing = new Promise((resolve) =>
       this.web.schedule.after(0, this.life, "a listener is closed", () => {
+        this.#forget();
         this.#gone();
         resolve();
       })
@@ -413,12 +417,14 @@ export class SimulatedSocket implements Socket {
   #wantTurn(): void {
     if (this.#isTurnComing || this.#isClosed || !this.#hasWork()) return;
     this.#isTurnComing = true;
-    this.#web.schedule.after(0, this.#life, `socket ${this.#link!.id}`, () => {
-      this.#isTurnComing = false;
-      this.#turn();
-      this.#wantTurn();
-    });
+    this.#web.schedule.after(0, this.#life, "socket", this.#onTurn, this.#link!.id);
   }
+
+  readonly #onTurn = (): void => {
+    this.#isTurnComing = false;
+    this.#turn();
+    this.#wantTurn();
+  };
 
   #hasWork(): boolean {
     if (this.#cause !== null) return true;

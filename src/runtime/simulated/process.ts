@@ -80,9 +80,10 @@ export class SimulatedProcess implements HostProcess {
 
   setTitle(): void {}
 
-  exit(code: number): never {
+  /** May be handed on by itself, as that of other runtimes. */
+  readonly exit = (code: number): never => {
     if (!this.life.isOver) this.exitCode = code;
     this.life.end();
     throw new ProcessEnd(`exit(${code})`);
-  }
+  };
 }

@@ -9,8 +9,8 @@
 
 import { SystemError } from "../system_error.ts";
 
-/** Lines of the record that are kept to be shown. */
-const LINES_KEPT = 400;
+/** Events of the record that are kept to be shown. */
+const EVENTS_KEPT = 400;
 
 /** A process or a thread: the time during which something of its own can happen. */
 export class Life {
@@ -52,6 +52,8 @@ export class Scheduled {
     readonly life: Life,
     readonly name: string,
     readonly work: () => void,
+    /** Goes into the record beside the name. */
+    readonly detail: number,
   ) {}
 }
 
@@ -63,14 +65,18 @@ export class Schedule {
   readonly #heap: Scheduled[] = [];
   #order = 0;
 
-  /** Schedules `work` for `life`, `delayMs` from now. `name` says what it is, for the record. */
-  after(delayMs: number, life: Life, name: string, work: () => void): Scheduled {
-    return this.at(this.nowMs + delayMs, life, name, work);
+  /**
+   * Schedules `work` for `life`, `delayMs` from now. `name` and `detail` say what it is, for the
+   * record.
+   */
+  after(delayMs: number, life: Life, name: string, work: () => void, detail = 0): Scheduled {
+    return this.at(this.nowMs + delayMs, life, name, work, detail);
   }
 
   /** Likewise at an instant; now, if that is over. */
-  at(dueMs: number, life: Life, name: string, work: () => void): Scheduled {
-    const event = new Scheduled(Math.max(this.nowMs, dueMs), this.#order++, life, name, work);
+  at(dueMs: number, life: Life, name: string, work: () => void, detail = 0): Scheduled {
+    const due = Math.max(this.nowMs, dueMs);
+    const event = new Scheduled(due, this.#order++, life, name, work, detail);
     if (!life.isOver) this.#push(event);
     return event;
   }
@@ -94,7 +100,7 @@ export class Schedule {
       this.#push(event);
       return;
     }
-    this.record.add(`${this.nowMs.toFixed(3)} ${life.name}: ${event.name}`);
+    this.record.add(this.nowMs, life.name, event.name, event.detail);
     event.work();
   }
 
@@ -146,21 +152,51 @@ function isBefore(a: Scheduled, b: Scheduled): boolean {
   return a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order);
 }
 
-/** What has happened: the last lines, and a hash of all of them. */
+/** What has happened: a hash of all events, and the latest of them. */
 export class EventRecord {
   count = 0;
-  readonly #lines: string[] = [];
   #low = 0x811c9dc5;
   #high = 0x01000193;
+  readonly #latest: { ms: number; who: string; what: string; first: number; second: number }[] = [];
+  /** Hashes of the words used so far. */
+  readonly #words = new Map<string, number>();
+  readonly #double = new Float64Array(1);
+  readonly #halves = new Int32Array(this.#double.buffer);
 
-  add(line: string): void {
-    this.count++;
-    for (let i = 0; i < line.length; i++) {
-      this.#low = Math.imul(this.#low ^ line.charCodeAt(i), 0x01000193);
-      this.#high = Math.imul(this.#high ^ line.charCodeAt(i), 0x85ebca6b) ^ (this.#low >>> 15);
+  /** At `ms` virtual time; the two numbers say more about it. */
+  add(ms: number, who: string, what: string, first = 0, second = 0): void {
+    const latest = this.#latest[this.count % EVENTS_KEPT];
+    if (latest === undefined) this.#latest.push({ ms, who, what, first, second });
+    else {
+      latest.ms = ms;
+      latest.who = who;
+      latest.what = what;
+      latest.first = first;
+      latest.second = second;
     }
-    this.#lines.push(line);
-    if (this.#lines.length >= 2 * LINES_KEPT) this.#lines.splice(0, LINES_KEPT);
+    this.count++;
+    this.#double[0] = ms;
+    this.#mix(this.#halves[0]);
+    this.#mix(this.#halves[1]);
+    this.#mix(this.#hashOf(who));
+    this.#mix(this.#hashOf(what));
+    this.#mix(first);
+    this.#mix(second);
+  }
+
+  #hashOf(word: string): number {
+    let hash = this.#words.get(word);
+    if (hash === undefined) {
+      hash = 0;
+      for (let i = 0; i < word.length; i++) hash = Math.imul(hash ^ word.charCodeAt(i), 0x01000193);
+      this.#words.set(word, hash);
+    }
+    return hash;
+  }
+
+  #mix(word: number): void {
+    this.#low = Math.imul(this.#low ^ word, 0x01000193) ^ (this.#high >>> 13);
+    this.#high = Math.imul(this.#high ^ word, 0x85ebca6b) ^ (this.#low >>> 15);
   }
 
   /** The same for two runs that went the same way. */
@@ -169,8 +205,13 @@ export class EventRecord {
     return hex(this.#high) + hex(this.#low);
   }
 
-  /** The latest lines, the newest last. */
+  /** The latest events, at most EVENTS_KEPT, the newest last; a line for each. */
   last(count: number): string[] {
-    return this.#lines.slice(-Math.min(count, LINES_KEPT));
+    const kept = Math.min(count, this.#latest.length);
+    return Array.from({ length: kept }, (_, i) => {
+      const { ms, who, what, first, second } = this.#latest[(this.count - kept + i) % EVENTS_KEPT];
+      const numbers = [first, second].filter((number) => number !== 0).join(" ");
+      return `${ms.toFixed(3)} ${who}: ${what} ${numbers}`.trimEnd();
+    });
   }
 }
