@@ -83,6 +83,6 @@ export function syncAnswer(line: string): SyncAnswer {
     const found = /^\+CONTINUE\s+([0-9a-zA-Z]{40})(?![0-9a-zA-Z])/.exec(line);
     return { kind: "continue", id: found === null ? null : found[1] };
   }
-  if (line.startsWith("-NOMASTERLINK") || line.startsWith("-LOADING")) return { kind: "later" };
+  if (/^-(NOMASTERLINK|LOADING|MASTERDOWN)/.test(line)) return { kind: "later" };
   return { kind: "unknown", isError: line.startsWith("-ERR") };
 }

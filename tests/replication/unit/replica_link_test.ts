@@ -190,6 +190,11 @@ const ANSWERS: [what: string, answer: string, log: string][] = [
     "-LOADING Redis is loading\r\n",
     "Master is currently unable to PSYNC but should be",
   ],
+  [
+    "-MASTERDOWN",
+    "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n",
+    "Master is currently unable to PSYNC but should be",
+  ],
   ["a +FULLRESYNC without an offset", `+FULLRESYNC ${HISTORY}\r\n`, "wrong +FULLRESYNC syntax"],
   [
     "a +FULLRESYNC with a wrong offset",
