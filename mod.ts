@@ -132,6 +132,7 @@ class EmbeddedServer implements RedisServer {
   readonly #server: Server;
   readonly #tellEnded: () => void;
   #client: LocalClient | null = null;
+  #stopped: Promise<void> | null = null;
 
   constructor(server: Server, ended: Promise<void>, tellEnded: () => void) {
     this.#server = server;
@@ -155,10 +156,22 @@ class EmbeddedServer implements RedisServer {
     return new EmbeddedClient(new LocalClient(this.#server.core, onMessage));
   }
 
-  async stop(): Promise<void> {
-    const { config, persistence, isClosed } = this.#server.core;
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    const { config, isClosed, pause, persistence, shutdown } = this.#server.core;
+    // SHUTDOWN is at its last save: that one counts.
+    if (shutdown.isFinal && !isClosed) return await this.ended;
     const saves = !isClosed && config.value("save").length > 0;
-    const isSaved = !saves || persistence.saveNow();
+    let isSaved = true;
+    if (saves) {
+      // What a client is told that it has written is in the file: from here on nobody is told so.
+      pause.begin(Infinity, true);
+      isSaved = await new Promise<boolean>((resolve) => persistence.saveFinally(resolve));
+    }
     await this.#server.stop();
     this.#tellEnded();
     if (!isSaved) throw new Error("Cannot save the dataset at the end: the log says why");

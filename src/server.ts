@@ -278,6 +278,7 @@ export class Server {
     await listenersClosed;
     // What has been called off of reads and writes comes to its end.
     await new Promise<void>((resolve) => timers.after(0, resolve));
+    await timers.release();
   }
 }
 

@@ -32,4 +32,9 @@ export class BunTimers implements Timers {
   afterOthers(work: () => void): void {
     setImmediate(work);
   }
+
+  /** There is nothing. */
+  release(): Promise<void> {
+    return Promise.resolve();
+  }
 }

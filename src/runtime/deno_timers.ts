@@ -16,7 +16,8 @@ export class DenoTimers implements Timers {
   readonly #byte = new Uint8Array(1);
   readonly #received = new Uint8Array(64);
   #isAsked = false;
-  #isOpening = false;
+  /** The opening of the connection, begun once; null when it is to be begun anew. */
+  #opening: Promise<void> | null = null;
   #ends: { readonly near: Deno.TcpConn; readonly far: Deno.TcpConn } | null = null;
 
   after(ms: number, work: () => void): Timer {
@@ -45,13 +46,14 @@ export class DenoTimers implements Timers {
     if (this.#isAsked) return;
     this.#isAsked = true;
     if (this.#ends === null) {
-      if (!this.#isOpening) this.#open().catch(() => {}); // without it, timers do
+      this.#opening ??= this.#open().catch(() => {}); // without it, timers do
       setTimeout(this.#run, 0);
       return;
     }
-    const { near, far } = this.#ends;
+    const ends = this.#ends;
+    const { near, far } = ends;
     Promise.all([near.write(this.#byte), far.read(this.#received)]).then(this.#run, () => {
-      this.#ends = null;
+      if (this.#ends === ends) this.#ends = null;
       setTimeout(this.#run, 0);
     });
   }
@@ -62,8 +64,15 @@ export class DenoTimers implements Timers {
     for (const work of this.#waiting.splice(0)) queueMicrotask(work);
   };
 
+  async release(): Promise<void> {
+    await this.#opening;
+    this.#opening = null;
+    this.#ends?.near.close();
+    this.#ends?.far.close();
+    this.#ends = null;
+  }
+
   async #open(): Promise<void> {
-    this.#isOpening = true;
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = listener.addr as Deno.NetAddr;
     const [near, far] = await Promise.all([

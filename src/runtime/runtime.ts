@@ -62,6 +62,11 @@ export interface Timers {
    * work that is cut into slices.
    */
   afterOthers(work: () => void): void;
+  /**
+   * Gives back what it holds of the system beyond timers, since nobody works at present. It may be
+   * used on.
+   */
+  release(): Promise<void>;
 }
 
 // -- sockets ---------------------------------------------------------------------------------------

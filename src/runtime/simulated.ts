@@ -289,6 +289,11 @@ class MachineTimers implements Timers {
   afterOthers(work: () => void): void {
     this.world.schedule.after(0, this.life, "after others", work);
   }
+
+  /** There is nothing. */
+  release(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 export class SimulatedRuntime implements Runtime {

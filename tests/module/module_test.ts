@@ -198,21 +198,22 @@ Deno.test("the dataset is kept where save and dir say so", strict, async () => {
   Deno.removeSync(dir, { recursive: true });
 });
 
-Deno.test("without dir nothing is loaded and no file is left in the working folder", {
-  ...strict,
-  sanitizeResources: false, // a connection of the runtime to itself, for long work in slices
-}, async () => {
-  const before = [...Deno.readDirSync(".")].map(({ name }) => name).sort();
-  {
-    await using master = await start({ "repl-diskless-sync-delay": 0 });
-    await master.run("SET", "k", "v");
-    await using replica = await start({ replicaof: ["127.0.0.1", String(master.port)] });
-    await eventually(async () => await replica.run("GET", "k") === "v", { timeoutMs: 30_000 });
-    const error = await assertRejects(() => replica.run("SET", "k", "w"), CommandError);
-    assertEquals(error.code, "READONLY");
-  }
-  assertEquals([...Deno.readDirSync(".")].map(({ name }) => name).sort(), before);
-});
+Deno.test(
+  "without dir nothing is loaded and no file is left in the working folder",
+  strict,
+  async () => {
+    const before = [...Deno.readDirSync(".")].map(({ name }) => name).sort();
+    {
+      await using master = await start({ "repl-diskless-sync-delay": 0 });
+      await master.run("SET", "k", "v");
+      await using replica = await start({ replicaof: ["127.0.0.1", String(master.port)] });
+      await eventually(async () => await replica.run("GET", "k") === "v", { timeoutMs: 30_000 });
+      const error = await assertRejects(() => replica.run("SET", "k", "w"), CommandError);
+      assertEquals(error.code, "READONLY");
+    }
+    assertEquals([...Deno.readDirSync(".")].map(({ name }) => name).sort(), before);
+  },
+);
 
 Deno.test("SHUTDOWN of a client ends the server and not the program", strict, async () => {
   const server = await start();

@@ -77,6 +77,10 @@ export class HandTimers implements Timers {
     this.nowMs = untilMs;
   }
 
+  release(): Promise<void> {
+    return Promise.resolve();
+  }
+
   #add(due: Due): Timer {
     this.#timers.add(due);
     return due;
