@@ -123,6 +123,11 @@ function accepting(
   return {
     ...callbacks,
     open(raw) {
+      // A peer that has reset the connection before its turn came has no address any more.
+      if (here === null && raw.remoteAddress === undefined) {
+        raw.end();
+        return;
+      }
       const connected = raw.data = new Connected(raw, here);
       const server = handler.accepted(connected);
       if (server === null) connected.close();
@@ -157,7 +162,7 @@ class Connected implements Socket {
     this.#raw = raw;
     this.isUnix = here !== null;
     this.local = here ?? { hostname: raw.localAddress, port: raw.localPort };
-    this.remote = here ?? { hostname: raw.remoteAddress, port: raw.remotePort };
+    this.remote = here ?? { hostname: raw.remoteAddress ?? "", port: raw.remotePort };
   }
 
   serveWith(handler: SocketHandler): void {

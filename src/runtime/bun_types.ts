@@ -22,7 +22,8 @@ export interface BunSocket<Data> {
   data: Data;
   readonly localAddress: string;
   readonly localPort: number;
-  readonly remoteAddress: string;
+  /** Undefined when the peer is gone already. */
+  readonly remoteAddress: string | undefined;
   readonly remotePort: number;
   /** Answers how many have been taken; -1 when it is closed. */
   write(bytes: Uint8Array, from: number, count: number): number;
