@@ -198,7 +198,10 @@ Deno.test("a key longer than the pool's own buffers is evicted, not one that beg
     const kept = s.keyspace.keyCount - 1;
     s.propagated();
     const evictor = evictorOf(s, "allkeys-lru");
-    evictor.samples = 100; // so that the oldest one is among them
+    // As many draws as keys, over the 48 places of the smallest table in turn: each key is among them.
+    evictor.samples = s.keyspace.keyCount;
+    let place = 0;
+    Object.assign(s.keyspace, { draw: () => (place++ % 48 + 0.5) / 48 });
     evictTo(s, evictor, kept);
     assertEquals(s.propagated(), [`DEL ${key}`]);
     assertEquals(s.run("EXISTS", key), 0);
