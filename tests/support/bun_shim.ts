@@ -53,7 +53,7 @@ function test(
   });
 }
 
-function makeTempDirSync({ prefix = "", dir = tmpdir() }: Deno.MakeTempOptions = {}): string {
+function makeTempDirSync({ prefix = "test-", dir = tmpdir() }: Deno.MakeTempOptions = {}): string {
   return fs.mkdtempSync(join(dir, prefix));
 }
 
@@ -64,7 +64,9 @@ function makeTempFileSync(options: Deno.MakeTempOptions = {}): string {
 }
 
 function removeSync(path: string | URL, options: Deno.RemoveOptions = {}): void {
-  fs.rmSync(path, options);
+  // rmSync takes no folder, not even an empty one, unless it is recursive.
+  if (!options.recursive && fs.lstatSync(path).isDirectory()) fs.rmdirSync(path);
+  else fs.rmSync(path, options);
 }
 
 function* readDirSync(path: string | URL) {
