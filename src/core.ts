@@ -545,6 +545,8 @@ export class Core
     if (!this.shutdown.isFinal) this.replication.tick(nowMs);
     this.shutdown.tick(nowMs);
     this.updateGates();
+    // What has expired may be a key whose end somebody waits for.
+    if (keyspace.readyKeys.length > 0) this.dispatcher.blocking.serveReady();
   }
 
   /** A slice of the search for expired keys; goes on soon when there was not time for all. */

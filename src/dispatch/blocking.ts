@@ -12,9 +12,9 @@
  * through `expire`, which also lets go of clients that have gone.
  */
 
-import { toLatin1 } from "../base/bytes.ts";
+import { latin1, toLatin1 } from "../base/bytes.ts";
 import type { Command } from "./command.ts";
-import type { Database } from "../keyspace/database.ts";
+import type { Database, Watcher } from "../keyspace/database.ts";
 import type { Words } from "../resp/words.ts";
 import type { Call } from "./call.ts";
 import type { Client, Park } from "./client.ts";
@@ -31,22 +31,52 @@ export interface Wait {
   readonly deadlineMs: number;
   /** What is answered when time is up: a null, or a null array. */
   readonly timeoutReply: "null" | "nullArray";
+  /**
+   * What is run again in place of the request, where that would mean something else later (XREAD from
+   * "$" has to remember where it began). `firstKey` and `keyCount` are of these words.
+   */
+  readonly words?: Words;
+  /**
+   * Whether the request is also run again when one of its keys changes in any way: goes, or becomes
+   * one of another type. It then says what that means for it, or parks again having changed nothing.
+   */
+  readonly hearsChanges?: boolean;
+}
+
+/** Watches a key in place of a client: a change makes it a key to be looked at. */
+class ChangeWatch implements Watcher {
+  constructor(readonly database: Database, readonly key: string) {}
+
+  get isDirty(): boolean {
+    return false;
+  }
+
+  set isDirty(_value: boolean) {
+    const { keyspace, index } = this.database;
+    keyspace.readyKeys.push({ database: index, key: this.key });
+  }
 }
 
 class Waiter implements Park {
   readonly isBlocking = true;
   /** The request was run again and found nothing. */
   isParkedAgain = false;
+  /** What is run again. */
+  words: Words;
+  readonly watches: ChangeWatch[] = [];
 
   constructor(
     readonly owner: Blocking,
     readonly client: Client,
     readonly database: Database,
     readonly command: Command,
-    readonly words: Words,
+    /** As it came. */
+    readonly request: Words,
     readonly keys: readonly string[],
     readonly wait: Wait,
-  ) {}
+  ) {
+    this.words = wait.words ?? request;
+  }
 
   unblock(withError: boolean): void {
     this.owner.release(
@@ -69,16 +99,18 @@ export class Blocking {
   park(call: Call, wait: Wait): void {
     const { client, words, database } = call;
     call.isParked = true;
-    if (this.#current !== null && this.#current.client === client) {
-      this.#current.isParkedAgain = true;
+    const current = this.#current;
+    if (current !== null && current.client === client) {
+      current.isParkedAgain = true;
+      if (wait.words !== undefined) current.words = wait.words;
       return;
     }
-    const kept = words.clone();
+    const asked = wait.words ?? words;
     const keys: string[] = [];
     for (let i = wait.firstKey; i < wait.firstKey + wait.keyCount; i++) {
-      keys.push(toLatin1(kept.bytes, kept.starts[i], kept.lengths[i]));
+      keys.push(toLatin1(asked.bytes, asked.starts[i], asked.lengths[i]));
     }
-    const waiter = new Waiter(this, client, database, call.command, kept, keys, wait);
+    const waiter = new Waiter(this, client, database, call.command, words.clone(), keys, wait);
     const byKey = this.#byKey[database.index] ??= new Map();
     for (const key of keys) {
       const queue = byKey.get(key);
@@ -86,6 +118,13 @@ export class Blocking {
       else queue.add(waiter);
     }
     database.awaited = byKey;
+    if (wait.hearsChanges === true) {
+      for (const key of new Set(keys)) {
+        const watch = new ChangeWatch(database, key);
+        database.watch(latin1(key), watch);
+        waiter.watches.push(watch);
+      }
+    }
     this.#waiters.add(waiter);
     client.park = waiter;
     call.server.clients.blockedCount++;
@@ -109,12 +148,14 @@ export class Blocking {
   #serveKey(database: Database, key: string): void {
     const queue = this.#byKey[database.index]?.get(key);
     if (queue === undefined) return;
-    const bytes = Uint8Array.from(key, (c) => c.charCodeAt(0));
+    const bytes = latin1(key);
     for (const waiter of [...queue]) {
+      const { client, wait } = waiter;
       const ref = database.findOrExpire(bytes, 0, bytes.length);
-      if (ref === 0) return; // the others wait on
-      if (waiter.client.isClosed) this.#forget(waiter);
-      else if (database.typeOf(ref) === waiter.wait.type) this.#runAgain(waiter);
+      if (client.isClosed) this.#forget(waiter);
+      else if (wait.hearsChanges === true || (ref !== 0 && database.typeOf(ref) === wait.type)) {
+        this.#runAgain(waiter);
+      }
     }
   }
 
@@ -156,7 +197,7 @@ export class Blocking {
     if (errorText !== null) client.reply.error(errorText);
     else if (wait.timeoutReply === "null") client.reply.null();
     else client.reply.nullArray();
-    this.dispatcher.countReleased(client, waiter.command, waiter.words, errorText);
+    this.dispatcher.countReleased(client, waiter.command, waiter.request, errorText);
     this.#forget(waiter);
     client.park = null;
     client.transport.resume();
@@ -174,5 +215,6 @@ export class Blocking {
       if (queue.size === 0) byKey.delete(key);
     }
     if (byKey.size === 0) database.awaited = null;
+    for (const watch of waiter.watches) database.unwatch(latin1(watch.key), watch);
   }
 }

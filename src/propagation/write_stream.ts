@@ -1,16 +1,20 @@
 /**
  * The one ordered stream of writes: every change of the data, once, as the RESP bytes of a command
  * that has the same outcome whenever and wherever it is run (see "Outcomes enter the stream" in
- * NOTES). Replicas and the AOF read it.
+ * NOTES).
+ *
+ * It has two taps. On a master both give the same; on a replica
+ *
+ *     attach          what replicas are sent: the bytes of its master, as they came
+ *     attachApplied   what was applied here: the master's changes, and those of its own clients
  *
  * What one request changes is a unit: its commands are collected and enter the stream together when
  * the unit ends, between MULTI and EXEC if there is more than one, with a SELECT before them when the
  * database differs from the one before. The offset counts bytes, as Redis's replication offset does.
  *
- * While nobody reads, nothing is encoded and the offset stands still (as in Redis, whose backlog
- * begins with the first replica). A replica relays: the bytes of its master are the stream, unchanged,
- * and what its own clients do does not enter (see "Bytes of a master are handed on" in NOTES). Not
- * promised: that anything has been kept when `endUnit` returns; that is the readers' business.
+ * While nobody reads, nothing is encoded; while nobody reads for replicas, the offset stands still (as
+ * in Redis, whose backlog begins with the first replica). See "Bytes of a master are handed on" in
+ * NOTES. Not promised: that anything has been kept when `endUnit` returns; that is the readers' business.
  */
 
 import { copyBytes, latin1 } from "../base/bytes.ts";
@@ -34,7 +38,10 @@ export class WriteStream {
   offset = 0;
   /** Whether changes made here enter the stream: callers leave out all work otherwise. */
   isActive = false;
+  /** Who takes what replicas are sent. */
   #readers: StreamReader[] = [];
+  /** Who takes what was applied here. */
+  #appliedReaders: StreamReader[] = [];
   #isRelaying = false;
   /** Database of the command that entered last; -1 makes the next one start with SELECT. */
   #database = -1;
@@ -45,16 +52,38 @@ export class WriteStream {
   #databases = new Int32Array(16);
   #count = 0;
 
-  /** Adds a reader, which gets everything from now on; a SELECT comes first. */
+  /**
+   * Adds a reader of what replicas are sent: what `offset` counts, on a replica its master's bytes. It
+   * gets everything from now on; a SELECT comes first.
+   */
   attach(reader: StreamReader): void {
     this.#readers.push(reader);
     this.#database = -1;
-    this.isActive = !this.#isRelaying;
+    this.#activate();
   }
 
+  /**
+   * Adds a reader of what is applied here, by whomever: on a master the same bytes; on a replica the
+   * commands of its master that have changed something, and what its own clients have changed. It gets
+   * everything from now on; a SELECT comes first. Not promised: that it hears of a dataset that is
+   * exchanged for another as a whole (a full sync).
+   */
+  attachApplied(reader: StreamReader): void {
+    this.#appliedReaders.push(reader);
+    this.#database = -1;
+    this.#activate();
+  }
+
+  /** Ends `attach` or `attachApplied`. */
   detach(reader: StreamReader): void {
     this.#readers = this.#readers.filter((other) => other !== reader);
-    this.isActive = this.#readers.length > 0 && !this.#isRelaying;
+    this.#appliedReaders = this.#appliedReaders.filter((other) => other !== reader);
+    this.#activate();
+  }
+
+  #activate(): void {
+    this.isActive = this.#appliedReaders.length > 0 ||
+      (this.#readers.length > 0 && !this.#isRelaying);
   }
 
   /** Database of the command that entered last; -1 when the next one starts with SELECT. */
@@ -73,15 +102,19 @@ export class WriteStream {
   }
 
   set isRelaying(value: boolean) {
+    // What was not finished has been applied here, but is of no history that replicas have.
+    if (!value) this.endUnit();
     this.#isRelaying = value;
-    this.isActive = this.#readers.length > 0 && !value;
+    if (value) this.endUnit();
     this.#database = -1;
-    this.#dropUnit();
+    this.#activate();
   }
 
   /** Puts bytes of the master's stream into this one, as they came. */
   relay(bytes: Uint8Array, offset: number, length: number): void {
-    if (length > 0) this.#emit(bytes, offset, length);
+    if (length === 0) return;
+    this.offset += length;
+    for (const reader of this.#readers) reader(bytes, offset, length);
   }
 
   /** Adds a request to the unit, in the words in which it came. */
@@ -178,9 +211,13 @@ export class WriteStream {
   }
 
   #emit(bytes: Uint8Array, offset: number, length: number): void {
-    this.offset += length;
     const readers = this.#readers;
-    for (let i = 0; i < readers.length; i++) readers[i](bytes, offset, length);
+    if (!this.#isRelaying && readers.length > 0) {
+      this.offset += length;
+      for (let i = 0; i < readers.length; i++) readers[i](bytes, offset, length);
+    }
+    const applied = this.#appliedReaders;
+    for (let i = 0; i < applied.length; i++) applied[i](bytes, offset, length);
   }
 
   #begin(database: number): void {

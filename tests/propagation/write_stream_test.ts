@@ -118,3 +118,50 @@ Deno.test("what a unit adds enters when it ends, also when it fails, and within 
   assertEquals(text, "*1\r\n$5\r\nMULTI\r\n*1\r\n$1\r\nC\r\n*1\r\n$1\r\nD\r\n*1\r\n$4\r\nEXEC\r\n");
   assertEquals([stream.unit(() => {}), stream.endUnit()], [undefined, false]);
 });
+
+Deno.test("on a master both taps give the same", () => {
+  const { stream, text } = recorded();
+  let applied = "";
+  stream.attachApplied((bytes, offset, length) => applied += toLatin1(bytes, offset, length));
+  stream.unit(() => stream.add(2, ["SET", "k", "v"]));
+  assertEquals(applied, text());
+  assert(text().includes("SELECT"));
+  assertEquals(stream.offset, text().length);
+});
+
+Deno.test("while only what is applied is read, the offset stands still", () => {
+  const stream = new WriteStream();
+  let applied = "";
+  const reader = (bytes: Uint8Array, offset: number, length: number) => {
+    applied += toLatin1(bytes, offset, length);
+  };
+  stream.attachApplied(reader);
+  assert(stream.isActive);
+  stream.unit(() => stream.add(0, ["A"]));
+  assert(applied.endsWith("*1\r\n$1\r\nA\r\n"));
+  assertEquals(stream.offset, 0);
+  stream.detach(reader);
+  assert(!stream.isActive);
+});
+
+Deno.test("on a replica one tap gives the master's bytes, the other what was applied", () => {
+  const { stream, text } = recorded();
+  let applied = "";
+  stream.attachApplied((bytes, offset, length) => applied += toLatin1(bytes, offset, length));
+  stream.add(0, ["UNFINISHED"]);
+  stream.isRelaying = true;
+  assertEquals([text(), stream.offset], ["", 0]);
+  assert(applied.includes("UNFINISHED"));
+  applied = "";
+  const master = latin1("*1\r\n$4\r\nPING\r\n");
+  stream.relay(master, 0, master.length);
+  stream.unit(() => stream.add(1, ["SET", "own", "v"]));
+  assertEquals([text(), stream.offset], ["*1\r\n$4\r\nPING\r\n", 14]);
+  assertEquals(
+    applied,
+    "*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n*3\r\n$3\r\nSET\r\n$3\r\nown\r\n$1\r\nv\r\n",
+  );
+  stream.add(1, ["LAST"]);
+  stream.isRelaying = false;
+  assert(applied.includes("LAST") && !text().includes("LAST"));
+});

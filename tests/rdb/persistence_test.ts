@@ -216,3 +216,17 @@ function removeFolder(path: string): void {
     }
   }
 }
+
+Deno.test("all who want to know hear of the end of a background save, well or not", async () => {
+  using p = new Persisted();
+  const heard: string[] = [];
+  for (const name of ["one", "other"]) {
+    p.persistence.onSnapshotEnded((kind, failure) => heard.push(`${name} ${kind} ${failure}`));
+  }
+  p.persistence.startBackground();
+  p.persistence.abortBackground();
+  assertEquals(heard, ["one file given up", "other file given up"]);
+  p.persistence.startBackground();
+  await backgroundEnded(p);
+  assertEquals(heard.slice(2), ["one file null", "other file null"]);
+});

@@ -1,6 +1,7 @@
 /** The client in whose name our master's commands run: which gates it passes, and what it leaves behind. */
 
 import { assertEquals } from "@std/assert";
+import { toLatin1 } from "../../../src/base/bytes.ts";
 import { GATE_READ_ONLY } from "../../../src/dispatch/dispatcher.ts";
 import { EXPIRE_DELETES, EXPIRE_HIDES } from "../../../src/keyspace/expire_mode.ts";
 import { testServer } from "../../support/test_server.ts";
@@ -59,4 +60,28 @@ Deno.test("the master's commands find keys past their time, which others do not"
   assertEquals([get("k"), get("l")], [null, null]);
   pass(-20);
   assertEquals([get("k"), get("l")], ["vw", "vww"]);
+});
+
+Deno.test("what is applied on a replica: its master's changes and its own clients', as commands", () => {
+  const { server, send } = replica();
+  const { stream } = server.keyspace;
+  let sent = "";
+  let applied = "";
+  const add = (bytes: Uint8Array, offset: number, length: number) =>
+    toLatin1(bytes, offset, length);
+  stream.attach((...part) => sent += add(...part));
+  stream.attachApplied((...part) => applied += add(...part));
+  server.run("CONFIG", "SET", "replica-read-only", "no");
+  send("SELECT 1\r\nSET k v\r\nPING\r\nMULTI\r\nINCR n\r\nSADD s a\r\nEXEC\r\nDEL none\r\n");
+  server.run("SETEX", "own", "10", "v");
+  send("INCR n\r\n");
+  const expiresAtMs = server.clock.nowMs + 10_000;
+  const words = applied.split("\r\n").filter((line) => !/^[*$]/.test(line)).join(" ").trim();
+  assertEquals(
+    words,
+    "SELECT 1 SET k v MULTI INCR n SADD s a EXEC " +
+      `SELECT 0 SET own v PXAT ${expiresAtMs} SELECT 1 INCR n`,
+  );
+  // What replicas are sent is for the link to hand on (stream_applier.ts): nothing of this.
+  assertEquals([sent, stream.offset], ["", 0]);
 });
