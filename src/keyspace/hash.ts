@@ -21,6 +21,7 @@
 import { COMPACT_RECORDS } from "../arena/dict.ts";
 import { ENC_HASHTABLE, ENC_LISTPACK, INLINE_VALUE_MAX, TYPE_HASH } from "../arena/record.ts";
 import { copyBytes } from "../base/bytes.ts";
+import { ReplyError, WRONG_TYPE } from "../resp/reply_error.ts";
 import { ElementText } from "../values/element_text.ts";
 import { LargeHash } from "../values/large_hash.ts";
 import {
@@ -70,6 +71,15 @@ export class HashView {
     this.large = database.encodingOf(ref) === ENC_HASHTABLE
       ? database.largeValue(ref) as LargeHash
       : null;
+  }
+
+  /** Looks a key up for reading; false when it is missing. @throws ReplyError WRONGTYPE */
+  openRead(database: Database, bytes: Uint8Array, offset: number, length: number): boolean {
+    const ref = database.lookupRead(bytes, offset, length);
+    if (ref === 0) return false;
+    if (database.typeOf(ref) !== TYPE_HASH) throw new ReplyError(WRONG_TYPE);
+    this.open(database, ref);
+    return true;
   }
 
   /** `open` for changing it. After the changes `measure` has to be called. */

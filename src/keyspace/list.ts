@@ -14,6 +14,7 @@
  */
 
 import { ENC_LISTPACK, ENC_QUICKLIST, INLINE_VALUE_MAX, TYPE_LIST } from "../arena/record.ts";
+import { ReplyError, WRONG_TYPE } from "../resp/reply_error.ts";
 import {
   LP_EMPTY_BYTES,
   lpAppend,
@@ -95,6 +96,15 @@ export class ListView {
       ? database.largeValue(ref) as QuickList
       : null;
     return this;
+  }
+
+  /** Looks a key up for reading; false when it is missing. @throws ReplyError WRONGTYPE */
+  openRead(database: Database, bytes: Uint8Array, offset: number, length: number): boolean {
+    const ref = database.lookupRead(bytes, offset, length);
+    if (ref === 0) return false;
+    if (database.typeOf(ref) !== TYPE_LIST) throw new ReplyError(WRONG_TYPE);
+    this.open(database, ref);
+    return true;
   }
 
   /**

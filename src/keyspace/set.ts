@@ -29,6 +29,7 @@ import {
 } from "../arena/record.ts";
 import { copyBytes } from "../base/bytes.ts";
 import { integerLength, parseInt64, parseInteger } from "../base/integers.ts";
+import { ReplyError, WRONG_TYPE } from "../resp/reply_error.ts";
 import { ElementText } from "../values/element_text.ts";
 import {
   INTSET_EMPTY_BYTES,
@@ -209,6 +210,15 @@ export class SetView {
     this.ref = ref;
     this.encoding = database.encodingOf(ref);
     this.large = this.encoding === ENC_HASHTABLE ? database.largeValue(ref) as LargeSet : null;
+  }
+
+  /** Looks a key up for reading; false when it is missing. @throws ReplyError WRONGTYPE */
+  openRead(database: Database, bytes: Uint8Array, offset: number, length: number): boolean {
+    const ref = database.lookupRead(bytes, offset, length);
+    if (ref === 0) return false;
+    if (database.typeOf(ref) !== TYPE_SET) throw new ReplyError(WRONG_TYPE);
+    this.open(database, ref);
+    return true;
   }
 
   /** `open` for changing it. After the changes `measure` has to be called. */

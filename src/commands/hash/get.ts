@@ -1,9 +1,7 @@
 /** Reading hashes: HGET, HMGET, HGETALL, HKEYS, HVALS, HEXISTS, HLEN and HSTRLEN. */
 
-import { TYPE_HASH } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { hashView } from "../../keyspace/hash.ts";
-import { WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
 
@@ -27,10 +25,7 @@ export const hget = defineCommand({
 
 function runHget({ database, words, reply }: Call): void {
   const { bytes, starts, lengths } = words;
-  const ref = database.lookupRead(bytes, starts[1], lengths[1]);
-  if (ref === 0) return reply.null();
-  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
-  hashView.open(database, ref);
+  if (!hashView.openRead(database, bytes, starts[1], lengths[1])) return reply.null();
   if (!hashView.find(bytes, starts[2], lengths[2])) return reply.null();
   const { value } = hashView;
   reply.bulk(value.bytes, value.offset, value.length);
@@ -52,15 +47,11 @@ export const hmget = defineCommand({
 
 function runHmget({ database, words, reply }: Call): void {
   const { bytes, starts, lengths, count } = words;
-  const ref = database.lookupRead(bytes, starts[1], lengths[1]);
-  if (ref !== 0) {
-    if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
-    hashView.open(database, ref);
-  }
+  const isThere = hashView.openRead(database, bytes, starts[1], lengths[1]);
   const { value } = hashView;
   reply.array(count - 2);
   for (let i = 2; i < count; i++) {
-    if (ref !== 0 && hashView.find(bytes, starts[i], lengths[i])) {
+    if (isThere && hashView.find(bytes, starts[i], lengths[i])) {
       reply.bulk(value.bytes, value.offset, value.length);
     } else reply.null();
   }
@@ -82,10 +73,9 @@ export const hgetall = defineCommand({
 });
 
 function runHgetall({ database, words, reply }: Call): void {
-  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
-  if (ref === 0) return reply.map(0);
-  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
-  hashView.open(database, ref);
+  if (!hashView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
+    return reply.map(0);
+  }
   reply.map(hashView.count);
   hashView.forEach((field, fieldOffset, fieldLength, value, valueOffset, valueLength) => {
     reply.bulk(field, fieldOffset, fieldLength);
@@ -109,10 +99,9 @@ export const hkeys = defineCommand({
 });
 
 function runHkeys({ database, words, reply }: Call): void {
-  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
-  if (ref === 0) return reply.array(0);
-  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
-  hashView.open(database, ref);
+  if (!hashView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
+    return reply.array(0);
+  }
   reply.array(hashView.count);
   hashView.forEach((field, offset, length) => reply.bulk(field, offset, length));
 }
@@ -133,10 +122,9 @@ export const hvals = defineCommand({
 });
 
 function runHvals({ database, words, reply }: Call): void {
-  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
-  if (ref === 0) return reply.array(0);
-  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
-  hashView.open(database, ref);
+  if (!hashView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
+    return reply.array(0);
+  }
   reply.array(hashView.count);
   hashView.forEach((_f, _fOffset, _fLength, value, offset, length) => {
     reply.bulk(value, offset, length);
@@ -159,10 +147,7 @@ export const hexists = defineCommand({
 
 function runHexists({ database, words, reply }: Call): void {
   const { bytes, starts, lengths } = words;
-  const ref = database.lookupRead(bytes, starts[1], lengths[1]);
-  if (ref === 0) return reply.integer(0);
-  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
-  hashView.open(database, ref);
+  if (!hashView.openRead(database, bytes, starts[1], lengths[1])) return reply.integer(0);
   reply.integer(hashView.has(bytes, starts[2], lengths[2]) ? 1 : 0);
 }
 
@@ -181,10 +166,9 @@ export const hlen = defineCommand({
 });
 
 function runHlen({ database, words, reply }: Call): void {
-  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
-  if (ref === 0) return reply.integer(0);
-  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
-  hashView.open(database, ref);
+  if (!hashView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
+    return reply.integer(0);
+  }
   reply.integer(hashView.count);
 }
 
@@ -204,9 +188,6 @@ export const hstrlen = defineCommand({
 
 function runHstrlen({ database, words, reply }: Call): void {
   const { bytes, starts, lengths } = words;
-  const ref = database.lookupRead(bytes, starts[1], lengths[1]);
-  if (ref === 0) return reply.integer(0);
-  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
-  hashView.open(database, ref);
+  if (!hashView.openRead(database, bytes, starts[1], lengths[1])) return reply.integer(0);
   reply.integer(hashView.find(bytes, starts[2], lengths[2]) ? hashView.value.length : 0);
 }

@@ -1,9 +1,8 @@
 /** HRANDFIELD: fields drawn at random. */
 
-import { TYPE_HASH } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { hashView } from "../../keyspace/hash.ts";
-import { SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
+import { SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
 import { checkDraws, checkPairs, drawCount } from "../draw_count.ts";
@@ -41,10 +40,9 @@ function runHrandfield(call: Call): void {
 }
 
 function drawOne({ database, words, reply, server }: Call): void {
-  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
-  if (ref === 0) return reply.null();
-  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
-  hashView.open(database, ref);
+  if (!hashView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
+    return reply.null();
+  }
   hashView.drawPair(server.draw);
   const { field } = hashView;
   reply.bulk(field.bytes, field.offset, field.length);
@@ -52,11 +50,10 @@ function drawOne({ database, words, reply, server }: Call): void {
 
 function drawMany(call: Call, count: number, withValues: boolean): void {
   const { database, words, reply, server } = call;
-  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
-  if (ref === 0) return reply.array(0);
-  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
+  if (!hashView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
+    return reply.array(0);
+  }
   checkDraws(count);
-  hashView.open(database, ref);
   const drawn = count < 0 ? -count : Math.min(count, hashView.count);
   // RESP3 gives each pair an array of its own, RESP2 field and value one after the other.
   const nested = withValues && reply.resp > 2;

@@ -1,9 +1,7 @@
 /** HSCAN: walking a hash by cursor. */
 
-import { TYPE_HASH } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { hashView } from "../../keyspace/hash.ts";
-import { WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
 import { emptyScan, parseScanOptions, scanCursor } from "../scan.ts";
@@ -30,12 +28,11 @@ export const hscan = defineCommand({
 function runHscan(call: Call): void {
   const { database, words, reply } = call;
   const cursor = scanCursor(call, 2);
-  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
-  if (ref === 0) return emptyScan(reply);
-  if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
+  if (!hashView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
+    return emptyScan(reply);
+  }
   const scan = parseScanOptions(call, 3);
   scan.begin();
-  hashView.open(database, ref);
   const { large, field, value } = hashView;
   let next = 0;
   if (large !== null) {

@@ -1,9 +1,8 @@
 /** Commands that read lists and change nothing. */
 
-import { TYPE_LIST } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { listView, writeEntry } from "../../keyspace/list.ts";
-import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
+import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
 
@@ -26,10 +25,8 @@ export const llen = defineCommand({
 });
 
 function runLlen({ database, words, reply }: Call): void {
-  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
-  if (ref === 0) return reply.integer(0);
-  if (database.typeOf(ref) !== TYPE_LIST) return reply.error(WRONG_TYPE);
-  reply.integer(listView.open(database, ref).length);
+  const isThere = listView.openRead(database, words.bytes, words.starts[1], words.lengths[1]);
+  reply.integer(isThere ? listView.length : 0);
 }
 
 /**
@@ -56,10 +53,10 @@ function runLrange(call: Call): void {
   const { database, words, reply } = call;
   let start = call.clampedInteger(2);
   let stop = call.clampedInteger(3);
-  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
-  if (ref === 0) return reply.array(0);
-  if (database.typeOf(ref) !== TYPE_LIST) return reply.error(WRONG_TYPE);
-  const list = listView.open(database, ref);
+  if (!listView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
+    return reply.array(0);
+  }
+  const list = listView;
   const length = list.length;
   if (start < 0) start = Math.max(0, start + length);
   if (stop < 0) stop += length;
@@ -89,10 +86,10 @@ export const lindex = defineCommand({
 
 function runLindex(call: Call): void {
   const { database, words, reply } = call;
-  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
-  if (ref === 0) return reply.null();
-  if (database.typeOf(ref) !== TYPE_LIST) return reply.error(WRONG_TYPE);
-  const list = listView.open(database, ref);
+  if (!listView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
+    return reply.null();
+  }
+  const list = listView;
   if (!list.seek(call.clampedInteger(2))) return reply.null();
   list.read();
   writeEntry(reply);
@@ -135,10 +132,10 @@ function runLpos(call: Call): void {
       longest = readPositive(call, ++i, "ERR MAXLEN can't be negative");
     } else throw new ReplyError(SYNTAX_ERROR);
   }
-  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
-  if (ref === 0) return wanted === -1 ? reply.null() : reply.array(0);
-  if (database.typeOf(ref) !== TYPE_LIST) return reply.error(WRONG_TYPE);
-  const list = listView.open(database, ref);
+  if (!listView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
+    return wanted === -1 ? reply.null() : reply.array(0);
+  }
+  const list = listView;
   const length = list.length;
   const backward = rank < 0;
   let toSkip = Math.abs(rank) - 1;

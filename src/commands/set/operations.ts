@@ -3,12 +3,12 @@
  * a key of another type is an error before anything else is looked at.
  */
 
-import { ENC_INTSET, TYPE_SET } from "../../arena/record.ts";
+import { ENC_INTSET } from "../../arena/record.ts";
 import { hashBytes } from "../../base/hash.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { EVENT_SET } from "../../base/event_classes.ts";
 import { type MemberVisitor, setBuilder, SetView } from "../../keyspace/set.ts";
-import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
+import { SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { LargeSet } from "../../values/large_set.ts";
 import { CollectedElements } from "../collected_elements.ts";
 import { defineCommand } from "../../dispatch/command.ts";
@@ -211,15 +211,9 @@ function runSdiffstore(call: Call): void {
 function openSources({ database, words }: Call, from: number, end: number): (SetView | null)[] {
   const sources: (SetView | null)[] = [];
   for (let i = from; i < end; i++) {
-    const ref = database.lookupRead(words.bytes, words.starts[i], words.lengths[i]);
-    if (ref === 0) {
-      sources.push(null);
-      continue;
-    }
-    if (database.typeOf(ref) !== TYPE_SET) throw new ReplyError(WRONG_TYPE);
     const view = views[i - from] ??= new SetView();
-    view.open(database, ref);
-    sources.push(view);
+    const isThere = view.openRead(database, words.bytes, words.starts[i], words.lengths[i]);
+    sources.push(isThere ? view : null);
   }
   return sources;
 }

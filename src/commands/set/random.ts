@@ -175,11 +175,10 @@ function runSrandmember(call: Call): void {
   if (words.count > 3) return reply.error(SYNTAX_ERROR);
   const isOne = words.count === 2;
   const count = isOne ? 1 : drawCount(call, 2);
-  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
-  if (ref === 0) return isOne ? reply.null() : reply.array(0);
-  if (database.typeOf(ref) !== TYPE_SET) return reply.error(WRONG_TYPE);
+  if (!setView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
+    return isOne ? reply.null() : reply.array(0);
+  }
   checkDraws(count);
-  setView.open(database, ref);
   if (isOne || count < 0) {
     if (!isOne) reply.array(-count);
     const { member } = setView;

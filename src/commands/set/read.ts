@@ -1,9 +1,7 @@
 /** SISMEMBER, SMISMEMBER, SCARD and SMEMBERS: asking one set. */
 
-import { TYPE_SET } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { setView } from "../../keyspace/set.ts";
-import { WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
 
@@ -27,10 +25,7 @@ export const sismember = defineCommand({
 
 function runSismember({ database, words, reply }: Call): void {
   const { bytes, starts, lengths } = words;
-  const ref = database.lookupRead(bytes, starts[1], lengths[1]);
-  if (ref === 0) return reply.integer(0);
-  if (database.typeOf(ref) !== TYPE_SET) return reply.error(WRONG_TYPE);
-  setView.open(database, ref);
+  if (!setView.openRead(database, bytes, starts[1], lengths[1])) return reply.integer(0);
   reply.integer(setView.has(bytes, starts[2], lengths[2]) ? 1 : 0);
 }
 
@@ -50,14 +45,10 @@ export const smismember = defineCommand({
 
 function runSmismember({ database, words, reply }: Call): void {
   const { bytes, starts, lengths, count } = words;
-  const ref = database.lookupRead(bytes, starts[1], lengths[1]);
-  if (ref !== 0) {
-    if (database.typeOf(ref) !== TYPE_SET) return reply.error(WRONG_TYPE);
-    setView.open(database, ref);
-  }
+  const isThere = setView.openRead(database, bytes, starts[1], lengths[1]);
   reply.array(count - 2);
   for (let i = 2; i < count; i++) {
-    reply.integer(ref !== 0 && setView.has(bytes, starts[i], lengths[i]) ? 1 : 0);
+    reply.integer(isThere && setView.has(bytes, starts[i], lengths[i]) ? 1 : 0);
   }
 }
 
@@ -76,10 +67,9 @@ export const scard = defineCommand({
 });
 
 function runScard({ database, words, reply }: Call): void {
-  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
-  if (ref === 0) return reply.integer(0);
-  if (database.typeOf(ref) !== TYPE_SET) return reply.error(WRONG_TYPE);
-  setView.open(database, ref);
+  if (!setView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
+    return reply.integer(0);
+  }
   reply.integer(setView.count);
 }
 
@@ -99,10 +89,9 @@ export const smembers = defineCommand({
 });
 
 function runSmembers({ database, words, reply }: Call): void {
-  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
-  if (ref === 0) return reply.set(0);
-  if (database.typeOf(ref) !== TYPE_SET) return reply.error(WRONG_TYPE);
-  setView.open(database, ref);
+  if (!setView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
+    return reply.set(0);
+  }
   reply.set(setView.count);
   setView.forEach((bytes, offset, length) => reply.bulk(bytes, offset, length));
 }

@@ -1,9 +1,7 @@
 /** SSCAN: walking a set by cursor. */
 
-import { TYPE_SET } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { setView } from "../../keyspace/set.ts";
-import { WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
 import { emptyScan, parseScanOptions, scanCursor } from "../scan.ts";
@@ -30,12 +28,11 @@ export const sscan = defineCommand({
 function runSscan(call: Call): void {
   const { database, words, reply } = call;
   const cursor = scanCursor(call, 2);
-  const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
-  if (ref === 0) return emptyScan(reply);
-  if (database.typeOf(ref) !== TYPE_SET) return reply.error(WRONG_TYPE);
+  if (!setView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
+    return emptyScan(reply);
+  }
   const scan = parseScanOptions(call, 3);
   scan.begin();
-  setView.open(database, ref);
   const { large } = setView;
   let next = 0;
   if (large !== null) {
