@@ -36,7 +36,7 @@ export class FullSyncs {
   #disk: DiskSync | null = null;
 
   constructor(readonly master: MasterRole) {
-    const { snapshots } = master.replication.host;
+    const { snapshots } = master.host;
     snapshots.onSnapshotEnded((kind, failure) => {
       if (kind === "file") this.#diskEnded(failure);
       this.startDue();
@@ -44,7 +44,7 @@ export class FullSyncs {
   }
 
   get #host() {
-    return this.master.replication.host;
+    return this.master.host;
   }
 
   /** Whether bytes of a snapshot are on their way to sockets while it is made. */
@@ -93,7 +93,7 @@ export class FullSyncs {
   /** Keeps how far a snapshot has come that is sent as it is made. */
   noteProgress(): void {
     if (this.#relay === null) return;
-    const { events } = this.master.replication;
+    const { events } = this.master.history;
     const { percent, totalBytes } = this.#relay;
     events.progress(
       "master",
@@ -142,7 +142,7 @@ export class FullSyncs {
   // -- over the socket -------------------------------------------------------------------
 
   #startRelay(group: AttachedReplica[]): void {
-    const { host, offset } = this.master.replication;
+    const { host, history: { offset } } = this.master;
     const transfer = new RelayTransfer(randomId(host.runtime.fillRandom));
     const wake = () => {
       for (const replica of group) replica.client.transport.wake();
@@ -156,7 +156,7 @@ export class FullSyncs {
       }
     };
     if (group[0].excludesData) {
-      new EmptySnapshot(host).sendTo(transfer, this.master.replication.snapshotAux());
+      new EmptySnapshot(host).sendTo(transfer, this.master.snapshotAux());
     } else {
       this.#relay = transfer;
       transfer.begun(host.snapshots.startRelay({
@@ -186,7 +186,7 @@ export class FullSyncs {
   // -- over the disk ----------------------------------------------------------------------
 
   #startDisk(group: AttachedReplica[]): void {
-    const { host, offset } = this.master.replication;
+    const { host, history: { offset } } = this.master;
     host.snapshots.startBackground();
     this.#disk = {
       offset,
@@ -240,14 +240,14 @@ export class FullSyncs {
    * is now, or when it began for `first`.
    */
   #begin(replica: AttachedReplica, offset: number, first: AttachedReplica | null = null): void {
-    const { replication } = this.master;
+    const { host, history } = this.master;
     replica.state = "wait-end";
     if (!replica.isRdbOnly) {
-      replica.cursor = first?.cursor?.copy() ?? replication.backlog!.cursor(offset);
+      replica.cursor = first?.cursor?.copy() ?? history.backlog!.cursor(offset);
     }
     // The replica does not know which database is selected.
-    replication.host.keyspace.stream.reselect();
-    if (!replica.isOld) replica.say(`+FULLRESYNC ${replication.ids.id} ${offset}\r\n`);
+    host.keyspace.stream.reselect();
+    if (!replica.isOld) replica.say(`+FULLRESYNC ${history.ids.id} ${offset}\r\n`);
     this.master.note(replica, "full-sync", `the snapshot of offset ${offset} has begun`);
   }
 

@@ -29,7 +29,7 @@ import {
 } from "./handshake.ts";
 import type { LinkTransport, MasterClient, ReplicationHost } from "./host.ts";
 import { type LinkAttempt, LinkSocket } from "./link_socket.ts";
-import type { Replication } from "./replication.ts";
+import type { History } from "./history.ts";
 import { StreamApplier } from "./stream_applier.ts";
 import { type Payload, payloadOf } from "./sync_receiver.ts";
 
@@ -65,6 +65,8 @@ export interface LinkOwner {
   /** A dataset has taken the place of ours, or ours goes on: the stream follows. */
   linkUp(link: MasterLink): void;
   stateChanged(): void;
+  /** Our history has another name from now on, or is another: our own replicas have to ask again. */
+  historyChanged(why: string): void;
   /** Called once. */
   linkEnded(link: MasterLink, failure: LinkFailure): void;
 }
@@ -112,12 +114,13 @@ export class MasterLink implements LinkTransport {
   #beatMs: number;
 
   constructor(
-    readonly replication: Replication,
+    host: ReplicationHost,
+    readonly history: History,
     readonly owner: LinkOwner,
     readonly masterHost: string,
     readonly masterPort: number,
   ) {
-    this.#host = replication.host;
+    this.#host = host;
     this.address = `${masterHost}:${masterPort}`;
     this.lastReadMs = this.#beatMs = this.#host.clock.now();
   }
@@ -196,7 +199,7 @@ export class MasterLink implements LinkTransport {
   }
 
   async #psync(): Promise<SyncAnswer> {
-    const { ids, offset } = this.replication;
+    const { ids, offset } = this.history;
     const { wantsPartial } = this.owner;
     if (wantsPartial) {
       this.#step(`Trying a partial resynchronization (request ${ids.id}:${offset + 1}).`);
@@ -244,18 +247,18 @@ export class MasterLink implements LinkTransport {
 
   /** "+CONTINUE": the dataset is kept, the stream goes on behind what we have of it. */
   #continue(id: string | null): void {
-    const { replication } = this;
-    const { ids, events } = replication;
+    const { history } = this;
+    const { ids, events } = history;
     const { log } = this.#host;
     log.notice("Successful partial resynchronization with master.");
     if (id !== null && id !== ids.id) {
-      ids.continueAs(id, replication.offset);
+      ids.continueAs(id, history.offset);
       log.notice(`Master replication ID changed to ${id}`);
-      replication.master.disconnectAll("our master goes on under another replication id");
+      this.owner.historyChanged("our master goes on under another replication id");
     }
-    replication.createBacklog();
+    history.createBacklog();
     log.notice("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.");
-    events.add("replica", this.peer, "partial-sync", `goes on at offset ${replication.offset}`);
+    events.add("replica", this.peer, "partial-sync", `goes on at offset ${history.offset}`);
     this.#openStream(this.owner.database);
   }
 
@@ -263,7 +266,7 @@ export class MasterLink implements LinkTransport {
 
   /** Takes the snapshot that follows, and the place of our dataset with it. Null: SYNC was asked for. */
   async #sync(full: { readonly id: string; readonly offset: number } | null): Promise<void> {
-    const { replication } = this;
+    const { history } = this;
     const { log, config, keyspace, persistence } = this.#host;
     if (full !== null) this.#step(`Full resync from master: ${full.id}:${full.offset}`);
     this.#setState("sync");
@@ -302,16 +305,16 @@ export class MasterLink implements LinkTransport {
     load.swap();
     this.load = null;
     if (persistence.replicaLoad === load) persistence.replicaLoad = null;
-    if (full === null) replication.ids.renew();
-    else replication.ids.adopt(full.id);
-    replication.master.disconnectAll("our dataset is another one now");
-    replication.restartAt(full === null ? keyspace.stream.offset : full.offset);
+    if (full === null) history.ids.renew();
+    else history.ids.adopt(full.id);
+    this.owner.historyChanged("our dataset is another one now");
+    history.restartAt(full === null ? keyspace.stream.offset : full.offset);
     log.notice("MASTER <-> REPLICA sync: Finished with success");
-    replication.events.add(
+    history.events.add(
       "replica",
       this.peer,
       "full-sync",
-      `${load.receivedBytes} bytes, ${load.keysLoaded} keys, goes on at offset ${replication.offset}`,
+      `${load.receivedBytes} bytes, ${load.keysLoaded} keys, goes on at offset ${history.offset}`,
     );
     this.#openStream(load.replicationDatabase);
   }
@@ -517,7 +520,7 @@ export class MasterLink implements LinkTransport {
       total > 0
         ? `${bytes} of ${total} bytes (${(bytes / total * 100).toFixed(1)}%)`
         : `${bytes} bytes`;
-    this.replication.events.progress(
+    this.history.events.progress(
       "replica",
       this.peer,
       "receiving",
@@ -650,7 +653,7 @@ export class MasterLink implements LinkTransport {
 
   /** An event of the usual course, once where the same is tried again and again. */
   #tell(event: string, detail: string): void {
-    if (!this.owner.isQuiet) this.replication.events.add("replica", this.peer, event, detail);
+    if (!this.owner.isQuiet) this.history.events.add("replica", this.peer, event, detail);
   }
 
   /** Log of a usual step. */

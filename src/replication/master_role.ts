@@ -11,11 +11,20 @@
 import type { Values } from "../config/config.ts";
 import { AttachedReplica, type ReplicaState } from "./attached_replica.ts";
 import { FullSyncs } from "./full_sync.ts";
-import type { ReplicaConnection } from "./host.ts";
+import type { History } from "./history.ts";
+import type { ReplicaConnection, ReplicationHost } from "./host.ts";
 import { formatBytes } from "../observe/bytes_for_people.ts";
-import type { Replication } from "./replication.ts";
 
 export const NO_MASTER_LINK = "NOMASTERLINK Can't SYNC while not connected with my master";
+
+/** What serving replicas has to know of a master of ours. */
+export interface OurMaster {
+  /** Whether there is one (reached or not). */
+  readonly isFollowing: boolean;
+  readonly isLinkUp: boolean;
+  /** Database that its stream has selected; -1 when not known. */
+  readonly database: number;
+}
 
 /** What replicas are asked to acknowledge with, at once. */
 const GETACK = ["REPLCONF", "GETACK", "*"];
@@ -37,19 +46,22 @@ export class MasterRole {
   #goodCount = 0;
   readonly #lag: Values<"min-replicas-max-lag">;
 
-  constructor(readonly replication: Replication) {
+  constructor(
+    readonly host: ReplicationHost,
+    readonly history: History,
+    readonly ourMaster: OurMaster,
+  ) {
     this.#syncs = new FullSyncs(this);
-    this.#lastPingMs = replication.host.clock.now();
+    this.#lastPingMs = host.clock.now();
     this.#lastSecond = Math.floor(this.#lastPingMs / 1000);
-    const { config } = replication.host;
-    this.#lag = config.onChange(["min-replicas-max-lag"], () => this.#countGood());
+    this.#lag = host.config.onChange(["min-replicas-max-lag"], () => this.#countGood());
   }
 
   // -- the handshake --------------------------------------------------------------------
 
   /** What is known of this client as a replica, or as one to be. */
   stateOf(client: ReplicaConnection): AttachedReplica {
-    client.replicaState ??= new AttachedReplica(client, this.replication.host.clock);
+    client.replicaState ??= new AttachedReplica(client, this.host.clock);
     return client.replicaState as AttachedReplica;
   }
 
@@ -58,10 +70,10 @@ export class MasterRole {
    * when it was not a number; null and 0 for SYNC. Returns the error to answer, null when all is well.
    */
   psync(client: ReplicaConnection, id: string | null, wanted: number): string | null {
-    const { host, replica: ourMaster, events } = this.replication;
+    const { host, history, ourMaster } = this;
     const { log, statistics, clock, config } = host;
     if (client.isReplica) return null;
-    if (this.replication.isReplica && !ourMaster.isLinkUp) return NO_MASTER_LINK;
+    if (ourMaster.isFollowing && !ourMaster.isLinkUp) return NO_MASTER_LINK;
     if (client.reply.pendingBytes > 0) return "ERR SYNC and PSYNC are invalid with pending output";
     const replica = this.stateOf(client);
     if (replica.needs !== 0 && !replica.hasCapaEof) {
@@ -89,15 +101,15 @@ export class MasterRole {
     replica.state = "wait-start";
     this.#attach(replica);
     if (config.value("repl-disable-tcp-nodelay")) client.transport.setNoDelay?.(false);
-    if (this.replication.backlog === null) {
+    if (history.backlog === null) {
       // Offsets were not counted so far: what has the present id may be of any content.
-      const { ids } = this.replication;
+      const { ids } = history;
       ids.renew();
-      this.replication.createBacklog();
+      history.createBacklog();
       log.notice(
         `Replication backlog created, my new replication IDs are '${ids.id}' and '${ids.secondId}'`,
       );
-      events.add("self", "", "backlog-created", `replication id ${ids.id}`);
+      history.events.add("self", "", "backlog-created", `replication id ${ids.id}`);
     }
     this.#syncs.request(replica);
     return null;
@@ -111,7 +123,8 @@ export class MasterRole {
 
   /** Why this replica cannot go on partially (logged); null when it can. */
   #refusal(replica: AttachedReplica, id: string, wanted: number): string | null {
-    const { ids, backlog, offset, host: { log } } = this.replication;
+    const { ids, backlog, offset } = this.history;
+    const { log } = this.host;
     if (id.startsWith("?")) {
       log.notice(`Full resync requested by replica ${replica.name}`);
       return "it asked for a full resync";
@@ -153,7 +166,8 @@ export class MasterRole {
 
   /** Goes on with the stream where the replica is. */
   #continue(replica: AttachedReplica, wanted: number): void {
-    const { ids, backlog, host: { log, clock } } = this.replication;
+    const { ids, backlog } = this.history;
+    const { log, clock } = this.host;
     replica.state = "online";
     replica.ackMs = clock.now();
     replica.cursor = backlog!.cursor(wanted - 1);
@@ -173,7 +187,7 @@ export class MasterRole {
 
   /** A replica has been sent its snapshot, `toSocket` as it was made or else as a file. */
   payloadSent(replica: AttachedReplica, toSocket: boolean): void {
-    const { host: { log, clock } } = this.replication;
+    const { log, clock } = this.host;
     const amount = formatBytes(replica.payloadBytes);
     if (toSocket) {
       log.notice(
@@ -204,7 +218,7 @@ export class MasterRole {
   streamGrew(): void {
     if (this.#knowOfMore || this.#replicas.size === 0) return;
     this.#knowOfMore = true;
-    this.replication.host.runtime.timers.soon(this.#wakeReplicas);
+    this.host.runtime.timers.soon(this.#wakeReplicas);
   }
 
   readonly #wakeReplicas = (): void => {
@@ -218,7 +232,7 @@ export class MasterRole {
   acknowledge(client: ReplicaConnection, offset: number, synced: number): void {
     if (!client.isReplica) return;
     const replica = this.stateOf(client);
-    replica.ackMs = this.replication.host.clock.now();
+    replica.ackMs = this.host.clock.now();
     const isNews = offset > replica.ackOffset;
     if (isNews) replica.ackOffset = offset;
     if (synced > replica.syncedOffset) replica.syncedOffset = synced;
@@ -227,14 +241,14 @@ export class MasterRole {
       this.note(replica, "streaming", `it has acknowledged offset ${offset}`);
       replica.client.transport.wake();
     } else if (replica.payload !== null && replica.payload.isAtEnd) replica.hasAckedEnd = true;
-    if (isNews) this.replication.host.acknowledged();
+    if (isNews) this.host.acknowledged();
   }
 
   /** Asks all replicas what they have, once for all that ask for it in this turn. */
   requestAcks(): void {
     if (this.#asksAcks) return;
     this.#asksAcks = true;
-    this.replication.host.runtime.timers.soon(() => {
+    this.host.runtime.timers.soon(() => {
       this.#asksAcks = false;
       this.#feed(GETACK);
     });
@@ -242,8 +256,8 @@ export class MasterRole {
 
   /** Puts something into the stream that has to do with no database. */
   #feed(words: string[]): void {
-    const { stream } = this.replication.host.keyspace;
-    if (this.#replicas.size === 0 || this.replication.isReplica) return;
+    const { stream } = this.host.keyspace;
+    if (this.#replicas.size === 0 || this.ourMaster.isFollowing) return;
     stream.unit(() => stream.add(stream.database, words));
   }
 
@@ -268,7 +282,7 @@ export class MasterRole {
     const replica = this.stateOf(client);
     if (!this.#replicas.delete(replica)) return;
     this.#knowOfMore = false; // it may have been the one that was to ask for more
-    const { host: { log, clock } } = this.replication;
+    const { log, clock } = this.host;
     log.notice(`Connection with replica ${replica.name} lost.`);
     const cause = replica.closeCause || client.closeCause || "the replica closed it, or it broke";
     this.note(replica, "closed", `${cause} (${this.#progressOf(replica)})`);
@@ -288,14 +302,14 @@ export class MasterRole {
       case "send-bulk":
         return `of the snapshot ${formatBytes(payloadBytes)} had gone`;
       default:
-        return `acknowledged ${ackOffset} of ${this.replication.offset}, ` +
+        return `acknowledged ${ackOffset} of ${this.history.offset}, ` +
           `${formatBytes(cursor?.behindBytes ?? 0)} had not been sent`;
     }
   }
 
   /** Keeps an event of the link to this replica. */
   note(replica: AttachedReplica, event: string, detail: string): void {
-    this.replication.events.add("master", replica.name, event, detail);
+    this.history.events.add("master", replica.name, event, detail);
   }
 
   // -- what others ask --------------------------------------------------------------------------
@@ -317,7 +331,7 @@ export class MasterRole {
 
   /** All attached replicas: who they are and what they have acknowledged. */
   attachedReplicas(): { name: string; ackOffset: number; lagSeconds: number; state: string }[] {
-    const nowMs = this.replication.host.clock.now();
+    const nowMs = this.host.clock.now();
     return [...this.#replicas].map((replica) => ({
       name: replica.name,
       ackOffset: replica.ackOffset,
@@ -336,7 +350,7 @@ export class MasterRole {
   }
 
   infoFields(nowMs: number): [name: string, value: string | number][] {
-    const { config } = this.replication.host;
+    const { config } = this.host;
     const fields: [string, string | number][] = [["connected_slaves", this.#replicas.size]];
     if (config.value("min-replicas-to-write") > 0 && config.value("min-replicas-max-lag") > 0) {
       fields.push(["min_slaves_good_slaves", this.#goodCount]);
@@ -357,7 +371,7 @@ export class MasterRole {
 
   /** From now on counts `repl-backlog-ttl`, if there is no replica. */
   noteNoReplicas(): void {
-    this.#noReplicasSinceMs = this.replication.host.clock.now();
+    this.#noReplicasSinceMs = this.host.clock.now();
   }
 
   tick(nowMs: number): void {
@@ -374,7 +388,7 @@ export class MasterRole {
 
   /** Signs of life: PING in the stream, a newline to who waits for a snapshot. */
   #ping(nowMs: number): void {
-    const { host: { config } } = this.replication;
+    const { config } = this.host;
     if (nowMs - this.#lastPingMs >= config.value("repl-ping-replica-period") * 1000) {
       this.#lastPingMs = nowMs;
       this.#feed(["ping"]);
@@ -387,7 +401,7 @@ export class MasterRole {
 
   /** Ends links that show no life for `repl-timeout`. */
   #dropSilent(nowMs: number): void {
-    const { host: { config, log } } = this.replication;
+    const { config, log } = this.host;
     const timeoutSeconds = config.value("repl-timeout");
     for (const replica of [...this.#replicas]) {
       const { state, name } = replica;
@@ -407,14 +421,17 @@ export class MasterRole {
 
   /** `repl-backlog-ttl`. */
   #dropIdleBacklog(nowMs: number): void {
-    const { host: { config, log }, ids, backlog, isReplica, events } = this.replication;
+    const { ids, backlog, events } = this.history;
+    const { config, log } = this.host;
     const ttlSeconds = config.value("repl-backlog-ttl");
-    if (this.#replicas.size > 0 || ttlSeconds === 0 || backlog === null || isReplica) return;
+    if (
+      this.#replicas.size > 0 || ttlSeconds === 0 || backlog === null || this.ourMaster.isFollowing
+    ) return;
     if (Number.isNaN(this.#noReplicasSinceMs)) this.#noReplicasSinceMs = nowMs;
     if (secondsBetween(this.#noReplicasSinceMs, nowMs) <= ttlSeconds) return;
     // Without a backlog offsets are not counted: what then has the old id and offset may differ.
     ids.renew();
-    this.replication.dropBacklog();
+    this.history.dropBacklog();
     const text =
       `Replication backlog freed after ${ttlSeconds} seconds without connected replicas.`;
     log.notice(text);
@@ -422,7 +439,7 @@ export class MasterRole {
   }
 
   #countGood(): void {
-    const { host } = this.replication;
+    const { host } = this;
     const lagMax = this.#lag["min-replicas-max-lag"];
     const nowMs = host.clock.now();
     let count = 0;
@@ -432,6 +449,19 @@ export class MasterRole {
     if (count === this.#goodCount) return;
     this.#goodCount = count;
     host.replicationChanged();
+  }
+
+  /** Aux fields of a snapshot taken now: with them a restarted server can go on partially. */
+  snapshotAux(): (readonly [string, string | number])[] {
+    const { ids, backlog, offset } = this.history;
+    if (backlog === null) return [];
+    const { isFollowing, database } = this.ourMaster;
+    const selected = isFollowing ? database : this.host.keyspace.stream.database;
+    return [
+      ["repl-stream-db", Math.max(0, selected)],
+      ["repl-id", ids.id],
+      ["repl-offset", offset],
+    ];
   }
 
   close(): void {

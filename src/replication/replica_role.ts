@@ -13,8 +13,10 @@
 import type { ReplicaLoad } from "../rdb/replica_load.ts";
 import type { Timer, Timers } from "../runtime/runtime.ts";
 import { refusesEmpty } from "./guard.ts";
+import type { History } from "./history.ts";
+import type { ReplicationHost } from "./host.ts";
+import type { OurMaster } from "./master_role.ts";
 import { LinkFailure, type LinkOwner, type LinkState, MasterLink } from "./master_link.ts";
-import type { Replication } from "./replication.ts";
 
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 1000;
@@ -23,7 +25,15 @@ const GUARDED_RETRY_MS = 2000;
 /** A link that was up for less does not count as one that works. */
 const STEADY_MS = 1000;
 
-export class ReplicaRole implements LinkOwner {
+/** Our own replicas, as following a master changes their lot. */
+export interface OwnReplicas {
+  /** They have to ask again: our history has another name, or is another. */
+  historyChanged(why: string): void;
+  /** We are a master from now on. */
+  becameMaster(): void;
+}
+
+export class ReplicaRole implements LinkOwner, OurMaster {
   /** Whom we follow; null for a master. */
   masterHost: string | null = null;
   masterPort = 0;
@@ -50,8 +60,12 @@ export class ReplicaRole implements LinkOwner {
   /** Our data are a master's, not of our own making. */
   #isOfMaster = false;
 
-  constructor(readonly replication: Replication) {
-    this.#timers = replication.host.runtime.timers;
+  constructor(
+    readonly host: ReplicationHost,
+    readonly history: History,
+    readonly ownReplicas: OwnReplicas,
+  ) {
+    this.#timers = host.runtime.timers;
   }
 
   // -- whom we follow ------------------------------------------------------------------------
@@ -79,7 +93,7 @@ export class ReplicaRole implements LinkOwner {
 
   /** Follows this master from now on, by the will of a person. */
   follow(host: string, port: number): void {
-    const { host: server } = this.replication;
+    const { host: server } = this;
     const wasMaster = this.masterHost === null;
     if (wasMaster) {
       // What is ours so far may be part of the other's history: it has grown out of ours, perhaps.
@@ -92,7 +106,7 @@ export class ReplicaRole implements LinkOwner {
     this.masterPort = port;
     server.config.assign("replicaof", [host, String(port)]);
     this.#isAccepted = true;
-    this.replication.events.add("self", "", "replica", `told to follow ${host}:${port}`);
+    this.history.events.add("self", "", "replica", `told to follow ${host}:${port}`);
     server.roleChanged();
     if (wasMaster) {
       server.log.notice(
@@ -108,8 +122,8 @@ export class ReplicaRole implements LinkOwner {
   /** Becomes a master. */
   stop(): void {
     if (this.masterHost === null) return;
-    const { replication } = this;
-    const { host, ids } = replication;
+    const { host, history, ownReplicas } = this;
+    const { ids } = history;
     this.#leave("told to be a master");
     this.masterHost = null;
     this.masterPort = 0;
@@ -118,16 +132,16 @@ export class ReplicaRole implements LinkOwner {
     this.#isOfMaster = false;
     this.#isAccepted = false;
     this.#downSinceMs = 0;
-    ids.branch(replication.offset);
+    ids.branch(history.offset);
     host.log.notice(
       `Setting secondary replication ID to ${ids.secondId}, valid up to offset: ${ids.secondOffset}. ` +
         `New replication ID is ${ids.id}`,
     );
-    replication.events.add("self", "", "master", `told to be one, at offset ${replication.offset}`);
+    history.events.add("self", "", "master", `told to be one, at offset ${history.offset}`);
     // They are to learn the new id, and go on where they are.
-    replication.master.disconnectAll("we are a master now, under another replication id");
+    ownReplicas.historyChanged("we are a master now, under another replication id");
     host.roleChanged();
-    replication.master.noteNoReplicas();
+    ownReplicas.becameMaster();
   }
 
   /** Ends what goes on with the present master. */
@@ -138,8 +152,8 @@ export class ReplicaRole implements LinkOwner {
       this.#link = null;
       const wasUp = link.state === "connected";
       link.end(new LinkFailure(why));
-      if (wasUp) this.replication.host.log.notice("Connection with master lost.");
-      this.replication.events.add("replica", link.peer, "closed", `here: ${why}`);
+      if (wasUp) this.host.log.notice("Connection with master lost.");
+      this.history.events.add("replica", link.peer, "closed", `here: ${why}`);
     }
     this.isGuarded = false;
     this.#failures = 0;
@@ -149,7 +163,7 @@ export class ReplicaRole implements LinkOwner {
   // -- links ---------------------------------------------------------------------------------
 
   #announce(): void {
-    this.replication.host.log.notice(
+    this.host.log.notice(
       `Connecting to MASTER ${this.masterHost}:${this.masterPort}`,
     );
   }
@@ -157,7 +171,7 @@ export class ReplicaRole implements LinkOwner {
   #connect(): void {
     this.#timers.cancel(this.#retry);
     if (this.#isClosed || this.masterHost === null || this.#link !== null) return;
-    const link = new MasterLink(this.replication, this, this.masterHost, this.masterPort);
+    const link = new MasterLink(this.host, this.history, this, this.masterHost, this.masterPort);
     this.#link = link;
     link.run();
   }
@@ -168,29 +182,34 @@ export class ReplicaRole implements LinkOwner {
   }
 
   /** LinkOwner. */
+  historyChanged(why: string): void {
+    this.ownReplicas.historyChanged(why);
+  }
+
+  /** LinkOwner. */
   stateChanged(): void {
-    this.replication.host.replicationChanged();
+    this.host.replicationChanged();
   }
 
   /** LinkOwner. */
   linkUp(link: MasterLink): void {
-    const { replication } = this;
+    const { host, history } = this;
     if (this.isGuarded) {
       this.isGuarded = false;
-      replication.events.add("replica", link.peer, "unguarded", "the master has data again");
-      replication.host.log.notice("The master has data again: the guard of ours is over.");
+      history.events.add("replica", link.peer, "unguarded", "the master has data again");
+      host.log.notice("The master has data again: the guard of ours is over.");
     }
     this.#isAccepted = false;
     this.#isOfMaster = true;
     this.wantsPartial = true;
-    this.#upSinceMs = replication.host.clock.now();
+    this.#upSinceMs = host.clock.now();
     this.#downSinceMs = 0;
     this.stateChanged();
   }
 
   /** LinkOwner. */
   takes(load: ReplicaLoad, id: string): boolean {
-    const { ids, host } = this.replication;
+    const { host, history: { ids } } = this;
     let keysHeld = 0;
     for (const { count } of host.keyspace.databases) keysHeld += count;
     const asked = id.toLowerCase();
@@ -208,7 +227,7 @@ export class ReplicaRole implements LinkOwner {
   linkEnded(link: MasterLink, failure: LinkFailure): void {
     if (link !== this.#link) return;
     this.#link = null;
-    const { host, events } = this.replication;
+    const { host, history: { events } } = this;
     const nowMs = host.clock.now();
     const wasUp = link.state === "connected";
     const isGuarded = failure.more.isGuard === true;
@@ -241,7 +260,7 @@ export class ReplicaRole implements LinkOwner {
   /** How long to wait before the next try. */
   #delayMs(wasSteady: boolean): number {
     if (wasSteady) return 0;
-    const { draw } = this.replication.host;
+    const { draw } = this.host;
     const usual = this.isGuarded
       ? GUARDED_RETRY_MS
       : Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(10, this.#failures - 1));
@@ -252,7 +271,7 @@ export class ReplicaRole implements LinkOwner {
   #guard(peer: string): void {
     if (this.isGuarded) return;
     this.isGuarded = true;
-    const { host, events } = this.replication;
+    const { host, history: { events } } = this;
     const what = "the master has come back without a key and with an unknown replication id";
     events.add("replica", peer, "guarded", `${what}; our data are kept`);
     host.log.warning(
@@ -263,6 +282,11 @@ export class ReplicaRole implements LinkOwner {
   }
 
   // -- states ----------------------------------------------------------------------------------
+
+  /** Whether there is a master to be followed (reached or not). */
+  get isFollowing(): boolean {
+    return this.masterHost !== null;
+  }
 
   /** Whether the link is up: the dataset is that of the master, and its stream arrives. */
   get isLinkUp(): boolean {
@@ -281,7 +305,7 @@ export class ReplicaRole implements LinkOwner {
 
   /** ROLE's offset: of what has been applied; -1 while the link is not up. */
   get roleOffset(): number {
-    return this.isLinkUp ? this.replication.offset : -1;
+    return this.isLinkUp ? this.history.offset : -1;
   }
 
   /** Database that the master's stream has selected; -1 when not known. */
@@ -318,7 +342,7 @@ export class ReplicaRole implements LinkOwner {
   /** INFO's fields about the master, in order; none for a master. */
   infoFields(nowMs: number): [name: string, value: string | number][] {
     if (this.masterHost === null) return [];
-    const { host, offset } = this.replication;
+    const { host, history: { offset } } = this;
     const { config } = host;
     const link = this.#link;
     const isUp = this.isLinkUp;

@@ -6,45 +6,52 @@
  *     changes here ──► stream of writes ──► backlog ──► replicas         (a master)
  *     master's bytes ──► applied, and relayed into the stream ──► …      (a replica)
  *
- * The backlog exists from the first replica on, and goes `repl-backlog-ttl` after the last one has
- * left; a replica always has one, as it may be promoted. While there is none, the offset stands still.
+ * The roles do not know this whole: they are given the history (history.ts), and of each other what
+ * their interfaces name.
  */
 
-import { Backlog } from "../propagation/backlog.ts";
+import type { Backlog } from "../propagation/backlog.ts";
+import { History } from "./history.ts";
 import type { ReplicationHost } from "./host.ts";
-import { ReplicationIds } from "./identity.ts";
-import { LinkLog } from "./link_log.ts";
+import type { ReplicationIds } from "./identity.ts";
+import type { LinkLog } from "./link_log.ts";
 import { MasterRole } from "./master_role.ts";
-import { ReplicaRole } from "./replica_role.ts";
+import { type OwnReplicas, ReplicaRole } from "./replica_role.ts";
 
-export class Replication {
-  readonly ids: ReplicationIds;
-  readonly events: LinkLog;
-  /** The latest part of the stream; null while no replica has come. */
-  backlog: Backlog | null = null;
+export class Replication implements OwnReplicas {
+  readonly history: History;
   /** We as the master of others. */
   readonly master: MasterRole;
   /** We as the replica of another. */
   readonly replica: ReplicaRole;
 
   constructor(readonly host: ReplicationHost) {
-    this.ids = new ReplicationIds(host.runtime.fillRandom);
-    this.events = new LinkLog(host.clock);
-    this.master = new MasterRole(this);
-    this.replica = new ReplicaRole(this);
-    host.config.onChange(["repl-backlog-size"], (values) => {
-      if (this.backlog !== null) this.backlog.sizeBytes = values["repl-backlog-size"];
-    });
+    this.history = new History(host, () => this.master.streamGrew());
+    this.replica = new ReplicaRole(host, this.history, this);
+    this.master = new MasterRole(host, this.history, this.replica);
+  }
+
+  get ids(): ReplicationIds {
+    return this.history.ids;
+  }
+
+  get events(): LinkLog {
+    return this.history.events;
+  }
+
+  /** The latest part of the stream; null while no replica has come. */
+  get backlog(): Backlog | null {
+    return this.history.backlog;
   }
 
   /** `master_repl_offset`. */
   get offset(): number {
-    return this.host.keyspace.stream.offset;
+    return this.history.offset;
   }
 
   /** Whether this server follows a master (reached or not). */
   get isReplica(): boolean {
-    return this.replica.masterHost !== null;
+    return this.replica.isFollowing;
   }
 
   /** DEBUG CHANGE-REPL-ID: the dataset is of no history that anybody knows. */
@@ -52,33 +59,15 @@ export class Replication {
     this.ids.renew();
   }
 
-  /** Makes sure there is a backlog; it begins at the present offset. */
-  createBacklog(): Backlog {
-    if (this.backlog !== null) return this.backlog;
-    const { stream } = this.host.keyspace;
-    this.backlog = new Backlog(stream.offset, this.host.config.value("repl-backlog-size"));
-    stream.attach(this.#keep);
-    return this.backlog;
+  /** OwnReplicas. */
+  historyChanged(why: string): void {
+    this.master.disconnectAll(why);
   }
 
-  /** Drops the backlog: from now on nobody can go on partially. */
-  dropBacklog(): void {
-    if (this.backlog === null) return;
-    this.host.keyspace.stream.detach(this.#keep);
-    this.backlog = null;
+  /** OwnReplicas. */
+  becameMaster(): void {
+    this.master.noteNoReplicas();
   }
-
-  /** Begins a backlog anew at `offset`, where the stream goes on: the dataset is another one now. */
-  restartAt(offset: number): void {
-    this.dropBacklog();
-    this.host.keyspace.stream.offset = offset;
-    this.createBacklog();
-  }
-
-  readonly #keep = (bytes: Uint8Array, offset: number, length: number): void => {
-    this.backlog!.append(bytes, offset, length);
-    this.master.streamGrew();
-  };
 
   /** Before the dataset is loaded: takes the role that the configuration names. */
   begin(): void {
@@ -93,7 +82,7 @@ export class Replication {
     const { loadedReplication } = this.host.persistence;
     if (loadedReplication === null || this.isReplica) return;
     const { stream } = this.host.keyspace;
-    if (this.backlog === null) this.restartAt(loadedReplication.offset);
+    if (this.backlog === null) this.history.restartAt(loadedReplication.offset);
     stream.unit(() => stream.add(database, ["DEL", bytes.slice(offset, offset + length)]));
   }
 
@@ -101,7 +90,7 @@ export class Replication {
   loaded(): void {
     const { loadedReplication: saved } = this.host.persistence;
     if (saved !== null) {
-      if (this.backlog === null) this.restartAt(saved.offset);
+      if (this.backlog === null) this.history.restartAt(saved.offset);
       if (this.isReplica) {
         this.ids.adopt(saved.id);
         this.replica.resumeAt(saved.database);
@@ -125,15 +114,7 @@ export class Replication {
 
   /** Aux fields of a snapshot taken now: with them a restarted server can go on partially. */
   snapshotAux(): (readonly [string, string | number])[] {
-    if (this.backlog === null) return [];
-    return [
-      [
-        "repl-stream-db",
-        Math.max(0, this.isReplica ? this.replica.database : this.host.keyspace.stream.database),
-      ],
-      ["repl-id", this.ids.id],
-      ["repl-offset", this.offset],
-    ];
+    return this.master.snapshotAux();
   }
 
   /** The fields of INFO's section Replication, in order. */

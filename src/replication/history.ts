@@ -1,0 +1,70 @@
+/**
+ * The history that the dataset belongs to: its ids, how far it has come, the latest part of it, and
+ * what has happened to those who share it. Both roles read it and change it: what we tell replicas of
+ * is what a master has told us, or what we have begun ourselves.
+ *
+ * The backlog exists from the first replica on, and goes `repl-backlog-ttl` after the last one has
+ * left; a replica always has one, as it may be promoted. While there is none, the offset stands still.
+ */
+
+import { Backlog } from "../propagation/backlog.ts";
+import type { ReplicationHost } from "./host.ts";
+import { ReplicationIds } from "./identity.ts";
+import { LinkLog } from "./link_log.ts";
+
+export class History {
+  readonly ids: ReplicationIds;
+  readonly events: LinkLog;
+  readonly #host: ReplicationHost;
+  readonly #grew: () => void;
+  #backlog: Backlog | null = null;
+
+  /** `grew` is called when the backlog has become longer. */
+  constructor(host: ReplicationHost, grew: () => void) {
+    this.ids = new ReplicationIds(host.runtime.fillRandom);
+    this.events = new LinkLog(host.clock);
+    this.#host = host;
+    this.#grew = grew;
+    host.config.onChange(["repl-backlog-size"], (values) => {
+      if (this.#backlog !== null) this.#backlog.sizeBytes = values["repl-backlog-size"];
+    });
+  }
+
+  /** `master_repl_offset`. */
+  get offset(): number {
+    return this.#host.keyspace.stream.offset;
+  }
+
+  /** The latest part of the stream; null while no replica has come. */
+  get backlog(): Backlog | null {
+    return this.#backlog;
+  }
+
+  /** Makes sure there is a backlog; it begins at the present offset. */
+  createBacklog(): Backlog {
+    if (this.#backlog !== null) return this.#backlog;
+    const { stream } = this.#host.keyspace;
+    this.#backlog = new Backlog(stream.offset, this.#host.config.value("repl-backlog-size"));
+    stream.attach(this.#keep);
+    return this.#backlog;
+  }
+
+  /** Drops the backlog: from now on nobody can go on partially. */
+  dropBacklog(): void {
+    if (this.#backlog === null) return;
+    this.#host.keyspace.stream.detach(this.#keep);
+    this.#backlog = null;
+  }
+
+  /** Begins a backlog anew at `offset`, where the stream goes on: the dataset is another one now. */
+  restartAt(offset: number): void {
+    this.dropBacklog();
+    this.#host.keyspace.stream.offset = offset;
+    this.createBacklog();
+  }
+
+  readonly #keep = (bytes: Uint8Array, offset: number, length: number): void => {
+    this.#backlog!.append(bytes, offset, length);
+    this.#grew();
+  };
+}
