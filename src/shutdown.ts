@@ -1,7 +1,7 @@
 /**
  * The end of the server: SHUTDOWN and signals. Replicas that have not acknowledged everything are
  * waited for, up to `shutdown-timeout`, while writes are paused; then the dataset is saved, where that
- * is asked for or configured. A part of src/server.ts.
+ * is asked for or configured. A part of src/core.ts.
  *
  *     request ──► replicas lag: waits ──► saves ──► the end
  *                        │                  │

@@ -1,5 +1,5 @@
 /**
- * The parts of the server as commands see them. `server.ts` builds them and hands them over; tests
+ * The parts of the server as commands see them. `core.ts` builds them and hands them over; tests
  * build the same with a clock and a random source of their own.
  */
 

@@ -1,6 +1,6 @@
 /**
  * Imports in src/ point down: from the socket to the bytes, never back. What has to call upwards is
- * handed a function by src/server.ts, the only file that knows all parts.
+ * handed an owner or a function by src/core.ts, the file that knows all parts.
  */
 
 import { assert, assertEquals } from "@std/assert";

@@ -5,7 +5,6 @@ import { latin1, toLatin1 } from "../../../src/base/bytes.ts";
 import { commandTable } from "../../../src/commands/index.ts";
 import { splitWords } from "../../../src/config/parse.ts";
 import { Client } from "../../../src/dispatch/client.ts";
-import type { ReplicationHost } from "../../../src/replication/host.ts";
 import { StreamApplier } from "../../../src/replication/stream_applier.ts";
 import { RequestParser } from "../../../src/resp/parser.ts";
 import { type TestServer, testServer } from "../../support/test_server.ts";
@@ -40,12 +39,7 @@ function applier() {
   s.keyspace.stream.attach((bytes, offset, length) => {
     relayed += toLatin1(bytes, offset, length);
   });
-  const host = {
-    keyspace: s.keyspace,
-    log: s.services.log,
-    processMasterInput: () => s.dispatcher.processInput(client),
-  } as unknown as ReplicationHost;
-  const applier = new StreamApplier(host, client);
+  const applier = new StreamApplier(s.core, client);
   const feed = (text: string) => {
     const bytes = latin1(text);
     let at = 0;
