@@ -338,7 +338,7 @@ export class SimulatedFiles implements Files {
 
   /** The name goes some time later: until then, and in doubt after that, it is not to be used again. */
   removeSoon(path: string): void {
-    this.#soon(`removes ${path}`, () => this.remove(path)).catch(() => {});
+    this.#soon("removes a file", () => this.remove(path)).catch(() => {});
   }
 
   setMode(path: string, mode: number): void {
@@ -355,7 +355,7 @@ export class SimulatedFiles implements Files {
   }
 
   syncFolderSoon(folder: string): Promise<void> {
-    return this.#soon(`syncs ${folder}`, () => this.syncFolder(folder));
+    return this.#soon("syncs a folder", () => this.syncFolder(folder));
   }
 
   #soon<T>(name: string, work: () => T): Promise<T> {

@@ -1,0 +1,155 @@
+/**
+ * Clients of a simulated cluster: they write at random, have writes confirmed, and look at every
+ * server for what no server may ever show. All of them go on through whatever happens to the servers.
+ */
+
+import type { Reply } from "../support/reply_parser.ts";
+import { learnPayload, LoadGenerator } from "../support/replication_load.ts";
+import type { Cluster } from "./cluster.ts";
+import { LinkError, type SimulatedClient } from "./simulated_client.ts";
+
+/** Databases beyond those of the random load, which flushes and swaps its own. */
+const OWN_DATABASE = "8";
+const SECOND_DATABASE = "9";
+
+/** How long a client is idle after its connection has failed. */
+const RETRY_MS = 200;
+
+export class Workload {
+  isStopping = false;
+  /** Clients that have not ended yet. */
+  runningCount = 0;
+  writeCount = 0;
+  confirmedCount = 0;
+  lookCount = 0;
+  #generation = 0;
+
+  constructor(readonly cluster: Cluster, readonly seed: number) {}
+
+  start(): void {
+    const { cluster } = this;
+    for (let i = 0; i < 2; i++) {
+      const g = new LoadGenerator(
+        this.seed * 10 + i,
+        () => cluster.server(cluster.master).server!.runtime.clock.now(),
+      );
+      this.#run(() => cluster.master, 50, (client) => this.#writeAtRandom(client, g));
+    }
+    this.#run(() => cluster.master, 50, (client) => this.#writeGeneration(client));
+    this.#run(() => cluster.master, 100, (client, name) => this.#writeConfirmed(client, name));
+    for (const name of cluster.servers.keys()) {
+      this.#run(() => name, 100, (client) => this.#look(client, name));
+    }
+  }
+
+  /** One client: connects to who is named, does a piece of work again and again, starts anew. */
+  async #run(
+    whom: () => string,
+    pauseMs: number,
+    work: (client: SimulatedClient, name: string) => Promise<void>,
+  ): Promise<void> {
+    this.runningCount++;
+    const { cluster } = this;
+    while (!this.isStopping) {
+      let client: SimulatedClient | null = null;
+      const name = whom();
+      try {
+        client = await cluster.connect(name);
+        while (!this.isStopping && whom() === name) {
+          await work(client, name);
+          await cluster.sleep(pauseMs * 2 * cluster.random.draw());
+        }
+      } catch (error) {
+        if (!(error instanceof LinkError)) throw error;
+        await cluster.sleep(RETRY_MS);
+      }
+      client?.close();
+    }
+    this.runningCount--;
+  }
+
+  async #writeAtRandom(client: SimulatedClient, g: LoadGenerator): Promise<void> {
+    const calls = g.commands().filter(([name]) => name.toUpperCase() !== "FLUSHALL");
+    const replies = await client.pipeline(calls);
+    replies.forEach((reply, i) => learnPayload(g, calls[i], reply));
+    this.writeCount += calls.length;
+  }
+
+  /** Three keys that are always written together, one of them in another database. */
+  async #writeGeneration(client: SimulatedClient): Promise<void> {
+    const text = String(++this.#generation);
+    await client.pipeline([
+      ["MULTI"],
+      ["SELECT", OWN_DATABASE],
+      ["SET", "generation:a", text],
+      ["SELECT", SECOND_DATABASE],
+      ["SET", "generation:b", text],
+      ["SELECT", OWN_DATABASE],
+      ["RPUSH", "generations", text],
+      ["LTRIM", "generations", "-50", "-1"],
+      ["EXEC"],
+    ]);
+  }
+
+  /** Whatever becomes of a server: of what is written together it never shows a part. */
+  async #look(client: SimulatedClient, name: string): Promise<void> {
+    const replies = await client.pipeline([
+      ["MULTI"],
+      ["SELECT", OWN_DATABASE],
+      ["GET", "generation:a"],
+      ["LINDEX", "generations", "-1"],
+      ["SELECT", SECOND_DATABASE],
+      ["GET", "generation:b"],
+      ["EXEC"],
+    ]);
+    const exec = replies[6];
+    if (exec.kind !== "array") return; // loading, or no data to be shown
+    const [, a, last, , b] = exec.items.map(shown);
+    if (a !== b || a !== last) {
+      throw new Error(`${name} shows parts of two datasets: ${a}, ${b} and ${last}`);
+    }
+    this.lookCount++;
+  }
+
+  /** A key of its own for each write, which all direct replicas of the master confirm. */
+  async #writeConfirmed(client: SimulatedClient, name: string): Promise<void> {
+    const { cluster } = this;
+    const { epoch } = cluster;
+    const replicas = cluster.replicasOf(name);
+    const key = `confirmed:${this.writeCount++}`;
+    const value = String(cluster.world.nowMs);
+    const [, set] = await client.pipeline([["SELECT", OWN_DATABASE], ["SET", key, value]]);
+    if (set.kind !== "status") return;
+    const reply = await client.call("WAIT", String(replicas.length), "1000");
+    if (reply.kind !== "integer" || Number(reply.value) < replicas.length) return;
+    if (cluster.epoch !== epoch || replicas.length === 0) return;
+    this.confirmedCount++;
+    cluster.confirmed.set(key, {
+      value,
+      holders: new Set([name, ...replicas]),
+      durableOn: new Set(),
+    });
+  }
+
+  /** Confirmed writes that a server does not show; each with what it shows. */
+  async missingOn(name: string): Promise<string[]> {
+    const { cluster } = this;
+    const client = await cluster.connect(name);
+    await client.call("SELECT", OWN_DATABASE);
+    const missing: string[] = [];
+    for (const [key, { value }] of cluster.confirmed) {
+      const text = shown(await client.call("GET", key));
+      if (text !== value) missing.push(`${key} (${text} for ${value})`);
+    }
+    client.close();
+    return missing;
+  }
+}
+
+function shown(reply: Reply): string {
+  return reply.kind === "bulk" || reply.kind === "status"
+    ? reply.text
+    : reply.kind === "error"
+    ? `error ${reply.text}`
+    : reply.kind;
+}
