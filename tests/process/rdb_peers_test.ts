@@ -79,7 +79,7 @@ Deno.test({
     await ask(real, "SAVE");
     await using server = await startTsredis({ args: [...DEBUG, "--save", ""], dir: real.dir });
     assertEquals(await ask(server, "DEBUG", "DIGEST"), digest);
-    assert(server.log.includes("Done loading RDB, keys loaded: 17, keys expired: 0."), server.log);
+    await server.untilLogged("Done loading RDB, keys loaded: 17, keys expired: 0.");
   },
 });
 

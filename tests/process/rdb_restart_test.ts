@@ -34,9 +34,9 @@ Deno.test("SIGTERM saves the dataset, and the next start has it", async () => {
     await using again = await startTsredis({ dir });
     using client = await again.connect();
     assertEquals(textOf(await client.call("GET", "k")), "v");
-    assertMatch(again.log, /Loading RDB produced by version 7\.2\.4/);
-    assertMatch(again.log, /Done loading RDB, keys loaded: 1, keys expired: 0\./);
-    assertMatch(again.log, /DB loaded from disk: \d+\.\d{3} seconds/);
+    await again.untilLogged(/Loading RDB produced by version 7\.2\.4/);
+    await again.untilLogged(/Done loading RDB, keys loaded: 1, keys expired: 0\./);
+    await again.untilLogged(/DB loaded from disk: \d+\.\d{3} seconds/);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
@@ -110,8 +110,8 @@ Deno.test("a save point saves by itself", async () => {
   using client = await server.connect();
   await client.call("SET", "a", "1");
   await client.call("SET", "b", "1");
-  await eventually(() => server.log.includes("Background saving terminated with success"));
-  assertMatch(server.log, /2 changes in 1 seconds\. Saving\.\.\./);
+  await server.untilLogged("Background saving terminated with success");
+  await server.untilLogged(/2 changes in 1 seconds\. Saving\.\.\./);
   assertEquals(await infoField(client, "rdb_changes_since_last_save"), "0");
 });
 

@@ -80,11 +80,13 @@ Deno.test("replicas of a master that comes back empty keep their data, read-only
     assertMatch(plain(await client.call("ROLE")), /"slave", "127\.0\.0\.1", \d+, "guarded"/);
     assertEquals((await infoOf(replica)).master_link_status, "down");
     const port = trio.proxy.port;
-    const lines = replica.log.split("\n").filter((line) =>
-      new RegExp(`(SLAVEOF|REPLICAOF) 127\\.0\\.0\\.1 ${port}`, "i").test(line) &&
-      /empty/i.test(line)
-    );
-    assertEquals(lines.length, 1, replica.log);
+    const lines = () =>
+      replica.log.split("\n").filter((line) =>
+        new RegExp(`(SLAVEOF|REPLICAOF) 127\\.0\\.0\\.1 ${port}`, "i").test(line) &&
+        /empty/i.test(line)
+      );
+    await eventually(() => lines().length > 0);
+    assertEquals(lines().length, 1, replica.log);
   }
 });
 

@@ -94,7 +94,7 @@ Deno.test({
         await eventually(() => manager.output.includes("READY=1"));
         assertEquals(manager.saidBy(server), [LOADING, SERVING, "READY=1"]);
         assertEquals(await supervisedBy(server), "systemd");
-        assertStringIncludes(server.log, "* Supervised by systemd. Please make sure you set");
+        await server.untilLogged("* Supervised by systemd. Please make sure you set");
         using client = await server.connect();
         for (let i = 0; i < 100; i++) await client.call("SET", `k${i}`, "v");
         assertEquals((await server.stop()).code, 0);
@@ -111,7 +111,7 @@ Deno.test({
       await eventually(() => server.log.includes("RDB memory usage when created"));
       assertEquals(manager.saidBy(server), [LOADING]);
       await eventually(() => manager.output.includes("READY=1"));
-      assertStringIncludes(server.log, "Done loading RDB, keys loaded: 100");
+      await server.untilLogged("Done loading RDB, keys loaded: 100");
     } finally {
       await Deno.remove(dir, { recursive: true });
     }

@@ -73,9 +73,23 @@ export class ServerProcess implements AsyncDisposable {
     return new ServerProcess(launch.name, port, dir, child, launch.dir === undefined);
   }
 
-  /** All it printed so far. */
+  /**
+   * All it printed that has come here so far. While it runs, a reply may be here before the line that
+   * was logged earlier: wait for that with `untilLogged`.
+   */
   get log(): string {
     return this.#log;
+  }
+
+  /** Waits until this stands in its log. */
+  async untilLogged(expected: string | RegExp): Promise<void> {
+    const isThere = () =>
+      typeof expected === "string" ? this.#log.includes(expected) : expected.test(this.#log);
+    try {
+      await eventually(isThere, { what: `${this.name} to log ${expected}` });
+    } catch (cause) {
+      throw new Error(`${(cause as Error).message}\n${this.#log}`, { cause });
+    }
   }
 
   /** A new connection to it. */
