@@ -24,7 +24,9 @@ const FOLDERS = [
   "rdb",
   "resp",
   "values",
-].map((name) => `./tests/${name}/`).concat("./tests/runtime/bun_network_test.ts");
+].map((name) => `./tests/${name}/`).concat(
+  ["bun_network", "node_files", "simulated_files"].map((name) => `./tests/runtime/${name}_test.ts`),
+);
 
 /** A count of the lines that `bun test` closes with, such as ` 1544 pass`. */
 export function countIn(output: string, word: "pass" | "fail" | "skip"): number {

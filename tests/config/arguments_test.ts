@@ -122,7 +122,7 @@ for (const args of [["--version"], ["-v"], ["-v", "x"], ["--version", "--port", 
     const action = printed(...args);
     assertMatch(
       action.text,
-      /^tsredis v=\d+\.\d+\.\d+ redis=7\.2\.4 deno=\d+\.\d+\.\d+ bits=64\n$/,
+      /^tsredis v=\d+\.\d+\.\d+ redis=7\.2\.4 (deno|bun)=\d+\.\d+\.\d+ bits=64\n$/,
     );
     assertEquals(action.exitCode, 0);
   });
