@@ -29,14 +29,7 @@ export class BunNetwork implements Network {
   listenTcp(hostname: string, port: number, handler: ListenerHandler): Listener {
     const socket = accepting(handler, null);
     try {
-      // Both families have sockets of their own, so that nothing is open that was not asked for.
-      const listener = bun().listen({
-        hostname,
-        port,
-        ipv6Only: hostname.includes(":"),
-        allowHalfOpen: true,
-        socket,
-      });
+      const listener = bun().listen({ hostname, port, allowHalfOpen: true, socket });
       return new Listening(listener, listener.port);
     } catch (error) {
       throw networkError(error);

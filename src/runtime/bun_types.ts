@@ -47,7 +47,6 @@ export interface BunApi {
     readonly hostname?: string;
     readonly port?: number;
     readonly unix?: string;
-    readonly ipv6Only?: boolean;
     readonly allowHalfOpen: boolean;
     readonly socket: BunSocketCallbacks<Data>;
   }): BunListener;

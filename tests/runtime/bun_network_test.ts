@@ -6,9 +6,11 @@
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { BunNetwork } from "../../src/runtime/bun_sockets.ts";
 import { BunTimers } from "../../src/runtime/bun_timers.ts";
+import type { Socket } from "../../src/runtime/runtime.ts";
+import { SystemError } from "../../src/runtime/system_error.ts";
 import { eventually } from "../support/eventually.ts";
 import { networkTests, type NetworkWorld } from "./network_suite.ts";
 import { connectNodePeer } from "./node_peer.ts";
@@ -49,14 +51,23 @@ test("Bun: a Unix socket has the permissions asked for", async () => {
   await listener.close();
 });
 
-test("Bun: an address for IPv6 leaves IPv4 to others", async () => {
+test("Bun: the address for all of IPv6 serves IPv4 too, and no other socket can then", async () => {
   using here = world();
-  const handler = { accepted: () => null, failed() {} };
+  const remotes: string[] = [];
+  const handler = {
+    accepted(socket: Socket) {
+      remotes.push(socket.remote.hostname);
+      return null;
+    },
+    failed() {},
+  };
   const six = here.network.listenTcp("::", 0, handler);
-  const four = here.network.listenTcp("0.0.0.0", six.port, handler);
-  assertEquals(four.port, six.port);
+  assertThrows(() => here.network.listenTcp("0.0.0.0", six.port, handler), SystemError);
+  const peer = await connectNodePeer(six.port);
+  await eventually(() => peer.hasEnded());
+  assertEquals(remotes, ["::ffff:127.0.0.1"]);
+  peer.close();
   await six.close();
-  await four.close();
 });
 
 test("Bun: input longer than the handler's space is given in pieces of it", async () => {
