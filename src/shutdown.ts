@@ -32,6 +32,8 @@ export class Shutdown {
   #deadlineMs = 0;
   /** Offset that replicas are waited for to acknowledge. */
   #offset = 0;
+  /** The pause that there was before: the server gets it back when it stays. */
+  #pauseBefore = { endsMs: 0, includesReads: false };
   /** Replicas are waited for no more, the dataset is being saved. */
   #isSaving = false;
 
@@ -77,7 +79,11 @@ export class Shutdown {
 
   /** Who asks waits, and writes do, until the end or `#giveUp`. */
   #wait(options: ShutdownOptions): void {
-    if (!this.isUnderWay) this.server.pause.begin(Infinity, false);
+    if (!this.isUnderWay) {
+      const { pause } = this.server;
+      this.#pauseBefore = { endsMs: pause.endsMs, includesReads: pause.includesReads };
+      pause.begin(Infinity, false);
+    }
     this.#waiting.push(options);
     options.onWaiting();
   }
@@ -108,7 +114,10 @@ export class Shutdown {
     for (const { onRefused } of this.#waiting.splice(0)) {
       onRefused("ERR Errors trying to SHUTDOWN. Check logs.");
     }
-    this.server.pause.end();
+    const { pause, keyspace } = this.server;
+    pause.end();
+    const { endsMs, includesReads } = this.#pauseBefore;
+    if (endsMs > keyspace.nowMs) pause.begin(endsMs, includesReads);
   }
 
   #finish(options: ShutdownOptions): void {

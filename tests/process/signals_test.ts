@@ -93,11 +93,17 @@ Deno.test("a server that cannot save stays, says why, and serves on", async () =
   using client = await server.connect();
   await client.call("SET", "k", "v");
   await Deno.mkdir(`${server.dir}/dump.rdb`);
+  assertEquals(textOf(await client.call("CLIENT", "PAUSE", "100000", "WRITE")), "OK");
   server.child.kill("SIGTERM");
   await server.untilLogged("Errors trying to shut down the server.");
   await server.untilLogged(/Failed saving the DB to dump\.rdb: Is a directory\n/);
   await server.untilLogged("# Error trying to save the DB, can't exit.\n");
-  assertEquals(textOf(await client.call("SET", "k", "w")), "OK");
+  // What was paused before still is.
+  using writer = await server.connect();
+  const written = writer.call("SET", "k", "w");
+  assertEquals(textOf(await client.call("GET", "k")), "v");
+  assertEquals(textOf(await client.call("CLIENT", "UNPAUSE")), "OK");
+  assertEquals(textOf(await written), "OK");
   const refused = await client.call("SHUTDOWN");
   assertEquals(refused, { kind: "error", text: "ERR Errors trying to SHUTDOWN. Check logs." });
   assertEquals(textOf(await client.call("GET", "k")), "w");
