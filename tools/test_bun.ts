@@ -1,6 +1,7 @@
 /**
- * `deno task test:bun`: runs the pure tests, those that use no sockets and start no processes, under Bun's
- * test runner. Arguments go to `bun test`: other files or folders, or `--test-name-pattern`.
+ * `deno task test:bun`: runs the tests that start no processes under Bun's test runner: the pure ones, and those
+ * of the whole server in this process, on Bun's sockets. Arguments go to `bun test`: other files or folders,
+ * or `--test-name-pattern`.
  *
  * Ends with the line `N passed, M failed`, as the test task does. Exits with 1 when a test failed or when
  * nothing could be run.
@@ -9,7 +10,7 @@
 import { BUN_VERSION, bunPath, withBunConfig } from "./bun.ts";
 import { ROOT } from "./server_flags.ts";
 
-/** The folders of the pure tests, and the files that are for Bun alone. */
+/** The folders of these tests, and the files that are for Bun alone. */
 const FOLDERS = [
   "arena",
   "base",
@@ -23,6 +24,7 @@ const FOLDERS = [
   "pubsub",
   "rdb",
   "resp",
+  "server",
   "values",
 ].map((name) => `./tests/${name}/`).concat(
   ["bun_network", "node_files", "simulated_files"].map((name) => `./tests/runtime/${name}_test.ts`),

@@ -223,9 +223,3 @@ Deno.test({
     for (const line of lines) assertStringIncludes(ours.log, line);
   },
 });
-
-Deno.test("a Unix socket that cannot be had ends the start", async () => {
-  await using ours = await spawnTsredis({ args: ["--unixsocket", "/nowhere/at/all.sock"] });
-  assertEquals((await ours.ended()).code, 1);
-  assertStringIncludes(ours.log, "Failed opening Unix socket: bind: No such file or directory");
-});

@@ -1,12 +1,14 @@
 /**
- * What the pure tests use of Deno, for `bun test` (see tools/test_bun.ts, which loads this before them):
- * `Deno.test` with its steps, and files. The program itself needs none of it: it has src/runtime/.
+ * What the tests use of Deno, for `bun test` (see tools/test_bun.ts, which loads this before them):
+ * `Deno.test` with its steps, files, the client's end of sockets. The program itself needs none of it: it has
+ * src/runtime/.
  *
  * Deno's checks that a test leaves nothing open or pending are not made.
  */
 
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
+import * as net from "node:net";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
 
@@ -81,6 +83,134 @@ function statSync(path: string | URL) {
   return { size, mode, mtime, isFile: info.isFile(), isDirectory: info.isDirectory() };
 }
 
+/** The errors that tests ask for by class, by the system's codes. */
+const errors = Object.fromEntries(
+  Object.entries({
+    ENOENT: "NotFound",
+    EADDRINUSE: "AddrInUse",
+    EADDRNOTAVAIL: "AddrNotAvailable",
+    ECONNREFUSED: "ConnectionRefused",
+    ECONNRESET: "ConnectionReset",
+    EPIPE: "BrokenPipe",
+  }).map(([code, name]) => [
+    name,
+    class extends Error {
+      static code = code;
+    },
+  ]),
+);
+
+/** The error of Deno's that an error of the system's is. */
+function translated(error: unknown): unknown {
+  const { code, message } = error as { code?: string; message: string };
+  const found = Object.values(errors).find((errorClass) => errorClass.code === code);
+  return found === undefined ? error : new found(message, { cause: error });
+}
+
+/** A connection, as much of `Deno.Conn` as the tests' clients use. */
+class Connection {
+  #failure: unknown = null;
+
+  constructor(private readonly socket: net.Socket) {
+    socket.on("error", (error) => this.#failure = translated(error));
+  }
+
+  async read(into: Uint8Array): Promise<number | null> {
+    for (;;) {
+      if (this.#failure !== null) throw this.#failure;
+      const count = Math.min(into.length, this.socket.readableLength);
+      const bytes: Uint8Array | null = count > 0 ? this.socket.read(count) : null;
+      if (bytes !== null) {
+        into.set(bytes);
+        return bytes.length;
+      }
+      if (this.socket.readableEnded || this.socket.destroyed) return null;
+      await new Promise<void>((resolve) => {
+        const events = ["readable", "end", "error", "close"];
+        const heard = () => {
+          for (const event of events) this.socket.off(event, heard);
+          resolve();
+        };
+        for (const event of events) this.socket.on(event, heard);
+        this.socket.read(0);
+      });
+    }
+  }
+
+  get readable(): ReadableStream<Uint8Array> {
+    return new ReadableStream({
+      pull: async (controller) => {
+        const bytes = new Uint8Array(16_384);
+        const count = await this.read(bytes);
+        if (count === null) controller.close();
+        else controller.enqueue(bytes.subarray(0, count));
+      },
+    });
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== null) return reject(this.#failure);
+      // The bytes are the caller's again once this resolves.
+      this.socket.write(bytes, (error) => {
+        if (error) reject(translated(error));
+        else resolve(bytes.length);
+      });
+    });
+  }
+
+  closeWrite(): Promise<void> {
+    return new Promise((resolve) => this.socket.end(resolve));
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  setNoDelay(isOn = true): void {
+    this.socket.setNoDelay(isOn);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+type ConnectTo = { hostname?: string; port: number } | { transport: "unix"; path: string };
+
+function connect(to: ConnectTo): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    const options = "path" in to
+      ? { path: to.path }
+      : { host: to.hostname ?? "127.0.0.1", port: to.port };
+    const socket = net.connect({ ...options, allowHalfOpen: true, noDelay: true });
+    socket.once("error", (error) => reject(translated(error)));
+    socket.once("connect", () => resolve(new Connection(socket)));
+  });
+}
+
+interface BunListener {
+  port: number;
+  stop(): void;
+}
+
+interface BunGlobal {
+  listen(options: { hostname: string; port: number; socket: object }): BunListener;
+}
+
+/** Takes a port and accepts nothing: for tests that need a port, free or taken. */
+function listen({ hostname = "0.0.0.0", port }: { hostname?: string; port: number }) {
+  const { Bun } = globalThis as unknown as { Bun: BunGlobal };
+  let listener: BunListener;
+  try {
+    listener = Bun.listen({ hostname, port, socket: { data() {} } });
+  } catch (error) {
+    throw translated(error);
+  }
+  const close = () => listener.stop();
+  return { addr: { hostname, port: listener.port }, close, [Symbol.dispose]: close };
+}
+
 const synchronous = {
   makeTempDirSync,
   makeTempFileSync,
@@ -96,29 +226,36 @@ const synchronous = {
   realPathSync: fs.realpathSync,
 };
 
+/** Each throws Deno's errors. */
+const files = Object.entries(synchronous).map(([name, fn]) => {
+  const call = fn as (...args: unknown[]) => unknown;
+  return [name, (...args: unknown[]) => {
+    try {
+      return call(...args);
+    } catch (error) {
+      throw translated(error);
+    }
+  }] as const;
+});
+
 /** `readFile` for `readFileSync`: as quick as that, in a promise. */
-const asynchronous = Object.fromEntries(
-  Object.entries(synchronous).map(([name, fn]) => {
-    const call = fn as (...args: unknown[]) => unknown;
-    return [name.slice(0, -"Sync".length), (...args: unknown[]) => {
-      try {
-        return Promise.resolve(call(...args));
-      } catch (error) {
-        return Promise.reject(error);
-      }
-    }];
-  }),
-);
+const asynchronousFiles = files.map(([name, call]) => {
+  const inPromise = (...args: unknown[]) => new Promise((resolve) => resolve(call(...args)));
+  return [name.slice(0, -"Sync".length), inPromise] as const;
+});
 
 Object.assign(globalThis, {
   Deno: {
-    ...synchronous,
-    ...asynchronous,
+    ...Object.fromEntries([...files, ...asynchronousFiles]),
     readDirSync,
     async *readDir(path: string | URL) {
       yield* readDirSync(path);
     },
     test,
+    errors,
+    connect,
+    listen,
+    networkInterfaces: () => Object.values(networkInterfaces()).flat(),
     inspect,
     pid: process.pid,
     cwd: () => process.cwd(),
