@@ -168,7 +168,7 @@ const AOF = "the append-only file does not exist yet";
 const CLUSTER = "cluster mode does not exist";
 const DEFRAG = "the arena closes its gaps by itself, without settings";
 const LAZY = "what is removed is always let go of at once and freed in the background";
-const KERNEL = "a Deno program has no access to this setting of the kernel";
+const KERNEL = "the runtime gives no access to this setting of the kernel";
 const OFF_THREAD = "tsredis runs commands on one thread and divides its work in its own way";
 const SCRIPTS = "scripts do not exist yet";
 const SYSLOG = "the log goes to a file or to standard output, where systemd collects it";
@@ -191,7 +191,7 @@ export const DIRECTIVES = {
     "511",
     0,
     I32_MAX,
-    idle("Deno's listener leaves the length of the queue to the system", { settable: false }),
+    idle("the runtime leaves the length of the queue to the system", { settable: false }),
   ),
   "tcp-keepalive": int("300", 0, I32_MAX),
   "timeout": int("0", 0, I32_MAX),
@@ -203,7 +203,9 @@ export const DIRECTIVES = {
     "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60",
   ),
   "proto-max-bulk-len": memory("512mb", 1 << 20, I64_MAX),
-  "bind-source-addr": optionalText(idle("Deno does not let an outgoing connection choose it")),
+  "bind-source-addr": optionalText(
+    idle("the runtime does not let an outgoing connection choose it"),
+  ),
   "socket-mark-id": int("0", 0, U32_MAX, idle(KERNEL, { settable: false })),
   "io-threads": int("1", 1, 128, idle(OFF_THREAD, { settable: false })),
   "io-threads-do-reads": bool("no", idle(OFF_THREAD, { settable: false })),
@@ -263,11 +265,11 @@ export const DIRECTIVES = {
     ["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"],
     idle(SYSLOG, { settable: false }),
   ),
-  "crash-log-enabled": bool("yes", idle("a Deno program dies with its own kind of report")),
-  "crash-memcheck-enabled": bool("yes", idle("a Deno program dies with its own kind of report")),
+  "crash-log-enabled": bool("yes", idle("the runtime has its own kind of report")),
+  "crash-memcheck-enabled": bool("yes", idle("the runtime has its own kind of report")),
   "use-exit-on-panic": bool("no", {
     hidden: true,
-    ...idle("a Deno program dies with its own kind of report"),
+    ...idle("the runtime has its own kind of report"),
   }),
   "disable-thp": bool("yes", idle(KERNEL, { settable: false })),
   "oom-score-adj": choice("no", ["no", "yes", "relative", "absolute"], idle(KERNEL)),
@@ -636,7 +638,7 @@ function editDistance(a: string, b: string): number {
 function cpuList(): Directive<string> {
   return optionalText({
     settable: false,
-    notActing: "a Deno program cannot choose its processors; use taskset",
+    notActing: "the runtime does not choose processors; use taskset",
   });
 }
 

@@ -88,7 +88,7 @@ export class Crc64 {
       let i = (buf.byteOffset + pos) >>> 2;
       const wordEnd = i + (((end - pos) >>> 3) << 1);
       pos += (wordEnd - i) << 2;
-      // Assumes a little-endian machine, as every machine is that Deno runs on.
+      // Assumes a little-endian machine, as every machine is that Deno and Bun run on.
       for (; i < wordEnd; i += 2) {
         const x = low ^ words[i];
         const y = high ^ words[i + 1];

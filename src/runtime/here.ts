@@ -1,6 +1,6 @@
 /**
  * The runtime of this process. Only where a program begins is it asked for (main.ts, src/server.ts,
- * the module of a worker): everything else is handed one.
+ * the module of a worker): everything else is handed one. See "A door to the runtime" in NOTES.
  */
 
 import { bunRuntime } from "./bun.ts";
