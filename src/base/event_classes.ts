@@ -12,13 +12,3 @@ export const EVENT_STREAM = 1 << 10; // t
 export const EVENT_KEY_MISS = 1 << 11; // m
 export const EVENT_MODULE = 1 << 13; // d
 export const EVENT_NEW = 1 << 14; // n
-
-/** Hears of changes to keys; `mask` of the keyspace says which classes are wanted. */
-export type EventListener = (
-  eventClass: number,
-  event: string,
-  database: number,
-  bytes: Uint8Array,
-  offset: number,
-  length: number,
-) => void;
