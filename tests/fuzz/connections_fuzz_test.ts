@@ -11,13 +11,7 @@ import { fuzzRounds, fuzzSeed } from "../support/fuzz.ts";
 import { Random } from "../support/random.ts";
 import { inputOf } from "./drawn_input.ts";
 
-Deno.test({
-  name: "connections that send drawn input end alone; the server goes on",
-  ignore: "Bun" in globalThis, // whose test runner has no Deno.connect
-  fn: sendDrawnInput,
-});
-
-async function sendDrawnInput(): Promise<void> {
+Deno.test("connections that send drawn input end alone; the server goes on", async () => {
   const seed = fuzzSeed(5);
   const random = new Random(seed);
   await using s = await RunningServer.start();
@@ -44,4 +38,4 @@ async function sendDrawnInput(): Promise<void> {
   }
   assertEquals(s.core.statistics.unexpectedErrors, 0);
   assert(!s.hasLogged("Cannot serve client"), s.logLines.join(""));
-}
+});

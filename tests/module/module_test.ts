@@ -8,7 +8,10 @@ import { connect, integer, status } from "../support/resp_client.ts";
 /** Deno's own checks of what a test leaves open, said aloud. */
 const strict = { sanitizeOps: true, sanitizeResources: true, sanitizeExit: true };
 
-Deno.test("importing the module does nothing", strict, async () => {
+// It starts a Deno, which Bun's test runner cannot.
+const strictByDeno = { ...strict, ignore: "Bun" in globalThis };
+
+Deno.test("importing the module does nothing", strictByDeno, async () => {
   const program = 'await import("./mod.ts"); console.log("imported");';
   const map = new TextDecoder().decode(
     (await new Deno.Command(Deno.execPath(), { args: ["task", "-q", "map"] }).output()).stdout,

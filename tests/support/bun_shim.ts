@@ -1,7 +1,6 @@
 /**
  * What the tests use of Deno, for `bun test` (see tools/test_bun.ts, which loads this before them):
- * `Deno.test` with its steps, files, the client's end of sockets. The program itself needs none of it: it has
- * src/runtime/.
+ * `Deno.test` with its steps, files, sockets. The program itself needs none of it: it has src/runtime/.
  *
  * Deno's checks that a test leaves nothing open or pending are not made.
  */
@@ -189,26 +188,54 @@ function connect(to: ConnectTo): Promise<Connection> {
   });
 }
 
-interface BunListener {
-  port: number;
-  stop(): void;
-}
+/** A listener on a port, as much of `Deno.Listener` as tests use. */
+class PortListener {
+  readonly #server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
+  readonly #accepted: Connection[] = [];
+  #waiting: { resolve(conn: Connection): void; reject(error: unknown): void } | null = null;
+  readonly addr: { hostname: string; port: number };
 
-interface BunGlobal {
-  listen(options: { hostname: string; port: number; socket: object }): BunListener;
-}
-
-/** Takes a port and accepts nothing: for tests that need a port, free or taken. */
-function listen({ hostname = "0.0.0.0", port }: { hostname?: string; port: number }) {
-  const { Bun } = globalThis as unknown as { Bun: BunGlobal };
-  let listener: BunListener;
-  try {
-    listener = Bun.listen({ hostname, port, socket: { data() {} } });
-  } catch (error) {
-    throw translated(error);
+  constructor(hostname: string, port: number) {
+    this.#server.on("connection", (socket) => {
+      const conn = new Connection(socket);
+      if (this.#waiting === null) this.#accepted.push(conn);
+      else this.#waiting.resolve(conn);
+      this.#waiting = null;
+    });
+    // Under Bun the port is there, or the error is thrown, when this returns.
+    let failure: unknown = null;
+    this.#server.on("error", (error) => failure = error);
+    this.#server.listen(port, hostname);
+    if (failure !== null) throw translated(failure);
+    this.addr = { hostname, port: (this.#server.address() as net.AddressInfo).port };
   }
-  const close = () => listener.stop();
-  return { addr: { hostname, port: listener.port }, close, [Symbol.dispose]: close };
+
+  accept(): Promise<Connection> {
+    const conn = this.#accepted.shift();
+    if (conn !== undefined) return Promise.resolve(conn);
+    return new Promise((resolve, reject) => this.#waiting = { resolve, reject });
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#waiting?.reject(new Error("the listener is closed"));
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Connection> {
+    for (;;) {
+      const conn = await this.accept().catch(() => null);
+      if (conn === null) return;
+      yield conn;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function listen({ hostname = "0.0.0.0", port }: { hostname?: string; port: number }): PortListener {
+  return new PortListener(hostname, port);
 }
 
 const synchronous = {
