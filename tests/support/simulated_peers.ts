@@ -87,14 +87,20 @@ export class Peer implements SocketHandler, ConnectHandler {
       this.#isFull = this.#sent < this.#output.length;
       if (this.#isFull) return;
     }
-    if (this.#next === "") return;
+    if (this.#next === "") {
+      if (this.#endsWhenSent) this.endSending();
+      return;
+    }
     const text = this.#next;
     this.#next = "";
     this.send(text);
   }
 
-  /** Shuts down the sending side only. */
+  /** Shuts down the sending side only, once all has been taken. */
   endSending(): void {
-    (this.socket as SimulatedSocket).endSending();
+    if (this.waitingBytes > 0) this.#endsWhenSent = true;
+    else (this.socket as SimulatedSocket).endSending();
   }
+
+  #endsWhenSent = false;
 }
