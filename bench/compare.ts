@@ -301,7 +301,7 @@ function readOptions(words: string[]): Options | null {
       command: args.server ? splitCommand(args.server) : [Deno.execPath(), "task", "start"],
     },
     subjectCommand: args.server ??
-      (onBun ? "./tsredis, made by deno task compile --runtime bun" : "deno task start"),
+      (onBun ? "deno task compile --runtime bun && ./tsredis" : "deno task start"),
     buildsExecutable: onBun,
     note: args.note,
     write: args.write || (whole && !args["no-write"]),
