@@ -133,6 +133,7 @@ export class Core
   /** DEBUG SET-SKIP-CHECKSUM-VALIDATION. */
   skipsChecksums = false;
   readonly #keyEvents: KeyEventPublisher;
+  readonly #ending: ShutdownActions;
   /** Limits of the parsers of all clients. */
   readonly #parserLimits: ParserLimits = { bulkBytesMax: 0 };
   #gateValues!: Values<(typeof GATE_DIRECTIVES)[number]>;
@@ -163,6 +164,7 @@ export class Core
     this.#keyEvents = new KeyEventPublisher(this.hub);
     this.clientLimits = new ClientLimits(this);
     this.replication = new Replication(this);
+    this.#ending = options.ending;
     this.shutdown = new Shutdown(this, options.ending);
     this.#bindConfig();
   }
@@ -379,6 +381,17 @@ export class Core
       `== CRITICAL == This ${from} is sending an error to its ${to}: '${text}' after processing ` +
         `the command '${command?.fullName ?? "<unknown>"}'`,
     );
+    // As in Redis, a replica whose data has parted from its master's ends where that is asked for.
+    const { config } = this;
+    if (config.value("propagation-error-behavior") === "ignore") return;
+    if (!client.isMaster || !config.value("replica-read-only")) return;
+    this.log.warning(
+      `This ${from} panicked sending an error to its ${to} after processing the command ` +
+        `'${command?.fullName ?? "<unknown>"}'`,
+    );
+    client.isClosing = true; // what has come behind it is not carried out
+    this.#ending.stop();
+    this.#ending.exit(1);
   }
 
   /** DispatchOwner. */

@@ -410,14 +410,6 @@ export const DIRECTIVES = {
   "propagation-error-behavior": choice(
     "ignore",
     ["ignore", "panic", "panic-on-replicas"],
-    {
-      refused: {
-        isFor: (behaviour) => behaviour !== "ignore",
-        shown: "panic|panic-on-replicas",
-        reason: "what fails of a master's stream is logged, and the replica goes on",
-        wayOut: "watch the log for '== CRITICAL =='",
-      },
-    },
   ),
 
   // Watching the server

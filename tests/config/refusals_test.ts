@@ -25,7 +25,6 @@ const SAMPLES: Record<string, string[]> = {
   "aclfile": ["/etc/users.acl"],
   "daemonize": ["yes"],
   "appendonly": ["yes"],
-  "propagation-error-behavior": ["panic"],
   "cluster-enabled": ["yes"],
   "tls-port": ["6380"],
   "tls-replication": ["yes"],

@@ -7,8 +7,8 @@ import { EXPIRE_DELETES, EXPIRE_HIDES } from "../../../src/keyspace/expire_mode.
 import { testServer } from "../../support/test_server.ts";
 
 /** A replica, and what its master sends. */
-function replica() {
-  const server = testServer({ directives: { "replicaof": "127.0.0.1 1" } });
+function replica(directives: Record<string, string> = {}) {
+  const server = testServer({ directives: { "replicaof": "127.0.0.1 1", ...directives } });
   const { core } = server;
   core.replication.begin();
   const master = core.openMasterClient({
@@ -85,3 +85,35 @@ Deno.test("what is applied on a replica: its master's changes and its own client
   // What replicas are sent is for the link to hand on (stream_applier.ts): nothing of this.
   assertEquals([sent, stream.offset], ["", 0]);
 });
+
+for (const behaviour of ["panic", "panic-on-replicas"]) {
+  Deno.test(`a command of the master that fails ends the server: ${behaviour}`, () => {
+    const { server, send } = replica({ "propagation-error-behavior": behaviour });
+    send("SET k v\r\n");
+    assertEquals(server.exits, []);
+    send("LPUSH k x\r\nSET after all\r\n");
+    assertEquals(server.exits, [1]);
+    assertEquals(
+      server.logLines.filter((line) => line.includes("panicked")).map((line) =>
+        line.replace(/^.*# /, "")
+      ),
+      [
+        "This replica panicked sending an error to its master after processing the command 'lpush'\n",
+      ],
+    );
+    assertEquals(server.run("GET", "after"), null);
+  });
+}
+
+const lenient: Record<string, string>[] = [
+  { "propagation-error-behavior": "ignore" },
+  { "propagation-error-behavior": "panic", "replica-read-only": "no" },
+];
+for (const directives of lenient) {
+  Deno.test(`a command of the master that fails ends nothing: ${JSON.stringify(directives)}`, () => {
+    const { server, send } = replica(directives);
+    send("SET k v\r\nLPUSH k x\r\nSET after all\r\n");
+    assertEquals(server.exits, []);
+    assertEquals(server.run("GET", "after"), "all");
+  });
+}
