@@ -6,6 +6,7 @@
 
 import type { Config } from "../config/config.ts";
 import { toPath } from "../config/parse.ts";
+import { randomId } from "../base/random_id.ts";
 import { Database } from "../keyspace/database.ts";
 import { EXPIRE_DELETES, EXPIRE_HIDES, EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
@@ -127,6 +128,11 @@ export class Persistence implements SnapshotMaker {
   #lastTryMs = 0;
   #lastDurationMs = -1;
   #saves = 0;
+  /**
+   * What temporary files are named by. The process id alone would not do: several servers of one
+   * process, or the first processes of several containers, may share a folder.
+   */
+  readonly #writer: string;
   #loading: Loading | null = null;
   #lastKeysLoaded = 0;
   #lastKeysExpired = 0;
@@ -139,6 +145,7 @@ export class Persistence implements SnapshotMaker {
     readonly owner: PersistenceOwner,
   ) {
     this.#worker = new SaveWorker(runtime);
+    this.#writer = `${runtime.process.id}-${randomId(runtime.fillRandom).slice(0, 8)}`;
     this.lastSaveMs = keyspace.nowMs;
   }
 
@@ -164,7 +171,7 @@ export class Persistence implements SnapshotMaker {
 
   /** The file's name while a background save writes it. */
   get #temporary(): string {
-    return `temp-${this.runtime.process.id}.rdb`;
+    return `temp-${this.#writer}.rdb`;
   }
 
   /** SAVE: writes the file at once; false when that failed (logged). Not during a background save. */
@@ -175,7 +182,7 @@ export class Persistence implements SnapshotMaker {
       const target = file = new SnapshotFile(
         this.runtime.files,
         this.#folder,
-        `temp-${this.runtime.process.id}-main.rdb`,
+        `temp-${this.#writer}-main.rdb`,
         this.#fileName,
       );
       const encoder: RdbEncoder = new RdbEncoder((chunk, length) => {

@@ -230,3 +230,27 @@ Deno.test("all who want to know hear of the end of a background save, well or no
   await backgroundEnded(p);
   assertEquals(heard.slice(2), ["one file null", "other file null"]);
 });
+
+Deno.test("two servers of a process that save to one folder at once do not mix their files", async () => {
+  using a = new Persisted();
+  using b = a.again();
+  a.server.config.assign("dbfilename", ["a.rdb"]);
+  b.server.config.assign("dbfilename", ["b.rdb"]);
+  for (let i = 0; i < 5_000; i++) {
+    a.server.run("SET", `a:${i}`, i);
+    b.server.run("SET", `b:${i}`, -i);
+  }
+  const digests = [a, b].map(({ server }) => server.run("DEBUG", "DIGEST"));
+  a.persistence.startBackground();
+  b.persistence.startBackground();
+  await backgroundEnded(a);
+  await backgroundEnded(b);
+  const loaded = [];
+  for (const name of ["a.rdb", "b.rdb"]) {
+    using again = a.again();
+    again.server.config.assign("dbfilename", [name]);
+    await again.persistence.load();
+    loaded.push(again.server.run("DEBUG", "DIGEST"));
+  }
+  assertEquals(loaded, digests);
+});
