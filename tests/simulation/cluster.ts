@@ -12,7 +12,7 @@ import type { Reply } from "../support/reply_parser.ts";
 export const NAMES = ["alpha", "beta", "gamma"];
 
 /** A write that was confirmed by all that followed the master at the time. */
-interface Confirmed {
+export interface Confirmed {
   readonly value: string;
   /** Who has it in memory, as far as it is known. */
   readonly holders: Set<string>;

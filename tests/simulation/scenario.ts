@@ -8,7 +8,7 @@
  */
 
 import { Random } from "../support/random.ts";
-import { Cluster, NAMES } from "./cluster.ts";
+import { Cluster, type Confirmed, NAMES } from "./cluster.ts";
 import { PORT } from "./simulated_server.ts";
 import { Workload } from "./workload.ts";
 
@@ -119,8 +119,16 @@ class Scenario {
       `key-load-delay ${random.pick(["0", "0", "200"])}`,
       `replica-serve-stale-data ${random.pick(["yes", "yes", "no"])}`,
     ];
+    if (random.chance(0.15)) directives.push("maxmemory 1500kb", "maxmemory-policy volatile-ttl");
+    if (random.chance(0.15)) {
+      directives.push("min-replicas-to-write 1", "min-replicas-max-lag 2");
+    }
+    if (random.chance(0.2)) directives.push("client-output-buffer-limit replica 48kb 24kb 1");
     for (const name of NAMES) cluster.add(name, directives);
-    cluster.note(directives.join("; "));
+    const { network } = cluster.world;
+    network.latencyMs = random.pick([[0.05, 1], [0.05, 1], [0.5, 10], [20, 60]] as const);
+    network.bufferBytes = random.pick([[1_024, 65_536], [256, 2_048]] as const);
+    cluster.note([...directives, `${network.latencyMs} ms on the way`].join("; "));
     cluster.follows.set(NAMES[0], null);
     cluster.follows.set(NAMES[1], NAMES[0]);
     cluster.follows.set(NAMES[2], isChain ? NAMES[1] : NAMES[0]);
@@ -211,16 +219,34 @@ class Scenario {
     const { cluster } = this;
     const server = cluster.server(name);
     if (!server.isRunning) return;
-    const how = this.#random.pick(["crash", "crash", "kill", "save", "nosave"]);
+    const random = this.#random;
+    if (random.chance(0.25)) {
+      cluster.note(`${name} saves in the background`);
+      await cluster.ask(name, "BGSAVE");
+      await cluster.sleep(random.draw() * 10);
+    }
+    const how = random.pick(["crash", "crash", "kill", "save", "nosave"] as const);
     cluster.note(`${name} stops: ${how}`);
     if (how === "crash") server.machine.crash();
     else if (how === "kill") server.machine.kill();
-    else {
-      await cluster.ask(name, "SHUTDOWN", how.toUpperCase());
-      await cluster.sleep(100);
-      if (server.isRunning) server.machine.kill();
-    }
+    else await this.#shutDown(name, how);
     cluster.lost(name);
+  }
+
+  /** As a service manager does it: what has not ended in time is killed. */
+  async #shutDown(name: string, how: "save" | "nosave"): Promise<void> {
+    const { cluster } = this;
+    const { machine } = cluster.server(name);
+    const holding = this.#confirmedBy(name);
+    cluster.epoch++;
+    await cluster.ask(name, "SHUTDOWN", how.toUpperCase());
+    for (let i = 0; i < 150 && machine.isRunning; i++) await cluster.sleep(100);
+    if (machine.isRunning) {
+      cluster.note(`${name} is killed`);
+      machine.kill();
+    } else if (how === "save" && machine.process?.exitCode === 0) {
+      for (const { durableOn } of holding) durableOn.add(name);
+    }
   }
 
   async #dies(name: string): Promise<void> {
@@ -318,12 +344,17 @@ class Scenario {
   /** A save that was answered with OK has brought to the disk what was confirmed before it. */
   async #save(name: string): Promise<void> {
     const { cluster } = this;
-    const holding = [...cluster.confirmed.values()].filter(({ holders }) => holders.has(name));
+    const holding = this.#confirmedBy(name);
     const { epoch } = cluster;
     const reply = await cluster.ask(name, "SAVE");
     cluster.note(`${name} saves: ${JSON.stringify(reply)}`);
     if (reply?.kind !== "status" || cluster.epoch !== epoch) return;
     for (const { durableOn } of holding) durableOn.add(name);
+  }
+
+  /** What this server is known to have, as of now. */
+  #confirmedBy(name: string): Confirmed[] {
+    return [...this.cluster.confirmed.values()].filter(({ holders }) => holders.has(name));
   }
 
   /** Waits for a moment in which all are in step, if there is one, and notes what that means. */

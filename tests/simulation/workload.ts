@@ -5,7 +5,7 @@
 
 import type { Reply } from "../support/reply_parser.ts";
 import { learnPayload, LoadGenerator } from "../support/replication_load.ts";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, NAMES } from "./cluster.ts";
 import { LinkError, type SimulatedClient } from "./simulated_client.ts";
 
 /** Databases beyond those of the random load, which flushes and swaps its own. */
@@ -37,6 +37,17 @@ export class Workload {
     }
     this.#run(() => cluster.master, 50, (client) => this.#writeGeneration(client));
     this.#run(() => cluster.master, 100, (client, name) => this.#writeConfirmed(client, name));
+    // Writes to whoever takes it for a master, if that takes writes at all.
+    let believed = cluster.master;
+    const strayLoad = new LoadGenerator(
+      this.seed * 10 + 9,
+      () => cluster.server(believed).server!.runtime.clock.now(),
+    );
+    this.#run(() => believed, 50, async (client) => {
+      await this.#writeAtRandom(client, strayLoad);
+      await this.#writeGeneration(client);
+      if (cluster.random.chance(0.1)) believed = cluster.random.pick(NAMES);
+    });
     for (const name of cluster.servers.keys()) {
       this.#run(() => name, 100, (client) => this.#look(client, name));
     }
@@ -88,6 +99,7 @@ export class Workload {
       ["RPUSH", "generations", text],
       ["LTRIM", "generations", "-50", "-1"],
       ["EXEC"],
+      ["SELECT", "0"], // what comes next may flush its database
     ]);
   }
 
