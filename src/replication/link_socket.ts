@@ -1,7 +1,8 @@
 /**
  * The socket of a link to our master, with promises: a link is a long story told in order
  * (master_link.ts), and reads only as fast as it can use what comes. Between two reads nothing is taken
- * from the socket, so what the master sends meanwhile waits in the system.
+ * from the socket, so what the master sends meanwhile waits in the system. The stream at the end of the
+ * story is read without a promise for each piece.
  */
 
 import type { Network, Socket, SocketHandler } from "../runtime/runtime.ts";
@@ -13,11 +14,22 @@ export interface LinkAttempt {
   cancel(): void;
 }
 
+interface Reader {
+  readonly space: () => Uint8Array<ArrayBuffer>;
+  readonly filled: (count: number) => Promise<void> | void;
+  readonly ended: (cause: string | null) => void;
+  readonly failed: (error: unknown) => void;
+}
+
 export class LinkSocket implements SocketHandler {
   readonly socket: Socket;
   #into: Uint8Array<ArrayBuffer> | null = null;
   #onRead: ((count: number) => void) | null = null;
   #onReadFailed: ((failure: Error) => void) | null = null;
+  /** Who reads all that comes. */
+  #reader: Reader | null = null;
+  /** It has answered a promise: what came before the end of the connection is to be used first. */
+  #isDelayed = false;
   #out: Uint8Array | null = null;
   #sent = 0;
   #onSent: (() => void) | null = null;
@@ -62,6 +74,24 @@ export class LinkSocket implements SocketHandler {
     });
   }
 
+  /**
+   * Reads until the end of the stream, or `close`: each piece into what `space` gives, whereupon
+   * `filled` is called. Where that answers a promise, the next piece is read once it has resolved.
+   * Resolves with the system's words when the connection is broken, else with null; rejects with what
+   * `filled` has thrown.
+   */
+  readAll(
+    space: () => Uint8Array<ArrayBuffer>,
+    filled: (count: number) => Promise<void> | void,
+  ): Promise<string | null> {
+    if (this.#failure !== null) return Promise.resolve(this.#failure.message);
+    if (this.#hasEnded) return Promise.resolve(null);
+    return new Promise((resolve, reject) => {
+      this.#reader = { space, filled, ended: resolve, failed: reject };
+      this.socket.resumeReading();
+    });
+  }
+
   /** Sends all of these bytes. Rejects when the connection is broken. One call at a time. */
   write(bytes: Uint8Array): Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
@@ -77,8 +107,7 @@ export class LinkSocket implements SocketHandler {
   /** Ends it: reads and writes under way come to an end. May be repeated. */
   close(): void {
     this.socket.close();
-    this.#hasEnded = true;
-    this.#haveRead(0);
+    this.ended();
     this.#haveSent();
   }
 
@@ -97,17 +126,36 @@ export class LinkSocket implements SocketHandler {
   // -- SocketHandler -----------------------------------------------------------------------
 
   space(): Uint8Array<ArrayBuffer> {
-    return this.#into!;
+    return this.#reader === null ? this.#into! : this.#reader.space();
   }
 
   filled(count: number): void {
-    this.socket.pauseReading();
-    this.#haveRead(count);
+    const reader = this.#reader;
+    if (reader === null) {
+      this.socket.pauseReading();
+      this.#haveRead(count);
+      return;
+    }
+    try {
+      const delay = reader.filled(count);
+      if (delay === undefined) return;
+      this.socket.pauseReading();
+      this.#isDelayed = true;
+      delay.then(() => {
+        this.#isDelayed = false;
+        if (this.#failure === null) this.socket.resumeReading();
+        else reader.ended(this.#failure.message);
+      }, reader.failed);
+    } catch (error) {
+      this.socket.pauseReading();
+      reader.failed(error);
+    }
   }
 
   ended(): void {
     this.#hasEnded = true;
     this.#haveRead(0);
+    this.#reader?.ended(null);
   }
 
   drained(): void {
@@ -126,6 +174,7 @@ export class LinkSocket implements SocketHandler {
       this.#onSendFailed =
         null;
     onReadFailed?.(failure);
+    if (!this.#isDelayed) this.#reader?.ended(cause);
     onSendFailed?.(failure);
   }
 }

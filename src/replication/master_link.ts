@@ -15,6 +15,7 @@
  */
 
 import { toLatin1 } from "../base/bytes.ts";
+import type { Setting } from "../config/config.ts";
 import { RECEIVED_MAX, type ReplicaLoad } from "../rdb/replica_load.ts";
 import { problemOf } from "../runtime/system_error.ts";
 import {
@@ -98,6 +99,7 @@ export class MasterLink implements LinkTransport {
   address: string;
   localAddress = "";
   readonly #host: ReplicationHost;
+  readonly #queryBytesMax: Setting<number>;
   #attempt: LinkAttempt | null = null;
   #socket: LinkSocket | null = null;
   #buffer = new Uint8Array(0);
@@ -121,6 +123,7 @@ export class MasterLink implements LinkTransport {
     readonly masterPort: number,
   ) {
     this.#host = host;
+    this.#queryBytesMax = this.#host.config.setting("client-query-buffer-limit");
     this.address = `${masterHost}:${masterPort}`;
     this.lastReadMs = this.#beatMs = this.#host.clock.now();
   }
@@ -401,57 +404,56 @@ export class MasterLink implements LinkTransport {
       space.set(this.#buffer.subarray(this.#from, this.#from + count));
       this.#from += count;
       parser.filled(count);
-      await this.#turn();
+      if (!this.#apply()) await this.#applyLater();
       if (this.isOver) return;
     }
     this.#buffer = new Uint8Array(0);
     const { timers } = this.#host.runtime;
-    const limit = this.#host.config.setting("client-query-buffer-limit");
     let turnBytes = 0;
-    for (;;) {
-      let count: number;
-      try {
-        count = await this.#socket!.read(parser.space());
-      } catch (error) {
-        throw this.#readFailure(problemOf(error));
-      }
-      if (this.isOver) return;
-      if (count === 0) throw this.#readFailure("closed by the master");
+    // From here on what comes is applied in the call that brings it.
+    const cause = await this.#socket!.readAll(() => parser.space(), (count) => {
       parser.filled(count);
       this.#countRead(count);
       client.bytesIn += count;
-      await this.#turn();
-      if (this.isOver) return;
-      if (parser.pendingBytes > limit.value) {
-        throw new LinkFailure(
-          `A command of the master is longer than client-query-buffer-limit (${limit.value} bytes)`,
-          { forgets: true },
-        );
-      }
+      if (!this.#apply()) return this.#applyLater();
+      this.#checkPending();
       turnBytes += count;
-      if (turnBytes >= TURN_BYTES) {
-        turnBytes = 0;
-        await new Promise<void>((resolve) => timers.afterOthers(resolve));
-        if (this.isOver) return;
-      }
-    }
+      if (turnBytes < TURN_BYTES) return;
+      turnBytes = 0;
+      return new Promise((resolve) => timers.afterOthers(resolve));
+    });
+    if (!this.isOver) throw this.#readFailure(cause ?? "closed by the master");
   }
 
-  /** Applies what has come. */
-  async #turn(): Promise<void> {
-    const client = this.client!;
-    for (;;) {
-      if (!this.#host.isPaused) {
-        this.applier!.turn();
-        if (this.isOver) return;
-        if (client.isClosing) throw this.#desynchronized();
-        if (client.park === null) return;
-      }
+  /** Applies what has come, once what has to be waited for is over. */
+  async #applyLater(): Promise<void> {
+    do {
       this.#isOurTurn = true;
       await new Promise<void>((resolve) => this.#goOn = resolve);
       this.#isOurTurn = false;
       if (this.isOver) return;
-    }
+    } while (!this.#apply());
+    this.#checkPending();
+  }
+
+  /** Applies what has come; false when something has to be waited for before it can go on. */
+  #apply(): boolean {
+    if (this.#host.isPaused) return false;
+    this.applier!.turn();
+    if (this.isOver) return true;
+    if (this.client!.isClosing) throw this.#desynchronized();
+    return this.client!.park === null;
+  }
+
+  /** What is left over after a turn is the beginning of one command. */
+  #checkPending(): void {
+    if (this.isOver) return;
+    const { value } = this.#queryBytesMax;
+    if (this.client!.parser!.pendingBytes <= value) return;
+    throw new LinkFailure(
+      `A command of the master is longer than client-query-buffer-limit (${value} bytes)`,
+      { forgets: true },
+    );
   }
 
   #desynchronized(): LinkFailure {
