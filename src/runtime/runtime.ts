@@ -1,8 +1,9 @@
 /**
  * What tsredis asks of the program that runs it, and all that it asks: sockets, files, timers, a
- * worker, the process and the machine. Deno and Bun each answer in their own way (deno.ts, bun.ts;
- * node.ts has what `node:` modules give to both), and a simulated runtime (simulated.ts) answers from
- * a seed. No other folder of src/ names a runtime's global objects. See "A door to the runtime" in NOTES.
+ * worker, the process and the machine. Deno and Bun each answer in their own way (deno.ts, bun.ts with
+ * the `node:` modules of node_files.ts and node_process.ts), and a simulated runtime (simulated.ts)
+ * answers from a seed. No other folder of src/ names a runtime's global objects. See "A door to the
+ * runtime" in NOTES.
  *
  * Nothing here promises where the path of a request runs: sockets call back. What is slow and off that
  * path (a file read in the thread pool) is a promise.
