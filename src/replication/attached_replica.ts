@@ -59,6 +59,8 @@ export class AttachedReplica implements OutputFeed {
   state: ReplicaState = "none";
   /** Came with SYNC: it does not acknowledge, and gets no line before the snapshot. */
   isOld = false;
+  /** Whether it has said on this link what it has; until then `ackOffset` says nothing. */
+  hasAcknowledged = false;
   ackOffset = 0;
   /** Unix ms. */
   ackMs = 0;

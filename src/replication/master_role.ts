@@ -233,8 +233,9 @@ export class MasterRole {
     if (!client.isReplica) return;
     const replica = this.stateOf(client);
     replica.ackMs = this.host.clock.now();
-    const isNews = offset > replica.ackOffset;
-    if (isNews) replica.ackOffset = offset;
+    const isNews = offset > replica.ackOffset || !replica.hasAcknowledged;
+    replica.hasAcknowledged = true;
+    if (offset > replica.ackOffset) replica.ackOffset = offset;
     if (synced > replica.syncedOffset) replica.syncedOffset = synced;
     if (replica.waitsForAck) {
       replica.waitsForAck = false;
@@ -261,11 +262,14 @@ export class MasterRole {
     stream.unit(() => stream.add(stream.database, words));
   }
 
-  /** Replicas that have acknowledged everything up to `offset`. */
+  /**
+   * Replicas that have acknowledged everything up to `offset`. That is 0 for what was written before
+   * there was a backlog: also then a replica has it only when it has said that it has loaded.
+   */
   acknowledgedCount(offset: number): number {
     let count = 0;
-    for (const { state, ackOffset } of this.#replicas) {
-      if (state === "online" && ackOffset >= offset) count++;
+    for (const { state, hasAcknowledged, ackOffset } of this.#replicas) {
+      if (state === "online" && hasAcknowledged && ackOffset >= offset) count++;
     }
     return count;
   }

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { eventually } from "../../support/eventually.ts";
 import { MasterRig } from "../../support/master_rig.ts";
 
 const GETACK = "*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
@@ -52,6 +53,24 @@ Deno.test("WAIT asks once for all that wait in a turn, and answers when enough h
   two.send("REPLCONF", "ACK", offset);
   assertEquals(second.received(), [2]);
   assertEquals(rig.clients.blockedCount, 0);
+});
+
+Deno.test("WAIT does not count a replica that has not said yet what it has", async () => {
+  const rig = new MasterRig({ "repl-diskless-sync": "no" });
+  // What was written before the first replica came counts as offset 0, which is in the snapshot.
+  const writer = rig.connect();
+  const path = await Deno.makeTempFile({ prefix: "tsredis-test-" });
+  const replica = rig.peer("listening-port", "7001", "capa", "eof", "capa", "psync2");
+  replica.send("PSYNC", "?", "-1");
+  rig.snapshots.endDisk(path, "RDB");
+  await eventually(() => {
+    replica.read();
+    return rig.info()[1].includes("state=online");
+  });
+  await Deno.remove(path);
+  assertEquals(writer.run("WAIT", "1", "0"), undefined);
+  replica.send("REPLCONF", "ACK", "0");
+  assertEquals(writer.received(), [1]);
 });
 
 Deno.test("WAIT that is over answers how many there are", async () => {
