@@ -397,17 +397,6 @@ class Scenario {
       if (!cluster.server(name).isRunning) cluster.start(name);
     }
     await this.#allReady();
-    const leader = cluster.server(cluster.master).ready!;
-    if (leader.replication.isReplica) {
-      cluster.note(`${cluster.master} is told to be the master`);
-      await cluster.ask(cluster.master, "REPLICAOF", "NO", "ONE");
-    }
-    for (const name of cluster.othersThan(cluster.master)) {
-      const { replication } = cluster.server(name).ready!;
-      const master = cluster.follows.get(name)!;
-      const isFollowing = replication.isReplica && replication.replica.masterHost === master;
-      if (!isFollowing || replication.replica.isGuarded) await this.#tellToFollow(name);
-    }
     await cluster.sleep(500);
     workload.isStopping = true;
     const deadlineMs = cluster.world.nowMs + MENDED_WITHIN_MS;
@@ -420,9 +409,10 @@ class Scenario {
   }
 
   /**
-   * What needs a person, as in Redis: a replica that guards its data against an empty master is told
-   * to follow it, and a server whose last save has failed, and which refuses writes and replicas until
-   * one succeeds, is told to save.
+   * What needs a person, as in Redis. Who has not heard whom it is to follow (a server that loads
+   * refuses to be told) hears it again, and so does a replica that guards its data against an empty
+   * master. A server whose last save has failed, and which refuses writes and replicas until one
+   * succeeds, is told to save.
    */
   async #helpAsAPersonWould(): Promise<void> {
     const { cluster } = this;
@@ -430,7 +420,12 @@ class Scenario {
       const server = cluster.server(name).ready;
       if (server === null) continue;
       const { isReplica, replica } = server.replication;
-      if (isReplica && replica.isGuarded) await this.#tellToFollow(name);
+      const master = cluster.follows.get(name) ?? null;
+      if (master === null) {
+        if (isReplica) await cluster.ask(name, "REPLICAOF", "NO", "ONE");
+      } else if (!isReplica || replica.masterHost !== master || replica.isGuarded) {
+        await this.#tellToFollow(name);
+      }
       if (!server.persistence.lastSaveOk) await this.#save(name);
     }
   }
