@@ -41,6 +41,7 @@ export function countIn(output: string, word: "pass" | "fail" | "skip"): number 
 async function runTests(args: string[]): Promise<number> {
   const bun = await bunPath();
   const isOption = (arg: string) => arg.startsWith("-");
+  if (args.length === 0) console.log(`tests under Bun ${BUN_VERSION}: takes one to three minutes`);
   const output = await withBunConfig(async (configPath) => {
     const { code, stdout, stderr } = await new Deno.Command(bun, {
       args: [
@@ -61,7 +62,7 @@ async function runTests(args: string[]): Promise<number> {
   const failed = Math.max(countIn(output.text, "fail"), output.code === 0 ? 0 : 1);
   const skipped = countIn(output.text, "skip");
   if (failed > 0) console.log(output.text.trim());
-  console.log(/^Ran .*$/m.exec(output.text)?.[0] ?? "", `by Bun ${BUN_VERSION}`);
+  console.log(/^Ran .*$/m.exec(output.text)?.[0] ?? "Nothing was run");
   const end = skipped > 0 ? `, ${skipped} skipped` : "";
   console.log(`${countIn(output.text, "pass")} passed, ${failed} failed${end}`);
   return failed > 0 ? 1 : 0;
