@@ -162,16 +162,19 @@ class EmbeddedServer implements RedisServer {
   }
 
   async #stop(): Promise<void> {
-    const { config, isClosed, pause, persistence, shutdown } = this.#server.core;
-    // SHUTDOWN is at its last save: that one counts.
-    if (shutdown.isFinal && !isClosed) return await this.ended;
-    const saves = !isClosed && config.value("save").length > 0;
-    let isSaved = true;
-    if (saves) {
-      // What a client is told that it has written is in the file: from here on nobody is told so.
-      pause.begin(Infinity, true);
-      isSaved = await new Promise<boolean>((resolve) => persistence.saveFinally(resolve));
-    }
+    const { core } = this.#server;
+    // As by SHUTDOWN, which holds all commands while it saves: what a client is told that it has written
+    // is in the file.
+    const isSaved = core.isClosed || await new Promise<boolean>((resolve) => {
+      this.ended.then(() => resolve(true));
+      core.requestShutdown({
+        save: "default",
+        force: false,
+        now: true,
+        onWaiting: () => {},
+        onRefused: () => resolve(false),
+      });
+    });
     await this.#server.stop();
     this.#tellEnded();
     if (!isSaved) throw new Error("Cannot save the dataset at the end: the log says why");

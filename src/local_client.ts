@@ -55,8 +55,8 @@ export class LocalClient implements Transport, TurnOutput {
   }
 
   /**
-   * Runs a command. Null when it has no reply (CLIENT REPLY OFF, SUBSCRIBE in RESP3). Rejects with a CommandError when the
-   * answer is an error.
+   * Runs a command. Null when it has no reply (CLIENT REPLY OFF, SUBSCRIBE in RESP3). Rejects with a
+   * CommandError when the answer is an error.
    */
   run(words: readonly Word[], asBytes: boolean): Promise<Reply> {
     return new Promise((resolve, reject) => {

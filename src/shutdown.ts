@@ -143,7 +143,8 @@ export class Shutdown {
     if (!saves || persistence.isLoading) return this.#end();
     log.notice("Saving the final RDB snapshot before exiting.");
     this.actions.supervision?.saving();
-    if (!this.isUnderWay) this.#wait(options);
+    // Who does not wait for replicas, as others do, waits for the save like them.
+    if (!this.#waiting.includes(options)) this.#wait(options);
     this.#isSaving = true;
     pause.begin(Infinity, true);
     persistence.saveFinally((isSaved) => {

@@ -2,9 +2,9 @@
  * CONFIG REWRITE: makes the configuration file say what is in use, and leaves the rest of it alone.
  *
  * Comments, blank lines, the order, lines of unknown directives, `include`, `user` and
- * `rename-command` stay (but a `user` line that only repeats `requirepass` follows it). A directive whose lines already say what is in use stays as it is
- * written. One whose value has changed gets new lines in the place of the old ones; lines too many
- * go. What the file does not name and is not the default follows at the end, under a line that
+ * `rename-command` stay (but a `user` line that only repeats `requirepass` follows it). A directive
+ * whose lines already say what is in use stays as it is written. One whose value has changed gets new
+ * lines in the place of the old ones; lines too many go. What the file does not name and is not the default follows at the end, under a line that
  * says where it comes from.
  *
  * Not done: values out of an included file are not changed there; the new value goes into the main

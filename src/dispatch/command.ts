@@ -3,8 +3,9 @@
  *
  * On the path between dispatch and the handlers: each server makes a `Command` of each definition;
  * dispatch finds it by its bytes, checks arity and flags in its gates, runs it and counts it. COMMAND,
- * COMMAND DOCS (command_docs.ts), ACLs and INFO commandstats read the same object. Names, flags and categories are spelt as COMMAND of
- * Redis 7.0 spells them; a test compares every definition with what a real server answers.
+ * COMMAND DOCS (command_docs.ts), ACLs and INFO commandstats read the same object. Names, flags and
+ * categories are spelt as COMMAND of Redis 7.0 spells them; a test compares every definition with what a
+ * real server answers.
  *
  * A definition is short because much of it follows from the rest:
  * - categories: `write`, `readonly`, `admin` (also @dangerous), `pubsub`, `blocking` and `fast` (its

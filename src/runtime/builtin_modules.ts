@@ -1,6 +1,6 @@
 /**
- * Modules of Node that Deno and Bun have built in, and one of Bun's own. They are fetched when first needed and not imported:
- * under Deno an import of one of them makes the start take 20 ms more.
+ * Modules of Node that Deno and Bun have built in, and one of Bun's own. They are fetched when first
+ * needed and not imported: under Deno an import of one of them makes the start take 20 ms more.
  */
 
 import type Fs from "node:fs";

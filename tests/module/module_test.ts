@@ -227,6 +227,28 @@ Deno.test("SHUTDOWN of a client ends the server and not the program", strict, as
   assertEquals(await again.run("PING"), "PONG");
 });
 
+for (const first of ["stop", "SHUTDOWN"]) {
+  Deno.test(
+    `a dataset that cannot be saved does not hold up stop: ${first} is first`,
+    strict,
+    async () => {
+      const dir = Deno.makeTempDirSync();
+      const server = await start({ dir, save: "3600 1" });
+      await server.run("SET", "k", "v");
+      Deno.removeSync(dir, { recursive: true });
+      using client = server.connect();
+      const refused = first === "SHUTDOWN"
+        ? assertRejects(() => client.run("SHUTDOWN"), Error, "ERR Errors trying to SHUTDOWN")
+        : Promise.resolve();
+      await assertRejects(() => server.stop(), Error, "Cannot save the dataset");
+      await refused;
+      await server.ended;
+      await using again = await start({ port: server.port });
+      assertEquals(await again.run("PING"), "PONG");
+    },
+  );
+}
+
 Deno.test("the log goes to whom it is given", strict, async () => {
   const lines: string[] = [];
   const server = await start({ log: (line) => lines.push(line) });
