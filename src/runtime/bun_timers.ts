@@ -6,25 +6,10 @@
  * slice (measured with slices of 1 ms: the median answer takes 1.05 ms). That is not so in Deno.
  */
 
-import type { Timer, Timers } from "./runtime.ts";
+import type { Timers } from "./runtime.ts";
+import { WebTimers } from "./web_timers.ts";
 
-export class BunTimers implements Timers {
-  after(ms: number, work: () => void): Timer {
-    return setTimeout(work, ms);
-  }
-
-  every(ms: number, work: () => void): Timer {
-    return setInterval(work, ms);
-  }
-
-  cancel(timer: Timer | null): void {
-    if (timer !== null) clearTimeout(timer as number);
-  }
-
-  soon(work: () => void): void {
-    queueMicrotask(work);
-  }
-
+export class BunTimers extends WebTimers implements Timers {
   afterInput(work: () => void): void {
     setImmediate(work);
   }

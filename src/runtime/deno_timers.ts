@@ -9,9 +9,10 @@
  * else: all others that are ready have their turn then.
  */
 
-import type { Timer, Timers } from "./runtime.ts";
+import type { Timers } from "./runtime.ts";
+import { WebTimers } from "./web_timers.ts";
 
-export class DenoTimers implements Timers {
+export class DenoTimers extends WebTimers implements Timers {
   readonly #waiting: (() => void)[] = [];
   readonly #byte = new Uint8Array(1);
   readonly #received = new Uint8Array(64);
@@ -19,22 +20,6 @@ export class DenoTimers implements Timers {
   /** The opening of the connection, begun once; null when it is to be begun anew. */
   #opening: Promise<void> | null = null;
   #ends: { readonly near: Deno.TcpConn; readonly far: Deno.TcpConn } | null = null;
-
-  after(ms: number, work: () => void): Timer {
-    return setTimeout(work, ms);
-  }
-
-  every(ms: number, work: () => void): Timer {
-    return setInterval(work, ms);
-  }
-
-  cancel(timer: Timer | null): void {
-    if (timer !== null) clearTimeout(timer as number);
-  }
-
-  soon(work: () => void): void {
-    queueMicrotask(work);
-  }
 
   /** What Deno has read in one round it hands over all together, before any microtask of that. */
   afterInput(work: () => void): void {
