@@ -156,7 +156,7 @@ Deno.test({
 
       await using alone = await startTsredis({ args: ["--supervised", "systemd"] });
       assertEquals(await supervisedBy(alone), "no");
-      assertStringIncludes(alone.log, "# systemd supervision error: NOTIFY_SOCKET not found!\n");
+      await alone.untilLogged("# systemd supervision error: NOTIFY_SOCKET not found!\n");
       assertEquals((await alone.stop()).code, 0);
 
       // Nobody listens there, or it is no socket that a datagram can be sent to.

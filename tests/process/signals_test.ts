@@ -33,7 +33,7 @@ async function fill(server: ServerProcess, value: string): Promise<void> {
 async function beginEnd(server: ServerProcess, signal: Deno.Signal): Promise<void> {
   server.child.kill(signal);
   await eventually(() => filesOf(server).some((name) => name.startsWith("temp-")));
-  assertStringIncludes(server.log, "Saving the final RDB snapshot before exiting.");
+  await server.untilLogged("Saving the final RDB snapshot before exiting.");
 }
 
 Deno.test("SIGHUP and SIGALRM do not end the server", async () => {
