@@ -47,11 +47,7 @@ export interface Wait {
 class ChangeWatch implements Watcher {
   constructor(readonly database: Database, readonly key: string) {}
 
-  get isDirty(): boolean {
-    return false;
-  }
-
-  set isDirty(_value: boolean) {
+  keyChanged(): void {
     const { keyspace, index } = this.database;
     keyspace.readyKeys.push({ database: index, key: this.key });
   }

@@ -4,8 +4,9 @@
  * (the AOF, a replica's link) make clients without one.
  */
 
+import { toLatin1 } from "../base/bytes.ts";
 import type { Command } from "./command.ts";
-import type { Database, Watcher } from "../keyspace/database.ts";
+import type { Database, KeyPresence, Watcher } from "../keyspace/database.ts";
 import type { Subscriber, Subscriptions } from "../pubsub/hub.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { OutputFeed } from "../replication/host.ts";
@@ -109,9 +110,14 @@ export class Client implements Watcher, Subscriber {
   queuedBytes = 0;
   /** A command was refused while queuing: EXEC fails. */
   isExecDoomed = false;
-  /** Watcher: a watched key was changed. */
+  /** A watched key was changed: EXEC must fail. */
   isDirty = false;
   watchedKeys: { database: Database; key: Uint8Array }[] = [];
+  /**
+   * Those of them (by `watchName`) that were past their time at WATCH, but still there: that they go
+   * is no change. Null for none.
+   */
+  #hiddenWatches: Set<string> | null = null;
 
   replyMode: ReplyMode = "on";
   noTouch = false;
@@ -263,12 +269,57 @@ export class Client implements Watcher, Subscriber {
     if (this.paused !== null) bytes += this.paused.words.bytes.length;
     if (this.subscriptions !== null) bytes += this.subscriptions.sizeBytes;
     for (const { key } of this.watchedKeys) bytes += key.length + WATCH_BYTES;
+    if (this.#hiddenWatches !== null) bytes += this.#hiddenWatches.size * WATCH_BYTES;
     return bytes;
+  }
+
+  /** WATCH: tells the client of changes of this key from now on. */
+  watch(database: Database, key: Uint8Array): void {
+    const presence = database.presenceOf(key, 0, key.length);
+    if (!database.watch(key, this)) return;
+    this.watchedKeys.push({ database, key });
+    if (presence === "hidden") this.#noteHidden(watchName(database, toLatin1(key, 0, key.length)));
+  }
+
+  #noteHidden(name: string): void {
+    this.#hiddenWatches ??= new Set();
+    this.#hiddenWatches.add(name);
+  }
+
+  /** Watcher. */
+  keyChanged(database: Database, key: string, now: KeyPresence, before: KeyPresence): void {
+    const hidden = this.#hiddenWatches;
+    const name = watchName(database, key);
+    if (hidden !== null && hidden.has(name)) {
+      if (now === "gone") hidden.delete(name);
+      if (now !== "there") return;
+    } else if (before === "gone" && now === "hidden") return this.#noteHidden(name);
+    this.isDirty = true;
+  }
+
+  /**
+   * Whether EXEC must fail: a watched key was changed, or has passed its time since WATCH. The latter
+   * are deleted on the way where that is ours to do.
+   */
+  hasLostWatch(): boolean {
+    for (const { database, key } of this.watchedKeys) {
+      if (this.isDirty) break;
+      if (database.presenceOf(key, 0, key.length) !== "hidden") continue;
+      const name = watchName(database, toLatin1(key, 0, key.length));
+      if (this.#hiddenWatches === null || !this.#hiddenWatches.has(name)) return true;
+    }
+    return this.isDirty;
   }
 
   unwatchAll(): void {
     for (const { database, key } of this.watchedKeys) database.unwatch(key, this);
     this.watchedKeys = [];
+    this.#hiddenWatches = null;
     this.isDirty = false;
   }
+}
+
+/** A watched key (latin1) of any database as one string. */
+function watchName(database: Database, key: string): string {
+  return `${database.index}:${key}`;
 }

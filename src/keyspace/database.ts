@@ -38,10 +38,16 @@ import { type LargeValue, LongString, ValueSlots } from "./value_slots.ts";
 /** Strings longer than this live in a slot. */
 export const INLINE_STRING_MAX = 16 * 1024;
 
+/** Whether a key is there: "hidden" is past its time, and not to be deleted here or now. */
+export type KeyPresence = "gone" | "hidden" | "there";
+
 /** A client that watches a key: told when it changes. */
 export interface Watcher {
-  /** A watched key was changed: EXEC must fail. */
-  isDirty: boolean;
+  /**
+   * A watched key (latin1) was changed. A key past its time counts as "there" when it was changed by a
+   * command; only where whole databases are exchanged is it said to be "hidden" now, and what it was.
+   */
+  keyChanged(database: Database, key: string, now: KeyPresence, before: KeyPresence): void;
 }
 
 /** A reference in the table, with its tag and the usual empty slots. */
@@ -767,21 +773,31 @@ export class Database implements MoveListener, ValueSource {
   }
 
   #touchWatched(bytes: Uint8Array, offset: number, length: number): void {
-    const watchers = this.watched!.get(toLatin1(bytes, offset, length));
-    if (watchers !== undefined) { for (const watcher of watchers) watcher.isDirty = true; }
+    const key = toLatin1(bytes, offset, length);
+    const watchers = this.watched!.get(key);
+    if (watchers === undefined) return;
+    const now = this.#dict.get(bytes, offset, length) === 0 ? "gone" : "there";
+    for (const watcher of watchers) watcher.keyChanged(this, key, now, "there");
+  }
+
+  /** Whether a key is there; one past its time is let go of first where that is ours to do. */
+  presenceOf(bytes: Uint8Array, offset: number, length: number): KeyPresence {
+    if (this.findOrExpire(bytes, offset, length) !== 0) return "there";
+    return this.#dict.get(bytes, offset, length) === 0 ? "gone" : "hidden";
   }
 
   /**
    * Fails the transactions that watch keys which are here or in `other`, whose content is to come
-   * here. A key past its time is not there, before the swap or after it: it is let go of now.
+   * here. A key past its time is not there, before the swap or after it.
    */
   touchSwapped(other: Database): void {
     if (this.watched === null) return;
     for (const [name, watchers] of this.watched) {
       const key = latin1(name);
-      const isHere = this.findOrExpire(key, 0, key.length) !== 0;
-      if (other.findOrExpire(key, 0, key.length) === 0 && !isHere) continue;
-      for (const watcher of watchers) watcher.isDirty = true;
+      const before = this.presenceOf(key, 0, key.length);
+      const now = other.presenceOf(key, 0, key.length);
+      if (before === "gone" && now === "gone") continue;
+      for (const watcher of watchers) watcher.keyChanged(this, name, now, before);
     }
   }
 
@@ -791,7 +807,7 @@ export class Database implements MoveListener, ValueSource {
     for (const [name, watchers] of this.watched) {
       const key = latin1(name);
       if (this.#dict.get(key, 0, key.length) === 0) continue;
-      for (const watcher of watchers) watcher.isDirty = true;
+      for (const watcher of watchers) watcher.keyChanged(this, name, "gone", "there");
     }
   }
 }

@@ -50,10 +50,8 @@ function runExec({ client, reply, server }: Call): void {
     client.endTransaction();
     return reply.error(EXEC_ABORTED);
   }
-  // A watched key whose time is over counts as changed; looking at it removes it.
-  for (const { database, key } of client.watchedKeys) database.findOrExpire(key, 0, key.length);
   const queue = client.queue;
-  const isDirty = client.isDirty;
+  const isDirty = client.hasLostWatch();
   client.endTransaction();
   if (isDirty) return reply.nullArray();
   reply.array(queue.length);
@@ -102,12 +100,7 @@ export const watch = defineCommand({
 
 function runWatch({ client, database, words, reply }: Call): void {
   if (client.isInMulti) return reply.error("ERR WATCH inside MULTI is not allowed");
-  for (let i = 1; i < words.count; i++) {
-    const key = words.copy(i);
-    // A key that is past its time is gone already: its removal later is no change.
-    database.findOrExpire(key, 0, key.length);
-    if (database.watch(key, client)) client.watchedKeys.push({ database, key });
-  }
+  for (let i = 1; i < words.count; i++) client.watch(database, words.copy(i));
   reply.ok();
 }
 

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { EXPIRE_HIDES } from "../../../src/keyspace/expire_mode.ts";
 import { InputClient } from "../../support/input_client.ts";
 import { type TestServer, testServer } from "../../support/test_server.ts";
 
@@ -45,6 +46,100 @@ Deno.test("A watched key whose time is over makes EXEC fail", () => {
   s.run("MULTI");
   s.run("PING");
   assertEquals(s.run("EXEC"), null);
+});
+
+/** Where keys past their time stay although nobody can see them. */
+const HIDING: [place: string, begin: (s: TestServer) => void][] = [
+  ["on a replica", (s) => s.keyspace.expireMode = EXPIRE_HIDES],
+  ["while CLIENT PAUSE WRITE is on", (s) => s.run("CLIENT", "PAUSE", 100_000, "WRITE")],
+];
+
+/** What EXEC of a PING answers. */
+function execOf(s: TestServer) {
+  s.run("MULTI");
+  s.run("PING");
+  return s.run("EXEC");
+}
+
+for (const [place, begin] of HIDING) {
+  Deno.test(`${place} a watched key that passes its time makes EXEC fail`, () => {
+    const s = testServer();
+    s.run("SET", "k", "1", "PX", 100);
+    begin(s);
+    s.run("WATCH", "k");
+    assertEquals(execOf(s), ["PONG"]);
+    s.run("WATCH", "other", "k");
+    s.clock.nowMs += 101;
+    assertEquals(execOf(s), null);
+  });
+
+  Deno.test(`${place} a key past its time at WATCH does not make EXEC fail`, () => {
+    const s = testServer();
+    s.run("SET", "k", "1", "PX", 100);
+    begin(s);
+    s.clock.nowMs += 101;
+    s.run("WATCH", "k", "k");
+    assertEquals(execOf(s), ["PONG"]);
+  });
+}
+
+Deno.test("the DEL of a key past its time at WATCH does not make EXEC fail, a new value does", () => {
+  const s = testServer();
+  s.run("SET", "k", "1", "PX", 100);
+  s.clock.nowMs += 101;
+  s.keyspace.expireMode = EXPIRE_HIDES;
+  const master = s.connect();
+  master.client.becomeMaster();
+  const fromMaster = (...words: string[]) => {
+    s.keyspace.roleExpireMode = EXPIRE_HIDES;
+    master.run(...words);
+  };
+  s.run("WATCH", "k");
+  fromMaster("DEL", "k");
+  assertEquals(execOf(s), ["PONG"]);
+
+  fromMaster("SET", "k", "2", "PXAT", String(s.clock.nowMs - 1));
+  s.run("WATCH", "k");
+  fromMaster("DEL", "k");
+  fromMaster("SET", "k", "3");
+  assertEquals(execOf(s), null, "made anew after it had gone");
+
+  fromMaster("SET", "k", "2", "PXAT", String(s.clock.nowMs - 1));
+  s.run("WATCH", "k");
+  fromMaster("SET", "k", "3");
+  assertEquals(execOf(s), null, "made anew in its place");
+});
+
+Deno.test("SWAPDB and FLUSHALL with keys past their time that stay: only a visible change fails EXEC", () => {
+  for (
+    const [here, there, fails] of [
+      ["gone", "hidden", false],
+      ["hidden", "gone", false],
+      ["hidden", "hidden", false],
+      ["hidden", "there", true],
+      ["there", "hidden", true],
+    ]
+  ) {
+    const s = testServer();
+    const other = s.connect();
+    other.run("SELECT", 1);
+    for (const [client, state] of [[s, here], [other, there]] as const) {
+      if (state !== "gone") client.run("SET", "k", "v");
+      if (state === "hidden") client.run("PEXPIRE", "k", 100);
+    }
+    s.clock.nowMs += 101;
+    s.keyspace.expireMode = EXPIRE_HIDES;
+    s.run("WATCH", "k");
+    other.run("SWAPDB", 0, 1);
+    assertEquals(execOf(s) === null, fails, `${here}, then ${there}`);
+  }
+  const s = testServer();
+  s.run("SET", "k", "v", "PX", 100);
+  s.clock.nowMs += 101;
+  s.keyspace.expireMode = EXPIRE_HIDES;
+  s.run("WATCH", "k");
+  s.connect().run("FLUSHALL");
+  assertEquals(execOf(s), ["PONG"]);
 });
 
 Deno.test("Several writes of one transaction enter the stream between MULTI and EXEC", () => {
