@@ -30,7 +30,7 @@ import {
   EVENT_NEW,
   EVENT_STRING,
 } from "../base/event_classes.ts";
-import { EXPIRE_DELETES, EXPIRE_HIDES, EXPIRE_IGNORED } from "./expire_mode.ts";
+import { EXPIRE_HIDES, EXPIRE_IGNORED } from "./expire_mode.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { DatabaseContent, type RecordReader, type RecordTable, type ValueSource } from "./doors.ts";
 import { type LargeValue, LongString, ValueSlots } from "./value_slots.ts";
@@ -174,11 +174,17 @@ export class Database implements MoveListener, ValueSource {
     return ref;
   }
 
-  /** The key's record for changing it, or 0; a key past its time is removed. */
+  /**
+   * The key's record for changing it, or 0; a key past its time is removed. A replica that takes writes
+   * does so too, for itself: a write needs the place.
+   */
   lookupWrite(bytes: Uint8Array, offset: number, length: number): number {
     const dict = this.#dict;
-    let ref = dict.find(bytes, offset, length, hashBytes(bytes, offset, length));
-    if (ref !== 0 && dict.flagsOf(ref) < 0 && this.isExpired(ref)) ref = this.#expireOnWrite(ref);
+    const ref = dict.find(bytes, offset, length, hashBytes(bytes, offset, length));
+    if (ref !== 0 && dict.flagsOf(ref) < 0 && this.isExpired(ref)) {
+      this.expireNow(ref);
+      return 0;
+    }
     if (ref !== 0 && !this.keyspace.noTouch) this.touch(ref);
     return ref;
   }
@@ -219,13 +225,6 @@ export class Database implements MoveListener, ValueSource {
 
   #expireOnAccess(ref: number): number {
     if (this.keyspace.deletesExpired) this.expireNow(ref);
-    return 0;
-  }
-
-  /** A write needs the place: a replica that takes writes removes the key too, for itself. */
-  #expireOnWrite(ref: number): number {
-    if (this.keyspace.expireMode === EXPIRE_DELETES) this.expireNow(ref);
-    else this.#drop(ref);
     return 0;
   }
 
@@ -304,7 +303,10 @@ export class Database implements MoveListener, ValueSource {
     const keyspace = this.keyspace;
     const hash = hashBytes(keyBytes, keyOffset, keyLength);
     let ref = dict.find(keyBytes, keyOffset, keyLength, hash);
-    if (ref !== 0 && dict.flagsOf(ref) < 0 && this.isExpired(ref)) ref = this.#expireOnWrite(ref);
+    if (ref !== 0 && dict.flagsOf(ref) < 0 && this.isExpired(ref)) {
+      this.expireNow(ref);
+      ref = 0;
+    }
     if (length > INLINE_STRING_MAX) {
       const value = new LongString(bytes.slice(offset, offset + length), length);
       this.#setLarge(keyBytes, keyOffset, keyLength, ref, value, expiresAtMs, keepTtl);
@@ -666,9 +668,14 @@ export class Database implements MoveListener, ValueSource {
 
   // -- removal -----------------------------------------------------------------------
 
-  /** Removes a key if it is there: event "del". Large values cost no more than small ones. */
+  /**
+   * Removes a key if it is there: event "del". Large values cost no more than small ones. On a replica
+   * a key past its time is there until somebody removes it.
+   */
   remove(bytes: Uint8Array, offset: number, length: number): boolean {
-    const ref = this.lookupWrite(bytes, offset, length);
+    const ref = this.keyspace.expireMode === EXPIRE_HIDES
+      ? this.#dict.get(bytes, offset, length)
+      : this.lookupWrite(bytes, offset, length);
     if (ref === 0) return false;
     this.removeRecord(ref, bytes, offset, length);
     return true;

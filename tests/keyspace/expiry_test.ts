@@ -175,6 +175,38 @@ Deno.test("a replica removes keys that its own clients have given an expiry, and
   assertEquals(s.run("EXISTS", "masters"), 1);
 });
 
+Deno.test("a replica that takes writes: DEL and UNLINK remove a key past its time, others let it expire", () => {
+  const s = testServer({ directives: { "notify-keyspace-events": "KEA" } });
+  const events = s.connect();
+  fill(s, 6, "k", 100);
+  s.clock.nowMs += 101;
+  s.keyspace.expireMode = EXPIRE_HIDES;
+  events.run("PSUBSCRIBE", "__keyevent@0__:*");
+  const heard = () =>
+    events.received().map((message) => {
+      const [, , channel, key] = message as string[];
+      return `${channel.slice(15)} ${key}`;
+    });
+  assertEquals(s.run("DEL", "k0", "none"), 1);
+  assertEquals(s.run("UNLINK", "k1"), 1);
+  assertEquals(s.keyspace.expiredKeys, 0);
+  assertEquals(s.run("SET", "k2", "x"), "OK");
+  assertEquals(s.run("RENAME", "k3", "y"), { error: "ERR no such key" });
+  assertEquals(s.run("APPEND", "k4", "x"), 1);
+  assertEquals(s.run("PERSIST", "k5"), 0);
+  assertEquals(s.keyspace.expiredKeys, 4);
+  assertEquals(heard(), [
+    "del k0",
+    "del k1",
+    "expired k2",
+    "set k2",
+    "expired k3",
+    "expired k4",
+    "append k4",
+    "expired k5",
+  ]);
+});
+
 Deno.test("many keys of a replica's own go in slices, and those that stay hold nobody up", () => {
   const s = testServer();
   s.keyspace.expireMode = EXPIRE_HIDES;
