@@ -21,17 +21,21 @@ import {
 import { Progress } from "./compare/progress.ts";
 import { type ReportContext, toJson, toMarkdown } from "./compare/report.ts";
 import type { Results } from "./compare/results.ts";
-import {
-  killEverything,
-  type RunningServer,
-  type ServerSpec,
-  startServer,
-} from "./compare/servers.ts";
+import { type ServerSpec, startServer } from "./compare/servers.ts";
 import { expectedSpeedMs, measureSpeed } from "./compare/speed.ts";
+import {
+  aboutIn,
+  choose,
+  type Contestants,
+  contestants,
+  describeMachine,
+  onBun,
+  positive,
+  refuseUnknown,
+  runTool,
+  UsageError,
+} from "./compare/tool.ts";
 import { VARIANTS, WORKLOADS } from "./compare/workloads.ts";
-import { buildByBun } from "../tools/bun.ts";
-import { findWorkers } from "../tools/compile.ts";
-import { ROOT } from "../tools/server_flags.ts";
 
 const HELP = `deno task compare [options]
 
@@ -58,7 +62,7 @@ const QUICK_RUN_MS = 300;
 
 const KEYS = 1_000_000;
 
-interface Options {
+interface Options extends Contestants {
   quick: boolean;
   rounds: number;
   measurements: (typeof MEASUREMENTS)[number][];
@@ -66,10 +70,7 @@ interface Options {
   variants: typeof VARIANTS;
   pipelines: number[];
   requests?: number;
-  reference: ServerSpec;
-  subject: ServerSpec;
-  subjectCommand: string;
-  /** Builds what `subject` starts, at that path, before the servers start. */
+  /** Makes an executable by Bun before the servers start, and measures that as the subject. */
   buildsExecutable: boolean;
   note?: string;
   write: boolean;
@@ -93,68 +94,26 @@ interface Words {
   note?: string;
 }
 
-/** A mistake in the arguments. */
-class UsageError extends Error {}
+if (import.meta.main) await runTool("compare", HELP, readOptions, compare);
 
-if (import.meta.main) {
-  try {
-    const options = readOptions(Deno.args);
-    if (options === null) {
-      console.log(HELP);
-    } else {
-      await compare(options);
-    }
-  } catch (error) {
-    console.error(`compare: ${(error as Error).message}`);
-    Deno.exit(error instanceof UsageError ? 2 : 1);
-  }
-  Deno.exit(0); // the signal listeners would keep the process alive
-}
-
-async function compare(options: Options): Promise<void> {
-  const workDir = Deno.makeTempDirSync({ prefix: "tsredis-compare-" });
-  const cleanUp = () => {
-    killEverything();
-    try {
-      Deno.removeSync(workDir, { recursive: true });
-    } catch {
-      // A dying server may still hold on to its folder; the system's temporary folder is cleaned anyway.
-    }
+async function compare(typed: Options, workDir: string): Promise<void> {
+  const options = typed.buildsExecutable ? { ...typed, ...await onBun(typed, workDir) } : typed;
+  const results = await measure(options, workDir);
+  const context: ReportContext = {
+    date: new Date().toISOString().slice(0, 10),
+    machine: describeMachine(),
+    subjectCommand: options.subjectCommand,
+    rounds: options.rounds,
+    runMs: options.quick ? QUICK_RUN_MS : RUN_MS,
+    keys: KEYS,
+    note: options.note,
   };
-  const interrupted = (signal: string, code: number) => () => {
-    console.error(`\ncompare: ${signal}: stopping the servers`);
-    cleanUp();
-    Deno.exit(code);
-  };
-  Deno.addSignalListener("SIGINT", interrupted("SIGINT", 130));
-  Deno.addSignalListener("SIGTERM", interrupted("SIGTERM", 143));
-  try {
-    if (options.buildsExecutable) {
-      console.error("building tsredis by Bun");
-      const workers = await findWorkers(`${ROOT}src`);
-      const output = `${workDir}/tsredis`;
-      await buildByBun({ output, workers });
-      options.subject.command = [output];
-    }
-    const results = await measure(options, workDir);
-    const context: ReportContext = {
-      date: new Date().toISOString().slice(0, 10),
-      machine: describeMachine(),
-      subjectCommand: options.subjectCommand,
-      rounds: options.rounds,
-      runMs: options.quick ? QUICK_RUN_MS : RUN_MS,
-      keys: KEYS,
-      note: options.note,
-    };
-    const markdown = toMarkdown(results, context);
-    console.log(markdown);
-    if (options.write && !results.subjectIsTsredis) {
-      console.error("not written: the measured server does not report a tsredis_version");
-    } else if (options.write) {
-      await write(results, context, markdown);
-    }
-  } finally {
-    cleanUp();
+  const markdown = toMarkdown(results, context);
+  console.log(markdown);
+  if (options.write && !results.subjectIsTsredis) {
+    console.error("not written: the measured server does not report a tsredis_version");
+  } else if (options.write) {
+    await write(results, context, markdown);
   }
 }
 
@@ -163,12 +122,12 @@ async function measure(options: Options, workDir: string): Promise<Results> {
   const dirs = [0, 1].map(() => Deno.makeTempDirSync({ dir: workDir }));
   const referenceServer = await startServer(reference, dirs[0]);
   const subjectServer = await startServer(subject, dirs[1]);
-  const about = await infoOf(subjectServer);
+  const about = aboutIn(await subjectServer.info("server"));
   const results: Results = {
-    referenceVersion: versionIn(await infoOf(referenceServer)),
-    subjectVersion: versionIn(about),
-    subjectIsTsredis: about.has("tsredis_version"),
-    subjectRuntime: runtimeIn(about),
+    referenceVersion: aboutIn(await referenceServer.info("server")).version,
+    subjectVersion: about.version,
+    subjectIsTsredis: about.isTsredis,
+    subjectRuntime: about.runtime,
   };
   const speedOptions = { ...options, runMs: options.quick ? QUICK_RUN_MS : RUN_MS };
   const progress = new Progress(
@@ -193,24 +152,6 @@ async function measure(options: Options, workDir: string): Promise<Results> {
   if (measurements.includes("save")) results.save = await pair("save", measureSave);
   if (measurements.includes("stall")) results.stall = await pair("stall", measureStall);
   return results;
-}
-
-function infoOf(server: RunningServer): Promise<Map<string, string>> {
-  return server.guard("INFO", server.client.info("server"));
-}
-
-/** tsredis's own version where there is one, else the Redis version. */
-function versionIn(fields: Map<string, string>): string {
-  return fields.get("tsredis_version") ?? fields.get("redis_version") ?? "of unknown version";
-}
-
-/** "Deno 2.9.6" or "Bun 1.4.5"; null for a server that is not tsredis. */
-function runtimeIn(fields: Map<string, string>): string | null {
-  for (const name of ["Deno", "Bun"]) {
-    const version = fields.get(`${name.toLowerCase()}_version`);
-    if (version !== undefined) return `${name} ${version}`;
-  }
-  return null;
 }
 
 async function write(results: Results, context: ReportContext, markdown: string): Promise<void> {
@@ -245,14 +186,6 @@ async function write(results: Results, context: ReportContext, markdown: string)
   console.error(`written: ${files.map(([name]) => `bench/${name}`).join(", ")}`);
 }
 
-/** Processor, cores and memory; nothing that identifies the machine. */
-export function describeMachine(): string {
-  const model = /^model name\s*:\s*(.+)$/m.exec(Deno.readTextFileSync("/proc/cpuinfo"))?.[1];
-  const gibibytes = Math.round(Deno.systemMemoryInfo().total / 2 ** 30);
-  return `${navigator.hardwareConcurrency} cores (${model?.trim() ?? "unknown processor"}), ` +
-    `${gibibytes} GiB of memory, Linux`;
-}
-
 /** The options of the command line, or null when help was asked for. Throws UsageError. */
 function readOptions(words: string[]): Options | null {
   const args: Words = parseArgs(words, {
@@ -270,9 +203,7 @@ function readOptions(words: string[]): Options | null {
       "note",
     ],
     alias: { h: "help" },
-    unknown: (word: string) => {
-      throw new UsageError(`unknown argument ${word}; --help lists them`);
-    },
+    unknown: refuseUnknown,
   });
   if (args.help) return null;
   if (args.runtime !== undefined && !["deno", "bun"].includes(args.runtime)) {
@@ -281,10 +212,10 @@ function readOptions(words: string[]): Options | null {
   if (args.runtime !== undefined && args.server !== undefined) {
     throw new UsageError("--runtime and --server exclude each other");
   }
-  const onBun = args.runtime === "bun";
   const whole = !args.quick && !args.only && !args.tests && !args.pipelines && !args.variants &&
     !args.requests && !args.reference;
   return {
+    ...contestants(args),
     quick: args.quick,
     rounds: args.rounds === undefined ? (args.quick ? 1 : 3) : positive("rounds", args.rounds),
     measurements: choose("only", args.only, MEASUREMENTS, (name) => name),
@@ -292,53 +223,8 @@ function readOptions(words: string[]): Options | null {
     variants: choose("variants", args.variants, VARIANTS, (variant) => variant.id),
     pipelines: (args.pipelines ?? "1,16").split(",").map((word) => positive("pipelines", word)),
     requests: args.requests === undefined ? undefined : positive("requests", args.requests),
-    reference: {
-      label: "redis-server",
-      command: args.reference ? splitCommand(args.reference) : ["redis-server"],
-    },
-    subject: {
-      label: "tsredis",
-      command: args.server ? splitCommand(args.server) : [Deno.execPath(), "task", "start"],
-    },
-    subjectCommand: args.server ??
-      (onBun ? "deno task compile --runtime bun && ./tsredis" : "deno task start"),
-    buildsExecutable: onBun,
+    buildsExecutable: args.runtime === "bun",
     note: args.note,
     write: args.write || (whole && !args["no-write"]),
   };
-}
-
-/** The items named in a comma-separated list, in their own order; all of them without a list. */
-function choose<T>(
-  option: string,
-  list: string | undefined,
-  items: readonly T[],
-  nameOf: (item: T) => string,
-): T[] {
-  if (list === undefined) return [...items];
-  const wanted = new Set(list.toLowerCase().split(","));
-  const chosen = items.filter((item) => wanted.delete(nameOf(item)));
-  if (wanted.size > 0) {
-    throw new UsageError(
-      `--${option}: no ${[...wanted].join(", ")}; there are ${items.map(nameOf).join(", ")}`,
-    );
-  }
-  return chosen;
-}
-
-function positive(option: string, word: string): number {
-  if (!/^[1-9]\d*$/.test(word)) {
-    throw new UsageError(`--${option}: ${word} is not a positive number`);
-  }
-  return Number(word);
-}
-
-/** Words of a command line; single and double quotes keep spaces together, also when empty. */
-export function splitCommand(line: string): string[] {
-  const words: string[] = [];
-  for (const [, double, single, bare] of line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)) {
-    words.push(double ?? single ?? bare);
-  }
-  if (words.length === 0) throw new UsageError("--server and --reference need a command");
-  return words;
 }

@@ -9,15 +9,17 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { describeMachine, splitCommand } from "./compare.ts";
 import { MISSED, table } from "./compare/report.ts";
 import { median } from "./compare/results.ts";
+import { type RunningServer, type ServerSpec, startServer } from "./compare/servers.ts";
 import {
-  killEverything,
-  type RunningServer,
-  type ServerSpec,
-  startServer,
-} from "./compare/servers.ts";
+  contestants,
+  describeMachine,
+  positive,
+  refuseUnknown,
+  runTool,
+  UsageError,
+} from "./compare/tool.ts";
 import { type Latency, type Publishing, Receivers, type Sample } from "./pubsub/measure.ts";
 import { MESSAGE_BYTES, type Workload, WORKLOADS } from "./pubsub/workloads.ts";
 
@@ -69,61 +71,28 @@ interface Result {
   latency: Both<Latency[]>;
 }
 
-/** A mistake in the arguments. */
-class UsageError extends Error {}
+if (import.meta.main) await runTool("bench:pubsub", HELP, readOptions, run);
 
-if (import.meta.main) {
-  try {
-    const options = readOptions(Deno.args);
-    if (options === null) console.log(HELP);
-    else await run(options);
-  } catch (error) {
-    console.error(`bench:pubsub: ${(error as Error).message}`);
-    Deno.exit(error instanceof UsageError ? 2 : 1);
+async function run(options: Options, workDir: string): Promise<void> {
+  const servers: Both<RunningServer> = [
+    await startServer(options.reference, Deno.makeTempDirSync({ dir: workDir })),
+    await startServer(options.subject, Deno.makeTempDirSync({ dir: workDir })),
+  ];
+  const names = [];
+  for (const server of servers) {
+    const about = await server.guard("INFO", server.client.info("server"));
+    const version = about.get("tsredis_version");
+    names.push(version ? `tsredis ${version}` : `redis-server ${about.get("redis_version")}`);
   }
-  Deno.exit(0); // the signal listeners would keep the process alive
-}
-
-async function run(options: Options): Promise<void> {
-  const workDir = Deno.makeTempDirSync({ prefix: "tsredis-pubsub-" });
-  const cleanUp = () => {
-    killEverything();
-    try {
-      Deno.removeSync(workDir, { recursive: true });
-    } catch {
-      // A dying server may still hold on to its folder; the system's temporary folder is cleaned anyway.
-    }
-  };
-  const interrupted = (signal: string, code: number) => () => {
-    console.error(`\nbench:pubsub: ${signal}: stopping the servers`);
-    cleanUp();
-    Deno.exit(code);
-  };
-  Deno.addSignalListener("SIGINT", interrupted("SIGINT", 130));
-  Deno.addSignalListener("SIGTERM", interrupted("SIGTERM", 143));
-  try {
-    const servers: Both<RunningServer> = [
-      await startServer(options.reference, Deno.makeTempDirSync({ dir: workDir })),
-      await startServer(options.subject, Deno.makeTempDirSync({ dir: workDir })),
-    ];
-    const names = [];
-    for (const server of servers) {
-      const about = await server.guard("INFO", server.client.info("server"));
-      const version = about.get("tsredis_version");
-      names.push(version ? `tsredis ${version}` : `redis-server ${about.get("redis_version")}`);
-    }
-    const results: Result[] = [];
-    for (const index of options.workloads) results.push(await measure(servers, index, options));
-    const markdown = toMarkdown(results, names, options);
-    console.log(markdown);
-    if (options.write) {
-      Deno.writeTextFileSync(new URL("PUBSUB.md", import.meta.url), markdown);
-      console.error("written: bench/PUBSUB.md");
-    }
-    for (const server of servers) await server.stop();
-  } finally {
-    cleanUp();
+  const results: Result[] = [];
+  for (const index of options.workloads) results.push(await measure(servers, index, options));
+  const markdown = toMarkdown(results, names, options);
+  console.log(markdown);
+  if (options.write) {
+    Deno.writeTextFileSync(new URL("PUBSUB.md", import.meta.url), markdown);
+    console.error("written: bench/PUBSUB.md");
   }
+  for (const server of servers) await server.stop();
 }
 
 async function measure(
@@ -238,9 +207,7 @@ function readOptions(words: string[]): Options | null {
     boolean: ["quick", "no-write", "help"],
     string: ["rounds", "only", "server", "reference", "note"],
     alias: { h: "help" },
-    unknown: (word: string) => {
-      throw new UsageError(`unknown argument ${word}; --help lists them`);
-    },
+    unknown: refuseUnknown,
   });
   if (args.help) return null;
   const workloads = args.only === undefined
@@ -249,20 +216,11 @@ function readOptions(words: string[]): Options | null {
       if (WORKLOADS[Number(word) - 1] === undefined) throw new UsageError(`--only: no ${word}`);
       return Number(word) - 1;
     });
-  const rounds = Number(args.rounds ?? (args.quick ? 1 : 3));
-  if (!Number.isInteger(rounds) || rounds < 1) throw new UsageError("--rounds: a positive number");
   return {
-    rounds,
+    ...contestants(args),
+    rounds: args.rounds === undefined ? (args.quick ? 1 : 3) : positive("rounds", args.rounds),
     runMs: args.quick ? QUICK_RUN_MS : RUN_MS,
     workloads,
-    reference: {
-      label: "redis-server",
-      command: args.reference ? splitCommand(args.reference) : ["redis-server"],
-    },
-    subject: {
-      label: "tsredis",
-      command: args.server ? splitCommand(args.server) : [Deno.execPath(), "task", "start"],
-    },
     note: args.note,
     write: !args["no-write"] && !args.quick && !args.only && !args.reference,
   };

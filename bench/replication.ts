@@ -11,8 +11,15 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { describeMachine, splitCommand } from "./compare.ts";
-import { killEverything, type ServerSpec } from "./compare/servers.ts";
+import type { ServerSpec } from "./compare/servers.ts";
+import {
+  contestants,
+  describeMachine,
+  positive,
+  refuseUnknown,
+  runTool,
+  UsageError,
+} from "./compare/tool.ts";
 import { measureApply } from "./replication/apply.ts";
 import { measureFullSync, SYNC_MODES } from "./replication/full_sync.ts";
 import { infoOf, startMember, type System } from "./replication/replica_set.ts";
@@ -81,82 +88,46 @@ interface Words {
   note?: string;
 }
 
-/** A mistake in the arguments. */
-class UsageError extends Error {}
+if (import.meta.main) await runTool("bench:replication", HELP, readOptions, run);
 
-if (import.meta.main) {
-  try {
-    const options = readOptions(Deno.args);
-    if (options === null) {
-      console.log(HELP);
-    } else {
-      await run(options);
+async function run(options: Options, workDir: string): Promise<void> {
+  const { systems, parts, rounds, keys, runMs, fillRequests } = options;
+  const context: ReplicationContext = {
+    date: new Date().toISOString().slice(0, 10),
+    machine: describeMachine(),
+    runtime: `Deno ${Deno.version.deno} (V8 ${Deno.version.v8})`,
+    reference: await describe(systems[0].master, workDir),
+    subject: await describe(systems[1].master, workDir),
+    labels: [systems[0].label, systems[1].label],
+    rounds,
+    keys,
+    note: options.note,
+  };
+  const results: ReplicationResults = {};
+  if (parts.has("sync")) {
+    results.fullSync = [];
+    for (const mode of SYNC_MODES) {
+      const sync = { keys, rounds, workDir, bystander: options.reference };
+      const samples = await measureFullSync(systems, mode, sync);
+      results.fullSync.push({ mode, samples: [samples[0], samples[1]] });
     }
-  } catch (error) {
-    console.error(`bench:replication: ${(error as Error).message}`);
-    Deno.exit(error instanceof UsageError ? 2 : 1);
   }
-  Deno.exit(0); // the signal listeners would keep the process alive
-}
-
-async function run(options: Options): Promise<void> {
-  const workDir = Deno.makeTempDirSync({ prefix: "tsredis-replication-" });
-  const cleanUp = () => {
-    killEverything(); // reaches a stopped process too
-    try {
-      Deno.removeSync(workDir, { recursive: true });
-    } catch {
-      // A dying server may still hold on to its folder; the system's temporary folder is cleaned anyway.
-    }
-  };
-  const interrupted = (signal: string, code: number) => () => {
-    console.error(`\nbench:replication: ${signal}: stopping the servers`);
-    cleanUp();
-    Deno.exit(code);
-  };
-  Deno.addSignalListener("SIGINT", interrupted("SIGINT", 130));
-  Deno.addSignalListener("SIGTERM", interrupted("SIGTERM", 143));
-  try {
-    const { systems, parts, rounds, keys, runMs, fillRequests } = options;
-    const context: ReplicationContext = {
-      date: new Date().toISOString().slice(0, 10),
-      machine: describeMachine(),
-      runtime: `Deno ${Deno.version.deno} (V8 ${Deno.version.v8})`,
-      reference: await describe(systems[0].master, workDir),
-      subject: await describe(systems[1].master, workDir),
-      labels: [systems[0].label, systems[1].label],
-      rounds,
-      keys,
-      note: options.note,
-    };
-    const results: ReplicationResults = {};
-    if (parts.has("sync")) {
-      results.fullSync = [];
-      for (const mode of SYNC_MODES) {
-        const sync = { keys, rounds, workDir, bystander: options.reference };
-        const samples = await measureFullSync(systems, mode, sync);
-        results.fullSync.push({ mode, samples: [samples[0], samples[1]] });
-      }
-    }
-    if (parts.has("throughput")) {
-      const measured = await measureThroughput(systems, { rounds, runMs, fillRequests, workDir });
-      results.throughput = [measured[0], measured[1]];
-    }
-    if (parts.has("apply")) {
-      const all = [...systems, ...options.mixed];
-      const measured = await measureApply(all, { rounds, runMs, fillRequests, workDir });
-      results.apply = all.map(({ label }, i) => ({ label, samples: measured[i] }));
-    }
-    const markdown = toMarkdown(results, context);
-    console.log(markdown);
-    if (options.write && !context.subject.startsWith("tsredis")) {
-      console.error("not written: the measured server does not report a tsredis_version");
-    } else if (options.write) {
-      Deno.writeTextFileSync(new URL("REPLICATION.md", import.meta.url), markdown);
-      console.error("written: bench/REPLICATION.md");
-    }
-  } finally {
-    cleanUp();
+  if (parts.has("throughput")) {
+    const measured = await measureThroughput(systems, { rounds, runMs, fillRequests, workDir });
+    results.throughput = [measured[0], measured[1]];
+  }
+  if (parts.has("apply")) {
+    const all = [...systems, ...options.mixed];
+    const measured = await measureApply(all, { rounds, runMs, fillRequests, workDir });
+    results.apply = all.map(({ label }, i) => ({ label, samples: measured[i] }));
+  }
+  const markdown = toMarkdown(results, context);
+  console.log(markdown);
+  if (options.write && !context.subject.startsWith("tsredis")) {
+    console.error("not written: the measured server does not report a tsredis_version");
+  } else if (options.write) {
+    Deno.writeTextFileSync(new URL("REPLICATION.md", import.meta.url), markdown);
+    console.error("written: bench/REPLICATION.md");
   }
 }
 
@@ -178,19 +149,10 @@ function readOptions(words: string[]): Options | null {
     boolean: ["quick", "mixed", "write", "no-write", "help"],
     string: ["rounds", "keys", "only", "servers", "server", "reference", "note"],
     alias: { h: "help" },
-    unknown: (word: string) => {
-      throw new UsageError(`unknown argument ${word}; --help lists them`);
-    },
+    unknown: refuseUnknown,
   });
   if (args.help) return null;
-  const redis: ServerSpec = {
-    label: "redis-server",
-    command: args.reference ? splitCommand(args.reference) : ["redis-server"],
-  };
-  const tsredis: ServerSpec = {
-    label: "tsredis",
-    command: args.server ? splitCommand(args.server) : [Deno.execPath(), "task", "start"],
-  };
+  const { reference: redis, subject: tsredis } = contestants(args);
   const system = (label: string, master: ServerSpec, replica: ServerSpec): System => {
     return { label, master, replica };
   };
@@ -227,11 +189,4 @@ function readOptions(words: string[]): Options | null {
     note: args.note,
     write: args.write || (whole && !args["no-write"]),
   };
-}
-
-function positive(option: string, word: string): number {
-  if (!/^[1-9]\d*$/.test(word)) {
-    throw new UsageError(`--${option}: ${word} is not a positive number`);
-  }
-  return Number(word);
 }

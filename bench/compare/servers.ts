@@ -95,6 +95,11 @@ export class RunningServer {
     return this.guard(words[0], this.client.call(...words));
   }
 
+  /** The fields of an INFO section, guarded. */
+  info(section: string): Promise<Map<string, string>> {
+    return this.guard("INFO", this.client.info(section));
+  }
+
   /** One guarded pipelined filling on the set-up connection. */
   fill(count: number, command: (i: number) => string): Promise<void> {
     return this.guard("filling", this.client.fill(count, command));
@@ -110,8 +115,22 @@ export class RunningServer {
 
   /** Resident memory of the process in bytes. */
   residentBytes(): number {
+    return this.#statusBytes("VmRSS");
+  }
+
+  /** The most resident memory since the start, or since `forgetPeak`, in bytes. */
+  peakBytes(): number {
+    return this.#statusBytes("VmHWM");
+  }
+
+  /** Lets `peakBytes` begin again from what is resident now. */
+  forgetPeak(): void {
+    Deno.writeTextFileSync(`/proc/${this.#pid}/clear_refs`, "5");
+  }
+
+  #statusBytes(field: string): number {
     const status = Deno.readTextFileSync(`/proc/${this.#pid}/status`);
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? NaN) * 1024;
+    return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? NaN) * 1024;
   }
 
   /** Ends the server politely, then by force; resolves once its process is gone. */
