@@ -1,8 +1,8 @@
 /**
  * The comparison's own small client: one connection, one call at a time, and pipelined filling.
  *
- * It understands the RESP2 replies the comparison needs (line replies and bulk strings) and sends ASCII
- * words only. It leaves load generation to redis-benchmark: what is timed here is single calls.
+ * It understands RESP2: line replies and bulk strings it hands over, arrays it only reads to their end. It
+ * leaves load generation to redis-benchmark: what is timed here is single calls.
  */
 
 const encoder = new TextEncoder();
@@ -11,7 +11,7 @@ const decoder = new TextDecoder();
 /** Commands sent before their replies are read while filling; enough to hide the round trip. */
 const FILL_BATCH = 1_000;
 
-const CR = 13, LF = 10, MINUS = 45, DOLLAR = 36;
+const CR = 13, LF = 10, MINUS = 45, DOLLAR = 36, STAR = 42;
 
 /** A server answered with an error reply; the message is the reply without its leading `-`. */
 export class ErrorReply extends Error {}
@@ -30,6 +30,22 @@ export function encodeCommand(...words: string[]): string {
   let text = `*${words.length}\r\n`;
   for (const word of words) text += `$${word.length}\r\n${word}\r\n`;
   return text;
+}
+
+/** The RESP form of a command whose words may be any bytes. */
+export function encodeBytes(...words: (string | Uint8Array)[]): Uint8Array<ArrayBuffer> {
+  const parts = [encoder.encode(`*${words.length}\r\n`)];
+  for (const word of words) {
+    const bytes = typeof word === "string" ? encoder.encode(word) : word;
+    parts.push(encoder.encode(`$${bytes.length}\r\n`), bytes.slice(), encoder.encode("\r\n"));
+  }
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** One connection. Calls must not overlap. */
@@ -56,13 +72,55 @@ export class Client {
     return await this.#reply();
   }
 
+  /** Sends one command and returns the bytes of its bulk string; null for null. Throws ErrorReply. */
+  async bulk(...words: string[]): Promise<Uint8Array<ArrayBuffer> | null> {
+    await this.#write(encodeCommand(...words));
+    const size = Number(await this.#line());
+    if (size < 0) return null;
+    while (this.#end - this.#start < size + 2) await this.#read();
+    const bytes = this.#buffer.slice(this.#start, this.#start + size);
+    this.#start += size + 2;
+    return bytes;
+  }
+
   /**
-   * Sends an already encoded command and waits until one reply has begun to arrive and is whole, without
-   * decoding it: what the stall probe times.
+   * Sends an already encoded command and waits until its reply, of any kind and size, has arrived whole,
+   * without decoding it: what is timed. Throws ErrorReply.
    */
   async exchange(command: Uint8Array): Promise<void> {
-    await this.#writeBytes(command);
-    await this.#reply();
+    await this.send(command);
+    await this.skip(1);
+  }
+
+  /** Sends encoded commands without waiting for replies, for `skip` to read them. */
+  async send(bytes: Uint8Array): Promise<void> {
+    for (let sent = 0; sent < bytes.length;) sent += await this.#conn.write(bytes.subarray(sent));
+  }
+
+  /** Reads `replies` replies and lets them go. Throws the first ErrorReply among them. */
+  async skip(replies: number): Promise<void> {
+    for (let left = this.#skipBuffered(replies); left > 0; left = this.#skipBuffered(left)) {
+      await this.#read();
+    }
+  }
+
+  /**
+   * Skips those of `left` replies that lie whole in the buffer, and says how many remain. Elements of arrays
+   * count as further replies. Without an await for each, of which a million would be a part of what is timed.
+   */
+  #skipBuffered(left: number): number {
+    while (left > 0) {
+      const lineEnd = this.#bufferedLineEnd(0);
+      if (lineEnd < 0) break;
+      const kind = this.#buffer[this.#start];
+      const size = kind === DOLLAR || kind === STAR ? this.#sizeAt(this.#start + 1, lineEnd) : -1;
+      const end = lineEnd + 2 + (kind === DOLLAR && size >= 0 ? size + 2 : 0);
+      if (end > this.#end) break;
+      if (kind === MINUS) this.#takeLine(lineEnd);
+      this.#start = end;
+      left += kind === STAR && size > 0 ? size - 1 : -1;
+    }
+    return left;
   }
 
   /**
@@ -101,19 +159,13 @@ export class Client {
   }
 
   #write(text: string): Promise<void> {
-    return this.#writeBytes(encoder.encode(text));
-  }
-
-  async #writeBytes(bytes: Uint8Array): Promise<void> {
-    for (let sent = 0; sent < bytes.length;) sent += await this.#conn.write(bytes.subarray(sent));
+    return this.send(encoder.encode(text));
   }
 
   async #reply(): Promise<string | null> {
-    const lineEnd = await this.#lineEnd();
+    await this.#lineEnd();
     const kind = this.#buffer[this.#start];
-    const line = decoder.decode(this.#buffer.subarray(this.#start + 1, lineEnd));
-    this.#start = lineEnd + 2;
-    if (kind === MINUS) throw new ErrorReply(line);
+    const line = await this.#line();
     if (kind !== DOLLAR) return line;
     const size = Number(line);
     if (size < 0) return null;
@@ -123,16 +175,42 @@ export class Client {
     return text;
   }
 
+  async #line(): Promise<string> {
+    return this.#takeLine(await this.#lineEnd());
+  }
+
+  /** The text of the line from `#start` to `lineEnd`, after its first byte; goes past it. Throws ErrorReply. */
+  #takeLine(lineEnd: number): string {
+    const kind = this.#buffer[this.#start];
+    const line = decoder.decode(this.#buffer.subarray(this.#start + 1, lineEnd));
+    this.#start = lineEnd + 2;
+    if (kind === MINUS) throw new ErrorReply(line);
+    return line;
+  }
+
+  #sizeAt(start: number, end: number): number {
+    if (this.#buffer[start] === MINUS) return -1;
+    let size = 0;
+    for (let i = start; i < end; i++) size = size * 10 + this.#buffer[i] - 48;
+    return size;
+  }
+
   /** The index of the CR that ends the line at `#start`, reading until it is there. */
   async #lineEnd(): Promise<number> {
-    let scanned = 0; // relative to #start, which moves when the buffer is compacted
-    for (;;) {
-      for (let i = this.#start + scanned; i + 1 < this.#end; i++) {
-        if (this.#buffer[i] === CR && this.#buffer[i + 1] === LF) return i;
-      }
+    for (let scanned = 0;;) { // relative to #start, which moves when the buffer is compacted
+      const lineEnd = this.#bufferedLineEnd(scanned);
+      if (lineEnd >= 0) return lineEnd;
       scanned = Math.max(0, this.#end - this.#start - 1);
       await this.#read();
     }
+  }
+
+  /** The same where it is in the buffer already, else -1. The first `scanned` bytes are known to have none. */
+  #bufferedLineEnd(scanned: number): number {
+    for (let i = this.#start + scanned; i + 1 < this.#end; i++) {
+      if (this.#buffer[i] === CR && this.#buffer[i + 1] === LF) return i;
+    }
+    return -1;
   }
 
   async #read(): Promise<void> {

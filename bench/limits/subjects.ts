@@ -1,0 +1,15 @@
+/** The subjects of `deno task bench:limits`, in the order in which they run: one file each. */
+
+import type { LimitsCase } from "./cases.ts";
+import { COMMANDS } from "./commands.ts";
+
+export interface Subject {
+  /** As `--only` takes it. */
+  name: string;
+  title: string;
+  cases: LimitsCase[];
+}
+
+export const SUBJECTS: Subject[] = [
+  { name: "commands", title: "Commands that go through large values", cases: COMMANDS },
+];
