@@ -77,11 +77,11 @@ export class AcknowledgementWaits {
     const { client, command, words, offset } = waiter;
     const { server } = this.dispatcher;
     server.runtime.timers.cancel(waiter.timer);
-    if (errorText !== null) client.reply.error(errorText);
-    else client.reply.integer(server.replication.master.acknowledgedCount(offset));
-    this.dispatcher.countReleased(client, command, words, errorText);
-    server.clients.blockedCount--;
-    client.park = null;
-    client.transport.resume();
+    this.dispatcher.endParked(
+      client,
+      command,
+      words,
+      errorText ?? ((reply) => reply.integer(server.replication.master.acknowledgedCount(offset))),
+    );
   }
 }

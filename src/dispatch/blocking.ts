@@ -148,7 +148,7 @@ export class Blocking {
     for (const waiter of [...queue]) {
       const { client, wait } = waiter;
       const ref = database.findOrExpire(bytes, 0, bytes.length);
-      if (client.isClosed) this.#forget(waiter);
+      if (client.isClosed) this.#abandon(waiter);
       else if (wait.hearsChanges === true || (ref !== 0 && database.typeOf(ref) === wait.type)) {
         this.#runAgain(waiter);
       }
@@ -168,7 +168,7 @@ export class Blocking {
     this.dispatcher.endUnit(client);
     if (waiter.isParkedAgain) client.park = waiter;
     else {
-      this.#forget(waiter);
+      this.#abandon(waiter);
       client.transport.resume();
     }
   }
@@ -176,7 +176,7 @@ export class Blocking {
   /** Ends timeouts that are up at `nowMs`, and the waiting of clients that have gone. */
   expire(nowMs: number): void {
     for (const waiter of this.#waiters) {
-      if (waiter.client.isClosed) this.#forget(waiter);
+      if (waiter.client.isClosed) this.#abandon(waiter);
       else if (waiter.wait.deadlineMs <= nowMs) this.release(waiter, null);
     }
   }
@@ -188,20 +188,24 @@ export class Blocking {
 
   /** Ends the waiting of one client with an error, or (null) as by its timeout. */
   release(waiter: Waiter, errorText: string | null): void {
-    const { client, wait } = waiter;
-    if (!this.#waiters.has(waiter)) return;
-    if (errorText !== null) client.reply.error(errorText);
-    else if (wait.timeoutReply === "null") client.reply.null();
-    else client.reply.nullArray();
-    this.dispatcher.countReleased(client, waiter.command, waiter.request, errorText);
-    this.#forget(waiter);
-    client.park = null;
-    client.transport.resume();
+    if (!this.#forget(waiter)) return;
+    const { client, command, request, wait } = waiter;
+    this.dispatcher.endParked(
+      client,
+      command,
+      request,
+      errorText ?? ((reply) => wait.timeoutReply === "null" ? reply.null() : reply.nullArray()),
+    );
   }
 
-  #forget(waiter: Waiter): void {
-    if (!this.#waiters.delete(waiter)) return;
-    this.dispatcher.server.clients.blockedCount--;
+  /** It waits no more, and nothing is said of that here. */
+  #abandon(waiter: Waiter): void {
+    if (this.#forget(waiter)) this.dispatcher.server.clients.blockedCount--;
+  }
+
+  /** False when that has been done already. */
+  #forget(waiter: Waiter): boolean {
+    if (!this.#waiters.delete(waiter)) return false;
     const { database, keys } = waiter;
     const byKey = this.#byKey[database.index];
     for (const key of keys) {
@@ -212,5 +216,6 @@ export class Blocking {
     }
     if (byKey.size === 0) database.awaited = null;
     for (const watch of waiter.watches) database.unwatch(latin1(watch.key), watch);
+    return true;
   }
 }

@@ -34,6 +34,7 @@ import {
   SAVE_FAILED,
 } from "../resp/reply_error.ts";
 import { BROKEN, MORE } from "../resp/parser.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Words } from "../resp/words.ts";
 import { AcknowledgementWaits } from "./acknowledgement_waits.ts";
 import { Blocking } from "./blocking.ts";
@@ -211,7 +212,7 @@ export class Dispatcher {
           `Protocol error (${parser.errorText}) from client: id=${client.id} ` +
             `addr=${client.transport.address}`,
         );
-        client.reply.error(`ERR ${parser.errorText}`);
+        this.answerOutside(client, (reply) => reply.error(`ERR ${parser.errorText}`));
         this.server.statistics.countError(client.reply.lastError);
         client.isClosing = true;
         return;
@@ -312,11 +313,9 @@ export class Dispatcher {
       text = `EXECABORT Transaction discarded because of: ${refusal.replace(/^ERR /, "")}`;
     }
     if (command !== null) command.rejectedCalls++;
-    const mark = client.reply.mark();
-    client.reply.error(text);
+    this.answerOutside(client, (reply) => reply.error(text));
     this.server.statistics.countError(text);
     if (client.isMaster || client.isReplica) this.owner.linkFailed(client, command, text);
-    this.#dropUnwantedReply(client, mark.chunks, mark.length, mark.bytes);
   }
 
   /**
@@ -423,17 +422,41 @@ export class Dispatcher {
     return this.#depth > 0 ? this.#call.client : null;
   }
 
-  /** Counts a request that was parked and has ended without being run again, or with an error. */
-  countReleased(client: Client, command: Command, words: Words, errorText: string | null): void {
-    const { statistics } = this.server;
+  /**
+   * Writes a reply, or drops it, as CLIENT REPLY says. The one way for replies that are written outside
+   * of the call of their request.
+   */
+  answerOutside(client: Client, write: (reply: ReplyWriter) => void): void {
+    const { reply } = client;
+    const { chunks, length, bytes } = reply.mark();
+    write(reply);
+    this.#dropUnwantedReply(client, chunks, length, bytes);
+  }
+
+  /**
+   * Ends a request that has parked its client, without running it again: with an error, or with what
+   * `answer` writes. The client goes on with its input.
+   */
+  endParked(
+    client: Client,
+    command: Command,
+    words: Words,
+    answer: string | ((reply: ReplyWriter) => void),
+  ): void {
+    const isError = typeof answer === "string";
+    this.answerOutside(client, isError ? (reply) => reply.error(answer) : answer);
+    const { statistics, clients } = this.server;
     command.calls++;
     client.commandsProcessed++;
     statistics.commandsProcessed++;
-    if (errorText !== null) {
+    if (isError) {
       command.failedCalls++;
-      statistics.countError(errorText);
+      statistics.countError(answer);
     }
     if (this.timesAll) this.#timed(client, command, words, 0);
+    clients.blockedCount--;
+    client.park = null;
+    client.transport.resume();
   }
 
   #timed(client: Client, command: Command, words: Words, ms: number): void {
@@ -549,9 +572,7 @@ export class Dispatcher {
     }
     if (isQueued) {
       client.enqueue(command, words);
-      const mark = client.reply.mark();
-      client.reply.queued();
-      this.#dropUnwantedReply(client, mark.chunks, mark.length, mark.bytes);
+      this.answerOutside(client, (reply) => reply.queued());
       return "";
     }
     return null;

@@ -18,6 +18,7 @@ export function feedMonitors(server: Services, client: Client, words: Words): vo
     line += ` ${quoted(toLatin1(words.bytes, words.starts[i], words.lengths[i]))}`;
   }
   for (const monitor of server.clients.monitors) {
+    if (monitor.replyMode !== "on") continue;
     monitor.reply.status(line);
     monitor.transport.wake();
   }

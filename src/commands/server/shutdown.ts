@@ -60,13 +60,8 @@ function runShutdown(call: Call): void {
     },
     onRefused: (reason) => {
       if (client.isClosed) return;
-      if (kept !== null) {
-        client.park = null;
-        server.clients.blockedCount--;
-        server.dispatcher.countReleased(client, command, kept, reason);
-        client.transport.resume();
-      }
-      client.reply.error(reason);
+      if (kept === null) client.reply.error(reason);
+      else server.dispatcher.endParked(client, command, kept, reason);
     },
   });
 }
