@@ -135,6 +135,8 @@ export class Blocking {
   serveReady(): void {
     const { keyspace } = this.dispatcher.server;
     while (keyspace.readyKeys.length > 0) {
+      // What made a key may have taken longer than the key was to live.
+      keyspace.refreshTime();
       const ready = keyspace.readyKeys;
       keyspace.readyKeys = [];
       for (const { database, key } of ready) this.#serveKey(keyspace.databases[database], key);
@@ -153,6 +155,7 @@ export class Blocking {
         this.#runAgain(waiter);
       }
     }
+    database.keyspace.stream.endUnit(); // a key past its time has gone
   }
 
   #runAgain(waiter: Waiter): void {

@@ -381,7 +381,12 @@ export class Dispatcher {
     command.calls++;
     client.commandsProcessed++;
     server.statistics.commandsProcessed++;
-    if (isTimed) this.#timed(client, command, words, server.clock.monotonic() - startedMs);
+    if (isTimed) {
+      const ms = server.clock.monotonic() - startedMs;
+      this.#timed(client, command, words, ms);
+      // What follows in the same turn sees how late it has become.
+      if (ms >= 1 && this.#depth === 0) keyspace.refreshTime();
+    }
     if (reply.errorCount !== errorsBefore) {
       command.failedCalls++;
       server.statistics.countError(reply.lastError);

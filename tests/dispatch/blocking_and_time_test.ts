@@ -1,0 +1,79 @@
+/** What blocking commands do about keys that pass their time within the unit of work that made them. */
+
+import { assertEquals } from "@std/assert";
+import { commandTable } from "../../src/commands/index.ts";
+import { defineCommand } from "../../src/dispatch/command.ts";
+import { InputClient } from "../support/input_client.ts";
+import { type TestServer, testServer } from "../support/test_server.ts";
+
+/** A server with `PASS ms`: a command that takes so long, as DEBUG SLEEP does. */
+function server(): TestServer {
+  const s = testServer();
+  const pass = defineCommand({
+    name: "pass",
+    group: "generic",
+    since: "1.0.0",
+    summary: "Takes long",
+    complexity: "O(1)",
+    arity: 2,
+    flags: [],
+    run: (call) => {
+      s.clock.nowMs += call.integer(1);
+      call.reply.ok();
+    },
+  });
+  s.dispatcher.setCommands([...commandTable, pass].map((each) => [each.name, each]));
+  return s;
+}
+
+const WAITING: [request: string, push: string[]][] = [
+  ["BLPOP k 0", ["RPUSH", "k", "v"]],
+  ["BRPOP k 0", ["RPUSH", "k", "v"]],
+  ["BLMOVE k l LEFT LEFT 0", ["RPUSH", "k", "v"]],
+  ["BRPOPLPUSH k l 0", ["RPUSH", "k", "v"]],
+  ["BLMPOP 0 1 k LEFT", ["RPUSH", "k", "v"]],
+  ["BZPOPMIN k 0", ["ZADD", "k", "1", "v"]],
+  ["BZPOPMAX k 0", ["ZADD", "k", "1", "v"]],
+  ["BZMPOP 0 1 k MIN", ["ZADD", "k", "1", "v"]],
+];
+
+for (const [request, push] of WAITING) {
+  Deno.test(`${request} goes on waiting when its key has passed its time as EXEC ends`, () => {
+    const s = server();
+    const waiting = s.connect();
+    assertEquals(waiting.run(...request.split(" ")), undefined);
+    s.run("MULTI");
+    s.run(...push);
+    s.run("PEXPIRE", "k", 100);
+    s.run("PASS", 200);
+    assertEquals(s.run("EXEC"), [1, 1, "OK"]);
+    assertEquals(waiting.received(), []);
+    assertEquals(s.clients.blockedCount, 1);
+    const expiresAt = s.clock.nowMs - 100;
+    assertEquals(s.propagated(), [
+      "SELECT 0",
+      "MULTI",
+      push.join(" "),
+      `PEXPIREAT k ${expiresAt}`,
+      "EXEC",
+      "DEL k",
+    ]);
+    s.run(...push);
+    assertEquals(waiting.received().length, 1);
+    assertEquals(s.clients.blockedCount, 0);
+  });
+}
+
+Deno.test("a request behind a slow one of the same pipeline sees how late it has become", () => {
+  const s = server();
+  const client = new InputClient(s);
+  client.send("SET k v PX 100\r\nPASS 200\r\nGET k\r\n");
+  assertEquals(client.received(), ["OK", "OK", null]);
+});
+
+Deno.test("within a transaction it is one instant however long that takes", () => {
+  const s = server();
+  const client = new InputClient(s);
+  client.send("MULTI\r\nSET k v PX 100\r\nPASS 200\r\nGET k\r\nEXEC\r\nGET k\r\n");
+  assertEquals(client.received().slice(-2), [["OK", "OK", "v"], null]);
+});
