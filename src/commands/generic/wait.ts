@@ -2,6 +2,7 @@
 
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
+import { readTimeoutMs } from "../timeout.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 
 const NOT_ON_REPLICA =
@@ -14,7 +15,8 @@ const NOT_ON_REPLICA =
  * client has written, as soon as there are enough or when the time is over; 0 waits for ever. Within a
  * transaction it does not wait.
  *
- * Errors: on a replica; a count or timeout that is no integer; a negative timeout.
+ * Errors: on a replica; a count or timeout that is no integer; a timeout that is negative or beyond
+ * 64 bits.
  *
  * @see {@link https://redis.io/docs/latest/commands/wait/}
  */
@@ -37,8 +39,7 @@ function runWait(call: Call): void {
   const { replication, dispatcher } = server;
   if (replication.isReplica) throw new ReplyError(NOT_ON_REPLICA);
   const wanted = call.clampedInteger(1);
-  const timeoutMs = call.clampedInteger(2, "ERR timeout is not an integer or out of range");
-  if (timeoutMs < 0) throw new ReplyError("ERR timeout is negative");
+  const timeoutMs = readTimeoutMs(call, 2);
   const count = replication.master.acknowledgedCount(client.writeOffset);
   if (count >= wanted || !call.mayPark) reply.integer(count);
   else dispatcher.acknowledgementWaits.park(call, wanted, timeoutMs);
