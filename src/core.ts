@@ -40,6 +40,7 @@ import { ClientLimits } from "./net/limits.ts";
 import { Turn } from "./net/turn.ts";
 import { LatencyMonitor } from "./observe/latency.ts";
 import type { Log } from "./observe/log.ts";
+import { AccessLog } from "./observe/access_log.ts";
 import { SlowLog } from "./observe/slow_log.ts";
 import { Statistics } from "./observe/statistics.ts";
 import { WriteStream } from "./propagation/write_stream.ts";
@@ -119,6 +120,7 @@ export class Core
   readonly replication: Replication;
   readonly statistics = new Statistics();
   readonly slowLog = new SlowLog();
+  readonly accessLog = new AccessLog();
   readonly latency = new LatencyMonitor();
   readonly shutdown: Shutdown;
   readonly runId: string;
@@ -173,7 +175,7 @@ export class Core
 
   /** Puts directives into effect, now and whenever CONFIG SET changes them. */
   #bindConfig(): void {
-    const { config, keyspace, evictor, slowLog, latency, dispatcher } = this;
+    const { config, keyspace, evictor, slowLog, accessLog, latency, dispatcher } = this;
     config.bind([
       "hash-max-listpack-entries",
       "hash-max-listpack-value",
@@ -224,6 +226,10 @@ export class Core
     config.bind(GATE_DIRECTIVES, (values) => {
       this.#gateValues = values;
       this.updateGates();
+    });
+    config.bind(["acllog-max-len"], (values) => {
+      accessLog.lengthMax = values["acllog-max-len"];
+      accessLog.trim();
     });
     config.bind([
       "slowlog-log-slower-than",

@@ -229,7 +229,7 @@ export const DIRECTIVES = {
     },
   }),
   "acl-pubsub-default": choice("resetchannels", ["allchannels", "resetchannels"], idle(ACL)),
-  "acllog-max-len": int("128", 0, I64_MAX, idle(ACL)),
+  "acllog-max-len": int("128", 0, I64_MAX),
 
   // The process
   "dir": text("", { settable: "protected", deniedWhileLoading: true }), // default: working folder

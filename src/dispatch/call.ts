@@ -12,6 +12,7 @@ import { parseDouble } from "../base/doubles.ts";
 import type { Command } from "./command.ts";
 import type { Database } from "../keyspace/database.ts";
 import type { StreamPart } from "../propagation/write_stream.ts";
+import { shownText, wrongArity } from "./command_errors.ts";
 import { NOT_A_FLOAT, NOT_AN_INTEGER, ReplyError } from "../resp/reply_error.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Words } from "../resp/words.ts";
@@ -60,6 +61,23 @@ export class Call {
   /** The request leaves no trace in the stream of writes. */
   preventPropagation(): void {
     this.propagation = PROPAGATE_REPLACED;
+  }
+
+  // -- errors in the number of words, where a command's arity does not show them --------
+
+  /** This command with the wrong number of words. */
+  arityError(): ReplyError {
+    return new ReplyError(wrongArity(this.command));
+  }
+
+  /** A subcommand, named as the client wrote it, with more words than it has options for. */
+  subcommandSyntaxError(): ReplyError {
+    const { words } = this;
+    const container = words.text(0).toUpperCase();
+    return new ReplyError(
+      `ERR unknown subcommand or wrong number of arguments for '${shownText(words, 1, 128)}'. ` +
+        `Try ${container} HELP.`,
+    );
   }
 
   // -- reading words; what is wrong with one is thrown as a ReplyError ---------------

@@ -47,6 +47,7 @@ import {
   CLIENT_SUBSCRIBED,
 } from "./client.ts";
 import { EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
+import { unknownCommand, unknownSubcommand, wrongArity } from "./command_errors.ts";
 import type { Services } from "./services.ts";
 
 // Gates of the whole server: a set bit sends every command through the gates one by one.
@@ -174,16 +175,13 @@ export class Dispatcher {
       const name = words.text(1).toLowerCase();
       const subcommand = command.subcommands.get(name);
       if (subcommand === undefined) {
-        throw new ReplyError(
-          `ERR unknown subcommand '${shownText(words, 1, 128)}'. ` +
-            `Try ${command.fullName.toUpperCase()} HELP.`,
-        );
+        throw new ReplyError(unknownSubcommand(command, words));
       }
       found = subcommand;
     }
     const arity = found.arity;
     if (arity > 0 ? words.count !== arity : words.count < -arity) {
-      throw new ReplyError(`ERR wrong number of arguments for '${found.fullName}' command`);
+      throw new ReplyError(wrongArity(found));
     }
     return found;
   }
@@ -608,21 +606,6 @@ function everyQueuedFlag(client: Client): number {
   let flags = ~0;
   for (const { command } of client.queue) flags &= command.flagBits;
   return flags;
-}
-
-function unknownCommand(words: Words): string {
-  const name = shownText(words, 0, 128);
-  let shown = "";
-  for (let i = 1; i < words.count && shown.length < 128; i++) {
-    shown += `'${shownText(words, i, 128 - shown.length)}' `;
-  }
-  return `ERR unknown command '${name}', with args beginning with: ${shown}`;
-}
-
-/** The beginning of a word as error texts show it: up to a zero byte. */
-function shownText(words: Words, index: number, lengthMax: number): string {
-  return toLatin1(words.bytes, words.starts[index], Math.min(words.lengths[index], lengthMax))
-    .replace(/\0[^]*$/, "");
 }
 
 /** Same for all cases of a name; letters are folded with one OR. */

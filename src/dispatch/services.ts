@@ -6,6 +6,7 @@
 import type { Clock, Draw } from "../base/clock.ts";
 import type { Config } from "../config/config.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { AccessLog } from "../observe/access_log.ts";
 import type { LatencyMonitor } from "../observe/latency.ts";
 import type { Log } from "../observe/log.ts";
 import type { SlowLog } from "../observe/slow_log.ts";
@@ -29,6 +30,7 @@ export interface Services {
   readonly pause: Pause;
   readonly statistics: Statistics;
   readonly slowLog: SlowLog;
+  readonly accessLog: AccessLog;
   readonly latency: LatencyMonitor;
   readonly log: Log;
   readonly persistence: Persistence;

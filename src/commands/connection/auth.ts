@@ -38,14 +38,15 @@ export const auth = defineCommand({
   run: runAuth,
 });
 
-function runAuth({ client, words, reply, server }: Call): void {
+function runAuth(call: Call): void {
+  const { client, words, reply, server } = call;
   if (words.count > 3) return reply.error(SYNTAX_ERROR);
   const user = words.count === 3 ? words.text(1) : "default";
   const password = words.text(words.count - 1);
   // Monitors and the slow log are shown the words after the call.
   words.redact(1, words.count);
   if (words.count === 2 && !isPasswordSet(server)) return reply.error(NO_PASSWORD_SET);
-  if (!isRightPassword(server, user, password)) return reply.error(WRONG_PASS);
+  if (!isRightPassword(server, user, password)) return refuseUser(call, user);
   client.authenticate(user);
   reply.ok();
 }
@@ -101,7 +102,7 @@ function runHello(call: Call): void {
     const user = words.text(userWord);
     const password = words.text(userWord + 1);
     words.redact(userWord, userWord + 2);
-    if (!isRightPassword(server, user, password)) return reply.error(WRONG_PASS);
+    if (!isRightPassword(server, user, password)) return refuseUser(call, user);
     client.authenticate(user);
   }
   if (client.needsAuth) return reply.error(HELLO_NEEDS_AUTH);
@@ -184,6 +185,14 @@ export const quit = defineCommand({
 function runQuit({ client, reply }: Call): void {
   reply.ok();
   client.isClosing = true;
+}
+
+/** Answers that user and password are wrong; ACL LOG tells of it, under the name of the command. */
+function refuseUser(call: Call, user: string): void {
+  const { client, words, reply, server, nowMs } = call;
+  const context = call.isNested ? "multi" : "toplevel";
+  server.accessLog.add("auth", context, words.text(0), user, client.info(nowMs), nowMs);
+  reply.error(WRONG_PASS);
 }
 
 function isPasswordSet(server: Services): boolean {

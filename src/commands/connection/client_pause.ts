@@ -2,6 +2,7 @@
 
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
+import { readTimeoutMs } from "../timeout.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 
 /**
@@ -27,13 +28,13 @@ function runClientPause(call: Call): void {
   const { words, reply, server, nowMs } = call;
   let includesReads = true;
   if (words.count > 3) {
-    if (words.count === 4 && words.is(3, "write")) includesReads = false;
-    else if (words.count > 4 || !words.is(3, "all")) {
+    if (words.count > 4) throw call.subcommandSyntaxError();
+    if (words.is(3, "write")) includesReads = false;
+    else if (!words.is(3, "all")) {
       throw new ReplyError("ERR CLIENT PAUSE mode must be WRITE or ALL");
     }
   }
-  const timeoutMs = call.clampedInteger(2, "ERR timeout is not an integer or out of range");
-  if (timeoutMs < 0) throw new ReplyError("ERR timeout is negative");
+  const timeoutMs = readTimeoutMs(call, 2);
   server.pause.begin(nowMs + timeoutMs, includesReads);
   reply.ok();
 }
@@ -82,8 +83,9 @@ function runClientUnblock(call: Call): void {
   const { words, reply, server } = call;
   let withError = false;
   if (words.count > 3) {
-    if (words.count === 4 && words.is(3, "error")) withError = true;
-    else if (words.count > 4 || !words.is(3, "timeout")) {
+    if (words.count > 4) throw call.subcommandSyntaxError();
+    if (words.is(3, "error")) withError = true;
+    else if (!words.is(3, "timeout")) {
       throw new ReplyError("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
     }
   }

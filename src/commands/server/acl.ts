@@ -6,6 +6,8 @@
 import { defaultUserRules, passwordHash } from "../../config/default_user.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Services } from "../../dispatch/services.ts";
+import { wrongArity } from "../../dispatch/command_errors.ts";
+import type { AccessLogEntry } from "../../observe/access_log.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
 import { ACL_CATEGORIES, type Command, defineCommand } from "../../dispatch/command.ts";
 import { findByFullName } from "../command_docs.ts";
@@ -17,6 +19,8 @@ const BAD_BITS = "ERR ACL GENPASS argument must be the number of bits for the ou
   "positive number up to 4096";
 const PASSWORD_BITS = 256;
 const PASSWORD_BITS_MAX = 4096;
+/** Entries of ACL LOG unless told otherwise. */
+const LOG_COUNT = 10;
 
 /** SHA-256 of the default user's password in hexadecimal digits, or null when it has none. */
 function requiredHash(server: Services): string | null {
@@ -57,17 +61,14 @@ export const aclCat = defineCommand({
   run: runAclCat,
 });
 
-function runAclCat({ server, words, reply }: Call): void {
+function runAclCat(call: Call): void {
+  const { server, words, reply } = call;
   if (words.count === 2) {
     reply.array(ACL_CATEGORIES.length);
     for (const category of ACL_CATEGORIES) reply.bulkText(category);
     return;
   }
-  if (words.count > 3) {
-    throw new ReplyError(
-      "ERR unknown subcommand or wrong number of arguments for 'cat'. Try ACL HELP.",
-    );
-  }
+  if (words.count > 3) throw call.subcommandSyntaxError();
   const name = words.text(2);
   const place = ACL_CATEGORIES.findIndex((category) => category === name.toLowerCase());
   if (place < 0) throw new ReplyError(`ERR Unknown category '${name}'`);
@@ -236,7 +237,7 @@ function runAclDryrun({ server, words, reply }: Call): void {
   }
   const count = words.count - 3;
   if (command.arity > 0 ? count !== command.arity : count < -command.arity) {
-    return reply.error(`ERR wrong number of arguments for '${command.fullName}' command`);
+    return reply.error(wrongArity(command));
   }
   reply.ok();
 }
@@ -260,6 +261,7 @@ export const aclGenpass = defineCommand({
 
 function runAclGenpass(call: Call): void {
   const { server, words, reply } = call;
+  if (words.count > 3) throw call.subcommandSyntaxError();
   const bits = words.count > 2 ? call.clampedInteger(2) : PASSWORD_BITS;
   if (bits < 1 || bits > PASSWORD_BITS_MAX) throw new ReplyError(BAD_BITS);
   const digits = Math.ceil(bits / 4);
@@ -269,7 +271,8 @@ function runAclGenpass(call: Call): void {
 }
 
 /**
- * `ACL LOG [count | RESET]`: refusals by rules. There are no rules, so it is empty.
+ * `ACL LOG [count | RESET]`: the latest refusals, 10 unless told otherwise. As the one user may do
+ * everything, these are failed authentications.
  *
  * @see {@link https://redis.io/docs/latest/commands/acl-log/}
  */
@@ -277,8 +280,8 @@ export const aclLog = defineCommand({
   name: "acl|log",
   group: "server",
   since: "6.0.0",
-  summary: "Lists what rules have refused: nothing, as there are no rules",
-  complexity: "O(1)",
+  summary: "Lists the latest failed authentications, or forgets them",
+  complexity: "O(N), N entries",
   arity: -2,
   flags: ["admin", "noscript", "loading", "stale"],
   args: "[operation:(count:integer | RESET)]",
@@ -286,12 +289,40 @@ export const aclLog = defineCommand({
 });
 
 function runAclLog(call: Call): void {
-  const { words, reply } = call;
-  if (words.count > 2) {
-    if (words.is(2, "reset")) return reply.ok();
-    call.clampedInteger(2);
+  const { server, words, reply } = call;
+  if (words.count > 3) throw call.subcommandSyntaxError();
+  if (words.count > 2 && words.is(2, "reset")) {
+    server.accessLog.clear();
+    return reply.ok();
   }
-  reply.array(0);
+  const wanted = words.count > 2 ? Math.max(0, call.clampedInteger(2)) : LOG_COUNT;
+  const shown = server.accessLog.entries.slice(0, wanted);
+  reply.array(shown.length);
+  for (const entry of shown) replyLogEntry(call, entry);
+}
+
+function replyLogEntry({ reply, nowMs }: Call, entry: AccessLogEntry): void {
+  reply.map(10);
+  reply.bulkText("count");
+  reply.integer(entry.count);
+  reply.bulkText("reason");
+  reply.bulkText(entry.reason === "cmd" ? "command" : entry.reason);
+  reply.bulkText("context");
+  reply.bulkText(entry.context);
+  reply.bulkText("object");
+  reply.bulkText(entry.object);
+  reply.bulkText("username");
+  reply.bulkText(entry.user);
+  reply.bulkText("age-seconds");
+  reply.double((nowMs - entry.updatedMs) / 1000);
+  reply.bulkText("client-info");
+  reply.bulkText(entry.clientInfo);
+  reply.bulkText("entry-id");
+  reply.integer(entry.id);
+  reply.bulkText("timestamp-created");
+  reply.integer(entry.createdMs);
+  reply.bulkText("timestamp-last-updated");
+  reply.integer(entry.updatedMs);
 }
 
 /** `ACL LOAD`: refused, there is no file of users. */
@@ -339,7 +370,7 @@ export const aclHelp = defineCommand({
       ["GENPASS [<bits>]", "Make a random password, of 256 bits unless told otherwise."],
       ["LIST", "List users with their rules."],
       ["LOAD", "Refused: there is no file of users."],
-      ["LOG [<count> | RESET]", "List what rules have refused: always nothing."],
+      ["LOG [<count> | RESET]", "List the latest failed authentications, or forget them."],
       ["SAVE", "Refused: there is no file of users."],
       ["SETUSER <username> [<rule> ...]", "Refused: there is one user, 'default'."],
       ["USERS", "List the names of users."],

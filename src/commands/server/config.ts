@@ -122,6 +122,7 @@ export const configResetstat = defineCommand({
 function runConfigResetstat({ server, reply }: Call): void {
   const { keyspace, statistics, dispatcher } = server;
   statistics.reset();
+  server.accessLog.resetCounts();
   keyspace.keyspaceHits = 0;
   keyspace.keyspaceMisses = 0;
   keyspace.expiredKeys = 0;
