@@ -24,8 +24,9 @@ export const ping = defineCommand({
   run: runPing,
 });
 
-function runPing({ client, words, reply }: Call): void {
-  if (words.count > 2) return reply.error("ERR wrong number of arguments for 'ping' command");
+function runPing(call: Call): void {
+  const { client, words, reply } = call;
+  if (words.count > 2) throw call.arityError();
   if (reply.resp === 2 && client.isSubscriber) {
     reply.array(2);
     reply.bulkText("pong");

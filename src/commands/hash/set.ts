@@ -51,12 +51,10 @@ function runHmset(call: Call): void {
 }
 
 /** Carries out HSET; returns how many fields are new, or -1 when an error was answered. */
-function setFields({ command, database, words, reply }: Call): number {
+function setFields(call: Call): number {
+  const { database, words, reply } = call;
   const { bytes, starts, lengths, count } = words;
-  if ((count & 1) !== 0) {
-    reply.error(`ERR wrong number of arguments for '${command.fullName}' command`);
-    return -1;
-  }
+  if ((count & 1) !== 0) throw call.arityError();
   const keyAt = starts[1];
   const keyLength = lengths[1];
   const pairs = (count - 2) >> 1;

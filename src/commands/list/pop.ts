@@ -106,9 +106,7 @@ export function popOne(
 
 function popMany(call: Call, atHead: boolean): void {
   const { database, words, reply } = call;
-  if (words.count > 3) {
-    return reply.error(`ERR wrong number of arguments for '${call.command.fullName}' command`);
-  }
+  if (words.count > 3) throw call.arityError();
   const wanted = call.clampedInteger(2, NOT_POSITIVE);
   if (wanted < 0) return reply.error(NOT_POSITIVE);
   const { bytes } = words;

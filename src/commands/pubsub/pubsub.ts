@@ -2,7 +2,6 @@
 
 import type { Call } from "../../dispatch/call.ts";
 import type { ReplyWriter } from "../../resp/reply_writer.ts";
-import { ReplyError } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { type HelpEntry, writeHelp } from "../help.ts";
 
@@ -31,8 +30,9 @@ export const pubsubChannels = defineCommand({
   run: runPubsubChannels,
 });
 
-function runPubsubChannels({ words, server, reply }: Call): void {
-  if (words.count > 3) throw tooManyWords(words.text(1));
+function runPubsubChannels(call: Call): void {
+  const { words, server, reply } = call;
+  if (words.count > 3) throw call.subcommandSyntaxError();
   writeNames(reply, server.hub.channelNames(words.count === 3 ? words.copy(2) : null));
 }
 
@@ -116,8 +116,9 @@ export const pubsubShardchannels = defineCommand({
   run: runPubsubShardchannels,
 });
 
-function runPubsubShardchannels({ words, server, reply }: Call): void {
-  if (words.count > 3) throw tooManyWords(words.text(1));
+function runPubsubShardchannels(call: Call): void {
+  const { words, server, reply } = call;
+  if (words.count > 3) throw call.subcommandSyntaxError();
   writeNames(reply, server.hub.shardChannelNames(words.count === 3 ? words.copy(2) : null));
 }
 
@@ -173,10 +174,4 @@ export const pubsub = defineCommand({
 function writeNames(reply: ReplyWriter, names: readonly Uint8Array[]): void {
   reply.array(names.length);
   for (const name of names) reply.bulk(name);
-}
-
-function tooManyWords(subcommand: string): ReplyError {
-  return new ReplyError(
-    `ERR unknown subcommand or wrong number of arguments for '${subcommand}'. Try PUBSUB HELP.`,
-  );
 }

@@ -59,15 +59,9 @@ function runDebug(call: Call): void {
   const subcommand = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined;
   const count = words.count - 2;
   if (subcommand === undefined || count < subcommand.words[0] || count > subcommand.words[1]) {
-    return reply.error(unknownSubcommand(call));
+    throw call.subcommandSyntaxError();
   }
   subcommand.run(call);
-}
-
-function unknownSubcommand({ words }: Call): string {
-  return `ERR unknown subcommand or wrong number of arguments for '${
-    words.text(1).slice(0, 128)
-  }'. Try DEBUG HELP.`;
 }
 
 const ANY = Infinity;
@@ -339,7 +333,7 @@ function debugReload({ server, words, reply }: Call): void {
 
 function debugObject(call: Call): void {
   const { database, words, reply } = call;
-  if (words.count === 4 && !words.is(3, "fast")) return reply.error(unknownSubcommand(call));
+  if (words.count === 4 && !words.is(3, "fast")) throw call.subcommandSyntaxError();
   const ref = recordOfKey(call);
   const { keyspace } = database;
   const meta = database.records.metaOf(ref);
@@ -414,7 +408,7 @@ function debugReplyBuffer(call: Call): void {
   const { words, reply } = call;
   if (words.is(2, "peak-reset-time")) {
     if (!words.is(3, "never") && !words.is(3, "reset")) call.integer(3);
-  } else if (!words.is(2, "resizing")) return reply.error(unknownSubcommand(call));
+  } else if (!words.is(2, "resizing")) throw call.subcommandSyntaxError();
   reply.ok();
 }
 

@@ -28,13 +28,7 @@ export const slowlogGet = defineCommand({
 
 function runSlowlogGet(call: Call): void {
   const { server, words, reply } = call;
-  if (words.count > 3) {
-    throw new ReplyError(
-      `ERR unknown subcommand or wrong number of arguments for '${
-        words.text(1)
-      }'. Try SLOWLOG HELP.`,
-    );
-  }
+  if (words.count > 3) throw call.subcommandSyntaxError();
   let count = words.count > 2 ? call.clampedInteger(2, BAD_COUNT) : USUAL_COUNT;
   if (count < -1) throw new ReplyError(BAD_COUNT);
   const { entries } = server.slowLog;

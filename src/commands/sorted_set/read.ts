@@ -130,12 +130,12 @@ function runZrevrank(call: Call): void {
   rank(call, true);
 }
 
-function rank({ words, reply, database }: Call, reverse: boolean): void {
+function rank(call: Call, reverse: boolean): void {
+  const { words, reply, database } = call;
   const { bytes, starts, lengths } = words;
   const withScore = words.count > 3;
-  if (words.count > 4 || (withScore && !words.is(3, "withscore"))) {
-    return reply.error(SYNTAX_ERROR);
-  }
+  if (words.count > 4) throw call.arityError();
+  if (withScore && !words.is(3, "withscore")) return reply.error(SYNTAX_ERROR);
   if (
     !view.openRead(database, bytes, starts[1], lengths[1]) ||
     !view.find(bytes, starts[2], lengths[2])

@@ -240,7 +240,7 @@ export const mset = defineCommand({
 
 function runMset(call: Call): void {
   const { count } = call.words;
-  if ((count & 1) === 0) return replyWrongArity(call);
+  if ((count & 1) === 0) throw call.arityError();
   for (let i = 1; i < count; i += 2) setPair(call, i);
   call.reply.ok();
 }
@@ -267,7 +267,7 @@ export const msetnx = defineCommand({
 function runMsetnx(call: Call): void {
   const { database, words, reply } = call;
   const { count } = words;
-  if ((count & 1) === 0) return replyWrongArity(call);
+  if ((count & 1) === 0) throw call.arityError();
   for (let i = 1; i < count; i += 2) {
     if (database.lookupWrite(words.bytes, words.starts[i], words.lengths[i]) !== 0) {
       return reply.integer(0);
@@ -275,9 +275,4 @@ function runMsetnx(call: Call): void {
   }
   for (let i = 1; i < count; i += 2) setPair(call, i);
   reply.integer(1);
-}
-
-/** A key without a value: no count of words that dispatch could check tells of it. */
-function replyWrongArity({ command, reply }: Call): void {
-  reply.error(`ERR wrong number of arguments for '${command.fullName}' command`);
 }

@@ -80,7 +80,7 @@ for (
     ["ZMPOP 1 z MIN COUNT 1 COUNT 1", SYNTAX.error],
     ["ZREMRANGEBYRANK z 0 x", NOT_AN_INTEGER.error],
     ["ZRANK z a b", SYNTAX.error],
-    ["ZRANK z a WITHSCORE x", SYNTAX.error],
+    ["ZRANK z a WITHSCORE x", "ERR wrong number of arguments for 'zrank' command"],
   ]
 ) {
   Deno.test(`${words} is refused, whatever is at the key`, () => {
