@@ -200,8 +200,15 @@ function reverseBits(value: number): number {
 /** Hashes of the records of a bucket that is being moved. */
 const hashes = new Int32Array(SLOTS);
 
+/** Tables with more buckets than this take bits of the hash for the bucket that are the tag's too. */
+const TAGGED_BUCKETS_MAX = 1 << 24;
+
 /** Moves all records of one main bucket and its overflow from `table` to `next`. */
 export function moveBucket(table: Table, next: Table, bucket: number, arena: Arena): void {
+  if (next.buckets <= table.buckets && next.buckets <= TAGGED_BUCKETS_MAX) {
+    moveToSmaller(table, next, bucket);
+    return;
+  }
   const segments = arena.i32;
   let at = bucket << 4;
   for (;;) {
@@ -214,6 +221,25 @@ export function moveBucket(table: Table, next: Table, bucket: number, arena: Are
     for (let slot = 0; slot < SLOTS; slot++) {
       const ref = ints[at + FIRST_REF + slot];
       if (ref !== 0) next.put(hashes[slot], ref);
+    }
+    const link = table.empty(at);
+    if (link === 0) return;
+    at = link << 4;
+  }
+}
+
+/**
+ * `moveBucket` where the bucket's number and the tags say all that is needed of the hashes: no record
+ * is read.
+ */
+function moveToSmaller(table: Table, next: Table, bucket: number): void {
+  const low = bucket & next.mask;
+  let at = bucket << 4;
+  for (;;) {
+    const ints = table.ints;
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const ref = ints[at + FIRST_REF + slot];
+      if (ref !== 0) next.put(low | (tagAt(ints, at, slot) << 24), ref);
     }
     const link = table.empty(at);
     if (link === 0) return;

@@ -56,6 +56,30 @@ for (const seed of [1, 2, 3, 4]) {
   });
 }
 
+Deno.test("Dict finds what is left while its table shrinks step by step", () => {
+  const dict = new Dict();
+  const names = Array.from({ length: 30_000 }, (_, i) => encoder.encode(`k${i}`));
+  const refs = names.map((name) => {
+    const hash = hashBytes(name, 0, name.length);
+    return dict.add(name, 0, name.length, hash, 0, 0, NaN);
+  });
+  const buckets = dict.bucketCount;
+  let shrinks = 0;
+  for (let gone = 0; gone < names.length; gone++) {
+    dict.remove(refs[gone]);
+    if (!dict.isRehashing) continue;
+    shrinks++;
+    const at = gone + 1 + (Math.imul(gone, 7919) >>> 0) % (names.length - gone);
+    for (const left of [gone + 1, at, names.length - 1]) {
+      if (left >= names.length) continue;
+      const name = names[left];
+      if (dict.get(name, 0, name.length) !== refs[left]) assertEquals(left, -1);
+    }
+  }
+  assert(shrinks > 1000);
+  assert(dict.bucketCount < buckets / 100);
+});
+
 Deno.test("Dict.scan returns what stays there, whatever resizes happen meanwhile", () => {
   const draw = new Random(9).draw;
   const dict = new Dict();
