@@ -56,6 +56,10 @@ export interface WriteHook {
   beforeRecordWrite(dict: Dict, ref: number): void;
 }
 
+/** Records that `warmRecords` takes at once, at most. */
+export const WARM_RECORDS_MAX = 16;
+const warmHashes = new Int32Array(WARM_RECORDS_MAX);
+
 export class Dict {
   readonly arena: Arena;
   /** Set while a snapshot is being taken of this dict, else null. */
@@ -180,6 +184,28 @@ export class Dict {
         sum ^= segments[ref >>> REF_SHIFT][(ref & REF_MASK) << 1];
         break;
       }
+    }
+    return sum;
+  }
+
+  /**
+   * The same for records that are known: reads what is needed to look at `count` of them, listed in
+   * `refs` from `at` on, and to remove them.
+   */
+  warmRecords(refs: Int32Array, at: number, count: number): number {
+    const segments = this.arena.i32;
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const ref = refs[at + i];
+      warmHashes[i] = segments[ref >>> REF_SHIFT][(ref & REF_MASK) << 1];
+    }
+    const { ints, mask } = this.#table;
+    for (let i = 0; i < count; i++) {
+      const ref = refs[at + i];
+      const header = segments[ref >>> REF_SHIFT];
+      const head = (ref & REF_MASK) << 1;
+      const words = header[head + 3] >>> 15; // of the chunk: its end may be another cache line
+      sum ^= ints[(warmHashes[i] & mask) << 4] ^ header[head + words - 1];
     }
     return sum;
   }

@@ -34,7 +34,7 @@
  * invalid after any change of the tree, including `replaceRef`.
  */
 
-import type { Dict } from "../arena/dict.ts";
+import { type Dict, WARM_RECORDS_MAX } from "../arena/dict.ts";
 import {
   EXPIRY_BYTES,
   HEADER_BYTES,
@@ -268,6 +268,18 @@ export class OrderedIndex {
     this.#descendToLast();
     this.#popHere(cursor);
     return true;
+  }
+
+  /**
+   * Brings the records at one end into the processor's caches, see `Dict.warmRecords`. Returns a
+   * number of no meaning.
+   */
+  warmEnd(last: boolean): number {
+    const leaf = last ? this.#lastLeaf : this.#firstLeaf;
+    const held = this.#leafMeta[leaf << 2];
+    const count = held < WARM_RECORDS_MAX ? held : WARM_RECORDS_MAX;
+    const begin = ((leaf & MASK) << SHIFT) + (last ? held - count : 0);
+    return this.dict.warmRecords(this.#refs[leaf >>> SHIFT], begin, count);
   }
 
   #popHere(cursor: OrderedCursor): void {

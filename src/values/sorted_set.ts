@@ -12,7 +12,7 @@
  * References and cursors are valid until the next change of the set.
  */
 
-import { Dict, type MoveListener } from "../arena/dict.ts";
+import { Dict, type MoveListener, WARM_RECORDS_MAX } from "../arena/dict.ts";
 import { hashBytes } from "../base/hash.ts";
 import { OrderedCursor, OrderedIndex } from "./ordered_index.ts";
 
@@ -21,6 +21,11 @@ const SCORE_BYTES = 8;
 // A score on its way between a number and the bytes of a record.
 const scoreNumber = new Float64Array(1);
 const scoreBytes = new Uint8Array(scoreNumber.buffer);
+
+/** Members from which the records of a set do not stay in the caches by themselves. */
+const WARM_COUNT_MIN = 20_000;
+/** Takes the sums of warming reads, so that the compiler cannot leave them out. */
+export let warmSum = 0;
 
 const popped = new OrderedCursor();
 const walker = new OrderedCursor();
@@ -175,12 +180,23 @@ export class SortedSet implements MoveListener {
 
   /** Removes the member with the lowest score, if there is one; `index.first` shows it before. */
   removeFirst(): void {
-    if (this.index.popFirst(popped)) this.dict.remove(popped.ref);
+    if (!this.index.popFirst(popped)) return;
+    this.dict.remove(popped.ref);
+    this.#warmEnd(false);
   }
 
   /** Removes the member with the highest score, if there is one; `index.last` shows it before. */
   removeLast(): void {
-    if (this.index.popLast(popped)) this.dict.remove(popped.ref);
+    if (!this.index.popLast(popped)) return;
+    this.dict.remove(popped.ref);
+    this.#warmEnd(true);
+  }
+
+  /** Who takes one off an end often takes the next: their records lie anywhere, so many are read at once. */
+  #warmEnd(last: boolean): void {
+    const { count } = this.index;
+    if (count % WARM_RECORDS_MAX !== 0 || count < WARM_COUNT_MIN) return;
+    warmSum ^= this.index.warmEnd(last);
   }
 
   /** Removes `count` members from `rank` on; both must lie inside the set. */

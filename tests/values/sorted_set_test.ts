@@ -169,6 +169,32 @@ Deno.test("Compaction moves records and the index follows", () => {
   }
 });
 
+for (const last of [false, true]) {
+  Deno.test(`a large set taken apart from its ${last ? "end" : "start"} gives all in order`, () => {
+    const set = new SortedSet();
+    const model: Pair[] = [];
+    for (let i = 0; i < 45_000; i++) {
+      const pair: Pair = [`m:${i}`, Math.imul(i, 0x9e3779b1) >>> 16];
+      model.push(pair);
+      put(set, ...pair);
+    }
+    model.sort(byOrder);
+    if (last) model.reverse();
+    for (const [member, score] of model) {
+      if (last) set.index.last(cursor);
+      else set.index.first(cursor);
+      if (memberOf(set, cursor.ref) !== member || cursor.score !== score) {
+        assertEquals([memberOf(set, cursor.ref), cursor.score], [member, score]);
+      }
+      if (last) set.removeLast();
+      else set.removeFirst();
+      set.dict.compactStep(4);
+      if (set.count % 5_000 === 0) set.index.verify();
+    }
+    assertEquals([set.count, set.dict.count], [0, 0]);
+  });
+}
+
 Deno.test("Member ranges agree with a sorted array when all scores are equal", () => {
   const draw = new Random(11).draw;
   const set = new SortedSet();
