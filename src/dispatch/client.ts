@@ -6,6 +6,7 @@
 
 import { toLatin1 } from "../base/bytes.ts";
 import type { Command } from "./command.ts";
+import { CommandQueue } from "./command_queue.ts";
 import type { Database, KeyPresence, Watcher } from "../keyspace/database.ts";
 import type { Subscriber, Subscriptions } from "../pubsub/hub.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
@@ -36,12 +37,6 @@ export type ReplyMode =
 /** What a client takes without its buffers, about; of a watched key, beside its bytes. */
 const CLIENT_BYTES = 1024;
 const WATCH_BYTES = 64;
-
-/** A queued command of a transaction. */
-export interface QueuedCommand {
-  readonly command: Command;
-  readonly words: Words;
-}
 
 /** Why a client does not go on with its input, and how to end that. */
 export interface Park {
@@ -104,10 +99,8 @@ export class Client implements Watcher, Subscriber {
   lastCommand: Command | null = null;
   commandsProcessed = 0;
 
-  /** Queued commands between MULTI and EXEC. */
-  queue: QueuedCommand[] = [];
-  /** Bytes the queued commands take. */
-  queuedBytes = 0;
+  /** Queued commands between MULTI and EXEC; null before the first one. */
+  queue: CommandQueue | null = null;
   /** A command was refused while queuing: EXEC fails. */
   isExecDoomed = false;
   /** A watched key was changed: EXEC must fail. */
@@ -163,19 +156,14 @@ export class Client implements Watcher, Subscriber {
     this.lastInteractionMs = nowMs;
   }
 
-  /** Copies the words of a request that is to be run later. */
+  /** Copies a request that EXEC is to run. @throws RangeError when there is no memory for it */
   enqueue(command: Command, words: Words): void {
-    const kept = words.clone();
-    this.queue.push({ command, words: kept });
-    this.queuedBytes += kept.bytes.length + 64 + words.count * 8;
+    this.queue ??= new CommandQueue();
+    this.queue.add(command, words);
   }
 
   /** A request that CLIENT PAUSE puts off, to be run when the pause ends. */
-  paused: QueuedCommand | null = null;
-
-  enqueuePaused(command: Command, words: Words): void {
-    this.paused = { command, words: words.clone() };
-  }
+  paused: Words | null = null;
 
   get isInMulti(): boolean {
     return (this.gateBits & CLIENT_IN_MULTI) !== 0;
@@ -192,8 +180,7 @@ export class Client implements Watcher, Subscriber {
 
   /** Ends a transaction, run or not, and its watches. */
   endTransaction(): void {
-    this.queue = [];
-    this.queuedBytes = 0;
+    this.queue = null;
     this.isExecDoomed = false;
     this.gateBits &= ~CLIENT_IN_MULTI;
     this.unwatchAll();
@@ -264,9 +251,10 @@ export class Client implements Watcher, Subscriber {
 
   /** Bytes it takes, about: its buffers, its transaction and a share for the object itself. */
   get memoryBytes(): number {
-    let bytes = CLIENT_BYTES + this.reply.heldBytes + this.inFlightBytes + this.queuedBytes;
+    let bytes = CLIENT_BYTES + this.reply.heldBytes + this.inFlightBytes;
+    if (this.queue !== null) bytes += this.queue.memoryBytes;
     if (this.parser !== null) bytes += this.parser.bufferBytes;
-    if (this.paused !== null) bytes += this.paused.words.bytes.length;
+    if (this.paused !== null) bytes += this.paused.bytes.length;
     if (this.subscriptions !== null) bytes += this.subscriptions.sizeBytes;
     for (const { key } of this.watchedKeys) bytes += key.length + WATCH_BYTES;
     if (this.#hiddenWatches !== null) bytes += this.#hiddenWatches.size * WATCH_BYTES;

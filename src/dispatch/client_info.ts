@@ -35,9 +35,9 @@ export function infoLine(client: Client, nowMs: number): string {
     `age=${seconds(nowMs - client.createdMs)} idle=${seconds(nowMs - client.lastInteractionMs)} ` +
     `flags=${flagsOf(client)} db=${client.database.index} ` +
     `sub=${client.channelCount} psub=${client.patternCount} ssub=${client.shardChannelCount} ` +
-    `multi=${client.isInMulti ? client.queue.length : -1} ` +
+    `multi=${client.isInMulti ? client.queue?.count ?? 0 : -1} ` +
     `qbuf=${inputBytes} qbuf-free=${(parser?.bufferBytes ?? 0) - inputBytes} ` +
-    `argv-mem=${client.paused?.words.bytes.length ?? 0} multi-mem=${client.queuedBytes} ` +
+    `argv-mem=${client.paused?.bytes.length ?? 0} multi-mem=${client.queue?.wordBytes ?? 0} ` +
     `rbs=${reply.bytes.length} rbp=${reply.length} obl=${reply.length} ` +
     `oll=${reply.fullChunks} omem=${fullBytes} tot-mem=${client.memoryBytes} ` +
     `events=${transport.isWriting ? "rw" : "r"} ` +

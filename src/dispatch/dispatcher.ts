@@ -119,11 +119,14 @@ export class Dispatcher {
   readonly blocking = new Blocking(this);
   /** Clients that wait for replicas. */
   readonly acknowledgementWaits = new AcknowledgementWaits(this);
+  /** For commands, and for those that EXEC runs. */
   readonly #call: Call;
+  readonly #nestedCall: Call;
   #depth = 0;
 
   constructor(readonly server: Services, readonly owner: DispatchOwner) {
     this.#call = new Call(server);
+    this.#nestedCall = new Call(server);
   }
 
   // -- the table of commands -------------------------------------------------------
@@ -197,7 +200,7 @@ export class Dispatcher {
     const { paused } = client;
     if (paused !== null && client.park === null && !client.isClosing) {
       client.paused = null;
-      this.execute(client, paused.words);
+      this.execute(client, paused);
     }
     // See "Looking ahead" in NOTES.
     let untilLook = parser.pendingBytes >= AHEAD_BYTES_MIN ? 0 : AHEAD_NEVER;
@@ -336,7 +339,11 @@ export class Dispatcher {
   call(client: Client, command: Command, words: Words): void {
     const server = this.server;
     const keyspace = server.keyspace;
-    const call = this.#depth === 0 ? this.#call : new Call(server);
+    const call = this.#depth === 0
+      ? this.#call
+      : this.#depth === 1
+      ? this.#nestedCall
+      : new Call(server);
     const reply = client.reply;
     const errorsBefore = reply.errorCount;
     const dirtyBefore = keyspace.dirty;
@@ -541,8 +548,8 @@ export class Dispatcher {
     // EXEC counts as what it will run: as able to do what one of those does, and as allowed only
     // where all of them are.
     const isExec = name === "exec";
-    const effective = isExec ? anyQueuedFlag(client) : flags;
-    const allowed = isExec ? flags & everyQueuedFlag(client) : flags;
+    const effective = isExec ? client.queue?.anyFlags ?? 0 : flags;
+    const allowed = isExec ? flags & (client.queue?.everyFlags ?? ~0) : flags;
     const isQueued = inMulti && !TRANSACTION_COMMANDS.has(name);
     const isWrite = (effective & FLAG_WRITE) !== 0;
     if ((gates & GATE_MEMORY) !== 0) {
@@ -570,11 +577,11 @@ export class Dispatcher {
     const enters = isWrite || (effective & FLAG_MAY_REPLICATE) !== 0;
     if ((gates & GATE_PAUSED) !== 0 && this.owner.parkIfPaused(client, enters)) {
       // The words are in the parser's buffer, which goes on with later requests: keep a copy.
-      client.enqueuePaused(command, words);
+      client.paused = words.clone();
       return "";
     }
     if (isQueued) {
-      client.enqueue(command, words);
+      if (!tryEnqueue(client, command, words)) return OUT_OF_MEMORY;
       this.answerOutside(client, (reply) => reply.queued());
       return "";
     }
@@ -596,16 +603,15 @@ const SUBSCRIBER_COMMANDS = new Set([
   "reset",
 ]);
 
-function anyQueuedFlag(client: Client): number {
-  let flags = 0;
-  for (const { command } of client.queue) flags |= command.flagBits;
-  return flags;
-}
-
-function everyQueuedFlag(client: Client): number {
-  let flags = ~0;
-  for (const { command } of client.queue) flags &= command.flagBits;
-  return flags;
+/** Queues a request; false when there is no memory for it. */
+function tryEnqueue(client: Client, command: Command, words: Words): boolean {
+  try {
+    client.enqueue(command, words);
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
 }
 
 /** Same for all cases of a name; letters are folded with one OR. */

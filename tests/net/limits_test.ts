@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { ClientLimits } from "../../src/net/limits.ts";
+import { Words } from "../../src/resp/words.ts";
 import { InputClient } from "../support/input_client.ts";
 import { testServer } from "../support/test_server.ts";
 
@@ -20,6 +21,11 @@ function withLimits(directives: Record<string, string>) {
     }
   };
   return { s, c, limits, pass };
+}
+
+/** Has a client hold about so many bytes, as a queued command. */
+function hold({ client, server }: InputClient, bytes: number): void {
+  client.enqueue(server.dispatcher.byName.get("echo")!, Words.of("echo", new Uint8Array(bytes)));
 }
 
 const write = (c: InputClient, bytes: number) => c.client.reply.raw(new Uint8Array(bytes));
@@ -117,10 +123,10 @@ for (
 Deno.test("maxmemory-clients as a share of maxmemory", () => {
   const { s, c, pass } = withLimits({ "maxmemory": "10mb", "maxmemory-clients": "10%" });
   const other = new InputClient(s);
-  c.client.queuedBytes = 900_000;
+  hold(c, 900_000);
   pass(100);
   assertEquals([c.closed, other.closed], ["no", "no"]);
-  other.client.queuedBytes = 200_000;
+  hold(other, 200_000);
   pass(100);
   assertEquals([c.closed, other.closed], ["at once", "no"]);
 });
@@ -128,7 +134,7 @@ Deno.test("maxmemory-clients as a share of maxmemory", () => {
 Deno.test("maxmemory-clients evicts as few as needed, the largest first, and spares the others", () => {
   const { s, c, limits, pass } = withLimits({ "maxmemory-clients": "1mb" });
   const clients = [c, ...Array.from({ length: 5 }, () => new InputClient(s))];
-  clients.forEach(({ client }, i) => client.queuedBytes = 300_000 + i * 1000);
+  clients.forEach((each, i) => hold(each, 300_000 + i * 1000));
   clients[5].client.noEvict = true;
   clients[4].client.isReplica = true;
   clients[3].client.channelCount = 1;
@@ -149,16 +155,16 @@ Deno.test("maxmemory-clients evicts as few as needed, the largest first, and spa
 Deno.test("maxmemory-clients counts a large request or reply at once", () => {
   const { s, c, limits } = withLimits({ "maxmemory-clients": "1mb" });
   const other = new InputClient(s);
-  c.client.queuedBytes = 600_000;
+  hold(c, 600_000);
   assertEquals([limits.isOver(c.client), c.closed], [false, "no"]);
-  other.client.queuedBytes = 500_000;
+  hold(other, 500_000);
   limits.isOver(other.client);
   assertEquals([c.closed, other.closed], ["at once", "no"]);
 });
 
 Deno.test("what a client took counts no more when it has gone", () => {
   const { c, limits } = withLimits({});
-  c.client.queuedBytes = 600_000;
+  hold(c, 600_000);
   limits.isOver(c.client);
   const before = limits.totalBytes;
   limits.forget(c.client);

@@ -50,12 +50,12 @@ function runExec({ client, reply, server }: Call): void {
     client.endTransaction();
     return reply.error(EXEC_ABORTED);
   }
-  const queue = client.queue;
+  const { queue } = client;
   const isDirty = client.hasLostWatch();
   client.endTransaction();
   if (isDirty) return reply.nullArray();
-  reply.array(queue.length);
-  for (const { command, words } of queue) server.dispatcher.call(client, command, words);
+  reply.array(queue?.count ?? 0);
+  queue?.drain((command, words) => server.dispatcher.call(client, command, words));
 }
 
 /**

@@ -84,8 +84,7 @@ Deno.test("a line of CLIENT LIST has the fields of Redis 7.2 in their order", ()
   c.send("MULTI\r\nCLIENT LIST\r\n");
   c.received();
   // Queued by MULTI; seen from outside: the command last sent, and a watch that failed.
-  c.client.queue = [];
-  c.client.queuedBytes = 0;
+  c.client.queue = null;
   const [line] = (s.run("CLIENT", "LIST", "ID", c.client.id) as string).split("\n");
   assertMatch(line, LINE);
 });

@@ -385,3 +385,24 @@ for (
     assertEquals(s.run("EXEC"), swapped);
   });
 }
+
+Deno.test("EXEC of very many commands answers for each, and runs those that change something", () => {
+  const s = testServer();
+  const c = new InputClient(s);
+  c.send("MULTI\r\n");
+  const count = 20_000;
+  for (let i = 0; i < count; i += 1000) c.send("INCR n\r\n".repeat(1000));
+  assertEquals(c.received().length, count + 1);
+  assertEquals(s.run("GET", "n"), null);
+  c.send("EXEC\r\n");
+  const [replies] = c.received() as number[][];
+  assertEquals(replies.length, count);
+  assertEquals([replies[0], replies[count - 1]], [1, count]);
+  assertEquals(c.client.queue, null);
+});
+
+Deno.test("EXEC runs an empty transaction", () => {
+  const s = testServer();
+  s.run("MULTI");
+  assertEquals(s.run("EXEC"), []);
+});
