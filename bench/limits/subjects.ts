@@ -1,6 +1,7 @@
 /** The subjects of `deno task bench:limits`, in the order in which they run: one file each. */
 
 import type { LimitsCase } from "./cases.ts";
+import { CLIENTS } from "./clients.ts";
 import { COMMANDS } from "./commands.ts";
 
 export interface Subject {
@@ -12,4 +13,5 @@ export interface Subject {
 
 export const SUBJECTS: Subject[] = [
   { name: "commands", title: "Commands that go through large values", cases: COMMANDS },
+  { name: "clients", title: "What a client has the server hold", cases: CLIENTS },
 ];
