@@ -65,7 +65,7 @@ export const CLIENTS: LimitsCase[] = [
     },
     bars: HOLDING,
   },
-  ...[["SUBSCRIBE", "channels"], ["PSUBSCRIBE", "patterns"]].map(
+  ...[["SUBSCRIBE", "channels"], ["SSUBSCRIBE", "shard channels"]].map(
     ([command, things]) =>
       holding(
         `${command} of a million ${things}`,
