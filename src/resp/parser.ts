@@ -58,6 +58,8 @@ export class RequestParser {
   #at = 0;
   /** End of the bytes that have arrived. */
   #to = 0;
+  /** The furthest that bytes have come in this buffer. */
+  #touched = 0;
   /** How many of the latest reads, without a longer one between them, were short. */
   #smallReads = 0;
   /** Words still to come of the array being read; -1 between requests. */
@@ -90,8 +92,13 @@ export class RequestParser {
     return this.#buffer;
   }
 
+  /**
+   * Memory that the buffer takes, in bytes: of a large one as much as bytes have come into it. What
+   * lies behind that has never been written, and the system gives no memory for it.
+   */
   get bufferBytes(): number {
-    return this.#buffer.length;
+    const { length } = this.#buffer;
+    return length > USUAL_BUFFER_MAX ? this.#touched : length;
   }
 
   /** Room to read into, at least 1 byte; may move what is pending to the front. */
@@ -125,6 +132,7 @@ export class RequestParser {
   /** `count` bytes have been read into what `space` gave. */
   filled(count: number): void {
     this.#to += count;
+    if (this.#to > this.#touched) this.#touched = this.#to;
     this.#smallReads = count < FIRST_BUFFER_BYTES ? this.#smallReads + 1 : 0;
     // A read that fills the buffer tells of a client that sends much: fewer, larger reads.
     if (
@@ -139,6 +147,7 @@ export class RequestParser {
 
   #replace(buffer: Uint8Array<ArrayBuffer>): void {
     this.#buffer = buffer;
+    this.#touched = this.#to;
     this.words.bytes = buffer;
   }
 
