@@ -223,6 +223,7 @@ export class Core
     });
     // A lower limit holds at once, not only when the next command comes.
     config.onChange(["maxmemory"], () => this.evictSoon());
+    config.onChange(["maxmemory", "maxmemory-clients"], () => this.clientLimits.countAll());
     config.bind(GATE_DIRECTIVES, (values) => {
       this.#gateValues = values;
       this.updateGates();
@@ -334,6 +335,16 @@ export class Core
   /** ConnectionOwner. */
   isOverLimit(client: Client): boolean {
     return this.clientLimits.isOver(client);
+  }
+
+  /** ConnectionOwner. */
+  get limitsClientMemory(): boolean {
+    return this.clientLimits.limitsMemory;
+  }
+
+  /** ConnectionOwner. */
+  countMemory(client: Client): void {
+    this.clientLimits.count(client);
   }
 
   /** ConnectionOwner: forgets a client. */
@@ -617,6 +628,11 @@ export class Core
   /** As each was last looked at: asked before each command where `maxmemory` is set. */
   clientBytes(): number {
     return this.clientLimits.totalBytes;
+  }
+
+  /** The part of the links to replicas. */
+  replicaClientBytes(): number {
+    return this.clientLimits.bytesOf.replica;
   }
 }
 

@@ -34,6 +34,14 @@ export type ReplyMode =
   /** This command's reply is dropped, then they are on. */
   | "skip";
 
+/** Output beyond which the limits are looked at before a turn is over. */
+const MUCH_OUTPUT = 64 * 1024;
+/**
+ * Output that a client which has not authenticated may leave unread, as in Redis since 7.2.8: the first
+ * buffer and a little more. Errors are short, so whoever has more of them waiting reads none.
+ */
+export const UNAUTHENTICATED_OUTPUT_MAX = 17 * 1024;
+
 /** What a client takes without its buffers, about; of a watched key, beside its bytes. */
 const CLIENT_BYTES = 1024;
 const WATCH_BYTES = 64;
@@ -144,8 +152,11 @@ export class Client implements Watcher, Subscriber {
   shardChannelCount = 0;
   /** When its output first passed the soft limit, in Unix ms; 0 while it is below. */
   overSoftLimitSinceMs = 0;
-  /** Its part of the sum that net/limits.ts keeps: `memoryBytes` as last looked at. */
+  /** Its part of the sums that net/limits.ts keeps: `memoryBytes` as last looked at, and as whose. */
   countedBytes = 0;
+  countedClass: ClientClass = "normal";
+  /** Bytes of unread output from which the limits are looked at during a turn. */
+  outputLookBytes = MUCH_OUTPUT;
   /** Output that its connection has taken and the system has not. */
   inFlightBytes = 0;
   bytesIn = 0;
@@ -207,11 +218,15 @@ export class Client implements Watcher, Subscriber {
     this.setNeedsAuth(false);
   }
 
-  /** Whether it has to authenticate before anything else; until then its requests are kept small. */
+  /**
+   * Whether it has to authenticate before anything else; until then its requests, and the replies that
+   * it does not read, are kept small.
+   */
   setNeedsAuth(needsAuth: boolean): void {
     if (needsAuth) this.gateBits |= CLIENT_NEEDS_AUTH;
     else this.gateBits &= ~CLIENT_NEEDS_AUTH;
     if (this.parser !== null) this.parser.isUnauthenticated = needsAuth;
+    this.outputLookBytes = needsAuth ? UNAUTHENTICATED_OUTPUT_MAX : MUCH_OUTPUT;
   }
 
   get needsAuth(): boolean {
@@ -247,6 +262,11 @@ export class Client implements Watcher, Subscriber {
   get outputBytes(): number {
     const { feed } = this;
     return this.reply.pendingBytes + this.inFlightBytes + (feed === null ? 0 : feed.pendingBytes);
+  }
+
+  /** Whether it has the server hold something beyond its request and the reply. */
+  get holdsMore(): boolean {
+    return this.queue !== null || this.subscriptions !== null || this.watchedKeys.length > 0;
   }
 
   /** Bytes it takes, about: its buffers, its transaction and a share for the object itself. */

@@ -86,9 +86,6 @@ export let aheadSum = 0;
  */
 const TIMED_ONE_IN = 16;
 
-/** Output of one turn beyond which the limits are looked at before the turn is over. */
-const MUCH_OUTPUT = 64 * 1024;
-
 /** What dispatch asks of, and tells, the parts of the server that it does not know. */
 export interface DispatchOwner {
   /** Frees memory until below `maxmemory`; false when that is impossible. */
@@ -221,7 +218,8 @@ export class Dispatcher {
       this.execute(client, parser.words);
       const { reply } = client;
       if (
-        (reply.pendingBytes > MUCH_OUTPUT || reply.isCut) && this.owner.isOverOutputLimit(client)
+        (reply.pendingBytes > client.outputLookBytes || reply.isCut) &&
+        this.owner.isOverOutputLimit(client)
       ) {
         client.transport.close(false);
       }

@@ -51,6 +51,8 @@ export interface Services {
   usedMemory(): number;
   /** The clients' part of it. */
   clientBytes(): number;
+  /** Of these, what links to replicas take. */
+  replicaClientBytes(): number;
   /** Ends the server: see SHUTDOWN. */
   requestShutdown(options: ShutdownOptions): void;
   /** Calls a shutdown off that waits for replicas; false when there is none. */

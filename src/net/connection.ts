@@ -22,11 +22,15 @@ export interface ConnectionOwner {
   readonly turn: Turn;
   /** True when the client has to go because of its unread output or its unanswered input. */
   isOverLimit(client: Client): boolean;
+  /** Whether there is a limit for what all clients together take. */
+  readonly limitsClientMemory: boolean;
+  /** Counts what the client takes now, and holds all clients to the limit. */
+  countMemory(client: Client): void;
   /** The connection has ended: the client is to be forgotten. */
   closed(client: Client): void;
 }
 
-/** Bytes of output or input below which no limit is looked at before the timer does. */
+/** Bytes of input, or of all that the client takes, below which no limit is looked at before the timer does. */
 const LOOK_AT_LIMITS = 64 * 1024;
 /** Room for the input of a connection that has none: it is closed. */
 const NO_ROOM = new Uint8Array(1);
@@ -108,6 +112,9 @@ export class Connection implements SocketHandler, Transport, TurnOutput {
     if (client.isClosing) this.#closesAfterReply = true;
     if (this.#closesAfterReply) this.socket.pauseReading();
     if (client.reply.length > 0 || client.reply.isCut || this.#closesAfterReply) this.#flush();
+    const { owner } = this;
+    const isMuch = client.holdsMore || client.countedBytes > LOOK_AT_LIMITS;
+    if (isMuch || owner.limitsClientMemory) owner.countMemory(client);
   }
 
   // -- Transport -----------------------------------------------------------------------------
@@ -183,7 +190,8 @@ export class Connection implements SocketHandler, Transport, TurnOutput {
   #send(): void {
     if (this.#isClosed) return;
     const { reply, outputBytes } = this.client;
-    if ((outputBytes > LOOK_AT_LIMITS || reply.isCut) && this.owner.isOverLimit(this.client)) {
+    const isMuch = outputBytes > this.client.outputLookBytes || reply.isCut;
+    if (isMuch && this.owner.isOverLimit(this.client)) {
       this.close(false);
       return;
     }

@@ -1,18 +1,21 @@
 /**
  * What a client may hold up: unread output (`client-output-buffer-limit`), unanswered input
  * (`client-query-buffer-limit`), memory of all together (`maxmemory-clients`), idleness (`timeout`).
- * Whoever is over a limit is disconnected. Asked by connections after large reads and writes, and by
- * the server's timer for everybody.
+ * Whoever is over a limit is disconnected. Asked by connections after large reads and writes, after
+ * the turns of clients that have the server hold something, and by the server's timer for everybody.
  */
 
 import type { Setting } from "../config/config.ts";
 import type { OutputLimits } from "../config/kinds.ts";
-import type { Client } from "../dispatch/client.ts";
+import { type Client, UNAUTHENTICATED_OUTPUT_MAX } from "../dispatch/client.ts";
+import type { ClientClass } from "../dispatch/client_info.ts";
 import type { Services } from "../dispatch/services.ts";
 
 export class ClientLimits {
   /** Bytes that all clients took, each when it was last looked at. */
   totalBytes = 0;
+  /** The same by class. */
+  readonly bytesOf: Record<ClientClass, number> = { normal: 0, pubsub: 0, replica: 0, master: 0 };
   readonly #output: Setting<OutputLimits>;
   readonly #queryBytes: Setting<number>;
   readonly #totalBytesMax: Setting<number>;
@@ -36,19 +39,42 @@ export class ClientLimits {
    */
   isOver(client: Client): boolean {
     if (this.isOverOutput(client) || this.#isOverQuery(client)) return true;
-    this.#count(client);
-    this.#evict();
+    this.count(client);
     return client.isClosed;
+  }
+
+  /** Counts what a client takes now; that may end it, or larger ones, by `maxmemory-clients`. */
+  count(client: Client): void {
+    if (client.isClosed) return;
+    this.#look(client);
+    this.#evict();
+  }
+
+  /** The same for all clients, at once when `maxmemory-clients` is changed. */
+  countAll(): void {
+    for (const client of this.server.clients.byId.values()) this.#look(client);
+    this.#evict();
+  }
+
+  /** Whether there is a limit for what all clients together take. */
+  get limitsMemory(): boolean {
+    return this.#totalBytesMax.value !== 0;
   }
 
   /** The client has gone: what it took counts no more. */
   forget(client: Client): void {
-    this.totalBytes -= client.countedBytes;
-    client.countedBytes = 0;
+    this.#note(client, 0);
   }
 
-  #count(client: Client): void {
-    const bytes = client.memoryBytes;
+  #look(client: Client): void {
+    this.#note(client, client.memoryBytes);
+  }
+
+  #note(client: Client, bytes: number): void {
+    const { bytesOf } = this;
+    bytesOf[client.countedClass] -= client.countedBytes;
+    client.countedClass = client.class;
+    bytesOf[client.countedClass] += bytes;
     this.totalBytes += bytes - client.countedBytes;
     client.countedBytes = bytes;
   }
@@ -68,6 +94,7 @@ export class ClientLimits {
 
   /** Whether the client's unread output is beyond the hard limit: no more is to be written to it. */
   isOverHardOutput(client: Client): boolean {
+    if (isOverUnauthenticated(client)) return true;
     const hardBytes = this.#hardBytesOf(client, this.#limitOf(client));
     return hardBytes > 0 && client.outputBytes >= hardBytes;
   }
@@ -78,7 +105,8 @@ export class ClientLimits {
     const bytes = client.outputBytes;
     const limit = this.#limitOf(client);
     const hardBytes = this.#hardBytesOf(client, limit);
-    let isOver = client.reply.isCut || (hardBytes > 0 && bytes >= hardBytes);
+    let isOver = client.reply.isCut || (hardBytes > 0 && bytes >= hardBytes) ||
+      isOverUnauthenticated(client);
     if (!isOver && limit.softBytes > 0 && bytes >= limit.softBytes) {
       const { nowMs } = this.server.keyspace;
       if (client.overSoftLimitSinceMs === 0) client.overSoftLimitSinceMs = nowMs;
@@ -115,31 +143,35 @@ export class ClientLimits {
         client.transport.close(false);
       } else if (this.isOverOutput(client) || this.#isOverQuery(client)) {
         client.transport.close(false);
-      } else this.#count(client);
+      } else this.#look(client);
     }
     this.#evict();
   }
 
-  /** Disconnects clients, the largest first, until all together take less than `maxmemory-clients`. */
+  /**
+   * Disconnects clients, the largest first, until all together take less than `maxmemory-clients`.
+   * Those that must not be disconnected count too, links to masters and replicas apart.
+   */
   #evict(): void {
     const limit = this.#totalBytesMax.value;
     // A percentage of `maxmemory` is a negative number.
     const limitBytes = limit < 0 ? Math.floor(this.#maxMemory.value * -limit / 100) : limit;
-    if (limitBytes <= 0 || this.totalBytes <= limitBytes) return;
-    const { clients, log, statistics } = this.server;
+    const isOver = () => this.bytesOf.normal + this.bytesOf.pubsub >= limitBytes;
+    if (limitBytes <= 0 || !isOver()) return;
+    const { clients, dispatcher, log, statistics } = this.server;
+    for (const client of clients.byId.values()) this.#look(client);
+    if (!isOver()) return;
     const evictable = [...clients.byId.values()].filter(isEvictable)
-      .map((client) => ({ client, bytes: client.memoryBytes }))
-      .sort((a, b) => b.bytes - a.bytes);
-    let total = 0;
-    for (const { bytes } of evictable) total += bytes;
-    for (const { client, bytes } of evictable) {
-      if (total <= limitBytes) return;
+      .sort((a, b) => b.countedBytes - a.countedBytes);
+    for (const client of evictable) {
       log.notice(`Evicting client: ${this.#describe(client)}`);
       statistics.evictedClients++;
       this.forget(client);
-      client.transport.close(false);
-      total -= bytes;
+      // Whose command is being run still gets the reply.
+      client.transport.close(client === dispatcher.runningClient);
+      if (!isOver()) return;
     }
+    log.warning("Over client maxmemory after evicting all evictable clients");
   }
 
   #describe(client: Client): string {
@@ -153,6 +185,11 @@ function mayTimeOut(client: Client): boolean {
 }
 
 function isEvictable(client: Client): boolean {
-  return !client.noEvict && !client.isMonitor &&
+  return !client.noEvict && !client.isMonitor && !client.isClosing &&
     (client.class === "normal" || client.class === "pubsub");
+}
+
+/** Whether a client leaves more unread than one may that has not authenticated. */
+function isOverUnauthenticated(client: Client): boolean {
+  return client.needsAuth && client.outputBytes > UNAUTHENTICATED_OUTPUT_MAX;
 }

@@ -17,7 +17,7 @@ export interface MemoryUse {
   readonly overhead: number;
   readonly dataset: number;
   readonly clients: number;
-  /** Of the backlog, what is kept only for slow replicas; and their replies. */
+  /** Of the backlog, what is kept only for slow replicas; and their links. */
   readonly replicas: number;
   /** The rest of the backlog. */
   readonly backlog: number;
@@ -30,10 +30,7 @@ export function measureMemory(server: Services): MemoryUse {
   const used = server.usedMemory();
   const data = keyspace.dataBytes;
   const allClients = server.clientBytes();
-  let replicas = 0;
-  for (const client of server.clients.byId.values()) {
-    if (client.isReplica) replicas += client.reply.heldBytes;
-  }
+  const replicas = server.replicaClientBytes();
   const { backlog } = server.replication;
   const held = backlog?.heldBytes ?? 0;
   const excess = server.replication.master.count === 0 ? 0 : backlog?.excessBytes ?? 0;

@@ -138,7 +138,12 @@ Deno.test("what is kept for a slow replica is memory of replicas, until it has b
   const rig = new MasterRig({ "repl-backlog-size": "16384" });
   const peer = rig.onlineReplica();
   for (let i = 0; i < 10; i++) rig.run("SET", "a", "x".repeat(15_000));
-  const services = { ...rig.services, usedMemory: () => 1e7, clientBytes: () => 0 };
+  const services = {
+    ...rig.services,
+    usedMemory: () => 1e7,
+    clientBytes: () => 0,
+    replicaClientBytes: () => 0,
+  };
   const { replicas, backlog } = measureMemory(services);
   assert(replicas > 90_000 && replicas <= rig.replication.backlog!.heldBytes - 16384);
   assertEquals(replicas + backlog, rig.replication.backlog!.heldBytes);
