@@ -302,11 +302,7 @@ export class Database implements MoveListener, ValueSource {
     const dict = this.#dict;
     const keyspace = this.keyspace;
     const hash = hashBytes(keyBytes, keyOffset, keyLength);
-    let ref = dict.find(keyBytes, keyOffset, keyLength, hash);
-    if (ref !== 0 && dict.flagsOf(ref) < 0 && this.isExpired(ref)) {
-      this.expireNow(ref);
-      ref = 0;
-    }
+    let ref = this.#findToReplace(keyBytes, keyOffset, keyLength, hash);
     if (length > INLINE_STRING_MAX) {
       const value = new LongString(bytes.slice(offset, offset + length), length);
       this.#setLarge(keyBytes, keyOffset, keyLength, ref, value, expiresAtMs, keepTtl);
@@ -339,6 +335,35 @@ export class Database implements MoveListener, ValueSource {
         for (let i = 0; i < length; i++) u8[at + i] = bytes[offset + i];
       } else u8.set(bytes.subarray(offset, offset + length), at);
     }
+    this.changed(keyBytes, keyOffset, keyLength, EVENT_STRING, "set");
+  }
+
+  /** The record whose value is to be replaced, or 0. A key past its time goes first, wherever we are. */
+  #findToReplace(bytes: Uint8Array, offset: number, length: number, hash: number): number {
+    const ref = this.#dict.find(bytes, offset, length, hash);
+    if (ref === 0 || this.#dict.flagsOf(ref) >= 0 || !this.isExpired(ref)) return ref;
+    this.expireNow(ref);
+    return 0;
+  }
+
+  /**
+   * `setString` of bytes that the caller has made for this and leaves to the database: where they are many, they
+   * become the value without being copied.
+   */
+  setOwnString(
+    keyBytes: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    bytes: Uint8Array<ArrayBuffer>,
+  ): void {
+    const { length } = bytes;
+    if (length <= INLINE_STRING_MAX) {
+      return this.setString(keyBytes, keyOffset, keyLength, bytes, 0, length);
+    }
+    const hash = hashBytes(keyBytes, keyOffset, keyLength);
+    const ref = this.#findToReplace(keyBytes, keyOffset, keyLength, hash);
+    const value = new LongString(bytes, length);
+    this.#setLarge(keyBytes, keyOffset, keyLength, ref, value, NaN, false);
     this.changed(keyBytes, keyOffset, keyLength, EVENT_STRING, "set");
   }
 

@@ -1,6 +1,8 @@
 /** BITOP: a string made of other strings, bit by bit. */
 
 import { TYPE_STRING } from "../../arena/record.ts";
+import { type BitOperation, combineBits, invertBits } from "../../base/bits.ts";
+import type { Database } from "../../keyspace/database.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
@@ -27,7 +29,7 @@ export const bitop = defineCommand({
   run: runBitop,
 });
 
-type Operation = "and" | "or" | "xor" | "not";
+type Operation = BitOperation | "not";
 const OPERATIONS: readonly Operation[] = ["and", "or", "xor", "not"];
 
 function runBitop(call: Call): void {
@@ -37,54 +39,58 @@ function runBitop(call: Call): void {
   if (operation === "not" && words.count !== 4) {
     return reply.error("ERR BITOP NOT must be called with a single source key.");
   }
-  let result = new Uint8Array(0);
-  for (let i = 3; i < words.count; i++) {
-    const ref = database.lookupRead(words.bytes, words.starts[i], words.lengths[i]);
-    let source: Uint8Array = result;
-    let offset = 0;
-    let length = 0;
-    if (ref !== 0) {
-      if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-      source = database.locateString(ref);
-      offset = database.stringOffset;
-      length = database.stringLength;
-    }
-    if (i === 3) result = source.slice(offset, offset + length);
-    else result = combine(operation, result, source, offset, length);
-  }
-  if (operation === "not") {
-    for (let i = 0; i < result.length; i++) result[i] ^= 0xff;
-  }
+  const sources = findSources(call);
+  const length = sources.reduce((most, ref) => Math.max(most, locate(database, ref)), 0);
 
   const { bytes, starts, lengths } = words;
-  if (result.length > 0) {
-    database.setString(bytes, starts[2], lengths[2], result, 0, result.length);
+  if (length === 0) database.remove(bytes, starts[2], lengths[2]);
+  else {
+    // The destination may be one of the sources: the result is made aside, then handed over without a copy.
+    const result = combineAll(database, operation, sources, length);
+    database.setOwnString(bytes, starts[2], lengths[2], result);
     // Redis keeps the result as "raw" bytes, even when they happen to be digits.
-    database.resizeString(database.findOrExpire(bytes, starts[2], lengths[2]), result.length);
-  } else database.remove(bytes, starts[2], lengths[2]);
-  reply.integer(result.length);
+    database.resizeString(database.findOrExpire(bytes, starts[2], lengths[2]), length);
+  }
+  reply.integer(length);
 }
 
-/** The result so far with one more source; in place unless it has to grow. */
-function combine(
+/** The records of the sources, 0 for those that are missing. Throws a ReplyError when one is no string. */
+function findSources({ database, words }: Call): number[] {
+  const sources: number[] = [];
+  for (let i = 3; i < words.count; i++) {
+    const ref = database.lookupRead(words.bytes, words.starts[i], words.lengths[i]);
+    if (ref !== 0 && database.typeOf(ref) !== TYPE_STRING) throw new ReplyError(WRONG_TYPE);
+    sources.push(ref);
+  }
+  return sources;
+}
+
+/** `locateString` where there is a string; its length. */
+function locate(database: Database, ref: number): number {
+  if (ref === 0) return 0;
+  database.locateString(ref);
+  return database.stringLength;
+}
+
+function combineAll(
+  database: Database,
   operation: Operation,
-  result: Uint8Array<ArrayBuffer>,
-  source: Uint8Array,
-  offset: number,
+  sources: number[],
   length: number,
 ): Uint8Array<ArrayBuffer> {
-  if (length > result.length) {
-    const longer = new Uint8Array(length);
-    longer.set(result);
-    result = longer;
+  const result = new Uint8Array(length);
+  for (const [i, ref] of sources.entries()) {
+    const sourceLength = locate(database, ref);
+    const source = ref === 0 ? result : database.locateString(ref);
+    const offset = database.stringOffset;
+    if (operation === "not" || i === 0) {
+      if (ref !== 0) result.set(source.subarray(offset, offset + sourceLength));
+    } else {
+      combineBits(operation, result, source, offset, sourceLength);
+      // What is behind the end of a source counts as zeros.
+      if (operation === "and") result.fill(0, sourceLength);
+    }
   }
-  if (operation === "and") {
-    for (let i = 0; i < length; i++) result[i] &= source[offset + i];
-    result.fill(0, length);
-  } else if (operation === "or") {
-    for (let i = 0; i < length; i++) result[i] |= source[offset + i];
-  } else {
-    for (let i = 0; i < length; i++) result[i] ^= source[offset + i];
-  }
+  if (operation === "not") invertBits(result);
   return result;
 }

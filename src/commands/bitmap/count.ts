@@ -1,6 +1,7 @@
 /** BITCOUNT and BITPOS: counting the bits that are set in a string, and finding one. */
 
 import { TYPE_STRING } from "../../arena/record.ts";
+import { countBits, countIn32, skipBytes } from "../../base/bits.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
@@ -45,7 +46,7 @@ function runBitcount(call: Call): void {
   const bytes = database.locateString(ref);
   const offset = database.stringOffset;
   const length = database.stringLength;
-  if (words.count === 2) return reply.integer(countBytes(bytes, offset, length));
+  if (words.count === 2) return reply.integer(countBits(bytes, offset, length));
   if (words.count !== 4 && words.count !== 5) return reply.error(SYNTAX_ERROR);
 
   let start = call.clampedInteger(2);
@@ -57,41 +58,18 @@ function runBitcount(call: Call): void {
   start = fromEnd(start, size);
   end = Math.min(fromEnd(end, size), size - 1);
   if (start > end) return reply.integer(0);
-  reply.integer(countBits(bytes, offset, start * bits, (end + 1) * bits));
+  reply.integer(countRange(bytes, offset, start * bits, (end + 1) * bits));
 }
 
 /** Bits that are set from bit `from` up to, not including, bit `to`; `from` < `to`. */
-function countBits(bytes: Uint8Array, offset: number, from: number, to: number): number {
+function countRange(bytes: Uint8Array, offset: number, from: number, to: number): number {
   const first = Math.floor(from / 8);
   const last = Math.floor((to - 1) / 8);
-  let count = countBytes(bytes, offset + first, last - first + 1);
+  let count = countBits(bytes, offset + first, last - first + 1);
   // Then without the bits before `from` and those from `to` on.
   count -= countIn32(bytes[offset + first] & ~(0xff >> (from & 7)));
   count -= countIn32(bytes[offset + last] & (0x7f >> ((to - 1) & 7)));
   return count;
-}
-
-function countBytes(bytes: Uint8Array, offset: number, length: number): number {
-  let count = 0;
-  let at = offset;
-  const end = offset + length;
-  while (at < end && ((bytes.byteOffset + at) & 3) !== 0) count += countIn32(bytes[at++]);
-  const words = (end - at) >> 2;
-  if (words > 0) {
-    const view = new Int32Array(bytes.buffer, bytes.byteOffset + at, words);
-    for (let i = 0; i < words; i++) count += countIn32(view[i]);
-    at += words * 4;
-  }
-  while (at < end) count += countIn32(bytes[at++]);
-  return count;
-}
-
-/** Set bits of a 32-bit integer: sums of 2, 4 and 8 neighbours, added up by a multiplication. */
-function countIn32(n: number): number {
-  let sums = n - ((n >>> 1) & 0x55555555);
-  sums = (sums & 0x33333333) + ((sums >>> 2) & 0x33333333);
-  sums = (sums + (sums >>> 4)) & 0x0f0f0f0f;
-  return Math.imul(sums, 0x01010101) >>> 24;
 }
 
 /**
@@ -152,9 +130,10 @@ function findBit(
   bit: number,
 ): number {
   const flip = bit === 1 ? 0 : 0xff;
-  let at = Math.floor(from / 8);
+  const first = Math.floor(from / 8);
   const end = Math.ceil(to / 8);
-  let byte = (bytes[offset + at] ^ flip) & (0xff >> (from & 7));
-  while (byte === 0 && ++at < end) byte = bytes[offset + at] ^ flip;
-  return byte === 0 ? to : at * 8 + Math.clz32(byte) - 24;
+  const byte = (bytes[offset + first] ^ flip) & (0xff >> (from & 7));
+  if (byte !== 0) return first * 8 + Math.clz32(byte) - 24;
+  const at = skipBytes(bytes, offset + first + 1, offset + end, flip) - offset;
+  return at === end ? to : at * 8 + Math.clz32(bytes[offset + at] ^ flip) - 24;
 }

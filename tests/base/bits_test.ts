@@ -1,0 +1,69 @@
+/** Bits of long runs beside the plainest way to do the same. */
+
+import { assertEquals } from "@std/assert";
+import { combineBits, countBits, invertBits, skipBytes } from "../../src/base/bits.ts";
+import { Random } from "../support/random.ts";
+
+/** Bytes that begin anywhere within a word of the memory underneath. */
+function randomBytes(random: Random, length: number): Uint8Array {
+  const start = random.below(9);
+  const bytes = new Uint8Array(start + length + 8).subarray(start, start + length);
+  for (let i = 0; i < length; i++) bytes[i] = random.below(256);
+  return bytes;
+}
+
+function countPlainly(bytes: Uint8Array): number {
+  let count = 0;
+  for (const byte of bytes) for (let bit = 0; bit < 8; bit++) count += (byte >> bit) & 1;
+  return count;
+}
+
+Deno.test("countBits counts every part of any run, wherever it begins", () => {
+  const random = new Random(1);
+  for (let round = 0; round < 500; round++) {
+    const bytes = randomBytes(random, random.below(200));
+    const offset = random.below(bytes.length + 1);
+    const length = random.below(bytes.length - offset + 1);
+    const expected = countPlainly(bytes.subarray(offset, offset + length));
+    assertEquals(countBits(bytes, offset, length), expected);
+  }
+  assertEquals(countBits(new Uint8Array(100_003).fill(0xff), 0, 100_003), 800_024);
+});
+
+Deno.test("skipBytes stops at the first other byte, or at the end", () => {
+  const random = new Random(2);
+  for (let round = 0; round < 2_000; round++) {
+    const length = random.below(200);
+    const byte = round % 2 === 0 ? 0 : 0xff;
+    const bytes = randomBytes(random, length).fill(byte);
+    const at = random.below(length + 1);
+    const end = at + random.below(length - at + 1);
+    const other = random.below(length + 1);
+    if (other < length) bytes[other] = byte ^ (1 << random.below(8));
+    const expected = other >= at && other < end ? other : end;
+    assertEquals(skipBytes(bytes, at, end, byte), expected);
+  }
+});
+
+Deno.test("combineBits and invertBits do each bit, and none beside them", () => {
+  const random = new Random(3);
+  const plain = {
+    and: (a: number, b: number) => a & b,
+    or: (a: number, b: number) => a | b,
+    xor: (a: number, b: number) => a ^ b,
+  };
+  for (let round = 0; round < 600; round++) {
+    const operation = (["and", "or", "xor"] as const)[round % 3];
+    const target = randomBytes(random, random.below(100));
+    const source = randomBytes(random, 200);
+    const offset = random.below(100);
+    const length = random.below(target.length + 1);
+    const expected = [...target].map((byte, i) =>
+      i < length ? plain[operation](byte, source[offset + i]) : byte
+    );
+    combineBits(operation, target, source, offset, length);
+    assertEquals([...target], expected);
+    invertBits(target);
+    assertEquals([...target], expected.map((byte) => byte ^ 0xff));
+  }
+});
