@@ -1,6 +1,7 @@
 /** LCS: the longest common subsequence of two strings. */
 
 import { TYPE_STRING } from "../../arena/record.ts";
+import { commonLength, type CommonRun, commonRuns } from "../../base/common_subsequence.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
@@ -52,12 +53,11 @@ function runLcs(call: Call): void {
       "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
     );
   }
-  const table = commonLengths(a, b);
-  const length = table[table.length - 1];
-  if (wantsLength) return reply.integer(length);
-  if (!wantsRuns) return reply.bulk(commonBytes(a, b, table));
+  if (wantsLength) return reply.integer(commonLength(a, b));
+  const all = commonRuns(a, b);
+  if (!wantsRuns) return reply.bulk(commonBytes(a, all));
 
-  const runs = commonRuns(a, b, table).filter((run) => run.length >= runLengthMin);
+  const runs = all.filter((run) => run.length >= runLengthMin);
   reply.map(2);
   reply.bulkText("matches");
   reply.array(runs.length);
@@ -71,7 +71,7 @@ function runLcs(call: Call): void {
     if (wantsRunLengths) reply.integer(run.length);
   }
   reply.bulkText("len");
-  reply.integer(length);
+  reply.integer(totalLength(all));
 }
 
 /** A copy of the string at the key of word `index`: looking up the other key may move this one. */
@@ -85,69 +85,17 @@ function readOperand({ database, words }: Call, index: number): Uint8Array {
   return bytes.slice(database.stringOffset, database.stringOffset + database.stringLength);
 }
 
-/**
- * For each pair of beginnings of `a` and `b` the length of their longest common subsequence: at
- * `i * (b.length + 1) + j` that of the first i and the first j bytes.
- */
-function commonLengths(a: Uint8Array, b: Uint8Array): Uint32Array {
-  const width = b.length + 1;
-  const table = new Uint32Array((a.length + 1) * width);
-  for (let i = 1; i <= a.length; i++) {
-    const row = i * width;
-    const above = row - width;
-    const byte = a[i - 1];
-    for (let j = 1; j < width; j++) {
-      if (byte === b[j - 1]) table[row + j] = table[above + j - 1] + 1;
-      else {
-        const left = table[row + j - 1];
-        const up = table[above + j];
-        table[row + j] = up > left ? up : left;
-      }
-    }
-  }
-  return table;
-}
-
-/** Bytes that follow each other in both strings and belong to the subsequence. */
-interface Run {
-  startA: number;
-  startB: number;
-  length: number;
-}
-
-/** The subsequence as runs, from the last to the first; among equals `b` is shortened first. */
-function commonRuns(a: Uint8Array, b: Uint8Array, table: Uint32Array): Run[] {
-  const width = b.length + 1;
-  const runs: Run[] = [];
-  let i = a.length;
-  let j = b.length;
-  let run: Run | null = null;
-  while (i > 0 && j > 0) {
-    if (a[i - 1] === b[j - 1]) {
-      i--;
-      j--;
-      if (run === null) {
-        run = { startA: i, startB: j, length: 0 };
-        runs.push(run);
-      }
-      run.startA = i;
-      run.startB = j;
-      run.length++;
-    } else {
-      run = null;
-      if (table[(i - 1) * width + j] > table[i * width + j - 1]) i--;
-      else j--;
-    }
-  }
-  return runs;
-}
-
-function commonBytes(a: Uint8Array, b: Uint8Array, table: Uint32Array): Uint8Array {
-  const found = new Uint8Array(table[table.length - 1]);
+/** The subsequence itself, put together from its last run to its first. */
+function commonBytes(a: Uint8Array, runs: CommonRun[]): Uint8Array {
+  const found = new Uint8Array(totalLength(runs));
   let end = found.length;
-  for (const { startA, length } of commonRuns(a, b, table)) {
+  for (const { startA, length } of runs) {
     end -= length;
     found.set(a.subarray(startA, startA + length), end);
   }
   return found;
+}
+
+function totalLength(runs: CommonRun[]): number {
+  return runs.reduce((sum, run) => sum + run.length, 0);
 }
