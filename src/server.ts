@@ -6,7 +6,7 @@
 import { resolve } from "@std/path";
 import { latin1 } from "./base/bytes.ts";
 import type { Clock, Draw } from "./base/clock.ts";
-import type { Config, Values } from "./config/config.ts";
+import type { Config } from "./config/config.ts";
 import { ConfigError, FATAL, toPath } from "./config/parse.ts";
 import { withoutEffect } from "./config/without_effect.ts";
 import { REDIS_VERSION, TSREDIS_VERSION } from "./config/version.ts";
@@ -73,7 +73,14 @@ export class Server {
       ["maxclients"],
       ({ maxclients }) => refuseMaxClients(maxclients, runtime.process),
     );
-    config.onChange(["port", "bind"], (values) => this.#rebind(values));
+    config.onChange(
+      ["bind"],
+      () => this.#rebind("Failed to bind to specified addresses."),
+    );
+    config.onChange(
+      ["port"],
+      () => this.#rebind("Unable to listen on this port. Check server logs."),
+    );
     config.onChange(["hz"], (values) => {
       if (this.#timer !== null) this.#setTimer(values["hz"]);
     });
@@ -184,12 +191,12 @@ export class Server {
     log.notice(`  '---'    PID: ${this.runtime.process.id}`);
   }
 
-  #rebind({ bind, port }: Values<"bind" | "port">): string | void {
+  /** Listens where the configuration says by now; answers with `refusal` where that cannot be. */
+  #rebind(refusal: string): string | void {
     try {
-      this.#listeners.openTcp(bind, port);
-      this.core.port = port;
+      this.#openPort(this.core.config.value("port"));
     } catch {
-      return "Unable to listen on this port. Check server logs.";
+      return refusal;
     }
   }
 

@@ -214,8 +214,9 @@ export class Listeners {
   ): void {
     // Who asks for all addresses is told so, whichever family was tried first.
     const shown = hostname === ANY_IPV6 && addresses.includes("*") ? "*" : name;
+    const step = isSystemError(error, "ENOTFOUND") ? "" : "bind: ";
     this.#log.warning(
-      `Warning: Could not create server TCP listening socket ${shown}:${port}: bind: ` +
+      `Warning: Could not create server TCP listening socket ${shown}:${port}: ${step}` +
         problemOf(error),
     );
   }

@@ -26,7 +26,7 @@ const FAILING: [args: string[], message: RegExp][] = [
   ],
   [
     ["--bind", "nosuch.invalid"],
-    /socket nosuch\.invalid:\d+: bind: Name or service not known\n.*# Failed listening/,
+    /socket nosuch\.invalid:\d+: Name or service not known\n.*# Failed listening/,
   ],
   [["--prot", "1"], /Bad directive or wrong number of arguments\nDid you mean 'port'\?\n/],
   [["--user", "default", "on", ">secret"], /'user' is refused: .*\n.*'requirepass'\.\n/],

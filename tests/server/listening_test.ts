@@ -207,6 +207,20 @@ Deno.test("CONFIG SET port and bind move the listener; one that cannot be had ch
   assertEquals(s.core.port, s.port);
 });
 
+Deno.test("CONFIG SET bind to an address that is none is refused in Redis's words, and all stays", async () => {
+  await using s = await RunningServer.start();
+  using client = await s.connect();
+  for (const addresses of ["999.999.999.999", "127.0.0.1 192.0.2.1"]) {
+    assertEquals(await client.call("CONFIG", "SET", "bind", addresses), {
+      kind: "error",
+      text: "ERR CONFIG SET failed (possibly related to argument 'bind') - Failed to bind to " +
+        "specified addresses.",
+    });
+  }
+  assert(s.hasLogged(`listening socket 999.999.999.999:${s.port}: Name or service not known`));
+  assert(await isServed("127.0.0.1", s.port));
+});
+
 Deno.test({
   name: "a port in use ends the start with the lines and the code of redis-server",
   ignore: !hasRedisServer,
