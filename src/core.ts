@@ -222,7 +222,10 @@ export class Core
       evictor.maxBytes = values["maxmemory"];
     });
     // A lower limit holds at once, not only when the next command comes.
-    config.onChange(["maxmemory"], () => this.evictSoon());
+    config.onChange(
+      ["maxmemory", "maxmemory-policy", "replica-ignore-maxmemory"],
+      () => this.evictSoon(),
+    );
     config.onChange(["maxmemory", "maxmemory-clients"], () => this.clientLimits.countAll());
     config.bind(GATE_DIRECTIVES, (values) => {
       this.#gateValues = values;
@@ -363,8 +366,6 @@ export class Core
 
   /** DispatchOwner. */
   freeMemory(): boolean {
-    // While clients are held up the dataset is to stay as it is.
-    if (this.pause.endsMs !== 0) return true;
     return this.evictor.freeMemory();
   }
 
@@ -447,10 +448,7 @@ export class Core
       !isReplica && replicasMin > 0 && values["min-replicas-max-lag"] > 0 &&
         master.goodCount < replicasMin,
     );
-    this.setGate(
-      GATE_MEMORY,
-      values["maxmemory"] > 0 && !(isReplica && values["replica-ignore-maxmemory"]),
-    );
+    this.setGate(GATE_MEMORY, values["maxmemory"] > 0 && !this.#followsMemoryOfMaster);
   }
 
   // -- data ----------------------------------------------------------------------------------
@@ -485,6 +483,18 @@ export class Core
     return this.usedMemory() - (this.replication.backlog?.excessBytes ?? 0);
   }
 
+  /**
+   * EvictionOwner. A replica follows its master, whose evictions come as DELs, unless it is told to keep
+   * a limit of its own; while clients are held up the dataset is to stay as it is.
+   */
+  mayEvict(): boolean {
+    return !this.#followsMemoryOfMaster && this.pause.endsMs === 0 && !this.persistence.isLoading;
+  }
+
+  get #followsMemoryOfMaster(): boolean {
+    return this.replication.isReplica && this.#gateValues["replica-ignore-maxmemory"];
+  }
+
   /** EvictionOwner. */
   evictSoon(): void {
     this.#soon("evict", 0, () => {
@@ -512,6 +522,8 @@ export class Core
 
   /** ReplicationHost. */
   processMasterInput(client: MasterClient): void {
+    // What the master sends is never refused, so room is made as long as there is something to evict.
+    if ((this.dispatcher.gateBits & GATE_MEMORY) !== 0) this.evictor.evict();
     this.dispatcher.processInput(client as Client);
   }
 

@@ -15,7 +15,6 @@ import { copyBytes } from "../base/bytes.ts";
 import type { Draw } from "../base/clock.ts";
 import type { Database } from "./database.ts";
 import { EVENT_EVICTED } from "../base/event_classes.ts";
-import { EXPIRE_DELETES } from "./expire_mode.ts";
 import type { Keyspace } from "./keyspace.ts";
 
 /** How an attempt to free memory ended: "failed" when nothing more can be removed. */
@@ -52,6 +51,8 @@ class Candidate {
 export interface EvictionOwner {
   /** Bytes in use. Called once a command while `maxmemory` is set, and more often while evicting. */
   usedBytes(): number;
+  /** Whether the limit is to be kept now; asked when more than that is in use. */
+  mayEvict(): boolean;
   /** Called when a call ends "running": sees to it that `evict` is called again soon. */
   evictSoon(): void;
 }
@@ -96,8 +97,7 @@ export class Evictor {
     if (this.maxBytes === 0) return "ok";
     let used = this.owner.usedBytes();
     if (used <= this.maxBytes) return "ok";
-    // A replica follows its master, whose evictions come as DELs.
-    if (this.keyspace.expireMode !== EXPIRE_DELETES) return "ok";
+    if (!this.owner.mayEvict()) return "ok";
     if (this.#policy === "noeviction") return "failed";
     const { clock } = this.keyspace;
     const until = clock.monotonic() + CALL_MS_MAX;

@@ -1,12 +1,14 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { Evictor } from "../../src/keyspace/eviction.ts";
 import { EVENT_EVICTED } from "../../src/base/event_classes.ts";
-import { EXPIRE_HIDES } from "../../src/keyspace/expire_mode.ts";
+import { HandTimers } from "../support/hand_timers.ts";
+import { InputClient } from "../support/input_client.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
 
 function evictorOf(s: TestServer, policy: string): Evictor {
   const evictor = new Evictor(s.keyspace, {
     usedBytes: () => s.keyspace.dataBytes,
+    mayEvict: () => true,
     evictSoon() {},
   });
   evictor.policy = policy;
@@ -159,14 +161,67 @@ Deno.test("eviction fails watchers and is not counted as a change", () => {
   assertEquals(client.run("EXEC"), null);
 });
 
-Deno.test("a replica evicts nothing", () => {
-  const s = testServer();
-  s.run("SET", "a", "1");
-  s.keyspace.expireMode = EXPIRE_HIDES;
-  const evictor = evictorOf(s, "allkeys-lru");
-  evictor.maxBytes = 50;
-  assertEquals(evictor.evict(), "ok");
-  assertEquals(s.keyspace.keyCount, 1);
+/** A replica that takes writes, with keys and hardly any room. */
+function fullReplica(policy: string): TestServer {
+  const s = testServer({
+    directives: { "maxmemory-policy": policy, "replica-read-only": false },
+  });
+  for (let i = 0; i < 50; i++) s.run("SET", `k${i}`, "1");
+  s.services.replication.replica.masterHost = "elsewhere";
+  s.core.roleChanged();
+  s.run("CONFIG", "SET", "maxmemory", "50");
+  return s;
+}
+
+Deno.test("a replica evicts nothing and takes writes, until replica-ignore-maxmemory is no", () => {
+  const s = fullReplica("allkeys-lru");
+  assertEquals([s.run("SET", "a", "1"), s.run("PING")], ["OK", "PONG"]);
+  assertEquals(s.keyspace.keyCount, 51);
+  s.run("CONFIG", "SET", "replica-ignore-maxmemory", "no");
+  s.run("PING");
+  assertEquals([s.keyspace.keyCount, s.keyspace.evictedKeys], [0, 51]);
+  assertEquals(s.propagated().filter((command) => command.includes("a")), []);
+});
+
+Deno.test("a replica that minds maxmemory refuses writes where nothing is evicted, but not its master's", () => {
+  const s = fullReplica("noeviction");
+  const master = s.connect();
+  master.client.becomeMaster();
+  assertEquals(s.run("SET", "a", "1"), "OK");
+  s.run("CONFIG", "SET", "replica-ignore-maxmemory", "no");
+  assertEquals(s.run("SET", "a", "1"), {
+    error: "OOM command not allowed when used memory > 'maxmemory'.",
+  });
+  assertEquals(master.run("SET", "a", "1"), "OK");
+  s.run("CONFIG", "SET", "replica-ignore-maxmemory", "yes");
+  assertEquals(s.run("SET", "a", "1"), "OK");
+});
+
+Deno.test("a replica that minds maxmemory makes room for what its master sends", () => {
+  const s = fullReplica("allkeys-lru");
+  s.run("CONFIG", "SET", "replica-ignore-maxmemory", "no");
+  const link = new InputClient(s);
+  link.client.becomeMaster();
+  assertEquals(s.keyspace.keyCount, 50);
+  s.core.processMasterInput(link.client);
+  assertEquals(s.keyspace.keyCount, 0);
+});
+
+Deno.test("another maxmemory-policy counts at once, but not while CLIENT PAUSE is on", () => {
+  const timers = new HandTimers();
+  const s = testServer({ timers });
+  for (let i = 0; i < 50; i++) s.run("SET", `k${i}`, "1");
+  s.run("CONFIG", "SET", "maxmemory", "50");
+  timers.pass(1);
+  assertEquals(s.keyspace.keyCount, 50);
+  s.run("CLIENT", "PAUSE", 1000, "WRITE");
+  s.run("CONFIG", "SET", "maxmemory-policy", "allkeys-random");
+  timers.pass(1);
+  assertEquals(s.keyspace.keyCount, 50);
+  s.run("CLIENT", "UNPAUSE");
+  s.run("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
+  timers.pass(1);
+  assertEquals(s.keyspace.keyCount, 0);
 });
 
 Deno.test("a call that takes too long ends as running and asks to be called again", () => {
