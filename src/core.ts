@@ -126,6 +126,8 @@ export class Core
   readonly runId: string;
   readonly startedMs: number;
   port = 0;
+  /** When the timer's last turn was, by the monotonic clock. */
+  #lastTurnMs: number;
   /** Turns of the timer since the start. */
   cronTurns = 0;
   /** DEBUG SET-ACTIVE-EXPIRE. */
@@ -155,6 +157,7 @@ export class Core
     this.runId = randomId(runtime.fillRandom);
     this.keyspace = new Keyspace(config.value("databases"), clock, draw, new WriteStream(), this);
     this.startedMs = this.keyspace.nowMs;
+    this.#lastTurnMs = clock.monotonic();
     this.evictor = new Evictor(this.keyspace, this);
     this.persistence = new Persistence(this.keyspace, config, log, runtime, this);
     this.snapshots = options.snapshots ?? this.persistence;
@@ -249,6 +252,13 @@ export class Core
       dispatcher.timesAll = (usec >= 0 && usec < 1000) ||
         (latency.thresholdMs > 0 && latency.thresholdMs < 2);
       this.log.level = values["loglevel"];
+    });
+
+    // As in Redis: a period that turns of the timer are too rare for is made longer.
+    config.onChange(["watchdog-period"], (values) => {
+      const periodMin = Math.floor(1000 / config.value("hz")) * 2;
+      const period = values["watchdog-period"];
+      if (period > 0 && period < periodMin) config.assign("watchdog-period", [String(periodMin)]);
     });
 
     const events = this.#keyEvents;
@@ -564,6 +574,7 @@ export class Core
 
   /** One turn of the server's timer, ten times a second or more. */
   cron(): void {
+    this.#watch();
     if (!this.isTimerOn) return;
     const { keyspace, statistics } = this;
     this.cronTurns++;
@@ -589,6 +600,25 @@ export class Core
     this.updateGates();
     // What has expired may be a key whose end somebody waits for.
     if (keyspace.readyKeys.length > 0) this.dispatcher.blocking.serveReady();
+  }
+
+  /** `watchdog-period`: says that the event loop stood still for longer, and what took longest. */
+  #watch(): void {
+    const nowMs = this.clock.monotonic();
+    const ms = nowMs - this.#lastTurnMs;
+    this.#lastTurnMs = nowMs;
+    const { command, ms: commandMs } = this.dispatcher.takeSlowest();
+    const period = this.config.value("watchdog-period");
+    if (period === 0 || ms <= period) return;
+    const { log } = this;
+    log.warning("--- WATCHDOG TIMER EXPIRED ---");
+    log.warning(`The event loop stood still for ${Math.round(ms)} ms.`);
+    if (command !== null) {
+      log.warning(
+        `The longest command meanwhile: ${command.fullName}, ${commandMs.toFixed(1)} ms.`,
+      );
+    }
+    log.warning("--------");
   }
 
   /** A slice of the search for expired keys; goes on soon when there was not time for all. */

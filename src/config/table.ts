@@ -267,6 +267,8 @@ export const DIRECTIVES = {
   ),
   "crash-log-enabled": bool("yes", idle("the runtime has its own kind of report")),
   "crash-memcheck-enabled": bool("yes", idle("the runtime has its own kind of report")),
+  // Not told of before the event loop goes on: nothing can look at a thread from outside here.
+  "watchdog-period": int("0", 0, I32_MAX, { hidden: true }),
   "use-exit-on-panic": bool("no", {
     hidden: true,
     ...idle("the runtime has its own kind of report"),

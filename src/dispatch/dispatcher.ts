@@ -120,6 +120,8 @@ export class Dispatcher {
   readonly #call: Call;
   readonly #nestedCall: Call;
   #depth = 0;
+  #slowest: Command | null = null;
+  #slowestMs = 0;
 
   constructor(readonly server: Services, readonly owner: DispatchOwner) {
     this.#call = new Call(server);
@@ -467,7 +469,19 @@ export class Dispatcher {
     client.transport.resume();
   }
 
+  /** The longest of the calls since this was last asked that were timed; see "Timing" in NOTES. */
+  takeSlowest(): { command: Command | null; ms: number } {
+    const slowest = { command: this.#slowest, ms: this.#slowestMs };
+    this.#slowest = null;
+    this.#slowestMs = 0;
+    return slowest;
+  }
+
   #timed(client: Client, command: Command, words: Words, ms: number): void {
+    if (ms > this.#slowestMs) {
+      this.#slowestMs = ms;
+      this.#slowest = command;
+    }
     const usec = ms * 1000;
     const weight = this.timesAll || !command.isQuick ? 1 : TIMED_ONE_IN;
     command.usec += usec * weight;

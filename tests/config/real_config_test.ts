@@ -28,7 +28,7 @@ const VALUES = [
 const BEYOND_THE_VALUE = new Set(
   ("port bind maxclients activedefrag appendonly oom-score-adj oom-score-adj-values requirepass " +
     "masteruser maxmemory maxmemory-clients loglevel tls-port tls-cluster tls-replication " +
-    "jemalloc-bg-thread").split(" "),
+    "jemalloc-bg-thread watchdog-period").split(" "),
 );
 
 function textOf(reply: Reply): string {

@@ -1,30 +1,8 @@
 /** What blocking commands do about keys that pass their time within the unit of work that made them. */
 
 import { assertEquals } from "@std/assert";
-import { commandTable } from "../../src/commands/index.ts";
-import { defineCommand } from "../../src/dispatch/command.ts";
 import { InputClient } from "../support/input_client.ts";
-import { type TestServer, testServer } from "../support/test_server.ts";
-
-/** A server with `PASS ms`: a command that takes so long, as DEBUG SLEEP does. */
-function server(): TestServer {
-  const s = testServer();
-  const pass = defineCommand({
-    name: "pass",
-    group: "generic",
-    since: "1.0.0",
-    summary: "Takes long",
-    complexity: "O(1)",
-    arity: 2,
-    flags: [],
-    run: (call) => {
-      s.clock.nowMs += call.integer(1);
-      call.reply.ok();
-    },
-  });
-  s.dispatcher.setCommands([...commandTable, pass].map((each) => [each.name, each]));
-  return s;
-}
+import { slowServer } from "../support/slow_server.ts";
 
 const WAITING: [request: string, push: string[]][] = [
   ["BLPOP k 0", ["RPUSH", "k", "v"]],
@@ -39,7 +17,7 @@ const WAITING: [request: string, push: string[]][] = [
 
 for (const [request, push] of WAITING) {
   Deno.test(`${request} goes on waiting when its key has passed its time as EXEC ends`, () => {
-    const s = server();
+    const s = slowServer();
     const waiting = s.connect();
     assertEquals(waiting.run(...request.split(" ")), undefined);
     s.run("MULTI");
@@ -65,14 +43,14 @@ for (const [request, push] of WAITING) {
 }
 
 Deno.test("a request behind a slow one of the same pipeline sees how late it has become", () => {
-  const s = server();
+  const s = slowServer();
   const client = new InputClient(s);
   client.send("SET k v PX 100\r\nPASS 200\r\nGET k\r\n");
   assertEquals(client.received(), ["OK", "OK", null]);
 });
 
 Deno.test("within a transaction it is one instant however long that takes", () => {
-  const s = server();
+  const s = slowServer();
   const client = new InputClient(s);
   client.send("MULTI\r\nSET k v PX 100\r\nPASS 200\r\nGET k\r\nEXEC\r\nGET k\r\n");
   assertEquals(client.received().slice(-2), [["OK", "OK", "v"], null]);
