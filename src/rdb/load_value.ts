@@ -13,21 +13,44 @@ import type { Database } from "../keyspace/database.ts";
 import { TYPE_NAMES } from "./format.ts";
 import { kindOfRdbType } from "./kinds/index.ts";
 import { LoadedValue } from "./kinds/loaded_value.ts";
-import type { RdbReader } from "./reader.ts";
+import { LOAD_PART, LOAD_WHOLE, type ValueLoad } from "./kinds/value_load.ts";
+import { PAUSED, type RdbReader } from "./reader.ts";
 
 /** Reads values and places them; one instance serves any number of them, one at a time. */
 export class ValueReader extends LoadedValue {
+  readonly #loads: (ValueLoad | undefined)[] = [];
+  #load: ValueLoad | null = null;
+
   /**
-   * Reads a value of this type byte, read at `typeAt` of the snapshot. False when it is an empty
-   * collection: there is no such key then. @throws RdbError when the bytes are damaged, or of a type
-   * that does not exist here
+   * Starts on a value of this type byte, read at `typeAt` of the snapshot: the reader stands behind its
+   * key. @throws RdbError when there is no such type here
+   */
+  begin(reader: RdbReader, type: number, typeAt: number): void {
+    this.#load = this.#loads[type] ??= newLoad(reader, type, typeAt);
+    this.#load.begin();
+  }
+
+  /** Reads a piece of it: one of LOAD_*. @throws RdbError when the bytes are damaged */
+  step(reader: RdbReader): number {
+    return this.#load!.step(this, reader);
+  }
+
+  /**
+   * Reads a value at once. False when it is an empty collection: there is no such key then.
+   * @throws RdbError
    */
   read(reader: RdbReader, type: number, typeAt: number): boolean {
-    const kind = kindOfRdbType(type);
-    if (kind !== undefined) return kind.load(this, reader, type);
-    const name = TYPE_NAMES[type];
-    if (name === undefined) throw reader.error(`unknown value type ${type}`, typeAt);
-    throw reader.error(`a value of type ${type} (${name})`, typeAt, "unsupported");
+    this.begin(reader, type, typeAt);
+    reader.mark();
+    for (;;) {
+      try {
+        const state = this.step(reader);
+        if (state !== LOAD_PART) return state === LOAD_WHOLE;
+      } catch (error) {
+        if (error !== PAUSED) throw error;
+        reader.rewind();
+      }
+    }
   }
 
   /**
@@ -62,4 +85,12 @@ export class ValueReader extends LoadedValue {
     copyBytes(records.bytesOf(ref), records.valueOffset(ref), this.bytes, this.offset, size);
     return ref;
   }
+}
+
+function newLoad(reader: RdbReader, type: number, typeAt: number): ValueLoad {
+  const kind = kindOfRdbType(type);
+  if (kind !== undefined) return kind.newLoad(type);
+  const name = TYPE_NAMES[type];
+  if (name === undefined) throw reader.error(`unknown value type ${type}`, typeAt);
+  throw reader.error(`a value of type ${type} (${name})`, typeAt, "unsupported");
 }

@@ -30,8 +30,9 @@ import {
   RDB_VERSION_CHECKSUM,
   TYPE_MAX,
 } from "./format.ts";
+import { LOAD_PART, LOAD_WHOLE } from "./kinds/value_load.ts";
 import { ValueReader } from "./load_value.ts";
-import { type RdbReader, STARVED } from "./reader.ts";
+import { PAUSED, type RdbReader, STARVED } from "./reader.ts";
 
 /** A record in a file has a type byte, a key and a value: at least so many bytes. */
 const RECORD_BYTES_MIN = 3;
@@ -93,11 +94,15 @@ export class RdbLoader {
   #version = 0;
   #database: Database;
   #expiresAtMs = NaN;
-  /** `values.fieldExpiriesDropped` as it was before the record being read. */
-  #droppedBefore = 0;
   #idleSeconds = -1;
   #frequency = -1;
   #key = new Uint8Array(256);
+  #keyLength = 0;
+  /** Where the record begins whose value is being read; -1 when none is. */
+  #valueOf = -1;
+  /** Name of the aux field whose value comes next, of the module whose data are being passed over. */
+  #auxName: string | null = null;
+  #module: string | null = null;
 
   constructor(keyspace: Keyspace, reader: RdbReader, options: LoadOptions) {
     this.#keyspace = keyspace;
@@ -123,21 +128,16 @@ export class RdbLoader {
    * when no more can be read for now, with `isStarved` set. @throws RdbError
    */
   step(untilMs: number, now: () => number): boolean {
-    if (this.isStarved) {
-      if (!this.#reader.canResume()) return false;
-      this.isStarved = false;
-    }
-    try {
-      do {
+    this.isStarved = false;
+    do {
+      try {
         if (this.#readSome()) return true;
-      } while (now() <= untilMs);
-    } catch (error) {
-      if (error !== STARVED) throw error;
-      this.#reader.rewind();
-      this.isStarved = true;
-      // Only what stands in whole records counts; the last one is read again.
-      this.values.fieldExpiriesDropped = this.#droppedBefore;
-    }
+      } catch (error) {
+        if (error !== STARVED && error !== PAUSED) throw error;
+        this.#reader.rewind();
+        this.isStarved = error === STARVED;
+      }
+    } while (!this.isStarved && now() <= untilMs);
     return false;
   }
 
@@ -151,16 +151,17 @@ export class RdbLoader {
   /** Reads records until it is time to look at the clock; true at the end. */
   #readSome(): boolean {
     const reader = this.#reader;
-    if (this.#version === 0) this.#version = reader.readHeader();
+    if (!this.#finishRecord()) return false;
     const lookAt = reader.offset + BYTES_PER_LOOK;
     for (let i = 0; i < this.#recordsPerLook; i++) {
       reader.mark();
-      this.#droppedBefore = this.values.fieldExpiriesDropped;
       const at = reader.offset;
       if (at > lookAt) break;
       const code = reader.readByte();
-      if (code <= TYPE_MAX) this.#readKey(code, at);
-      else if (code === OPCODE_EOF) {
+      if (code <= TYPE_MAX) {
+        this.#readKey(code, at);
+        if (!this.#readValue()) break;
+      } else if (code === OPCODE_EOF) {
         if (this.#version >= RDB_VERSION_CHECKSUM) reader.verifyChecksum();
         return true;
       } else this.#readOpcode(code, at);
@@ -168,17 +169,48 @@ export class RdbLoader {
     return false;
   }
 
+  /** Goes on with what the last step has begun; false when there is still more of it. */
+  #finishRecord(): boolean {
+    const reader = this.#reader;
+    if (this.#version === 0) {
+      reader.mark();
+      this.#version = reader.readHeader();
+      return true;
+    }
+    reader.finishSkip();
+    if (this.#module !== null) this.#skipModule(this.#module);
+    if (this.#auxName !== null) this.#readAux(this.#auxName);
+    return this.#valueOf < 0 || this.#readValue();
+  }
+
   // -- keys --------------------------------------------------------------------------
 
   #readKey(type: number, at: number): void {
     const reader = this.#reader;
-    const database = this.#database;
     reader.readString();
-    const length = reader.strLen;
+    const length = this.#keyLength = reader.strLen;
     if (this.#key.length < length) this.#key = new Uint8Array(length * 2);
+    copyBytes(this.#key, 0, reader.strBuf, reader.strOff, length);
+    this.values.begin(reader, type, at);
+    this.#valueOf = at;
+    reader.mark();
+  }
+
+  /** Reads on in the value of `#key`; false when it has not come to its end. */
+  #readValue(): boolean {
+    const state = this.values.step(this.#reader);
+    if (state === LOAD_PART) return false;
+    const at = this.#valueOf;
+    this.#valueOf = -1;
+    this.#addKey(state === LOAD_WHOLE, at);
+    return true;
+  }
+
+  #addKey(hasValue: boolean, at: number): void {
+    const reader = this.#reader;
+    const database = this.#database;
     const key = this.#key;
-    copyBytes(key, 0, reader.strBuf, reader.strOff, length);
-    const hasValue = this.values.read(reader, type, at);
+    const length = this.#keyLength;
     const expiresAtMs = this.#expiresAtMs;
     this.#expiresAtMs = NaN;
     if (!hasValue) {
@@ -236,16 +268,26 @@ export class RdbLoader {
       case OPCODE_FREQ:
         this.#frequency = reader.readByte();
         return;
-      case OPCODE_AUX:
-        this.#readAux();
+      case OPCODE_AUX: {
+        reader.readString();
+        const name = toLatin1(reader.strBuf, reader.strOff, reader.strLen);
+        this.#auxName = name;
+        reader.mark();
+        this.#readAux(name);
         return;
+      }
       case OPCODE_FUNCTION_2:
-        reader.skipString();
+        reader.beginSkipString();
         this.functionsSkipped++;
+        reader.finishSkip();
         return;
-      case OPCODE_MODULE_AUX:
-        this.#skipModule();
+      case OPCODE_MODULE_AUX: {
+        reader.readPlainLength("the number of a module");
+        const name = moduleName(reader.lengthHigh, reader.lengthLow);
+        this.#module = name;
+        this.#skipModule(name);
         return;
+      }
       case OPCODE_SLOT_INFO:
         for (let i = 0; i < 3; i++) reader.readPlainLength("the size of a slot");
         return;
@@ -266,24 +308,23 @@ export class RdbLoader {
     this.#database = databases[index];
   }
 
-  #readAux(): void {
+  #readAux(name: string): void {
     const reader = this.#reader;
     reader.readString();
-    const name = toLatin1(reader.strBuf, reader.strOff, reader.strLen);
-    reader.readString();
+    this.#auxName = null;
     this.#options.onAux?.(name, toLatin1(reader.strBuf, reader.strOff, reader.strLen));
   }
 
   /** Passes over the data of a module, which names the kind of each part for this purpose. */
-  #skipModule(): void {
+  #skipModule(name: string): void {
     const reader = this.#reader;
-    reader.readPlainLength("the number of a module");
-    const name = moduleName(reader.lengthHigh, reader.lengthLow);
     for (;;) {
+      reader.mark();
       const at = reader.offset;
       const mark = reader.readPlainLength("a mark in the data of a module");
       if (mark === MODULE_EOF) {
         this.modulesSkipped.push(name);
+        this.#module = null;
         return;
       }
       if (mark === MODULE_SIGNED || mark === MODULE_UNSIGNED) reader.readPlainLength("a number");

@@ -135,10 +135,99 @@ function writeLiterals(
   return out;
 }
 
+const NO_BYTES = new Uint8Array(0);
+
+// What a step of a LzfRun comes to.
+export const LZF_MORE = 0;
+export const LZF_DONE = 1;
+export const LZF_DAMAGED = 2;
+
+/** A decompression that is done in steps. Reads and writes only inside the two given runs. */
+export class LzfRun {
+  #src: Uint8Array = NO_BYTES;
+  #pos = 0;
+  #end = 0;
+  #dst: Uint8Array = NO_BYTES;
+  #start = 0;
+  #out = 0;
+  #outEnd = 0;
+
+  /** Starts on `len` bytes of `src`, which are to give exactly `dstLen` bytes of `dst`. */
+  begin(
+    src: Uint8Array,
+    off: number,
+    len: number,
+    dst: Uint8Array,
+    dstOff: number,
+    dstLen: number,
+  ): void {
+    this.#src = src;
+    this.#pos = off;
+    this.#end = off + len;
+    this.#dst = dst;
+    this.#start = this.#out = dstOff;
+    this.#outEnd = dstOff + dstLen;
+  }
+
+  /**
+   * Goes on until about `outBytes` more have been written. LZF_DAMAGED means that the input ends inside
+   * an item, copies from before the start, or gives more or fewer bytes than declared.
+   */
+  step(outBytes: number): number {
+    const state = this.#go(outBytes);
+    if (state !== LZF_MORE) this.#src = this.#dst = NO_BYTES;
+    return state;
+  }
+
+  #go(outBytes: number): number {
+    const src = this.#src;
+    const dst = this.#dst;
+    const start = this.#start;
+    const end = this.#end;
+    const outEnd = this.#outEnd;
+    let pos = this.#pos;
+    let out = this.#out;
+    const pauseAt = out + outBytes;
+    while (pos < end && out < pauseAt) {
+      const control = src[pos++];
+      if (control < LITERALS_MAX) {
+        const run = control + 1;
+        if (run > end - pos || run > outEnd - out) return LZF_DAMAGED;
+        for (let i = 0; i < run; i++) dst[out++] = src[pos++];
+        continue;
+      }
+
+      let count = (control >>> 5) + 2;
+      if (count === 9) {
+        if (pos >= end) return LZF_DAMAGED;
+        count += src[pos++];
+      }
+      if (pos >= end) return LZF_DAMAGED;
+      const distance = (((control & 31) << 8) | src[pos++]) + 1;
+      if (distance > out - start || count > outEnd - out) return LZF_DAMAGED;
+      if (distance >= count) {
+        copyBytes(dst, out, dst, out - distance, count);
+        out += count;
+      } else if (distance === 1) {
+        dst.fill(dst[out - 1], out, out + count);
+        out += count;
+      } else {
+        // Overlapping on purpose: byte by byte, so that what was just written is copied on.
+        for (let i = 0; i < count; i++, out++) dst[out] = dst[out - distance];
+      }
+    }
+    this.#pos = pos;
+    this.#out = out;
+    if (pos < end) return LZF_MORE;
+    return out === outEnd ? LZF_DONE : LZF_DAMAGED;
+  }
+}
+
+const whole = new LzfRun();
+
 /**
- * Decompresses `len` bytes of `src` to exactly `dstLen` bytes of `dst`. Answers false when the input
- * is damaged: it ends inside an item, copies from before the start, or gives more or fewer bytes
- * than declared. Reads and writes only inside the two given runs, whatever the input.
+ * Decompresses `len` bytes of `src` to exactly `dstLen` bytes of `dst`, at once. Answers false when the
+ * input is damaged.
  */
 export function lzfDecompress(
   src: Uint8Array,
@@ -148,37 +237,6 @@ export function lzfDecompress(
   dstOff: number,
   dstLen: number,
 ): boolean {
-  let pos = off;
-  const end = off + len;
-  let out = dstOff;
-  const outEnd = dstOff + dstLen;
-  while (pos < end) {
-    const control = src[pos++];
-    if (control < LITERALS_MAX) {
-      const run = control + 1;
-      if (run > end - pos || run > outEnd - out) return false;
-      for (let i = 0; i < run; i++) dst[out++] = src[pos++];
-      continue;
-    }
-
-    let count = (control >>> 5) + 2;
-    if (count === 9) {
-      if (pos >= end) return false;
-      count += src[pos++];
-    }
-    if (pos >= end) return false;
-    const distance = (((control & 31) << 8) | src[pos++]) + 1;
-    if (distance > out - dstOff || count > outEnd - out) return false;
-    if (distance >= count) {
-      copyBytes(dst, out, dst, out - distance, count);
-      out += count;
-    } else if (distance === 1) {
-      dst.fill(dst[out - 1], out, out + count);
-      out += count;
-    } else {
-      // Overlapping on purpose: byte by byte, so that what was just written is copied on.
-      for (let i = 0; i < count; i++, out++) dst[out] = dst[out - distance];
-    }
-  }
-  return out === outEnd;
+  whole.begin(src, off, len, dst, dstOff, dstLen);
+  return whole.step(Infinity) === LZF_DONE;
 }

@@ -30,7 +30,7 @@ import { RdbEncoder } from "./writer.ts";
 /** A background save that failed is not tried again by itself for so long. */
 const RETRY_MS = 5_000;
 /** Time that loading takes before others get their turn, in ms. */
-const LOAD_SLICE_MS = 8;
+const LOAD_SLICE_MS = 4;
 /** How often the log tells how far loading has come. */
 const LOAD_REPORT_MS = 2_000;
 

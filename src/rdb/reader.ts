@@ -10,6 +10,11 @@
  *
  * The checksum is taken over long runs when the window moves on, not for each primitive.
  *
+ * Reading may have to stop for a while: bytes that are still coming run out, or a long string has taken
+ * long enough. Then STARVED or PAUSED is thrown, and the caller goes back to where it last said `mark`
+ * and begins again there when it likes. Between two marks lies one string at most, with what stands
+ * before it. A long string is not read again: it grows in a buffer of its own, which the next try finds.
+ *
  * The bytes come from outside and may be damaged on purpose. A declared size is believed only after
  * comparing it with what is left to read, so a snapshot of n bytes never makes the reader allocate
  * more than n bytes for a raw string and 88 times n for a compressed one.
@@ -35,7 +40,7 @@ import {
   RDB_HEADER_BYTES,
   RDB_VERSION_MAX,
 } from "./format.ts";
-import { LZF_EXPANSION_MAX, lzfDecompress } from "./lzf.ts";
+import { LZF_DAMAGED, LZF_EXPANSION_MAX, LZF_MORE, lzfDecompress, LzfRun } from "./lzf.ts";
 import { RdbError, type RdbErrorKind } from "./rdb_error.ts";
 
 /** Where a reader takes its bytes from. */
@@ -78,6 +83,9 @@ export interface GrowingSource extends ByteSource {
 /** Thrown by a reader of a growing source whose bytes have run out; see `RdbReader.rewind`. */
 export const STARVED = Symbol("bytes have run out");
 
+/** Thrown when a part of a long string has been read, and others may have their turn; see `rewind`. */
+export const PAUSED = Symbol("a part has been read");
+
 /** Settings of a reader. */
 export interface RdbReaderOptions {
   /** Whether to keep the sum that `verifyChecksum` compares. Default: true. */
@@ -87,8 +95,8 @@ export interface RdbReaderOptions {
 }
 
 const WINDOW_BYTES = 1 << 20;
-/** A window that a large record made grow is kept up to this many times the usual size. */
-const WINDOW_KEPT_TIMES = 4;
+/** Bytes of a long string that are read, or decompressed, until the next pause. */
+const PIECE_BYTES = 1 << 20;
 /** Room for the longest primitive that is no string: a score as text. */
 const WINDOW_BYTES_MIN = 256;
 /** Decoded strings up to this size share one buffer that is kept. */
@@ -134,12 +142,20 @@ export class RdbReader {
 
   /** Set when bytes may run out for the time being. */
   #growing: GrowingSource | null = null;
-  /** Where in the window a record begins that may have to be read again; -1: nothing is kept. */
+  /** Where in the window that begins which may have to be read again; -1: nobody goes back. */
   #mark = -1;
-  /** Bytes from the mark on that another try needs. */
-  #wanted = 0;
-  #windowBytes = 0;
+  /** Bytes to pass over before anything else is read. */
+  #skipLeft = 0;
   #stringBytesMax = STRING_BYTES_MAX;
+
+  // A string that no window holds, or that is read in pieces. It begins at this absolute offset, -1 for
+  // none; `#largeFilled` bytes of it have come.
+  #largeAt = -1;
+  #large = NO_BYTES;
+  #largeFilled = 0;
+  /** What such a string is decompressed to; null before that has begun. */
+  #unpacked: Uint8Array | null = null;
+  readonly #lzf = new LzfRun();
 
   #scratch = new Uint8Array(64);
   // What #take found.
@@ -168,9 +184,8 @@ export class RdbReader {
   }
 
   /**
-   * A reader of bytes that are still coming. When they run out it throws STARVED: the caller goes back
-   * with `rewind` to where it last called `mark`, and goes on when `canResume` says so. While the
-   * source does not know its size, strings of more than `stringBytesMax` are not believed.
+   * A reader of bytes that are still coming. While the source does not know its size, strings of more
+   * than `stringBytesMax` are not believed.
    */
   static fromGrowing(
     source: GrowingSource,
@@ -179,37 +194,21 @@ export class RdbReader {
   ): RdbReader {
     const reader = RdbReader.fromSource(source, options);
     reader.#growing = source;
-    reader.#mark = 0;
-    reader.#windowBytes = reader.#window.length;
     reader.#stringBytesMax = stringBytesMax;
     return reader;
   }
 
-  /** Says that a record begins here: bytes from here on are kept for `rewind`. */
+  /**
+   * Says that everything before has been made use of: `rewind` comes back to here. A reader that has
+   * never been told so is of a caller who cannot begin again, and pauses nowhere.
+   */
   mark(): void {
-    if (this.#mark >= 0) this.#mark = this.#pos;
+    this.#mark = this.#pos;
   }
 
-  /** Goes back to the mark, after STARVED. */
+  /** Goes back to the mark, after STARVED or PAUSED. */
   rewind(): void {
     this.#pos = this.#mark;
-  }
-
-  /**
-   * Takes in what has come since STARVED; whether another try makes sense: the bytes that were asked
-   * for are there, or at least twice as many as the last time, so that all tries together cost no
-   * more than twice the last one. Also when no more will come.
-   */
-  canResume(): boolean {
-    const source = this.#growing!;
-    this.#moveToFront();
-    while (this.#end < this.#wanted) {
-      if (this.#end === this.#window.length) this.#growWindow();
-      const got = source.fill(this.#window, this.#end);
-      if (got === 0) return source.isComplete;
-      this.#end += got;
-    }
-    return true;
   }
 
   /** A reader of `len` bytes in memory, which must not change meanwhile. Makes no copy of them. */
@@ -229,6 +228,9 @@ export class RdbReader {
     this.#pos = this.#crcPos = off;
     this.#end = off + len;
     this.#base = -off;
+    this.#mark = -1;
+    this.#skipLeft = 0;
+    this.#forgetLarge();
     this.#crc.reset();
     this.strBuf = this.#runBuf = NO_BYTES;
   }
@@ -381,14 +383,20 @@ export class RdbReader {
 
   /** Passes over a string, decompressing nothing. */
   skipString(): void {
+    this.beginSkipString();
+    this.finishSkip();
+  }
+
+  /** Passes over the beginning of a string; `finishSkip` does the rest. */
+  beginSkipString(): void {
     const at = this.offset;
     const length = this.readLength();
-    if (!this.isEncoded) this.skip(length);
+    if (!this.isEncoded) this.#beginSkip(length);
     else if (length === ENCODING_LZF) {
       const packed = this.readPlainLength("a compressed size");
       this.readPlainLength("an uncompressed size");
-      this.skip(packed);
-    } else this.skip(integerBytes(length) || this.#unknownEncoding(length, at));
+      this.#beginSkip(packed);
+    } else this.#beginSkip(integerBytes(length) || this.#unknownEncoding(length, at));
   }
 
   #readPlainString(length: number): void {
@@ -428,21 +436,45 @@ export class RdbReader {
     if (length > packed * LZF_EXPANSION_MAX) {
       throw this.error(`${packed} bytes of LZF cannot give ${length} bytes`, this.strAt);
     }
+    this.strOwned = length > SCRATCH_KEPT_BYTES;
+    if (this.#mark >= 0 && (this.strOwned || packed > this.#largeMin)) {
+      this.#readLongLzfString(packed, length);
+      return;
+    }
     this.#take(packed);
     const runBuf = this.#runBuf;
     const runOff = this.#runOff;
     let out = this.#scratch;
-    this.strOwned = length > SCRATCH_KEPT_BYTES;
     if (this.strOwned) out = this.#allocate(length);
     else if (out.length < length) {
       out = this.#scratch = new Uint8Array(Math.min(SCRATCH_KEPT_BYTES, length * 2));
     }
-    if (!lzfDecompress(runBuf, runOff, packed, out, 0, length)) {
-      throw this.error(`LZF string does not decompress to ${length} bytes`, this.strAt);
-    }
+    if (!lzfDecompress(runBuf, runOff, packed, out, 0, length)) this.#refuseLzf(length);
     this.strBuf = out;
     this.strOff = 0;
     this.strLen = length;
+  }
+
+  /** In pieces: first what is compressed, then what comes of it. */
+  #readLongLzfString(packed: number, length: number): void {
+    this.#fillLarge(packed);
+    if (this.#unpacked === null) {
+      this.#unpacked = this.#allocate(length);
+      this.#lzf.begin(this.#large, 0, packed, this.#unpacked, 0, length);
+    }
+    const out = this.#unpacked;
+    const state = this.#lzf.step(PIECE_BYTES);
+    if (state === LZF_MORE) throw PAUSED;
+    if (state === LZF_DAMAGED) this.#refuseLzf(length);
+    this.#endLarge(packed);
+    this.strOwned = true;
+    this.strBuf = out;
+    this.strOff = 0;
+    this.strLen = length;
+  }
+
+  #refuseLzf(length: number): never {
+    throw this.error(`LZF string does not decompress to ${length} bytes`, this.strAt);
   }
 
   /** Reads a score as text: a length byte and so many characters, or a byte for nan, inf, -inf. */
@@ -501,13 +533,34 @@ export class RdbReader {
 
   /** Passes over `len` bytes; they count for the checksum. */
   skip(len: number): void {
+    this.#beginSkip(len);
+    this.finishSkip();
+  }
+
+  #beginSkip(len: number): void {
     if (len > this.remaining()) this.#endsEarly(len);
-    while (len > this.#end - this.#pos) {
-      len -= this.#end - this.#pos;
+    this.#skipLeft = len;
+  }
+
+  /**
+   * Passes over what is to be skipped. When it stops on the way, what was read before counts as made
+   * use of: it is to be called again, after `rewind`, before anything else is read.
+   */
+  finishSkip(): void {
+    let piece = PIECE_BYTES;
+    while (this.#skipLeft > this.#end - this.#pos) {
+      const here = this.#end - this.#pos;
+      this.#skipLeft -= here;
+      piece -= here;
       this.#pos = this.#end;
+      if (this.#mark >= 0) {
+        this.#mark = this.#pos;
+        if (piece <= 0) throw PAUSED;
+      }
       this.#refill(1);
     }
-    this.#pos += len;
+    this.#pos += this.#skipLeft;
+    this.#skipLeft = 0;
   }
 
   /**
@@ -543,48 +596,110 @@ export class RdbReader {
   /** Makes `len` bytes contiguous, sets #runBuf and #runOff to them and passes over them. */
   #take(len: number): void {
     if (len > this.#end - this.#pos) {
-      if (len > this.remaining()) this.#endsEarly(len);
-      if (this.#mark >= 0) {
-        if (len > this.#stringBytesMax && this.remaining() === Infinity) {
-          throw this.error(`a string of ${len} bytes, longer than proto-max-bulk-len,`);
-        }
-      } else if (len > this.#window.length) {
+      if (len > this.#largeMin) {
         this.#takeLarge(len);
         return;
       }
+      if (len > this.remaining()) this.#endsEarly(len);
       this.#refill(len);
+    } else if (len > PIECE_BYTES && this.#mark >= 0) {
+      this.#takeLarge(len);
+      return;
     }
     this.#runBuf = this.#window;
     this.#runOff = this.#pos;
     this.#pos += len;
   }
 
-  /** #take of what no window holds: into a buffer of its own, which the caller may keep. */
+  /** Strings of more bytes are not gathered in the window. */
+  get #largeMin(): number {
+    return this.#window.length >>> 1;
+  }
+
+  /** #take of a long string: into a buffer of its own, which the caller may keep. */
   #takeLarge(len: number): void {
-    if (len > STRING_BYTES_MAX) throw this.error(`a string of ${len} bytes`);
-    const source = this.#source as ByteSource;
-    const known = this.remaining() !== Infinity;
-    // From a source of unknown size the buffer grows with what has really come.
-    let buf = this.#allocate(known ? len : Math.min(len, 2 * this.#window.length));
-    let filled = this.#end - this.#pos;
-    copyBytes(buf, 0, this.#window, this.#pos, filled);
-    this.#sum();
-    const at = this.offset;
-    while (filled < len) {
-      if (filled === buf.length) {
-        const larger = this.#allocate(Math.min(len, 2 * filled));
-        larger.set(buf);
-        buf = larger;
-      }
-      const count = source.fill(buf, filled);
-      if (count === 0) throw this.error("unexpected end of file", at + filled, "truncated");
-      filled += count;
-    }
-    if (this.#sums) this.#crc.update(buf, 0, len);
-    this.#pos = this.#end = this.#crcPos = 0;
-    this.#base = at + len;
-    this.#runBuf = buf;
+    this.#fillLarge(len);
+    const large = this.#large;
+    this.#endLarge(len);
+    this.#runBuf = large;
     this.#runOff = 0;
+  }
+
+  /**
+   * Gathers the `len` bytes that come next in `#large`, in as many tries as it takes. Until
+   * `#endLarge` the reader stands before them.
+   */
+  #fillLarge(len: number): void {
+    if (this.#largeAt !== this.offset) this.#beginLarge(len);
+    let piece = this.#mark >= 0 ? PIECE_BYTES : Infinity;
+    while (this.#largeFilled < len) {
+      if (piece <= 0) throw PAUSED;
+      if (this.#largeFilled === this.#large.length) this.#growLarge(len);
+      const count = this.#fillSome(Math.min(len - this.#largeFilled, piece));
+      if (this.#sums) this.#crc.update(this.#large, this.#largeFilled, count);
+      this.#largeFilled += count;
+      piece -= count;
+    }
+  }
+
+  #beginLarge(len: number): void {
+    if (len > this.remaining()) this.#endsEarly(len);
+    if (len > STRING_BYTES_MAX) throw this.error(`a string of ${len} bytes`);
+    const isKnown = this.remaining() !== Infinity;
+    if (!isKnown && len > this.#stringBytesMax) {
+      throw this.error(`a string of ${len} bytes, longer than proto-max-bulk-len,`);
+    }
+    // The system gives memory when it is written to, so what never comes costs nothing. Of a source of
+    // unknown size without a limit the buffer grows with what has really come.
+    const grows = !isKnown && this.#stringBytesMax === STRING_BYTES_MAX;
+    this.#large = this.#allocate(grows ? Math.min(len, 2 * this.#window.length) : len);
+    this.#largeFilled = 0;
+    this.#largeAt = this.offset;
+    this.#unpacked = null;
+    this.#sum();
+    if (this.#source === null) return;
+    const here = Math.min(len, this.#end - this.#pos);
+    copyBytes(this.#large, 0, this.#window, this.#pos, here);
+    if (this.#sums) this.#crc.update(this.#large, 0, here);
+    this.#largeFilled = here;
+    this.#window.copyWithin(this.#pos, this.#pos + here, this.#end);
+    this.#end -= here;
+  }
+
+  /** Brings the next bytes of the long string, `most` at most, to where they belong; returns how many. */
+  #fillSome(most: number): number {
+    const at = this.#largeFilled;
+    const source = this.#source;
+    if (source === null) {
+      const count = Math.min(most, this.#large.length - at);
+      copyBytes(this.#large, at, this.#window, this.#pos + at, count);
+      return count;
+    }
+    const until = Math.min(this.#large.length, at + most);
+    const count = source.fill(this.#large.subarray(0, until), at);
+    if (count > 0) return count;
+    if (this.#growing !== null && !this.#growing.isComplete) throw STARVED;
+    throw this.error("unexpected end of file", this.#largeAt + at, "truncated");
+  }
+
+  #growLarge(len: number): void {
+    const larger = this.#allocate(Math.min(len, 2 * this.#largeFilled));
+    larger.set(this.#large);
+    this.#large = larger;
+  }
+
+  /** Passes over the long string, which has come whole. */
+  #endLarge(len: number): void {
+    this.#forgetLarge();
+    if (this.#source === null) this.#pos += len;
+    else this.#base += len; // it is not in the window
+    this.#crcPos = this.#pos;
+  }
+
+  #forgetLarge(): void {
+    this.#largeAt = -1;
+    this.#large = NO_BYTES;
+    this.#unpacked = null;
   }
 
   #allocate(bytes: number): Uint8Array<ArrayBuffer> {
@@ -602,11 +717,10 @@ export class RdbReader {
     if (source === null) this.#endsEarly(count);
     this.#moveToFront();
     while (this.#end - this.#pos < count) {
-      if (this.#end === this.#window.length) this.#growWindow();
+      if (this.#end === this.#window.length) throw new Error("rdb: the window is too small");
       const got = source.fill(this.#window, this.#end);
       if (got === 0) {
         if (this.#growing === null || this.#growing.isComplete) this.#endsEarly(count);
-        this.#wanted = Math.max(this.#pos + count, 2 * this.#end);
         throw STARVED;
       }
       this.#end += got;
@@ -617,27 +731,12 @@ export class RdbReader {
   #moveToFront(): void {
     const from = this.#mark < 0 ? this.#pos : this.#mark;
     this.#sumTo(from);
-    const window = this.#window;
-    const left = this.#end - from;
-    if (
-      this.#mark >= 0 && window.length > WINDOW_KEPT_TIMES * this.#windowBytes &&
-      left < this.#windowBytes
-    ) {
-      this.#window = new Uint8Array(this.#windowBytes);
-      this.#window.set(window.subarray(from, this.#end));
-    } else if (from > 0) window.copyWithin(0, from, this.#end);
+    if (from > 0) this.#window.copyWithin(0, from, this.#end);
     this.#base += from;
     this.#pos -= from;
-    this.#end = left;
-    this.#crcPos = 0;
+    this.#end -= from;
+    this.#crcPos -= from;
     if (this.#mark >= 0) this.#mark = 0;
-  }
-
-  /** A record is larger than the window; it has come that far. */
-  #growWindow(): void {
-    const larger = this.#allocate(2 * this.#window.length);
-    larger.set(this.#window);
-    this.#window = larger;
   }
 
   #endsEarly(count: number): never {
@@ -651,6 +750,7 @@ export class RdbReader {
   }
 
   #sumTo(pos: number): void {
+    if (pos <= this.#crcPos) return; // read again: it has been counted
     if (this.#sums) this.#crc.update(this.#window, this.#crcPos, pos - this.#crcPos);
     this.#crcPos = pos;
   }

@@ -29,6 +29,11 @@ export function intsetNew(buf: Uint8Array, base: number): number {
   return HEADER_BYTES;
 }
 
+/** Bytes of each member: 2, 4 or 8. */
+export function intsetWidth(buf: Uint8Array, base: number): number {
+  return readU32(buf, base);
+}
+
 /** Number of members. */
 export function intsetCount(buf: Uint8Array, base: number): number {
   return readU32(buf, base + 4);
@@ -36,7 +41,7 @@ export function intsetCount(buf: Uint8Array, base: number): number {
 
 /** Size of the whole intset. */
 export function intsetBytes(buf: Uint8Array, base: number): number {
-  return HEADER_BYTES + readU32(buf, base) * readU32(buf, base + 4);
+  return HEADER_BYTES + intsetWidth(buf, base) * intsetCount(buf, base);
 }
 
 /** The member with this index (0 is the smallest), which must exist. */
@@ -150,7 +155,7 @@ export function intsetRemove(buf: Uint8Array, base: number, value: number | bigi
  */
 export function intsetValidate(buf: Uint8Array, base: number, size: number): boolean {
   if (size < HEADER_BYTES || base + size > buf.length) return false;
-  const width = readU32(buf, base);
+  const width = intsetWidth(buf, base);
   if (width !== 2 && width !== 4 && width !== 8) return false;
   const count = intsetCount(buf, base);
   if (count === 0 || count * width !== size - HEADER_BYTES) return false;

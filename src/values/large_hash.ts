@@ -61,7 +61,10 @@ export class LargeHash {
     } else text.set(dict.bytesOf(ref), dict.valueOffset(ref), dict.valueLength(ref));
   }
 
-  /** Gives a field a value; true when the field is new. The bytes are copied. */
+  /**
+   * Gives a field a value; true when the field is new. The bytes are copied; `valueOwned` says that a
+   * buffer which holds the value alone may be kept instead.
+   */
   set(
     field: Uint8Array,
     fieldOffset: number,
@@ -69,6 +72,7 @@ export class LargeHash {
     value: Uint8Array,
     valueOffset: number,
     valueLength: number,
+    valueOwned = false,
   ): boolean {
     const { dict } = this;
     const hash = hashBytes(field, fieldOffset, fieldLength);
@@ -85,7 +89,9 @@ export class LargeHash {
       if (isLong) dict.setMeta(ref, dict.metaOf(ref) | LONG_VALUE);
     }
     if (isLong) {
-      this.#writeSlot(ref, this.#keep(value.slice(valueOffset, valueOffset + valueLength)));
+      const isAlone = valueOwned && valueLength === value.length;
+      const kept = isAlone ? value : value.slice(valueOffset, valueOffset + valueLength);
+      this.#writeSlot(ref, this.#keep(kept));
     } else copyBytes(dict.bytesOf(ref), dict.valueOffset(ref), value, valueOffset, valueLength);
     return isNew;
   }

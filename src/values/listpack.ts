@@ -111,6 +111,17 @@ export function lpCount(buf: Uint8Array, base: number): number {
   return count;
 }
 
+/** Where the first entry lies, or the closing byte when there is none. */
+export function lpFirstAt(base: number): number {
+  return base + HEADER_BYTES;
+}
+
+/** Whether `count` can be the number of entries, by the header alone. */
+export function lpIsCount(buf: Uint8Array, base: number, count: number): boolean {
+  const known = readCount(buf, base);
+  return known === COUNT_UNKNOWN || known === count;
+}
+
 /** Position of the closing byte, right behind the last entry. */
 export function lpEnd(buf: Uint8Array, base: number): number {
   return base + readU32(buf, base) - 1;
@@ -709,18 +720,17 @@ export function lpValidate(
   let count = 0;
   let pos = base + HEADER_BYTES;
   while (pos < end) {
-    const next = validEntryEnd(buf, pos, end);
+    const next = lpSoundEnd(buf, pos, end);
     if (next === -1) return false;
     pos = next;
     count++;
   }
-  const known = readCount(buf, base);
-  if (known !== COUNT_UNKNOWN && known !== count) return false;
+  if (!lpIsCount(buf, base, count)) return false;
   return !(rules.pairs === true && count % 2 !== 0);
 }
 
 /** Where the entry at `pos` ends if it is sound and ends at or before `end`, else -1. */
-function validEntryEnd(buf: Uint8Array, pos: number, end: number): number {
+export function lpSoundEnd(buf: Uint8Array, pos: number, end: number): number {
   const head = buf[pos];
   if (head > INT_64) return -1;
   let content = 1;

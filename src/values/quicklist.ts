@@ -63,8 +63,9 @@ export class ListNode {
   readonly plain: boolean;
   generation: number;
 
-  constructor(capacity: number, plain: boolean, generation: number) {
-    this.buf = new Uint8Array(capacity);
+  /** `buf` is the buffer, or how many bytes a new one is to have. */
+  constructor(buf: Uint8Array | number, plain: boolean, generation: number) {
+    this.buf = typeof buf === "number" ? new Uint8Array(buf) : buf;
     this.plain = plain;
     this.generation = generation;
   }
@@ -533,21 +534,30 @@ export class QuickList {
   // -------------------------------------------------------------------------------------------
   // Whole nodes, for snapshots and conversions
 
-  /** Appends a packed node with the entries of a listpack, whatever the limits say; not if empty. */
-  appendListpack(buf: Uint8Array, base: number): void {
+  /**
+   * Appends a packed node with the entries of a listpack, whatever the limits say; not if empty. When
+   * `buf` is `owned`, it may be kept.
+   */
+  appendListpack(buf: Uint8Array, base: number, owned = false): void {
     const size = lpBytes(buf, base) - LP_EMPTY_BYTES;
     if (size === 0) return;
-    const node = this.#linkNode(this.tail, null, new ListNode(size, false, this.generation));
-    copyBytes(node.buf, 0, buf, base + LP_EMPTY_BYTES - 1, size);
-    node.end = size;
+    const first = base + LP_EMPTY_BYTES - 1;
+    const node = new ListNode(owned ? buf : size, false, this.generation);
+    node.start = owned ? first : 0;
+    node.end = node.start + size;
+    if (!owned) copyBytes(node.buf, 0, buf, first, size);
+    this.#linkNode(this.tail, null, node);
     node.count = lpCount(buf, base);
     this.count += node.count;
   }
 
-  /** Appends a plain node with these bytes as its one element, whatever the limits say. */
-  appendPlain(buf: Uint8Array, off: number, len: number): void {
+  /**
+   * Appends a plain node with these bytes as its one element, whatever the limits say. When `buf` is
+   * `owned`, it may be kept.
+   */
+  appendPlain(buf: Uint8Array, off: number, len: number, owned = false): void {
     if (len === 0) this.pushTail(buf, off, len); // a plain node has at least one byte
-    else this.#linkPlain(this.tail, null, buf, off, len);
+    else this.#linkPlain(this.tail, null, buf, off, len, owned);
   }
 
   /**
@@ -621,10 +631,13 @@ export class QuickList {
     src: Uint8Array,
     off: number,
     len: number,
+    owned = false,
   ): ListNode {
-    const node = this.#linkNode(prev, next, new ListNode(len, true, this.generation));
-    copyBytes(node.buf, 0, src, off, len);
-    node.end = len;
+    const node = new ListNode(owned ? src : len, true, this.generation);
+    node.start = owned ? off : 0;
+    node.end = node.start + len;
+    if (!owned) copyBytes(node.buf, 0, src, off, len);
+    this.#linkNode(prev, next, node);
     node.count = 1;
     this.count++;
     return node;

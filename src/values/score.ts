@@ -63,6 +63,17 @@ function parseLongScore(buf: Uint8Array, off: number, len: number): number {
   return isTooLarge || isTooSmall ? NaN : value;
 }
 
+/** Of a score in a listpack, Redis reads so many bytes. */
+const STORED_TEXT_MAX = 127;
+
+/**
+ * Reads a score from a listpack that somebody else has written, as Redis does: what is beyond the range
+ * of a double is infinite, or 0. NaN when the text is no number.
+ */
+export function parseStoredScore(buf: Uint8Array, off: number, len: number): number {
+  return parseDouble(toLatin1(buf, off, Math.min(len, STORED_TEXT_MAX)));
+}
+
 /** Whether a listpack keeps this score as an integer (-0 as 0, as Redis does). */
 export function isStoredAsInteger(score: number): boolean {
   return Number.isInteger(score) && Math.abs(score) <= STORED_INTEGER_MAX;

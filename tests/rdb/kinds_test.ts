@@ -181,7 +181,9 @@ function digestOf(s: TestServer, key: string): string {
 }
 
 /** Runs `work` while a part of a kind notes that it is called; returns how often it was. */
-function callsOf<K extends "encodingName" | "addToDigest" | "save" | "load" | "walk" | "tableOf">(
+function callsOf<
+  K extends "encodingName" | "addToDigest" | "save" | "newLoad" | "walk" | "tableOf",
+>(
   kind: ValueKind,
   part: K,
   work: () => void,
@@ -318,8 +320,8 @@ for (const sample of SAMPLES) {
     assertEquals(calls("addToDigest", () => digestOf(s, "k")), 1);
     assertEquals(calls("save", () => s.run("DUMP", "k")), 1);
     assertEquals(calls("save", () => saveToBytes(s.keyspace)), 1);
-    assertEquals(calls("load", () => s.run("RESTORE", "k", 0, payload, "REPLACE")), 1);
-    assertEquals(calls("load", () => loadBytes(testServer().keyspace, bytes)), 1);
+    assertEquals(calls("newLoad", () => s.run("RESTORE", "k", 0, payload, "REPLACE")), 1);
+    assertEquals(calls("newLoad", () => loadBytes(testServer().keyspace, bytes)), 1);
     const snapshotAll = () => {
       const snapshot = new TestSnapshot(s, false);
       while (!snapshot.step());

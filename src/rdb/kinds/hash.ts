@@ -12,20 +12,22 @@
  * so.
  */
 
-import { ENC_HASHTABLE, ENC_LISTPACK, INLINE_VALUE_MAX, TYPE_HASH } from "../../arena/record.ts";
+import { ENC_HASHTABLE, ENC_LISTPACK, TYPE_HASH } from "../../arena/record.ts";
 import type { Database } from "../../keyspace/database.ts";
 import type { ValueSource } from "../../keyspace/doors.ts";
 import { hashView } from "../../keyspace/hash.ts";
+import { parseInt64 } from "../../base/integers.ts";
 import { ElementText } from "../../values/element_text.ts";
 import { LargeHash } from "../../values/large_hash.ts";
-import { lpBytes, lpEntry, lpFirst, lpGet, lpNext } from "../../values/listpack.ts";
+import { lpBytes, lpFirst, lpNext } from "../../values/listpack.ts";
 import * as format from "../format.ts";
 import type { EntryCursor } from "../legacy.ts";
 import type { RdbReader } from "../reader.ts";
 import type { RdbEncoder } from "../writer.ts";
-import { type LoadedValue, readListpack, refuseTwice, RESERVE_MAX } from "./loaded_value.ts";
+import { type LoadedValue, refuseTwice, RESERVE_MAX, takeListpack } from "./loaded_value.ts";
 import { type ValueDigest, xorPair } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
+import { ElementsLoad, LOAD_PART, PackedLoad, type ValueLoad } from "./value_load.ts";
 import { ELEMENTS_AT_ONCE, TableWalk, type ValueWalk } from "./value_walk.ts";
 
 export const hashKind: ValueKind = {
@@ -47,7 +49,7 @@ export const hashKind: ValueKind = {
   ],
   rdbTypeOf: (encoding) => encoding === ENC_LISTPACK ? format.TYPE_HASH_LISTPACK : format.TYPE_HASH,
   save,
-  load,
+  newLoad,
   walk,
   tableOf: (source, ref) => largeOf(source, ref)?.dict ?? null,
 };
@@ -96,44 +98,49 @@ function walk(source: ValueSource, ref: number, compress: boolean): ValueWalk | 
 
 // -- loading -----------------------------------------------------------------------------
 
-function load(value: LoadedValue, reader: RdbReader, rdbType: number): boolean {
+function newLoad(rdbType: number): ValueLoad {
   switch (rdbType) {
     case format.TYPE_HASH:
-      return loadFields(value, reader);
+      return new FieldsLoad();
     case format.TYPE_HASH_ZIPMAP:
-      return loadEntries(value, reader, value.zipmap);
     case format.TYPE_HASH_ZIPLIST:
-      return loadEntries(value, reader, value.ziplist);
     case format.TYPE_HASH_LISTPACK:
-      return loadListpack(value, reader);
+      return new PackedFieldsLoad(rdbType);
     case format.TYPE_HASH_METADATA:
     case format.TYPE_HASH_METADATA_PRE_GA:
-      return loadExpiringFields(value, reader, rdbType === format.TYPE_HASH_METADATA);
+      return new ExpiringFieldsLoad(rdbType === format.TYPE_HASH_METADATA);
     default:
-      return loadExpiringListpack(value, reader, rdbType === format.TYPE_HASH_LISTPACK_EX);
+      return new PackedExpiringFieldsLoad(rdbType === format.TYPE_HASH_LISTPACK_EX);
   }
 }
 
 /** A hash under construction: a listpack in `value.packed` as long as the limits let it be one. */
 class HashInProgress {
-  #large: LargeHash | null;
+  #large: LargeHash | null = null;
   #count = 0;
+  #expected = 0;
+  #at = 0;
 
   /** `expected` fields are to come (0: not known). `at` is where the value lies in the snapshot. */
-  constructor(
-    readonly value: LoadedValue,
-    readonly reader: RdbReader,
-    readonly expected: number,
-    readonly at: number,
-  ) {
+  begin(value: LoadedValue, expected: number, at: number): void {
+    this.#count = 0;
+    this.#expected = expected;
+    this.#at = at;
     const isLarge = expected > value.limits.hashMaxListpackEntries;
     this.#large = isLarge ? newHash(expected) : null;
     if (!isLarge) value.packed.beginListpack();
   }
 
-  /** Adds the field that stands in `value.name`, with this value. */
-  add(bytes: Uint8Array, offset: number, length: number): void {
-    const { name, packed, limits } = this.value;
+  /** Adds the field that stands in `value.name`, with this value, which may be `owned` by the hash. */
+  add(
+    value: LoadedValue,
+    reader: RdbReader,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    owned: boolean,
+  ): void {
+    const { name, packed, limits } = value;
     if (this.#large === null) {
       const longest = limits.hashMaxListpackValue;
       if (
@@ -145,126 +152,195 @@ class HashInProgress {
         this.#count++;
         return;
       }
-      this.#large = hashOfListpack(
-        this.value,
-        this.reader,
-        this.at,
-        packed.bytes,
-        0,
-        this.expected,
-      );
+      this.#large = hashOfListpack(value, reader, this.#at, packed.bytes, this.#expected);
     }
-    if (!this.#large.set(name.bytes, 0, name.length, bytes, offset, length)) {
-      refuseTwice(this.reader, 2, this.at);
+    if (!this.#large.set(name.bytes, 0, name.length, bytes, offset, length, owned)) {
+      refuseTwice(reader, 2, this.#at);
     }
     this.#count++;
   }
 
   /** Makes it the value; false when it is empty. */
-  finish(): boolean {
-    const { value } = this;
+  finish(value: LoadedValue, reader: RdbReader): boolean {
     if (this.#count === 0) return false;
     if (this.#large === null) {
-      value.checkUnique(this.reader, value.packed.bytes, 0, 2, this.at);
+      value.checkUnique(reader, value.packed.bytes, 0, 2, this.#at);
       value.setListpack(TYPE_HASH);
     } else value.setLarge(TYPE_HASH, ENC_HASHTABLE, this.#large);
+    this.#large = null;
     return true;
   }
 }
 
-function loadFields(value: LoadedValue, reader: RdbReader): boolean {
-  const at = reader.offset;
-  const count = reader.readCount("fields", 2);
-  const hash = new HashInProgress(value, reader, count, at);
-  for (let i = 0; i < count; i++) {
+/** <fields> of each <string> <string>. */
+class FieldsLoad extends ElementsLoad {
+  protected readonly hash = new HashInProgress();
+  /** The field stands in `value.name`, its value comes next. */
+  protected hasField = false;
+
+  protected override open(value: LoadedValue, reader: RdbReader): number {
+    const at = reader.offset;
+    const count = reader.readCount("fields", 2);
+    this.hasField = false;
+    this.hash.begin(value, count, at);
+    return count;
+  }
+
+  protected override readElement(value: LoadedValue, reader: RdbReader): void {
+    this.readField(value, reader);
+    this.addValue(value, reader);
+  }
+
+  protected readField(value: LoadedValue, reader: RdbReader): void {
+    if (this.hasField) return;
     reader.readString();
     value.name.keep(reader.strBuf, reader.strOff, reader.strLen);
+    this.hasField = true;
+    reader.mark();
+  }
+
+  protected addValue(value: LoadedValue, reader: RdbReader, isDropped = false): void {
     reader.readString();
-    hash.add(reader.strBuf, reader.strOff, reader.strLen);
+    this.hasField = false;
+    if (isDropped) return;
+    const { strBuf, strOff, strLen, strOwned } = reader;
+    this.hash.add(value, reader, strBuf, strOff, strLen, strOwned);
   }
-  return hash.finish();
+
+  protected override finish(value: LoadedValue, reader: RdbReader): boolean {
+    return this.hash.finish(value, reader);
+  }
 }
 
-function loadEntries(value: LoadedValue, reader: RdbReader, cursor: EntryCursor): boolean {
-  reader.readString();
-  const at = reader.strAt;
-  cursor.open(reader.strBuf, reader.strOff, reader.strLen, at);
-  const hash = new HashInProgress(value, reader, 0, at);
-  while (cursor.next()) {
-    cursor.toText();
-    value.name.keep(cursor.buf, cursor.off, cursor.len);
-    if (!cursor.next()) throw reader.error("a field without a value in the hash", at);
-    cursor.toText();
-    hash.add(cursor.buf, cursor.off, cursor.len);
-  }
-  return hash.finish();
-}
+/** <earliest expiry>, where there is one, and <fields> of each <expiry> <string> <string>. */
+class ExpiringFieldsLoad extends FieldsLoad {
+  #earliestMs = 0;
+  #expiresAtMs = 0;
 
-function loadListpack(value: LoadedValue, reader: RdbReader): boolean {
-  const count = readListpack(reader, true) >>> 1;
-  const { strBuf, strOff, strLen, strAt } = reader;
-  if (count === 0) return false;
-  if (count > value.limits.hashMaxListpackEntries || strLen > INLINE_VALUE_MAX) {
-    const hash = hashOfListpack(value, reader, strAt, strBuf, strOff, count);
-    value.setLarge(TYPE_HASH, ENC_HASHTABLE, hash);
-  } else {
-    value.checkUnique(reader, strBuf, strOff, 2, strAt);
-    value.setInline(TYPE_HASH, ENC_LISTPACK, strBuf, strOff, strLen);
+  /** `isRelative`: the expiries count from the earliest. */
+  constructor(readonly isRelative: boolean) {
+    super();
   }
-  return true;
-}
 
-function loadExpiringFields(value: LoadedValue, reader: RdbReader, isRelative: boolean): boolean {
-  const at = reader.offset;
-  const earliestMs = isRelative ? reader.readMillis() : 0;
-  const count = reader.readCount("fields", 3);
-  const hash = new HashInProgress(value, reader, count, at);
-  for (let i = 0; i < count; i++) {
-    const ttl = reader.readPlainLength("the expiry of a field");
-    const expiresAtMs = ttl === 0 || !isRelative ? ttl : earliestMs + ttl - 1;
-    reader.readString();
-    value.name.keep(reader.strBuf, reader.strOff, reader.strLen);
-    reader.readString();
-    if (dropsField(value, expiresAtMs)) continue;
-    hash.add(reader.strBuf, reader.strOff, reader.strLen);
+  protected override open(value: LoadedValue, reader: RdbReader): number {
+    const at = reader.offset;
+    this.#earliestMs = this.isRelative ? reader.readMillis() : 0;
+    const count = reader.readCount("fields", 3);
+    this.hasField = false;
+    this.hash.begin(value, count, at);
+    return count;
   }
-  return hash.finish();
-}
 
-function loadExpiringListpack(
-  value: LoadedValue,
-  reader: RdbReader,
-  hasEarliest: boolean,
-): boolean {
-  if (hasEarliest) reader.readMillis();
-  const count = readListpack(reader, false);
-  const { strBuf, strOff, strAt } = reader;
-  if (count % 3 !== 0) throw reader.error("a field without value or expiry in the hash", strAt);
-  const hash = new HashInProgress(value, reader, count / 3, strAt);
-  const { text, name } = value;
-  for (let pos = lpFirst(strBuf, strOff); pos >= 0;) {
-    text.setEntry(strBuf, pos);
-    name.keep(text.bytes, text.offset, text.length);
-    const valueAt = lpNext(strBuf, pos);
-    const expiryAt = lpNext(strBuf, valueAt);
-    lpGet(strBuf, expiryAt);
-    if (!lpEntry.isInt) throw reader.error("the expiry of a field is not a number", strAt);
-    const expiresAtMs = lpEntry.big === null ? lpEntry.int : Number(lpEntry.big);
-    if (!dropsField(value, expiresAtMs)) {
-      text.setEntry(strBuf, valueAt);
-      hash.add(text.bytes, text.offset, text.length);
+  protected override readElement(value: LoadedValue, reader: RdbReader): void {
+    if (!this.hasField) {
+      const ttl = reader.readPlainLength("the expiry of a field");
+      this.#expiresAtMs = ttl === 0 || !this.isRelative ? ttl : this.#earliestMs + ttl - 1;
+      this.readField(value, reader);
     }
-    pos = lpNext(strBuf, expiryAt);
+    const isOver = isFieldOver(value, this.#expiresAtMs);
+    this.addValue(value, reader, isOver);
+    if (!isOver && this.#expiresAtMs !== 0) value.fieldExpiriesDropped++;
   }
-  return hash.finish();
 }
 
-/** Whether a field is left out as its time (0: has none) is over; else the time is dropped and counted. */
-function dropsField(value: LoadedValue, expiresAtMs: number): boolean {
-  if (expiresAtMs === 0) return false;
-  if (expiresAtMs < value.nowMs) return true;
-  value.fieldExpiriesDropped++;
-  return false;
+/** A zipmap, ziplist or listpack of fields and values in turn. */
+class PackedFieldsLoad extends PackedLoad {
+  readonly #hash = new HashInProgress();
+
+  constructor(readonly rdbType: number) {
+    super();
+  }
+
+  protected override takeWhole(value: LoadedValue, reader: RdbReader): number {
+    if (this.rdbType !== format.TYPE_HASH_LISTPACK) return LOAD_PART;
+    return takeListpack(value, reader, TYPE_HASH, 2, value.limits.hashMaxListpackEntries);
+  }
+
+  protected override cursorOf(value: LoadedValue): EntryCursor {
+    if (this.rdbType === format.TYPE_HASH_LISTPACK) return value.listpack;
+    return this.rdbType === format.TYPE_HASH_ZIPLIST ? value.ziplist : value.zipmap;
+  }
+
+  protected override open(value: LoadedValue, reader: RdbReader): void {
+    this.#hash.begin(value, 0, reader.strAt);
+  }
+
+  protected override readEntry(value: LoadedValue, reader: RdbReader, cursor: EntryCursor): void {
+    keepName(value, cursor);
+    if (!cursor.next()) throw reader.error("a field without a value in the hash", reader.strAt);
+    cursor.toText();
+    this.#hash.add(value, reader, cursor.buf, cursor.off, cursor.len, false);
+  }
+
+  protected override finish(value: LoadedValue, reader: RdbReader): boolean {
+    return this.#hash.finish(value, reader);
+  }
+}
+
+/** <earliest expiry>, where there is one, and a listpack of fields, values and expiries in turn. */
+class PackedExpiringFieldsLoad extends PackedLoad {
+  readonly #hash = new HashInProgress();
+  #hasEarliest = false;
+
+  constructor(readonly beginsWithEarliest: boolean) {
+    super();
+  }
+
+  override begin(): void {
+    super.begin();
+    this.#hasEarliest = !this.beginsWithEarliest;
+  }
+
+  override step(value: LoadedValue, reader: RdbReader): number {
+    if (!this.#hasEarliest) {
+      reader.readMillis();
+      this.#hasEarliest = true;
+      reader.mark();
+    }
+    return super.step(value, reader);
+  }
+
+  protected override cursorOf(value: LoadedValue): EntryCursor {
+    return value.listpack;
+  }
+
+  protected override open(value: LoadedValue, reader: RdbReader): void {
+    this.#hash.begin(value, 0, reader.strAt);
+  }
+
+  protected override readEntry(value: LoadedValue, reader: RdbReader, cursor: EntryCursor): void {
+    keepName(value, cursor);
+    if (!cursor.next()) this.#endsEarly(reader);
+    const { content } = value;
+    content.keep(cursor.buf, cursor.off, cursor.len);
+    if (!cursor.next()) this.#endsEarly(reader);
+    const expiry = parseInt64(cursor.buf, cursor.off, cursor.len);
+    if (expiry === null) {
+      throw reader.error("the expiry of a field is not a number", reader.strAt);
+    }
+    const expiresAtMs = Number(expiry);
+    if (isFieldOver(value, expiresAtMs)) return;
+    if (expiresAtMs !== 0) value.fieldExpiriesDropped++;
+    this.#hash.add(value, reader, content.bytes, 0, content.length, false);
+  }
+
+  #endsEarly(reader: RdbReader): never {
+    throw reader.error("a field without value or expiry in the hash", reader.strAt);
+  }
+
+  protected override finish(value: LoadedValue, reader: RdbReader): boolean {
+    return this.#hash.finish(value, reader);
+  }
+}
+
+function keepName({ name }: LoadedValue, cursor: EntryCursor): void {
+  cursor.toText();
+  name.keep(cursor.buf, cursor.off, cursor.len);
+}
+
+/** Whether a field is left out as its time (0: has none) is over. */
+function isFieldOver(value: LoadedValue, expiresAtMs: number): boolean {
+  return expiresAtMs !== 0 && expiresAtMs < value.nowMs;
 }
 
 function newHash(expected: number): LargeHash {
@@ -278,11 +354,10 @@ function hashOfListpack(
   reader: RdbReader,
   at: number,
   listpack: Uint8Array,
-  base: number,
   expected: number,
 ): LargeHash {
   const hash = newHash(expected);
-  for (let pos = lpFirst(listpack, base); pos >= 0; pos = lpNext(listpack, pos)) {
+  for (let pos = lpFirst(listpack, 0); pos >= 0; pos = lpNext(listpack, pos)) {
     text.setEntry(listpack, pos);
     pos = lpNext(listpack, pos);
     otherText.setEntry(listpack, pos);

@@ -15,11 +15,13 @@ import { listView } from "../../keyspace/list.ts";
 import { LP_EMPTY_BYTES, lpBytes, lpEntry, lpEntryCopyText } from "../../values/listpack.ts";
 import { copyListNode, ListNode, listNodeSize, QuickList } from "../../values/quicklist.ts";
 import * as format from "../format.ts";
+import type { EntryCursor } from "../legacy.ts";
 import type { RdbReader } from "../reader.ts";
 import type { RdbEncoder } from "../writer.ts";
-import { INTEGER_TEXT_MAX, type LoadedValue, readListpack } from "./loaded_value.ts";
+import { checkListpack, INTEGER_TEXT_MAX, type LoadedValue } from "./loaded_value.ts";
 import type { ValueDigest } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
+import { ElementsLoad, PackedLoad, type ValueLoad } from "./value_load.ts";
 import { ELEMENTS_AT_ONCE, ValueWalk } from "./value_walk.ts";
 
 /** A list with more bytes is walked in pieces, too. */
@@ -40,7 +42,7 @@ export const listKind: ValueKind = {
   ],
   rdbTypeOf: () => format.TYPE_LIST_QUICKLIST_2,
   save,
-  load,
+  newLoad,
   walk,
   tableOf: () => null,
 };
@@ -158,20 +160,72 @@ function copyNode(node: ListNode): ListNode {
 
 // -- loading -----------------------------------------------------------------------------
 
-function load(value: LoadedValue, reader: RdbReader, rdbType: number): boolean {
-  const list = new QuickList(value.limits.listMaxListpackSize);
-  if (rdbType === format.TYPE_LIST_ZIPLIST) addZiplist(value, reader, list);
-  else {
-    const what = rdbType === format.TYPE_LIST ? "elements" : "list nodes";
-    for (let left = reader.readCount(what); left > 0; left--) {
-      if (rdbType === format.TYPE_LIST_QUICKLIST_2) addNode(reader, list);
-      else if (rdbType === format.TYPE_LIST_QUICKLIST) addZiplist(value, reader, list);
-      else {
-        reader.readString();
-        list.pushTail(reader.strBuf, reader.strOff, reader.strLen);
-      }
+function newLoad(rdbType: number): ValueLoad {
+  return rdbType === format.TYPE_LIST_ZIPLIST ? new ZiplistLoad() : new NodesLoad(rdbType);
+}
+
+/** <elements or nodes>, one by one. */
+class NodesLoad extends ElementsLoad {
+  #list = NONE;
+
+  constructor(readonly rdbType: number) {
+    super();
+  }
+
+  protected override open({ limits }: LoadedValue, reader: RdbReader): number {
+    this.#list = new QuickList(limits.listMaxListpackSize);
+    return reader.readCount(this.rdbType === format.TYPE_LIST ? "elements" : "list nodes");
+  }
+
+  protected override readElement(value: LoadedValue, reader: RdbReader): void {
+    const list = this.#list;
+    if (this.rdbType === format.TYPE_LIST_QUICKLIST_2) addNode(reader, list);
+    else if (this.rdbType === format.TYPE_LIST_QUICKLIST) addZiplist(value, reader, list);
+    else {
+      reader.readString();
+      list.pushTail(reader.strBuf, reader.strOff, reader.strLen);
     }
   }
+
+  protected override finish(value: LoadedValue): boolean {
+    const list = this.#list;
+    this.#list = NONE;
+    return finishList(value, list);
+  }
+}
+
+/** The whole list in one ziplist. */
+class ZiplistLoad extends PackedLoad {
+  #list = NONE;
+
+  protected override cursorOf(value: LoadedValue): EntryCursor {
+    return value.ziplist;
+  }
+
+  protected override open({ limits }: LoadedValue): void {
+    this.#list = new QuickList(limits.listMaxListpackSize);
+  }
+
+  protected override readEntry(
+    _value: LoadedValue,
+    _reader: RdbReader,
+    cursor: EntryCursor,
+  ): void {
+    cursor.toText();
+    this.#list.pushTail(cursor.buf, cursor.off, cursor.len);
+  }
+
+  protected override finish(value: LoadedValue): boolean {
+    const list = this.#list;
+    this.#list = NONE;
+    return finishList(value, list);
+  }
+}
+
+const NONE = new QuickList(-2);
+
+/** Makes the list the value, as a listpack if it may be one; false when it is empty. */
+function finishList(value: LoadedValue, list: QuickList): boolean {
   const node = list.head;
   if (node === null) return false;
   const size = node.end - node.start + LP_EMPTY_BYTES;
@@ -202,11 +256,12 @@ function addNode(reader: RdbReader, list: QuickList): void {
     throw reader.error(`unknown container ${container} of a list node`, at);
   }
   if (container === format.QUICKLIST_NODE_PACKED) {
-    readListpack(reader, false);
-    list.appendListpack(reader.strBuf, reader.strOff);
+    reader.readString();
+    checkListpack(reader, false);
+    list.appendListpack(reader.strBuf, reader.strOff, reader.strOwned);
     return;
   }
   reader.readString();
   if (reader.strLen === 0) throw reader.error("a list node of its own for no bytes", at);
-  list.appendPlain(reader.strBuf, reader.strOff, reader.strLen);
+  list.appendPlain(reader.strBuf, reader.strOff, reader.strLen, reader.strOwned);
 }

@@ -24,8 +24,11 @@ import {
   lpSetNeedle,
   lpValidate,
 } from "../../values/listpack.ts";
+import { isStoredAsInteger } from "../../values/score.ts";
 import { ZiplistCursor, ZipmapCursor } from "../legacy.ts";
+import { IntsetCursor, ListpackCursor } from "../packed_cursors.ts";
 import type { RdbReader } from "../reader.ts";
+import { LOAD_EMPTY, LOAD_PART, LOAD_WHOLE } from "./value_load.ts";
 
 /** A table is made for at most this many elements before they have been seen. */
 export const RESERVE_MAX = 1 << 20;
@@ -33,6 +36,9 @@ export const RESERVE_MAX = 1 << 20;
 export const INTEGER_TEXT_MAX = 24;
 /** An entry of a listpack takes at most this many bytes beside its text. */
 const ENTRY_OVERHEAD_MAX = 10;
+/** A piece of a load: at most so many elements, and about so many bytes. */
+const PIECE_ELEMENTS = 256;
+const PIECE_BYTES = 128 * 1024;
 /** Up to this many entries, looking through all of them is faster than a table. */
 const FEW_ENTRIES = 8;
 
@@ -55,10 +61,17 @@ export class LoadedValue {
   readonly packed = new PackedBuilder();
   /** A field or member, while what belongs to it is read. */
   readonly name = new KeptBytes();
+  /** What belongs to it, where more follows. */
+  readonly content = new KeptBytes();
   readonly text = new ElementText();
   readonly otherText = new ElementText();
   readonly ziplist = new ZiplistCursor();
   readonly zipmap = new ZipmapCursor();
+  readonly listpack = new ListpackCursor();
+  readonly intset = new IntsetCursor();
+  /** Elements, and where in the snapshot, the piece at hand ends. */
+  #pieceElements = 0;
+  #pieceEnd = 0;
   #places = new Int32Array(256);
 
   constructor(
@@ -66,6 +79,17 @@ export class LoadedValue {
     /** Unix time in ms; hash fields whose time was before are left out. */
     readonly nowMs: number,
   ) {}
+
+  /** A step of a load begins. */
+  beginPiece(reader: RdbReader): void {
+    this.#pieceElements = PIECE_ELEMENTS;
+    this.#pieceEnd = reader.offset + PIECE_BYTES;
+  }
+
+  /** Whether others should have their turn before the next element is read. */
+  isPieceOver(reader: RdbReader): boolean {
+    return --this.#pieceElements < 0 || reader.offset > this.#pieceEnd;
+  }
 
   /** Makes these bytes the value. */
   setInline(
@@ -149,9 +173,29 @@ export function refuseTwice(reader: RdbReader, step: number, at: number): never 
   );
 }
 
-/** Reads a listpack blob into the reader's `str`, checked; returns the number of entries. */
-export function readListpack(reader: RdbReader, pairs: boolean): number {
-  reader.readString();
+/**
+ * Makes the listpack that the reader has just read the value as it is, when it has room in a record and
+ * at most `most` elements of `step` entries each. LOAD_PART when it has to become something else.
+ */
+export function takeListpack(
+  value: LoadedValue,
+  reader: RdbReader,
+  type: number,
+  step: number,
+  most: number,
+): number {
+  const { strBuf, strOff, strLen, strAt } = reader;
+  if (strLen > INLINE_VALUE_MAX) return LOAD_PART;
+  const count = checkListpack(reader, step === 2) / step;
+  if (count === 0) return LOAD_EMPTY;
+  if (count > most) return LOAD_PART;
+  value.checkUnique(reader, strBuf, strOff, step, strAt);
+  value.setInline(type, ENC_LISTPACK, strBuf, strOff, strLen);
+  return LOAD_WHOLE;
+}
+
+/** Checks the listpack that the reader has just read; returns the number of entries. */
+export function checkListpack(reader: RdbReader, pairs: boolean): number {
   if (!lpValidate(reader.strBuf, reader.strOff, reader.strLen, { pairs })) {
     throw reader.error("damaged listpack, value", reader.strAt);
   }
@@ -202,8 +246,9 @@ export class PackedBuilder {
 
   /** Appends a score to the listpack: an integer where it is one, else its text. */
   appendScore(score: number): void {
-    if (Number.isSafeInteger(score) && !Object.is(score, -0)) {
-      while (lpAppendInteger(this.bytes, 0, this.bytes.length, score) < 0) {
+    if (isStoredAsInteger(score) && Number.isSafeInteger(score)) {
+      // -0 has no other form as an integer than 0.
+      while (lpAppendInteger(this.bytes, 0, this.bytes.length, score + 0) < 0) {
         this.#grow(lpBytes(this.bytes, 0), this.bytes.length * 2);
       }
       return;

@@ -22,17 +22,19 @@ import { intsetBytes, intsetCopyText, intsetCount, intsetValidate } from "../../
 import { LargeSet } from "../../values/large_set.ts";
 import { lpCount, lpEntry, lpFirst, lpGet, lpNext } from "../../values/listpack.ts";
 import * as format from "../format.ts";
+import type { EntryCursor } from "../legacy.ts";
 import type { RdbReader } from "../reader.ts";
 import type { RdbEncoder } from "../writer.ts";
 import {
   INTEGER_TEXT_MAX,
   type LoadedValue,
-  readListpack,
   refuseTwice,
   RESERVE_MAX,
+  takeListpack,
 } from "./loaded_value.ts";
 import type { ValueDigest } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
+import { ElementsLoad, LOAD_PART, LOAD_WHOLE, PackedLoad, type ValueLoad } from "./value_load.ts";
 import { ELEMENTS_AT_ONCE, TableWalk, type ValueWalk } from "./value_walk.ts";
 
 export const setKind: ValueKind = {
@@ -45,7 +47,7 @@ export const setKind: ValueKind = {
   rdbTypes: [format.TYPE_SET, format.TYPE_SET_INTSET, format.TYPE_SET_LISTPACK],
   rdbTypeOf: (encoding) => encoding === ENC_INTSET ? format.TYPE_SET_INTSET : format.TYPE_SET,
   save,
-  load,
+  newLoad,
   walk,
   tableOf: largeOf,
 };
@@ -117,63 +119,95 @@ function walk(source: ValueSource, ref: number, compress: boolean): ValueWalk | 
 
 // -- loading -----------------------------------------------------------------------------
 
-function load(value: LoadedValue, reader: RdbReader, rdbType: number): boolean {
-  if (rdbType === format.TYPE_SET) return loadMembers(value, reader);
-  return rdbType === format.TYPE_SET_INTSET
-    ? loadIntset(value, reader)
-    : loadListpack(value, reader);
+function newLoad(rdbType: number): ValueLoad {
+  if (rdbType === format.TYPE_SET) return new MembersLoad();
+  return new PackedMembersLoad(rdbType === format.TYPE_SET_LISTPACK);
 }
 
-/** Members one by one: an intset as long as they are integers, then a listpack, then a table. */
-function loadMembers(value: LoadedValue, reader: RdbReader): boolean {
-  const { limits, packed } = value;
-  const at = reader.offset;
-  const count = reader.readCount("members");
-  if (count === 0) return false;
-  let encoding = count <= limits.setMaxIntsetEntries ? ENC_INTSET : ENC_HASHTABLE;
-  let set: LargeSet | null = encoding === ENC_HASHTABLE ? newSet(count) : null;
-  let longest = 0;
-  if (set === null) packed.beginIntset();
-  for (let i = 0; i < count; i++) {
+/** <members> of each <string>: an intset as long as they are integers, then a listpack, then a table. */
+class MembersLoad extends ElementsLoad {
+  #encoding = ENC_INTSET;
+  #set: LargeSet | null = null;
+  #at = 0;
+  #expected = 0;
+  #count = 0;
+  #longest = 0;
+
+  protected override open({ limits, packed }: LoadedValue, reader: RdbReader): number {
+    this.#at = reader.offset;
+    const count = this.#expected = reader.readCount("members");
+    this.#count = this.#longest = 0;
+    this.#set = null;
+    this.#encoding = ENC_INTSET;
+    if (count <= limits.setMaxIntsetEntries) packed.beginIntset();
+    else this.#becomeTable(newSet(count));
+    return count;
+  }
+
+  #becomeTable(set: LargeSet): LargeSet {
+    this.#encoding = ENC_HASHTABLE;
+    return this.#set = set;
+  }
+
+  protected override readElement(value: LoadedValue, reader: RdbReader): void {
     reader.readString();
     const { strBuf, strOff, strLen } = reader;
-    if (strLen > longest) longest = strLen;
-    if (encoding === ENC_INTSET) {
-      if (isInt64Text(strBuf, strOff, strLen)) {
-        const size = packed.insertInteger(strBuf, strOff, strLen);
-        if (size === 0) refuseTwice(reader, 1, reader.strAt);
-        if (size <= INLINE_VALUE_MAX) continue;
-        set = setOfIntset(packed.bytes, 0, count);
-        encoding = ENC_HASHTABLE;
-        continue;
-      }
-      if (i < limits.setMaxListpackEntries && longest <= limits.setMaxListpackValue) {
-        turnIntsetIntoListpack(value);
-        encoding = ENC_LISTPACK;
-      } else {
-        set = setOfIntset(packed.bytes, 0, count);
-        encoding = ENC_HASHTABLE;
-      }
+    if (strLen > this.#longest) this.#longest = strLen;
+    const isAdded = this.#addToIntset(value, reader) || this.#addToListpack(value, reader);
+    if (!isAdded && !this.#set!.addMember(strBuf, strOff, strLen)) {
+      refuseTwice(reader, 1, reader.strAt);
     }
-    if (encoding === ENC_LISTPACK) {
-      if (
-        i < limits.setMaxListpackEntries && strLen <= limits.setMaxListpackValue &&
-        packed.fits(strLen)
-      ) {
-        packed.append(strBuf, strOff, strLen);
-        continue;
-      }
-      set = setOfListpack(value, reader, at, packed.bytes, 0, count);
-      encoding = ENC_HASHTABLE;
-    }
-    if (!set!.addMember(strBuf, strOff, strLen)) refuseTwice(reader, 1, reader.strAt);
+    this.#count++;
   }
-  if (set !== null) value.setLarge(TYPE_SET, ENC_HASHTABLE, set);
-  else if (encoding === ENC_LISTPACK) {
-    value.checkUnique(reader, packed.bytes, 0, 1, at);
-    value.setListpack(TYPE_SET);
-  } else value.setInline(TYPE_SET, ENC_INTSET, packed.bytes, 0, intsetBytes(packed.bytes, 0));
-  return true;
+
+  /** False when it is no intset any more, and the member has to be added to what it has become. */
+  #addToIntset(value: LoadedValue, reader: RdbReader): boolean {
+    if (this.#encoding !== ENC_INTSET) return false;
+    const { limits, packed } = value;
+    const { strBuf, strOff, strLen } = reader;
+    if (isInt64Text(strBuf, strOff, strLen)) {
+      const size = packed.insertInteger(strBuf, strOff, strLen);
+      if (size === 0) refuseTwice(reader, 1, reader.strAt);
+      if (size > INLINE_VALUE_MAX) this.#becomeTable(setOfIntset(packed.bytes, this.#expected));
+      return true;
+    }
+    if (
+      this.#count < limits.setMaxListpackEntries && this.#longest <= limits.setMaxListpackValue
+    ) {
+      turnIntsetIntoListpack(value);
+      this.#encoding = ENC_LISTPACK;
+    } else this.#becomeTable(setOfIntset(packed.bytes, this.#expected));
+    return false;
+  }
+
+  /** False when it is no listpack (any more). */
+  #addToListpack(value: LoadedValue, reader: RdbReader): boolean {
+    if (this.#encoding !== ENC_LISTPACK) return false;
+    const { limits, packed } = value;
+    const { strBuf, strOff, strLen } = reader;
+    if (
+      this.#count < limits.setMaxListpackEntries && strLen <= limits.setMaxListpackValue &&
+      packed.fits(strLen)
+    ) {
+      packed.append(strBuf, strOff, strLen);
+      return true;
+    }
+    this.#becomeTable(setOfListpack(value, reader, this.#at, packed.bytes, this.#expected));
+    return false;
+  }
+
+  protected override finish(value: LoadedValue, reader: RdbReader): boolean {
+    if (this.#expected === 0) return false;
+    const { packed } = value;
+    const set = this.#set;
+    this.#set = null;
+    if (set !== null) value.setLarge(TYPE_SET, ENC_HASHTABLE, set);
+    else if (this.#encoding === ENC_LISTPACK) {
+      value.checkUnique(reader, packed.bytes, 0, 1, this.#at);
+      value.setListpack(TYPE_SET);
+    } else value.setInline(TYPE_SET, ENC_INTSET, packed.bytes, 0, intsetBytes(packed.bytes, 0));
+    return true;
+  }
 }
 
 const digits = new Uint8Array(INTEGER_TEXT_MAX);
@@ -186,31 +220,59 @@ function turnIntsetIntoListpack({ packed }: LoadedValue): void {
   }
 }
 
-function loadIntset(value: LoadedValue, reader: RdbReader): boolean {
-  reader.readString();
+/** An intset or a listpack: it stays one, or becomes a table. */
+class PackedMembersLoad extends PackedLoad {
+  #set: LargeSet | null = null;
+
+  constructor(readonly isListpack: boolean) {
+    super();
+  }
+
+  protected override takeWhole(value: LoadedValue, reader: RdbReader): number {
+    const { setMaxListpackEntries, setMaxIntsetEntries } = value.limits;
+    return this.isListpack
+      ? takeListpack(value, reader, TYPE_SET, 1, setMaxListpackEntries)
+      : takeIntset(value, reader, setMaxIntsetEntries);
+  }
+
+  protected override cursorOf(value: LoadedValue): EntryCursor {
+    return this.isListpack ? value.listpack : value.intset;
+  }
+
+  protected override open(): void {
+    this.#set = newSet(0);
+  }
+
+  protected override readEntry(
+    _value: LoadedValue,
+    reader: RdbReader,
+    cursor: EntryCursor,
+  ): void {
+    cursor.toText();
+    if (!this.#set!.addMember(cursor.buf, cursor.off, cursor.len)) {
+      refuseTwice(reader, 1, reader.strAt);
+    }
+  }
+
+  protected override finish(value: LoadedValue): boolean {
+    const set = this.#set!;
+    this.#set = null;
+    if (set.count === 0) return false;
+    value.setLarge(TYPE_SET, ENC_HASHTABLE, set);
+    return true;
+  }
+}
+
+/** Makes the intset that the reader has just read the value as it is, if it may be one. */
+function takeIntset(value: LoadedValue, reader: RdbReader, most: number): number {
   const { strBuf, strOff, strLen } = reader;
+  if (strLen > INLINE_VALUE_MAX) return LOAD_PART;
   if (!intsetValidate(strBuf, strOff, strLen)) {
     throw reader.error("damaged intset, value", reader.strAt);
   }
-  const count = intsetCount(strBuf, strOff);
-  if (count <= value.limits.setMaxIntsetEntries && strLen <= INLINE_VALUE_MAX) {
-    value.setInline(TYPE_SET, ENC_INTSET, strBuf, strOff, strLen);
-  } else value.setLarge(TYPE_SET, ENC_HASHTABLE, setOfIntset(strBuf, strOff, count));
-  return true;
-}
-
-function loadListpack(value: LoadedValue, reader: RdbReader): boolean {
-  const count = readListpack(reader, false);
-  const { strBuf, strOff, strLen, strAt } = reader;
-  if (count === 0) return false;
-  if (count > value.limits.setMaxListpackEntries || strLen > INLINE_VALUE_MAX) {
-    const set = setOfListpack(value, reader, strAt, strBuf, strOff, count);
-    value.setLarge(TYPE_SET, ENC_HASHTABLE, set);
-  } else {
-    value.checkUnique(reader, strBuf, strOff, 1, strAt);
-    value.setInline(TYPE_SET, ENC_LISTPACK, strBuf, strOff, strLen);
-  }
-  return true;
+  if (intsetCount(strBuf, strOff) > most) return LOAD_PART;
+  value.setInline(TYPE_SET, ENC_INTSET, strBuf, strOff, strLen);
+  return LOAD_WHOLE;
 }
 
 function newSet(expected: number): LargeSet {
@@ -219,11 +281,11 @@ function newSet(expected: number): LargeSet {
   return set;
 }
 
-function setOfIntset(bytes: Uint8Array, base: number, expected: number): LargeSet {
+function setOfIntset(intset: Uint8Array, expected: number): LargeSet {
   const set = newSet(expected);
-  const members = intsetCount(bytes, base);
+  const members = intsetCount(intset, 0);
   for (let i = 0; i < members; i++) {
-    set.addMember(digits, 0, intsetCopyText(bytes, base, i, digits, 0));
+    set.addMember(digits, 0, intsetCopyText(intset, 0, i, digits, 0));
   }
   return set;
 }
@@ -233,11 +295,10 @@ function setOfListpack(
   reader: RdbReader,
   at: number,
   listpack: Uint8Array,
-  base: number,
   expected: number,
 ): LargeSet {
   const set = newSet(expected);
-  for (let pos = lpFirst(listpack, base); pos >= 0; pos = lpNext(listpack, pos)) {
+  for (let pos = lpFirst(listpack, 0); pos >= 0; pos = lpNext(listpack, pos)) {
     text.setEntry(listpack, pos);
     if (!set.addMember(text.bytes, text.offset, text.length)) refuseTwice(reader, 1, at);
   }

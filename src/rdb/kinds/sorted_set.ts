@@ -7,9 +7,8 @@
  *               12   a ziplist blob
  */
 
-import { ENC_LISTPACK, ENC_SKIPLIST, INLINE_VALUE_MAX, TYPE_ZSET } from "../../arena/record.ts";
-import { compareBytes, latin1, toLatin1 } from "../../base/bytes.ts";
-import { parseDouble } from "../../base/doubles.ts";
+import { ENC_LISTPACK, ENC_SKIPLIST, TYPE_ZSET } from "../../arena/record.ts";
+import { compareBytes, latin1 } from "../../base/bytes.ts";
 import { hashBytes } from "../../base/hash.ts";
 import { formatPrecise } from "../../base/printf.ts";
 import type { Database } from "../../keyspace/database.ts";
@@ -18,13 +17,16 @@ import { sortedSetView } from "../../keyspace/sorted_set.ts";
 import type { ElementText } from "../../values/element_text.ts";
 import { lpBytes, lpEntry, lpFirst, lpGet, lpNext } from "../../values/listpack.ts";
 import { OrderedCursor } from "../../values/ordered_index.ts";
+import { parseScore, parseStoredScore } from "../../values/score.ts";
 import { SortedSet } from "../../values/sorted_set.ts";
 import * as format from "../format.ts";
+import type { EntryCursor } from "../legacy.ts";
 import type { RdbReader } from "../reader.ts";
 import type { RdbEncoder } from "../writer.ts";
-import { INTEGER_TEXT_MAX, type LoadedValue, readListpack, RESERVE_MAX } from "./loaded_value.ts";
+import { INTEGER_TEXT_MAX, type LoadedValue, RESERVE_MAX, takeListpack } from "./loaded_value.ts";
 import { type ValueDigest, xorPair } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
+import { ElementsLoad, LOAD_PART, LOAD_WHOLE, PackedLoad, type ValueLoad } from "./value_load.ts";
 import { ELEMENTS_AT_ONCE, TableWalk, type ValueWalk } from "./value_walk.ts";
 
 export const sortedSetKind: ValueKind = {
@@ -43,7 +45,7 @@ export const sortedSetKind: ValueKind = {
   rdbTypeOf: (encoding) =>
     encoding === ENC_LISTPACK ? format.TYPE_ZSET_LISTPACK : format.TYPE_ZSET_2,
   save,
-  load,
+  newLoad,
   walk,
   tableOf: (source, ref) => largeOf(source, ref)?.dict ?? null,
 };
@@ -94,107 +96,147 @@ function walk(source: ValueSource, ref: number, compress: boolean): ValueWalk | 
 
 // -- loading -----------------------------------------------------------------------------
 
-function load(value: LoadedValue, reader: RdbReader, rdbType: number): boolean {
+function newLoad(rdbType: number): ValueLoad {
   switch (rdbType) {
     case format.TYPE_ZSET_LISTPACK:
-      return loadListpack(value, reader);
     case format.TYPE_ZSET_ZIPLIST:
-      return loadZiplist(value, reader);
+      return new PackedMembersLoad(rdbType === format.TYPE_ZSET_LISTPACK);
     default:
-      return loadMembers(value, reader, rdbType === format.TYPE_ZSET_2);
+      return new MembersLoad(rdbType === format.TYPE_ZSET_2);
   }
 }
 
-function loadMembers(value: LoadedValue, reader: RdbReader, isBinary: boolean): boolean {
-  const { name } = value;
-  const at = reader.offset;
-  const count = reader.readCount("members", 2);
-  if (count === 0) return false;
-  const set = new SortedSet();
-  set.reserve(Math.min(count, RESERVE_MAX));
-  let longest = 0;
-  for (let i = 0; i < count; i++) {
-    reader.readString();
-    name.keep(reader.strBuf, reader.strOff, reader.strLen);
-    if (name.length > longest) longest = name.length;
-    const score = isBinary ? reader.readBinaryDouble() : reader.readTextDouble();
-    add(reader, at, set, name.bytes, 0, name.length, score);
-  }
-  return finish(value, set, longest);
-}
+/** A sorted set under construction. */
+class SortedSetInProgress {
+  #set = new SortedSet();
+  #longest = 0;
+  #at = 0;
 
-function loadZiplist(value: LoadedValue, reader: RdbReader): boolean {
-  const { name, ziplist } = value;
-  reader.readString();
-  const at = reader.strAt;
-  ziplist.open(reader.strBuf, reader.strOff, reader.strLen, at);
-  const set = new SortedSet();
-  let longest = 0;
-  while (ziplist.next()) {
-    ziplist.toText();
-    name.keep(ziplist.buf, ziplist.off, ziplist.len);
-    if (ziplist.len > longest) longest = ziplist.len;
-    if (!ziplist.next()) throw reader.error("a member without a score in the sorted set", at);
-    ziplist.toText();
-    const score = parseDouble(toLatin1(ziplist.buf, ziplist.off, ziplist.len));
-    add(reader, at, set, name.bytes, 0, name.length, score);
+  /** `expected` members are to come (0: not known). `at` is where the value lies in the snapshot. */
+  begin(expected: number, at: number): void {
+    this.#set = new SortedSet();
+    this.#set.reserve(Math.min(expected, RESERVE_MAX));
+    this.#longest = 0;
+    this.#at = at;
   }
-  return finish(value, set, longest);
-}
 
-function loadListpack(value: LoadedValue, reader: RdbReader): boolean {
-  const count = readListpack(reader, true) >>> 1;
-  const { strBuf, strOff, strLen, strAt } = reader;
-  if (count === 0) return false;
-  if (
-    count <= value.limits.zsetMaxListpackEntries && strLen <= INLINE_VALUE_MAX &&
-    isInOrder(value, strBuf, strOff)
-  ) {
-    value.checkUnique(reader, strBuf, strOff, 2, strAt);
-    value.setInline(TYPE_ZSET, ENC_LISTPACK, strBuf, strOff, strLen);
+  /** Adds a member that must not be there yet, with a score that must be a number. @throws RdbError */
+  add(
+    reader: RdbReader,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    score: number,
+  ): void {
+    if (score !== score) {
+      throw reader.error("a score that is not a number in the sorted set", this.#at);
+    }
+    const hash = hashBytes(bytes, offset, length);
+    if (this.#set.find(bytes, offset, length, hash) !== 0) {
+      throw reader.error("a member is there twice in the sorted set", this.#at);
+    }
+    if (length > this.#longest) this.#longest = length;
+    this.#set.addOrdered(bytes, offset, length, score, hash);
+  }
+
+  /**
+   * Makes it the value, as a listpack if it may be one (`keepsLong`: whatever the length of its
+   * members); false when it is empty.
+   */
+  finish(value: LoadedValue, keepsLong: boolean): boolean {
+    const set = this.#set;
+    this.#set = NONE;
+    if (set.count === 0) return false;
+    const { zsetMaxListpackEntries, zsetMaxListpackValue } = value.limits;
+    const isShort = keepsLong || this.#longest <= zsetMaxListpackValue;
+    if (set.count <= zsetMaxListpackEntries && isShort && pack(value, set)) {
+      value.setListpack(TYPE_ZSET);
+    } else value.setLarge(TYPE_ZSET, ENC_SKIPLIST, set);
     return true;
   }
-  const { text } = value;
-  const set = new SortedSet();
-  set.reserve(Math.min(count, RESERVE_MAX));
-  for (let pos = lpFirst(strBuf, strOff); pos >= 0;) {
-    text.setEntry(strBuf, pos);
-    const scoreAt = lpNext(strBuf, pos);
-    const score = readScore(strBuf, scoreAt);
-    add(reader, strAt, set, text.bytes, text.offset, text.length, score);
-    pos = lpNext(strBuf, scoreAt);
-  }
-  // Values longer than the limit stay in a listpack as they were, as in Redis.
-  return finish(value, set, 0);
 }
 
-/** Adds a member that must not be there yet, with a score that must be a number. @throws RdbError */
-function add(
-  reader: RdbReader,
-  at: number,
-  set: SortedSet,
-  bytes: Uint8Array,
-  offset: number,
-  length: number,
-  score: number,
-): void {
-  if (score !== score) throw reader.error("a score that is not a number in the sorted set", at);
-  const hash = hashBytes(bytes, offset, length);
-  if (set.find(bytes, offset, length, hash) !== 0) {
-    throw reader.error("a member is there twice in the sorted set", at);
+const NONE = new SortedSet();
+
+/** <members> of each <string> and a score. */
+class MembersLoad extends ElementsLoad {
+  readonly #set = new SortedSetInProgress();
+  /** The member stands in `value.name`, its score comes next. */
+  #hasMember = false;
+
+  /** `isBinary`: scores are float64, not text. */
+  constructor(readonly isBinary: boolean) {
+    super();
   }
-  set.addOrdered(bytes, offset, length, score, hash);
+
+  protected override open(_value: LoadedValue, reader: RdbReader): number {
+    const at = reader.offset;
+    const count = reader.readCount("members", 2);
+    this.#hasMember = false;
+    this.#set.begin(count, at);
+    return count;
+  }
+
+  protected override readElement({ name }: LoadedValue, reader: RdbReader): void {
+    if (!this.#hasMember) {
+      reader.readString();
+      name.keep(reader.strBuf, reader.strOff, reader.strLen);
+      this.#hasMember = true;
+      reader.mark();
+    }
+    const score = this.isBinary ? reader.readBinaryDouble() : reader.readTextDouble();
+    this.#hasMember = false;
+    this.#set.add(reader, name.bytes, 0, name.length, score);
+  }
+
+  protected override finish(value: LoadedValue): boolean {
+    return this.#set.finish(value, false);
+  }
 }
 
-/** Makes the set the value, as a listpack if it may be one; false when it is empty. */
-function finish(value: LoadedValue, set: SortedSet, longest: number): boolean {
-  if (set.count === 0) return false;
-  const { zsetMaxListpackEntries, zsetMaxListpackValue } = value.limits;
-  if (
-    set.count <= zsetMaxListpackEntries && longest <= zsetMaxListpackValue && pack(value, set)
-  ) value.setListpack(TYPE_ZSET);
-  else value.setLarge(TYPE_ZSET, ENC_SKIPLIST, set);
-  return true;
+/** A ziplist or listpack of members and scores in turn. */
+class PackedMembersLoad extends PackedLoad {
+  readonly #set = new SortedSetInProgress();
+
+  constructor(readonly isListpack: boolean) {
+    super();
+  }
+
+  protected override takeWhole(value: LoadedValue, reader: RdbReader): number {
+    if (!this.isListpack) return LOAD_PART;
+    const most = value.limits.zsetMaxListpackEntries;
+    const state = takeListpack(value, reader, TYPE_ZSET, 2, most);
+    if (state !== LOAD_WHOLE) return state;
+    return isInOrder(value, value.bytes, value.offset) ? LOAD_WHOLE : LOAD_PART;
+  }
+
+  protected override cursorOf(value: LoadedValue): EntryCursor {
+    return this.isListpack ? value.listpack : value.ziplist;
+  }
+
+  protected override open(_value: LoadedValue, reader: RdbReader): void {
+    this.#set.begin(0, reader.strAt);
+  }
+
+  protected override readEntry(
+    { name }: LoadedValue,
+    reader: RdbReader,
+    cursor: EntryCursor,
+  ): void {
+    cursor.toText();
+    name.keep(cursor.buf, cursor.off, cursor.len);
+    if (!cursor.next()) {
+      throw reader.error("a member without a score in the sorted set", reader.strAt);
+    }
+    cursor.toText();
+    const score = parseStoredScore(cursor.buf, cursor.off, cursor.len);
+    this.#set.add(reader, name.bytes, 0, name.length, score);
+  }
+
+  protected override finish(value: LoadedValue): boolean {
+    // Longer members stay in a listpack as they were, as in Redis; those of a ziplist do not.
+    return this.#set.finish(value, this.isListpack);
+  }
 }
 
 /** Writes the set as a listpack into `value.packed`; false when a record has no room for it. */
@@ -211,13 +253,17 @@ function pack({ packed }: LoadedValue, set: SortedSet): boolean {
   return true;
 }
 
-function readScore(bytes: Uint8Array, pos: number): number {
+/** The score that the keyspace finds in an entry; NaN when it does not understand its text. */
+function scoreIn(bytes: Uint8Array, pos: number): number {
   lpGet(bytes, pos);
   if (lpEntry.isInt) return lpEntry.big === null ? lpEntry.int : Number(lpEntry.big);
-  return parseDouble(toLatin1(lpEntry.buf, lpEntry.off, lpEntry.len));
+  return parseScore(lpEntry.buf, lpEntry.off, lpEntry.len);
 }
 
-/** Whether members of a listpack come by score and then by their bytes, each with a number. */
+/**
+ * Whether members of a listpack come by score and then by their bytes, each with a number that the
+ * keyspace reads as such.
+ */
 function isInOrder(value: LoadedValue, bytes: Uint8Array, base: number): boolean {
   let member = value.text;
   let previous: ElementText | null = null;
@@ -225,7 +271,7 @@ function isInOrder(value: LoadedValue, bytes: Uint8Array, base: number): boolean
   for (let pos = lpFirst(bytes, base); pos >= 0;) {
     member.setEntry(bytes, pos);
     const scoreAt = lpNext(bytes, pos);
-    const score = readScore(bytes, scoreAt);
+    const score = scoreIn(bytes, scoreAt);
     if (!(score >= previousScore)) return false;
     if (previous !== null && score === previousScore && compareTexts(previous, member) >= 0) {
       return false;

@@ -13,6 +13,7 @@ import type { RdbEncoder } from "../writer.ts";
 import type { LoadedValue } from "./loaded_value.ts";
 import type { ValueDigest } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
+import { LOAD_WHOLE, ValueLoad } from "./value_load.ts";
 import { ValueWalk } from "./value_walk.ts";
 
 /** Longest string that Redis would keep in one allocation with its object. */
@@ -30,7 +31,7 @@ export const stringKind: ValueKind = {
   rdbTypes: [format.TYPE_STRING],
   rdbTypeOf: () => format.TYPE_STRING,
   save,
-  load,
+  newLoad: () => new StringLoad(),
   walk,
   tableOf: () => null,
 };
@@ -61,16 +62,20 @@ function save(out: RdbEncoder, source: ValueSource, ref: number): void {
   }
 }
 
-function load(value: LoadedValue, reader: RdbReader): boolean {
-  reader.readString();
-  const { strBuf, strOff, strLen } = reader;
-  if (strLen <= INLINE_STRING_MAX) {
-    value.setInline(TYPE_STRING, ENC_EMBSTR, strBuf, strOff, strLen);
-    return true;
+class StringLoad extends ValueLoad {
+  override begin(): void {}
+
+  override step(value: LoadedValue, reader: RdbReader): number {
+    reader.readString();
+    const { strBuf, strOff, strLen } = reader;
+    if (strLen <= INLINE_STRING_MAX) {
+      value.setInline(TYPE_STRING, ENC_EMBSTR, strBuf, strOff, strLen);
+      return LOAD_WHOLE;
+    }
+    const bytes = reader.strOwned && strOff === 0 ? strBuf : strBuf.slice(strOff, strOff + strLen);
+    value.setLarge(TYPE_STRING, ENC_EXTERNAL, new LongString(bytes, strLen));
+    return LOAD_WHOLE;
   }
-  const bytes = reader.strOwned && strOff === 0 ? strBuf : strBuf.slice(strOff, strOff + strLen);
-  value.setLarge(TYPE_STRING, ENC_EXTERNAL, new LongString(bytes, strLen));
-  return true;
 }
 
 function walk(

@@ -10,10 +10,9 @@
 
 import type { Database } from "../../keyspace/database.ts";
 import type { RecordTable, ValueSource } from "../../keyspace/doors.ts";
-import type { RdbReader } from "../reader.ts";
 import type { RdbEncoder } from "../writer.ts";
-import type { LoadedValue } from "./loaded_value.ts";
 import type { ValueDigest } from "./value_digest.ts";
+import type { ValueLoad } from "./value_load.ts";
 import type { ValueWalk } from "./value_walk.ts";
 
 export interface ValueKind {
@@ -31,17 +30,17 @@ export interface ValueKind {
   /** Adds the value to a digest, as value_digest.ts draws it. */
   addToDigest(digest: ValueDigest, database: Database, ref: number): void;
 
-  /** The types of format.ts that `load` reads: every one that a server has ever written. */
+  /** The types of format.ts that are read: every one that a server has ever written. */
   readonly rdbTypes: readonly number[];
   /** The type of format.ts that `save` writes for a record with this encoding. */
   rdbTypeOf(encoding: number): number;
   /** Writes the value without its type byte and key, at once. */
   save(out: RdbEncoder, source: ValueSource, ref: number): void;
   /**
-   * Reads a value of one of `rdbTypes` into `value`, in the encoding that the limits ask for. Believes
-   * nothing of the bytes. False for an empty collection. @throws RdbError when they are damaged
+   * What reads values of one of `rdbTypes`, one after the other, in the encoding that the limits ask
+   * for. It believes nothing of the bytes.
    */
-  load(value: LoadedValue, reader: RdbReader, rdbType: number): boolean;
+  newLoad(rdbType: number): ValueLoad;
   /**
    * A walk that writes the value in pieces, begun now; null when it is small enough for `save`. With
    * `canBorrow` false no walk may be answered that is `isBorrowed`.
