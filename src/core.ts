@@ -156,7 +156,7 @@ export class Core
     this.draw = draw;
     this.runId = randomId(runtime.fillRandom);
     this.keyspace = new Keyspace(config.value("databases"), clock, draw, new WriteStream(), this);
-    this.startedMs = this.keyspace.nowMs;
+    this.startedMs = this.keyspace.steadyMs;
     this.#lastTurnMs = clock.monotonic();
     this.evictor = new Evictor(this.keyspace, this);
     this.persistence = new Persistence(this.keyspace, config, log, runtime, this);
@@ -315,8 +315,8 @@ export class Core
     return this.shutdown.abort();
   }
 
-  shutdownRemainingMs(nowMs: number): number | null {
-    return this.shutdown.isWaiting ? this.shutdown.remainingMs(nowMs) : null;
+  shutdownRemainingMs(steadyMs: number): number | null {
+    return this.shutdown.isWaiting ? this.shutdown.remainingMs(steadyMs) : null;
   }
 
   // -- clients -------------------------------------------------------------------------------
@@ -327,7 +327,11 @@ export class Core
    */
   openClient(isLocal: boolean, transport: (client: Client) => Transport): Client {
     if (this.isClosed) throw new Error("Cannot open a client: the server has stopped");
-    const client = new Client(this.clients.nextId(), this.keyspace.databases[0], this.clock.now());
+    const client = new Client(
+      this.clients.nextId(),
+      this.keyspace.databases[0],
+      this.clock.monotonic(),
+    );
     const { needsPassword } = this;
     client.isLocal = isLocal;
     client.isAuthenticated = !needsPassword;
@@ -516,7 +520,11 @@ export class Core
 
   /** ReplicationHost. */
   openMasterClient(transport: LinkTransport, takesInline: boolean): MasterClient {
-    const client = new Client(this.clients.nextId(), this.keyspace.databases[0], this.clock.now());
+    const client = new Client(
+      this.clients.nextId(),
+      this.keyspace.databases[0],
+      this.clock.monotonic(),
+    );
     client.becomeMaster();
     client.parser = new RequestParser(MASTER_LIMITS, takesInline ? splitWords : emptyLine);
     client.reply.isCut = true; // nobody reads what the master's commands answer
@@ -579,24 +587,25 @@ export class Core
     const { keyspace, statistics } = this;
     this.cronTurns++;
     keyspace.refreshTime();
-    const nowMs = keyspace.nowMs;
-    statistics.commandRate.sample(statistics.commandsProcessed, nowMs);
-    statistics.inputRate.sample(statistics.netInputBytes, nowMs);
-    statistics.outputRate.sample(statistics.netOutputBytes, nowMs);
-    statistics.replicationInputRate.sample(statistics.netReplicationInputBytes, nowMs);
-    statistics.replicationOutputRate.sample(statistics.netReplicationOutputBytes, nowMs);
+    // What is waited for is a matter of durations: nobody is to wait longer because a clock was set.
+    const { steadyMs } = keyspace;
+    statistics.commandRate.sample(statistics.commandsProcessed, steadyMs);
+    statistics.inputRate.sample(statistics.netInputBytes, steadyMs);
+    statistics.outputRate.sample(statistics.netOutputBytes, steadyMs);
+    statistics.replicationInputRate.sample(statistics.netReplicationInputBytes, steadyMs);
+    statistics.replicationOutputRate.sample(statistics.netReplicationOutputBytes, steadyMs);
     const used = this.usedMemory();
     if (used > statistics.peakMemoryBytes) statistics.peakMemoryBytes = used;
-    this.pause.tick(nowMs);
-    this.dispatcher.blocking.expire(nowMs);
-    this.clientLimits.tick(nowMs);
+    this.pause.tick(steadyMs);
+    this.dispatcher.blocking.expire(steadyMs);
+    this.clientLimits.tick(steadyMs);
     if (!this.persistence.isLoading) {
       if (this.isActiveExpireOn && this.pause.endsMs === 0) this.#expire();
       this.#tidy();
     }
-    this.persistence.tick(nowMs);
-    if (!this.shutdown.isFinal) this.replication.tick(nowMs);
-    this.shutdown.tick(nowMs);
+    this.persistence.tick(steadyMs);
+    if (!this.shutdown.isFinal) this.replication.tick(steadyMs);
+    this.shutdown.tick(steadyMs);
     this.updateGates();
     // What has expired may be a key whose end somebody waits for.
     if (keyspace.readyKeys.length > 0) this.dispatcher.blocking.serveReady();

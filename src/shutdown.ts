@@ -29,6 +29,7 @@ export class Shutdown {
   #isFinal = false;
   /** Requests that wait for the end; the first decides how to end. */
   readonly #waiting: ShutdownOptions[] = [];
+  /** By `Keyspace.steadyMs`. */
   #deadlineMs = 0;
   /** Offset that replicas are waited for to acknowledge. */
   #offset = 0;
@@ -54,9 +55,9 @@ export class Shutdown {
     return this.isUnderWay && !this.#isSaving;
   }
 
-  /** Until when, at most, replicas are waited for: ms from now. */
-  remainingMs(nowMs: number): number {
-    return Math.max(0, this.#deadlineMs - nowMs);
+  /** How long replicas are waited for at most, in ms from `steadyMs` on. */
+  remainingMs(steadyMs: number): number {
+    return Math.max(0, this.#deadlineMs - steadyMs);
   }
 
   request(options: ShutdownOptions): void {
@@ -71,7 +72,7 @@ export class Shutdown {
     }
     if (!this.isWaiting) {
       log.notice("Waiting for replicas before shutting down.");
-      this.#deadlineMs = keyspace.nowMs + timeoutMs;
+      this.#deadlineMs = keyspace.steadyMs + timeoutMs;
       replication.master.requestAcks();
     }
     this.#wait(options);
@@ -97,9 +98,9 @@ export class Shutdown {
   }
 
   /** Called by the timer and when replicas acknowledge. */
-  tick(nowMs: number): void {
+  tick(steadyMs: number): void {
     if (!this.isWaiting) return;
-    if (nowMs < this.#deadlineMs && this.#lagging().length > 0) return;
+    if (steadyMs < this.#deadlineMs && this.#lagging().length > 0) return;
     this.#finish(this.#waiting[0]);
   }
 
@@ -117,7 +118,7 @@ export class Shutdown {
     const { pause, keyspace } = this.server;
     pause.end();
     const { endsMs, includesReads } = this.#pauseBefore;
-    if (endsMs > keyspace.nowMs) pause.begin(endsMs, includesReads);
+    if (endsMs > keyspace.steadyMs) pause.begin(endsMs, includesReads);
   }
 
   #finish(options: ShutdownOptions): void {

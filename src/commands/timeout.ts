@@ -12,14 +12,14 @@ import { ReplyError } from "../resp/reply_error.ts";
 const END_OF_TIME_MS = 9223372036854775808;
 
 /**
- * Word `index`, in seconds, as the Unix time in ms at which waiting ends; Infinity for 0, which is
+ * Word `index`, in seconds, as the time at which waiting ends, by `Keyspace.steadyMs`; Infinity for 0, which is
  * never. @throws ReplyError
  */
 export function readDeadline(call: Call, index: number): number {
   const seconds = parseDouble(call.words.text(index));
   if (seconds !== seconds) throw new ReplyError("ERR timeout is not a float or out of range");
   const ms = checked(call, Math.ceil(seconds * 1000));
-  return ms === 0 ? Infinity : call.nowMs + ms;
+  return ms === 0 ? Infinity : call.server.keyspace.steadyMs + ms;
 }
 
 /** Word `index` as a duration in whole milliseconds, 0 included. @throws ReplyError */

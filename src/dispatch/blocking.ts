@@ -27,7 +27,7 @@ export interface Wait {
   /** Words of the request that are the keys: `keyCount` from `firstKey` on. */
   readonly firstKey: number;
   readonly keyCount: number;
-  /** Unix ms; Infinity to wait for ever. */
+  /** By `Keyspace.steadyMs`; Infinity to wait for ever. */
   readonly deadlineMs: number;
   /** What is answered when time is up: a null, or a null array. */
   readonly timeoutReply: "null" | "nullArray";
@@ -176,11 +176,11 @@ export class Blocking {
     }
   }
 
-  /** Ends timeouts that are up at `nowMs`, and the waiting of clients that have gone. */
-  expire(nowMs: number): void {
+  /** Ends timeouts that are up, and the waiting of clients that have gone. */
+  expire(steadyMs: number): void {
     for (const waiter of this.#waiters) {
       if (waiter.client.isClosed) this.#abandon(waiter);
-      else if (waiter.wait.deadlineMs <= nowMs) this.release(waiter, null);
+      else if (waiter.wait.deadlineMs <= steadyMs) this.release(waiter, null);
     }
   }
 

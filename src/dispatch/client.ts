@@ -102,6 +102,7 @@ export class Client implements Watcher, Subscriber {
   user = "default";
   /** Whether it has given a password, or came when none was asked for. */
   isAuthenticated = false;
+  /** By `Keyspace.steadyMs`, both. */
   readonly createdMs: number;
   lastInteractionMs: number;
   lastCommand: Command | null = null;
@@ -150,7 +151,7 @@ export class Client implements Watcher, Subscriber {
   channelCount = 0;
   patternCount = 0;
   shardChannelCount = 0;
-  /** When its output first passed the soft limit, in Unix ms; 0 while it is below. */
+  /** When its output first passed the soft limit, by `Keyspace.steadyMs`; 0 while it is below. */
   overSoftLimitSinceMs = 0;
   /** Its part of the sums that net/limits.ts keeps: `memoryBytes` as last looked at, and as whose. */
   countedBytes = 0;
@@ -162,9 +163,9 @@ export class Client implements Watcher, Subscriber {
   bytesIn = 0;
   bytesOut = 0;
 
-  constructor(readonly id: number, public database: Database, nowMs: number) {
-    this.createdMs = nowMs;
-    this.lastInteractionMs = nowMs;
+  constructor(readonly id: number, public database: Database, steadyMs: number) {
+    this.createdMs = steadyMs;
+    this.lastInteractionMs = steadyMs;
   }
 
   /** Copies a request that EXEC is to run. @throws RangeError when there is no memory for it */
@@ -239,8 +240,8 @@ export class Client implements Watcher, Subscriber {
   }
 
   /** Its line in CLIENT LIST, without the line end; see client_info.ts. */
-  info(nowMs: number): string {
-    return infoLine(this, nowMs);
+  info(steadyMs: number): string {
+    return infoLine(this, steadyMs);
   }
 
   /** Subscriber: counts them anew, and gates look at the client while there are any. */

@@ -26,13 +26,14 @@ export function classOf(client: Client): ClientClass {
  * `oll` and `omem` number and size of full chunks before it. `fd` counts connections: the runtime
  * does not tell the descriptor.
  */
-export function infoLine(client: Client, nowMs: number): string {
+export function infoLine(client: Client, steadyMs: number): string {
   const { transport, reply, parser } = client;
   const inputBytes = parser?.pendingBytes ?? 0;
   const fullBytes = reply.heldBytes - reply.bytes.length;
   return `id=${client.id} addr=${transport.address} laddr=${transport.localAddress} ` +
     `fd=${transport.descriptor} name=${client.name} ` +
-    `age=${seconds(nowMs - client.createdMs)} idle=${seconds(nowMs - client.lastInteractionMs)} ` +
+    `age=${seconds(steadyMs - client.createdMs)} ` +
+    `idle=${seconds(steadyMs - client.lastInteractionMs)} ` +
     `flags=${flagsOf(client)} db=${client.database.index} ` +
     `sub=${client.channelCount} psub=${client.patternCount} ssub=${client.shardChannelCount} ` +
     `multi=${client.isInMulti ? client.queue?.count ?? 0 : -1} ` +

@@ -195,7 +195,7 @@ export class Dispatcher {
     const parser = client.parser!;
     const keyspace = this.server.keyspace;
     keyspace.refreshTime();
-    client.lastInteractionMs = keyspace.nowMs;
+    client.lastInteractionMs = keyspace.steadyMs;
     const { paused } = client;
     if (paused !== null && client.park === null && !client.isClosing) {
       client.paused = null;
@@ -296,7 +296,7 @@ export class Dispatcher {
     const { log, keyspace } = this.server;
     log.warning(
       `Replica generated a reply to command '${command.fullName}', disconnecting it: ` +
-        client.info(keyspace.nowMs),
+        client.info(keyspace.steadyMs),
     );
     client.closeCause = `it sent the command '${command.fullName}', which has a reply`;
     client.reply.clear();

@@ -10,7 +10,7 @@ export interface PauseOwner {
 }
 
 export class Pause {
-  /** Unix ms when it ends; 0 when there is none. */
+  /** When it ends, by `Keyspace.steadyMs`; 0 when there is none. */
   endsMs = 0;
   /** Whether commands that only read wait too. */
   includesReads = false;
@@ -38,8 +38,8 @@ export class Pause {
   }
 
   /** Called by the timer. */
-  tick(nowMs: number): void {
-    if (this.endsMs !== 0 && nowMs >= this.endsMs) this.end();
+  tick(steadyMs: number): void {
+    if (this.endsMs !== 0 && steadyMs >= this.endsMs) this.end();
   }
 
   /** Parks the client until the pause ends if this command has to wait for that; else false. */

@@ -38,6 +38,7 @@ export interface Services {
   readonly replication: Replication;
   /** 40 hex digits that name this run. */
   readonly runId: string;
+  /** By the monotonic clock. */
   readonly startedMs: number;
   /** Where the server listens; 0 when it has no TCP port. */
   readonly port: number;
@@ -58,7 +59,7 @@ export interface Services {
   /** Calls a shutdown off that waits for replicas; false when there is none. */
   abortShutdown(): boolean;
   /** How long such a shutdown still waits at most, in ms; null when there is none. */
-  shutdownRemainingMs(nowMs: number): number | null;
+  shutdownRemainingMs(steadyMs: number): number | null;
 }
 
 export interface ShutdownOptions {

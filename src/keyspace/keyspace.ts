@@ -50,6 +50,8 @@ export interface KeyspaceListener {
 
 const NOBODY: KeyspaceListener = { keyEvent() {}, flushed() {} };
 
+/** How far the two clocks may go before they are compared again, in ms. */
+const COMPARE_MS = 50;
 /** LFU: counter of a key that was just made. */
 const LFU_NEW = 5;
 
@@ -58,6 +60,16 @@ export class Keyspace {
   readonly limits: ValueLimits = { ...DEFAULT_LIMITS };
   /** Unix time in ms as of the start of the present turn: one instant for a whole command. */
   nowMs: number;
+  /**
+   * The same instant by the monotonic clock, in ms: what durations are measured by, as nobody sets it.
+   * Good to 50 ms: looking at that clock costs more than at the other one, see `refreshTime`.
+   */
+  steadyMs = 0;
+  /** What both clocks showed when they were last compared. */
+  #comparedMs = 0;
+  #comparedSteadyMs = 0;
+  /** Unix time less monotonic time at the start. */
+  readonly #steadyOriginMs: number;
   /** Changes since the last save. */
   dirty = 0;
   /** EXPIRE_*: what a lookup does with a key past its time, just now. */
@@ -107,7 +119,9 @@ export class Keyspace {
     readonly stream: WriteStream,
     public listener: KeyspaceListener = NOBODY,
   ) {
-    this.nowMs = clock.now();
+    this.nowMs = this.#comparedMs = clock.now();
+    this.steadyMs = this.#comparedSteadyMs = clock.monotonic();
+    this.#steadyOriginMs = this.nowMs - this.steadyMs;
     for (let i = 0; i < count; i++) this.databases.push(new Database(this, i));
     this.refreshTime();
   }
@@ -115,9 +129,21 @@ export class Keyspace {
   /** Takes the time anew: at the start of each turn. */
   refreshTime(): void {
     this.nowMs = this.clock.now();
+    let elapsedMs = this.nowMs - this.#comparedMs;
+    if (elapsedMs < 0 || elapsedMs > COMPARE_MS) {
+      this.#comparedMs = this.nowMs;
+      this.#comparedSteadyMs = this.clock.monotonic();
+      elapsedMs = 0;
+    }
+    this.steadyMs = this.#comparedSteadyMs + elapsedMs;
     this.freshAccess = this.usesLfu
-      ? ((Math.floor(this.nowMs / 60_000) & 0xffff) << 16) | (LFU_NEW << 8)
-      : (Math.floor(this.nowMs / 1000) & 0xffffff) << 8;
+      ? ((Math.floor(this.accessMs / 60_000) & 0xffff) << 16) | (LFU_NEW << 8)
+      : (Math.floor(this.accessMs / 1000) & 0xffffff) << 8;
+  }
+
+  /** What access clocks go by, in ms: Unix time as of the start, and monotonic time since. */
+  get accessMs(): number {
+    return this.#steadyOriginMs + this.steadyMs;
   }
 
   /** Whether a key past its time goes when it is come across. */
@@ -178,7 +204,7 @@ export class Keyspace {
     const counter = (meta >>> 8) & 0xff;
     if (this.lfuDecayMinutes === 0) return counter;
     const then = meta >>> 16;
-    const now = Math.floor(this.nowMs / 60_000) & 0xffff;
+    const now = Math.floor(this.accessMs / 60_000) & 0xffff;
     const minutes = now >= then ? now - then : 0x10000 - then + now;
     return Math.max(0, counter - Math.floor(minutes / this.lfuDecayMinutes));
   }
@@ -192,14 +218,14 @@ export class Keyspace {
       return frequency < 0 ? meta : (meta & 0xffff00ff) | ((frequency & 0xff) << 8);
     }
     if (idleSeconds < 0) return meta;
-    const seconds = Math.floor(this.nowMs / 1000) - idleSeconds;
+    const seconds = Math.floor(this.accessMs / 1000) - idleSeconds;
     return (meta & 0xff) | ((seconds & 0xffffff) << 8);
   }
 
   /** Seconds since the record was last accessed (LRU). */
   idleSeconds(meta: number): number {
     const then = meta >>> 8;
-    const now = Math.floor(this.nowMs / 1000) & 0xffffff;
+    const now = Math.floor(this.accessMs / 1000) & 0xffffff;
     return now >= then ? now - then : 0x1000000 - then + now;
   }
 

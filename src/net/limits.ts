@@ -108,9 +108,9 @@ export class ClientLimits {
     let isOver = client.reply.isCut || (hardBytes > 0 && bytes >= hardBytes) ||
       isOverUnauthenticated(client);
     if (!isOver && limit.softBytes > 0 && bytes >= limit.softBytes) {
-      const { nowMs } = this.server.keyspace;
-      if (client.overSoftLimitSinceMs === 0) client.overSoftLimitSinceMs = nowMs;
-      isOver = nowMs - client.overSoftLimitSinceMs > limit.softSeconds * 1000;
+      const { steadyMs } = this.server.keyspace;
+      if (client.overSoftLimitSinceMs === 0) client.overSoftLimitSinceMs = steadyMs;
+      isOver = steadyMs - client.overSoftLimitSinceMs > limit.softSeconds * 1000;
     } else if (!isOver) client.overSoftLimitSinceMs = 0;
     if (!isOver) return false;
     client.closeCause = `${bytes} bytes that it had not taken were over client-output-buffer-limit`;
@@ -134,11 +134,11 @@ export class ClientLimits {
   }
 
   /** The timer's look at all clients: disconnects who is over a limit or idle for too long. */
-  tick(nowMs: number): void {
+  tick(steadyMs: number): void {
     const { clients, log } = this.server;
     const timeoutMs = this.#timeoutSeconds.value * 1000;
     for (const client of clients.byId.values()) {
-      if (timeoutMs > 0 && nowMs - client.lastInteractionMs > timeoutMs && mayTimeOut(client)) {
+      if (timeoutMs > 0 && steadyMs - client.lastInteractionMs > timeoutMs && mayTimeOut(client)) {
         log.verbose("Closing idle client");
         client.transport.close(false);
       } else if (this.isOverOutput(client) || this.#isOverQuery(client)) {
@@ -175,7 +175,7 @@ export class ClientLimits {
   }
 
   #describe(client: Client): string {
-    return client.info(this.server.keyspace.nowMs);
+    return client.info(this.server.keyspace.steadyMs);
   }
 }
 

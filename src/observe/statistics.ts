@@ -7,15 +7,15 @@ export class Rate {
   #lastCount = 0;
   #lastMs = 0;
 
-  /** Takes the counter's present value; called by the timer. */
-  sample(count: number, nowMs: number): void {
-    const elapsed = nowMs - this.#lastMs;
+  /** Takes the counter's present value at an instant of the monotonic clock; called by the timer. */
+  sample(count: number, steadyMs: number): void {
+    const elapsed = steadyMs - this.#lastMs;
     if (this.#lastMs > 0 && elapsed > 0) {
       this.#samples[this.#index] = (count - this.#lastCount) * 1000 / elapsed;
       this.#index = (this.#index + 1) & 15;
     }
     this.#lastCount = count;
-    this.#lastMs = nowMs;
+    this.#lastMs = steadyMs;
   }
 
   get perSecond(): number {

@@ -57,6 +57,8 @@ export interface LoadedReplication {
 /** How far a load has come. */
 interface Loading {
   readonly startedMs: number;
+  /** The same by the monotonic clock. */
+  readonly steadyStartMs: number;
   readonly totalBytes: number;
   readonly loader: RdbLoader;
   /** used-mem of the server that wrote the file, 0 when it does not say. */
@@ -125,7 +127,9 @@ export class Persistence implements SnapshotMaker {
   /** Who waits for the save at the end of the server. */
   #finalEnded: ((isSaved: boolean) => void) | null = null;
   #isScheduled = false;
-  #lastTryMs = 0;
+  #lastTryMs = -Infinity;
+  /** When the dataset was last saved, or loaded, by the monotonic clock. */
+  #savedMs: number;
   #lastDurationMs = -1;
   #saves = 0;
   /**
@@ -147,6 +151,7 @@ export class Persistence implements SnapshotMaker {
     this.#worker = new SaveWorker(runtime);
     this.#writer = `${runtime.process.id}-${randomId(runtime.fillRandom).slice(0, 8)}`;
     this.lastSaveMs = keyspace.nowMs;
+    this.#savedMs = keyspace.steadyMs;
   }
 
   /** Whether a background save or a snapshot for replicas is under way. */
@@ -247,6 +252,7 @@ export class Persistence implements SnapshotMaker {
 
   #saved(): void {
     this.lastSaveMs = this.keyspace.clock.now();
+    this.#savedMs = this.keyspace.clock.monotonic();
     this.lastSaveOk = true;
     this.owner.persistenceChanged();
   }
@@ -254,7 +260,7 @@ export class Persistence implements SnapshotMaker {
   /** BGSAVE: begins a background save. Not while one is under way. */
   startBackground(): void {
     this.#isScheduled = false;
-    this.#lastTryMs = this.keyspace.clock.now();
+    this.#lastTryMs = this.keyspace.clock.monotonic();
     this.#beginSave((failure) => this.#backgroundEnded(failure));
     this.log.notice(`Background saving started by pid ${this.runtime.process.id}`);
   }
@@ -369,17 +375,17 @@ export class Persistence implements SnapshotMaker {
   }
 
   /** Called by the timer: save points, what was scheduled. */
-  tick(nowMs: number): void {
+  tick(steadyMs: number): void {
     if (this.isSaving || this.isLoading) return;
     const { keyspace, config, log } = this;
-    const mayTry = this.lastSaveOk || nowMs - this.#lastTryMs > RETRY_MS;
+    const mayTry = this.lastSaveOk || steadyMs - this.#lastTryMs > RETRY_MS;
     if (!mayTry) return;
     if (this.#isScheduled) {
       this.startBackground();
       return;
     }
     for (const { seconds, changes } of config.value("save")) {
-      const age = Math.floor(nowMs / 1000) - Math.floor(this.lastSaveMs / 1000);
+      const age = Math.floor((steadyMs - this.#savedMs) / 1000);
       if (keyspace.dirty < changes || age <= seconds) continue;
       log.notice(`${changes} changes in ${seconds} seconds. Saving...`);
       this.startBackground();
@@ -538,6 +544,7 @@ export class Persistence implements SnapshotMaker {
     const startedMs = keyspace.clock.now();
     this.#loading = {
       startedMs,
+      steadyStartMs: keyspace.clock.monotonic(),
       totalBytes: source.remaining(),
       loader,
       usedMemory: 0,
@@ -655,23 +662,23 @@ export class Persistence implements SnapshotMaker {
       ["module_fork_last_cow_size", 0],
     ];
     if (this.#loading !== null) {
-      const { startedMs, totalBytes, loader, usedMemory } = this.#loading;
-      fields.push(...this.#loadingFields(startedMs, totalBytes, usedMemory, loader.offset));
+      const { totalBytes, loader, usedMemory } = this.#loading;
+      fields.push(...this.#loadingFields(this.#loading, totalBytes, usedMemory, loader.offset));
     } else if (load?.isLoading) {
-      const { startedMs, totalBytes, usedMemory, loadedBytes } = load;
-      fields.push(...this.#loadingFields(startedMs, totalBytes, usedMemory, loadedBytes));
+      const { totalBytes, usedMemory, loadedBytes } = load;
+      fields.push(...this.#loadingFields(load, totalBytes, usedMemory, loadedBytes));
     }
     return fields;
   }
 
   /** Where the size is not known (0), the memory that the data took elsewhere stands in for it. */
   #loadingFields(
-    startedMs: number,
+    { startedMs, steadyStartMs }: { readonly startedMs: number; readonly steadyStartMs: number },
     totalBytes: number,
     usedMemory: number,
     loaded: number,
   ): [string, string | number][] {
-    const elapsed = (this.keyspace.clock.now() - startedMs) / 1000;
+    const elapsed = (this.keyspace.clock.monotonic() - steadyStartMs) / 1000;
     const isKnown = totalBytes > 0;
     const expected = isKnown ? totalBytes : usedMemory;
     const share = expected === 0 ? 0 : Math.min(loaded / expected, isKnown ? 1 : 0.9999);

@@ -68,6 +68,8 @@ export class ReplicaLoad {
   usedMemory = 0;
   /** Unix time in ms at which loading began; 0 before. */
   startedMs = 0;
+  /** The same by the monotonic clock. */
+  steadyStartMs = 0;
 
   readonly #owner: ReplicaLoadOwner;
   readonly #received: ReceivedBytes;
@@ -293,7 +295,10 @@ export class ReplicaLoad {
     if (this.#state !== "taking") return;
     const loader = this.#loader!;
     const before = loader.keysLoaded;
-    if (this.startedMs === 0) this.startedMs = this.keyspace.clock.now();
+    if (this.startedMs === 0) {
+      this.startedMs = this.keyspace.clock.now();
+      this.steadyStartMs = this.keyspace.clock.monotonic();
+    }
     try {
       if (loader.stepFor(SLICE_MS, this.#now, keysPerSlice(this.config.value("key-load-delay")))) {
         this.#loaded();

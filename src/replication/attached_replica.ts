@@ -128,7 +128,7 @@ export class AttachedReplica implements OutputFeed {
   /** Sends a snapshot. */
   give(payload: OutgoingPayload): void {
     this.payload = payload;
-    this.progressMs = this.clock.now();
+    this.progressMs = this.clock.monotonic();
     this.client.transport.wake();
   }
 
@@ -166,7 +166,7 @@ export class AttachedReplica implements OutputFeed {
         if (payload === null) return; // taken away meanwhile
         payload.sent(count);
         this.payloadBytes += count;
-        this.progressMs = this.clock.now();
+        this.progressMs = this.clock.monotonic();
         if (!payload.isDone) return;
         this.payload = null;
         this.onPayloadSent(this);

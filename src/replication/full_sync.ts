@@ -112,8 +112,8 @@ export class FullSyncs {
     // Those that need the same as the first one; the others have their turn after them.
     const group = waiting.filter(({ needs }) => needs === waiting[0].needs);
     const replicasMax = config.value("repl-diskless-sync-max-replicas");
-    const nowMs = clock.now();
-    const waitedMs = Math.max(...group.map(({ askedMs }) => nowMs - askedMs));
+    const steadyMs = clock.monotonic();
+    const waitedMs = Math.max(...group.map(({ askedMs }) => steadyMs - askedMs));
     if (
       !config.value("repl-diskless-sync") || (replicasMax > 0 && group.length >= replicasMax) ||
       waitedMs >= config.value("repl-diskless-sync-delay") * 1000

@@ -125,7 +125,7 @@ export class MasterLink implements LinkTransport {
     this.#host = host;
     this.#queryBytesMax = this.#host.config.setting("client-query-buffer-limit");
     this.address = `${masterHost}:${masterPort}`;
-    this.lastReadMs = this.#beatMs = this.#host.clock.now();
+    this.lastReadMs = this.#beatMs = this.#host.clock.monotonic();
   }
 
   /** Goes through all states; returns when the link has ended. */
@@ -163,7 +163,7 @@ export class MasterLink implements LinkTransport {
       return;
     }
     this.#socket = link;
-    this.lastReadMs = this.#host.clock.now();
+    this.lastReadMs = this.#host.clock.monotonic();
     const { local, remote } = link.socket;
     this.address = `${remote.hostname}:${remote.port}`;
     this.localAddress = `${local.hostname}:${local.port}`;
@@ -300,7 +300,7 @@ export class MasterLink implements LinkTransport {
       throw this.#loadFailure(error);
     }
     this.#isOurTurn = false;
-    this.lastReadMs = this.#host.clock.now();
+    this.lastReadMs = this.#host.clock.monotonic();
     if (this.isOver) return;
     if (!this.owner.takes(load, full === null ? "" : full.id)) {
       throw new LinkFailure("the empty dataset of the master was refused", { isGuard: true });
@@ -361,7 +361,7 @@ export class MasterLink implements LinkTransport {
         this.#isOurTurn = true;
         await new Promise<void>((resolve) => this.#goOn = resolve);
         this.#isOurTurn = false;
-        this.lastReadMs = this.#host.clock.now();
+        this.lastReadMs = this.#host.clock.monotonic();
       }
       await this.#read();
     }
@@ -484,13 +484,13 @@ export class MasterLink implements LinkTransport {
   // -- time --------------------------------------------------------------------------------
 
   /** Called several times a second. */
-  tick(nowMs: number): void {
-    if (nowMs - this.#beatMs >= SECOND_MS || nowMs < this.#beatMs) {
-      this.#beatMs = nowMs;
+  tick(steadyMs: number): void {
+    if (steadyMs - this.#beatMs >= SECOND_MS) {
+      this.#beatMs = steadyMs;
       this.#beat();
     }
-    if (this.#isOurTurn) this.lastReadMs = nowMs;
-    if (nowMs - this.lastReadMs <= this.#host.config.value("repl-timeout") * 1000) return;
+    if (this.#isOurTurn) this.lastReadMs = steadyMs;
+    if (steadyMs - this.lastReadMs <= this.#host.config.value("repl-timeout") * 1000) return;
     switch (this.state) {
       case "connecting":
       case "handshake":
@@ -575,7 +575,7 @@ export class MasterLink implements LinkTransport {
     statistics.netInputBytes += count;
     statistics.netReplicationInputBytes += count;
     statistics.readsProcessed++;
-    this.lastReadMs = clock.now();
+    this.lastReadMs = clock.monotonic();
   }
 
   #send(bytes: Uint8Array): void {

@@ -52,7 +52,7 @@ export class MasterRole {
     readonly ourMaster: OurMaster,
   ) {
     this.#syncs = new FullSyncs(this);
-    this.#lastPingMs = host.clock.now();
+    this.#lastPingMs = host.clock.monotonic();
     this.#lastSecond = Math.floor(this.#lastPingMs / 1000);
     this.#lag = host.config.onChange(["min-replicas-max-lag"], () => this.#countGood());
   }
@@ -97,7 +97,7 @@ export class MasterRole {
       if (!id.startsWith("?")) statistics.partialSyncsRefused++;
     }
     statistics.fullSyncs++;
-    replica.askedMs = clock.now();
+    replica.askedMs = clock.monotonic();
     replica.state = "wait-start";
     this.#attach(replica);
     if (config.value("repl-disable-tcp-nodelay")) client.transport.setNoDelay?.(false);
@@ -169,7 +169,7 @@ export class MasterRole {
     const { ids, backlog } = this.history;
     const { log, clock } = this.host;
     replica.state = "online";
-    replica.ackMs = clock.now();
+    replica.ackMs = clock.monotonic();
     replica.cursor = backlog!.cursor(wanted - 1);
     replica.say(replica.hasCapaPsync2 ? `+CONTINUE ${ids.id}\r\n` : "+CONTINUE\r\n");
     const bytes = replica.cursor.behindBytes;
@@ -203,7 +203,7 @@ export class MasterRole {
       return;
     }
     replica.state = "online";
-    replica.ackMs = clock.now();
+    replica.ackMs = clock.monotonic();
     // An acknowledgement that came while the end was on its way counts.
     replica.waitsForAck = toSocket && !replica.hasAckedEnd;
     log.notice(`Synchronization with replica ${replica.name} succeeded`);
@@ -232,7 +232,7 @@ export class MasterRole {
   acknowledge(client: ReplicaConnection, offset: number, synced: number): void {
     if (!client.isReplica) return;
     const replica = this.stateOf(client);
-    replica.ackMs = this.host.clock.now();
+    replica.ackMs = this.host.clock.monotonic();
     const isNews = offset > replica.ackOffset || !replica.hasAcknowledged;
     replica.hasAcknowledged = true;
     if (offset > replica.ackOffset) replica.ackOffset = offset;
@@ -292,7 +292,7 @@ export class MasterRole {
     this.note(replica, "closed", `${cause} (${this.#progressOf(replica)})`);
     replica.drop();
     this.#syncs.left();
-    if (this.#replicas.size === 0) this.#noReplicasSinceMs = clock.now();
+    if (this.#replicas.size === 0) this.#noReplicasSinceMs = clock.monotonic();
     this.#countGood();
   }
 
@@ -335,11 +335,11 @@ export class MasterRole {
 
   /** All attached replicas: who they are and what they have acknowledged. */
   attachedReplicas(): { name: string; ackOffset: number; lagSeconds: number; state: string }[] {
-    const nowMs = this.host.clock.now();
+    const steadyMs = this.host.clock.monotonic();
     return [...this.#replicas].map((replica) => ({
       name: replica.name,
       ackOffset: replica.ackOffset,
-      lagSeconds: lagOf(replica, nowMs),
+      lagSeconds: lagOf(replica, steadyMs),
       state: shownState(replica),
     }));
   }
@@ -353,7 +353,7 @@ export class MasterRole {
     }));
   }
 
-  infoFields(nowMs: number): [name: string, value: string | number][] {
+  infoFields(steadyMs: number): [name: string, value: string | number][] {
     const { config } = this.host;
     const fields: [string, string | number][] = [["connected_slaves", this.#replicas.size]];
     if (config.value("min-replicas-to-write") > 0 && config.value("min-replicas-max-lag") > 0) {
@@ -365,7 +365,7 @@ export class MasterRole {
       fields.push([
         `slave${index++}`,
         `ip=${ip},port=${listeningPort},state=${shownState(replica)},offset=${ackOffset},` +
-        `lag=${lagOf(replica, nowMs)}`,
+        `lag=${lagOf(replica, steadyMs)}`,
       ]);
     }
     return fields;
@@ -375,26 +375,26 @@ export class MasterRole {
 
   /** From now on counts `repl-backlog-ttl`, if there is no replica. */
   noteNoReplicas(): void {
-    this.#noReplicasSinceMs = this.host.clock.now();
+    this.#noReplicasSinceMs = this.host.clock.monotonic();
   }
 
-  tick(nowMs: number): void {
+  tick(steadyMs: number): void {
     this.#syncs.startDue();
-    const second = Math.floor(nowMs / 1000);
+    const second = Math.floor(steadyMs / 1000);
     if (second === this.#lastSecond) return;
     this.#lastSecond = second;
-    this.#ping(nowMs);
+    this.#ping(steadyMs);
     this.#syncs.noteProgress();
-    this.#dropSilent(nowMs);
-    this.#dropIdleBacklog(nowMs);
+    this.#dropSilent(steadyMs);
+    this.#dropIdleBacklog(steadyMs);
     this.#countGood();
   }
 
   /** Signs of life: PING in the stream, a newline to who waits for a snapshot. */
-  #ping(nowMs: number): void {
+  #ping(steadyMs: number): void {
     const { config } = this.host;
-    if (nowMs - this.#lastPingMs >= config.value("repl-ping-replica-period") * 1000) {
-      this.#lastPingMs = nowMs;
+    if (steadyMs - this.#lastPingMs >= config.value("repl-ping-replica-period") * 1000) {
+      this.#lastPingMs = steadyMs;
       this.#feed(["ping"]);
     }
     for (const replica of this.#replicas) {
@@ -404,18 +404,18 @@ export class MasterRole {
   }
 
   /** Ends links that show no life for `repl-timeout`. */
-  #dropSilent(nowMs: number): void {
+  #dropSilent(steadyMs: number): void {
     const { config, log } = this.host;
     const timeoutSeconds = config.value("repl-timeout");
     for (const replica of [...this.#replicas]) {
       const { state, name } = replica;
       if (state === "online" && !replica.isOld) {
-        const seconds = secondsBetween(replica.ackMs, nowMs);
+        const seconds = secondsBetween(replica.ackMs, steadyMs);
         if (seconds <= timeoutSeconds) continue;
         log.warning(`Disconnecting timedout replica (streaming sync): ${name}`);
         replica.close(`no acknowledgement for ${seconds} seconds`);
       } else if (replica.payload !== null && replica.client.transport.isWriting) {
-        const seconds = secondsBetween(replica.progressMs, nowMs);
+        const seconds = secondsBetween(replica.progressMs, steadyMs);
         if (seconds <= timeoutSeconds) continue;
         log.warning(`Disconnecting timedout replica (full sync): ${name}`);
         replica.close(`it took no byte of the snapshot for ${seconds} seconds`);
@@ -424,15 +424,15 @@ export class MasterRole {
   }
 
   /** `repl-backlog-ttl`. */
-  #dropIdleBacklog(nowMs: number): void {
+  #dropIdleBacklog(steadyMs: number): void {
     const { ids, backlog, events } = this.history;
     const { config, log } = this.host;
     const ttlSeconds = config.value("repl-backlog-ttl");
     if (
       this.#replicas.size > 0 || ttlSeconds === 0 || backlog === null || this.ourMaster.isFollowing
     ) return;
-    if (Number.isNaN(this.#noReplicasSinceMs)) this.#noReplicasSinceMs = nowMs;
-    if (secondsBetween(this.#noReplicasSinceMs, nowMs) <= ttlSeconds) return;
+    if (Number.isNaN(this.#noReplicasSinceMs)) this.#noReplicasSinceMs = steadyMs;
+    if (secondsBetween(this.#noReplicasSinceMs, steadyMs) <= ttlSeconds) return;
     // Without a backlog offsets are not counted: what then has the old id and offset may differ.
     ids.renew();
     this.history.dropBacklog();
@@ -445,10 +445,10 @@ export class MasterRole {
   #countGood(): void {
     const { host } = this;
     const lagMax = this.#lag["min-replicas-max-lag"];
-    const nowMs = host.clock.now();
+    const steadyMs = host.clock.monotonic();
     let count = 0;
     for (const { state, ackMs } of this.#replicas) {
-      if (state === "online" && secondsBetween(ackMs, nowMs) <= lagMax) count++;
+      if (state === "online" && secondsBetween(ackMs, steadyMs) <= lagMax) count++;
     }
     if (count === this.#goodCount) return;
     this.#goodCount = count;
@@ -480,8 +480,8 @@ function shownState({ state }: AttachedReplica): string {
 }
 
 /** Seconds since its last acknowledgement; 0 for one that has nothing to acknowledge yet. */
-function lagOf({ state, ackMs }: AttachedReplica, nowMs: number): number {
-  return state === "online" ? secondsBetween(ackMs, nowMs) : 0;
+function lagOf({ state, ackMs }: AttachedReplica, steadyMs: number): number {
+  return state === "online" ? secondsBetween(ackMs, steadyMs) : 0;
 }
 
 function secondsBetween(fromMs: number, toMs: number): number {

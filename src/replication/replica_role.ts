@@ -202,7 +202,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.#isAccepted = false;
     this.#isOfMaster = true;
     this.wantsPartial = true;
-    this.#upSinceMs = host.clock.now();
+    this.#upSinceMs = host.clock.monotonic();
     this.#downSinceMs = 0;
     this.stateChanged();
   }
@@ -228,7 +228,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     if (link !== this.#link) return;
     this.#link = null;
     const { host, history: { events } } = this;
-    const nowMs = host.clock.now();
+    const steadyMs = host.clock.monotonic();
     const wasUp = link.state === "connected";
     const isGuarded = failure.more.isGuard === true;
     if (failure.more.forgets === true) this.wantsPartial = false;
@@ -241,13 +241,13 @@ export class ReplicaRole implements LinkOwner, OurMaster {
       else host.log.warning(failure.message);
     }
     if (wasUp) {
-      this.#downSinceMs = nowMs;
+      this.#downSinceMs = steadyMs;
       if (failure.more.forgets !== true) host.log.notice("Caching the disconnected master state.");
     }
     this.stateChanged();
     if (this.#isClosed) return;
 
-    const wasSteady = wasUp && nowMs - this.#upSinceMs >= STEADY_MS;
+    const wasSteady = wasUp && steadyMs - this.#upSinceMs >= STEADY_MS;
     if (wasSteady) this.#failures = 0;
     else this.#failures = failure.message === this.#lastFailure ? this.#failures + 1 : 1;
     this.#lastFailure = wasSteady ? "" : failure.message;
@@ -327,8 +327,8 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.#link?.sendAck();
   }
 
-  tick(nowMs: number): void {
-    this.#link?.tick(nowMs);
+  tick(steadyMs: number): void {
+    this.#link?.tick(steadyMs);
   }
 
   close(): void {
@@ -340,13 +340,13 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   }
 
   /** INFO's fields about the master, in order; none for a master. */
-  infoFields(nowMs: number): [name: string, value: string | number][] {
+  infoFields(steadyMs: number): [name: string, value: string | number][] {
     if (this.masterHost === null) return [];
     const { host, history: { offset } } = this;
     const { config } = host;
     const link = this.#link;
     const isUp = this.isLinkUp;
-    const secondsSince = (ms: number) => Math.max(0, Math.floor((nowMs - ms) / 1000));
+    const secondsSince = (ms: number) => Math.max(0, Math.floor((steadyMs - ms) / 1000));
     const fields: [string, string | number][] = [
       ["master_host", this.masterHost],
       ["master_port", this.masterPort],

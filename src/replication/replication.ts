@@ -101,9 +101,9 @@ export class Replication implements OwnReplicas {
   }
 
   /** Called by the server's timer, ten times a second or more. */
-  tick(nowMs: number): void {
-    this.replica.tick(nowMs);
-    this.master.tick(nowMs);
+  tick(steadyMs: number): void {
+    this.replica.tick(steadyMs);
+    this.master.tick(steadyMs);
   }
 
   /** The server ends. */
@@ -118,12 +118,12 @@ export class Replication implements OwnReplicas {
   }
 
   /** The fields of INFO's section Replication, in order. */
-  infoFields(nowMs: number): [name: string, value: string | number][] {
+  infoFields(steadyMs: number): [name: string, value: string | number][] {
     const { ids, backlog } = this;
     return [
       ["role", this.isReplica ? "slave" : "master"],
-      ...this.replica.infoFields(nowMs),
-      ...this.master.infoFields(nowMs),
+      ...this.replica.infoFields(steadyMs),
+      ...this.master.infoFields(steadyMs),
       ["master_failover_state", "no-failover"],
       ["master_replid", ids.id],
       ["master_replid2", ids.secondId],

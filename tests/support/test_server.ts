@@ -78,7 +78,8 @@ export interface TestServerOptions {
 }
 
 export class TestServer {
-  readonly clock: { nowMs: number };
+  /** What both of its clocks show; `setMs` is how far the one for Unix time has been set since. */
+  readonly clock: { nowMs: number; setMs: number };
   readonly config: Config;
   readonly core: Core;
   readonly keyspace: Keyspace;
@@ -93,7 +94,7 @@ export class TestServer {
   #stream = "";
 
   constructor(options: TestServerOptions = {}) {
-    const clock = { nowMs: options.nowMs ?? 1_700_000_000_000 };
+    const clock = { nowMs: options.nowMs ?? 1_700_000_000_000, setMs: 0 };
     this.clock = clock;
     let state = (options.seed ?? 1) >>> 0;
     const draw = () => {
@@ -105,7 +106,7 @@ export class TestServer {
       "enable-module-command": true,
       ...options.directives,
     }, { folder: options.folder ?? "/" });
-    const time = { now: () => clock.nowMs, monotonic: () => clock.nowMs };
+    const time = { now: () => clock.nowMs + clock.setMs, monotonic: () => clock.nowMs };
     const core = new Core({
       config: this.config,
       log: new Log(time, 1, (line) => this.logLines.push(new TextDecoder().decode(line))),

@@ -191,7 +191,14 @@ function runQuit({ client, reply }: Call): void {
 function refuseUser(call: Call, user: string): void {
   const { client, words, reply, server, nowMs } = call;
   const context = call.isNested ? "multi" : "toplevel";
-  server.accessLog.add("auth", context, words.text(0), user, client.info(nowMs), nowMs);
+  server.accessLog.add(
+    "auth",
+    context,
+    words.text(0),
+    user,
+    client.info(server.keyspace.steadyMs),
+    nowMs,
+  );
   reply.error(WRONG_PASS);
 }
 

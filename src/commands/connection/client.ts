@@ -117,8 +117,8 @@ export const clientInfo = defineCommand({
   run: runClientInfo,
 });
 
-function runClientInfo({ client, reply, nowMs }: Call): void {
-  reply.verbatim(client.info(nowMs) + "\n");
+function runClientInfo({ client, reply, server }: Call): void {
+  reply.verbatim(client.info(server.keyspace.steadyMs) + "\n");
 }
 
 /**

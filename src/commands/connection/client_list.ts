@@ -29,20 +29,20 @@ export const clientList = defineCommand({
 });
 
 function runClientList(call: Call): void {
-  const { words, reply, server, nowMs } = call;
+  const { words, reply, server } = call;
   const { byId } = server.clients;
   let text = "";
   if (words.count === 2) {
-    for (const client of byId.values()) text += client.info(nowMs) + "\n";
+    for (const client of byId.values()) text += client.info(server.keyspace.steadyMs) + "\n";
   } else if (words.is(2, "type") && words.count === 4) {
     const wanted = classAt(call, 3);
     for (const client of byId.values()) {
-      if (client.class === wanted) text += client.info(nowMs) + "\n";
+      if (client.class === wanted) text += client.info(server.keyspace.steadyMs) + "\n";
     }
   } else if (words.is(2, "id") && words.count > 3) {
     for (let i = 3; i < words.count; i++) {
       const client = byId.get(call.clampedInteger(i, "ERR Invalid client ID"));
-      if (client !== undefined) text += client.info(nowMs) + "\n";
+      if (client !== undefined) text += client.info(server.keyspace.steadyMs) + "\n";
     }
   } else throw new ReplyError(SYNTAX_ERROR);
   reply.verbatim(text);

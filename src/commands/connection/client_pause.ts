@@ -25,7 +25,7 @@ export const clientPause = defineCommand({
 });
 
 function runClientPause(call: Call): void {
-  const { words, reply, server, nowMs } = call;
+  const { words, reply, server } = call;
   let includesReads = true;
   if (words.count > 3) {
     if (words.count > 4) throw call.subcommandSyntaxError();
@@ -35,7 +35,7 @@ function runClientPause(call: Call): void {
     }
   }
   const timeoutMs = readTimeoutMs(call, 2);
-  server.pause.begin(nowMs + timeoutMs, includesReads);
+  server.pause.begin(server.keyspace.steadyMs + timeoutMs, includesReads);
   reply.ok();
 }
 

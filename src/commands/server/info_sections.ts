@@ -25,10 +25,13 @@ export type InfoPair = readonly [name: string, value: string | number];
 /** What the fields of one INFO are taken from. */
 class Look {
   readonly nowMs: number;
+  /** By the monotonic clock. */
+  readonly steadyMs: number;
   readonly memory: MemoryUse;
 
   constructor(readonly server: Services) {
     this.nowMs = server.clock.now();
+    this.steadyMs = server.clock.monotonic();
     this.memory = measureMemory(server);
   }
 }
@@ -68,11 +71,14 @@ const SERVER: Field[] = [
   ["run_id", ({ server }) => server.runId],
   ["tcp_port", ({ server }) => server.port],
   ["server_time_usec", ({ nowMs }) => nowMs * 1000],
-  ["uptime_in_seconds", ({ server, nowMs }) => Math.floor((nowMs - server.startedMs) / 1000)],
-  ["uptime_in_days", ({ server, nowMs }) => Math.floor((nowMs - server.startedMs) / 86_400_000)],
+  ["uptime_in_seconds", ({ server, steadyMs }) => Math.floor((steadyMs - server.startedMs) / 1000)],
+  [
+    "uptime_in_days",
+    ({ server, steadyMs }) => Math.floor((steadyMs - server.startedMs) / 86_400_000),
+  ],
   ["hz", ({ server }) => server.config.value("hz")],
   ["configured_hz", ({ server }) => server.config.value("hz")],
-  ["lru_clock", ({ nowMs }) => Math.floor(nowMs / 1000) & 0xffffff],
+  ["lru_clock", ({ server }) => Math.floor(server.keyspace.accessMs / 1000) & 0xffffff],
   ["executable", ({ server }) => fromText(server.runtime.process.executablePath())],
   ["config_file", ({ server }) => fromText(server.config.file ?? "")],
   none("io_threads_active"),
@@ -224,7 +230,7 @@ const SECTIONS: readonly Section[] = [
     title: "Replication",
     isDefault: true,
     fields: [],
-    more: ({ server, nowMs }) => server.replication.infoFields(nowMs),
+    more: ({ server, steadyMs }) => server.replication.infoFields(steadyMs),
   },
   { title: "CPU", isDefault: true, fields: CPU },
   { title: "Modules", isDefault: true, fields: [] },
@@ -265,8 +271,8 @@ function* pairsOf(section: Section, look: Look): Generator<InfoPair> {
 
 // -- lines that depend on what there is ------------------------------------------------------
 
-function* shutdownLines({ server, nowMs }: Look): Generator<InfoPair> {
-  const remainingMs = server.shutdownRemainingMs(nowMs);
+function* shutdownLines({ server, steadyMs }: Look): Generator<InfoPair> {
+  const remainingMs = server.shutdownRemainingMs(steadyMs);
   if (remainingMs !== null) yield ["shutdown_in_milliseconds", remainingMs];
 }
 

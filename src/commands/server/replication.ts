@@ -40,12 +40,14 @@ export const slaveof = defineCommand({
 });
 
 function runReplicaof(call: Call): void {
-  const { words, reply, server, client, nowMs } = call;
+  const { words, reply, server, client } = call;
   const { replica } = server.replication;
   if (words.is(1, "no") && words.is(2, "one")) {
     if (replica.masterHost !== null) {
       replica.stop();
-      server.log.notice(`MASTER MODE enabled (user request from '${client.info(nowMs)}')`);
+      server.log.notice(
+        `MASTER MODE enabled (user request from '${client.info(server.keyspace.steadyMs)}')`,
+      );
     }
     return reply.ok();
   }
@@ -64,7 +66,9 @@ function runReplicaof(call: Call): void {
   }
   replica.follow(host, port);
   server.log.notice(
-    `REPLICAOF ${host}:${port} enabled (user request from '${client.info(nowMs)}')`,
+    `REPLICAOF ${host}:${port} enabled (user request from '${
+      client.info(server.keyspace.steadyMs)
+    }')`,
   );
   reply.ok();
 }

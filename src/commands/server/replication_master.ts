@@ -42,7 +42,7 @@ function runPsync(call: Call): void {
 }
 
 /** `PSYNC id offset FAILOVER`: our master hands its role over to us, and follows us from now on. */
-function takeOver({ server, words, client, nowMs }: Call): void {
+function takeOver({ server, words, client }: Call): void {
   const { replication, log } = server;
   const id = words.text(1);
   log.notice(`Failover request received for replid ${id}.`);
@@ -53,7 +53,9 @@ function takeOver({ server, words, client, nowMs }: Call): void {
     throw new ReplyError("ERR PSYNC FAILOVER replid must match my replid.");
   }
   replication.replica.stop();
-  log.notice(`MASTER MODE enabled (failover request from '${client.info(nowMs)}')`);
+  log.notice(
+    `MASTER MODE enabled (failover request from '${client.info(server.keyspace.steadyMs)}')`,
+  );
 }
 
 /**
