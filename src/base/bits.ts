@@ -141,6 +141,9 @@ function isAligned(bytes: Uint8Array, at: number): boolean {
   return ((bytes.byteOffset + at) & 3) === 0;
 }
 
+const NO_WORDS = new Int32Array(0);
+
 function wordsOf(bytes: Uint8Array, at: number, words: number): Int32Array {
-  return new Int32Array(bytes.buffer, bytes.byteOffset + at, words);
+  // A view of nothing may not begin behind the end either, as an empty value may.
+  return words === 0 ? NO_WORDS : new Int32Array(bytes.buffer, bytes.byteOffset + at, words);
 }

@@ -67,3 +67,9 @@ Deno.test("combineBits and invertBits do each bit, and none beside them", () => 
     assertEquals([...target], expected.map((byte) => byte ^ 0xff));
   }
 });
+
+Deno.test("combineBits of nothing is nothing, wherever it is said to begin", () => {
+  const target = Uint8Array.of(1, 2, 3, 4);
+  combineBits("xor", target, new Uint8Array(4), 64, 0);
+  assertEquals(target, Uint8Array.of(1, 2, 3, 4));
+});
