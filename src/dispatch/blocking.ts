@@ -14,7 +14,7 @@
 
 import { latin1, toLatin1 } from "../base/bytes.ts";
 import type { Command } from "./command.ts";
-import type { Database, Watcher } from "../keyspace/database.ts";
+import { type Database, WatchedKeys, type Watcher } from "../keyspace/database.ts";
 import type { Words } from "../resp/words.ts";
 import type { Call } from "./call.ts";
 import type { Client, Park } from "./client.ts";
@@ -45,6 +45,8 @@ export interface Wait {
 
 /** Watches a key in place of a client: a change makes it a key to be looked at. */
 class ChangeWatch implements Watcher {
+  readonly keys = new WatchedKeys(this);
+
   constructor(readonly database: Database, readonly key: string) {}
 
   keyChanged(): void {
@@ -117,7 +119,7 @@ export class Blocking {
     if (wait.hearsChanges === true) {
       for (const key of new Set(keys)) {
         const watch = new ChangeWatch(database, key);
-        database.watch(latin1(key), watch);
+        database.watch(watch.keys, latin1(key), 0, key.length);
         waiter.watches.push(watch);
       }
     }
@@ -218,7 +220,7 @@ export class Blocking {
       if (queue.size === 0) byKey.delete(key);
     }
     if (byKey.size === 0) database.awaited = null;
-    for (const watch of waiter.watches) database.unwatch(latin1(watch.key), watch);
+    for (const watch of waiter.watches) database.unwatch(watch.keys);
     return true;
   }
 }

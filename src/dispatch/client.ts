@@ -4,10 +4,14 @@
  * (the AOF, a replica's link) make clients without one.
  */
 
-import { toLatin1 } from "../base/bytes.ts";
 import type { Command } from "./command.ts";
 import { CommandQueue } from "./command_queue.ts";
-import type { Database, KeyPresence, Watcher } from "../keyspace/database.ts";
+import {
+  type Database,
+  type KeyPresence,
+  WatchedKeys,
+  type Watcher,
+} from "../keyspace/database.ts";
 import type { Subscriber, Subscriptions } from "../pubsub/hub.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { OutputFeed } from "../replication/host.ts";
@@ -42,9 +46,8 @@ const MUCH_OUTPUT = 64 * 1024;
  */
 export const UNAUTHENTICATED_OUTPUT_MAX = 17 * 1024;
 
-/** What a client takes without its buffers, about; of a watched key, beside its bytes. */
+/** Approximate memory of a client without its buffers and what it has the server hold. */
 const CLIENT_BYTES = 1024;
-const WATCH_BYTES = 64;
 
 /** Why a client does not go on with its input, and how to end that. */
 export interface Park {
@@ -114,12 +117,8 @@ export class Client implements Watcher, Subscriber {
   isExecDoomed = false;
   /** A watched key was changed: EXEC must fail. */
   isDirty = false;
-  watchedKeys: { database: Database; key: Uint8Array }[] = [];
-  /**
-   * Those of them (by `watchName`) that were past their time at WATCH, but still there: that they go
-   * is no change. Null for none.
-   */
-  #hiddenWatches: Set<string> | null = null;
+  /** What it watches, an element for each database. */
+  readonly #watches: Watches[] = [];
 
   replyMode: ReplyMode = "on";
   noTouch = false;
@@ -267,7 +266,7 @@ export class Client implements Watcher, Subscriber {
 
   /** Whether it has the server hold something beyond its request and the reply. */
   get holdsMore(): boolean {
-    return this.queue !== null || this.subscriptions !== null || this.watchedKeys.length > 0;
+    return this.queue !== null || this.subscriptions !== null || this.#watches.length > 0;
   }
 
   /** Bytes it takes, about: its buffers, its transaction and a share for the object itself. */
@@ -277,32 +276,29 @@ export class Client implements Watcher, Subscriber {
     if (this.parser !== null) bytes += this.parser.bufferBytes;
     if (this.paused !== null) bytes += this.paused.bytes.length;
     if (this.subscriptions !== null) bytes += this.subscriptions.sizeBytes;
-    for (const { key } of this.watchedKeys) bytes += key.length + WATCH_BYTES;
-    if (this.#hiddenWatches !== null) bytes += this.#hiddenWatches.size * WATCH_BYTES;
+    for (const { keys } of this.#watches) bytes += keys.sizeBytes;
     return bytes;
   }
 
   /** WATCH: tells the client of changes of this key from now on. */
-  watch(database: Database, key: Uint8Array): void {
-    const presence = database.presenceOf(key, 0, key.length);
-    if (!database.watch(key, this)) return;
-    this.watchedKeys.push({ database, key });
-    if (presence === "hidden") this.#noteHidden(watchName(database, toLatin1(key, 0, key.length)));
+  watch(database: Database, bytes: Uint8Array, offset: number, length: number): void {
+    const presence = database.presenceOf(bytes, offset, length);
+    let watches = this.#watches.find((each) => each.database === database);
+    if (watches === undefined) {
+      watches = { database, keys: new WatchedKeys(this) };
+      this.#watches.push(watches);
+    }
+    const link = database.watch(watches.keys, bytes, offset, length);
+    if (link !== 0 && presence === "hidden") database.watched!.setMark(link, true);
   }
 
-  #noteHidden(name: string): void {
-    this.#hiddenWatches ??= new Set();
-    this.#hiddenWatches.add(name);
-  }
-
-  /** Watcher. */
-  keyChanged(database: Database, key: string, now: KeyPresence, before: KeyPresence): void {
-    const hidden = this.#hiddenWatches;
-    const name = watchName(database, key);
-    if (hidden !== null && hidden.has(name)) {
-      if (now === "gone") hidden.delete(name);
+  /** Watcher. The mark of a link says that the key was past its time at WATCH. */
+  keyChanged(database: Database, link: number, now: KeyPresence, before: KeyPresence): void {
+    const watched = database.watched!;
+    if (watched.isMarked(link)) {
+      if (now === "gone") watched.setMark(link, false);
       if (now !== "there") return;
-    } else if (before === "gone" && now === "hidden") return this.#noteHidden(name);
+    } else if (before === "gone" && now === "hidden") return watched.setMark(link, true);
     this.isDirty = true;
   }
 
@@ -311,24 +307,31 @@ export class Client implements Watcher, Subscriber {
    * are deleted on the way where that is ours to do.
    */
   hasLostWatch(): boolean {
-    for (const { database, key } of this.watchedKeys) {
-      if (this.isDirty) break;
-      if (database.presenceOf(key, 0, key.length) !== "hidden") continue;
-      const name = watchName(database, toLatin1(key, 0, key.length));
-      if (this.#hiddenWatches === null || !this.#hiddenWatches.has(name)) return true;
+    return this.isDirty || this.#watches.some((watches) => this.#hasExpired(watches)) ||
+      this.isDirty;
+  }
+
+  #hasExpired({ database, keys }: Watches): boolean {
+    const watched = database.watched!;
+    for (let link = keys.first; link !== 0 && !this.isDirty; link = watched.nextBy(link)) {
+      const name = watched.nameOf(link);
+      const bytes = watched.bytesOf(name);
+      const offset = watched.offsetOf(name);
+      const presence = database.presenceOf(bytes, offset, watched.lengthOf(name));
+      if (presence === "hidden" && !watched.isMarked(link)) return true;
     }
-    return this.isDirty;
+    return false;
   }
 
   unwatchAll(): void {
-    for (const { database, key } of this.watchedKeys) database.unwatch(key, this);
-    this.watchedKeys = [];
-    this.#hiddenWatches = null;
+    for (const { database, keys } of this.#watches) database.unwatch(keys);
+    this.#watches.length = 0;
     this.isDirty = false;
   }
 }
 
-/** A watched key (latin1) of any database as one string. */
-function watchName(database: Database, key: string): string {
-  return `${database.index}:${key}`;
+/** What a client watches in one database. */
+interface Watches {
+  readonly database: Database;
+  readonly keys: WatchedKeys;
 }

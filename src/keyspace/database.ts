@@ -12,7 +12,7 @@
  */
 
 import { hashBytes } from "../base/hash.ts";
-import { copyBytes, latin1, toLatin1 } from "../base/bytes.ts";
+import { copyBytes, toLatin1 } from "../base/bytes.ts";
 import { Dict, type MoveListener } from "../arena/dict.ts";
 import { RefIndex } from "../arena/ref_index.ts";
 import {
@@ -33,6 +33,7 @@ import {
 import { EXPIRE_HIDES, EXPIRE_IGNORED } from "./expire_mode.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { DatabaseContent, type RecordReader, type RecordTable, type ValueSource } from "./doors.ts";
+import { Holder, Links } from "../arena/links.ts";
 import { type LargeValue, LongString, ValueSlots } from "./value_slots.ts";
 
 /** Strings longer than this live in a slot. */
@@ -44,11 +45,15 @@ export type KeyPresence = "gone" | "hidden" | "there";
 /** A client that watches a key: told when it changes. */
 export interface Watcher {
   /**
-   * A watched key (latin1) was changed. A key past its time counts as "there" when it was changed by a
-   * command; only where whole databases are exchanged is it said to be "hidden" now, and what it was.
+   * A watched key was changed; `link` is the watcher's in `database.watched`. A key past its time
+   * counts as "there" when it was changed by a command; only where whole databases are exchanged is
+   * it said to be "hidden" now, and what it was. No watch may be ended from here.
    */
-  keyChanged(database: Database, key: string, now: KeyPresence, before: KeyPresence): void;
+  keyChanged(database: Database, link: number, now: KeyPresence, before: KeyPresence): void;
 }
+
+/** The keys of one database that a watcher watches. */
+export class WatchedKeys extends Holder<Watcher> {}
 
 /** A reference in the table, with its tag and the usual empty slots. */
 const TABLE_SHARE_BYTES = 8;
@@ -59,8 +64,8 @@ export class Database implements MoveListener, ValueSource {
   /** Keys that have an expiry. */
   #expires: RefIndex;
   #slots = new ValueSlots();
-  /** Watched keys (latin1) with their watchers; null when there are none. */
-  watched: Map<string, Set<Watcher>> | null = null;
+  /** Watched keys with their watchers; null when there are none. */
+  watched: Links<Watcher> | null = null;
   /** Keys (latin1) that blocked clients wait for; null when there are none. */
   awaited: { has(key: string): boolean; keys(): Iterable<string> } | null = null;
   /**
@@ -783,33 +788,34 @@ export class Database implements MoveListener, ValueSource {
 
   // -- WATCH ---------------------------------------------------------------------------
 
-  /** Tells `watcher` of changes of this key; false when it watches it already. */
-  watch(key: Uint8Array, watcher: Watcher): boolean {
-    this.watched ??= new Map();
-    const name = toLatin1(key, 0, key.length);
-    const watchers = this.watched.get(name);
-    if (watchers === undefined) this.watched.set(name, new Set([watcher]));
-    else if (watchers.has(watcher)) return false;
-    else watchers.add(watcher);
-    return true;
+  /**
+   * Adds a key to those that a watcher watches here. Returns the link in `watched`, or 0 if the key is
+   * watched by it already.
+   */
+  watch(keys: WatchedKeys, bytes: Uint8Array, offset: number, length: number): number {
+    this.watched ??= new Links();
+    return this.watched.link(keys, bytes, offset, length);
   }
 
-  unwatch(key: Uint8Array, watcher: Watcher): void {
+  /** Ends these watches. */
+  unwatch(keys: WatchedKeys): void {
     if (this.watched === null) return;
-    const name = toLatin1(key, 0, key.length);
-    const watchers = this.watched.get(name);
-    if (watchers === undefined) return;
-    watchers.delete(watcher);
-    if (watchers.size === 0) this.watched.delete(name);
-    if (this.watched.size === 0) this.watched = null;
+    this.watched.unlinkAll(keys);
+    if (this.watched.linkCount === 0) this.watched = null;
   }
 
   #touchWatched(bytes: Uint8Array, offset: number, length: number): void {
-    const key = toLatin1(bytes, offset, length);
-    const watchers = this.watched!.get(key);
-    if (watchers === undefined) return;
+    const name = this.watched!.find(bytes, offset, length);
+    if (name === 0) return;
     const now = this.#dict.get(bytes, offset, length) === 0 ? "gone" : "there";
-    for (const watcher of watchers) watcher.keyChanged(this, key, now, "there");
+    this.#tellWatchers(name, now, "there");
+  }
+
+  #tellWatchers(name: number, now: KeyPresence, before: KeyPresence): void {
+    const watched = this.watched!;
+    for (let link = watched.firstOf(name); link !== 0; link = watched.nextOf(link)) {
+      watched.memberOf(link).keyChanged(this, link, now, before);
+    }
   }
 
   /** Whether a key is there; one past its time is let go of first where that is ours to do. */
@@ -823,23 +829,24 @@ export class Database implements MoveListener, ValueSource {
    * here. A key past its time is not there, before the swap or after it.
    */
   touchSwapped(other: Database): void {
-    if (this.watched === null) return;
-    for (const [name, watchers] of this.watched) {
-      const key = latin1(name);
+    const { watched } = this;
+    if (watched === null) return;
+    for (let name = watched.nameAfter(0); name !== 0; name = watched.nameAfter(name)) {
+      const key = watched.copyOf(name);
       const before = this.presenceOf(key, 0, key.length);
       const now = other.presenceOf(key, 0, key.length);
-      if (before === "gone" && now === "gone") continue;
-      for (const watcher of watchers) watcher.keyChanged(this, name, now, before);
+      if (before !== "gone" || now !== "gone") this.#tellWatchers(name, now, before);
     }
   }
 
   /** Fails the transactions that watch keys which are there: before a flush. */
   touchAllWatched(): void {
-    if (this.watched === null) return;
-    for (const [name, watchers] of this.watched) {
-      const key = latin1(name);
-      if (this.#dict.get(key, 0, key.length) === 0) continue;
-      for (const watcher of watchers) watcher.keyChanged(this, name, "gone", "there");
+    const { watched } = this;
+    if (watched === null) return;
+    for (let name = watched.nameAfter(0); name !== 0; name = watched.nameAfter(name)) {
+      const bytes = watched.bytesOf(name);
+      const ref = this.#dict.get(bytes, watched.offsetOf(name), watched.lengthOf(name));
+      if (ref !== 0) this.#tellWatchers(name, "gone", "there");
     }
   }
 }

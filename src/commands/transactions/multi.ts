@@ -100,7 +100,9 @@ export const watch = defineCommand({
 
 function runWatch({ client, database, words, reply }: Call): void {
   if (client.isInMulti) return reply.error("ERR WATCH inside MULTI is not allowed");
-  for (let i = 1; i < words.count; i++) client.watch(database, words.copy(i));
+  for (let i = 1; i < words.count; i++) {
+    client.watch(database, words.bytes, words.starts[i], words.lengths[i]);
+  }
   reply.ok();
 }
 

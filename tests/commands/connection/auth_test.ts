@@ -134,7 +134,7 @@ Deno.test("RESET puts the connection back into the state of a new one", () => {
     [client.reply.resp, client.database.index, client.name, client.noTouch, client.noEvict],
     [2, 0, "", false, false],
   );
-  assertEquals(client.watchedKeys, []);
+  assertEquals(client.holdsMore, false);
   assertEquals(c.run("GET", "k"), NO_AUTH);
   c.run("AUTH", "secret");
   assertEquals(c.run("EXEC"), { error: "ERR EXEC without MULTI" });

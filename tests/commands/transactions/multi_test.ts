@@ -406,3 +406,39 @@ Deno.test("EXEC runs an empty transaction", () => {
   s.run("MULTI");
   assertEquals(s.run("EXEC"), []);
 });
+
+Deno.test("WATCH counts what it has the server hold, until the watches end", () => {
+  const s = testServer();
+  const c = new InputClient(s);
+  const before = c.client.memoryBytes;
+  const keys = Array.from({ length: 10_000 }, (_, i) => `key:${i}`);
+  for (let i = 0; i < keys.length; i += 100) {
+    c.send(`WATCH ${keys.slice(i, i + 100).join(" ")}\r\n`);
+    c.send(`WATCH ${keys[i]}\r\n`);
+  }
+  const heldBytes = s.keyspace.databases[0].watched!.memoryBytes;
+  const counted = c.client.memoryBytes - before;
+  assertEquals(counted > heldBytes * 0.7 && counted < heldBytes * 1.1, true);
+  assertEquals(counted < 110 * keys.length, true);
+  s.run("SET", keys[777], "v");
+  assertEquals(c.client.isDirty, true);
+  c.send("UNWATCH\r\n");
+  assertEquals(c.client.memoryBytes - before < counted / 10, true);
+  assertEquals([c.client.isDirty, s.keyspace.databases[0].watched], [false, null]);
+});
+
+Deno.test("WATCH of equal keys in several databases tells them apart", () => {
+  const s = testServer();
+  const other = s.connect();
+  s.run("WATCH", "k");
+  s.run("SELECT", 1);
+  s.run("WATCH", "j");
+  other.run("SET", "j", "1");
+  assertEquals(execOf(s), ["PONG"]);
+  s.run("WATCH", "j");
+  s.run("SELECT", 0);
+  s.run("WATCH", "k");
+  other.run("SELECT", 1);
+  other.run("SET", "j", "2");
+  assertEquals(execOf(s), null);
+});

@@ -1,0 +1,139 @@
+/**
+ * Rows of integers that refer to each other by number, and an index to find them by a hash: what tables
+ * of many small things are made of (links.ts). Both grow and shrink a page or a chain at a time, so that
+ * no single addition has to move what is there.
+ */
+
+const PAGE_SHIFT = 9;
+const PAGE_ROWS = 1 << PAGE_SHIFT;
+const PAGE_MASK = PAGE_ROWS - 1;
+
+/** Rows of `fields` 32-bit integers. Row 0 is never given out: it stands for none. */
+export class Rows {
+  /** How many rows are in use. */
+  count = 0;
+  /** All rows in use are below. */
+  end = 1;
+  readonly #pages: Int32Array[] = [];
+  /** The first row of those given back, each of which names the next one in its last field. */
+  #free = 0;
+
+  constructor(readonly fields: number) {}
+
+  get memoryBytes(): number {
+    return this.#pages.length * PAGE_ROWS * this.fields * 4;
+  }
+
+  get(row: number, field: number): number {
+    return this.#pages[row >>> PAGE_SHIFT][(row & PAGE_MASK) * this.fields + field];
+  }
+
+  set(row: number, field: number, value: number): void {
+    this.#pages[row >>> PAGE_SHIFT][(row & PAGE_MASK) * this.fields + field] = value;
+  }
+
+  /** A row of zeros. @throws RangeError when there is no memory for it */
+  take(): number {
+    let row = this.#free;
+    if (row !== 0) {
+      this.#free = this.get(row, this.fields - 1);
+      this.set(row, this.fields - 1, 0);
+    } else {
+      row = this.end;
+      while (row >> PAGE_SHIFT >= this.#pages.length) {
+        this.#pages.push(new Int32Array(PAGE_ROWS * this.fields));
+      }
+      this.end++;
+    }
+    this.count++;
+    return row;
+  }
+
+  /** Gives a row back; it is all zeros but for its last field. */
+  give(row: number): void {
+    for (let field = 0; field < this.fields - 1; field++) this.set(row, field, 0);
+    this.set(row, this.fields - 1, this.#free);
+    this.#free = row;
+    this.count--;
+  }
+}
+
+/**
+ * Finds rows by their hash: chains through a field of the rows. There are about as many chains as rows;
+ * with each row that is added one chain is split in two (linear hashing):
+ *
+ *     chain = hash & mask, or where that one is not there yet, hash & (mask >>> 1)
+ *
+ * @see {@link https://en.wikipedia.org/wiki/Linear_hashing}
+ */
+export class RowIndex {
+  /** The first row of each chain, as rows of one field; chain n is row n + 1. */
+  readonly #heads = new Rows(1);
+  /** How many chains there are, and the mask that reaches the last of them. */
+  #chains = 1;
+  #mask = 0;
+  #count = 0;
+
+  /** The rows' chains go through their field `next`. */
+  constructor(
+    readonly rows: Rows,
+    readonly next: number,
+    readonly hashOf: (row: number) => number,
+  ) {
+    this.#heads.take();
+  }
+
+  get memoryBytes(): number {
+    return this.#heads.memoryBytes;
+  }
+
+  /** The first row of the chain that rows with this hash are in. */
+  first(hash: number): number {
+    return this.#heads.get(this.#chainOf(hash) + 1, 0);
+  }
+
+  #chainOf(hash: number): number {
+    const chain = hash & this.#mask;
+    return chain < this.#chains ? chain : hash & (this.#mask >>> 1);
+  }
+
+  add(row: number): void {
+    if (++this.#count > this.#chains) this.#split();
+    this.#put(row, this.#chainOf(this.hashOf(row)));
+  }
+
+  #put(row: number, chain: number): void {
+    this.rows.set(row, this.next, this.#heads.get(chain + 1, 0));
+    this.#heads.set(chain + 1, 0, row);
+  }
+
+  /** Takes out a row that is there. */
+  remove(row: number): void {
+    const { rows, next } = this;
+    const head = this.#chainOf(this.hashOf(row)) + 1;
+    const first = this.#heads.get(head, 0);
+    if (first === row) this.#heads.set(head, 0, rows.get(row, next));
+    else {
+      let before = first;
+      while (rows.get(before, next) !== row) before = rows.get(before, next);
+      rows.set(before, next, rows.get(row, next));
+    }
+    this.#count--;
+  }
+
+  /** One chain more: it takes its part of an older one. */
+  #split(): void {
+    const { rows, next } = this;
+    const chain = this.#chains++;
+    if (chain > this.#mask) this.#mask = this.#mask * 2 + 1;
+    if (chain + 1 >= this.#heads.end) this.#heads.take();
+    const older = chain & (this.#mask >>> 1);
+    let row = this.#heads.get(older + 1, 0);
+    this.#heads.set(older + 1, 0, 0);
+    while (row !== 0) {
+      const after = rows.get(row, next);
+      this.#put(row, this.#chainOf(this.hashOf(row)));
+      row = after;
+    }
+  }
+}
