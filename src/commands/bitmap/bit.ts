@@ -45,12 +45,14 @@ function runSetbit(call: Call): void {
   if (ref === 0) ref = database.addString(words.bytes, keyOffset, keyLength, at + 1);
   else {
     if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-    const bytes = database.locateString(ref);
+    database.locateString(ref);
     const length = database.stringLength;
+    // Also where nothing will change: OBJECT ENCODING is "raw" from now on.
+    ref = database.growString(ref, Math.max(length, at + 1));
+    const bytes = database.locateString(ref);
     if (at < length && ((bytes[database.stringOffset + at] >> shift) & 1) === bit) {
       return reply.integer(bit);
     }
-    ref = database.growString(ref, Math.max(length, at + 1));
   }
   const bytes = database.locateString(ref);
   const position = database.stringOffset + at;
