@@ -3,11 +3,12 @@
  * comes down to a run of ranks, so that what is done with a range need not know its kind.
  *
  *     range.read(call, minWord, maxWord);   before the key is looked up: syntax is checked first
- *     range.locate(view);                   then `first` and `count` say which ranks
+ *     range.locate(view, skip, most);       then `first` and `count` say which ranks
  *
  * One object of each kind serves all calls.
  */
 
+import { compareBytes } from "../../base/bytes.ts";
 import { parseDouble } from "../../base/doubles.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { SortedSetView } from "../../keyspace/sorted_set.ts";
@@ -28,10 +29,21 @@ export interface Range {
   first: number;
   /** Members in the range, after `locate`. */
   count: number;
+  /** Whether it is walked from its highest member on; `read` makes it false. */
+  reverse: boolean;
   /** Takes the bounds from two words. @throws ReplyError when one is not of this kind */
   read(call: Call, minWord: number, maxWord: number): void;
-  /** Finds the range in a set. */
-  locate(view: SortedSetView): void;
+  /** Finds the range in a set, without its first `skip` members, and of the rest at least `most`. */
+  locate(view: SortedSetView, skip: number, most: number): void;
+  /** How many members of a set are in the range. */
+  countIn(view: SortedSetView): number;
+}
+
+/** Leaves out the first members of a range that has been located. */
+function leaveOut(range: Range, skip: number): void {
+  const left = Math.min(skip, range.count);
+  range.count -= left;
+  if (!range.reverse) range.first += left;
 }
 
 /** Ranks, 0-based, both included; negative ones count from the highest score. */
@@ -49,7 +61,12 @@ class RankRange implements Range {
     this.reverse = false;
   }
 
-  locate(view: SortedSetView): void {
+  countIn(view: SortedSetView): number {
+    this.locate(view, 0);
+    return this.count;
+  }
+
+  locate(view: SortedSetView, skip: number): void {
     const total = view.count;
     let start = this.#start;
     let stop = this.#stop;
@@ -58,6 +75,7 @@ class RankRange implements Range {
     if (stop >= total) stop = total - 1;
     this.count = Math.max(0, stop - start + 1);
     this.first = this.reverse ? total - 1 - stop : start;
+    leaveOut(this, skip);
   }
 }
 
@@ -65,23 +83,31 @@ class RankRange implements Range {
 class ScoreRange implements Range {
   first = 0;
   count = 0;
+  reverse = false;
   #min = 0;
   #max = 0;
   #minExclusive = false;
   #maxExclusive = false;
 
   read({ words }: Call, minWord: number, maxWord: number): void {
+    this.reverse = false;
     this.#minExclusive = isExclusive(words, minWord);
     this.#maxExclusive = isExclusive(words, maxWord);
     this.#min = readBound(words, minWord, this.#minExclusive);
     this.#max = readBound(words, maxWord, this.#maxExclusive);
   }
 
-  locate(view: SortedSetView): void {
+  countIn(view: SortedSetView): number {
+    this.locate(view, 0);
+    return this.count;
+  }
+
+  locate(view: SortedSetView, skip: number): void {
     const first = view.countBelowScore(this.#min, this.#minExclusive);
     const end = view.countBelowScore(this.#max, !this.#maxExclusive);
     this.first = first;
     this.count = Math.max(0, end - first);
+    leaveOut(this, skip);
   }
 }
 
@@ -104,15 +130,23 @@ function readBound(words: Words, word: number, exclusive: boolean): number {
 /**
  * Members by their bytes, where all have one score: "[a" from a on, "(a" from behind a, "-" and "+"
  * for the lowest and highest there are.
+ *
+ * Where scores differ, members are not ordered by their bytes, and the answer is what Redis's walk
+ * gives: nothing unless the lowest member is within the upper bound and the highest within the lower
+ * one; else from the first member within the near bound on, as long as members are within the far
+ * one. In a small set that first one is looked for one by one. In a large one Redis jumps, by levels
+ * that chance gave its list, and we by our tree: there the two may begin at different members.
  */
 class LexRange implements Range {
   first = 0;
   count = 0;
+  reverse = false;
   #words!: Words;
   #min = 0;
   #max = 0;
 
   read({ words }: Call, minWord: number, maxWord: number): void {
+    this.reverse = false;
     this.#words = words;
     this.#min = minWord;
     this.#max = maxWord;
@@ -121,11 +155,117 @@ class LexRange implements Range {
     }
   }
 
-  locate(view: SortedSetView): void {
+  locate(view: SortedSetView, skip: number, most: number): void {
+    if (isOneScore(view)) {
+      this.#locateByBounds(view);
+      leaveOut(this, skip);
+    } else this.#walk(view, skip, most);
+  }
+
+  countIn(view: SortedSetView): number {
+    // Of a large set Redis counts all between the two bounds, without a walk.
+    if (view.large === null && !isOneScore(view)) this.#walk(view, 0, Infinity);
+    else if (isOneScore(view) || this.#mayHave(view)) this.#locateByBounds(view);
+    else return 0;
+    return this.count;
+  }
+
+  #locateByBounds(view: SortedSetView): void {
     const first = this.#countBelow(view, this.#min, false);
     const end = this.#countBelow(view, this.#max, true);
     this.first = first;
     this.count = Math.max(0, end - first);
+  }
+
+  /** The way through a set of unequal scores. */
+  #walk(view: SortedSetView, skip: number, most: number): void {
+    this.first = 0;
+    this.count = 0;
+    if (!this.#mayHave(view)) return;
+    const begin = this.#beginOfWalk(view);
+    if (begin < 0 || !view.seek(begin) || !this.#isAboveMin(view) || !this.#isBelowMax(view)) {
+      return;
+    }
+    const from = this.reverse ? begin - skip : begin + skip;
+    if (from < 0 || !view.seek(from)) return;
+    let count = 0;
+    while (count < most && (this.reverse ? this.#isAboveMin(view) : this.#isBelowMax(view))) {
+      count++;
+      if (!(this.reverse ? view.prev() : view.next())) break;
+    }
+    this.first = this.reverse ? from - count + 1 : from;
+    this.count = count;
+  }
+
+  /** False when the bounds contradict each other, or leave out the lowest or the highest member. */
+  #mayHave(view: SortedSetView): boolean {
+    const { bytes, starts } = this.#words;
+    const order = this.#compareBounds();
+    const isOpen = bytes[starts[this.#min]] === EXCLUSIVE || bytes[starts[this.#max]] === EXCLUSIVE;
+    if (order > 0 || (order === 0 && isOpen)) return false;
+    return view.seek(view.count - 1) && this.#isAboveMin(view) &&
+      view.seek(0) && this.#isBelowMax(view);
+  }
+
+  /** The rank to begin at; -1 or `view.count` when there is none. */
+  #beginOfWalk(view: SortedSetView): number {
+    if (view.large !== null) {
+      return this.reverse
+        ? this.#countBelow(view, this.#max, true) - 1
+        : this.#countBelow(view, this.#min, false);
+    }
+    let rank = this.reverse ? view.count - 1 : 0;
+    let on = view.seek(rank);
+    while (on && !(this.reverse ? this.#isBelowMax(view) : this.#isAboveMin(view))) {
+      rank += this.reverse ? -1 : 1;
+      on = this.reverse ? view.prev() : view.next();
+    }
+    return rank;
+  }
+
+  /** Whether the view's member is within the lower bound. */
+  #isAboveMin(view: SortedSetView): boolean {
+    return this.#compare(view, this.#min) > 0;
+  }
+
+  /** Whether the view's member is within the upper bound. */
+  #isBelowMax(view: SortedSetView): boolean {
+    return this.#compare(view, this.#max) < 0;
+  }
+
+  /** The view's member beside a bound: a bound that it belongs to counts as beyond it. */
+  #compare(view: SortedSetView, word: number): number {
+    const { bytes, starts, lengths } = this.#words;
+    const start = starts[word];
+    const mark = bytes[start];
+    if (mark === MINUS) return 1;
+    if (mark === PLUS) return -1;
+    const order = compareBytes(
+      view.bytes,
+      view.offset,
+      view.length,
+      bytes,
+      start + 1,
+      lengths[word] - 1,
+    );
+    if (order !== 0 || mark === EXCLUSIVE) return order;
+    return word === this.#min ? 1 : -1;
+  }
+
+  #compareBounds(): number {
+    const { bytes, starts, lengths } = this.#words;
+    const place = (word: number) => PLACE_OF_MARK[bytes[starts[word]]] ?? 0;
+    const difference = place(this.#min) - place(this.#max);
+    if (difference !== 0 || place(this.#min) !== 0) return difference;
+    const [min, max] = [this.#min, this.#max];
+    return compareBytes(
+      bytes,
+      starts[min] + 1,
+      lengths[min] - 1,
+      bytes,
+      starts[max] + 1,
+      lengths[max] - 1,
+    );
   }
 
   /** Members before a bound; one that is the bound itself counts when it belongs to that side. */
@@ -142,6 +282,17 @@ class LexRange implements Range {
       isMax === (mark === INCLUSIVE),
     );
   }
+}
+
+/** Where "-" and "+" lie beside bounds that are bytes. */
+const PLACE_OF_MARK: Record<number, number> = { [MINUS]: -1, [PLUS]: 1 };
+
+/** Whether all members have the same score; a set is ordered by it. */
+function isOneScore(view: SortedSetView): boolean {
+  if (!view.seek(0)) return true;
+  const lowest = view.score;
+  view.seek(view.count - 1);
+  return view.score === lowest;
 }
 
 function isLexBound(words: Words, word: number): boolean {

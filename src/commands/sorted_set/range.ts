@@ -219,23 +219,20 @@ function readRange(
   }
   if (range === rankRange) {
     range.read(call, key + 1, key + 2);
-    rankRange.reverse = reverse;
   } else if (reverse) range.read(call, key + 2, key + 1);
   else range.read(call, key + 1, key + 2);
+  range.reverse = reverse;
   return true;
 }
 
 /** Finds the range in the view's set; sets how many elements to visit, and stands on the first. */
 function seekRange(): number {
-  range.locate(view);
-  let { count } = range;
-  let skip = 0;
-  if (range !== rankRange) {
-    skip = limitOffset;
-    count = skip < 0 ? 0 : Math.max(0, count - skip);
-    if (limitCount >= 0) count = Math.min(count, limitCount);
-  }
-  if (count > 0) view.seek(reverse ? range.first + range.count - 1 - skip : range.first + skip);
+  const isLimited = range !== rankRange;
+  if (isLimited && limitOffset < 0) return 0;
+  const most = isLimited && limitCount >= 0 ? limitCount : Infinity;
+  range.locate(view, isLimited ? limitOffset : 0, most);
+  const count = Math.min(range.count, most);
+  if (count > 0) view.seek(reverse ? range.first + range.count - 1 : range.first);
   return count;
 }
 

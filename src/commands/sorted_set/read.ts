@@ -196,6 +196,5 @@ function count(call: Call, range: Range): void {
   if (!view.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
     return reply.integer(0);
   }
-  range.locate(view);
-  reply.integer(range.count);
+  reply.integer(range.countIn(view));
 }

@@ -126,7 +126,7 @@ function removeRange(call: Call, range: Range, event: string): void {
   const { bytes, starts, lengths } = words;
   range.read(call, 2, 3);
   if (!view.openWrite(database, bytes, starts[1], lengths[1])) return reply.integer(0);
-  range.locate(view);
+  range.locate(view, 0, Infinity);
   const { count } = range;
   if (count > 0) {
     view.beforeWrite();
