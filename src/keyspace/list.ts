@@ -79,6 +79,12 @@ function exceeds(fill: number, bytes: number, count: number): boolean {
   return bytes > SAFETY_LIMIT_BYTES || count > Math.max(fill, 1);
 }
 
+/** Whether a large list of this size stays one; what was large turns small only well below the limit. */
+function exceedsHalf(fill: number, bytes: number, count: number): boolean {
+  if (fill < 0) return bytes > 1024 << Math.min(-fill, 5);
+  return bytes > SAFETY_LIMIT_BYTES >> 1 || count > Math.max(fill, 1) >> 1;
+}
+
 export class ListView {
   #database!: Database;
   #ref = 0;
@@ -282,9 +288,7 @@ export class ListView {
     const fill = this.#database.keyspace.limits.listMaxListpackSize;
     const size = node.end - node.start + LP_EMPTY_BYTES;
     if (size > INLINE_VALUE_MAX) return false;
-    if (fill < 0 ? size > 1024 << Math.min(-fill, 5) : quick.count > Math.max(fill, 1) >> 1) {
-      return false;
-    }
+    if (exceedsHalf(fill, size, quick.count)) return false;
     const database = this.#database;
     const ref = database.replaceByInline(this.#ref, TYPE_LIST, ENC_LISTPACK, size);
     const { records } = database;

@@ -671,7 +671,10 @@ export class QuickList {
     this.#linkNode(node, node.next, right);
   }
 
-  /** Joins a node with its neighbours where the result is at most half full, and trims it. */
+  /**
+   * Joins a node with its neighbours where the result is at most half full, and trims it. Two nodes
+   * stay two: Redis joins none when elements go, and takes a list of one node for a small one.
+   */
   #mergeAround(node: ListNode, cursor: ListCursor | null): void {
     const { prev } = node;
     if (prev !== null && this.#mayMerge(prev, node)) {
@@ -687,7 +690,7 @@ export class QuickList {
   }
 
   #mayMerge(a: ListNode, b: ListNode): boolean {
-    return !a.plain && !b.plain && a.count + b.count <= this.nodeCountMax &&
+    return this.nodes > 2 && !a.plain && !b.plain && a.count + b.count <= this.nodeCountMax &&
       a.end - a.start + b.end - b.start <= this.nodeBytesMax >> 1;
   }
 
