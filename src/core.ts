@@ -210,6 +210,7 @@ export class Core
       "active-expire-effort",
       "lazyfree-lazy-expire",
       "lazyfree-lazy-eviction",
+      "lazyfree-lazy-server-del",
     ], (values) => {
       evictor.policy = values["maxmemory-policy"];
       evictor.samples = values["maxmemory-samples"];
@@ -219,6 +220,7 @@ export class Core
       keyspace.expireEffort = values["active-expire-effort"];
       keyspace.unlinksExpired = values["lazyfree-lazy-expire"];
       keyspace.unlinksEvicted = values["lazyfree-lazy-eviction"];
+      keyspace.unlinksEmptied = values["lazyfree-lazy-server-del"];
       keyspace.refreshTime();
     });
     config.bind(["maxmemory"], (values) => {

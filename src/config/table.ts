@@ -303,7 +303,7 @@ export const DIRECTIVES = {
   "active-expire-effort": int("1", 1, 10),
   "lazyfree-lazy-eviction": bool("no"),
   "lazyfree-lazy-expire": bool("no"),
-  "lazyfree-lazy-server-del": bool("no", idle(LAZY)),
+  "lazyfree-lazy-server-del": bool("no"),
   "lazyfree-lazy-user-del": bool("no", idle(LAZY)),
   "lazyfree-lazy-user-flush": bool("no", idle(LAZY)),
   "activedefrag": bool("no", idle(DEFRAG)),

@@ -82,6 +82,8 @@ export class Keyspace {
   unlinksExpired = false;
   /** Likewise for evicted keys, `lazyfree-lazy-eviction`. */
   unlinksEvicted = false;
+  /** Likewise for keys that a command deletes on its way (SPOP of all members), `lazyfree-lazy-server-del`. */
+  unlinksEmptied = false;
   /** Whether lookups leave the access clock alone (CLIENT NO-TOUCH, a forced read of OBJECT). */
   noTouch = false;
   /** Whether an LFU policy is chosen: the access clock then holds minutes and a counter. */

@@ -9,8 +9,8 @@
  *     attachApplied   what was applied here: the master's changes, and those of its own clients
  *
  * What one request changes is a unit: its commands are collected and enter the stream together when
- * the unit ends, between MULTI and EXEC if there is more than one, with a SELECT before them when the
- * database differs from the one before. The offset counts bytes, as Redis's replication offset does.
+ * the unit ends, between MULTI and EXEC if there is more than one. Before a command of another
+ * database than that of the one before comes a SELECT (within the transaction, as in Redis 7.2). The offset counts bytes, as Redis's replication offset does.
  *
  * While nobody reads, nothing is encoded; while nobody reads for replicas, the offset stands still (as
  * in Redis, whose backlog begins with the first replica). See "Bytes of a master are handed on" in
@@ -181,9 +181,10 @@ export class WriteStream {
   endUnit(): boolean {
     const commands = this.#count;
     if (commands === 0) return false;
-    if (this.#databases[0] !== this.#database) this.#select(this.#databases[0]);
-    if (commands === 1) this.#emit(this.#unit, 0, this.#length);
-    else {
+    if (commands === 1) {
+      if (this.#databases[0] !== this.#database) this.#select(this.#databases[0]);
+      this.#emit(this.#unit, 0, this.#length);
+    } else {
       this.#emit(MULTI, 0, MULTI.length);
       for (let n = 0; n < commands; n++) {
         if (this.#databases[n] !== this.#database) this.#select(this.#databases[n]);

@@ -81,9 +81,10 @@ export class Replication implements OwnReplicas {
   expiredAtLoad(database: number, bytes: Uint8Array, offset: number, length: number): void {
     const { loadedReplication } = this.host.persistence;
     if (loadedReplication === null || this.isReplica) return;
-    const { stream } = this.host.keyspace;
+    const { stream, unlinksExpired } = this.host.keyspace;
+    const name = unlinksExpired ? "UNLINK" : "DEL";
     if (this.backlog === null) this.history.restartAt(loadedReplication.offset);
-    stream.unit(() => stream.add(database, ["DEL", bytes.slice(offset, offset + length)]));
+    stream.unit(() => stream.add(database, [name, bytes.slice(offset, offset + length)]));
   }
 
   /** The dataset has been loaded: goes on with the history it was saved in, and seeks its master. */

@@ -29,8 +29,8 @@ for (const [request, push] of WAITING) {
     assertEquals(s.clients.blockedCount, 1);
     const expiresAt = s.clock.nowMs - 100;
     assertEquals(s.propagated(), [
-      "SELECT 0",
       "MULTI",
+      "SELECT 0",
       push.join(" "),
       `PEXPIREAT k ${expiresAt}`,
       "EXEC",

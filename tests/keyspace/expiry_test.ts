@@ -241,3 +241,32 @@ Deno.test("removed keys of all types leave the index of expiries", () => {
   const [database] = s.keyspace.databases;
   assertEquals([database.count, database.expiringCount, database.largeValueBytes], [0, 0, 0]);
 });
+
+/** What a key's removal by a command enters the stream as, with one directive on. */
+const DELETIONS: [directive: string, what: string, run: (s: TestServer) => void][] = [
+  ["lazyfree-lazy-expire", "a lookup", (s) => s.run("GET", "k")],
+  ["lazyfree-lazy-expire", "PEXPIREAT in the past", (s) => s.run("PEXPIREAT", "kept", 1)],
+  ["lazyfree-lazy-expire", "GETEX in the past", (s) => s.run("GETEX", "kept", "PXAT", 1)],
+  ["lazyfree-lazy-server-del", "SPOP of all members", (s) => s.run("SPOP", "set", 9)],
+  [
+    "lazyfree-lazy-server-del",
+    "RESTORE REPLACE in the past",
+    (s) => s.run("RESTORE", "kept", 1, s.run("DUMP", "kept") as string, "REPLACE", "ABSTTL"),
+  ],
+];
+
+for (const [directive, what, run] of DELETIONS) {
+  Deno.test(`${what} enters the stream as UNLINK where ${directive} is on, else as DEL`, () => {
+    for (const [value, name] of [["no", "DEL"], ["yes", "UNLINK"]]) {
+      const s = testServer();
+      s.run("SET", "k", "v", "PX", 100);
+      s.run("SET", "kept", "v");
+      s.run("SADD", "set", "a", "b");
+      s.clock.nowMs += 101;
+      s.run("CONFIG", "SET", directive, value);
+      s.propagated();
+      run(s);
+      assertEquals(s.propagated().map((command) => command.split(" ")[0]), [name]);
+    }
+  });
+}

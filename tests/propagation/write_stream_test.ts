@@ -34,14 +34,14 @@ Deno.test("WriteStream puts a unit of several commands between MULTI and EXEC", 
   stream.add(12, ["DEL", "k"]);
   assertEquals(text(), "");
   stream.endUnit();
-  assertEquals(text(), SELECT0 + MULTI + DEL + SELECT12 + DEL + EXEC);
+  assertEquals(text(), MULTI + SELECT0 + DEL + SELECT12 + DEL + EXEC);
 });
 
 Deno.test("WriteStream takes a unit of very many commands", () => {
   const { stream, text } = recorded();
   for (let i = 0; i < 1000; i++) stream.add(0, ["DEL", "k"]);
   stream.endUnit();
-  assertEquals(text(), SELECT0 + MULTI + DEL.repeat(1000) + EXEC);
+  assertEquals(text(), MULTI + SELECT0 + DEL.repeat(1000) + EXEC);
 });
 
 Deno.test("endUnitWith passes on a request that is alone, and joins what waits", () => {

@@ -128,7 +128,7 @@ function runRestore(call: Call): void {
     if (old !== 0) {
       database.removeRecord(old, bytes, keyAt, keyLength);
       if (call.isPropagating) {
-        call.propagateAs(keyspace.unlinksExpired ? "UNLINK" : "DEL", words.copy(1));
+        call.propagateAs(keyspace.unlinksEmptied ? "UNLINK" : "DEL", words.copy(1));
       }
     }
     return reply.ok();

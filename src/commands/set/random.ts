@@ -101,7 +101,9 @@ function popAll(call: Call, size: number): void {
   const { bytes, starts, lengths } = words;
   reply.set(size);
   setView.forEach((member, offset, length) => reply.bulk(member, offset, length));
-  if (call.isPropagating) call.propagateAs("DEL", words.copy(1));
+  if (call.isPropagating) {
+    call.propagateAs(database.keyspace.unlinksEmptied ? "UNLINK" : "DEL", words.copy(1));
+  }
   database.changed(bytes, starts[1], lengths[1], EVENT_SET, "spop", size);
   database.removeRecord(setView.ref, bytes, starts[1], lengths[1], EVENT_GENERIC, "del", 0);
 }

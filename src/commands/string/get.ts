@@ -186,7 +186,9 @@ function runGetex(call: Call): void {
 
   if (expiresAtMs <= call.nowMs && database.keyspace.expireMode === EXPIRE_DELETES) {
     database.removeRecord(ref, words.bytes, keyOffset, keyLength);
-    if (call.isPropagating) call.propagateAs("DEL", words.copy(1));
+    if (call.isPropagating) {
+      call.propagateAs(database.keyspace.unlinksExpired ? "UNLINK" : "DEL", words.copy(1));
+    }
   } else if (options.deadlineIndex !== 0) {
     database.setExpiry(ref, expiresAtMs);
     database.changed(words.bytes, keyOffset, keyLength, EVENT_GENERIC, "expire");

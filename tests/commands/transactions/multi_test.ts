@@ -149,7 +149,7 @@ Deno.test("Several writes of one transaction enter the stream between MULTI and 
   s.run("SET", "b", "2");
   assertEquals(s.propagated(), []);
   s.run("EXEC");
-  assertEquals(s.propagated(), ["SELECT 0", "MULTI", "SET a 1", "SET b 2", "EXEC"]);
+  assertEquals(s.propagated(), ["MULTI", "SELECT 0", "SET a 1", "SET b 2", "EXEC"]);
   s.run("SET", "a", "3");
   assertEquals(s.propagated(), ["SET a 3"]);
 });
