@@ -49,7 +49,14 @@ export function globMatch(
   let retryAt = 0; // where in the text that element is to be tried next
 
   while (s < sEnd) {
-    if (p < pEnd && pattern[p] === STAR) {
+    // Most elements are plain bytes: those that match are told from all others right here.
+    const first = p < pEnd ? pattern[p] : -1;
+    if (first === str[s] && first !== STAR && first !== OPEN && first !== BACKSLASH) {
+      p++;
+      s++;
+      continue;
+    }
+    if (first === STAR) {
       do p++; while (p < pEnd && pattern[p] === STAR);
       if (p === pEnd) return true;
       afterStar = p;
@@ -119,7 +126,7 @@ function matchesClass(
 }
 
 /** The position behind the element that starts at `p` (not a `*`). */
-function elementEnd(pattern: Uint8Array, p: number, pEnd: number): number {
+export function elementEnd(pattern: Uint8Array, p: number, pEnd: number): number {
   if (pattern[p] === BACKSLASH) return p + 1 < pEnd ? p + 2 : p + 1;
   if (pattern[p] !== OPEN) return p + 1;
   p++;

@@ -4,12 +4,13 @@
  * channel's name can match. Beginnings are looked up for the lengths that some prefix has, with a
  * hash that grows along with the name.
  *
- * Patterns without a prefix are tried for every message, as in Redis. Many that share one prefix are
- * told apart by the bytes they end with, where those are literal.
+ * Patterns without a prefix are looked at for every message, as in Redis. Those that share a prefix are
+ * told apart by the bytes they end with, where those are literal, and by which bytes and pairs of bytes
+ * they need anywhere: as bits of two integers, which say no to nearly all at the cost of a comparison.
  */
 
 import { equalBytes } from "../base/bytes.ts";
-import { globMatch } from "../base/glob.ts";
+import { elementEnd, globMatch } from "../base/glob.ts";
 import type { Named } from "./byte_map.ts";
 
 const STAR = 0x2a;
@@ -39,10 +40,59 @@ function isSpecial(byte: number): boolean {
   return byte === STAR || byte === QUESTION || byte === OPEN || byte === BACKSLASH;
 }
 
+/**
+ * The bytes of a run, each as a bit: `bytes`; and those that follow each other: `pairs`. Two may share
+ * a bit, so that a bit that is not there says something, and one that is there nothing.
+ */
+class Signature {
+  bytes = 0;
+  pairs = 0;
+  #previous = -1;
+
+  begin(): void {
+    this.bytes = 0;
+    this.pairs = 0;
+    this.#previous = -1;
+  }
+
+  add(byte: number): void {
+    this.bytes |= 1 << (Math.imul(byte, SPREAD) >>> 27);
+    if (this.#previous >= 0) {
+      this.pairs |= 1 << (Math.imul(this.#previous << 8 | byte, SPREAD) >>> 27);
+    }
+    this.#previous = byte;
+  }
+
+  /** What follows is no neighbour of what was added last. */
+  breakOff(): void {
+    this.#previous = -1;
+  }
+
+  /** Of a name. */
+  addAll(bytes: Uint8Array, offset: number, length: number): void {
+    for (let i = 0; i < length; i++) this.add(bytes[offset + i]);
+  }
+
+  /** Of what a pattern needs: its plain bytes. A class of bytes is none of them. */
+  addPattern(pattern: Uint8Array): void {
+    for (let i = 0; i < pattern.length; i = elementEnd(pattern, i, pattern.length)) {
+      const first = pattern[i];
+      if (first === STAR || first === QUESTION || first === OPEN) this.breakOff();
+      else this.add(first === BACKSLASH && i + 1 < pattern.length ? pattern[i + 1] : first);
+    }
+  }
+}
+
+const SPREAD = 0x9e3779b1;
+const signature = new Signature();
+
 /** A pattern as it is filed. */
 interface Filed<T> {
   readonly item: T;
   readonly suffixLength: number;
+  /** Bits of the bytes, and of the pairs of neighbours, that a name must have to match. */
+  readonly neededBytes: number;
+  readonly neededPairs: number;
   readonly bucket: Bucket<T>;
   /** Its place in the bucket. */
   index: number;
@@ -83,7 +133,16 @@ export class PatternIndex<T extends Named> {
       this.#lengths[prefixLength]++;
     }
     const suffixLength = literalSuffixLength(name, prefixLength);
-    const filed = { item, suffixLength, bucket, index: bucket.patterns.length };
+    signature.begin();
+    signature.addPattern(name);
+    const filed = {
+      item,
+      suffixLength,
+      neededBytes: signature.bytes,
+      neededPairs: signature.pairs,
+      bucket,
+      index: bucket.patterns.length,
+    };
     bucket.patterns.push(filed);
     this.#filed.set(item, filed);
   }
@@ -110,6 +169,8 @@ export class PatternIndex<T extends Named> {
   /** Appends the patterns that match to `found`, in no particular order. */
   match(bytes: Uint8Array, offset: number, length: number, found: T[]): void {
     const lengths = this.#lengths;
+    signature.begin();
+    signature.addAll(bytes, offset, length);
     const last = Math.min(length, lengths.length - 1);
     let hash = 0;
     for (let prefixLength = 0; prefixLength <= last; prefixLength++) {
@@ -136,8 +197,11 @@ export class PatternIndex<T extends Named> {
     const { prefix, patterns } = bucket;
     if (!isPrefix(prefix, bytes, offset)) return;
     const end = offset + length;
+    const missingBytes = ~signature.bytes;
+    const missingPairs = ~signature.pairs;
     for (let i = 0; i < patterns.length; i++) {
-      const { item, suffixLength } = patterns[i];
+      const { item, suffixLength, neededBytes, neededPairs } = patterns[i];
+      if ((neededBytes & missingBytes) !== 0 || (neededPairs & missingPairs) !== 0) continue;
       const { name } = item;
       if (suffixLength > 0) {
         if (suffixLength > length) continue;
