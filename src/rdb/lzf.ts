@@ -21,6 +21,9 @@ const COPY_MIN = 3;
 const COPY_MAX = 264;
 const DISTANCE_MAX = 8192;
 
+/** Runs from here on are long. */
+const LONG_MIN = 512;
+
 /** A compressed run of n bytes never stands for more than this times n bytes: 3 bytes copy 264. */
 export const LZF_EXPANSION_MAX = 88;
 
@@ -65,6 +68,10 @@ export function lzfCompress(
   let pos = off;
   let literalsFrom = off;
   let misses = 0;
+  // In long runs copies are compared four bytes at a time; a view for each short one would cost more.
+  const isLong = len >= LONG_MIN;
+  const view = isLong ? viewOf(src) : lastView;
+  const at = src.byteOffset; // position in the view = position in src + at
   const lastStart = end - COPY_MIN;
   while (pos <= lastStart) {
     const a = src[pos];
@@ -85,6 +92,15 @@ export function lzfCompress(
 
     let copied = COPY_MIN;
     const copyMax = end - pos < COPY_MAX ? end - pos : COPY_MAX;
+    if (isLong) {
+      const wordsEnd = at + pos + copyMax - 4;
+      const distanceBack = pos - from;
+      let word = at + pos + copied;
+      while (word <= wordsEnd && view.getInt32(word) === view.getInt32(word - distanceBack)) {
+        word += 4;
+      }
+      copied = word - at - pos;
+    }
     while (copied < copyMax && src[from + copied] === src[pos + copied]) copied++;
 
     const literals = pos - literalsFrom;
@@ -112,6 +128,14 @@ export function lzfCompress(
   if (literalsSize(literals) > outEnd - out) return 0;
   if (literals > 0) out = writeLiterals(src, literalsFrom, literals, dst, out);
   return out - dstOff;
+}
+
+/** The view of the memory seen last: callers compress out of the same one again and again. */
+let lastView: DataView = new DataView(new ArrayBuffer(0));
+
+function viewOf({ buffer }: Uint8Array): DataView {
+  if (lastView.buffer !== buffer) lastView = new DataView(buffer);
+  return lastView;
 }
 
 /** Bytes that `count` literals take with their control bytes. */
