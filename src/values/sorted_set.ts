@@ -27,10 +27,13 @@ const WARM_COUNT_MIN = 20_000;
 /** Takes the sums of warming reads, so that the compiler cannot leave them out. */
 export let warmSum = 0;
 
+const NO_REFS = new Int32Array(0);
 const popped = new OrderedCursor();
 const walker = new OrderedCursor();
 
 export class SortedSet implements MoveListener {
+  /** Records without a place in the order, as they came: mostly in runs that are in order. */
+  #pending = NO_REFS;
   readonly dict: Dict;
   /** Ranks, ranges and walks; to be changed through the methods below only. */
   readonly index: OrderedIndex;
@@ -139,7 +142,15 @@ export class SortedSet implements MoveListener {
     score: number,
     hash = hashBytes(bytes, offset, length),
   ): number {
-    return this.#newRecord(bytes, offset, length, score, hash);
+    const ref = this.#newRecord(bytes, offset, length, score, hash);
+    const { count } = this.dict;
+    if (count > this.#pending.length) {
+      const more = new Int32Array(Math.max(64, count * 2));
+      more.set(this.#pending);
+      this.#pending = more;
+    }
+    this.#pending[count - 1] = ref;
+    return ref;
   }
 
   /** Gives a record without a place another score. */
@@ -149,7 +160,12 @@ export class SortedSet implements MoveListener {
 
   /** Puts all records in order, after `addPending`. */
   orderAll(): void {
-    this.dict.forEach((ref) => this.index.insert(this.scoreOf(ref), ref));
+    const { count } = this.dict;
+    for (let i = 0; i < count; i++) {
+      const ref = this.#pending[i];
+      this.index.insertOrdered(this.scoreOf(ref), ref);
+    }
+    this.#pending = NO_REFS;
   }
 
   /** A deep copy. */

@@ -303,6 +303,15 @@ type ElementVisitor = (
   score: number,
 ) => boolean | void;
 
+/** The same, given the hash of the member too. */
+type CommonVisitor = (
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  score: number,
+  hash: number,
+) => boolean | void;
+
 /** One of the sets to be combined: sorted, plain, or missing (as if empty). */
 class Source {
   readonly count: number = 0;
@@ -373,15 +382,15 @@ function union({ bySize, aggregate }: Request): SortedSet {
 
 function intersection(request: Request): SortedSet {
   const result = new SortedSet();
-  forEachCommon(request, (bytes, offset, length, score) => {
-    result.addPending(bytes, offset, length, score);
+  // They come in the order of the smallest set, which mostly is that of the result.
+  forEachCommon(request, (bytes, offset, length, score, hash) => {
+    result.addOrdered(bytes, offset, length, score, hash);
   });
-  result.orderAll();
   return result;
 }
 
 /** Visits the members that all sets have, with their aggregated scores. */
-function forEachCommon({ bySize, aggregate }: Request, visit: ElementVisitor): void {
+function forEachCommon({ bySize, aggregate }: Request, visit: CommonVisitor): void {
   const [smallest, ...others] = bySize;
   smallest.forEach((bytes, offset, length, score) => {
     const hash = hashBytes(bytes, offset, length);
@@ -390,7 +399,7 @@ function forEachCommon({ bySize, aggregate }: Request, visit: ElementVisitor): v
       if (!other.find(bytes, offset, length, hash)) return;
       value = aggregate(value, other.score * other.weight);
     }
-    return visit(bytes, offset, length, value);
+    return visit(bytes, offset, length, value, hash);
   });
 }
 
@@ -400,9 +409,8 @@ function difference({ sources }: Request): SortedSet {
   first.forEach((bytes, offset, length, score) => {
     const hash = hashBytes(bytes, offset, length);
     for (const other of others) if (other.find(bytes, offset, length, hash)) return;
-    result.addPending(bytes, offset, length, score, hash);
+    result.addOrdered(bytes, offset, length, score, hash);
   });
-  result.orderAll();
   return result;
 }
 
