@@ -5,12 +5,14 @@
  * RESULTS.md, results.svg and results.json beside this file. Needs Linux (/proc) and Debian's redis-server
  * and redis-tools. It is a tool of the developer: nothing here is part of the server.
  *
- * The parts: `compare/servers.ts` starts and watches servers, `compare/workloads.ts` lists what is run,
- * `compare/speed.ts` and `compare/data.ts` measure, `compare/report.ts` and `compare/chart.ts` show.
+ * The parts: `compare/servers.ts` starts and watches servers, `compare/workloads.ts` and `compare/large_data.ts`
+ * list what is run, `compare/speed.ts`, `compare/data.ts` and `compare/commands.ts` measure, `compare/report.ts` and
+ * `compare/chart.ts` show.
  */
 
 import { parseArgs } from "@std/cli/parse-args";
 import { drawChart } from "./compare/chart.ts";
+import { COMMANDS_HEAD, expectedCommandsMs, measureCommands } from "./compare/commands.ts";
 import {
   EXPECTED_ROUND_MS,
   measureMemory,
@@ -18,11 +20,11 @@ import {
   measureSave,
   measureStall,
 } from "./compare/data.ts";
-import { Progress } from "./compare/progress.ts";
-import { type ReportContext, toJson, toMarkdown } from "./compare/report.ts";
+import { durationText, Progress } from "./compare/progress.ts";
+import { EXPLANATION, type ReportContext, toJson, toMarkdown } from "./compare/report.ts";
 import type { Results } from "./compare/results.ts";
 import { type ServerSpec, startServer } from "./compare/servers.ts";
-import { expectedSpeedMs, measureSpeed } from "./compare/speed.ts";
+import { expectedSpeedMs, measureSpeed, SPEED_HEAD } from "./compare/speed.ts";
 import {
   aboutIn,
   choose,
@@ -41,12 +43,13 @@ const HELP = `deno task compare [options]
 
   --quick             short runs, one round: to try the tool or look at a change
   --rounds N          rounds of every measurement (3)
-  --only A,B          of speed, memory, save, stall
+  --only A,B          of speed, memory, save, stall, commands
   --tests A,B         of ${WORKLOADS.map((workload) => workload.name).join(" ")}
   --pipelines A,B     pipeline depths (1,16)
   --variants A,B      of ${VARIANTS.map((variant) => variant.id).join(" ")}
   --requests N        requests of every timed run, instead of as many as fill 1.7 s
-  --runtime NAME      what runs tsredis: deno (deno task start), or bun (an executable made for this)
+  --runtime NAME      what runs tsredis: deno (deno task start), bun (an executable made for this),
+                      or both, one after the other
   --server COMMAND    how tsredis is started otherwise; e.g. ./tsredis
   --reference COMMAND what it is compared with (redis-server)
   --note TEXT         a remark for the report
@@ -54,13 +57,21 @@ const HELP = `deno task compare [options]
                       and so on), or not; without either, only a run of everything writes them
 `;
 
-const MEASUREMENTS = ["speed", "memory", "save", "stall"] as const;
+const MEASUREMENTS = ["speed", "memory", "save", "stall", "commands"] as const;
 
-/** Length of a timed run of redis-benchmark on the faster server. */
 const RUN_MS = 1_700;
 const QUICK_RUN_MS = 300;
 
 const KEYS = 1_000_000;
+
+type Runtime = "deno" | "bun";
+
+/** What `--runtime` may name. */
+const RUNTIMES: Record<string, Runtime[]> = {
+  deno: ["deno"],
+  bun: ["bun"],
+  both: ["deno", "bun"],
+};
 
 interface Options extends Contestants {
   quick: boolean;
@@ -70,8 +81,8 @@ interface Options extends Contestants {
   variants: typeof VARIANTS;
   pipelines: number[];
   requests?: number;
-  /** Makes an executable by Bun before the servers start, and measures that as the subject. */
-  buildsExecutable: boolean;
+  /** What runs the subject, one comparison each; on Bun that is an executable made for it. */
+  runtimes: Runtime[];
   note?: string;
   write: boolean;
 }
@@ -96,15 +107,42 @@ interface Words {
 
 if (import.meta.main) await runTool("compare", HELP, readOptions, compare);
 
-async function compare(typed: Options, workDir: string): Promise<void> {
-  const options = typed.buildsExecutable ? { ...typed, ...await onBun(typed, workDir) } : typed;
+async function compare(options: Options, workDir: string): Promise<void> {
+  announce(options);
+  for (const runtime of options.runtimes) {
+    const both = runtime === "bun" ? await onBun(options, workDir) : options;
+    await compareOne({ ...options, ...both }, workDir);
+  }
+}
+
+/** What will be done, how long that takes, and how to read what comes. */
+function announce(options: Options): void {
+  const { measurements, rounds, runtimes } = options;
+  const wholeMs = expectedMs(options).reduce((sum, ms) => sum + ms, 0) * runtimes.length;
+  console.error(
+    [
+      `Measuring ${measurements.join(", ")} of redis-server and tsredis in turn` +
+      `${
+        runtimes.length > 1 ? `, once for each of ${runtimes.join(" and ")}` : ""
+      }; rounds: ${rounds}.`,
+      `That takes about ${
+        durationText(wholeMs)
+      }. Leave the machine alone meanwhile; Ctrl-C ends it.`,
+      "",
+      ...EXPLANATION,
+      "",
+    ].join("\n"),
+  );
+}
+
+async function compareOne(options: Options, workDir: string): Promise<void> {
   const results = await measure(options, workDir);
   const context: ReportContext = {
     date: new Date().toISOString().slice(0, 10),
     machine: describeMachine(),
     subjectCommand: options.subjectCommand,
     rounds: options.rounds,
-    runMs: options.quick ? QUICK_RUN_MS : RUN_MS,
+    runMs: runMs(options),
     keys: KEYS,
     note: options.note,
   };
@@ -129,15 +167,10 @@ async function measure(options: Options, workDir: string): Promise<Results> {
     subjectIsTsredis: about.isTsredis,
     subjectRuntime: about.runtime,
   };
-  const speedOptions = { ...options, runMs: options.quick ? QUICK_RUN_MS : RUN_MS };
-  const progress = new Progress(
-    measurements.flatMap((name) =>
-      name === "speed"
-        ? expectedSpeedMs(speedOptions)
-        : new Array<number>(options.rounds).fill(EXPECTED_ROUND_MS[name])
-    ),
-  );
+  const progress = new Progress(expectedMs(options));
   if (measurements.includes("speed")) {
+    console.error(SPEED_HEAD);
+    const speedOptions = { ...options, runMs: runMs(options) };
     results.speed = await measureSpeed(referenceServer, subjectServer, speedOptions, progress);
   }
   await referenceServer.stop();
@@ -151,7 +184,25 @@ async function measure(options: Options, workDir: string): Promise<Results> {
   if (measurements.includes("memory")) results.memory = await pair("memory", measureMemory);
   if (measurements.includes("save")) results.save = await pair("save", measureSave);
   if (measurements.includes("stall")) results.stall = await pair("stall", measureStall);
+  if (measurements.includes("commands")) {
+    console.error(COMMANDS_HEAD);
+    results.commands = await measureCommands(reference, subject, data, progress);
+  }
   return results;
+}
+
+/** About how long each step of a comparison takes, in their order. */
+function expectedMs(options: Options): number[] {
+  return options.measurements.flatMap((name) => {
+    if (name === "speed") return expectedSpeedMs({ ...options, runMs: runMs(options) });
+    if (name === "commands") return expectedCommandsMs(options);
+    return new Array<number>(options.rounds).fill(EXPECTED_ROUND_MS[name]);
+  });
+}
+
+/** Length of a timed run of redis-benchmark on the faster server. */
+function runMs({ quick }: Options): number {
+  return quick ? QUICK_RUN_MS : RUN_MS;
 }
 
 async function write(results: Results, context: ReportContext, markdown: string): Promise<void> {
@@ -206,8 +257,9 @@ function readOptions(words: string[]): Options | null {
     unknown: refuseUnknown,
   });
   if (args.help) return null;
-  if (args.runtime !== undefined && !["deno", "bun"].includes(args.runtime)) {
-    throw new UsageError(`--runtime: no ${args.runtime}; there are deno, bun`);
+  const runtimes = RUNTIMES[args.runtime ?? "deno"];
+  if (runtimes === undefined) {
+    throw new UsageError(`--runtime: no ${args.runtime}; there are deno, bun, both`);
   }
   if (args.runtime !== undefined && args.server !== undefined) {
     throw new UsageError("--runtime and --server exclude each other");
@@ -223,7 +275,7 @@ function readOptions(words: string[]): Options | null {
     variants: choose("variants", args.variants, VARIANTS, (variant) => variant.id),
     pipelines: (args.pipelines ?? "1,16").split(",").map((word) => positive("pipelines", word)),
     requests: args.requests === undefined ? undefined : positive("requests", args.requests),
-    buildsExecutable: args.runtime === "bun",
+    runtimes,
     note: args.note,
     write: args.write || (whole && !args["no-write"]),
   };

@@ -83,6 +83,15 @@ export class Client {
     return bytes;
   }
 
+  /** Sends a command of the SCAN family and returns the new cursor; what was found is let go. */
+  async cursor(...words: string[]): Promise<string> {
+    await this.#write(encodeCommand(...words));
+    await this.#line();
+    const cursor = await this.#reply();
+    await this.skip(1);
+    return cursor!;
+  }
+
   /**
    * Sends an already encoded command and waits until its reply, of any kind and size, has arrived whole,
    * without decoding it: what is timed. Throws ErrorReply.

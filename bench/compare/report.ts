@@ -2,6 +2,9 @@
 
 import {
   BARS,
+  commandMeetsBar,
+  commandRatio,
+  type CommandResult,
   median,
   type Pair,
   quantile,
@@ -24,6 +27,18 @@ export interface ReportContext {
   note?: string;
 }
 
+/** What ratio and CPU mean, in lines for the terminal and the report. */
+export const EXPLANATION = [
+  "Ratio is tsredis's figure divided by redis-server's. Of requests per second (req/s) more is better: 1.2 means a fifth",
+  "more than redis-server. Of times and memory less is better: 0.5 means half as much. CPU is the time that the processor",
+  "works for one request, user plus system time of the whole server process with all its threads, in millionths of a",
+  "second (µs), read right before and after the run: it says what a server costs where something else, such as the load",
+  "generator, sets the pace.",
+];
+
+/** How many of the commands on large data the report shows. */
+const SLOWEST = 20;
+
 /** What stands beside a bar that a figure does not meet. */
 export const MISSED = "**missed**";
 
@@ -34,6 +49,7 @@ export function toMarkdown(results: Results, context: ReportContext): string {
   if (results.speed) sections.push(...speedSections(results.speed, missed));
   const data = dataSection(results, context, missed);
   if (data) sections.push(data);
+  if (results.commands) sections.push(commandsSection(results.commands, missed));
   sections.push(
     missed.length === 0
       ? "## Bars\n\nEvery figure above meets its bar."
@@ -56,6 +72,7 @@ function heading(results: Results, context: ReportContext): string {
     `- Rounds: ${context.rounds}, the servers asked in turn (A B A B); figures are medians over rounds.`,
   ];
   if (context.note) lines.push(`- Note: ${context.note}`);
+  lines.push("", ...EXPLANATION);
   if (results.speed) {
     lines.push(
       "",
@@ -67,7 +84,6 @@ function heading(results: Results, context: ReportContext): string {
       "Every run starts from an emptied server into which the test's data is put: GET finds its keys, LPOP, RPOP, SPOP",
       "and ZPOPMIN never run dry, LRANGE reads from a list of 10,000 elements (sent as a custom command of the",
       "same bytes, because redis-benchmark's own test times its filling of the list along with it).",
-      "CPU is user plus system time of the whole server process per request, read right before and after the run.",
       "A test is listed under random keys or larger values only where these change what it sends.",
     );
   }
@@ -259,6 +275,38 @@ function dataSection(results: Results, context: ReportContext, missed: string[])
       "The longest is over all rounds, not a median.";
   }
   return text;
+}
+
+/** The commands that are slowest beside redis-server. */
+function commandsSection(commands: CommandResult[], missed: string[]): string {
+  // Where neither server takes a millisecond, the ratio is that of two round trips.
+  const timed = commands.filter(({ referenceMs, subjectMs }) =>
+    median(referenceMs) >= 1 || median(subjectMs) >= 1
+  );
+  const slowestFirst = timed.toSorted((a, b) => commandRatio(b) - commandRatio(a));
+  const rows = slowestFirst.map((result) => {
+    const isMet = commandMeetsBar(result);
+    const ratio = commandRatio(result).toFixed(2);
+    if (!isMet) {
+      missed.push(`${result.title}: ${ratio} of redis-server's time, bar ${BARS.commandTime}`);
+    }
+    return [
+      `\`${result.title}\``,
+      median(result.referenceMs).toFixed(1),
+      median(result.subjectMs).toFixed(1),
+      isMet ? ratio : `**${ratio}**`,
+      `≤ ${BARS.commandTime}${isMet ? "" : " " + MISSED}`,
+    ];
+  });
+  const faster = timed.filter((result) => commandRatio(result) < 1).length;
+  return `## Commands on large data: the ${SLOWEST} slowest beside redis-server\n\n` +
+    [
+      `Of ${commands.length} commands on sets, hashes, sorted sets and lists of a million members, a million keys and`,
+      `strings of 100 MB, those whose time is the largest part of redis-server's. ${timed.length} take a millisecond;`,
+      `${faster} of these are faster than on redis-server. \`tmp\` is a copy that is made anew before each run.`,
+      "Differences of up to two milliseconds count as none.\n\n",
+    ].join("\n") +
+    table(["Command", "redis ms", "tsredis ms", "ratio", "bar"], rows.slice(0, SLOWEST));
 }
 
 type StallSamples = NonNullable<Results["stall"]>["subject"];

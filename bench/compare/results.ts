@@ -40,6 +40,13 @@ export interface StallSample {
   snapshotDurationMs: number;
 }
 
+/** All runs of a command on large data, in milliseconds. */
+export interface CommandResult {
+  title: string;
+  referenceMs: number[];
+  subjectMs: number[];
+}
+
 /** One kind of measurement for both servers, a sample per round. */
 export interface Pair<T> {
   reference: T[];
@@ -58,6 +65,7 @@ export interface Results {
   memory?: Pair<MemorySample>;
   save?: Pair<SaveSample>;
   stall?: Pair<StallSample>;
+  commands?: CommandResult[];
 }
 
 /** Limits that tsredis is held to, as ratios to redis-server unless a unit says otherwise. */
@@ -69,7 +77,11 @@ export const BARS = {
   saveTime: 1.5,
   loadTime: 1.5,
   stallMs: 10,
+  commandTime: 1.5,
 };
+
+/** Differences below this are those of two round trips, not the commands'. */
+const COMMAND_SLACK_MS = 2;
 
 const HOT_TESTS = new Set(["get", "set", "incr", "mset"]);
 
@@ -86,6 +98,17 @@ export function speedRatio(result: SpeedResult): number {
       sample.requestsPerSecond / result.reference[round].requestsPerSecond
     ),
   );
+}
+
+/** Time of the subject by that of the reference: below 1 is faster. Of the medians over the runs. */
+export function commandRatio({ referenceMs, subjectMs }: CommandResult): number {
+  return median(subjectMs) / median(referenceMs);
+}
+
+/** Whether the time of a command meets its bar. */
+export function commandMeetsBar({ referenceMs, subjectMs }: CommandResult): boolean {
+  const ms = median(referenceMs);
+  return median(subjectMs) <= Math.max(ms * BARS.commandTime, ms + COMMAND_SLACK_MS);
 }
 
 /** The median; the mean of the two middle values when their number is even. NaN for none. */

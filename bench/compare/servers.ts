@@ -95,6 +95,14 @@ export class RunningServer {
     return this.guard(words[0], this.client.call(...words));
   }
 
+  /** Sends encoded commands and lets their replies go, guarded; see `Client.skip`. */
+  exchange(what: string, bytes: Uint8Array, replies: number): Promise<void> {
+    return this.guard(
+      what,
+      Promise.all([this.client.send(bytes), this.client.skip(replies)]).then(() => {}),
+    );
+  }
+
   /** The fields of an INFO section, guarded. */
   info(section: string): Promise<Map<string, string>> {
     return this.guard("INFO", this.client.info(section));

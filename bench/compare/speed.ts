@@ -176,18 +176,42 @@ export async function runRedisBenchmark(
   return Number(rate);
 }
 
+/** Widths of the columns of what is reported while it runs. */
+const WIDTHS = [12, 7, 3, 11, 13, 5, 12, 14, 10];
+
+/** Names the columns of the lines that `measureSpeed` reports. */
+export const SPEED_HEAD = row([
+  "test",
+  "variant",
+  "-P",
+  "redis req/s",
+  "tsredis req/s",
+  "ratio",
+  "redis CPU µs",
+  "tsredis CPU µs",
+  "requests",
+]);
+
 function lineOf(result: SpeedResult): string {
   const rate = (samples: Sample[]) =>
-    Math.round(median(samples.map((sample) => sample.requestsPerSecond))).toString().padStart(8);
-  const cpu = (samples: Sample[]) =>
-    median(samples.map((sample) => sample.cpuMicros)).toFixed(2).padStart(6);
-  return (
-    `${result.test.padEnd(12)} ${result.variant.padEnd(6)} -P ${
-      String(result.pipeline).padEnd(3)
-    }` +
-    `${rate(result.reference)} ->${rate(result.subject)} req/s  x${
-      speedRatio(result).toFixed(2)
-    }  ` +
-    `${cpu(result.reference)} ->${cpu(result.subject)} us CPU  (${result.requests} requests)`
+    Math.round(median(samples.map((sample) => sample.requestsPerSecond))).toLocaleString("en");
+  const cpu = (samples: Sample[]) => median(samples.map((sample) => sample.cpuMicros)).toFixed(2);
+  return row([
+    result.test,
+    result.variant,
+    String(result.pipeline),
+    rate(result.reference),
+    rate(result.subject),
+    speedRatio(result).toFixed(2),
+    cpu(result.reference),
+    cpu(result.subject),
+    result.requests.toLocaleString("en"),
+  ]);
+}
+
+/** Cells in columns, the first two flush left. */
+function row(cells: string[]): string {
+  return cells.map((cell, i) => i < 2 ? cell.padEnd(WIDTHS[i]) : cell.padStart(WIDTHS[i])).join(
+    "  ",
   );
 }

@@ -1,11 +1,9 @@
 /** Commands that read or write a whole large value: no more than 1.5 of redis-server's time and 2 of its memory. */
 
-import { encodeCommand } from "../compare/client.ts";
+import { encodeBytes, encodeCommand } from "../compare/client.ts";
+import { fillWide, LARGE, letters, scattered } from "../compare/large_data.ts";
 import type { Bench } from "./bench.ts";
 import { FIGURE, type LimitsCase, ratioAtMost } from "./cases.ts";
-
-const MEMBERS = 1_000_000;
-const MEMBERS_PER_COMMAND = 100;
 
 /** Below these, differences are the machine's. */
 const TIME_SLACK_MS = 10;
@@ -22,7 +20,7 @@ export const COMMANDS: LimitsCase[] = [
     expectedMs: 8_000,
     prepare: async (bench: Bench) => {
       await fillSet(bench, "s1", 0);
-      await fillSet(bench, "s2", MEMBERS / 2);
+      await fillSet(bench, "s2", LARGE / 2);
     },
     run: (bench: Bench) => bench.watch(() => bench.exchange([command, "to", "s1", "s2"])),
     bars: BARS,
@@ -32,9 +30,50 @@ export const COMMANDS: LimitsCase[] = [
     expectedMs: 20_000,
     prepare: async (bench: Bench) => {
       await fillSortedSet(bench, "z1", 0);
-      await fillSortedSet(bench, "z2", MEMBERS / 2);
+      await fillSortedSet(bench, "z2", LARGE / 2);
     },
     run: (bench: Bench) => bench.watch(() => bench.exchange([command, "to", "2", "z1", "z2"])),
+    bars: BARS,
+  })),
+  {
+    title: "ZRANGESTORE of all of a sorted set of a million",
+    expectedMs: 8_000,
+    prepare: (bench) => fillSortedSet(bench, "z1", 0),
+    run: (bench) => bench.watch(() => bench.exchange(["ZRANGESTORE", "to", "z1", "0", "-1"])),
+    bars: BARS,
+  },
+  {
+    title: "KEYS *99* of a million keys",
+    expectedMs: 8_000,
+    prepare: (bench) =>
+      bench.server.fill(LARGE, (i) => encodeCommand("SET", `key:${i}`, `value:${i}`)),
+    run: (bench) => bench.watch(() => bench.exchange(["KEYS", "*99*"])),
+    bars: BARS,
+  },
+  {
+    title: "PUBLISH, 100 times, with 20,000 patterns subscribed to",
+    expectedMs: 3_000,
+    prepare: async (bench) => {
+      const subscriber = await bench.connect();
+      const patterns = Array.from({ length: 20_000 }, (_, i) => `*channel:${i}*`);
+      await subscriber.send(encodeBytes("PSUBSCRIBE", ...patterns));
+      await subscriber.skip(patterns.length);
+    },
+    run: (bench) => {
+      const publish = encodeCommand("PUBLISH", "news:channel:x", "message").repeat(100);
+      const bytes = new TextEncoder().encode(publish);
+      return bench.watch(() => bench.server.exchange("PUBLISH", bytes, 100));
+    },
+    bars: BARS,
+  },
+  ...["BITCOUNT string", "BITPOS string 1", "BITOP NOT to string"].map((line) => ({
+    title: `${line}, of 100 MB`,
+    expectedMs: 3_000,
+    prepare: (bench: Bench) => {
+      const command = encodeBytes("SET", "string", new Uint8Array(100_000_000));
+      return bench.server.exchange("SET", command, 1);
+    },
+    run: (bench: Bench) => bench.watch(() => bench.exchange(line.split(" "))),
     bars: BARS,
   })),
   {
@@ -49,35 +88,15 @@ export const COMMANDS: LimitsCase[] = [
 ];
 
 /** A set of a million members `member:N`, N from `first` on. */
-export async function fillSet(bench: Bench, key: string, first: number): Promise<void> {
-  await bench.server.fill(MEMBERS / MEMBERS_PER_COMMAND, (i) => {
-    const words = ["SADD", key];
-    for (let n = 0; n < MEMBERS_PER_COMMAND; n++) {
-      words.push(`member:${first + i * MEMBERS_PER_COMMAND + n}`);
-    }
-    return encodeCommand(...words);
-  });
+function fillSet(bench: Bench, key: string, first: number): Promise<void> {
+  return fillWide(bench.server, ["SADD", key], (i) => [`member:${first + i}`]);
 }
 
-/** The same as a sorted set; its scores are in no order, and the same for every server. */
-export async function fillSortedSet(bench: Bench, key: string, first: number): Promise<void> {
-  await bench.server.fill(MEMBERS / MEMBERS_PER_COMMAND, (i) => {
-    const words = ["ZADD", key];
-    for (let n = 0; n < MEMBERS_PER_COMMAND; n++) {
-      const member = first + i * MEMBERS_PER_COMMAND + n;
-      words.push(String(Math.imul(member, 0x9e3779b1) >>> 0), `member:${member}`);
-    }
-    return encodeCommand(...words);
-  });
-}
-
-/** Letters a to d in no order, the same for the same seed. */
-function letters(count: number, seed: number): string {
-  let state = seed;
-  let text = "";
-  for (let i = 0; i < count; i++) {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
-    text += "abcd"[state >> 16 & 3];
-  }
-  return text;
+/** The same as a sorted set, whose scores are in no order. */
+function fillSortedSet(bench: Bench, key: string, first: number): Promise<void> {
+  return fillWide(
+    bench.server,
+    ["ZADD", key],
+    (i) => [String(scattered(first + i)), `member:${first + i}`],
+  );
 }
