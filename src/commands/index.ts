@@ -1,6 +1,7 @@
 /** All commands, by group of the Redis reference: what dispatch, COMMAND, ACL and the README read. */
 
 import { bitmapCommands } from "./bitmap/index.ts";
+import { clusterCommands } from "./cluster/index.ts";
 import type { CommandDefinition } from "../dispatch/command.ts";
 import { connectionCommands } from "./connection/index.ts";
 import { genericCommands } from "./generic/index.ts";
@@ -15,6 +16,7 @@ import { transactionCommands } from "./transactions/index.ts";
 
 export const commandTable: readonly CommandDefinition[] = [
   ...bitmapCommands,
+  ...clusterCommands,
   ...connectionCommands,
   ...genericCommands,
   ...hashCommands,
