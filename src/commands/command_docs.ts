@@ -3,13 +3,18 @@
  *
  * Beside the path: the handlers of COMMAND read their words and call these functions; nothing here is
  * kept between calls, and nothing here runs unless a client asks. Replies have the fields of Redis
- * 7.0, except for the sentences that are Redis's own: its change history and its notes on keys.
+ * 7.2; the sentences in them (summaries, history, notes on keys) are our own.
  */
 
 import { globMatch } from "../base/glob.ts";
 import { latin1, toLatin1 } from "../base/bytes.ts";
 import { type Argument, parseArguments } from "./arguments_syntax.ts";
-import { ACL_CATEGORIES, type Command, FLAG_NO_MANDATORY_KEYS } from "../dispatch/command.ts";
+import {
+  ACL_CATEGORIES,
+  type Command,
+  type CommandDefinition,
+  FLAG_NO_MANDATORY_KEYS,
+} from "../dispatch/command.ts";
 import { type KeyPosition, keysFromSpecs, type KeySpec } from "../dispatch/key_specs.ts";
 
 /**
@@ -191,7 +196,11 @@ function writeInfo(sink: ReplySink, command: Command): void {
 }
 
 function writeKeySpec(sink: ReplySink, spec: KeySpec): void {
-  sink.map(3);
+  sink.map(spec.notes === "" ? 3 : 4);
+  if (spec.notes !== "") {
+    sink.bulk("notes");
+    sink.bulk(spec.notes);
+  }
   sink.bulk("flags");
   writeNames(sink, spec.flags);
 
@@ -240,7 +249,8 @@ function writeSearch(sink: ReplySink, type: string, fields: [string, string | nu
 
 /** A name and its documentation, as a pair of a map. */
 function writeDocs(sink: ReplySink, { fullName, definition, subcommands }: Command): void {
-  const { summary, since, group, complexity, args, deprecated, internal } = definition;
+  const { summary, since, group, complexity, history = [], args, deprecated, internal } =
+    definition;
   const docFlags: string[] = [];
   if (deprecated !== undefined) docFlags.push("deprecated");
   if (internal) docFlags.push("syscmd");
@@ -256,6 +266,9 @@ function writeDocs(sink: ReplySink, { fullName, definition, subcommands }: Comma
     fields.push(["deprecated_since", () => sink.bulk(deprecated.since)]);
     fields.push(["replaced_by", () => sink.bulk(deprecated.use)]);
   }
+  if (history.length > 0) {
+    fields.push(["history", () => writeHistory(sink, history)]);
+  }
   if (args !== undefined) {
     fields.push(["arguments", () => writeArguments(sink, parseArguments(args))]);
   }
@@ -267,6 +280,15 @@ function writeDocs(sink: ReplySink, { fullName, definition, subcommands }: Comma
   }
   sink.bulk(fullName);
   writeFields(sink, fields);
+}
+
+function writeHistory(sink: ReplySink, history: NonNullable<CommandDefinition["history"]>): void {
+  sink.set(history.length);
+  for (const [version, added] of history) {
+    sink.array(2);
+    sink.bulk(version);
+    sink.bulk(added);
+  }
 }
 
 function writeArguments(sink: ReplySink, args: readonly Argument[]): void {

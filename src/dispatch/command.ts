@@ -154,6 +154,8 @@ export interface CommandDefinition {
   readonly group: CommandGroup;
   /** The Redis version that had it first. */
   readonly since: string;
+  /** What later versions added, oldest first. */
+  readonly history?: readonly (readonly [version: string, added: string])[];
   readonly summary: string;
   readonly complexity: string;
   /** Words including the name (both names of a subcommand); negative means "at least". */

@@ -50,6 +50,8 @@ export type KeyFinder = (words: readonly Uint8Array[]) => KeyPosition[] | null;
 /** One specification. Made by the functions below; fields that a kind does not use are 0 or "". */
 export class KeySpec {
   readonly flags: readonly KeyFlag[];
+  /** For people: why the flags are what they are; empty where there is nothing to say. */
+  notes = "";
   readonly beginSearch: "index" | "keyword" | "unknown";
   readonly findKeys: "range" | "keynum" | "unknown";
   /** Kind "index": the word to begin at. */
@@ -84,6 +86,12 @@ export class KeySpec {
     this.beginSearch = beginSearch;
     this.findKeys = findKeys;
   }
+}
+
+/** The specification with a note for people. */
+export function noted(notes: string, spec: KeySpec): KeySpec {
+  spec.notes = notes;
+  return spec;
 }
 
 /** One key, at word `at`. `flags` are KeyFlags with single spaces between them. */

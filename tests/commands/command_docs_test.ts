@@ -55,11 +55,13 @@ Deno.test("COMMAND INFO has ten elements, flags and categories in the order of a
         find_keys: { type: "range", spec: { lastkey: 0, keystep: 1, limit: 0 } },
       },
       {
+        notes: "`BY` and `GET` make names of keys from the elements.",
         flags: ["RO", "access"],
         begin_search: { type: "unknown", spec: {} },
         find_keys: { type: "unknown", spec: {} },
       },
       {
+        notes: "`STORE` may stand anywhere among the options.",
         flags: ["OW", "update"],
         begin_search: { type: "unknown", spec: {} },
         find_keys: { type: "unknown", spec: {} },
@@ -98,6 +100,11 @@ Deno.test("COMMAND DOCS leaves unknown names out and fields that do not apply", 
       arguments: [{ name: "key", type: "key", key_spec_index: 0 }],
     },
   });
+});
+
+Deno.test("COMMAND DOCS tells what later versions added", () => {
+  const { set } = docs("set") as Record<string, Record<string, Reply>>;
+  assertEquals((set.history as Reply[])[1], ["6.0.0", "`KEEPTTL`"]);
 });
 
 Deno.test("COMMAND DOCS tells of deprecation, of internal commands and of subcommands", () => {

@@ -1,5 +1,6 @@
 /** What a real server (redis 7.0.15) answers to COMMAND and COMMAND DOCS, as data. */
 
+import { CHANGES_OF_7_2 } from "./command_facts_7_2.ts";
 import type { Argument } from "../../src/commands/arguments_syntax.ts";
 
 /** A command or subcommand of the real server. Lists without an order are sorted. */
@@ -20,6 +21,7 @@ export interface CommandFact {
   doc_flags?: string[];
   deprecated_since?: string;
   replaced_by?: string;
+  history?: [version: string, text: string][];
   arguments?: Argument[];
   subcommands?: Record<string, CommandFact>;
 }
@@ -36,10 +38,11 @@ export const aclCategoryFacts: Readonly<Record<string, string[]>> = JSON.parse(
   Deno.readTextFileSync(new URL("acl_categories.json", folder)),
 );
 
-/** The facts of a command by its full name ("config|get"); undefined if the real server lacks it. */
+/** The facts of a command of 7.2 by its full name ("config|get"); undefined if 7.0 lacks it. */
 export function factOf(fullName: string): CommandFact | undefined {
   const top = commandFacts[fullName.split("|")[0]];
-  return fullName.includes("|") ? top?.subcommands?.[fullName] : top;
+  const fact = fullName.includes("|") ? top?.subcommands?.[fullName] : top;
+  return fact && { ...fact, ...CHANGES_OF_7_2[fullName] };
 }
 
 /** Every command and subcommand. */

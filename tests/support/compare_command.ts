@@ -2,8 +2,9 @@
  * Compares a definition with what a real server says of the same command.
  *
  * The comparison is made on the replies of COMMAND INFO and COMMAND DOCS, so it covers the writers of
- * those replies as well. Not compared: summaries and complexities, which are our own words, and the
- * subcommands that the real server has and we have not.
+ * those replies as well. Of summaries, history and notes on keys the words are ours: compared is that
+ * they are there, and the versions. Not compared: complexities, and the subcommands that the real server
+ * has and we have not.
  */
 
 import { equal } from "@std/assert";
@@ -61,7 +62,24 @@ function compareWithFacts(info: Info, docs: Docs[string]): string[] {
   compare("key range", [firstKey, lastKey, step], [fact.first_key, fact.last_key, fact.step]);
   compare("categories", categories.toSorted(), fact.acl_categories);
   compare("tips", tips, fact.tips);
-  compare("key specifications", keySpecs, fact.key_specs.map(({ notes: _, ...spec }) => spec));
+  const specs = keySpecs as Spec[];
+  compare("key specifications", specs.map(withoutNotes), fact.key_specs.map(withoutNotes));
+  compare("notes on keys", specs.map(hasNotes), fact.key_specs.map(hasNotes));
+  for (const [i, { notes }] of specs.entries()) {
+    if (notes !== undefined && notes === fact.key_specs[i]?.notes) {
+      differences.push(`${name}: a note is not in our own words`);
+    }
+  }
+  const history = (docs.history ?? []) as [version: string, text: string][];
+  compare(
+    "history",
+    history.map(([version]) => version),
+    fact.history?.map(([since]) => since) ?? [],
+  );
+  for (const [, text] of history) {
+    const isTheirs = fact.history?.some(([, theirs]) => theirs === text);
+    if (text === "" || isTheirs) differences.push(`${name}: history is not in our own words`);
+  }
   compare("since", docs.since, fact.since);
   compare("group", docs.group, fact.group);
   compare("doc flags", docs.doc_flags, fact.doc_flags);
@@ -71,6 +89,16 @@ function compareWithFacts(info: Info, docs: Docs[string]): string[] {
   compare("ACL CAT", categoriesListing(name), categories.map((each) => each.slice(1)).toSorted());
   compare("is a container", inner.length > 0, fact.subcommands !== undefined);
   return [...differences, ...subcommands];
+}
+
+type Spec = { notes?: string; [field: string]: unknown };
+
+function withoutNotes({ notes: _, ...spec }: Spec): Spec {
+  return spec;
+}
+
+function hasNotes({ notes }: Spec): boolean {
+  return notes !== undefined;
 }
 
 /** The words in backquotes, sorted: the commands and options that replace an old command. */

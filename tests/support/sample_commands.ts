@@ -9,6 +9,7 @@ import {
   keysAfter,
   keysToEnd,
   migrateKeys,
+  noted,
   oneKey,
   setKeys,
   sortKeys,
@@ -35,11 +36,20 @@ const set = defineCommand({
   name: "set",
   group: "string",
   since: "1.0.0",
+  history: [["2.6.12", "`EX`, `PX`, `NX` and `XX`"], ["6.0.0", "`KEEPTTL`"], [
+    "6.2.0",
+    "`GET`, `EXAT` and `PXAT`",
+  ], ["7.0.0", "`NX` together with `GET`"]],
   summary,
   complexity: "O(1)",
   arity: -3,
   flags: ["write", "denyoom"],
-  keys: [oneKey("RW access update variable_flags")],
+  keys: [
+    noted(
+      "The old value is read only where `GET` asks for it.",
+      oneKey("RW access update variable_flags"),
+    ),
+  ],
   findKeys: setKeys,
   args: `
     key value
@@ -105,7 +115,12 @@ const bitfield = defineCommand({
   complexity: "",
   arity: -2,
   flags: ["write", "denyoom"],
-  keys: [oneKey("RW access update variable_flags")],
+  keys: [
+    noted(
+      "Some operations read, some change the value.",
+      oneKey("RW access update variable_flags"),
+    ),
+  ],
   findKeys: bitfieldKeys,
   args: `
     key
@@ -132,7 +147,11 @@ const sort = defineCommand({
   arity: -2,
   flags: ["write", "denyoom"],
   acl: ["set", "sortedset", "list", "dangerous"],
-  keys: [oneKey("RO access"), unknownKeys("RO access"), unknownKeys("OW update")],
+  keys: [
+    oneKey("RO access"),
+    noted("`BY` and `GET` make names of keys from the elements.", unknownKeys("RO access")),
+    noted("`STORE` may stand anywhere among the options.", unknownKeys("OW update")),
+  ],
   findKeys: sortKeys,
   args: `
     key
@@ -150,6 +169,10 @@ const migrate = defineCommand({
   name: "migrate",
   group: "generic",
   since: "2.6.0",
+  history: [["3.0.0", "`COPY` and `REPLACE`"], ["3.0.6", "`KEYS`"], ["4.0.7", "`AUTH`"], [
+    "6.0.0",
+    "`AUTH2`",
+  ]],
   summary,
   complexity: "",
   arity: -6,
@@ -187,10 +210,11 @@ const blpop = defineCommand({
   name: "blpop",
   group: "list",
   since: "2.0.0",
+  history: [["6.0.0", "fractions of a second in `timeout`"]],
   summary,
   complexity: "",
   arity: -3,
-  flags: ["write", "noscript", "blocking"],
+  flags: ["write", "blocking"],
   keys: [keyRange("RW access delete", 1, -2)],
   args: "key... timeout:double",
   run,
@@ -217,6 +241,7 @@ const georadius = defineCommand({
   name: "georadius",
   group: "geo",
   since: "3.2.0",
+  history: [["6.2.0", "`ANY`"], ["7.0.0", "units in capitals"]],
   summary,
   complexity: "",
   arity: -6,
@@ -266,7 +291,7 @@ const evalCommand = defineCommand({
   complexity: "",
   arity: -3,
   flags: ["noscript", "stale", "skip_monitor", "no_mandatory_keys", "may_replicate"],
-  keys: [countedKeys("RW access update", 2)],
+  keys: [noted("A script may do anything to its keys.", countedKeys("RW access update", 2))],
   args: "script numkeys:integer [key...] [arg...]",
   run,
 });
@@ -279,7 +304,7 @@ const pfcount = defineCommand({
   complexity: "",
   arity: -2,
   flags: ["readonly", "may_replicate"],
-  keys: [keysToEnd("RW access")],
+  keys: [noted("A count that is worked out is kept in the value.", keysToEnd("RW access"))],
   args: "key...",
   run,
 });
@@ -391,6 +416,7 @@ const configGet = defineCommand({
   name: "config|get",
   group: "server",
   since: "2.0.0",
+  history: [["7.0.0", "several patterns in one call"]],
   summary,
   complexity: "",
   arity: -3,
@@ -418,6 +444,7 @@ const configResetstat = defineCommand({
   complexity: "O(1)",
   arity: 2,
   flags: ["admin", "noscript", "loading", "stale"],
+  tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
   run,
 });
 
@@ -429,6 +456,7 @@ const configRewrite = defineCommand({
   complexity: "O(1)",
   arity: 2,
   flags: ["admin", "noscript", "loading", "stale"],
+  tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
   run,
 });
 
@@ -436,6 +464,7 @@ const configSet = defineCommand({
   name: "config|set",
   group: "server",
   since: "2.0.0",
+  history: [["7.0.0", "several directives in one call"]],
   summary,
   complexity: "",
   arity: -4,

@@ -11,7 +11,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { EVENT_STRING } from "../../base/event_classes.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
-import { bitfieldKeys, oneKey } from "../../dispatch/key_specs.ts";
+import { bitfieldKeys, noted, oneKey } from "../../dispatch/key_specs.ts";
 import { readBitOffset } from "./bit_offset.ts";
 
 /**
@@ -32,7 +32,12 @@ export const bitfield = defineCommand({
   complexity: "O(1)",
   arity: -2,
   flags: ["write", "denyoom"],
-  keys: [oneKey("RW access update variable_flags")],
+  keys: [
+    noted(
+      "Some operations read, some change the value.",
+      oneKey("RW access update variable_flags"),
+    ),
+  ],
   findKeys: bitfieldKeys,
   args: `
     key

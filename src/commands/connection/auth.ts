@@ -30,6 +30,7 @@ export const auth = defineCommand({
   name: "auth",
   group: "connection",
   since: "1.0.0",
+  history: [["6.0.0", "a user name before the password"]],
   summary: "Shows the password of this connection's user",
   complexity: "O(N), N being the number of passwords of the user",
   arity: -2,
@@ -61,6 +62,7 @@ export const hello = defineCommand({
   name: "hello",
   group: "connection",
   since: "6.0.0",
+  history: [["6.2.0", "may be called without a version, and then tells of the connection"]],
   summary: "Chooses the protocol, may authenticate and name the connection; tells about the server",
   complexity: "O(1)",
   arity: -1,
@@ -179,6 +181,7 @@ export const quit = defineCommand({
   complexity: "O(1)",
   arity: -1,
   flags: ["noscript", "loading", "stale", "fast", "no_auth", "allow_busy"],
+  deprecated: { since: "7.2.0", use: "closing the connection" },
   run: runQuit,
 });
 

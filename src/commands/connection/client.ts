@@ -134,6 +134,7 @@ export const clientSetname = defineCommand({
   complexity: "O(1)",
   arity: 3,
   flags: ["noscript", "loading", "stale"],
+  tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
   args: "connection-name",
   run: runClientSetname,
 });

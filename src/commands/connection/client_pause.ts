@@ -15,7 +15,8 @@ import { defineCommand } from "../../dispatch/command.ts";
 export const clientPause = defineCommand({
   name: "client|pause",
   group: "connection",
-  since: "2.9.50",
+  since: "3.0.0",
+  history: [["6.2.0", "a mode, `WRITE` or `ALL`"]],
   summary: "Holds up the commands of all clients for a while",
   complexity: "O(1)",
   arity: -3,

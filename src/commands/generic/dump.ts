@@ -52,6 +52,7 @@ export const restore = defineCommand({
   name: "restore",
   group: "generic",
   since: "2.6.0",
+  history: [["3.0.0", "`REPLACE`"], ["5.0.0", "`ABSTTL`"], ["5.0.0", "`IDLETIME` and `FREQ`"]],
   summary: "Makes a key of a value that DUMP has given",
   complexity: "O(N) where N is the size of the value, O(N*log(N)) for sorted sets",
   arity: -4,

@@ -14,6 +14,7 @@ export const exists = defineCommand({
   name: "exists",
   group: "generic",
   since: "1.0.0",
+  history: [["3.0.3", "several keys"]],
   summary: "Counts how many of the given keys are there; a key given twice counts twice",
   complexity: "O(N) where N is the number of keys",
   arity: -2,

@@ -40,6 +40,7 @@ export const renamenx = defineCommand({
   name: "renamenx",
   group: "generic",
   since: "1.0.0",
+  history: [["3.2.0", "both names may be the same"]],
   summary: "Gives a value another key unless there is something at it",
   complexity: "O(1)",
   arity: 3,

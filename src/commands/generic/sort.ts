@@ -14,9 +14,21 @@ import { sortedSetView } from "../../keyspace/sorted_set.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
 import { lpEntryCopyText, lpEntryTextLength } from "../../values/listpack.ts";
 import { defineCommand } from "../../dispatch/command.ts";
-import { oneKey, sortKeys, sortReadOnlyKeys, unknownKeys } from "../../dispatch/key_specs.ts";
+import {
+  noted,
+  oneKey,
+  sortKeys,
+  sortReadOnlyKeys,
+  unknownKeys,
+} from "../../dispatch/key_specs.ts";
 
 const NOT_A_SCORE = "ERR One or more scores can't be converted into double";
+
+/** What `BY` and `GET` read. */
+const KEYS_OF_PATTERNS = noted(
+  "`BY` and `GET` make names of keys from the elements.",
+  unknownKeys("RO access"),
+);
 
 /**
  * `SORT key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC | DESC] [ALPHA] [STORE destination]`.
@@ -32,7 +44,11 @@ export const sort = defineCommand({
   arity: -2,
   flags: ["write", "denyoom"],
   acl: ["set", "sortedset", "list", "dangerous"],
-  keys: [oneKey("RO access"), unknownKeys("RO access"), unknownKeys("OW update")],
+  keys: [
+    oneKey("RO access"),
+    KEYS_OF_PATTERNS,
+    noted("`STORE` may stand anywhere among the options.", unknownKeys("OW update")),
+  ],
   findKeys: sortKeys,
   args: `
     key
@@ -60,7 +76,7 @@ export const sortRo = defineCommand({
   arity: -2,
   flags: ["readonly"],
   acl: ["set", "sortedset", "list", "dangerous"],
-  keys: [oneKey("RO access"), unknownKeys("RO access")],
+  keys: [oneKey("RO access"), KEYS_OF_PATTERNS],
   findKeys: sortReadOnlyKeys,
   args: `
     key

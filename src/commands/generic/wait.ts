@@ -27,7 +27,6 @@ export const wait = defineCommand({
   summary: "Waits until replicas have acknowledged what the connection has written",
   complexity: "O(1)",
   arity: 3,
-  flags: ["noscript"],
   acl: ["connection"],
   tips: ["request_policy:all_shards", "response_policy:agg_min"],
   args: "numreplicas:integer timeout:integer",

@@ -64,12 +64,13 @@ export const scan = defineCommand({
   name: "scan",
   group: "generic",
   since: "2.8.0",
+  history: [["6.0.0", "`TYPE`"]],
   summary: "Lists some keys and says where to go on",
   complexity:
     "O(1) for a call, O(N) for a whole walk where N is the number of keys in the database",
   arity: -2,
   flags: ["readonly"],
-  tips: ["nondeterministic_output", "request_policy:special"],
+  tips: ["nondeterministic_output", "request_policy:special", "response_policy:special"],
   args: "cursor:integer [MATCH pattern] [COUNT count:integer] [TYPE type@6.0.0]",
   run: runScan,
 });
@@ -125,7 +126,7 @@ export const randomkey = defineCommand({
   complexity: "O(1)",
   arity: 1,
   flags: ["readonly"],
-  tips: ["request_policy:all_shards", "nondeterministic_output"],
+  tips: ["request_policy:all_shards", "response_policy:special", "nondeterministic_output"],
   run: runRandomkey,
 });
 

@@ -17,6 +17,7 @@ export const hdel = defineCommand({
   name: "hdel",
   group: "hash",
   since: "2.0.0",
+  history: [["2.4.0", "several fields"]],
   summary: "Removes fields from a hash",
   complexity: "O(N) with N fields named",
   arity: -3,

@@ -17,6 +17,7 @@ export const hset = defineCommand({
   name: "hset",
   group: "hash",
   since: "2.0.0",
+  history: [["4.0.0", "several fields"]],
   summary: "Gives fields of a hash values, making the hash if need be",
   complexity: "O(N) with N fields",
   arity: -4,

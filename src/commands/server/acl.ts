@@ -132,6 +132,10 @@ export const aclGetuser = defineCommand({
   name: "acl|getuser",
   group: "server",
   since: "6.0.0",
+  history: [["6.2.0", "channel patterns"], [
+    "7.0.0",
+    "selectors; key and channel patterns as rules, not as lists",
+  ]],
   summary: "Shows the rules of a user",
   complexity: "O(1)",
   arity: 3,
@@ -170,10 +174,12 @@ export const aclSetuser = defineCommand({
   name: "acl|setuser",
   group: "server",
   since: "6.0.0",
+  history: [["6.2.0", "channel patterns"], ["7.0.0", "selectors, and rights by key"]],
   summary: "Would make or change a user; refused",
   complexity: "O(1)",
   arity: -3,
   flags: ["admin", "noscript", "loading", "stale"],
+  tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
   args: "username [rule...]",
   run: ({ words, reply }) => {
     words.redact(2, words.count);
@@ -194,6 +200,7 @@ export const aclDeluser = defineCommand({
   complexity: "O(N), N names",
   arity: -3,
   flags: ["admin", "noscript", "loading", "stale"],
+  tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
   args: "username...",
   run: runAclDeluser,
 });
@@ -280,6 +287,7 @@ export const aclLog = defineCommand({
   name: "acl|log",
   group: "server",
   since: "6.0.0",
+  history: [["7.2.0", "`entry-id` and the two timestamps"]],
   summary: "Lists the latest failed authentications, or forgets them",
   complexity: "O(N), N entries",
   arity: -2,
@@ -346,6 +354,7 @@ export const aclSave = defineCommand({
   complexity: "O(1)",
   arity: 2,
   flags: ["admin", "noscript", "loading", "stale"],
+  tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
   run: ({ reply }) => reply.error(ONE_USER),
 });
 

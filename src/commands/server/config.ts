@@ -16,6 +16,7 @@ export const configGet = defineCommand({
   name: "config|get",
   group: "server",
   since: "2.0.0",
+  history: [["7.0.0", "several patterns in one call"]],
   summary: "Reads the settings whose names match one of the patterns",
   complexity: "O(N*M), N patterns and M settings",
   arity: -3,
@@ -44,6 +45,7 @@ export const configSet = defineCommand({
   name: "config|set",
   group: "server",
   since: "2.0.0",
+  history: [["7.0.0", "several directives in one call"]],
   summary: "Changes settings, all of them or none",
   complexity: "O(N), N settings",
   arity: -4,
@@ -89,6 +91,7 @@ export const configRewrite = defineCommand({
   complexity: "O(1)",
   arity: 2,
   flags: ["admin", "noscript", "loading", "stale"],
+  tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
   run: runConfigRewrite,
 });
 
@@ -116,6 +119,7 @@ export const configResetstat = defineCommand({
   complexity: "O(N), N commands",
   arity: 2,
   flags: ["admin", "noscript", "loading", "stale"],
+  tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
   run: runConfigResetstat,
 });
 

@@ -13,6 +13,7 @@ export const info = defineCommand({
   name: "info",
   group: "server",
   since: "1.0.0",
+  history: [["7.0.0", "several sections"]],
   summary: "Tells of the server's state and counters, section by section",
   complexity: "O(1)",
   arity: -1,

@@ -109,7 +109,7 @@ export const latencyReset = defineCommand({
   complexity: "O(N), N events",
   arity: -2,
   flags: ["admin", "noscript", "loading", "stale"],
-  tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
+  tips: ["request_policy:all_nodes", "response_policy:agg_sum"],
   args: "[event...]",
   run: runLatencyReset,
 });

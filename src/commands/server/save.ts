@@ -39,6 +39,7 @@ export const bgsave = defineCommand({
   name: "bgsave",
   group: "server",
   since: "1.0.0",
+  history: [["3.2.2", "`SCHEDULE`"]],
   summary: "Starts writing the dataset to disk between requests",
   complexity: "O(1)",
   arity: -1,

@@ -19,6 +19,7 @@ export const shutdown = defineCommand({
   name: "shutdown",
   group: "server",
   since: "1.0.0",
+  history: [["7.0.0", "`NOW`, `FORCE` and `ABORT`"]],
   summary: "Ends the server, after saving the dataset if that is wanted",
   complexity: "O(N) when saving, N being the number of keys",
   arity: -1,

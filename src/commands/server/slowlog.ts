@@ -17,6 +17,7 @@ export const slowlogGet = defineCommand({
   name: "slowlog|get",
   group: "server",
   since: "2.2.12",
+  history: [["4.0.0", "address and name of the client"]],
   summary: "Shows the latest commands that took long",
   complexity: "O(N), N entries",
   arity: -2,

@@ -37,6 +37,10 @@ export const zadd = defineCommand({
   name: "zadd",
   group: "sorted-set",
   since: "1.2.0",
+  history: [["2.4.0", "several members"], ["3.0.2", "`XX`, `NX`, `CH` and `INCR`"], [
+    "6.2.0",
+    "`GT` and `LT`",
+  ]],
   summary: "Puts members with their scores into a sorted set",
   complexity: "O(log(N)) per member, N being the size of the sorted set",
   arity: -4,

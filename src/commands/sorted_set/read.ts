@@ -95,12 +95,13 @@ export const zrank = defineCommand({
   name: "zrank",
   group: "sorted-set",
   since: "2.0.0",
+  history: [["7.2.0", "`WITHSCORE`"]],
   summary: "Finds the place of a member, counted from the lowest score",
   complexity: "O(log(N))",
   arity: -3,
   flags: ["readonly", "fast"],
   keys: [oneKey("RO access")],
-  args: "key member [WITHSCORE@7.2.0]",
+  args: "key member [WITHSCORE]",
   run: runZrank,
 });
 
@@ -117,12 +118,13 @@ export const zrevrank = defineCommand({
   name: "zrevrank",
   group: "sorted-set",
   since: "2.0.0",
+  history: [["7.2.0", "`WITHSCORE`"]],
   summary: "Finds the place of a member, counted from the highest score",
   complexity: "O(log(N))",
   arity: -3,
   flags: ["readonly", "fast"],
   keys: [oneKey("RO access")],
-  args: "key member [WITHSCORE@7.2.0]",
+  args: "key member [WITHSCORE]",
   run: runZrevrank,
 });
 

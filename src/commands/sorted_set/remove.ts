@@ -27,6 +27,7 @@ export const zrem = defineCommand({
   name: "zrem",
   group: "sorted-set",
   since: "1.2.0",
+  history: [["2.4.0", "several members"]],
   summary: "Removes members from a sorted set",
   complexity: "O(M*log(N)), N being the size of the sorted set and M the members removed",
   arity: -3,

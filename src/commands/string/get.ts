@@ -6,7 +6,7 @@ import { EVENT_GENERIC } from "../../base/event_classes.ts";
 import { EXPIRE_DELETES } from "../../keyspace/expire_mode.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
-import { keysToEnd, oneKey } from "../../dispatch/key_specs.ts";
+import { keysToEnd, noted, oneKey } from "../../dispatch/key_specs.ts";
 import { StringOptions } from "./expiration.ts";
 
 /**
@@ -156,7 +156,7 @@ export const getex = defineCommand({
   complexity: "O(1)",
   arity: -2,
   flags: ["write", "fast"],
-  keys: [oneKey("RW access update")],
+  keys: [noted("A new expiry is a change too.", oneKey("RW access update"))],
   args: `
     key
     [expiration:(

@@ -4,7 +4,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { EVENT_GENERIC } from "../../base/event_classes.ts";
 import type { StreamPart } from "../../propagation/write_stream.ts";
 import { defineCommand } from "../../dispatch/command.ts";
-import { keysToEnd, oneKey, setKeys } from "../../dispatch/key_specs.ts";
+import { keysToEnd, noted, oneKey, setKeys } from "../../dispatch/key_specs.ts";
 import { EXPIRY_FROM_NOW, EXPIRY_MS, EXPIRY_SECONDS, readInstant } from "./expiration.ts";
 import { StringOptions } from "./expiration.ts";
 import { replyWithString } from "./get.ts";
@@ -22,11 +22,20 @@ export const set = defineCommand({
   name: "set",
   group: "string",
   since: "1.0.0",
+  history: [["2.6.12", "`EX`, `PX`, `NX` and `XX`"], ["6.0.0", "`KEEPTTL`"], [
+    "6.2.0",
+    "`GET`, `EXAT` and `PXAT`",
+  ], ["7.0.0", "`NX` together with `GET`"]],
   summary: "Stores a string at a key, on conditions and with an expiry if wanted",
   complexity: "O(1)",
   arity: -3,
   flags: ["write", "denyoom"],
-  keys: [oneKey("RW access update variable_flags")],
+  keys: [
+    noted(
+      "The old value is read only where `GET` asks for it.",
+      oneKey("RW access update variable_flags"),
+    ),
+  ],
   findKeys: setKeys,
   args: `
     key value
@@ -134,6 +143,7 @@ export const setex = defineCommand({
   flags: ["write", "denyoom"],
   keys: [oneKey("OW update")],
   args: "key seconds:integer value",
+  deprecated: { since: "2.6.12", use: "`SET` with `EX`" },
   run: (call) => setWithTime(call, EXPIRY_SECONDS | EXPIRY_FROM_NOW),
 });
 
@@ -154,6 +164,7 @@ export const psetex = defineCommand({
   flags: ["write", "denyoom"],
   keys: [oneKey("OW update")],
   args: "key milliseconds:integer value",
+  deprecated: { since: "2.6.12", use: "`SET` with `PX`" },
   run: (call) => setWithTime(call, EXPIRY_FROM_NOW),
 });
 
@@ -182,6 +193,7 @@ export const setnx = defineCommand({
   flags: ["write", "denyoom", "fast"],
   keys: [oneKey("OW insert")],
   args: "key value",
+  deprecated: { since: "2.6.12", use: "`SET` with `NX`" },
   run: runSetnx,
 });
 
@@ -258,7 +270,6 @@ export const msetnx = defineCommand({
   complexity: "O(N)",
   arity: -3,
   flags: ["write", "denyoom"],
-  tips: ["request_policy:multi_shard", "response_policy:agg_min"],
   keys: [keysToEnd("OW insert", 1, 2)],
   args: "key_value:(key value)...",
   run: runMsetnx,

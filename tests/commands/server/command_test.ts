@@ -45,3 +45,18 @@ Deno.test("COMMAND GETKEYS finds keys, GETKEYSANDFLAGS also what is done to them
     error: "ERR The command has no key arguments",
   });
 });
+
+Deno.test("COMMAND GETKEYS takes a command without arguments, and says what is wrong with it", () => {
+  const s = wholeServer();
+  for (const name of ["GETKEYS", "GETKEYSANDFLAGS"]) {
+    assertEquals(s.run("COMMAND", name), {
+      error: `ERR wrong number of arguments for 'command|${name.toLowerCase()}' command`,
+    });
+    assertEquals(s.run("COMMAND", name, "GET"), {
+      error: "ERR Invalid number of arguments specified for command",
+    });
+    assertEquals(s.run("COMMAND", name, "PING"), {
+      error: "ERR The command has no key arguments",
+    });
+  }
+});
