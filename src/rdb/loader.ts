@@ -41,6 +41,9 @@ const RECORDS_PER_LOOK = 64;
 /** Bytes read between two looks at the clock, where records are large. */
 const BYTES_PER_LOOK = 128 * 1024;
 
+/** An expiry in milliseconds that means none. */
+const NO_EXPIRY_MS = -1;
+
 // Marks inside the data of a module.
 const MODULE_EOF = 0;
 const MODULE_SIGNED = 1;
@@ -256,9 +259,11 @@ export class RdbLoader {
         );
         return;
       }
-      case OPCODE_EXPIRETIME_MS:
-        this.#expiresAtMs = reader.readMillis();
+      case OPCODE_EXPIRETIME_MS: {
+        const ms = reader.readMillis();
+        this.#expiresAtMs = ms === NO_EXPIRY_MS ? NaN : ms;
         return;
+      }
       case OPCODE_EXPIRETIME:
         this.#expiresAtMs = reader.readSeconds() * 1000;
         return;

@@ -64,7 +64,7 @@ function parseLongScore(buf: Uint8Array, off: number, len: number): number {
 }
 
 /** Of a score in a listpack, Redis reads so many bytes. */
-const STORED_TEXT_MAX = 127;
+export const STORED_TEXT_MAX = 127;
 
 /**
  * Reads a score from a listpack that somebody else has written, as Redis does: what is beyond the range

@@ -1,7 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { latin1 } from "../../src/base/bytes.ts";
 import { datasetDigest } from "../../src/rdb/digest.ts";
+import * as format from "../../src/rdb/format.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
 import { ACCESS_FREQUENCY, ACCESS_IDLE } from "../../src/rdb/save_dataset.ts";
+import { ChunkCollector, RdbEncoder } from "../../src/rdb/writer.ts";
+import { lpAppend, lpBytes, lpNew } from "../../src/values/listpack.ts";
 import { testServer } from "../support/test_server.ts";
 import { corpusBytes, corpusExpected, corpusNames } from "./corpus.ts";
 import { CORPUS_NOW_MS, expectedDataset, loadBytes, readDataset, saveToBytes } from "./datasets.ts";
@@ -182,3 +186,100 @@ Deno.test("a key that is there twice in a file is refused", () => {
   const bytes = saveToBytes(server.keyspace);
   assertThrows(() => loadBytes(server.keyspace, bytes), RdbError, 'key "k" is there twice');
 });
+
+/** A snapshot of the key "k" with this value, `before` in front of its type byte. */
+function snapshotOf(
+  rdbType: number,
+  write: (out: RdbEncoder) => void,
+  before: (out: RdbEncoder) => void = () => {},
+): Uint8Array {
+  const collector = new ChunkCollector();
+  const out = new RdbEncoder(collector.sink);
+  out.writeHeader();
+  before(out);
+  out.writeByte(rdbType);
+  out.writeString(latin1("k"), 0, 1);
+  write(out);
+  out.writeEof();
+  return collector.take();
+}
+
+for (const [ms, isThere, ttl] of [[-1, true, -1], [-2, false, -2], [1, false, -2]] as const) {
+  Deno.test(`an expiry of ${ms} ms is ${isThere ? "none" : "past"}`, () => {
+    const server = corpusServer();
+    const writeValue = (out: RdbEncoder) => out.writeString(latin1("v"), 0, 1);
+    const bytes = snapshotOf(format.TYPE_STRING, writeValue, (out) => {
+      out.writeByte(format.OPCODE_EXPIRETIME_MS);
+      out.writeMillis(ms);
+    });
+    loadBytes(server.keyspace, bytes);
+    assertEquals(server.run("EXISTS", "k"), isThere ? 1 : 0);
+    assertEquals(server.run("PTTL", "k"), ttl);
+  });
+}
+
+/** A listpack of words, as a string. */
+function writeListpack(out: RdbEncoder, words: string[]): void {
+  const bytes = new Uint8Array(4096);
+  lpNew(bytes, 0);
+  for (const word of words) {
+    assert(lpAppend(bytes, 0, bytes.length, latin1(word), 0, word.length) > 0);
+  }
+  out.writeString(bytes, 0, lpBytes(bytes, 0));
+}
+
+// Scores of a listpack as others may have written them, and what they are read as.
+for (
+  const [score, read] of [
+    ["1e400", "inf"],
+    ["-1e400", "-inf"],
+    ["0x1p2000", "inf"],
+    ["1" + "0".repeat(120), "1e+120"],
+    // Redis reads 127 characters.
+    ["1" + "0".repeat(200), "1e+126"],
+    ["1e-400", "0"],
+    ["Infinity", "inf"],
+    ["0x10", "16"],
+  ]
+) {
+  Deno.test(`a score of ${score.slice(0, 9)} (${score.length}) in a listpack is ${read}, in its order`, () => {
+    for (const words of [["b", "1", "a", score], ["a", score, "b", "1"]]) {
+      const server = testServer();
+      loadBytes(
+        server.keyspace,
+        snapshotOf(format.TYPE_ZSET_LISTPACK, (out) => writeListpack(out, words)),
+      );
+      assertEquals(server.run("ZSCORE", "k", "a"), read);
+      const isFirst = Number(read === "inf" ? "Infinity" : read.replace("inf", "Infinity")) < 1;
+      assertEquals(server.run("ZRANGE", "k", 0, -1), isFirst ? ["a", "b"] : ["b", "a"]);
+      assertEquals(server.run("ZCOUNT", "k", "-inf", "+inf"), 2);
+      assertEquals(server.run("ZRANK", "k", "a"), isFirst ? 0 : 1);
+      // What has been understood is what is handed on.
+      const again = testServer();
+      assertEquals(again.run("RESTORE", "k", 0, server.run("DUMP", "k") as string), "OK");
+      assertEquals(again.run("ZSCORE", "k", "a"), read);
+    }
+  });
+}
+
+for (
+  const [name, rdbType] of [["text", format.TYPE_ZSET], ["binary", format.TYPE_ZSET_2]] as const
+) {
+  Deno.test(`a ${name} score of -0 is 0 in a small sorted set, as in one that is made here`, () => {
+    const server = testServer();
+    const bytes = snapshotOf(rdbType, (out) => {
+      out.writeLength(1);
+      out.writeString(latin1("m"), 0, 1);
+      if (rdbType === format.TYPE_ZSET_2) out.writeBinaryDouble(-0);
+      else {
+        out.writeByte(2);
+        out.writeByte(0x2d);
+        out.writeByte(0x30);
+      }
+    });
+    loadBytes(server.keyspace, bytes);
+    assertEquals(server.run("ZSCORE", "k", "m"), "0");
+    server.run("ZADD", "other", "-0", "m");
+    assertEquals(server.run("ZSCORE", "other", "m"), "0");
+  });
+}

@@ -17,7 +17,7 @@ import { sortedSetView } from "../../keyspace/sorted_set.ts";
 import type { ElementText } from "../../values/element_text.ts";
 import { lpBytes, lpEntry, lpFirst, lpGet, lpNext } from "../../values/listpack.ts";
 import { OrderedCursor } from "../../values/ordered_index.ts";
-import { parseScore, parseStoredScore } from "../../values/score.ts";
+import { parseScore, parseStoredScore, STORED_TEXT_MAX } from "../../values/score.ts";
 import { SortedSet } from "../../values/sorted_set.ts";
 import * as format from "../format.ts";
 import type { EntryCursor } from "../legacy.ts";
@@ -253,10 +253,11 @@ function pack({ packed }: LoadedValue, set: SortedSet): boolean {
   return true;
 }
 
-/** The score that the keyspace finds in an entry; NaN when it does not understand its text. */
+/** The score that the keyspace finds in an entry; NaN when it does not understand its text as Redis does. */
 function scoreIn(bytes: Uint8Array, pos: number): number {
   lpGet(bytes, pos);
   if (lpEntry.isInt) return lpEntry.big === null ? lpEntry.int : Number(lpEntry.big);
+  if (lpEntry.len > STORED_TEXT_MAX) return NaN;
   return parseScore(lpEntry.buf, lpEntry.off, lpEntry.len);
 }
 
