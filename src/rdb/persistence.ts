@@ -13,7 +13,7 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
 import type { OpenFile, Runtime } from "../runtime/runtime.ts";
-import { isSystemError, problemOf } from "../runtime/system_error.ts";
+import { isSystemError, problemOf, SystemError } from "../runtime/system_error.ts";
 import { BackgroundSave } from "./background_save.ts";
 import { type ExpiredListener, RdbLoader } from "./loader.ts";
 import { RdbError } from "./rdb_error.ts";
@@ -201,7 +201,7 @@ export class Persistence implements SnapshotMaker {
       target.syncFolder();
     } catch (error) {
       file?.abandon();
-      this.log.warning(`Failed saving the DB to ${this.#fileName}: ${problemOf(error)}`);
+      this.log.warning(problemOf(error));
       return false;
     }
     this.log.notice("DB saved on disk");
@@ -239,7 +239,7 @@ export class Persistence implements SnapshotMaker {
     if (failure === null) {
       log.notice("DB saved on disk");
       this.#savedSince();
-    } else log.warning(`Failed saving the DB to ${this.#fileName}: ${failure}`);
+    } else log.warning(failure);
     ended?.(failure === null);
     this.#snapshotEnded("file", failure);
   }
@@ -345,7 +345,7 @@ export class Persistence implements SnapshotMaker {
       this.#snapshotEnded("file", null);
       return;
     }
-    log.warning(`Failed saving the DB to ${this.#fileName}: ${failure}`);
+    log.warning(failure);
     log.warning("Background saving error");
     this.lastSaveOk = false;
     this.owner.persistenceChanged();
@@ -365,10 +365,14 @@ export class Persistence implements SnapshotMaker {
   }
 
   /**
-   * FLUSHALL has removed everything: a background save of the old content is given up, and with save
-   * points the empty dataset is saved at once, lest the old one come back at the next start.
+   * FLUSHALL has removed everything: a snapshot of the old content is given up, whether it goes to a file
+   * or to replicas (whose full sync begins again), and with save points the empty dataset is saved at once, lest the old one come back at the next start.
    */
   datasetFlushed(): void {
+    // Replicas would be sent what is gone already, and FLUSHALL behind it.
+    if (this.#background instanceof RelayedSnapshot) {
+      this.#background.fail("the dataset has been flushed");
+    }
     this.abortBackground();
     if (this.config.value("save").length === 0) return;
     this.save();
@@ -611,8 +615,11 @@ export class Persistence implements SnapshotMaker {
 
   /** What to tell of an error during a load. */
   #failure(error: unknown): Error {
+    const path = this.filePath;
+    if (error instanceof SystemError) {
+      return new Error(`Fatal error: can't read the RDB file ${path}: ${error.message}`);
+    }
     if (!(error instanceof RdbError)) return error as Error;
-    const path = `${this.#folder}/${this.#fileName}`;
     return new Error(
       `${error.message} of ${path}. Terminating server after rdb file reading failure.`,
     );

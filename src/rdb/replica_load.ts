@@ -366,7 +366,7 @@ export class ReplicaLoad {
     } catch (error) {
       this.log.warning(
         `Failed trying to rename the temp DB into ${name} in MASTER <-> REPLICA synchronization: ` +
-          problemOf(error),
+          problemOf((error as Error).cause ?? error),
       );
     }
     files.syncFolderSoon(this.#folder).catch(() => {});

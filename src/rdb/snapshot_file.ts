@@ -2,11 +2,13 @@
  * The file that a snapshot is written to: under a temporary name until it is complete and on the
  * disk, so that whoever reads the real name finds a whole snapshot, the old one or the new one.
  *
- * Blocking: used by SAVE on the main thread and by the worker of BGSAVE.
+ * Blocking: used by SAVE on the main thread and by the worker of BGSAVE. What fails is an Error whose
+ * message is the line for the log, as Redis words it.
  */
 
 import { removeIfThere } from "../runtime/remove_if_there.ts";
 import type { Files, OpenFile } from "../runtime/runtime.ts";
+import { problemOf } from "../runtime/system_error.ts";
 
 export class SnapshotFile {
   readonly #files: Files;
@@ -15,25 +17,36 @@ export class SnapshotFile {
   readonly #name: string;
   #file: OpenFile | null;
 
-  /** Opens `temporary`; both names lie in `folder`. @throws SystemError, as all that follows */
+  /** Opens `temporary`; both names lie in `folder`. @throws Error, as all that follows */
   constructor(files: Files, folder: string, temporary: string, name: string) {
     this.#files = files;
     this.#folder = folder;
     this.#temporary = temporary;
     this.#name = name;
-    this.#file = files.open(`${folder}/${temporary}`, "write");
+    this.#file = attempt(
+      `Failed opening the temp RDB file ${temporary} (in server root dir ${folder}) for saving`,
+      () => files.open(`${folder}/${temporary}`, "write"),
+    );
   }
 
   /** Appends the first `length` bytes of `chunk`. */
   write(chunk: Uint8Array<ArrayBuffer>, length: number): void {
-    this.#file!.write(chunk, 0, length);
+    this.#attemptWrite("write", (file) => file.write(chunk, 0, length));
   }
 
   /** Brings all bytes to the disk; `rename` and `syncFolder` complete the save. */
   finish(): void {
-    this.#file!.sync();
+    this.#attemptWrite("fsync", (file) => file.sync());
     this.#file!.close();
     this.#file = null;
+  }
+
+  #attemptWrite(operation: string, work: (file: OpenFile) => void): void {
+    attempt(
+      `Write error while saving DB to the disk(${operation})`,
+      () => work(this.#file!),
+      ` (file ${this.#folder}/${this.#temporary})`,
+    );
   }
 
   /** Gives the finished file its name. */
@@ -43,7 +56,11 @@ export class SnapshotFile {
 
   /** Brings the name itself to the disk. */
   syncFolder(): void {
-    this.#files.syncFolder(this.#folder);
+    attempt(
+      "Failed to fsync directory while saving DB",
+      () => this.#files.syncFolder(this.#folder),
+      ` (directory ${this.#folder})`,
+    );
   }
 
   /** Removes what was written. */
@@ -54,7 +71,16 @@ export class SnapshotFile {
   }
 }
 
-/** Gives a finished file its name; when that fails, the file is removed. @throws SystemError */
+/** Runs `work`; what it throws is told with `context` before it and `place` behind it. */
+function attempt<T>(context: string, work: () => T, place = ""): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new Error(`${context}: ${problemOf(error)}${place}`, { cause: error });
+  }
+}
+
+/** Gives a finished file its name; when that fails, the file is removed. @throws Error */
 export function renameSnapshot(
   files: Files,
   folder: string,
@@ -62,7 +88,11 @@ export function renameSnapshot(
   name: string,
 ): void {
   try {
-    files.rename(`${folder}/${temporary}`, `${folder}/${name}`);
+    attempt(
+      `Error moving temp DB file ${temporary} on the final destination ${name} ` +
+        `(in server root dir ${folder})`,
+      () => files.rename(`${folder}/${temporary}`, `${folder}/${name}`),
+    );
   } catch (error) {
     removeIfThere(files, `${folder}/${temporary}`);
     throw error;

@@ -44,6 +44,8 @@ export function denoError(error: unknown): unknown {
   }
   // Deno refuses this one itself, with an error that has neither class nor code.
   if (error.message === "Empty path is not allowed") return systemErrorOf("ENOENT", words, error);
+  // An error of the system that Deno has no name for.
+  if (words !== error.message) return systemErrorOf("EIO", words, error);
   return error;
 }
 

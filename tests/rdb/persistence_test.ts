@@ -254,3 +254,19 @@ Deno.test("two servers of a process that save to one folder at once do not mix t
   }
   assertEquals(loaded, digests);
 });
+
+Deno.test("a snapshot file that is a folder is named, in the system's words", async () => {
+  using p = new Persisted();
+  p.server.run("SET", "k", "v");
+  Deno.mkdirSync(p.persistence.filePath);
+  const path = p.persistence.filePath;
+  const error = await p.persistence.load().then(() => null, (error) => error);
+  assertEquals(error.message, `Fatal error: can't read the RDB file ${path}: Is a directory`);
+  assertEquals(p.persistence.save(), false);
+  assert(
+    /Error moving temp DB file temp-\S+-main\.rdb on the final destination dump\.rdb \(in server root dir \S+\): Is a directory\n/
+      .test(p.log),
+    p.log,
+  );
+  assertEquals(p.server.run("GET", "k"), "v");
+});

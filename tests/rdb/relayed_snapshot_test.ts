@@ -264,3 +264,18 @@ Deno.test("keys past their time are told of when a load leaves them out", async 
   assertEquals(told, [[2, "gone"]]);
   assertEquals(server.run("DBSIZE"), 1);
 });
+
+Deno.test("FLUSHALL gives up a snapshot for replicas: the next one is of the empty dataset", async () => {
+  using master = new Master();
+  for (let i = 0; i < 20_000; i++) master.server.run("SET", `key:${i}`, i);
+  const receiver = start(master);
+  const ends: (string | null)[] = [];
+  master.persistence.onSnapshotEnded((_kind, failure) => ends.push(failure));
+  master.server.run("FLUSHALL");
+  assertEquals(receiver.end, "the dataset has been flushed");
+  assertEquals(ends, ["the dataset has been flushed"]);
+  assertEquals(master.persistence.isSaving, false);
+  const next = start(master);
+  assertEquals(next.relay.snapshot.keysTotal, 0);
+  await eventually(() => next.end === null);
+});
