@@ -3,6 +3,7 @@
  * needed and not imported: under Deno an import of one of them makes the start take 20 ms more.
  */
 
+import type Crypto from "node:crypto";
 import type Fs from "node:fs";
 import type Os from "node:os";
 import type Process from "node:process";
@@ -10,6 +11,10 @@ import type Process from "node:process";
 /** Node's global `process`, which Deno and Bun have too. */
 export function nodeGlobal(): typeof Process {
   return (globalThis as unknown as { process: typeof Process }).process;
+}
+
+export function nodeCrypto(): typeof Crypto {
+  return nodeGlobal().getBuiltinModule("node:crypto");
 }
 
 export function nodeFs(): typeof Fs {

@@ -6,6 +6,7 @@ import { bun } from "./bun_types.ts";
 import { NodeFiles } from "./node_files.ts";
 import { NodeProcess } from "./node_process.ts";
 import type { Runtime } from "./runtime.ts";
+import { isSameSecret } from "./secrets.ts";
 import { fillFromSystem, systemClock } from "./system_clock.ts";
 import { openWebWorker } from "./web_worker.ts";
 
@@ -19,6 +20,7 @@ export function bunRuntime(): Runtime {
     files: new NodeFiles(),
     process: new NodeProcess(),
     fillRandom: fillFromSystem,
+    isSameSecret,
     openWorker: openWebWorker,
   };
 }

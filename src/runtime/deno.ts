@@ -5,6 +5,7 @@ import { DenoProcess } from "./deno_process.ts";
 import { DenoNetwork } from "./deno_sockets.ts";
 import { DenoTimers } from "./deno_timers.ts";
 import type { Runtime } from "./runtime.ts";
+import { isSameSecret } from "./secrets.ts";
 import { fillFromSystem, systemClock } from "./system_clock.ts";
 import { openWebWorker } from "./web_worker.ts";
 
@@ -18,6 +19,7 @@ export function denoRuntime(): Runtime {
     files: new DenoFiles(),
     process: new DenoProcess(),
     fillRandom: fillFromSystem,
+    isSameSecret,
     openWorker: openWebWorker,
   };
 }

@@ -25,6 +25,8 @@ export interface Runtime {
   readonly process: HostProcess;
   /** Fills the array with random bytes that nobody can foresee (a simulated runtime: from its seed). */
   fillRandom(bytes: Uint8Array<ArrayBuffer>): void;
+  /** Whether both are the same, in a time that does not tell how much of `given` was right. */
+  isSameSecret(given: Uint8Array, secret: Uint8Array): boolean;
   /**
    * Starts a program in a thread of its own. `onMessage` hears what it says; `onFailure` that it has
    * died of an error, after which it is gone.

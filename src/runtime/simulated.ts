@@ -20,6 +20,7 @@
  * The parts: simulated/schedule.ts (events and their record), network.ts, disk.ts, process.ts.
  */
 
+import { isSameSecret } from "./secrets.ts";
 import { setImmediate } from "node:timers";
 import type { Clock, Draw } from "../base/clock.ts";
 import type { Runtime, SignalName, Timer, Timers, WorkerPort, WorkerProgram } from "./runtime.ts";
@@ -327,6 +328,8 @@ export class SimulatedRuntime implements Runtime {
   }
 
   /** May be handed on by itself, as that of other runtimes. */
+  readonly isSameSecret = isSameSecret;
+
   readonly fillRandom = (bytes: Uint8Array<ArrayBuffer>): void => {
     for (let i = 0; i < bytes.length; i++) bytes[i] = below(this.#world.draw, 256);
   };

@@ -1,5 +1,6 @@
 /** Who a connection is and which protocol it speaks: AUTH, HELLO, RESET, QUIT. */
 
+import { latin1 } from "../../base/bytes.ts";
 import { REDIS_VERSION } from "../../config/version.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Client } from "../../dispatch/client.ts";
@@ -210,16 +211,9 @@ function isPasswordSet(server: Services): boolean {
   return password !== null && password !== "";
 }
 
-function isRightPassword(server: Services, user: string, password: string): boolean {
-  return user === "default" &&
-    (!isPasswordSet(server) || isSameText(password, server.config.value("requirepass")!));
-}
-
-/** Takes as long whatever the first difference is: the time must not tell how much was right. */
-function isSameText(given: string, secret: string): boolean {
-  let difference = given.length ^ secret.length;
-  for (let i = 0; i < given.length; i++) {
-    difference |= given.charCodeAt(i) ^ secret.charCodeAt(i % secret.length);
-  }
-  return difference === 0;
+function isRightPassword({ runtime, config }: Services, user: string, given: string): boolean {
+  if (user !== "default") return false;
+  const password = config.value("requirepass");
+  return password === null || password === "" ||
+    runtime.isSameSecret(latin1(given), latin1(password));
 }
