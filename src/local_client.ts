@@ -143,8 +143,7 @@ export class LocalClient implements Transport, TurnOutput {
     try {
       this.#core.dispatcher.processInput(this.#client);
     } catch (error) {
-      const text = error instanceof Error ? error.stack ?? error.message : String(error);
-      this.#core.log.warning(`Cannot serve client id=${this.#client.id}: ${text}`);
+      this.#core.log.fault(`Cannot serve client id=${this.#client.id}`, error);
       this.close(false);
     }
   }

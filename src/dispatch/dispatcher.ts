@@ -509,8 +509,7 @@ export class Dispatcher {
         JSON.stringify(toLatin1(words.bytes, words.starts[i], Math.min(words.lengths[i], 64))),
       );
     }
-    const text = error instanceof Error ? error.stack ?? error.message : String(error);
-    log.warning(`Cannot carry out ${shown.join(" ")} (client id=${client.id}): ${text}`);
+    log.fault(`Cannot carry out ${shown.join(" ")} (client id=${client.id})`, error);
     const message = error instanceof Error ? error.message : String(error);
     // What cannot be allocated is an answer; everything else is a fault of ours.
     const isMemory = error instanceof RangeError && /alloc|length/i.test(message);

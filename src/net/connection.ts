@@ -105,8 +105,7 @@ export class Connection implements SocketHandler, Transport, TurnOutput {
     try {
       this.owner.dispatcher.processInput(client);
     } catch (error) {
-      const text = error instanceof Error ? error.stack ?? error.message : String(error);
-      this.owner.dispatcher.server.log.warning(`Cannot serve client id=${client.id}: ${text}`);
+      this.owner.dispatcher.server.log.fault(`Cannot serve client id=${client.id}`, error);
       this.close(false);
     }
     if (client.isClosing) this.#closesAfterReply = true;

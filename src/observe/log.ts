@@ -1,9 +1,13 @@
 /**
  * The server's log, in Redis's line format: `pid:role day month year time.ms level message`. It
  * goes to standard output or to the file that `logfile` names.
+ *
+ * Messages may hold text from outside (names, hosts, what a peer has sent): whatever it is, a message
+ * is one line and begins as all do. What has several lines by itself is given line by line.
  */
 
 import type { Clock } from "../base/clock.ts";
+import { oneLine } from "../base/printable.ts";
 import type { Files, HostProcess } from "../runtime/runtime.ts";
 
 export type LogLevel = "debug" | "verbose" | "notice" | "warning" | "nothing";
@@ -43,6 +47,14 @@ export class Log {
     this.#write(3, message);
   }
 
+  /** A fault of ours, with where it happened: as many warnings as that has lines. */
+  fault(message: string, error: unknown): void {
+    const text = error instanceof Error ? error.stack ?? error.message : String(error);
+    const [first, ...stack] = text.split("\n");
+    this.warning(`${message}: ${first}`);
+    for (const line of stack) this.warning(`    ${line.trim()}`);
+  }
+
   #write(level: number, message: string): void {
     if (level < LEVELS.indexOf(this.level)) return;
     const now = new Date(this.clock.now());
@@ -50,7 +62,7 @@ export class Log {
     const day = `${pad(now.getDate())} ${MONTHS[now.getMonth()]} ${now.getFullYear()}`;
     const time = `${pad(now.getHours())}:${pad(now.getMinutes())}:${pad(now.getSeconds())}.` +
       pad(now.getMilliseconds(), 3);
-    const text = message.length > MESSAGE_MAX ? message.slice(0, MESSAGE_MAX) : message;
+    const text = oneLine(message.slice(0, MESSAGE_MAX));
     const line = `${this.processId}:${this.role} ${day} ${time} ${MARKS[level]} ${text}\n`;
     this.sink(this.#encoder.encode(line));
   }

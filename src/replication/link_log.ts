@@ -4,6 +4,7 @@
  * file has the same in Redis's words.
  */
 
+import { oneLine } from "../base/printable.ts";
 import type { Clock } from "../base/clock.ts";
 
 /** Events kept. */
@@ -32,7 +33,9 @@ export class LinkLog {
 
   constructor(readonly clock: Clock) {}
 
-  add(side: LinkEvent["side"], peer: string, event: string, detail: string): void {
+  add(side: LinkEvent["side"], peerText: string, event: string, detailText: string): void {
+    const peer = oneLine(peerText);
+    const detail = oneLine(detailText);
     const last = this.#events.at(-1);
     const timeMs = this.clock.now();
     if (
@@ -48,7 +51,8 @@ export class LinkLog {
   }
 
   /** How far something has come: takes the place of the latest event if that told of the same. */
-  progress(side: LinkEvent["side"], peer: string, event: string, detail: string): void {
+  progress(side: LinkEvent["side"], peerText: string, event: string, detail: string): void {
+    const peer = oneLine(peerText);
     const last = this.#events.at(-1);
     if (last !== undefined && last.side === side && last.peer === peer && last.event === event) {
       last.detail = detail;

@@ -47,8 +47,7 @@ export class StreamApplier {
         break;
       } catch (error) {
         // What failed is behind us: each further try begins with the next request.
-        const text = error instanceof Error ? error.stack ?? error.message : String(error);
-        host.log.warning(`Cannot apply a command of the master: ${text}`);
+        host.log.fault("Cannot apply a command of the master", error);
       }
     }
     this.settle();

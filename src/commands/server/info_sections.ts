@@ -9,6 +9,7 @@
  * Off the hot path: parts of the server count, and are asked here.
  */
 
+import { oneLine } from "../../base/printable.ts";
 import { fromText } from "../../config/parse.ts";
 import { supervisorOf } from "../../config/supervisor.ts";
 import { REDIS_VERSION, TSREDIS_VERSION } from "../../config/version.ts";
@@ -256,7 +257,9 @@ export function infoText(server: Services, names: readonly string[] = []): strin
       wanted.has(section.title.toLowerCase());
     if (!isWanted) continue;
     let part = `# ${section.title}\r\n`;
-    for (const [name, value] of pairsOf(section, look)) part += `${name}:${value}\r\n`;
+    for (const [name, value] of pairsOf(section, look)) {
+      part += `${oneLine(name)}:${typeof value === "string" ? oneLine(value) : value}\r\n`;
+    }
     parts.push(part);
   }
   return parts.join("\r\n");
