@@ -99,10 +99,13 @@ export class Links<M> {
   #find(hash: number, bytes: Uint8Array, offset: number, length: number): number {
     const names = this.#names;
     for (let name = this.#nameIndex.first(hash); name !== 0; name = names.get(name, NAME_CHAIN)) {
-      if (names.get(name, HASH) !== hash || this.lengthOf(name) !== length) continue;
-      if (equalBytes(this.bytesOf(name), this.offsetOf(name), length, bytes, offset, length)) {
-        return name;
-      }
+      if (names.get(name, HASH) !== hash) continue;
+      const ref = names.get(name, BYTES);
+      const segment = ref >>> REF_SHIFT;
+      const at = ref & REF_MASK;
+      if (this.#arena.i32[segment][at << 1] !== length) continue;
+      const kept = this.#arena.u8[segment];
+      if (equalBytes(kept, (at << 3) + 4, length, bytes, offset, length)) return name;
     }
     return 0;
   }

@@ -246,9 +246,9 @@ export class Client implements Watcher, Subscriber {
   /** Subscriber: counts them anew, and gates look at the client while there are any. */
   subscriptionsChanged(): void {
     const { subscriptions } = this;
-    this.channelCount = subscriptions === null ? 0 : subscriptions.channels.size;
-    this.patternCount = subscriptions === null ? 0 : subscriptions.patterns.size;
-    this.shardChannelCount = subscriptions === null ? 0 : subscriptions.shardChannels.size;
+    this.channelCount = subscriptions === null ? 0 : subscriptions.channels.count;
+    this.patternCount = subscriptions === null ? 0 : subscriptions.patterns.count;
+    this.shardChannelCount = subscriptions === null ? 0 : subscriptions.shardChannels.count;
     if (this.isSubscriber) this.gateBits |= CLIENT_SUBSCRIBED;
     else this.gateBits &= ~CLIENT_SUBSCRIBED;
   }

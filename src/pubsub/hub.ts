@@ -16,25 +16,36 @@
  * @see {@link https://redis.io/docs/latest/develop/interact/pubsub/}
  */
 
+import { Holder, Links } from "../arena/links.ts";
 import { latin1 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { globMatch } from "../base/glob.ts";
-import { hashBytes } from "../base/hash.ts";
 import { writeInteger } from "../base/integers.ts";
 import { type ReplyWriter, SHARE_MIN_BYTES, sharedBuffer } from "../resp/reply_writer.ts";
 import type { Timers } from "../runtime/runtime.ts";
-import { ByteMap, type Named } from "./byte_map.ts";
-import { PatternIndex } from "./pattern_index.ts";
+import { type Named, PatternIndex } from "./pattern_index.ts";
+
+/** The three kinds of what one may listen to. */
+export type TopicKind = "channels" | "patterns" | "shardChannels";
 
 /** What one client listens to, in the order in which it subscribed. */
-export interface Subscriptions {
-  readonly channels: Set<Topic>;
-  readonly patterns: Set<Topic>;
-  readonly shardChannels: Set<Topic>;
-  /**
-   * Their approximate memory. A name counts with each of its subscribers, though it is kept once.
-   */
-  sizeBytes: number;
+export class Subscriptions {
+  readonly channels: Holder<Subscriber>;
+  readonly patterns: Holder<Subscriber>;
+  readonly shardChannels: Holder<Subscriber>;
+
+  constructor(subscriber: Subscriber) {
+    this.channels = new Holder(subscriber);
+    this.patterns = new Holder(subscriber);
+    this.shardChannels = new Holder(subscriber);
+  }
+
+  /** Their memory in bytes. A name counts with each of its subscribers, though it is kept once. */
+  get sizeBytes(): number {
+    const { channels, patterns, shardChannels } = this;
+    return channels.sizeBytes + patterns.sizeBytes + shardChannels.sizeBytes +
+      patterns.count * PATTERN_BYTES;
+  }
 }
 
 /** A client as the hub sees it. */
@@ -49,8 +60,8 @@ export interface Subscriber {
   subscriptionsChanged(): void;
 }
 
-/** Approximate memory of a subscription without its name, in bytes. */
-const SUBSCRIPTION_BYTES = 96;
+/** Approximate memory of a pattern beside its subscription: what finds those that match. */
+const PATTERN_BYTES = 512;
 
 /** Size of the buffers that messages are collected in. */
 const BUFFER_BYTES = 64 * 1024 + 64;
@@ -67,62 +78,102 @@ const WIDE_SUBSCRIBERS = 32;
 const THICK_MESSAGES = 4;
 const ROUND_MS = 1;
 
+/** So many topics have their subscribers kept as arrays, too: those that messages go to. */
+const LISTS_MAX = 16 * 1024;
+
 const STAR = 0x2a;
 const PUSH = 0x3e;
 
-/** A channel, shard channel or pattern that somebody listens to. */
-export class Topic implements Named {
-  readonly hash: number;
-  readonly #subscribers = new Set<Subscriber>();
-  /** The same as an array, which is made when it is first needed after a change. */
-  #list: Subscriber[] | null = null;
-  /**
-   * The bytes with which each of its messages begins, up to channel or content; made when first
-   * needed.
-   */
-  #header: Uint8Array | null = null;
+/** A pattern as the index of patterns knows it. */
+class Pattern implements Named {
+  /** `serial` counts patterns: they are served in the order in which they came. */
+  constructor(readonly name: Uint8Array, readonly serial: number) {}
+}
 
-  constructor(readonly name: Uint8Array, readonly kind: string, readonly serial: number) {
-    this.hash = hashBytes(name, 0, name.length);
+/** All channels, shard channels or patterns that somebody listens to. */
+class Topics {
+  readonly links: Links<Subscriber>;
+  /** The bytes with which each of their messages begins, as RESP2. */
+  readonly prefix: Uint8Array;
+  /** Subscribers of topics that have several, as arrays: made when first needed after a change. */
+  readonly #lists = new Map<number, Subscriber[]>();
+  #renewals = 0;
+  /** The few subscribers of another topic; for the time of one message. */
+  readonly #few: (Subscriber | null)[] = [null, null, null];
+
+  /** `onGone` is told of the tag of a topic that nobody listens to any more. */
+  constructor(readonly kind: TopicKind, message: string, parts: number, onGone?: TagListener) {
+    this.links = new Links(onGone);
+    this.prefix = latin1(`*${parts}\r\n$${message.length}\r\n${message}\r\n`);
   }
 
-  get count(): number {
-    return this.#subscribers.size;
-  }
-
-  /** Subscribers in the order in which they came. */
-  get subscribers(): readonly Subscriber[] {
-    return this.#list ??= [...this.#subscribers];
-  }
-
-  /** The beginning of its messages, as RESP2; the first byte is another one in RESP3. */
-  get header(): Uint8Array {
-    if (this.#header === null) {
-      const parts = this.kind === "pmessage" ? 4 : 3;
-      const before = latin1(
-        `*${parts}\r\n$${this.kind.length}\r\n${this.kind}\r\n$${this.name.length}\r\n`,
-      );
-      const header = new Uint8Array(before.length + this.name.length + 2);
-      header.set(before);
-      header.set(this.name, before.length);
-      header.set(CRLF, before.length + this.name.length);
-      this.#header = header;
+  /** Subscribers in the order in which they came; the first `countOf(topic)` elements. */
+  subscribersOf(topic: number): readonly (Subscriber | null)[] {
+    const { links } = this;
+    const count = links.countOf(topic);
+    if (count > this.#few.length) return this.#lists.get(topic) ?? this.#list(topic);
+    const few = this.#few;
+    let at = 0;
+    for (let link = links.firstOf(topic); link !== 0; link = links.nextOf(link)) {
+      few[at++] = links.memberOf(link);
     }
-    return this.#header;
+    return few;
   }
 
-  add(subscriber: Subscriber): void {
-    this.#subscribers.add(subscriber);
-    this.#list = null;
+  #list(topic: number): readonly Subscriber[] {
+    const { links } = this;
+    const list: Subscriber[] = [];
+    for (let link = links.firstOf(topic); link !== 0; link = links.nextOf(link)) {
+      list.push(links.memberOf(link));
+    }
+    if (this.#lists.size >= LISTS_MAX) this.#lists.clear();
+    this.#lists.set(topic, list);
+    return list;
   }
 
-  remove(subscriber: Subscriber): void {
-    this.#subscribers.delete(subscriber);
-    this.#list = null;
+  /** The message has been sent: lets go of its subscribers. */
+  forgetFew(): void {
+    const few = this.#few;
+    for (let i = 0; i < few.length && few[i] !== null; i++) few[i] = null;
+  }
+
+  /** Attaches a subscriber; returns the topic, or 0 if it listens to it already. */
+  add(holder: Holder<Subscriber>, bytes: Uint8Array, offset: number, length: number): number {
+    const link = this.links.link(holder, bytes, offset, length);
+    if (link === 0) return 0;
+    const topic = this.links.nameOf(link);
+    if (this.#lists.size > 0) this.#lists.delete(topic);
+    return topic;
+  }
+
+  /** Ends the link of a subscriber. */
+  remove(link: number): void {
+    if (this.#lists.size > 0) this.#lists.delete(this.links.nameOf(link));
+    this.links.unlink(link);
+    this.#checkRenewals();
+  }
+
+  /** Ends all links of a subscriber. */
+  removeAll(holder: Holder<Subscriber>): void {
+    const { links } = this;
+    if (this.#lists.size > 0) {
+      for (let link = holder.first; link !== 0; link = links.nextBy(link)) {
+        this.#lists.delete(links.nameOf(link));
+      }
+    }
+    links.unlinkAll(holder);
+    this.#checkRenewals();
+  }
+
+  /** Topics have other numbers after a renewal. */
+  #checkRenewals(): void {
+    if (this.#renewals === this.links.renewals) return;
+    this.#renewals = this.links.renewals;
+    this.#lists.clear();
   }
 }
 
-const CRLF = latin1("\r\n");
+type TagListener = (tag: number) => void;
 
 /** What waits for the end of a command of the client that it goes to. */
 interface Deferred {
@@ -133,15 +184,17 @@ interface Deferred {
 }
 
 export class Hub {
-  readonly #channels = new ByteMap<Topic>();
-  readonly #patterns = new ByteMap<Topic>();
-  readonly #shardChannels = new ByteMap<Topic>();
-  readonly #patternIndex = new PatternIndex<Topic>();
+  readonly #channels = new Topics("channels", "message", 3);
+  readonly #patterns = new Topics("patterns", "pmessage", 4, (tag) => this.#patternGone(tag));
+  readonly #shardChannels = new Topics("shardChannels", "smessage", 3);
+  readonly #patternIndex = new PatternIndex<Pattern>();
+  /** Patterns by their serial number, which is their tag among the topics. */
+  readonly #patternsBySerial = new Map<number, Pattern>();
   /** Messages of RESP2 and of RESP3, and how far the buffers are filled. */
   readonly #buffers = [sharedBuffer(0), sharedBuffer(0)];
   readonly #lengths = [0, 0];
   #serial = 0;
-  readonly #found: Topic[] = [];
+  readonly #found: Pattern[] = [];
   #deferred: Deferred[] = [];
 
   readonly #timers: Timers;
@@ -158,28 +211,28 @@ export class Hub {
   }
 
   get channelCount(): number {
-    return this.#channels.count;
+    return this.#channels.links.nameCount;
   }
 
   /** Different patterns. */
   get patternCount(): number {
-    return this.#patterns.count;
+    return this.#patterns.links.nameCount;
   }
 
   get shardChannelCount(): number {
-    return this.#shardChannels.count;
+    return this.#shardChannels.links.nameCount;
   }
 
   /** Whether nobody listens to any channel or pattern (shard channels apart). */
   get isIdle(): boolean {
-    return this.#channels.count === 0 && this.#patterns.count === 0;
+    return this.channelCount === 0 && this.patternCount === 0;
   }
 
   // -- subscriptions ---------------------------------------------------------------------
 
   /** Subscribes a client to a channel; false if it is subscribed already. The name is copied. */
   subscribe(subscriber: Subscriber, bytes: Uint8Array, offset: number, length: number): boolean {
-    return this.#add(subscriber, this.#channels, "channels", "message", bytes, offset, length);
+    return this.#add(subscriber, this.#channels, bytes, offset, length) !== 0;
   }
 
   /** The same for all channels that match a pattern. */
@@ -189,7 +242,21 @@ export class Hub {
     offset: number,
     length: number,
   ): boolean {
-    return this.#add(subscriber, this.#patterns, "patterns", "pmessage", bytes, offset, length);
+    const { links } = this.#patterns;
+    const topic = this.#add(subscriber, this.#patterns, bytes, offset, length);
+    if (topic !== 0 && links.countOf(topic) === 1) {
+      const pattern = new Pattern(links.copyOf(topic), ++this.#serial);
+      links.setTag(topic, pattern.serial);
+      this.#patternsBySerial.set(pattern.serial, pattern);
+      this.#patternIndex.add(pattern);
+    }
+    return topic !== 0;
+  }
+
+  #patternGone(serial: number): void {
+    const pattern = this.#patternsBySerial.get(serial)!;
+    this.#patternsBySerial.delete(serial);
+    this.#patternIndex.remove(pattern);
   }
 
   /** The same for a shard channel. */
@@ -199,44 +266,26 @@ export class Hub {
     offset: number,
     length: number,
   ): boolean {
-    return this.#add(
-      subscriber,
-      this.#shardChannels,
-      "shardChannels",
-      "smessage",
-      bytes,
-      offset,
-      length,
-    );
+    return this.#add(subscriber, this.#shardChannels, bytes, offset, length) !== 0;
   }
 
+  /** Returns the topic, or 0. */
   #add(
     subscriber: Subscriber,
-    topics: ByteMap<Topic>,
-    list: "channels" | "patterns" | "shardChannels",
-    kind: string,
+    topics: Topics,
     bytes: Uint8Array,
     offset: number,
     length: number,
-  ): boolean {
-    const subscriptions = subscriptionsOf(subscriber);
-    const set = subscriptions[list];
-    let topic = topics.get(bytes, offset, length);
-    if (topic === null) {
-      topic = new Topic(bytes.slice(offset, offset + length), kind, this.#serial++);
-      topics.add(topic);
-      if (topics === this.#patterns) this.#patternIndex.add(topic);
-    } else if (set.has(topic)) return false;
-    topic.add(subscriber);
-    set.add(topic);
-    subscriptions.sizeBytes += SUBSCRIPTION_BYTES + length;
-    subscriber.subscriptionsChanged();
-    return true;
+  ): number {
+    const subscriptions = subscriber.subscriptions ??= new Subscriptions(subscriber);
+    const topic = topics.add(subscriptions[topics.kind], bytes, offset, length);
+    if (topic !== 0) subscriber.subscriptionsChanged();
+    return topic;
   }
 
   /** Ends the subscription of a client to a channel; false if there was none. */
   unsubscribe(subscriber: Subscriber, bytes: Uint8Array, offset: number, length: number): boolean {
-    return this.#end(subscriber, this.#channels.get(bytes, offset, length));
+    return this.#end(subscriber, this.#channels, bytes, offset, length);
   }
 
   unsubscribePattern(
@@ -245,7 +294,7 @@ export class Hub {
     offset: number,
     length: number,
   ): boolean {
-    return this.#end(subscriber, this.#patterns.get(bytes, offset, length));
+    return this.#end(subscriber, this.#patterns, bytes, offset, length);
   }
 
   unsubscribeShard(
@@ -254,47 +303,50 @@ export class Hub {
     offset: number,
     length: number,
   ): boolean {
-    return this.#end(subscriber, this.#shardChannels.get(bytes, offset, length));
+    return this.#end(subscriber, this.#shardChannels, bytes, offset, length);
   }
 
-  #end(subscriber: Subscriber, topic: Topic | null): boolean {
-    return topic !== null && this.#remove(subscriber, topic);
-  }
-
-  /** Ends one subscription; false if there was none. */
-  #remove(subscriber: Subscriber, topic: Topic): boolean {
+  #end(
+    subscriber: Subscriber,
+    topics: Topics,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean {
     const { subscriptions } = subscriber;
-    if (subscriptions === null) return false;
-    const { kind } = topic;
-    const [set, topics] = kind === "message"
-      ? [subscriptions.channels, this.#channels]
-      : kind === "pmessage"
-      ? [subscriptions.patterns, this.#patterns]
-      : [subscriptions.shardChannels, this.#shardChannels];
-    if (!set.delete(topic)) return false;
-    subscriptions.sizeBytes -= SUBSCRIPTION_BYTES + topic.name.length;
-    topic.remove(subscriber);
-    if (topic.count === 0) {
-      topics.remove(topic);
-      if (kind === "pmessage") this.#patternIndex.remove(topic);
-    }
+    const topic = subscriptions === null ? 0 : topics.links.find(bytes, offset, length);
+    if (subscriptions === null || topic === 0) return false;
+    const link = topics.links.linkOf(subscriptions[topics.kind], topic);
+    if (link === 0) return false;
+    topics.remove(link);
     subscriber.subscriptionsChanged();
     return true;
   }
 
-  /** Ends a subscription that `subscriber.subscriptions` lists. */
-  leave(subscriber: Subscriber, topic: Topic): void {
-    this.#remove(subscriber, topic);
+  /** Ends the oldest subscription of a kind and returns its name; null if there is none. */
+  leaveOldest(subscriber: Subscriber, kind: TopicKind): Uint8Array | null {
+    const link = subscriber.subscriptions?.[kind].first ?? 0;
+    if (link === 0) return null;
+    const topics = this.#topicsOf(kind);
+    const name = topics.links.copyOf(topics.links.nameOf(link));
+    topics.remove(link);
+    subscriber.subscriptionsChanged();
+    return name;
+  }
+
+  #topicsOf(kind: TopicKind): Topics {
+    if (kind === "channels") return this.#channels;
+    return kind === "patterns" ? this.#patterns : this.#shardChannels;
   }
 
   /** Ends all subscriptions of a client that is gone or starts anew. */
   forget(subscriber: Subscriber): void {
     const { subscriptions } = subscriber;
     if (subscriptions === null) return;
-    for (const set of [subscriptions.channels, subscriptions.patterns]) {
-      for (const topic of set) this.#remove(subscriber, topic);
+    for (const topics of [this.#channels, this.#patterns, this.#shardChannels]) {
+      topics.removeAll(subscriptions[topics.kind]);
     }
-    for (const topic of subscriptions.shardChannels) this.#remove(subscriber, topic);
+    subscriber.subscriptionsChanged();
     subscriber.subscriptions = null;
     this.#deferred = this.#deferred.filter((each) => each.subscriber !== subscriber);
   }
@@ -312,11 +364,11 @@ export class Hub {
 
   /** How many are subscribed to a channel; those to patterns do not count. */
   subscriberCount(bytes: Uint8Array, offset: number, length: number): number {
-    return this.#channels.get(bytes, offset, length)?.count ?? 0;
+    return countOf(this.#channels, bytes, offset, length);
   }
 
   shardSubscriberCount(bytes: Uint8Array, offset: number, length: number): number {
-    return this.#shardChannels.get(bytes, offset, length)?.count ?? 0;
+    return countOf(this.#shardChannels, bytes, offset, length);
   }
 
   // -- messages --------------------------------------------------------------------------------
@@ -334,17 +386,30 @@ export class Hub {
     messageLength: number,
   ): number {
     let receivers = 0;
-    const topic = this.#channels.get(channel, channelOffset, channelLength);
-    if (topic !== null) {
-      receivers = this.#send(topic, NONE, 0, 0, message, messageOffset, messageLength);
+    const channels = this.#channels;
+    const topic = channels.links.find(channel, channelOffset, channelLength);
+    if (topic !== 0) {
+      receivers = this.#send(
+        channels,
+        topic,
+        channel,
+        channelOffset,
+        channelLength,
+        message,
+        messageOffset,
+        messageLength,
+      );
     }
-    if (this.#patterns.count === 0) return receivers;
+    const patterns = this.#patterns;
+    if (patterns.links.nameCount === 0) return receivers;
     const found = this.#found;
     this.#patternIndex.match(channel, channelOffset, channelLength, found);
     if (found.length > 1) found.sort(bySerial);
     for (let i = 0; i < found.length; i++) {
+      const { name } = found[i];
       receivers += this.#send(
-        found[i],
+        patterns,
+        patterns.links.find(name, 0, name.length),
         channel,
         channelOffset,
         channelLength,
@@ -366,14 +431,24 @@ export class Hub {
     messageOffset: number,
     messageLength: number,
   ): number {
-    const topic = this.#shardChannels.get(channel, channelOffset, channelLength);
-    if (topic === null) return 0;
-    return this.#send(topic, NONE, 0, 0, message, messageOffset, messageLength);
+    const topic = this.#shardChannels.links.find(channel, channelOffset, channelLength);
+    if (topic === 0) return 0;
+    return this.#send(
+      this.#shardChannels,
+      topic,
+      channel,
+      channelOffset,
+      channelLength,
+      message,
+      messageOffset,
+      messageLength,
+    );
   }
 
-  /** Gives a message to all subscribers of a topic; a pattern's message names the channel too. */
+  /** Gives a message to all subscribers of a topic; a pattern's message names the pattern too. */
   #send(
-    topic: Topic,
+    topics: Topics,
+    topic: number,
     channel: Uint8Array,
     channelOffset: number,
     channelLength: number,
@@ -381,24 +456,26 @@ export class Hub {
     messageOffset: number,
     messageLength: number,
   ): number {
-    const { subscribers } = topic;
+    const subscriberCount = topics.links.countOf(topic);
+    const subscribers = topics.subscribersOf(topic);
     const running = this.runningClient();
-    const isWide = subscribers.length >= WIDE_SUBSCRIBERS;
+    const isWide = subscriberCount >= WIDE_SUBSCRIBERS;
     // Where the message lies for RESP2 and RESP3: encoded when the first who needs it is met.
     let start2 = -1;
     let start3 = -1;
     let buffer2: Uint8Array = NONE;
     let buffer3: Uint8Array = NONE;
     let count = 0;
-    for (let i = 0; i < subscribers.length; i++) {
-      const subscriber = subscribers[i];
+    for (let i = 0; i < subscriberCount; i++) {
+      const subscriber = subscribers[i]!;
       if (subscriber.isClosing) continue;
       const { reply } = subscriber;
       const isThree = reply.resp !== 2;
       if (isThree ? start3 < 0 : start2 < 0) {
         const start = this.#encode(
           isThree ? 1 : 0,
-          topic.header,
+          topics,
+          topic,
           channel,
           channelOffset,
           channelLength,
@@ -424,8 +501,9 @@ export class Hub {
       reply.share(buffer, start, count);
       if (!isWide) subscriber.transport.wake();
     }
-    if (isWide) this.#scheduleRound(topic);
-    return subscribers.length;
+    if (isWide) this.#scheduleRound(subscribers as readonly Subscriber[]);
+    else topics.forgetFew();
+    return subscriberCount;
   }
 
   /**
@@ -434,9 +512,9 @@ export class Hub {
    * millisecond ago and carried several messages, the next one waits for a millisecond: writing to
    * many sockets takes longer than that anyway, and each socket then gets more at once.
    */
-  #scheduleRound(topic: Topic): void {
+  #scheduleRound(subscribers: readonly Subscriber[]): void {
     this.#roundMessages++;
-    this.#round.add(topic);
+    this.#round.add(subscribers);
     if (this.#isRoundDue) return;
     this.#isRoundDue = true;
     const waits = this.#wasThick && this.#clock.monotonic() - this.#roundEndedMs < ROUND_MS;
@@ -444,7 +522,7 @@ export class Hub {
     else this.#timers.soon(this.#runRound);
   }
 
-  readonly #round = new Set<Topic>();
+  readonly #round = new Set<readonly Subscriber[]>();
   #roundMessages = 0;
   #isRoundDue = false;
   #wasThick = false;
@@ -454,7 +532,7 @@ export class Hub {
     this.#isRoundDue = false;
     this.#wasThick = this.#roundMessages >= THICK_MESSAGES;
     this.#roundMessages = 0;
-    for (const { subscribers } of this.#round) {
+    for (const subscribers of this.#round) {
       for (let i = 0; i < subscribers.length; i++) subscribers[i].transport.wake();
     }
     this.#round.clear();
@@ -468,7 +546,8 @@ export class Hub {
   /** Writes a message behind the others of its protocol, or alone if it is large; returns where. */
   #encode(
     which: number,
-    header: Uint8Array,
+    topics: Topics,
+    topic: number,
     channel: Uint8Array,
     channelOffset: number,
     channelLength: number,
@@ -476,7 +555,9 @@ export class Hub {
     messageOffset: number,
     messageLength: number,
   ): number {
-    const room = header.length + channelLength + messageLength + FRAME_BYTES;
+    const { prefix, links } = topics;
+    const patternLength = topics === this.#patterns ? links.lengthOf(topic) : 0;
+    const room = prefix.length + patternLength + channelLength + messageLength + FRAME_BYTES;
     let buffer = this.#buffers[which];
     let at = this.#lengths[which];
     const isLarge = room >= SHARE_MIN_BYTES;
@@ -488,12 +569,13 @@ export class Hub {
       at = 0;
     }
     const start = at;
-    if (header.length < 48) {
-      for (let i = 0; i < header.length; i++) buffer[at + i] = header[i];
-    } else buffer.set(header, at);
+    for (let i = 0; i < prefix.length; i++) buffer[at + i] = prefix[i];
     buffer[at] = which === 0 ? STAR : PUSH;
-    at += header.length;
-    if (channel !== NONE) at = writeBulk(buffer, at, channel, channelOffset, channelLength);
+    at += prefix.length;
+    if (topics === this.#patterns) {
+      at = writeBulk(buffer, at, links.bytesOf(topic), links.offsetOf(topic), patternLength);
+    }
+    at = writeBulk(buffer, at, channel, channelOffset, channelLength);
     at = writeBulk(buffer, at, message, messageOffset, messageLength);
     if (!isLarge) this.#lengths[which] = at;
     this.#encodedBytes = at - start;
@@ -526,25 +608,29 @@ export class Hub {
 
 const NONE = new Uint8Array(0);
 
-function subscriptionsOf(subscriber: Subscriber): Subscriptions {
-  return subscriber.subscriptions ??= {
-    channels: new Set(),
-    patterns: new Set(),
-    shardChannels: new Set(),
-    sizeBytes: 0,
-  };
+function countOf(
+  { links }: Topics,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+): number {
+  const topic = links.find(bytes, offset, length);
+  return topic === 0 ? 0 : links.countOf(topic);
 }
 
-function bySerial(a: Topic, b: Topic): number {
+function bySerial(a: Pattern, b: Pattern): number {
   return a.serial - b.serial;
 }
 
-function namesOf(topics: ByteMap<Topic>, pattern: Uint8Array | null): Uint8Array[] {
+function namesOf({ links }: Topics, pattern: Uint8Array | null): Uint8Array[] {
   const names: Uint8Array[] = [];
-  for (const { name } of topics.values()) {
+  for (let topic = links.nameAfter(0); topic !== 0; topic = links.nameAfter(topic)) {
+    const bytes = links.bytesOf(topic);
+    const offset = links.offsetOf(topic);
+    const length = links.lengthOf(topic);
     const matches = pattern === null ||
-      globMatch(pattern, 0, pattern.length, name, 0, name.length, false);
-    if (matches) names.push(name);
+      globMatch(pattern, 0, pattern.length, bytes, offset, length, false);
+    if (matches) names.push(links.copyOf(topic));
   }
   return names;
 }

@@ -11,7 +11,11 @@
 
 import { equalBytes } from "../base/bytes.ts";
 import { elementEnd, globMatch } from "../base/glob.ts";
-import type { Named } from "./byte_map.ts";
+
+/** An object with the bytes of a pattern, which must not change. */
+export interface Named {
+  readonly name: Uint8Array;
+}
 
 const STAR = 0x2a;
 const QUESTION = 0x3f;

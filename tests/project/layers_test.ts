@@ -50,7 +50,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "base",
   ],
   rdb: ["keyspace", "observe", "config", "resp", "values", "arena", "runtime", "base"],
-  pubsub: ["resp", "runtime", "base"],
+  pubsub: ["resp", "arena", "runtime", "base"],
   keyspace: ["propagation", "resp", "values", "arena", "base"],
   propagation: ["resp", "base"],
   values: ["arena", "base"],

@@ -263,3 +263,63 @@ Deno.test("after a pause many subscribers are woken at once, however thick the m
   timers.endTurn();
   assertEquals(ears[39].wakes, 2);
 });
+
+Deno.test("the memory of subscriptions is counted with those who have them", () => {
+  const hub = new Hub(runtime.timers, runtime.clock);
+  const ear = new Ear();
+  const count = 20_000;
+  for (let i = 0; i < count; i++) on(hub, "subscribe", ear, `channel:${i}`);
+  const { sizeBytes } = ear.subscriptions!;
+  assert(sizeBytes > count * 60 && sizeBytes < count * 110, String(sizeBytes));
+  for (let i = 0; i < 100; i++) on(hub, "subscribePattern", ear, `pattern:${i}`);
+  assert(ear.subscriptions!.sizeBytes > sizeBytes + 100 * 500);
+});
+
+Deno.test("topics with several subscribers reach them all while clients with many come and go", () => {
+  const hub = new Hub(runtime.timers, runtime.clock);
+  const ears = Array.from({ length: 40 }, () => new Ear());
+  const counts = [1, 3, 4, 31, 32, 40];
+  const names = counts.map((count) => `shared:${count}`);
+  const many = new Ear();
+  const check = () => {
+    for (const [i, name] of names.entries()) {
+      assertEquals(publish(hub, name, "m"), counts[i]);
+      for (const [n, ear] of ears.entries()) {
+        assertEquals(ear.heard(), n < counts[i] ? message(name, "m") : "", name);
+      }
+    }
+  };
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 40_000; i++) on(hub, "subscribe", many, `channel:${round}:${i}`);
+    if (round === 0) {
+      for (const [i, name] of names.entries()) {
+        for (const ear of ears.slice(0, counts[i])) on(hub, "subscribe", ear, name);
+      }
+    }
+    check();
+    hub.forget(many);
+    check();
+    assertEquals(hub.channelCount, names.length);
+  }
+  on(hub, "unsubscribe", ears[7], ...names);
+  counts[3]--;
+  counts[4]--;
+  counts[5]--;
+  for (const [i, name] of names.entries()) assertEquals(publish(hub, name, "n"), counts[i]);
+  assertEquals(ears[7].heard(), "");
+});
+
+Deno.test("leaveOldest ends subscriptions of a kind in the order in which they came", () => {
+  const hub = new Hub(runtime.timers, runtime.clock);
+  const ear = new Ear();
+  on(hub, "subscribe", ear, "c", "a", "b");
+  on(hub, "unsubscribe", ear, "a");
+  on(hub, "subscribe", ear, "a");
+  const left: (string | null)[] = [];
+  for (let i = 0; i < 4; i++) {
+    const name = hub.leaveOldest(ear, "channels");
+    left.push(name === null ? null : toLatin1(name));
+  }
+  assertEquals(left, ["c", "b", "a", null]);
+  assertEquals(hub.leaveOldest(new Ear(), "patterns"), null);
+});

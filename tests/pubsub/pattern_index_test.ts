@@ -5,7 +5,6 @@ import { literalPrefixLength, PatternIndex } from "../../src/pubsub/pattern_inde
 import { Random } from "../support/random.ts";
 
 class Pattern {
-  readonly hash = 0;
   readonly name: Uint8Array;
   constructor(readonly text: string) {
     this.name = latin1(text);

@@ -9,7 +9,7 @@
  */
 
 import type { Call } from "../../dispatch/call.ts";
-import type { Topic } from "../../pubsub/hub.ts";
+import type { TopicKind } from "../../pubsub/hub.ts";
 import { ReplyWriter, sharedBuffer } from "../../resp/reply_writer.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { keysToEnd } from "../../dispatch/key_specs.ts";
@@ -129,7 +129,7 @@ function runUnsubscribe(call: Call): void {
   const count = () => client.channelCount + client.patternCount;
   confirm(call, (reply) => {
     if (words.count === 1) {
-      return leaveAll(call, reply, "unsubscribe", client.subscriptions?.channels, count);
+      return leaveAll(call, reply, "unsubscribe", "channels", count);
     }
     for (let i = 1; i < words.count; i++) {
       hub.unsubscribe(client, words.bytes, words.starts[i], words.lengths[i]);
@@ -161,7 +161,7 @@ function runPunsubscribe(call: Call): void {
   const count = () => client.channelCount + client.patternCount;
   confirm(call, (reply) => {
     if (words.count === 1) {
-      return leaveAll(call, reply, "punsubscribe", client.subscriptions?.patterns, count);
+      return leaveAll(call, reply, "punsubscribe", "patterns", count);
     }
     for (let i = 1; i < words.count; i++) {
       hub.unsubscribePattern(client, words.bytes, words.starts[i], words.lengths[i]);
@@ -194,7 +194,7 @@ function runSunsubscribe(call: Call): void {
   const count = () => client.shardChannelCount;
   confirm(call, (reply) => {
     if (words.count === 1) {
-      return leaveAll(call, reply, "sunsubscribe", client.subscriptions?.shardChannels, count);
+      return leaveAll(call, reply, "sunsubscribe", "shardChannels", count);
     }
     for (let i = 1; i < words.count; i++) {
       hub.unsubscribeShard(client, words.bytes, words.starts[i], words.lengths[i]);
@@ -239,21 +239,25 @@ function leaveAll(
   { client, server }: Call,
   reply: ReplyWriter,
   kind: string,
-  topics: Set<Topic> | undefined,
+  topics: TopicKind,
   count: () => number,
 ): void {
-  if (topics === undefined || topics.size === 0) {
-    reply.push(3);
-    reply.bulkText(kind);
-    reply.null();
-    reply.integer(count());
-    return;
+  let name = server.hub.leaveOldest(client, topics);
+  if (name === null) return confirmLeave(reply, kind, null, count());
+  for (; name !== null; name = server.hub.leaveOldest(client, topics)) {
+    confirmLeave(reply, kind, name, count());
   }
-  for (const topic of topics) {
-    server.hub.leave(client, topic);
-    reply.push(3);
-    reply.bulkText(kind);
-    reply.bulk(topic.name);
-    reply.integer(count());
-  }
+}
+
+function confirmLeave(
+  reply: ReplyWriter,
+  kind: string,
+  name: Uint8Array | null,
+  count: number,
+): void {
+  reply.push(3);
+  reply.bulkText(kind);
+  if (name === null) reply.null();
+  else reply.bulk(name);
+  reply.integer(count);
 }
