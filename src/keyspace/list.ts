@@ -148,6 +148,29 @@ export class ListView {
     return this;
   }
 
+  /**
+   * Adds a list made elsewhere, which has at least one element, at a key that is not there, and opens
+   * it. It becomes a small one if its elements are few enough.
+   */
+  createFrom(
+    database: Database,
+    key: Uint8Array,
+    offset: number,
+    length: number,
+    quick: QuickList,
+  ): this {
+    const { head, count } = quick;
+    const bytes = head!.end - head!.start;
+    const fill = database.keyspace.limits.listMaxListpackSize;
+    const isLarge = head!.plain || quick.nodes > 1 ||
+      exceeds(fill, LP_EMPTY_BYTES + bytes, count) || LP_EMPTY_BYTES + bytes > INLINE_VALUE_MAX;
+    this.#database = database;
+    this.#quick = quick;
+    this.#ref = database.addLarge(key, offset, length, TYPE_LIST, ENC_QUICKLIST, quick);
+    if (!isLarge) this.#makeSmall(quick);
+    return this;
+  }
+
   /** The record, whose reference changes when the list grows. */
   get ref(): number {
     return this.#ref;
@@ -289,13 +312,20 @@ export class ListView {
     const size = node.end - node.start + LP_EMPTY_BYTES;
     if (size > INLINE_VALUE_MAX) return false;
     if (exceedsHalf(fill, size, quick.count)) return false;
+    this.#makeSmall(quick);
+    return true;
+  }
+
+  /** Puts a large list of one node, which is not a plain one, into the record. */
+  #makeSmall(quick: QuickList): void {
+    const node = quick.head!;
+    const size = node.end - node.start + LP_EMPTY_BYTES;
     const database = this.#database;
     const ref = database.replaceByInline(this.#ref, TYPE_LIST, ENC_LISTPACK, size);
     const { records } = database;
     quick.toListpack(records.bytesOf(ref), records.valueOffset(ref), size);
     this.#ref = ref;
     this.#quick = null;
-    return true;
   }
 
   // -- places ------------------------------------------------------------------------

@@ -25,6 +25,121 @@ Deno.test("SORT needs numbers, or ALPHA", () => {
   assertEquals(withList(2, "").run("SORT", "l"), ["", "2"]);
 });
 
+Deno.test("SORT reads a weight up to its first NUL byte, as C does", () => {
+  // The list is a b, and b weighs 0.5: what a's weight is can be seen by where it comes.
+  const before = ["", "\0\x03", "-1", "-0x1p4", "\v-1", "0.25\0 and more", "-inf", "-.5"];
+  const behind = ["1", " 1", "+1", "5.", "0x10", "inf", "infinity", "1e0\0x", "1e300"];
+  const refused = [
+    " ",
+    "1 ",
+    "1x",
+    "nan",
+    "-nan",
+    "1e400",
+    "-1e400",
+    "1e-400",
+    "1e-310",
+    "0x1p2000",
+    "0x",
+    "1_0",
+    "1e",
+  ];
+  const s = withList("a", "b");
+  s.run("SET", "w_b", "0.5");
+  const sortWith = (weight: string) => {
+    s.run("SET", "w_a", weight);
+    return s.run("SORT", "l", "BY", "w_*");
+  };
+  for (const weight of before) assertEquals(sortWith(weight), ["a", "b"], JSON.stringify(weight));
+  for (const weight of behind) assertEquals(sortWith(weight), ["b", "a"], JSON.stringify(weight));
+  const error = { error: "ERR One or more scores can't be converted into double" };
+  for (const weight of refused) assertEquals(sortWith(weight), error, JSON.stringify(weight));
+});
+
+Deno.test("SORT … BY … ALPHA leaves elements of the same or no weight as they were, also with DESC", () => {
+  const s = withList("d", "x", "b", "a", "y", "c");
+  for (const letter of "abcd") s.run("SET", `w_${letter}`, letter < "c" ? "early" : "late");
+  assertEquals(s.run("SORT", "l", "BY", "w_*", "ALPHA"), ["x", "y", "b", "a", "d", "c"]);
+  assertEquals(s.run("SORT", "l", "BY", "w_*", "ALPHA", "DESC"), ["d", "c", "b", "a", "x", "y"]);
+});
+
+/** Numbers from 0 to below 1 that a seed determines. */
+function chance(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** Makers of elements: what they have in common is what the ways of sorting tell apart. */
+const ELEMENTS: Record<string, (draw: () => number) => string> = {
+  "small integers": (draw) => String(Math.floor(draw() * 200) - 100),
+  "large integers": (draw) => String(Math.floor((draw() - 0.5) * 2 ** 53)),
+  "integers beyond doubles": (draw) =>
+    `${draw() < 0.5 ? "-" : ""}9007199254740${100 + draw() * 900 | 0}`,
+  decimals: (draw) => String((draw() - 0.5) * 10 ** Math.floor(draw() * 20 - 10)),
+  "texts of one number": (draw) =>
+    "0".repeat(draw() * 4 | 0) + (draw() * 3 | 0) + ["", ".", ".0"][draw() * 3 | 0],
+};
+const TEXTS: Record<string, (draw: () => number) => string> = {
+  ...ELEMENTS,
+  "a common beginning": (draw) => `element:${draw() * 500 | 0}`,
+  "beginnings of each other": (draw) => "ab".repeat(draw() * 40),
+  "NUL bytes at the end": (draw) => "a".repeat(draw() * 10) + "\0".repeat(draw() * 10),
+  "all byte values": (draw) =>
+    Array.from({ length: draw() * 12 | 0 }, () => String.fromCharCode(draw() * 256)).join(""),
+};
+
+/** In the order of their bytes; strings have a character for each. */
+function byBytes(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+for (const count of [2, 8, 21, 300, 9000]) {
+  for (const [name, make] of Object.entries(ELEMENTS)) {
+    Deno.test(`SORT of ${count} elements (${name}) agrees with a plain sort`, () => {
+      const draw = chance(count);
+      const elements = Array.from({ length: count }, () => make(draw));
+      const s = withList(...elements);
+      const sorted = elements.toSorted((a, b) => Number(a) - Number(b) || byBytes(a, b));
+      assertEquals(s.run("SORT", "l"), sorted);
+      assertEquals(s.run("SORT", "l", "DESC"), sorted.toReversed());
+      const from = count >> 2;
+      assertEquals(s.run("SORT", "l", "LIMIT", from, 5), sorted.slice(from, from + 5));
+      assertEquals(
+        s.run("SORT", "l", "GET", "#", "DESC", "LIMIT", 1, 3),
+        sorted.toReversed().slice(1, 4),
+      );
+      s.run("SORT", "l", "STORE", "to");
+      assertEquals(s.run("LRANGE", "to", 0, -1), sorted);
+    });
+  }
+  for (const [name, make] of Object.entries(TEXTS)) {
+    Deno.test(`SORT … ALPHA of ${count} elements (${name}) agrees with a plain sort`, () => {
+      const draw = chance(count);
+      const elements = Array.from({ length: count }, () => make(draw));
+      const s = withList(...elements);
+      const sorted = elements.toSorted(byBytes);
+      assertEquals(s.run("SORT", "l", "ALPHA"), sorted);
+      assertEquals(s.run("SORT", "l", "ALPHA", "DESC"), sorted.toReversed());
+      const from = count >> 1;
+      assertEquals(s.run("SORT", "l", "ALPHA", "LIMIT", from, 7), sorted.slice(from, from + 7));
+      s.run("SORT", "l", "ALPHA", "STORE", "to");
+      assertEquals(s.run("LRANGE", "to", 0, -1), sorted);
+    });
+  }
+}
+
+Deno.test("SORT … STORE reads what its patterns find before the destination is replaced", () => {
+  const s = withList(2, 1);
+  s.run("SET", "d1", "one");
+  s.run("SET", "d2", "two");
+  assertEquals(s.run("SORT", "l", "GET", "d*", "STORE", "d1"), 2);
+  assertEquals(s.run("LRANGE", "d1", 0, -1), ["one", "two"]);
+  assertEquals(s.run("OBJECT", "ENCODING", "d1"), "listpack");
+});
+
 Deno.test("elements of the same number are in the order of their bytes", () => {
   const s = withList("c", "a", "b");
   for (const key of ["w_a", "w_b", "w_c"]) s.run("SET", key, 1);
