@@ -3,6 +3,7 @@
 import type { LimitsCase } from "./cases.ts";
 import { CLIENTS } from "./clients.ts";
 import { COMMANDS } from "./commands.ts";
+import { SORT } from "./sort.ts";
 
 export interface Subject {
   /** As `--only` takes it. */
@@ -13,5 +14,6 @@ export interface Subject {
 
 export const SUBJECTS: Subject[] = [
   { name: "commands", title: "Commands that go through large values", cases: COMMANDS },
+  { name: "sort", title: "SORT of large lists", cases: SORT },
   { name: "clients", title: "What a client has the server hold", cases: CLIENTS },
 ];
