@@ -53,6 +53,8 @@ const CLIENT_BYTES = 1024;
 export interface Park {
   /** Shown by CLIENT LIST and used by CLIENT UNBLOCK: whether a person may end it. */
   readonly isBlocking: boolean;
+  /** Bytes that are held for it meanwhile, about; none if not given. */
+  readonly memoryBytes?: number;
   /**
    * Ends the wait: a blocking command as by its timeout, or with an error. Also called when the
    * connection has ended, so that nobody goes on waiting for it.
@@ -266,12 +268,14 @@ export class Client implements Watcher, Subscriber {
 
   /** Whether it has the server hold something beyond its request and the reply. */
   get holdsMore(): boolean {
-    return this.queue !== null || this.subscriptions !== null || this.#watches.length > 0;
+    return this.queue !== null || this.subscriptions !== null || this.#watches.length > 0 ||
+      this.park?.memoryBytes !== undefined;
   }
 
   /** Bytes it takes, about: its buffers, its transaction and a share for the object itself. */
   get memoryBytes(): number {
-    let bytes = CLIENT_BYTES + this.reply.heldBytes + this.inFlightBytes;
+    let bytes = CLIENT_BYTES + this.reply.heldBytes + this.inFlightBytes +
+      (this.park?.memoryBytes ?? 0);
     if (this.queue !== null) bytes += this.queue.memoryBytes;
     if (this.parser !== null) bytes += this.parser.bufferBytes;
     if (this.paused !== null) bytes += this.paused.bytes.length;

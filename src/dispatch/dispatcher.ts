@@ -38,6 +38,7 @@ import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Words } from "../resp/words.ts";
 import { AcknowledgementWaits } from "./acknowledgement_waits.ts";
 import { Blocking } from "./blocking.ts";
+import { Restores } from "./restores.ts";
 import { Call, PROPAGATE_VERBATIM } from "./call.ts";
 import {
   type Client,
@@ -116,6 +117,8 @@ export class Dispatcher {
   readonly blocking = new Blocking(this);
   /** Clients that wait for replicas. */
   readonly acknowledgementWaits = new AcknowledgementWaits(this);
+  /** Clients whose RESTORE takes long. */
+  readonly restores = new Restores(this);
   /** For commands, and for those that EXEC runs. */
   readonly #call: Call;
   readonly #nestedCall: Call;
@@ -378,6 +381,7 @@ export class Dispatcher {
     }
     // Monitors see a request once: when it comes, not when it is run again.
     const isShown = server.clients.monitors.size > 0 && !this.blocking.isRunningAgain &&
+      !this.restores.isRunningAgain &&
       (command.flagBits & (FLAG_SKIP_MONITOR | FLAG_ADMIN)) === 0;
     if (call.isParked) {
       if (isShown) this.owner.showToMonitors(client, words);

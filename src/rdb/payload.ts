@@ -4,15 +4,21 @@
  */
 
 import type { Database } from "../keyspace/database.ts";
-import { DUMP_FOOTER_BYTES, TYPE_MAX } from "./format.ts";
-import type { ValueReader } from "./load_value.ts";
+import type { ValueLimits } from "../keyspace/keyspace.ts";
+import { Crc64 } from "./crc64.ts";
+import { DUMP_FOOTER_BYTES, RDB_VERSION_MAX, TYPE_MAX } from "./format.ts";
+import { LOAD_EMPTY, LOAD_PART } from "./kinds/value_load.ts";
+import { ValueReader } from "./load_value.ts";
 import { RdbError } from "./rdb_error.ts";
-import { RdbReader, verifyDumpPayload } from "./reader.ts";
+import { PAUSED, RdbReader } from "./reader.ts";
 import { typeByte, writeValue } from "./save_value.ts";
 import { ChunkCollector, RdbEncoder } from "./writer.ts";
 
 const collector = new ChunkCollector();
 const encoder = new RdbEncoder(collector.sink, { chunkBytes: 16 * 1024 });
+
+/** At the end of a payload. */
+const CHECKSUM_BYTES = 8;
 
 /** The payload of a record's value; `compress` is `rdbcompression`. */
 export function dumpPayload(database: Database, ref: number, compress: boolean): Uint8Array {
@@ -24,30 +30,97 @@ export function dumpPayload(database: Database, ref: number, compress: boolean):
   return collector.take();
 }
 
-const NO_BYTES = new Uint8Array(0);
-const reader = RdbReader.fromBytes(NO_BYTES);
+/** Bytes of a payload whose sum is taken in one step. */
+const PIECE_BYTES = 1 << 20;
 
-/** Whether version and checksum of a payload are right, so that its value may be read. */
-export { verifyDumpPayload as isPayloadWhole };
+/** A payload on its way to a value, in steps; the bytes must stay what they are until its end. */
+export class PayloadLoad {
+  readonly values: ValueReader;
+  /** Whether version and checksum are right, once the end has come; else nothing of it has been read. */
+  isWhole = false;
+  /** What is wrong with the value, once the end has come; null when it can be placed. */
+  problem: string | null = null;
+  readonly #bytes: Uint8Array;
+  readonly #offset: number;
+  readonly #length: number;
+  readonly #crc = new Crc64();
+  #summed = 0;
+  #reader: RdbReader | null = null;
 
-/**
- * Reads the value of a payload that is whole into `values`. Null, or what is wrong: the bytes are no
- * value, or an empty collection. Bytes behind the value are let through, as in Redis.
- */
-export function readPayload(
-  values: ValueReader,
-  bytes: Uint8Array,
-  offset: number,
-  length: number,
-): string | null {
-  const size = length - DUMP_FOOTER_BYTES;
-  if (size < 1 || bytes[offset] > TYPE_MAX) return "unknown type of value";
-  reader.resetBytes(bytes, offset, size);
-  try {
-    const type = reader.readByte();
-    return values.read(reader, type, 0) ? null : "empty collection";
-  } catch (error) {
-    if (error instanceof RdbError) return error.what;
-    throw error;
+  /** With `skipsChecksum` the checksum may be wrong. */
+  constructor(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    readonly skipsChecksum: boolean,
+    limits: ValueLimits,
+    nowMs: number,
+  ) {
+    this.#bytes = bytes;
+    this.#offset = offset;
+    this.#length = length;
+    this.values = new ValueReader(limits, nowMs);
+  }
+
+  /** Goes to the end at once. */
+  run(): void {
+    while (!this.step());
+  }
+
+  /** Does a piece; true at the end. Bytes behind the value are let through, as in Redis. */
+  step(): boolean {
+    try {
+      if (this.isWhole) return this.#readOn();
+      if (!this.#isSummed()) return false;
+      if (!this.#hasGoodFooter()) return true;
+      this.isWhole = true;
+      return this.#begin();
+    } catch (error) {
+      if (error === PAUSED) {
+        this.#reader!.rewind();
+        return false;
+      }
+      if (!(error instanceof RdbError)) throw error;
+      this.problem = error.what;
+      return true;
+    }
+  }
+
+  /** Adds a piece to the sum of all but itself; true when it is complete, or not needed. */
+  #isSummed(): boolean {
+    const left = this.#length - CHECKSUM_BYTES - this.#summed;
+    if (this.skipsChecksum || left <= 0) return true;
+    const piece = Math.min(left, PIECE_BYTES);
+    this.#crc.update(this.#bytes, this.#offset + this.#summed, piece);
+    this.#summed += piece;
+    return piece === left;
+  }
+
+  #hasGoodFooter(): boolean {
+    if (this.#length < DUMP_FOOTER_BYTES) return false;
+    const bytes = this.#bytes;
+    const footer = this.#offset + this.#length - DUMP_FOOTER_BYTES;
+    if ((bytes[footer] | (bytes[footer + 1] << 8)) > RDB_VERSION_MAX) return false;
+    return this.skipsChecksum || this.#crc.equalsAt(bytes, footer + 2);
+  }
+
+  #begin(): boolean {
+    const size = this.#length - DUMP_FOOTER_BYTES;
+    if (size < 1 || this.#bytes[this.#offset] > TYPE_MAX) {
+      this.problem = "unknown type of value";
+      return true;
+    }
+    const reader = this.#reader = RdbReader.fromBytes(this.#bytes, this.#offset, size, {
+      checksum: false,
+    });
+    this.values.begin(reader, reader.readByte(), 0);
+    reader.mark();
+    return false;
+  }
+
+  #readOn(): boolean {
+    const state = this.values.step(this.#reader!);
+    if (state === LOAD_EMPTY) this.problem = "empty collection";
+    return state !== LOAD_PART;
   }
 }

@@ -28,7 +28,6 @@ import {
   DOUBLE_INFINITY,
   DOUBLE_MINUS_INFINITY,
   DOUBLE_NAN,
-  DUMP_FOOTER_BYTES,
   ENCODING_INT16,
   ENCODING_INT32,
   ENCODING_INT8,
@@ -769,24 +768,4 @@ function uint32be(buf: Uint8Array, at: number): number {
 
 function int32le(buf: Uint8Array, at: number): number {
   return buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24);
-}
-
-/**
- * Whether `len` bytes are a DUMP payload that may be read: they end with a version up to
- * RDB_VERSION_MAX and with the right checksum. Type byte and value are the first
- * `len - DUMP_FOOTER_BYTES` bytes. With `skipsChecksum` the checksum may be wrong.
- */
-export function verifyDumpPayload(
-  buf: Uint8Array,
-  off: number,
-  len: number,
-  skipsChecksum = false,
-): boolean {
-  if (len < DUMP_FOOTER_BYTES) return false;
-  const footer = off + len - DUMP_FOOTER_BYTES;
-  if ((buf[footer] | (buf[footer + 1] << 8)) > RDB_VERSION_MAX) return false;
-  if (skipsChecksum) return true;
-  const crc = new Crc64();
-  crc.update(buf, off, len - 8);
-  return crc.equalsAt(buf, footer + 2);
 }

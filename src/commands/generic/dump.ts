@@ -4,13 +4,14 @@ import { hashBytes } from "../../base/hash.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { EVENT_GENERIC } from "../../base/event_classes.ts";
 import { EXPIRE_DELETES } from "../../keyspace/expire_mode.ts";
-import { ValueReader } from "../../rdb/load_value.ts";
-import { dumpPayload, isPayloadWhole, readPayload } from "../../rdb/payload.ts";
+import { dumpPayload, PayloadLoad } from "../../rdb/payload.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
 
 const BUSY_KEY = "BUSYKEY Target key name already exists.";
+/** Larger payloads become values in slices, if the client may wait. */
+const AT_ONCE_BYTES = 64 * 1024;
 /** The last instant that an int64 and a double can both name. */
 const EXPIRY_MAX_MS = 2 ** 63 - 1024;
 
@@ -43,6 +44,8 @@ function runDump({ database, words, reply, server }: Call): void {
 /**
  * `RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]`. A ttl of
  * 0 is none; with ABSTTL it is a Unix time in ms, and one that is past leaves no key.
+ *
+ * The value of a large payload is built while others have their turn; it appears at once.
  *
  * Propagates with ABSTTL, so that the expiry is the same instant everywhere.
  *
@@ -100,6 +103,28 @@ function readOptions(call: Call): RestoreOptions {
   return options;
 }
 
+/** The value of the payload; null when it takes long, and the request will be run again once it is made. */
+function loadPayload(call: Call): PayloadLoad | null {
+  const { words, server, client } = call;
+  const { restores } = server.dispatcher;
+  const made = restores.made(client);
+  if (made !== null) return made;
+  if (words.lengths[3] > AT_ONCE_BYTES && call.mayPark && !client.isMaster) {
+    restores.park(call, 3, server.skipsChecksums);
+    return null;
+  }
+  const load = new PayloadLoad(
+    words.bytes,
+    words.starts[3],
+    words.lengths[3],
+    server.skipsChecksums,
+    call.database.keyspace.limits,
+    call.nowMs,
+  );
+  load.run();
+  return load;
+}
+
 function runRestore(call: Call): void {
   const { database, words, reply } = call;
   const { keyspace } = database;
@@ -112,11 +137,10 @@ function runRestore(call: Call): void {
   if (old !== 0 && !replaces) throw new ReplyError(BUSY_KEY);
   const ttl = call.clampedInteger(2);
   if (ttl < 0) throw new ReplyError("ERR Invalid TTL value, must be >= 0");
-  if (!isPayloadWhole(bytes, words.starts[3], words.lengths[3], call.server.skipsChecksums)) {
-    throw new ReplyError("ERR DUMP payload version or checksum are wrong");
-  }
-  const values = new ValueReader(keyspace.limits, call.nowMs);
-  const problem = readPayload(values, bytes, words.starts[3], words.lengths[3]);
+  const load = loadPayload(call);
+  if (load === null) return;
+  const { isWhole, problem, values } = load;
+  if (!isWhole) throw new ReplyError("ERR DUMP payload version or checksum are wrong");
   if (problem !== null) {
     call.server.log.warning(`RESTORE: payload integrity check failed: ${problem}`);
     throw new ReplyError("ERR Bad data format");

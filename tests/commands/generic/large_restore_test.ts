@@ -1,0 +1,128 @@
+/** RESTORE of payloads that take long: built between others' requests, seen by them at once. */
+
+import { assert, assertEquals } from "@std/assert";
+import { HandTimers } from "../../support/hand_timers.ts";
+import { type TestClient, type TestServer, testServer } from "../../support/test_server.ts";
+
+const MEMBERS = 20_000;
+
+/** A payload of a set, larger than what is restored at once. */
+function payload(): string {
+  const s = testServer();
+  for (let i = 0; i < MEMBERS; i += 1000) {
+    s.run("SADD", "k", ...Array.from({ length: 1000 }, (_, j) => `member ${i + j}`));
+  }
+  const bytes = s.run("DUMP", "k") as string;
+  assert(bytes.length > 64 * 1024);
+  return bytes;
+}
+
+const PAYLOAD = payload();
+
+/** A server whose clock is up after each look: a piece for each turn. */
+function slowServer(): { s: TestServer; timers: HandTimers; client: TestClient } {
+  const timers = new HandTimers();
+  const s = testServer({ timers });
+  let looks = 0;
+  Object.assign(s.core.clock, { monotonic: () => 100 * ++looks });
+  return { s, timers, client: s.connect() };
+}
+
+/** Lets turns pass until the client has an answer; returns it and how many that took. */
+function answerOf(client: TestClient, timers: HandTimers): [answer: unknown, turns: number] {
+  for (let turns = 1; turns < 10_000; turns++) {
+    assert(timers.waitsForOthers);
+    timers.othersDone();
+    const received = client.received();
+    if (received.length > 0) return [received[0], turns];
+  }
+  throw new Error("no answer");
+}
+
+Deno.test("RESTORE of a large payload goes on in turns; others see all of it or nothing", () => {
+  const { s, timers, client } = slowServer();
+  assertEquals(client.run("RESTORE", "k", 0, PAYLOAD), undefined);
+  assertEquals(s.clients.blockedCount, 1);
+  assert(client.client.memoryBytes > PAYLOAD.length);
+  for (let turn = 0; turn < 5; turn++) {
+    timers.othersDone();
+    assertEquals(s.run("EXISTS", "k"), 0);
+  }
+  const [answer, turns] = answerOf(client, timers);
+  assertEquals(answer, "OK");
+  assert(turns > 10, `${turns} turns`);
+  assertEquals(s.run("SCARD", "k"), MEMBERS);
+  assertEquals(s.clients.blockedCount, 0);
+  assertEquals(timers.waitsForOthers, false);
+});
+
+Deno.test("RESTORE of a large payload enters the stream once, and is counted once", () => {
+  const { s, timers, client } = slowServer();
+  client.run("RESTORE", "k", 0, PAYLOAD);
+  assertEquals(s.propagated(), []);
+  answerOf(client, timers);
+  const propagated = s.propagated();
+  assertEquals(propagated.length, 2);
+  assert(propagated[1].startsWith("RESTORE k 0 "));
+  assertEquals(s.dispatcher.byName.get("restore")!.calls, 1);
+});
+
+Deno.test("RESTORE of a large payload asks for the key when the value is made", () => {
+  const { s, timers, client } = slowServer();
+  s.run("SET", "k", "there");
+  assertEquals(client.run("RESTORE", "k", 0, PAYLOAD), {
+    error: "BUSYKEY Target key name already exists.",
+  });
+  s.run("DEL", "k");
+  client.run("RESTORE", "k", 0, PAYLOAD);
+  timers.othersDone();
+  s.run("SET", "k", "meanwhile");
+  const [answer] = answerOf(client, timers);
+  assertEquals(answer, { error: "BUSYKEY Target key name already exists." });
+  assertEquals(s.run("GET", "k"), "meanwhile");
+});
+
+Deno.test("RESTORE of a large damaged payload is refused, also where its checksum fits", () => {
+  const { s, timers, client } = slowServer();
+  const damaged = PAYLOAD.slice(0, 50_000) + "\xff".repeat(8) + PAYLOAD.slice(50_008);
+  client.run("RESTORE", "k", 0, damaged);
+  assertEquals(answerOf(client, timers)[0], {
+    error: "ERR DUMP payload version or checksum are wrong",
+  });
+  s.core.skipsChecksums = true;
+  client.run("RESTORE", "k", 0, damaged);
+  assertEquals(answerOf(client, timers)[0], { error: "ERR Bad data format" });
+  assertEquals(s.run("EXISTS", "k"), 0);
+});
+
+Deno.test("a client that goes takes its RESTORE along", () => {
+  const { s, timers, client } = slowServer();
+  client.run("RESTORE", "k", 0, PAYLOAD);
+  timers.othersDone();
+  client.client.isClosed = true;
+  client.client.park?.unblock(false);
+  assertEquals(s.clients.blockedCount, 0);
+  while (timers.waitsForOthers) timers.othersDone();
+  assertEquals(s.run("EXISTS", "k"), 0);
+});
+
+Deno.test("several large RESTOREs come to their ends in the order of their arrival", () => {
+  const { s, timers, client } = slowServer();
+  const other = s.connect();
+  client.run("RESTORE", "a", 0, PAYLOAD);
+  other.run("RESTORE", "b", 0, PAYLOAD);
+  assertEquals(answerOf(client, timers)[0], "OK");
+  assertEquals(other.received(), []);
+  assertEquals(answerOf(other, timers)[0], "OK");
+  assertEquals(s.run("SCARD", "b"), MEMBERS);
+});
+
+Deno.test("in a transaction RESTORE of a large payload does not wait", () => {
+  const { s, timers, client } = slowServer();
+  client.run("MULTI");
+  client.run("RESTORE", "k", 0, PAYLOAD);
+  client.run("SCARD", "k");
+  assertEquals(client.run("EXEC"), ["OK", MEMBERS]);
+  assertEquals(timers.waitsForOthers, false);
+  assertEquals(s.run("SCARD", "k"), MEMBERS);
+});
