@@ -42,23 +42,26 @@ export interface CommandFilter {
   readonly value: Uint8Array;
 }
 
-/** The command with a full name ("get", "config|get") in any case. Cost: one look at each command. */
-export function findByFullName(commands: readonly Command[], name: string): Command | undefined {
+/** Commands by the names that they are called by, lower case: `rename-command` changes them. */
+export type CommandsByName = ReadonlyMap<string, Command>;
+
+/** The command of a name ("get", "config|get") in any case, as it is called. */
+export function findByFullName(commands: CommandsByName, name: string): Command | undefined {
   const [top, ...rest] = name.toLowerCase().split("|");
-  const command = commands.find((each) => each.fullName === top);
+  const command = commands.get(top);
   return rest.length === 0 ? command : command?.subcommands?.get(rest.join("|"));
 }
 
 /** COMMAND and COMMAND INFO without names. */
-export function writeCommands(sink: ReplySink, commands: readonly Command[]): void {
-  sink.array(commands.length);
-  for (const command of commands) writeInfo(sink, command);
+export function writeCommands(sink: ReplySink, commands: CommandsByName): void {
+  sink.array(commands.size);
+  for (const command of commands.values()) writeInfo(sink, command);
 }
 
 /** COMMAND INFO name...: an entry for each name, null for an unknown one. */
 export function writeCommandInfo(
   sink: ReplySink,
-  commands: readonly Command[],
+  commands: CommandsByName,
   names: readonly Uint8Array[],
 ): void {
   sink.array(names.length);
@@ -72,11 +75,11 @@ export function writeCommandInfo(
 /** COMMAND DOCS, of all commands when there are no names; unknown names are left out. */
 export function writeCommandDocs(
   sink: ReplySink,
-  commands: readonly Command[],
+  commands: CommandsByName,
   names: readonly Uint8Array[],
 ): void {
   const found = names.length === 0
-    ? commands
+    ? [...commands.values()]
     : names.map((name) => findByFullName(commands, toLatin1(name))).filter((each) =>
       each !== undefined
     );
@@ -85,19 +88,19 @@ export function writeCommandDocs(
 }
 
 /** COMMAND COUNT. */
-export function writeCommandCount(sink: ReplySink, commands: readonly Command[]): void {
-  sink.int(commands.length);
+export function writeCommandCount(sink: ReplySink, commands: CommandsByName): void {
+  sink.int(commands.size);
 }
 
 /** COMMAND LIST: full names, subcommands among them, of those that the filter lets through. */
 export function writeCommandList(
   sink: ReplySink,
-  commands: readonly Command[],
+  commands: CommandsByName,
   filter: CommandFilter | null,
 ): void {
   const passes = filter === null ? () => true : predicateOf(filter);
   const names: string[] = [];
-  for (const command of commands) {
+  for (const command of commands.values()) {
     if (passes(command)) names.push(command.fullName);
     for (const subcommand of command.subcommands?.values() ?? []) {
       if (passes(subcommand)) names.push(subcommand.fullName);
@@ -139,7 +142,7 @@ export function getKeys(command: Command, words: readonly Uint8Array[]): KeyPosi
 /** COMMAND GETKEYS and, with flags, COMMAND GETKEYSANDFLAGS of the call in `words`. */
 export function writeGetKeys(
   sink: ReplySink,
-  commands: readonly Command[],
+  commands: CommandsByName,
   words: readonly Uint8Array[],
   withFlags: boolean,
 ): void {
@@ -167,11 +170,11 @@ export function writeGetKeys(
 
 /** The command that a call means: of a container with a second word, the subcommand. */
 function commandOfCall(
-  commands: readonly Command[],
+  commands: CommandsByName,
   words: readonly Uint8Array[],
 ): Command | undefined {
   const name = toLatin1(words[0]).toLowerCase();
-  const command = commands.find((each) => each.fullName === name);
+  const command = commands.get(name);
   if (command === undefined || command.subcommands === null || words.length === 1) return command;
   return command.subcommands.get(toLatin1(words[1]).toLowerCase());
 }

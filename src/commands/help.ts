@@ -4,17 +4,14 @@
  * handlers.
  */
 
-import type { ReplyWriter } from "../resp/reply_writer.ts";
+import type { Call } from "../dispatch/call.ts";
 
 /** A subcommand with its arguments, and lines that say what it does. */
 export type HelpEntry = readonly [usage: string, ...explanation: string[]];
 
-/** Writes the HELP of `container` (upper case); the entry of HELP itself is added. */
-export function writeHelp(
-  reply: ReplyWriter,
-  container: string,
-  entries: readonly HelpEntry[],
-): void {
+/** Writes the HELP of a container under the name it was called by; the entry of HELP itself is added. */
+export function writeHelp({ reply, words }: Call, entries: readonly HelpEntry[]): void {
+  const container = words.text(0).toUpperCase();
   const lines = [`${container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:`];
   for (const [usage, ...explanation] of [...entries, HELP_ENTRY]) {
     lines.push(usage);

@@ -20,10 +20,10 @@ export function shownText(words: Words, index: number, lengthMax: number): strin
     .replace(/\0[^]*$/, "");
 }
 
-/** The container has no such subcommand. */
-export function unknownSubcommand(container: Command, words: Words): string {
+/** The container has no such subcommand. Its name is as it was called, which `rename-command` changes. */
+export function unknownSubcommand(words: Words): string {
   return `ERR unknown subcommand '${shownText(words, 1, 128)}'. ` +
-    `Try ${container.fullName.toUpperCase()} HELP.`;
+    `Try ${shownText(words, 0, 128).toUpperCase()} HELP.`;
 }
 
 /** The command is there, the number of words is not what it takes. */

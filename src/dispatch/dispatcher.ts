@@ -180,7 +180,7 @@ export class Dispatcher {
       const name = words.text(1).toLowerCase();
       const subcommand = command.subcommands.get(name);
       if (subcommand === undefined) {
-        throw new ReplyError(unknownSubcommand(command, words));
+        throw new ReplyError(unknownSubcommand(words));
       }
       found = subcommand;
     }

@@ -19,22 +19,24 @@ import {
 import { type Reply, replyOf } from "../support/reply_tree.ts";
 import { sampleCommands } from "../support/sample_commands.ts";
 
+const byName = new Map(sampleCommands.map((command) => [command.fullName, command]));
+
 const info = (...names: string[]) =>
-  replyOf((sink) => writeCommandInfo(sink, sampleCommands, names.map(latin1))) as Reply[];
+  replyOf((sink) => writeCommandInfo(sink, byName, names.map(latin1))) as Reply[];
 const docs = (...names: string[]) =>
-  replyOf((sink) => writeCommandDocs(sink, sampleCommands, names.map(latin1)));
+  replyOf((sink) => writeCommandDocs(sink, byName, names.map(latin1)));
 const list = (filter: CommandFilter | null) =>
-  replyOf((sink) => writeCommandList(sink, sampleCommands, filter)) as string[];
+  replyOf((sink) => writeCommandList(sink, byName, filter)) as string[];
 const getKeys = (line: string, withFlags: boolean) => {
   const words = line.split(" ").map((word) => latin1(word === "''" ? "" : word));
-  return replyOf((sink) => writeGetKeys(sink, sampleCommands, words, withFlags));
+  return replyOf((sink) => writeGetKeys(sink, byName, words, withFlags));
 };
 
 Deno.test("a command is found by its full name in any case", () => {
-  assertEquals(findByFullName(sampleCommands, "GET")?.fullName, "get");
-  assertEquals(findByFullName(sampleCommands, "Object|ENCODING")?.fullName, "object|encoding");
+  assertEquals(findByFullName(byName, "GET")?.fullName, "get");
+  assertEquals(findByFullName(byName, "Object|ENCODING")?.fullName, "object|encoding");
   for (const name of ["", "nosuch", "encoding", "object|nosuch", "get|x", "object|", "|get"]) {
-    assertEquals(findByFullName(sampleCommands, name), undefined, name);
+    assertEquals(findByFullName(byName, name), undefined, name);
   }
 });
 
@@ -78,7 +80,7 @@ Deno.test("COMMAND INFO answers null for an unknown name and keeps the order ask
 });
 
 Deno.test("COMMAND has every command, with its subcommands inside", () => {
-  const entries = replyOf((sink) => writeCommands(sink, sampleCommands)) as Reply[][];
+  const entries = replyOf((sink) => writeCommands(sink, byName)) as Reply[][];
   assertEquals(entries.map(([name]) => name), sampleCommands.map(({ fullName }) => fullName));
   const object = entries.find(([name]) => name === "object")!;
   assertEquals((object[9] as Reply[][]).map(([name]) => name), [
@@ -129,7 +131,7 @@ Deno.test("COMMAND DOCS without names has all commands", () => {
 
 Deno.test("COMMAND COUNT does not count subcommands", () => {
   assertEquals(
-    replyOf((sink) => writeCommandCount(sink, sampleCommands)),
+    replyOf((sink) => writeCommandCount(sink, byName)),
     sampleCommands.length,
   );
 });

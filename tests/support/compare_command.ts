@@ -20,8 +20,9 @@ const FACTS_MAJOR_MINOR = 7.0;
 /** Differences of a command and its subcommands from the real server's, a line for each. */
 export function compareCommand(command: Command): string[] {
   const names = [latin1(command.fullName)];
-  const info = replyOf((sink) => writeCommandInfo(sink, [command], names)) as Reply[];
-  const docs = replyOf((sink) => writeCommandDocs(sink, [command], names)) as Docs;
+  const byName = new Map([[command.fullName, command]]);
+  const info = replyOf((sink) => writeCommandInfo(sink, byName, names)) as Reply[];
+  const docs = replyOf((sink) => writeCommandDocs(sink, byName, names)) as Docs;
   return compareWithFacts(info[0] as Info, docs[command.fullName]);
 }
 

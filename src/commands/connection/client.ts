@@ -76,8 +76,8 @@ export const clientHelp = defineCommand({
   run: runClientHelp,
 });
 
-function runClientHelp({ reply }: Call): void {
-  writeHelp(reply, "CLIENT", HELP);
+function runClientHelp(call: Call): void {
+  writeHelp(call, HELP);
 }
 
 /**

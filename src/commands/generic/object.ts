@@ -114,8 +114,8 @@ export const objectHelp = defineCommand({
   run: runObjectHelp,
 });
 
-function runObjectHelp({ reply }: Call): void {
-  writeHelp(reply, "OBJECT", [
+function runObjectHelp(call: Call): void {
+  writeHelp(call, [
     ["ENCODING <key>", "Name the internal form of the value."],
     ["FREQ <key>", "Show the counter of how often the value is used, of an LFU policy."],
     ["IDLETIME <key>", "Show for how many seconds the value was not used."],

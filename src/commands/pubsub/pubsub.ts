@@ -48,8 +48,8 @@ export const pubsubHelp = defineCommand({
   run: runPubsubHelp,
 });
 
-function runPubsubHelp({ reply }: Call): void {
-  writeHelp(reply, "PUBSUB", HELP);
+function runPubsubHelp(call: Call): void {
+  writeHelp(call, HELP);
 }
 
 /**

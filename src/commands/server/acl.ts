@@ -234,8 +234,7 @@ export const aclDryrun = defineCommand({
 function runAclDryrun({ server, words, reply }: Call): void {
   const user = words.text(2);
   if (user !== "default") return reply.error(`ERR User '${user}' not found`);
-  const commands = [...server.dispatcher.byName.values()];
-  let command = findByFullName(commands, words.text(3));
+  let command = findByFullName(server.dispatcher.byName, words.text(3));
   if (command !== undefined && command.subcommands !== null && words.count > 4) {
     command = command.subcommands.get(words.text(4).toLowerCase());
   }
@@ -367,8 +366,8 @@ export const aclHelp = defineCommand({
   complexity: "O(1)",
   arity: 2,
   flags: ["loading", "stale"],
-  run: ({ reply }) =>
-    writeHelp(reply, "ACL", [
+  run: (call) =>
+    writeHelp(call, [
       ["CAT [<category>]", "List all categories, or the commands of one."],
       ["DELUSER <username> [<username> ...]", "Remove users; there are none but 'default'."],
       [

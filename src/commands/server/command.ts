@@ -4,9 +4,10 @@ import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import type { ReplyWriter } from "../../resp/reply_writer.ts";
 import type { Words } from "../../resp/words.ts";
-import { type Command, defineCommand } from "../../dispatch/command.ts";
+import { defineCommand } from "../../dispatch/command.ts";
 import {
   type CommandFilter,
+  type CommandsByName,
   type ReplySink,
   writeCommandCount,
   writeCommandDocs,
@@ -32,8 +33,8 @@ function sinkOf(reply: ReplyWriter): ReplySink {
   };
 }
 
-function commandsOf({ server }: Call): Command[] {
-  return [...server.dispatcher.byName.values()];
+function commandsOf({ server }: Call): CommandsByName {
+  return server.dispatcher.byName;
 }
 
 function copiesFrom(words: Words, first: number): Uint8Array[] {
@@ -201,8 +202,8 @@ export const commandHelp = defineCommand({
   run: runCommandHelp,
 });
 
-function runCommandHelp({ reply }: Call): void {
-  writeHelp(reply, "COMMAND", [
+function runCommandHelp(call: Call): void {
+  writeHelp(call, [
     ["(no subcommand)", "Describe all commands for programs."],
     ["COUNT", "Count the commands."],
     ["LIST", "List the names of all commands."],

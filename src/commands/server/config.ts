@@ -148,8 +148,8 @@ export const configHelp = defineCommand({
   run: runConfigHelp,
 });
 
-function runConfigHelp({ reply }: Call): void {
-  writeHelp(reply, "CONFIG", [
+function runConfigHelp(call: Call): void {
+  writeHelp(call, [
     ["GET <pattern>", "Show the settings whose names match the glob-style pattern."],
     ["SET <directive> <value>", "Give a setting a new value, from now on."],
     ["RESETSTAT", "Put the counters that INFO shows back to zero."],

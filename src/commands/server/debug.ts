@@ -51,10 +51,10 @@ interface Subcommand {
 }
 
 function runDebug(call: Call): void {
-  const { words, reply } = call;
+  const { words } = call;
   const name = words.text(1).toLowerCase();
   if (name === "help" && words.count === 2) {
-    return writeHelp(reply, "DEBUG", Object.values(SUBCOMMANDS).map(({ help }) => help));
+    return writeHelp(call, Object.values(SUBCOMMANDS).map(({ help }) => help));
   }
   const subcommand = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined;
   const count = words.count - 2;

@@ -195,9 +195,8 @@ export const latencyHistogram = defineCommand({
 function runLatencyHistogram({ server, words, reply }: Call): void {
   const wanted = new Set<Command>();
   if (words.count === 2) { for (const command of usedCommands(server)) wanted.add(command); }
-  const commands = [...server.dispatcher.byName.values()];
   for (let i = 2; i < words.count; i++) {
-    const command = findByFullName(commands, words.text(i));
+    const command = findByFullName(server.dispatcher.byName, words.text(i));
     if (command === undefined) continue;
     wanted.add(command);
     for (const subcommand of command.subcommands?.values() ?? []) wanted.add(subcommand);
@@ -228,8 +227,8 @@ export const latencyHelp = defineCommand({
   complexity: "O(1)",
   arity: 2,
   flags: ["loading", "stale"],
-  run: ({ reply }) =>
-    writeHelp(reply, "LATENCY", [
+  run: (call) =>
+    writeHelp(call, [
       ["DOCTOR", "Say in words what the spikes show."],
       ["GRAPH <event>", "Draw the spikes of an event."],
       ["HISTORY <event>", "Show time and length of the spikes of an event."],

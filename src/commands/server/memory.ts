@@ -236,8 +236,8 @@ export const memoryHelp = defineCommand({
   complexity: "O(1)",
   arity: 2,
   flags: ["loading", "stale"],
-  run: ({ reply }) =>
-    writeHelp(reply, "MEMORY", [
+  run: (call) =>
+    writeHelp(call, [
       ["DOCTOR", "Say in words whether something is wrong with the memory."],
       ["MALLOC-STATS", "Show how full the memory held for each database is."],
       ["PURGE", "Give memory that is not needed back to the system."],

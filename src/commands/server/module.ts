@@ -29,8 +29,8 @@ export const moduleHelp = defineCommand({
   complexity: "O(1)",
   arity: 2,
   flags: ["loading", "stale"],
-  run: ({ reply }) =>
-    writeHelp(reply, "MODULE", [
+  run: (call) =>
+    writeHelp(call, [
       ["LIST", "List loaded modules: always none, they cannot be loaded."],
       ["LOAD <path> [<arg> ...]", "Answers with an error."],
       ["LOADEX <path> [CONFIG <name> <value> ...] [ARGS <arg> ...]", "Answers with an error."],

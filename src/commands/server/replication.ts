@@ -175,8 +175,8 @@ export const replicationHelp = defineCommand({
   complexity: "O(1)",
   arity: 2,
   flags: ["loading", "stale"],
-  run: ({ reply }) =>
-    writeHelp(reply, "REPLICATION", [
+  run: (call) =>
+    writeHelp(call, [
       [
         "LOG [<count>]",
         "What has happened to the links of replication, the latest first: <count> events",

@@ -94,8 +94,8 @@ export const slowlogHelp = defineCommand({
   complexity: "O(1)",
   arity: 2,
   flags: ["loading", "stale"],
-  run: ({ reply }) =>
-    writeHelp(reply, "SLOWLOG", [
+  run: (call) =>
+    writeHelp(call, [
       [
         "GET [<count>]",
         "Show the newest entries, 10 unless told otherwise, all for -1. An entry has",
