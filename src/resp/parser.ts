@@ -169,74 +169,122 @@ export class RequestParser {
 
   /** Parses the next request: READY, MORE or BROKEN. The words hold until the next call. */
   next(): number {
-    const words = this.words;
-    while (this.#wordsLeft < 0) {
-      this.#from = this.#at;
-      words.count = 0;
-      words.bytes = this.#buffer;
-      if (this.#at === this.#to) return MORE;
-      if (this.#buffer[this.#at] !== 0x2a) {
-        const outcome = this.#inline();
-        if (outcome === EMPTY) continue;
-        return outcome;
-      }
-      const count = this.#readNumberLine();
-      if (count === INCOMPLETE) return this.#tooLong("too big mbulk count string");
-      if (count !== count || count > MULTIBULK_MAX) return this.#broken("invalid multibulk length");
-      if (count > 10 && this.isUnauthenticated) {
-        return this.#broken("unauthenticated multibulk length");
-      }
-      if (count <= 0) continue;
-      this.#wordsLeft = count;
-      this.#bulkLength = -1;
+    if (this.#wordsLeft < 0) {
+      const outcome = this.#begin();
+      if (outcome !== BEGUN) return outcome;
     }
+    const words = this.words;
     const buffer = this.#buffer;
     const to = this.#to;
-    while (this.#wordsLeft > 0) {
-      let length = this.#bulkLength;
+    let at = this.#at;
+    let left = this.#wordsLeft;
+    let length = this.#bulkLength;
+    let { starts, lengths, count } = words;
+    let outcome = MORE;
+    while (left > 0) {
       if (length < 0) {
-        const at = this.#at;
-        if (at >= to) return MORE;
-        if (buffer[at] !== 0x24) {
-          const shown = String.fromCharCode(buffer[at]);
-          return this.#broken(`expected '$', got '${shown}'`);
-        }
+        if (at >= to) break;
         // Short lengths are almost all there is: one or two digits, CR LF.
+        const isBulk = buffer[at] === 0x24;
         const digit = buffer[at + 1] - 48;
-        if (at + 4 <= to && buffer[at + 2] === CR && digit >= 0 && digit <= 9) {
+        if (isBulk && at + 4 <= to && buffer[at + 2] === CR && digit >= 0 && digit <= 9) {
           length = digit;
-          this.#at = at + 4;
+          at += 4;
         } else {
           const digit2 = buffer[at + 2] - 48;
           if (
-            at + 5 <= to && buffer[at + 3] === CR && digit >= 1 && digit <= 9 && digit2 >= 0 &&
-            digit2 <= 9
+            isBulk && at + 5 <= to && buffer[at + 3] === CR && digit >= 1 && digit <= 9 &&
+            digit2 >= 0 && digit2 <= 9
           ) {
             length = digit * 10 + digit2;
-            this.#at = at + 5;
+            at += 5;
           } else {
-            length = this.#readNumberLine();
-            if (length === INCOMPLETE) return this.#tooLong("too big bulk count string");
-            if (length !== length || length < 0 || length > this.limits.bulkBytesMax) {
-              return this.#broken("invalid bulk length");
-            }
-            if (length > 16384 && this.isUnauthenticated) {
-              return this.#broken("unauthenticated bulk length");
+            this.#at = at;
+            length = this.#readBulkLength();
+            at = this.#at;
+            if (length < 0) {
+              outcome = length === INCOMPLETE ? MORE : BROKEN;
+              length = -1;
+              break;
             }
           }
         }
       }
-      if (this.#at + length + 2 > to) {
-        this.#bulkLength = length;
-        return MORE;
+      if (at + length + 2 > to) break;
+      if (count === starts.length) {
+        words.count = count;
+        words.grow();
+        ({ starts, lengths } = words);
       }
-      words.push(this.#at, length);
-      this.#at += length + 2;
-      this.#bulkLength = -1;
-      this.#wordsLeft--;
+      starts[count] = at;
+      lengths[count++] = length;
+      at += length + 2;
+      length = -1;
+      left--;
+    }
+    words.count = count;
+    this.#at = at;
+    this.#bulkLength = length;
+    if (left > 0) {
+      this.#wordsLeft = left;
+      return outcome;
     }
     this.#wordsLeft = -1;
     return READY;
+  }
+
+  /**
+   * Begins a request: BEGUN when its words follow, one by one; else what `next` is to answer, for what
+   * is none (yet) or for an inline request, which is complete at once.
+   */
+  #begin(): number {
+    const words = this.words;
+    const buffer = this.#buffer;
+    for (;;) {
+      const at = this.#from = this.#at;
+      words.count = 0;
+      words.bytes = buffer;
+      if (at === this.#to) return MORE;
+      if (buffer[at] !== 0x2a) {
+        const outcome = this.#inline();
+        if (outcome === EMPTY) continue;
+        return outcome;
+      }
+      let count = buffer[at + 1] - 48;
+      if (at + 4 <= this.#to && buffer[at + 2] === CR && count >= 1 && count <= 9) {
+        this.#at = at + 4;
+      } else {
+        count = this.#readNumberLine();
+        if (count === INCOMPLETE) return this.#tooLong("too big mbulk count string");
+        if (count !== count || count > MULTIBULK_MAX) {
+          return this.#broken("invalid multibulk length");
+        }
+        if (count > 10 && this.isUnauthenticated) {
+          return this.#broken("unauthenticated multibulk length");
+        }
+        if (count <= 0) continue;
+      }
+      this.#wordsLeft = count;
+      this.#bulkLength = -1;
+      return BEGUN;
+    }
+  }
+
+  /** The length line of a bulk string at #at; INCOMPLETE, or a negative number when it is broken. */
+  #readBulkLength(): number {
+    const first = this.#buffer[this.#at];
+    if (first !== 0x24) return this.#broken(`expected '$', got '${String.fromCharCode(first)}'`);
+    const length = this.#readNumberLine();
+    if (length === INCOMPLETE) {
+      return this.#tooLong("too big bulk count string") === MORE ? INCOMPLETE : BROKEN;
+    }
+    if (length !== length || length < 0 || length > this.limits.bulkBytesMax) {
+      return this.#broken("invalid bulk length");
+    }
+    if (length > 16384 && this.isUnauthenticated) {
+      return this.#broken("unauthenticated bulk length");
+    }
+    return length;
   }
 
   /**
@@ -344,6 +392,8 @@ export class RequestParser {
   }
 }
 
+/** #begin: words are to follow. */
+const BEGUN = 3;
 /** #inline: a line without words, which asks for nothing. */
 const EMPTY = 2;
 /** #readNumberLine: the end of the line has not arrived. No count or length has this value. */

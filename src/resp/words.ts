@@ -18,12 +18,13 @@ export class Words {
 
   /** Appends a word that lies at `start` in `bytes`. */
   push(start: number, length: number): void {
-    if (this.count === this.starts.length) this.#grow();
+    if (this.count === this.starts.length) this.grow();
     this.starts[this.count] = start;
     this.lengths[this.count++] = length;
   }
 
-  #grow(): void {
+  /** Makes room for more words. */
+  grow(): void {
     const starts = new Int32Array(this.starts.length * 2);
     starts.set(this.starts);
     this.starts = starts;
