@@ -23,6 +23,7 @@ import {
   KEY_LENGTH_MASK,
   REF_MASK,
   REF_SHIFT,
+  SNAPSHOT_BIT,
 } from "./record.ts";
 import {
   FIRST_REF,
@@ -417,6 +418,25 @@ export class Dict {
       valueLength,
       this.expiryOf(ref),
     );
+  }
+
+  /**
+   * Takes a value of `valueLength` bytes and a new meta word in the place of what is there, where that
+   * is simple: no expiry, no snapshot that wants to see the old value, a chunk of the right size.
+   * Returns where in `bytesOf` the value is to be written, or -1: nothing has been done.
+   */
+  overwrite(ref: number, valueLength: number, meta: number): number {
+    if (this.hook !== null) return -1;
+    const i32 = this.arena.i32[ref >>> REF_SHIFT];
+    const head = (ref & REF_MASK) << 1;
+    const keyLength = i32[head + 2] & ~SNAPSHOT_BIT; // negative with an expiry
+    const word3 = i32[head + 3];
+    const units = word3 >>> 16;
+    const needed = (HEADER_BYTES + keyLength + valueLength + 7) >>> 3;
+    if (keyLength < 0 || needed > units || needed << 1 < units) return -1;
+    i32[head + 1] = meta;
+    i32[head + 3] = (word3 & ~0xffff) | valueLength;
+    return (head << 2) + HEADER_BYTES + keyLength;
   }
 
   /** Sets or (NaN) clears the expiry; returns the reference, new when the record had to move. */

@@ -312,6 +312,7 @@ export class Database implements MoveListener, ValueSource {
       const value = new LongString(bytes.slice(offset, offset + length), length);
       this.#setLarge(keyBytes, keyOffset, keyLength, ref, value, expiresAtMs, keepTtl);
     } else {
+      let at = -1;
       if (ref === 0) {
         ref = dict.add(
           keyBytes,
@@ -327,15 +328,20 @@ export class Database implements MoveListener, ValueSource {
           keyspace.notify(EVENT_NEW, "new", this.index, keyBytes, keyOffset, keyLength);
         }
       } else {
-        if (isSlotEncoding((dict.metaOf(ref) >>> 4) & 0xf)) this.#releaseSlot(ref);
-        if (!keepTtl && (dict.flagsOf(ref) < 0 || expiresAtMs === expiresAtMs)) {
-          ref = this.#setExpiry(ref, expiresAtMs);
+        const meta = STRING_META | keyspace.freshAccess;
+        const isInline = !isSlotEncoding((dict.metaOf(ref) >>> 4) & 0xf);
+        at = isInline && expiresAtMs !== expiresAtMs ? dict.overwrite(ref, length, meta) : -1;
+        if (at < 0) {
+          if (!isInline) this.#releaseSlot(ref);
+          if (!keepTtl && (dict.flagsOf(ref) < 0 || expiresAtMs === expiresAtMs)) {
+            ref = this.#setExpiry(ref, expiresAtMs);
+          }
+          ref = dict.resizeValue(ref, length);
+          dict.setMeta(ref, meta);
         }
-        ref = dict.resizeValue(ref, length);
-        dict.setMeta(ref, STRING_META | keyspace.freshAccess);
       }
       const u8 = dict.bytesOf(ref);
-      const at = dict.valueOffset(ref);
+      if (at < 0) at = dict.valueOffset(ref);
       if (length < 48) {
         for (let i = 0; i < length; i++) u8[at + i] = bytes[offset + i];
       } else u8.set(bytes.subarray(offset, offset + length), at);
