@@ -125,6 +125,11 @@ export class Dispatcher {
   #depth = 0;
   #slowest: Command | null = null;
   #slowestMs = 0;
+  /**
+   * When the request before has ended, if that was read from the clock and this one follows at once, in
+   * the same pipeline or transaction; else NaN. Saves the first of a call's two looks at the clock.
+   */
+  #endedMs = NaN;
 
   constructor(readonly server: Services, readonly owner: DispatchOwner) {
     this.#call = new Call(server);
@@ -206,6 +211,7 @@ export class Dispatcher {
     }
     // See "Looking ahead" in NOTES.
     let untilLook = parser.pendingBytes >= AHEAD_BYTES_MIN ? 0 : AHEAD_NEVER;
+    this.#endedMs = NaN;
     while (client.park === null && !client.isClosing) {
       if (untilLook-- === 0) untilLook = this.#lookAhead(client);
       const outcome = parser.next();
@@ -220,7 +226,7 @@ export class Dispatcher {
         client.isClosing = true;
         return;
       }
-      this.execute(client, parser.words);
+      this.#execute(client, parser.words);
       const { reply } = client;
       if (
         (reply.pendingBytes > client.outputLookBytes || reply.isCut) &&
@@ -248,6 +254,11 @@ export class Dispatcher {
 
   /** Answers one request. */
   execute(client: Client, words: Words): void {
+    this.#endedMs = NaN;
+    this.#execute(client, words);
+  }
+
+  #execute(client: Client, words: Words): void {
     let command = this.find(words.bytes, words.starts[0], words.lengths[0]);
     const count = words.count;
     if (
@@ -272,12 +283,19 @@ export class Dispatcher {
         return;
       }
       if (!this.#passGates(client, command, words)) return;
+      this.#endedMs = NaN; // what gates do (evicting keys) is not the call's time
     }
     this.call(client, command, words);
     if (this.#depth === 0) {
       this.endUnit(client);
-      if (this.server.keyspace.readyKeys.length > 0) this.blocking.serveReady();
-      if (this.server.hub.hasDeferred) this.server.hub.deliverDeferred();
+      if (this.server.keyspace.readyKeys.length > 0) {
+        this.blocking.serveReady();
+        this.#endedMs = NaN;
+      }
+      if (this.server.hub.hasDeferred) {
+        this.server.hub.deliverDeferred();
+        this.#endedMs = NaN;
+      }
     }
   }
 
@@ -364,7 +382,8 @@ export class Dispatcher {
     const replyLength = reply.length;
     const replyBytes = replyChunks === 0 ? replyLength : reply.pendingBytes;
     const isTimed = this.timesAll || !command.isQuick || command.calls % TIMED_ONE_IN === 0;
-    const startedMs = isTimed ? server.clock.monotonic() : 0;
+    const startedMs = isTimed ? this.#startOfCall() : 0;
+    this.#endedMs = NaN;
     keyspace.noTouch = client.noTouch;
     // Our master knows what has expired: its commands find keys whatever their expiry says.
     if (client.isMaster) keyspace.expireMode = EXPIRE_IGNORED;
@@ -391,7 +410,8 @@ export class Dispatcher {
     client.commandsProcessed++;
     server.statistics.commandsProcessed++;
     if (isTimed) {
-      const ms = server.clock.monotonic() - startedMs;
+      const endedMs = this.#endedMs = server.clock.monotonic();
+      const ms = endedMs - startedMs;
       this.#timed(client, command, words, ms);
       // What follows in the same turn sees how late it has become.
       if (ms >= 1 && this.#depth === 0) keyspace.refreshTime();
@@ -415,6 +435,11 @@ export class Dispatcher {
       this.#dropUnwantedReply(client, replyChunks, replyLength, replyBytes);
     }
     if (isShown) this.owner.showToMonitors(client, words);
+  }
+
+  #startOfCall(): number {
+    const endedMs = this.#endedMs;
+    return endedMs === endedMs ? endedMs : this.server.clock.monotonic();
   }
 
   /**
