@@ -7,6 +7,7 @@
  * the core is the owner of them all.
  */
 
+import { blocks } from "./base/blocks.ts";
 import type { Clock, Draw } from "./base/clock.ts";
 import { randomId } from "./base/random_id.ts";
 import { commandTable } from "./commands/index.ts";
@@ -588,6 +589,7 @@ export class Core
     if (!this.isTimerOn) return;
     const { keyspace, statistics } = this;
     this.cronTurns++;
+    blocks.settle();
     keyspace.refreshTime();
     // What is waited for is a matter of durations: nobody is to wait longer because a clock was set.
     const { steadyMs } = keyspace;
@@ -646,6 +648,9 @@ export class Core
   /** Moves on resizes and compaction, a slice at a time. */
   #tidy(): void {
     const until = this.clock.monotonic() + SLICE_MS;
+    while (this.keyspace.discardSome(64)) {
+      if (this.clock.monotonic() > until) return this.#again("tidy");
+    }
     for (const { table } of this.keyspace.databases) {
       while (table.rehashSome(64)) if (this.clock.monotonic() > until) return this.#again("tidy");
       while (table.compactStep(256)) if (this.clock.monotonic() > until) return this.#again("tidy");

@@ -3,7 +3,7 @@
  * 8 bytes with free lists per size class. The lowest layer of data: it knows chunks, not keys.
  *
  * Each keyspace and each large collection has an arena of its own, so dropping one (FLUSHALL, DEL
- * of a huge set) costs nothing but letting go of its segments. See "An arena for each keyspace and each
+ * of a huge set) costs nothing but giving back its segments (`dispose`; see base/blocks.ts). See "An arena for each keyspace and each
  * large collection" in NOTES.
  *
  * A free chunk keeps a doubly linked list in itself, so that emptying a sparse segment can take its
@@ -16,6 +16,7 @@
  * is cheap. Not promised: that a reference stays valid across a call that may move records.
  */
 
+import { blocks } from "../base/blocks.ts";
 import { FREE, REF_MASK, REF_SHIFT } from "./record.ts";
 
 /** Largest segment: as many bytes as the offset bits of a reference can address. */
@@ -224,7 +225,7 @@ export class Arena {
   }
 
   #newSegment(bytes: number): number {
-    const buffer = new ArrayBuffer(bytes);
+    const view = blocks.take(bytes);
     let segment = this.#spare.pop() ?? -1;
     if (segment < 0) {
       if (this.u8.length >= SEGMENT_COUNT_MAX) {
@@ -237,16 +238,27 @@ export class Arena {
       this.segmentLive.push(0);
       this.segmentTop.push(0);
     }
-    this.u8[segment] = new Uint8Array(buffer);
-    this.i32[segment] = new Int32Array(buffer);
-    this.f64[segment] = new Float64Array(buffer);
+    this.u8[segment] = view;
+    this.i32[segment] = new Int32Array(view.buffer, view.byteOffset, bytes >>> 2);
+    this.f64[segment] = new Float64Array(view.buffer, view.byteOffset, bytes >>> 3);
     this.segmentLive[segment] = 0;
     this.totalBytes += bytes;
     return segment;
   }
 
+  /** Gives the memory of all segments back. The arena may not be used any more. */
+  dispose(): void {
+    for (const view of this.u8) blocks.give(view);
+    this.u8.length = 0;
+    this.i32.length = 0;
+    this.f64.length = 0;
+    this.liveBytes = 0;
+    this.totalBytes = 0;
+  }
+
   #dropSegment(segment: number): void {
     this.totalBytes -= this.u8[segment].length;
+    blocks.give(this.u8[segment]);
     this.u8[segment] = NO_BYTES;
     this.i32[segment] = NO_INTS;
     this.f64[segment] = NO_FLOATS;

@@ -86,6 +86,13 @@ export class Dict {
     this.#table = new Table(buckets);
   }
 
+  /** Gives all memory back. The dict may not be used any more. */
+  dispose(): void {
+    this.arena.dispose();
+    this.#table.dispose();
+    this.#next?.dispose();
+  }
+
   /** Records in the dict. */
   get count(): number {
     return this.#table.used + (this.#next === null ? 0 : this.#next.used);
@@ -506,6 +513,8 @@ export class Dict {
     if (this.count > 0) return;
     let buckets = MIN_BUCKETS;
     while (buckets * GROW_FILL < count && buckets < 1 << 26) buckets *= 2;
+    this.#table.dispose();
+    this.#next?.dispose();
     this.#table = new Table(buckets);
     this.#next = null;
   }
@@ -529,6 +538,7 @@ export class Dict {
     for (let n = 0; n < buckets; n++) {
       moveBucket(table, next, this.#rehashAt, this.arena);
       if (++this.#rehashAt === table.buckets) {
+        table.dispose();
         this.#table = next;
         this.#next = null;
         if (next.used > next.buckets * GROW_FILL) this.#resize(next.buckets * 2);

@@ -56,9 +56,16 @@ export class RefIndex {
     const next = this.#next!;
     moveBucket(table, next, this.#rehashAt, this.owner.arena);
     if (++this.#rehashAt === table.buckets) {
+      table.dispose();
       this.#table = next;
       this.#next = null;
     }
+  }
+
+  /** Gives the memory back. The index may not be used any more. */
+  dispose(): void {
+    this.#table.dispose();
+    this.#next?.dispose();
   }
 
   /** Calls `visit` for the references of one bucket per table; returns the next cursor, 0 at the end. */

@@ -11,6 +11,7 @@
  * Overflow buckets stand behind the main buckets in the same typed array.
  */
 
+import { blocks } from "../base/blocks.ts";
 import type { Arena } from "./arena.ts";
 import { REF_MASK, REF_SHIFT } from "./record.ts";
 
@@ -28,6 +29,8 @@ export const SHRINK_FILL = 2;
 /** One of the two tables of a Dict. */
 export class Table {
   ints: Int32Array;
+  /** The memory of `ints`. */
+  #bytes: Uint8Array;
   readonly mask: number;
   /** First free overflow bucket that was used before (linked by LINK), or 0. */
   #spare = 0;
@@ -41,8 +44,15 @@ export class Table {
 
   constructor(readonly buckets: number) {
     this.mask = buckets - 1;
-    this.ints = new Int32Array((buckets + Math.max(2, buckets >> 3)) * BUCKET_INTS);
+    this.#bytes = blocks.take((buckets + Math.max(2, buckets >> 3)) * BUCKET_INTS * 4, true);
+    this.ints = intsOf(this.#bytes);
     this.#nextOverflow = buckets;
+  }
+
+  /** Gives the memory back. The table may not be used any more. */
+  dispose(): void {
+    blocks.give(this.#bytes);
+    this.ints = NO_INTS;
   }
 
   /** Writes `ref` into a free slot of the chain of `hash`. */
@@ -158,12 +168,22 @@ export class Table {
     }
     if ((this.#nextOverflow + 1) * BUCKET_INTS > this.ints.length) {
       // Rare: the eighth set aside is enough for a well spread hash at the fill we grow at.
-      const larger = new Int32Array(this.ints.length + (this.ints.length >> 2) + BUCKET_INTS * 2);
+      const length = this.ints.length + (this.ints.length >> 2) + BUCKET_INTS * 2;
+      const bytes = blocks.take(length * 4, true);
+      const larger = intsOf(bytes);
       larger.set(this.ints);
+      blocks.give(this.#bytes);
+      this.#bytes = bytes;
       this.ints = larger;
     }
     return this.#nextOverflow++;
   }
+}
+
+const NO_INTS = new Int32Array(0);
+
+function intsOf(bytes: Uint8Array): Int32Array {
+  return new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
 }
 
 export function tagOf(hash: number): number {

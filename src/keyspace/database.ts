@@ -11,6 +11,7 @@
  * expired keys, which enter the stream as DEL.
  */
 
+import { blocks } from "../base/blocks.ts";
 import { hashBytes } from "../base/hash.ts";
 import { copyBytes, toLatin1 } from "../base/bytes.ts";
 import { Dict, type MoveListener } from "../arena/dict.ts";
@@ -31,7 +32,7 @@ import {
   EVENT_STRING,
 } from "../base/event_classes.ts";
 import { EXPIRE_HIDES, EXPIRE_IGNORED } from "./expire_mode.ts";
-import type { Keyspace } from "./keyspace.ts";
+import { Keyspace } from "./keyspace.ts";
 import { DatabaseContent, type RecordReader, type RecordTable, type ValueSource } from "./doors.ts";
 import { Holder, Links } from "../arena/links.ts";
 import { type LargeValue, LongString, ValueSlots } from "./value_slots.ts";
@@ -309,7 +310,7 @@ export class Database implements MoveListener, ValueSource {
     const hash = hashBytes(keyBytes, keyOffset, keyLength);
     let ref = this.#findToReplace(keyBytes, keyOffset, keyLength, hash);
     if (length > INLINE_STRING_MAX) {
-      const value = new LongString(bytes.slice(offset, offset + length), length);
+      const value = LongString.copyOf(bytes, offset, length);
       this.#setLarge(keyBytes, keyOffset, keyLength, ref, value, expiresAtMs, keepTtl);
     } else {
       let at = -1;
@@ -392,9 +393,7 @@ export class Database implements MoveListener, ValueSource {
       const value = slots.get(slot) as LongString;
       if (length > value.bytes.length) {
         // Grows by half, so that many appends do not copy the string each time.
-        const larger = new Uint8Array(Math.max(length, Math.min(length * 1.5, length + (1 << 24))));
-        larger.set(value.bytes.subarray(0, value.length));
-        value.bytes = larger;
+        value.grow(Math.max(length, Math.min(length + (length >> 1), length + (1 << 24))));
       }
       value.length = length;
       slots.measure(slot);
@@ -407,9 +406,9 @@ export class Database implements MoveListener, ValueSource {
     }
     const at = dict.valueOffset(ref);
     const old = dict.valueLength(ref);
-    const bytes = new Uint8Array(length + (length >> 1));
-    copyBytes(bytes, 0, dict.bytesOf(ref), at, Math.min(old, length));
-    return this.replaceByLarge(ref, TYPE_STRING, ENC_EXTERNAL, new LongString(bytes, length));
+    const value = LongString.ofLength(length, length + (length >> 1));
+    copyBytes(value.bytes, 0, dict.bytesOf(ref), at, Math.min(old, length));
+    return this.replaceByLarge(ref, TYPE_STRING, ENC_EXTERNAL, value);
   }
 
   /**
@@ -418,7 +417,7 @@ export class Database implements MoveListener, ValueSource {
    */
   addString(bytes: Uint8Array, offset: number, keyLength: number, length: number): number {
     if (length > INLINE_STRING_MAX) {
-      const value = new LongString(new Uint8Array(length), length);
+      const value = new LongString(blocks.take(length, true), length);
       return this.addLarge(bytes, offset, keyLength, TYPE_STRING, ENC_EXTERNAL, value);
     }
     const ref = this.addRecord(bytes, offset, keyLength, TYPE_STRING, ENC_RAW, length);
@@ -478,6 +477,11 @@ export class Database implements MoveListener, ValueSource {
   /** Whether a snapshot wants to see records before they change. */
   get isCaptured(): boolean {
     return this.#dict.hook !== null;
+  }
+
+  /** Whether somebody may go on reading what is removed here. */
+  get #isRead(): boolean {
+    return Keyspace.snapshotsOpen > 0;
   }
 
   /** To be called before a value is changed in place (not needed for the methods here). */
@@ -645,7 +649,9 @@ export class Database implements MoveListener, ValueSource {
   /** Lets go of a record's slot, showing it to a snapshot first. The record must be rewritten then. */
   #releaseSlot(ref: number): void {
     this.beforeWrite(ref);
-    this.#slots.remove(this.#dict.intValue(ref));
+    const value = this.#slots.remove(this.#dict.intValue(ref));
+    // A snapshot may still be reading it: then it is let go of, and collected after that.
+    if (!this.#isRead) value.dispose?.();
   }
 
   // -- expiry ----------------------------------------------------------------------
@@ -743,6 +749,11 @@ export class Database implements MoveListener, ValueSource {
   clear(): number {
     const removed = this.count;
     this.#dict.listener = null;
+    if (!this.#isRead) {
+      this.#dict.dispose();
+      this.#expires.dispose();
+      this.keyspace.discard(this.#slots);
+    }
     this.#dict = new Dict(FIRST_SEGMENT_BYTES);
     this.#dict.listener = this;
     this.#expires = new RefIndex(this.#dict);

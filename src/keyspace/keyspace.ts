@@ -7,6 +7,7 @@ import type { Clock, Draw } from "../base/clock.ts";
 import type { WriteStream } from "../propagation/write_stream.ts";
 import { Database } from "./database.ts";
 import { EXPIRE_DELETES } from "./expire_mode.ts";
+import type { ValueSlots } from "./value_slots.ts";
 
 /** Bounds of values and thresholds of the small encodings; see the directives of the same names. */
 export interface ValueLimits {
@@ -52,10 +53,20 @@ const NOBODY: KeyspaceListener = { keyEvent() {}, flushed() {} };
 
 /** How far the two clocks may go before they are compared again, in ms. */
 const COMPARE_MS = 50;
+
+/** Values that are given back in the call that empties a database; more take their time. */
+const DISCARDED_AT_ONCE = 1_000;
+
 /** LFU: counter of a key that was just made. */
 const LFU_NEW = 5;
 
 export class Keyspace {
+  /**
+   * Snapshots under way, of all keyspaces: contents are exchanged between them. Meanwhile the memory of values
+   * that are removed is let go of instead of given back, since a snapshot may still read them.
+   */
+  static snapshotsOpen = 0;
+
   readonly databases: Database[] = [];
   readonly limits: ValueLimits = { ...DEFAULT_LIMITS };
   /** Unix time in ms as of the start of the present turn: one instant for a whole command. */
@@ -114,6 +125,9 @@ export class Keyspace {
   /** Database that the expiry cycle looks at next. */
   expireDatabase = 0;
 
+  /** Values of databases that were emptied, whose memory is still to be given back. */
+  #discarded: ValueSlots[] = [];
+
   constructor(
     count: number,
     readonly clock: Clock,
@@ -165,6 +179,19 @@ export class Keyspace {
     let bytes = 0;
     for (const database of this.databases) bytes += database.reservedBytes;
     return bytes;
+  }
+
+  /** Has the memory of all these values given back in time, by `discardSome`. */
+  discard(values: ValueSlots): void {
+    if (values.disposeSome(DISCARDED_AT_ONCE)) this.#discarded.push(values);
+  }
+
+  /** Gives back the memory of some values that were discarded; true while there are more. */
+  discardSome(count: number): boolean {
+    const values = this.#discarded.at(-1);
+    if (values === undefined) return false;
+    if (!values.disposeSome(count)) this.#discarded.pop();
+    return this.#discarded.length > 0;
   }
 
   get keyCount(): number {

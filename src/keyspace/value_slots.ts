@@ -3,24 +3,59 @@
  * how much memory they take, so that used memory is a sum that is always at hand.
  */
 
+import { Blocks, blocks } from "../base/blocks.ts";
+
 /** A value in a slot. */
 export interface LargeValue {
   /** Bytes it takes, an estimate that costs O(1). */
   readonly memoryBytes: number;
   /** A deep copy, for COPY. */
   clone(): LargeValue;
+  /**
+   * Gives its memory back at once: nobody has it any more. May be left out; what is not told of its end is
+   * collected some time.
+   */
+  dispose?(): void;
 }
 
 /** A string that is too long for a record; `bytes` may have room to grow. */
 export class LongString implements LargeValue {
-  constructor(public bytes: Uint8Array, public length: number) {}
+  /**
+   * `memory` is what `blocks.take` gave, which `bytes` lie in. Whoever makes the string hands both over.
+   */
+  constructor(public bytes: Uint8Array, public length: number, public memory = bytes) {}
+
+  /** A string of undefined content, with room for `capacity` bytes. */
+  static ofLength(length: number, capacity = length): LongString {
+    return new LongString(blocks.take(capacity), length);
+  }
+
+  /** A copy of a part of `bytes`. */
+  static copyOf(bytes: Uint8Array, offset: number, length: number): LongString {
+    const copy = LongString.ofLength(length);
+    copy.bytes.set(bytes.subarray(offset, offset + length));
+    return copy;
+  }
 
   get memoryBytes(): number {
-    return this.bytes.length + 64;
+    return Blocks.rounded(this.memory.length) + 64;
   }
 
   clone(): LongString {
-    return new LongString(this.bytes.slice(0, this.length), this.length);
+    return LongString.copyOf(this.bytes, 0, this.length);
+  }
+
+  /** Makes room for `capacity` bytes; what is there is kept. */
+  grow(capacity: number): void {
+    const larger = blocks.take(capacity);
+    larger.set(this.bytes.subarray(0, this.length));
+    blocks.give(this.memory);
+    this.bytes = larger;
+    this.memory = larger;
+  }
+
+  dispose(): void {
+    blocks.give(this.memory);
   }
 }
 
@@ -58,5 +93,15 @@ export class ValueSlots {
     this.#values[slot] = null;
     this.#free.push(slot);
     return value;
+  }
+
+  /**
+   * Gives back the memory of some values that nobody has any more, for slots that are out of use. Returns
+   * whether there are more.
+   */
+  disposeSome(count: number): boolean {
+    const values = this.#values;
+    for (let n = 0; n < count && values.length > 0; n++) values.pop()?.dispose?.();
+    return values.length > 0;
   }
 }

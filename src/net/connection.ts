@@ -7,6 +7,7 @@
  * looked at after each large reply, when output is sent, and by the server's timer (limits.ts).
  */
 
+import { blocks } from "../base/blocks.ts";
 import type { Client, Transport } from "../dispatch/client.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { Statistics } from "../observe/statistics.ts";
@@ -78,6 +79,8 @@ export class Connection implements SocketHandler, Transport, TurnOutput {
     const { client, owner } = this;
     const { statistics } = owner;
     const parser = client.parser!;
+    // No command runs now: what earlier ones have given back may be used again.
+    if (blocks.pendingBytes > 0) blocks.settle();
     parser.filled(count);
     client.bytesIn += count;
     statistics.netInputBytes += count;

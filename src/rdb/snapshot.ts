@@ -36,7 +36,7 @@
 import type { Dict, WriteHook } from "../arena/dict.ts";
 import { isSlotEncoding, SNAPSHOT_BIT } from "../arena/record.ts";
 import type { Database } from "../keyspace/database.ts";
-import type { Keyspace } from "../keyspace/keyspace.ts";
+import { Keyspace } from "../keyspace/keyspace.ts";
 import { kindOf } from "./kinds/index.ts";
 import { agree, Detour, type ValueWalk } from "./kinds/value_walk.ts";
 import { DatasetWriter, SavedDatabase } from "./save_dataset.ts";
@@ -103,6 +103,7 @@ export class Snapshot {
   #at = 0;
   #waiting: LargeRecord[] = [];
   #current: LargeRecord | null = null;
+  #isReleased = false;
 
   /** Begins: the snapshot will be of this instant. */
   constructor(keyspace: Keyspace, sink: SnapshotSink, options: SnapshotOptions) {
@@ -125,6 +126,7 @@ export class Snapshot {
       this.#sources.push(new HookedDatabase(this, database));
     }
     this.keysTotal = keys;
+    Keyspace.snapshotsOpen++;
     this.#writer.begin(this.#main, options.aux);
   }
 
@@ -166,6 +168,9 @@ export class Snapshot {
   }
 
   #release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    Keyspace.snapshotsOpen--;
     for (const { content } of this.#sources) content.records.hook = null;
   }
 

@@ -36,6 +36,11 @@ export class LargeHash {
     return this.dict.memoryBytes + this.#longBytes;
   }
 
+  /** Gives the memory back. The hash may not be used any more. */
+  dispose(): void {
+    this.dict.dispose();
+  }
+
   /** Makes room for `count` fields at once, while the hash is empty. */
   reserve(count: number): void {
     this.dict.reserve(count);

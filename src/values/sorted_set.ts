@@ -54,6 +54,11 @@ export class SortedSet implements MoveListener {
     return this.dict.memoryBytes + this.index.memoryBytes;
   }
 
+  /** Gives the memory back. The set may not be used any more. */
+  dispose(): void {
+    this.dict.dispose();
+  }
+
   /** Makes room for `count` members at once, while the set is empty. */
   reserve(count: number): void {
     this.dict.reserve(count);

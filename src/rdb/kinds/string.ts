@@ -72,8 +72,10 @@ class StringLoad extends ValueLoad {
       value.setInline(TYPE_STRING, ENC_EMBSTR, strBuf, strOff, strLen);
       return LOAD_WHOLE;
     }
-    const bytes = reader.strOwned && strOff === 0 ? strBuf : strBuf.slice(strOff, strOff + strLen);
-    value.setLarge(TYPE_STRING, ENC_EXTERNAL, new LongString(bytes, strLen));
+    const long = reader.strOwned && strOff === 0
+      ? new LongString(strBuf, strLen)
+      : LongString.copyOf(strBuf, strOff, strLen);
+    value.setLarge(TYPE_STRING, ENC_EXTERNAL, long);
     return LOAD_WHOLE;
   }
 }

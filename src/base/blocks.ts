@@ -1,0 +1,183 @@
+/**
+ * Memory for what is large and has an owner: segments of arenas, tables, long strings, the buffers of large
+ * requests and replies. It is taken in pages of large blocks and given back by its owner; a block
+ * without any of it goes back to the system at once.
+ *
+ * Why not buffers of their own: a buffer that is dropped stays until something collects, which an idle
+ * server has no reason to do; and the C library keeps what was smaller than 32 MB for itself, wherever
+ * something that is still in use lies behind it. Blocks are larger than that, and `transfer(0)` takes a buffer's
+ * memory away without a collection. Pages of a block that were never written take no memory.
+ *
+ * What is forgotten instead of given back (a set that a command needed for a while) is noticed when its view is
+ * collected. So whoever uses a part of a view has to hold the view itself.
+ *
+ * What is given back is not handed out again before `settle`, which is called when no command runs: bytes of a
+ * value that a command has removed may still be read until its end.
+ */
+
+/** Less than this comes as a buffer of its own, from the C library. */
+export const BLOCK_SHARE_MIN = 16 * 1024;
+
+const PAGE_SHIFT = 12;
+const PAGE_BYTES = 1 << PAGE_SHIFT;
+/** The C library maps whatever is larger than 32 MB by itself, and unmaps it when it is freed. */
+const BLOCK_BYTES = 40 << 20;
+const BLOCK_PAGES = BLOCK_BYTES >> PAGE_SHIFT;
+/** More than this gets a block of its own. */
+const SHARE_MAX = BLOCK_BYTES >> 1;
+
+class Block {
+  readonly buffer: ArrayBuffer;
+  /** Per page, 1 where it is taken. */
+  readonly taken: Uint8Array;
+  freePages: number;
+  /** No run of so many free pages is there; known from a search that failed. */
+  missing: number;
+  /** Pages from here on were never handed out: they are zero. */
+  untouched = 0;
+  /** Where the next search begins. */
+  from = 0;
+
+  constructor(readonly pages: number) {
+    this.buffer = new ArrayBuffer(Math.max(pages << PAGE_SHIFT, BLOCK_BYTES));
+    this.taken = new Uint8Array(pages);
+    this.freePages = pages;
+    this.missing = pages + 1;
+  }
+
+  /** The first page of a run of free ones, which are taken then; -1 when there is none. */
+  take(pages: number): number {
+    if (pages > this.freePages || pages >= this.missing) return -1;
+    let at = this.#search(pages, this.from, this.pages);
+    if (at < 0) at = this.#search(pages, 0, Math.min(this.pages, this.from + pages));
+    if (at < 0) {
+      this.missing = pages;
+      return -1;
+    }
+    this.taken.fill(1, at, at + pages);
+    this.freePages -= pages;
+    this.from = at + pages;
+    return at;
+  }
+
+  #search(pages: number, from: number, to: number): number {
+    const { taken } = this;
+    for (let at = from; at + pages <= to;) {
+      const next = taken.indexOf(1, at);
+      if (next < 0 || next >= at + pages) return at;
+      const free = taken.indexOf(0, next);
+      if (free < 0) return -1;
+      at = free;
+    }
+    return -1;
+  }
+
+  give(page: number, pages: number): void {
+    this.taken.fill(0, page, page + pages);
+    this.freePages += pages;
+    this.missing = this.pages + 1;
+    if (page < this.from) this.from = page;
+  }
+}
+
+/** Where a view lies. */
+interface Place {
+  readonly block: Block;
+  readonly page: number;
+  readonly pages: number;
+}
+
+export class Blocks {
+  /** Bytes of all that is handed out, in whole pages. */
+  takenBytes = 0;
+  /** Bytes given back that have not been settled. */
+  pendingBytes = 0;
+  /** Bytes of blocks that have gone back to the system, since the start. */
+  releasedBytes = 0;
+  readonly #blocks: Block[] = [];
+  readonly #places = new WeakMap<Uint8Array, Place>();
+  #pending: Place[] = [];
+  readonly #forgotten = new FinalizationRegistry<Place>((place) => this.#giveLater(place));
+
+  /** Bytes of all blocks. What was never written among it takes no memory. */
+  get heldBytes(): number {
+    let pages = 0;
+    for (const block of this.#blocks) pages += block.untouched;
+    return pages << PAGE_SHIFT;
+  }
+
+  /**
+   * A view of `bytes` bytes of undefined content, or of zeros. @throws RangeError when memory is exhausted
+   */
+  take(bytes: number, isZeroed = false): Uint8Array<ArrayBuffer> {
+    if (bytes < BLOCK_SHARE_MIN) return new Uint8Array(bytes);
+    const pages = Math.ceil(bytes / PAGE_BYTES);
+    const place = this.#find(pages);
+    const { block, page } = place;
+    const view = new Uint8Array(block.buffer, page * PAGE_BYTES, bytes);
+    if (isZeroed && page < block.untouched) {
+      view.fill(0, 0, Math.min(bytes, (block.untouched - page) * PAGE_BYTES));
+    }
+    block.untouched = Math.max(block.untouched, page + pages);
+    this.takenBytes += pages * PAGE_BYTES;
+    this.#places.set(view, place);
+    this.#forgotten.register(view, place, view);
+    return view;
+  }
+
+  /** Bytes that `take` of so many really takes. */
+  static rounded(bytes: number): number {
+    return bytes < BLOCK_SHARE_MIN ? bytes : Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+  }
+
+  /**
+   * Gives back what `take` has returned: the very view. Its bytes may be read until the next `settle`, and nobody
+   * may use them after it. Nothing happens for views that are no longer, or never were, taken from here.
+   */
+  give(view: Uint8Array): void {
+    const place = this.#places.get(view);
+    if (place === undefined) return;
+    this.#places.delete(view);
+    this.#forgotten.unregister(view);
+    this.#giveLater(place);
+  }
+
+  /** Lets what was given back be used again, and gives blocks that are empty back to the system. */
+  settle(): void {
+    if (this.pendingBytes === 0) return;
+    const pending = this.#pending;
+    this.#pending = [];
+    this.pendingBytes = 0;
+    for (const { block, page, pages } of pending) block.give(page, pages);
+    for (let i = this.#blocks.length - 1; i >= 0; i--) {
+      const block = this.#blocks[i];
+      if (block.freePages < block.pages) continue;
+      this.#blocks.splice(i, 1);
+      this.releasedBytes += block.buffer.byteLength;
+      block.buffer.transfer(0);
+    }
+  }
+
+  #giveLater(place: Place): void {
+    this.#pending.push(place);
+    const bytes = place.pages * PAGE_BYTES;
+    this.pendingBytes += bytes;
+    this.takenBytes -= bytes;
+  }
+
+  /** Takes from the oldest block that has room: so the youngest ones become empty. */
+  #find(pages: number): Place {
+    if (pages <= SHARE_MAX >> PAGE_SHIFT) {
+      for (const block of this.#blocks) {
+        const page = block.take(pages);
+        if (page >= 0) return { block, page, pages };
+      }
+    }
+    const block = new Block(pages <= SHARE_MAX >> PAGE_SHIFT ? BLOCK_PAGES : pages);
+    this.#blocks.push(block);
+    return { block, page: block.take(pages), pages };
+  }
+}
+
+/** The blocks of this thread, which all that lives in it shares. */
+export const blocks = new Blocks();

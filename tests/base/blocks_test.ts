@@ -1,0 +1,108 @@
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { BLOCK_SHARE_MIN, Blocks } from "../../src/base/blocks.ts";
+
+const MB = 1 << 20;
+
+Deno.test("Blocks gives parts that do not overlap, of the sizes that were asked for", () => {
+  const blocks = new Blocks();
+  const sizes = [BLOCK_SHARE_MIN, 20_001, 5 * MB, 100_000, 19 * MB, 30 * MB, 60 * MB];
+  const views = sizes.map((size) => blocks.take(size));
+  views.forEach((view, i) => view.fill(i + 1));
+  views.forEach((view, i) => {
+    assertEquals(view.length, sizes[i]);
+    assertEquals([view[0], view[view.length - 1]], [i + 1, i + 1]);
+    assertEquals(view.byteOffset % 8, 0);
+  });
+});
+
+Deno.test("Blocks leaves small parts to buffers of their own, which nobody has to give back", () => {
+  const blocks = new Blocks();
+  const view = blocks.take(BLOCK_SHARE_MIN - 1);
+  assertEquals([view.length, view.buffer.byteLength], [BLOCK_SHARE_MIN - 1, BLOCK_SHARE_MIN - 1]);
+  blocks.give(view);
+  assertEquals([blocks.takenBytes, blocks.pendingBytes], [0, 0]);
+});
+
+Deno.test("Blocks uses what was given back only after settle", () => {
+  const blocks = new Blocks();
+  const kept = blocks.take(MB);
+  const first = blocks.take(MB);
+  const { byteOffset } = first;
+  first.fill(7);
+  blocks.give(first);
+  assertEquals([blocks.takenBytes, blocks.pendingBytes], [MB, MB]);
+  const second = blocks.take(MB);
+  assertEquals(first[0], 7);
+  assertEquals(second.byteOffset === byteOffset, false);
+  blocks.settle();
+  const third = blocks.take(MB);
+  assertEquals(third.byteOffset, byteOffset);
+  assertStrictEquals(third.buffer, kept.buffer);
+});
+
+Deno.test("Blocks gives a block back to the system when nothing of it is in use", () => {
+  const blocks = new Blocks();
+  const views = [blocks.take(MB), blocks.take(19 * MB), blocks.take(19 * MB), blocks.take(19 * MB)];
+  const [first, , , last] = views;
+  assertEquals(first.buffer === last.buffer, false);
+  blocks.give(last);
+  blocks.settle();
+  assertEquals(last.length, 0);
+  assertEquals(first.length, MB);
+  for (const view of views) blocks.give(view);
+  blocks.settle();
+  assertEquals(views.map((view) => view.length), [0, 0, 0, 0]);
+  assertEquals([blocks.takenBytes, blocks.heldBytes], [0, 0]);
+});
+
+Deno.test("Blocks takes a part back once, however often it is given", () => {
+  const blocks = new Blocks();
+  const view = blocks.take(MB);
+  const other = blocks.take(MB);
+  blocks.give(view);
+  blocks.give(view);
+  blocks.give(other.subarray(5));
+  blocks.give(new Uint8Array(MB));
+  assertEquals([blocks.takenBytes, blocks.pendingBytes], [MB, MB]);
+});
+
+Deno.test("Blocks gives zeros where they are asked for, also in memory that was used before", () => {
+  const blocks = new Blocks();
+  blocks.take(MB);
+  const used = blocks.take(MB).fill(9);
+  blocks.give(used);
+  blocks.settle();
+  const zeros = blocks.take(3 * MB, true);
+  assertEquals(zeros.byteOffset, used.byteOffset);
+  assertEquals(zeros.every((byte) => byte === 0), true);
+});
+
+Deno.test("Blocks finds room again where parts of all sizes come and go", () => {
+  const blocks = new Blocks();
+  const sizes = [20_000, 300_000, 70_000, 1_000_000];
+  const views: Uint8Array[] = [];
+  let bytes = 0;
+  let state = 1;
+  for (let n = 0; n < 20_000; n++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    const view = blocks.take(sizes[state >> 8 & 3]);
+    views.push(view);
+    bytes += view.length;
+    while (bytes > 30 * MB) {
+      const at = (state >> 12) % views.length;
+      bytes -= views[at].length;
+      blocks.give(views[at]);
+      views[at] = views[views.length - 1];
+      views.pop();
+    }
+    blocks.settle();
+  }
+  assertEquals(blocks.takenBytes < 34 * MB, true);
+  assertEquals(blocks.heldBytes <= 80 * MB, true);
+});
+
+Deno.test("Blocks throws RangeError where there is no such memory, and goes on", () => {
+  const blocks = new Blocks();
+  assertThrows(() => blocks.take(2 ** 50), RangeError);
+  assertEquals(blocks.take(MB).length, MB);
+});
