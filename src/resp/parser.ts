@@ -5,11 +5,13 @@
  * says how much came, `next` parses.
  *
  * A request that is not complete yet keeps its state, so nothing is scanned twice; the buffer grows
- * with what has really arrived, never with what a length announces.
+ * with what has really arrived. Only where half a megabyte has, there is room for all of a word that
+ * was announced: memory is taken as it is written.
  *
  * @see {@link https://redis.io/docs/latest/develop/reference/protocol-spec/}
  */
 
+import { blocks } from "../base/blocks.ts";
 import { Words } from "./words.ts";
 
 /** A request is complete: its words are in `words`. */
@@ -28,6 +30,8 @@ const USUAL_BUFFER_MAX = 64 * 1024;
  * again.
  */
 const SMALL_READS_MAX = 64;
+/** So much of a request has to have come before there is room for all of a long word. */
+const ROOM_FOR_ALL_MIN = 512 * 1024;
 const CR = 13;
 const LF = 10;
 const MULTIBULK_MAX = 0x7fffffff;
@@ -118,8 +122,7 @@ export class RequestParser {
     } else if (this.#to === buffer.length || this.#from > buffer.length >> 1) {
       if (this.#from > buffer.length >> 1) this.#shift();
       else {
-        const wanted = Math.max(pending * 2, this.#from > 0 ? buffer.length : 0);
-        const larger = new Uint8Array(wanted);
+        const larger = blocks.take(this.#wantedBytes(pending));
         larger.set(buffer.subarray(this.#from, this.#to));
         this.#rebase(this.#from);
         this.#replace(larger);
@@ -145,7 +148,19 @@ export class RequestParser {
     }
   }
 
+  /**
+   * Size of the buffer that is to follow, now that the present one is full. For a long word there is room for all
+   * of it once a part has come, so that it is not copied again and again; where nothing has been
+   * written, that costs no memory.
+   */
+  #wantedBytes(pending: number): number {
+    const doubled = Math.max(pending * 2, this.#from > 0 ? this.#buffer.length : 0);
+    if (this.#wordsLeft < 0 || this.#bulkLength < 0 || pending < ROOM_FOR_ALL_MIN) return doubled;
+    return Math.max(doubled, this.#at - this.#from + this.#bulkLength + 2);
+  }
+
   #replace(buffer: Uint8Array<ArrayBuffer>): void {
+    blocks.give(this.#buffer);
     this.#buffer = buffer;
     this.#touched = this.#to;
     this.words.bytes = buffer;

@@ -8,6 +8,7 @@
  * @see {@link https://redis.io/docs/latest/develop/reference/protocol-spec/}
  */
 
+import { blocks } from "../base/blocks.ts";
 import { writeBigInt, writeInteger } from "../base/integers.ts";
 import { formatDouble } from "../base/doubles.ts";
 import { latin1 } from "../base/bytes.ts";
@@ -36,7 +37,7 @@ export function recycleChunk(chunk: Uint8Array): void {
     if (pool.length < POOL_MAX && chunk.buffer.byteLength === CHUNK_BYTES) pool.push(chunk);
   } else if (chunk.length === NEXT_CHUNK_BYTES && nextPool.length < NEXT_POOL_MAX) {
     if (chunk.buffer.byteLength === NEXT_CHUNK_BYTES) nextPool.push(chunk);
-  }
+  } else blocks.give(chunk);
 }
 
 /** A message of at least so many bytes costs less to share than to copy. */
@@ -171,6 +172,9 @@ export class ReplyWriter {
 
   /** Drops everything. */
   clear(): void {
+    for (let i = 0; i < this.#full.length; i++) {
+      if (this.#starts[i] === OWN) blocks.give(this.#full[i]);
+    }
     this.#full.length = 0;
     this.#starts.length = 0;
     this.#ends.length = 0;
@@ -198,7 +202,7 @@ export class ReplyWriter {
       this.bytes = pool.pop() ?? new Uint8Array(CHUNK_BYTES);
     } else if (count <= NEXT_CHUNK_BYTES && full < 4) {
       this.bytes = nextPool.pop() ?? new Uint8Array(NEXT_CHUNK_BYTES);
-    } else this.bytes = new Uint8Array(Math.max(LARGE_CHUNK_BYTES, count));
+    } else this.bytes = blocks.take(Math.max(LARGE_CHUNK_BYTES, count));
   }
 
   #push(chunk: Uint8Array, start: number, end: number): void {
