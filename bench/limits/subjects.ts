@@ -4,6 +4,7 @@ import type { LimitsCase } from "./cases.ts";
 import { CLIENTS } from "./clients.ts";
 import { COMMANDS } from "./commands.ts";
 import { SORT } from "./sort.ts";
+import { MEMORY } from "./memory.ts";
 
 export interface Subject {
   /** As `--only` takes it. */
@@ -16,4 +17,5 @@ export const SUBJECTS: Subject[] = [
   { name: "commands", title: "Commands that go through large values", cases: COMMANDS },
   { name: "sort", title: "SORT of large lists", cases: SORT },
   { name: "clients", title: "What a client has the server hold", cases: CLIENTS },
+  { name: "memory", title: "Memory that is given back", cases: MEMORY },
 ];
