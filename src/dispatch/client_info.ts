@@ -20,15 +20,17 @@ export function classOf(client: Client): ClientClass {
  *
  *     id=3 addr=127.0.0.1:35792 laddr=127.0.0.1:6379 fd=8 name= age=0 idle=0 flags=N db=0 …
  *
- * Memory fields, in bytes: `qbuf` input not answered yet, `qbuf-free` the rest of that buffer,
- * `argv-mem` words kept aside while the client is paused (others lie in the input), `multi-mem`
- * queued commands, `rbs` the chunk of output being filled, `rbp` what is full in it, `obl` likewise,
- * `oll` and `omem` number and size of full chunks before it. `fd` counts connections: the runtime
- * does not tell the descriptor.
+ * Memory fields, in bytes: `qbuf` input not answered yet, `qbuf-free` what is free of that buffer,
+ * `argv-mem` words of the present request (of one that has not come completely, those that have),
+ * `multi-mem` words of queued commands, `rbs` the chunk of output being filled, `rbp` what is full in
+ * it, `obl` likewise, `oll` and `omem` number and size of full chunks before it. `fd` counts
+ * connections: the runtime does not tell the descriptor.
  */
 export function infoLine(client: Client, steadyMs: number): string {
   const { transport, reply, parser } = client;
-  const inputBytes = parser?.pendingBytes ?? 0;
+  const inputBytes = parser?.unparsedBytes ?? 0;
+  const wordBytes = (parser?.wordBytes ?? 0) + (client.paused?.bytes.length ?? 0);
+  const freeBytes = (parser?.bufferBytes ?? 0) - (parser?.pendingBytes ?? 0);
   const fullBytes = reply.heldBytes - reply.bytes.length;
   return `id=${client.id} addr=${transport.address} laddr=${transport.localAddress} ` +
     `fd=${transport.descriptor} name=${client.name} ` +
@@ -37,8 +39,8 @@ export function infoLine(client: Client, steadyMs: number): string {
     `flags=${flagsOf(client)} db=${client.database.index} ` +
     `sub=${client.channelCount} psub=${client.patternCount} ssub=${client.shardChannelCount} ` +
     `multi=${client.isInMulti ? client.queue?.count ?? 0 : -1} ` +
-    `qbuf=${inputBytes} qbuf-free=${(parser?.bufferBytes ?? 0) - inputBytes} ` +
-    `argv-mem=${client.paused?.bytes.length ?? 0} multi-mem=${client.queue?.wordBytes ?? 0} ` +
+    `qbuf=${inputBytes} qbuf-free=${freeBytes} ` +
+    `argv-mem=${wordBytes} multi-mem=${client.queue?.wordBytes ?? 0} ` +
     `rbs=${reply.bytes.length} rbp=${reply.length} obl=${reply.length} ` +
     `oll=${reply.fullChunks} omem=${fullBytes} tot-mem=${client.memoryBytes} ` +
     `events=${transport.isWriting ? "rw" : "r"} ` +

@@ -78,6 +78,20 @@ export class RequestParser {
     return this.#to - this.#from;
   }
 
+  /** The same, without the words that a request has which is not complete yet. */
+  get unparsedBytes(): number {
+    return this.#to - (this.#wordsLeft < 0 ? this.#from : this.#at);
+  }
+
+  /** Bytes of the words of the request that is being read or answered. */
+  get wordBytes(): number {
+    if (this.#from === this.#at) return 0;
+    const { count, lengths } = this.words;
+    let bytes = 0;
+    for (let i = 0; i < count; i++) bytes += lengths[i];
+    return bytes;
+  }
+
   /**
    * Where in `bytes` the request begins that `next` found last. After MORE it is where the request
    * begins that is not complete yet.

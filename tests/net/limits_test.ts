@@ -248,7 +248,7 @@ for (const [count, bytes] of [[1, 2_200_000], [10, 307_000]] as const) {
       assertEquals(closed, "no");
       assertEquals(client.countedBytes > bytes, true);
       assertEquals(client.countedBytes < bytes + 20_000, true, String(client.countedBytes));
-      assertMatch(client.info(0), new RegExp(`qbuf=${bytes + 25} `));
+      assertMatch(client.info(0), new RegExp(`qbuf=${bytes} qbuf-free=\\d+ argv-mem=4 `));
     }
   });
 }
@@ -313,4 +313,16 @@ Deno.test("INFO tells what clients take by their class", () => {
   replica.client.isReplica = true;
   const grown = fields().map((bytes, i) => Math.round((bytes - before[i]) / 100_000));
   assertEquals(grown, [30, 40, 70]);
+});
+
+Deno.test("CLIENT LIST tells the words of a request that have come from those being read", () => {
+  const s = testServer();
+  const c = new InputClient(s);
+  const fields = () => /qbuf=(\d+) qbuf-free=\d+ argv-mem=(\d+)/.exec(c.client.info(0))!.slice(1);
+  c.send("*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$100\r\n" + "x".repeat(70));
+  assertEquals(fields(), ["70", "6"]);
+  c.send("x".repeat(30) + "\r\n");
+  assertEquals(fields(), ["0", "0"]);
+  c.send("CLIENT INFO\r\n");
+  assertMatch(String(c.received()[1]), /qbuf=13 qbuf-free=\d+ argv-mem=10 /);
 });

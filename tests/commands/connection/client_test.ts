@@ -68,7 +68,7 @@ Deno.test("CLIENT SETNAME names the connection, an empty name takes it away", ()
 
 const LINE = new RegExp(
   "^id=\\d+ addr=127\\.0\\.0\\.1:50000 laddr=127\\.0\\.0\\.1:6379 fd=8 name=me age=5 idle=0 flags=xd " +
-    "db=3 sub=0 psub=0 ssub=0 multi=0 qbuf=\\d+ qbuf-free=\\d+ argv-mem=0 multi-mem=0 rbs=\\d+ " +
+    "db=3 sub=0 psub=0 ssub=0 multi=0 qbuf=\\d+ qbuf-free=\\d+ argv-mem=\\d+ multi-mem=0 rbs=\\d+ " +
     "rbp=\\d+ obl=\\d+ oll=0 omem=0 tot-mem=\\d+ events=r cmd=client\\|list user=default redir=-1 " +
     "resp=3 lib-name=lib lib-ver=1\\.2$",
 );
