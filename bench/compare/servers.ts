@@ -162,9 +162,17 @@ export class RunningServer {
   }
 }
 
-/** Starts a server on a free port with `dir` as its data folder and waits until it has loaded. */
-export async function startServer(spec: ServerSpec, dir: string): Promise<RunningServer> {
+/**
+ * Starts a server on a free port with `dir` as its data folder and waits until it has loaded. Before it is
+ * started, `onPort` is told where it will listen.
+ */
+export async function startServer(
+  spec: ServerSpec,
+  dir: string,
+  onPort: (port: number) => void = () => {},
+): Promise<RunningServer> {
   const port = freePort();
+  onPort(port);
   const [program, ...args] = spec.command;
   const startedAt = performance.now();
   let child: Deno.ChildProcess;

@@ -23,7 +23,11 @@ export class Bench {
   readonly #others: RunningServer[] = [];
   readonly #clients: Client[] = [];
 
-  private constructor(spec: ServerSpec, workDir: string, server: RunningServer) {
+  /** Its data folder. */
+  readonly dir: string;
+
+  private constructor(spec: ServerSpec, workDir: string, server: RunningServer, dir: string) {
+    this.dir = dir;
     this.#spec = spec;
     this.#workDir = workDir;
     this.server = server;
@@ -32,9 +36,10 @@ export class Bench {
 
   /** Starts a server with these options, its data in a new folder in `workDir`, and waits until it is idle. */
   static async open(spec: ServerSpec, options: string[], workDir: string): Promise<Bench> {
-    const server = await startServer(withOptions(spec, options), newDir(workDir));
+    const dir = newDir(workDir);
+    const server = await startServer(withOptions(spec, options), dir);
     await pause(SETTLE_MS);
-    return new Bench(spec, workDir, server);
+    return new Bench(spec, workDir, server, dir);
   }
 
   /**
@@ -48,6 +53,26 @@ export class Bench {
     const server = await startServer(withOptions(this.#spec, options), dir);
     this.#others.push(server);
     return server;
+  }
+
+  /**
+   * `startAnother` and `watch` at once: from the start of its process until its data are loaded. The idle size is
+   * that of the first server.
+   */
+  async watchStart(options: string[], dir: string): Promise<Figures> {
+    const watches: Promise<StallWatch>[] = [];
+    const server = await startServer(
+      withOptions(this.#spec, options),
+      dir,
+      (port) => watches.push(StallWatch.begin(port, true)),
+    );
+    this.#others.push(server);
+    const longestMs = await (await watches[0]).end();
+    return {
+      [FIGURE.time]: server.startMs,
+      [FIGURE.peak]: this.#aboveIdle(server.peakBytes()),
+      [FIGURE.stall]: longestMs,
+    };
   }
 
   /** A further connection, closed with the bench. */

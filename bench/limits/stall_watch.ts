@@ -1,5 +1,11 @@
 /** The longest wait of a client that does nothing but PING, watched from a Worker: `stall_worker.ts`. */
 
+/** What the worker is to watch. */
+export interface StallQuestion {
+  port: number;
+  isBeingStarted: boolean;
+}
+
 /** What the worker says: that it has begun, or the longest wait in milliseconds at the end, or why it has none. */
 export type StallMessage = { begun: true } | { longestMs: number } | { failure: string };
 
@@ -10,11 +16,14 @@ export class StallWatch {
     this.#worker = worker;
   }
 
-  /** Begins to watch the server at `port`; resolves once the first answers have come. */
-  static async begin(port: number): Promise<StallWatch> {
+  /**
+   * Begins to watch the server at `port`; resolves once the first answers have come. Of one that is only being
+   * started, every answer counts.
+   */
+  static async begin(port: number, isBeingStarted = false): Promise<StallWatch> {
     const url = new URL("./stall_worker.ts", import.meta.url);
     const watch = new StallWatch(new Worker(url, { type: "module" }));
-    await watch.#ask({ port });
+    await watch.#ask({ port, isBeingStarted });
     return watch;
   }
 
@@ -25,7 +34,7 @@ export class StallWatch {
     return "longestMs" in answer ? answer.longestMs : NaN;
   }
 
-  #ask(question: { port: number } | "end"): Promise<StallMessage> {
+  #ask(question: StallQuestion | "end"): Promise<StallMessage> {
     return new Promise((resolve, reject) => {
       this.#worker.onmessage = ({ data }: MessageEvent<StallMessage>) =>
         "failure" in data ? reject(new Error(data.failure)) : resolve(data);

@@ -3,6 +3,7 @@
 import type { LimitsCase } from "./cases.ts";
 import { CLIENTS } from "./clients.ts";
 import { COMMANDS } from "./commands.ts";
+import { LOADING } from "./loading.ts";
 import { SORT } from "./sort.ts";
 import { MEMORY } from "./memory.ts";
 
@@ -16,6 +17,11 @@ export interface Subject {
 export const SUBJECTS: Subject[] = [
   { name: "commands", title: "Commands that go through large values", cases: COMMANDS },
   { name: "sort", title: "SORT of large lists", cases: SORT },
+  {
+    name: "loading",
+    title: "Large values that come from a file, a master, RESTORE",
+    cases: LOADING,
+  },
   { name: "clients", title: "What a client has the server hold", cases: CLIENTS },
   { name: "memory", title: "Memory that is given back", cases: MEMORY },
 ];

@@ -1,0 +1,83 @@
+/**
+ * One large value that is taken in: by a replica in a full sync, at the start from a file, by RESTORE. Nobody waits
+ * for it; the time that it takes altogether is told beside redis-server's.
+ */
+
+import { encodeBytes, encodeCommand } from "../compare/client.ts";
+import { type Bench, pause } from "./bench.ts";
+import { atMost, FIGURE, type LimitsCase, ratioAtMost } from "./cases.ts";
+
+/** Elements of a filling command. */
+const BATCH = 1_000;
+const SIZES = [2_000_000, 5_000_000];
+/** Longest wait of another client, milliseconds. */
+const STALL_MS = 10;
+/** Milliseconds that starting and connecting may take beside the loading. */
+const TIME_SLACK_MS = 300;
+
+const BARS = {
+  [FIGURE.stall]: atMost(STALL_MS),
+  [FIGURE.time]: ratioAtMost(1.5, TIME_SLACK_MS),
+};
+
+/** Kinds of values, and the words that element `i` adds to a command that fills one. */
+const KINDS: [name: string, command: string, words: (i: number) => string[]][] = [
+  ["sorted set", "ZADD", (i) => [String(i), `member:${i}`]],
+  ["hash", "HSET", (i) => [`field:${i}`, `value:${i}`]],
+  ["set", "SADD", (i) => [`member:${i}`]],
+  ["list", "RPUSH", (i) => [`element:${i}`]],
+];
+
+export const LOADING: LimitsCase[] = SIZES.flatMap((size) =>
+  KINDS.flatMap(([kind, command, words]): LimitsCase[] => {
+    const what = `a ${kind} of ${size / 1e6} million`;
+    const prepare = (bench: Bench) => fill(bench, command, words, size);
+    const common = {
+      expectedMs: size / 100,
+      options: ["--repl-diskless-sync-delay", "0"],
+      prepare,
+    };
+    return [
+      { ...common, title: `A replica receives ${what}`, run: sync, bars: BARS },
+      { ...common, title: `A start loads ${what}`, run: start, bars: BARS },
+      { ...common, title: `RESTORE of ${what}`, run: restore, bars: BARS },
+    ];
+  })
+);
+
+function fill(
+  bench: Bench,
+  command: string,
+  words: (i: number) => string[],
+  size: number,
+): Promise<void> {
+  return bench.server.fill(size / BATCH, (batch) => {
+    const all = Array.from({ length: BATCH }, (_, i) => words(batch * BATCH + i)).flat();
+    return encodeCommand(command, "k", ...all);
+  });
+}
+
+async function sync(bench: Bench) {
+  const replica = await bench.startAnother([]);
+  return await bench.watch(async () => {
+    await replica.call("REPLICAOF", "127.0.0.1", String(bench.server.port));
+    while ((await linkOf(replica)) !== "up") await pause(10);
+  }, replica);
+}
+
+/** State of a replica's link to its master: "up" once the dataset has come. */
+async function linkOf(replica: Bench["server"]): Promise<string> {
+  return (await replica.info("replication")).get("master_link_status") ?? "";
+}
+
+async function start(bench: Bench) {
+  await bench.call("SAVE");
+  return await bench.watchStart([], bench.dir);
+}
+
+async function restore(bench: Bench) {
+  const client = await bench.connect();
+  const payload = await client.bulk("DUMP", "k");
+  const request = encodeBytes("RESTORE", "copy", "0", payload!);
+  return await bench.watch(() => client.exchange(request));
+}
