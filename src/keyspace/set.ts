@@ -28,6 +28,7 @@ import {
   TYPE_SET,
 } from "../arena/record.ts";
 import { copyBytes } from "../base/bytes.ts";
+import { hashBytes } from "../base/hash.ts";
 import { integerLength, parseInt64, parseInteger } from "../base/integers.ts";
 import { ReplyError, WRONG_TYPE } from "../resp/reply_error.ts";
 import { ElementText } from "../values/element_text.ts";
@@ -63,6 +64,14 @@ import type { ValueLimits } from "./keyspace.ts";
 
 /** Sees a member, whose bytes hold only during the call; answering true ends the walk. */
 export type MemberVisitor = (bytes: Uint8Array, offset: number, length: number) => boolean | void;
+
+/** The same, told the hash of the member (`hashBytes`) too. */
+export type HashedVisitor = (
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  hash: number,
+) => boolean | void;
 
 /** An entry of a listpack takes no more than this for an integer. */
 const INTEGER_ENTRY_MAX = 11;
@@ -104,6 +113,7 @@ function planAdd(
   bytes: Uint8Array,
   offset: number,
   length: number,
+  isNew = false,
 ): number {
   if (encoding === ENC_INTSET) {
     const n = integerOf(bytes, offset, length);
@@ -124,7 +134,9 @@ function planAdd(
       ? INSERT
       : TO_TABLE;
   }
-  if (lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, 0) >= 0) return PRESENT;
+  if (!isNew && lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, 0) >= 0) {
+    return PRESENT;
+  }
   if (length > limits.setMaxListpackValue || lpCount(buf, base) >= limits.setMaxListpackEntries) {
     return TO_TABLE;
   }
@@ -174,6 +186,19 @@ function forEachSmall(
     member.setEntry(buf, pos);
     if (visit(member.bytes, member.offset, member.length) === true) return;
   }
+}
+
+function forEachLarge(large: LargeSet, visit: HashedVisitor): void {
+  let isOver = false;
+  let cursor = 0;
+  do {
+    cursor = large.scan(cursor, (ref) => {
+      if (isOver) return;
+      const bytes = large.bytesOf(ref);
+      const at = large.keyOffset(ref);
+      isOver = visit(bytes, at, large.keyLength(ref), large.hashOf(ref)) === true;
+    });
+  } while (cursor !== 0 && !isOver);
 }
 
 function toLarge(
@@ -360,20 +385,19 @@ export class SetView {
   /** Visits all members, until `visit` answers true. It must not change the set. */
   forEach(visit: MemberVisitor): void {
     const { large, member } = this;
-    if (large === null) {
-      const { records } = this.database;
-      const buf = records.bytesOf(this.ref);
-      forEachSmall(this.encoding, buf, records.valueOffset(this.ref), member, visit);
-      return;
-    }
-    let isOver = false;
-    let cursor = 0;
-    do {
-      cursor = large.scan(cursor, (ref) => {
-        if (isOver) return;
-        isOver = visit(large.bytesOf(ref), large.keyOffset(ref), large.keyLength(ref)) === true;
-      });
-    } while (cursor !== 0 && !isOver);
+    if (large !== null) return forEachLarge(large, visit);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    forEachSmall(this.encoding, buf, records.valueOffset(this.ref), member, visit);
+  }
+
+  /** `forEach` with the hash of each member (`hashBytes`), which large sets have at hand. */
+  forEachHashed(visit: HashedVisitor): void {
+    const { large } = this;
+    if (large !== null) return forEachLarge(large, visit);
+    this.forEach((bytes, offset, length) =>
+      visit(bytes, offset, length, hashBytes(bytes, offset, length))
+    );
   }
 
   /** Visits `count` different members, drawn evenly; all when there are no more. */
@@ -470,8 +494,11 @@ export class SetBuilder {
     return this.#encoding === ENC_INTSET ? intsetCount(this.#bytes, 0) : lpCount(this.#bytes, 0);
   }
 
-  /** Adds a member; false when it is there. The bytes are copied. */
-  add(bytes: Uint8Array, offset: number, length: number): boolean {
+  /**
+   * Adds a member; false when it is there. The bytes are copied. With `isNew` the caller knows that it is not
+   * there, which saves going through a listpack.
+   */
+  add(bytes: Uint8Array, offset: number, length: number, isNew = false): boolean {
     if (this.#large !== null) return this.#large.addMember(bytes, offset, length);
     for (;;) {
       const plan = planAdd(
@@ -482,6 +509,7 @@ export class SetBuilder {
         bytes,
         offset,
         length,
+        isNew,
       );
       if (plan === PRESENT) return false;
       if (plan === TO_TABLE) {

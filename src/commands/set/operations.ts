@@ -4,12 +4,12 @@
  */
 
 import { ENC_INTSET } from "../../arena/record.ts";
-import { hashBytes } from "../../base/hash.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { EVENT_SET } from "../../base/event_classes.ts";
 import { type MemberVisitor, setBuilder, SetView } from "../../keyspace/set.ts";
 import { SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { LargeSet } from "../../values/large_set.ts";
+import { ScratchSet } from "../../values/scratch_set.ts";
 import { CollectedElements } from "../collected_elements.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { countedKeys, keysToEnd, oneKey } from "../../dispatch/key_specs.ts";
@@ -125,15 +125,7 @@ export const sunion = defineCommand({
 function runSunion(call: Call): void {
   const sources = openSources(call, 1, call.words.count);
   elements.clear();
-  if (sources.length === 1) sources[0]?.forEach(collect);
-  else {
-    const seen = new LargeSet();
-    for (const source of sources) {
-      source?.forEach((bytes, offset, length) => {
-        if (seen.addMember(bytes, offset, length)) collect(bytes, offset, length);
-      });
-    }
-  }
+  unite(sources, collect);
   writeElements(call);
 }
 
@@ -154,7 +146,8 @@ export const sunionstore = defineCommand({
 function runSunionstore(call: Call): void {
   const sources = openSources(call, 2, call.words.count);
   beginResult(call);
-  for (const source of sources) source?.forEach(addToResult);
+  if (countOf(sources) <= SMALL_UNION) unite(sources, addToResult);
+  else for (const source of sources) source?.forEach(addIfNew);
   storeResult(call, "sunionstore");
 }
 
@@ -218,6 +211,56 @@ function openSources({ database, words }: Call, from: number, end: number): (Set
   return sources;
 }
 
+/** Members of all sources, those that several have counted for each. */
+function countOf(sources: (SetView | null)[]): number {
+  return sources.reduce((sum, source) => sum + (source?.count ?? 0), 0);
+}
+
+/** Up to so many members a union notes aside what it has seen: the result may be a small set. */
+const SMALL_UNION = 10_000;
+
+const seen = new ScratchSet();
+
+/** Visits the members that any of the sources has, each once. */
+function unite(sources: (SetView | null)[], visit: MemberVisitor): void {
+  if (sources.length === 1) return sources[0]?.forEach(visit);
+  const isSmall = countOf(sources) <= SMALL_UNION;
+  const visited = isSmall ? seen : new LargeSet();
+  seen.clear();
+  for (const source of sources) {
+    source?.forEach((bytes, offset, length) => {
+      const isNew = visited instanceof ScratchSet
+        ? visited.add(bytes, offset, length)
+        : visited.addMember(bytes, offset, length);
+      if (isNew) visit(bytes, offset, length);
+    });
+  }
+}
+
+/** Tells whether a set has a member whose hash is known. */
+type MemberTest = (bytes: Uint8Array, offset: number, length: number, hash: number) => boolean;
+
+/** Tables beside the small sets that are asked often; as many as there are such sets in a command. */
+const tables: ScratchSet[] = [];
+
+/** From so many members on, and questions, a small set is asked through a table. */
+const TABLE_MIN = 12;
+
+/** A test for each of `sets`, which are to be asked for `questions` members each. */
+function testsOf(sets: SetView[], questions: number): MemberTest[] {
+  return sets.map((set, i) => {
+    if (set.large !== null || set.count < TABLE_MIN || questions < TABLE_MIN) {
+      return (bytes, offset, length, hash) => set.hasHashed(bytes, offset, length, hash);
+    }
+    const table = tables[i] ??= new ScratchSet();
+    table.clear();
+    set.forEach((bytes, offset, length) => {
+      table.add(bytes, offset, length);
+    });
+    return (bytes, offset, length, hash) => table.has(bytes, offset, length, hash);
+  });
+}
+
 /** Visits the members that all sources have, by walking the smallest and asking the others. */
 function intersect(sources: (SetView | null)[], visit: MemberVisitor): void {
   const sets: SetView[] = [];
@@ -227,10 +270,10 @@ function intersect(sources: (SetView | null)[], visit: MemberVisitor): void {
   }
   sets.sort((a, b) => a.count - b.count);
   const [smallest, ...others] = sets;
-  smallest.forEach((bytes, offset, length) => {
-    const hash = others.length > 0 ? hashBytes(bytes, offset, length) : 0;
-    for (let i = 0; i < others.length; i++) {
-      if (!others[i].hasHashed(bytes, offset, length, hash)) return false;
+  const tests = testsOf(others, smallest.count);
+  smallest.forEachHashed((bytes, offset, length, hash) => {
+    for (let i = 0; i < tests.length; i++) {
+      if (!tests[i](bytes, offset, length, hash)) return false;
     }
     return visit(bytes, offset, length);
   });
@@ -261,10 +304,10 @@ function subtract([first, ...rest]: (SetView | null)[], visit: MemberVisitor): v
     return;
   }
   others.sort((a, b) => b.count - a.count); // the largest one is the likeliest to have a member
-  first.forEach((bytes, offset, length) => {
-    const hash = others.length > 0 ? hashBytes(bytes, offset, length) : 0;
-    for (let i = 0; i < others.length; i++) {
-      if (others[i].hasHashed(bytes, offset, length, hash)) return false;
+  const tests = testsOf(others, first.count);
+  first.forEachHashed((bytes, offset, length, hash) => {
+    for (let i = 0; i < tests.length; i++) {
+      if (tests[i](bytes, offset, length, hash)) return false;
     }
     return visit(bytes, offset, length);
   });
@@ -285,7 +328,12 @@ function beginResult({ database }: Call): void {
   setBuilder.begin(database.keyspace.limits, ENC_INTSET);
 }
 
+/** For members that come once each. */
 function addToResult(bytes: Uint8Array, offset: number, length: number): void {
+  setBuilder.add(bytes, offset, length, true);
+}
+
+function addIfNew(bytes: Uint8Array, offset: number, length: number): void {
   setBuilder.add(bytes, offset, length);
 }
 

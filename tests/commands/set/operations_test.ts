@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { WRONG_TYPE } from "../../../src/resp/reply_error.ts";
 import { recordEvents } from "../../support/events.ts";
+import { Random } from "../../support/random.ts";
 import { type TestServer, testServer } from "../../support/test_server.ts";
 
 const LONG = "x".repeat(65);
@@ -145,3 +146,33 @@ for (const [words, error] of REFUSED) {
     assertEquals(s.propagated(), []);
   });
 }
+
+Deno.test("operations on sets of any encoding and size find what a model finds", () => {
+  const random = new Random(21);
+  const s = testServer();
+  for (let round = 0; round < 150; round++) {
+    const models = ["a", "b", "c"].map((key) => {
+      const model = new Set<string>();
+      const count = [3, 30, 120, 200, 700][random.below(5)];
+      const prefix = ["", "", "m"][random.below(3)];
+      for (let i = 0; i < count; i++) model.add(prefix + random.below(count * 2));
+      s.run("DEL", key);
+      s.run("SADD", key, ...model);
+      return model;
+    });
+    const [a, b, c] = models;
+    const expected: [string, Set<string>][] = [
+      ["SINTER", a.intersection(b).intersection(c)],
+      ["SUNION", a.union(b).union(c)],
+      ["SDIFF", a.difference(b).difference(c)],
+    ];
+    for (const [command, members] of expected) {
+      const all = [...members].sort();
+      assertEquals(sorted(s.run(command, "a", "b", "c")), all, command);
+      assertEquals(s.run(`${command}STORE`, "to", "a", "b", "c"), members.size);
+      assertEquals(sorted(s.run("SMEMBERS", "to")), all, command);
+    }
+    const common = expected[0][1].size;
+    assertEquals(s.run("SINTERCARD", "3", "a", "b", "c", "LIMIT", "7"), Math.min(7, common));
+  }
+});
