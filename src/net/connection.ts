@@ -133,7 +133,7 @@ export class Connection implements SocketHandler, Transport, TurnOutput {
       this.#isAwake = false;
       this.#flush();
     };
-    this.owner.runtime.timers.soon(this.#onAwake);
+    this.owner.runtime.timers.afterInput(this.#onAwake);
   }
 
   /** Transport: goes on with the input that was left when the client was parked. */
