@@ -23,6 +23,7 @@ import {
   type DispatchOwner,
   GATE_ASYNC_LOADING,
   GATE_FEW_REPLICAS,
+  GATE_HEAP_FULL,
   GATE_LOADING,
   GATE_MEMORY,
   GATE_PAUSED,
@@ -40,6 +41,7 @@ import type { ConnectionOwner } from "./net/connection.ts";
 import { ClientLimits } from "./net/limits.ts";
 import { Turn } from "./net/turn.ts";
 import { LatencyMonitor } from "./observe/latency.ts";
+import { MemoryGuard } from "./observe/memory_guard.ts";
 import type { Log } from "./observe/log.ts";
 import { AccessLog } from "./observe/access_log.ts";
 import { SlowLog } from "./observe/slow_log.ts";
@@ -123,6 +125,7 @@ export class Core
   readonly slowLog = new SlowLog();
   readonly accessLog = new AccessLog();
   readonly latency = new LatencyMonitor();
+  readonly memory: MemoryGuard;
   readonly shutdown: Shutdown;
   readonly runId: string;
   readonly startedMs: number;
@@ -153,6 +156,7 @@ export class Core
     this.config = config;
     this.log = log;
     this.runtime = runtime;
+    this.memory = new MemoryGuard(runtime.process);
     this.clock = clock;
     this.draw = draw;
     this.runId = randomId(runtime.fillRandom);
@@ -340,7 +344,7 @@ export class Core
     client.isAuthenticated = !needsPassword;
     client.parser = new RequestParser(this.#parserLimits, splitWords);
     client.setNeedsAuth(needsPassword);
-    client.reply.isOverLimit = () => this.clientLimits.isOverHardOutput(client);
+    client.reply.isOverLimit = (moreBytes) => this.clientLimits.isOverHardOutput(client, moreBytes);
     client.transport = transport(client);
     this.clients.add(client);
     return client;
@@ -465,6 +469,7 @@ export class Core
       !isReplica && replicasMin > 0 && values["min-replicas-max-lag"] > 0 &&
         master.goodCount < replicasMin,
     );
+    this.setGate(GATE_HEAP_FULL, this.memory.isHeapFull);
     this.setGate(GATE_MEMORY, values["maxmemory"] > 0 && !this.#followsMemoryOfMaster);
   }
 

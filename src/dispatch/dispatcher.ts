@@ -68,6 +68,8 @@ export const GATE_STALE = 1 << 21;
 export const GATE_FEW_REPLICAS = 1 << 22;
 /** A new dataset is being loaded beside the one that is served. */
 export const GATE_ASYNC_LOADING = 1 << 23;
+/** The heap of JavaScript objects is nearly as large as it may be; see observe/memory_guard.ts. */
+export const GATE_HEAP_FULL = 1 << 24;
 
 /** Requests looked at ahead of their turn at once. */
 const AHEAD_COUNT = 16;
@@ -541,7 +543,7 @@ export class Dispatcher {
     log.fault(`Cannot carry out ${shown.join(" ")} (client id=${client.id})`, error);
     const message = error instanceof Error ? error.message : String(error);
     // What cannot be allocated is an answer; everything else is a fault of ours.
-    const isMemory = error instanceof RangeError && /alloc|length/i.test(message);
+    const isMemory = error instanceof RangeError && /alloc|length|memory/i.test(message);
     client.reply.error(isMemory ? OUT_OF_MEMORY : `ERR internal error: ${message}`);
   }
 
@@ -596,6 +598,9 @@ export class Dispatcher {
       const isOver = !this.owner.freeMemory();
       if (isOver && (isQueued || (effective & FLAG_DENYOOM) !== 0)) return OUT_OF_MEMORY;
     }
+    if (
+      (gates & GATE_HEAP_FULL) !== 0 && (isQueued || (effective & FLAG_DENYOOM) !== 0)
+    ) return OUT_OF_MEMORY;
     if ((gates & GATE_SAVE_FAILED) !== 0 && (isWrite || name === "ping")) return SAVE_FAILED;
     if ((gates & GATE_FEW_REPLICAS) !== 0 && isWrite) {
       return "NOREPLICAS Not enough good replicas to write.";

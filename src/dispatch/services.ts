@@ -9,6 +9,7 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { AccessLog } from "../observe/access_log.ts";
 import type { LatencyMonitor } from "../observe/latency.ts";
 import type { Log } from "../observe/log.ts";
+import type { MemoryGuard } from "../observe/memory_guard.ts";
 import type { SlowLog } from "../observe/slow_log.ts";
 import type { Statistics } from "../observe/statistics.ts";
 import type { Persistence } from "../rdb/persistence.ts";
@@ -33,6 +34,8 @@ export interface Services {
   readonly accessLog: AccessLog;
   readonly latency: LatencyMonitor;
   readonly log: Log;
+  /** Says whether there is memory for something large. */
+  readonly memory: MemoryGuard;
   readonly persistence: Persistence;
   readonly hub: Hub;
   readonly replication: Replication;

@@ -11,6 +11,9 @@ import { type Client, UNAUTHENTICATED_OUTPUT_MAX } from "../dispatch/client.ts";
 import type { ClientClass } from "../dispatch/client_info.ts";
 import type { Services } from "../dispatch/services.ts";
 
+/** Output of one client with which the system's memory is looked at, and once more for each as much. */
+const MEMORY_STEP_BYTES = 32 << 20;
+
 export class ClientLimits {
   /** Bytes that all clients took, each when it was last looked at. */
   totalBytes = 0;
@@ -22,6 +25,10 @@ export class ClientLimits {
   readonly #maxMemory: Setting<number>;
   readonly #timeoutSeconds: Setting<number>;
   readonly #backlogBytes: Setting<number>;
+
+  /** The client whose output was last looked at for want of memory, and how much it was, in steps. */
+  #memoryClient: Client | null = null;
+  #memoryStep = 0;
 
   constructor(readonly server: Services) {
     const { config } = server;
@@ -92,11 +99,27 @@ export class ClientLimits {
       : hardBytes;
   }
 
-  /** Whether the client's unread output is beyond the hard limit: no more is to be written to it. */
-  isOverHardOutput(client: Client): boolean {
-    if (isOverUnauthenticated(client)) return true;
+  /**
+   * Whether the client's unread output is beyond the hard limit, or there is no memory for `moreBytes`
+   * of it: no more is to be written to it.
+   */
+  isOverHardOutput(client: Client, moreBytes = 0): boolean {
+    if (isOverUnauthenticated(client) || this.#isBeyondMemory(client, moreBytes)) return true;
     const hardBytes = this.#hardBytesOf(client, this.#limitOf(client));
     return hardBytes > 0 && client.outputBytes >= hardBytes;
+  }
+
+  /**
+   * Whether the system has no memory for more output, whatever the limits say. The system is asked
+   * before a large piece, and each time that much has come together.
+   */
+  #isBeyondMemory(client: Client, moreBytes: number): boolean {
+    const step = Math.floor((client.outputBytes + moreBytes) / MEMORY_STEP_BYTES);
+    const isSame = step === this.#memoryStep && client === this.#memoryClient;
+    if (step === 0 || (isSame && moreBytes < MEMORY_STEP_BYTES)) return false;
+    this.#memoryStep = step;
+    this.#memoryClient = client;
+    return !this.server.memory.mayAllocate(Math.max(moreBytes, MEMORY_STEP_BYTES));
   }
 
   /** Whether the client has to go because of its unread output; logs it. */

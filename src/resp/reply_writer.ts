@@ -94,10 +94,10 @@ export class ReplyWriter {
   readonly #ends: number[] = [];
   #fullBytes = 0;
   /**
-   * Asked whenever a chunk is full: whether more output waits than the client may have. Null for no
-   * limit.
+   * Asked whenever a chunk is full: whether more output waits than the client may have, or would with
+   * `moreBytes`, which are about to be written. Null for no limit.
    */
-  isOverLimit: (() => boolean) | null = null;
+  isOverLimit: ((moreBytes: number) => boolean) | null = null;
   /**
    * Whether the limit was passed. From then on nothing that is written is kept, and `takeChunk`
    * gives nothing. The connection is about to be closed; whoever writes a long reply may stop.
@@ -189,7 +189,7 @@ export class ReplyWriter {
   }
 
   #nextChunk(count: number): void {
-    if (this.isCut || (this.isOverLimit !== null && this.length > 0 && this.isOverLimit())) {
+    if (this.isCut || (this.isOverLimit !== null && this.length > 0 && this.isOverLimit(count))) {
       this.isCut = true;
       this.length = 0;
       if (count > this.bytes.length) this.bytes = new Uint8Array(Math.max(CHUNK_BYTES, count));
@@ -248,7 +248,7 @@ export class ReplyWriter {
         return this.raw(buffer, start, count);
       }
     }
-    if (this.#full.length > 0 && this.isOverLimit !== null && this.isOverLimit()) {
+    if (this.#full.length > 0 && this.isOverLimit !== null && this.isOverLimit(0)) {
       this.isCut = true;
       return;
     }

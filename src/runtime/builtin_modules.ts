@@ -7,6 +7,7 @@ import type Crypto from "node:crypto";
 import type Fs from "node:fs";
 import type Os from "node:os";
 import type Process from "node:process";
+import type V8 from "node:v8";
 
 /** Node's global `process`, which Deno and Bun have too. */
 export function nodeGlobal(): typeof Process {
@@ -23,6 +24,22 @@ export function nodeFs(): typeof Fs {
 
 export function nodeOs(): typeof Os {
   return nodeGlobal().getBuiltinModule("node:os");
+}
+
+export function nodeV8(): typeof V8 {
+  return nodeGlobal().getBuiltinModule("node:v8");
+}
+
+/** What is used of Bun's `bun:jsc`: its engine, seen from inside. */
+export interface EngineFigures {
+  /** Bytes of objects as of the latest collection, and of those made since. */
+  heapSize(): number;
+}
+
+/** Only Bun has it. */
+export function bunJsc(): EngineFigures {
+  const { getBuiltinModule } = nodeGlobal() as { getBuiltinModule(name: string): unknown };
+  return getBuiltinModule("bun:jsc") as EngineFigures;
 }
 
 /** What is used of Bun's `bun:ffi`: functions of a library of the system, called by number and address. */

@@ -1,11 +1,11 @@
 /** The process and its machine, as Deno shows them and as far as its permissions let one look. */
 
-import { nodeGlobal } from "./builtin_modules.ts";
+import { nodeGlobal, nodeV8 } from "./builtin_modules.ts";
 import { notifyByDeno } from "./deno_notify.ts";
 import { translated } from "./deno_errors.ts";
 import { openFilesLimit } from "./proc_limits.ts";
 import { readToEnd } from "./read_to_end.ts";
-import type { HostProcess, SignalName } from "./runtime.ts";
+import type { HeapUse, HostProcess, SignalName } from "./runtime.ts";
 
 export class DenoProcess implements HostProcess {
   readonly id = Deno.pid;
@@ -31,6 +31,16 @@ export class DenoProcess implements HostProcess {
 
   residentBytes(): number {
     return Deno.memoryUsage().rss;
+  }
+
+  /** V8's own figures: its limit is fixed at the start, and does not go by the machine's memory. */
+  heap(): HeapUse {
+    const { used_heap_size, heap_size_limit } = nodeV8().getHeapStatistics();
+    return { usedBytes: used_heap_size, limitBytes: heap_size_limit };
+  }
+
+  availableMemoryBytes(): number {
+    return ifPermitted(() => Deno.systemMemoryInfo().available, Infinity);
   }
 
   systemMemoryBytes(): number {

@@ -1,11 +1,11 @@
 /** The process and its machine by Node's `process` and `node:os`, for Bun. */
 
-import { bunFfi, nodeFs, nodeGlobal, nodeOs } from "./builtin_modules.ts";
+import { bunFfi, bunJsc, nodeFs, nodeGlobal, nodeOs } from "./builtin_modules.ts";
 import { notifyByBun } from "./bun_notify.ts";
 import { translatedFromNode as translated } from "./node_errors.ts";
 import { openFilesLimit } from "./proc_limits.ts";
 import { readToEnd } from "./read_to_end.ts";
-import type { HostProcess, SignalName } from "./runtime.ts";
+import type { HeapUse, HostProcess, SignalName } from "./runtime.ts";
 import { isSystemError } from "./system_error.ts";
 
 const STANDARD_INPUT = 0;
@@ -42,6 +42,15 @@ export class NodeProcess implements HostProcess {
 
   residentBytes(): number {
     return this.#process.memoryUsage.rss();
+  }
+
+  /** JavaScriptCore sets its heap no limit. */
+  heap(): HeapUse {
+    return { usedBytes: bunJsc().heapSize(), limitBytes: 0 };
+  }
+
+  availableMemoryBytes(): number {
+    return nodeOs().freemem();
   }
 
   systemMemoryBytes(): number {

@@ -272,6 +272,14 @@ export interface WorkerPort {
 /** Signals that a server hears of. */
 export type SignalName = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGALRM";
 
+/** The heap of JavaScript objects. */
+export interface HeapUse {
+  /** In use, with what has not been collected yet. */
+  readonly usedBytes: number;
+  /** The size at which the runtime gives up the process; 0 where there is no such limit. */
+  readonly limitBytes: number;
+}
+
 export interface HostProcess {
   readonly id: number;
   /** The words behind the program's name. */
@@ -290,6 +298,13 @@ export interface HostProcess {
   environment(name: string): string | undefined;
   /** Memory of the process in the machine, in bytes. */
   residentBytes(): number;
+  /** Memory that JavaScript objects take, buffers apart. */
+  heap(): HeapUse;
+  /**
+   * Memory, in bytes, that the system can give the process on top of what it has, as far as the system
+   * tells; Infinity where it does not.
+   */
+  availableMemoryBytes(): number;
   /** Memory of the machine, in bytes; 0 where that may not be asked. */
   systemMemoryBytes(): number;
   /** Processor time of the process since its start, in microseconds. */

@@ -326,3 +326,21 @@ Deno.test("CLIENT LIST tells the words of a request that have come from those be
   c.send("CLIENT INFO\r\n");
   assertMatch(String(c.received()[1]), /qbuf=13 qbuf-free=\d+ argv-mem=10 /);
 });
+
+Deno.test("a reply ends where the system has no memory for more of it, whatever the limits say", () => {
+  const { s, c, limits } = withLimits({ "client-output-buffer-limit": "normal 0 0 0" });
+  s.run("SET", "k", "x".repeat(5_000_000));
+  c.client.reply.isOverLimit = (more) => limits.isOverHardOutput(c.client, more);
+  s.dispatcher.owner.isOverOutputLimit = (client) => limits.isOverOutput(client);
+  const available = (availableBytes: number) => {
+    s.core.memory.source = { ...s.core.memory.source, availableMemoryBytes: () => availableBytes };
+  };
+  available(2 ** 40);
+  c.send(`MGET${" k".repeat(20)}\r\n`);
+  assertEquals(c.closed, "no");
+  c.client.reply.clear();
+  available(90e6); // less than what is looked at at once, and what the system keeps
+  c.send(`MGET${" k".repeat(20)}\r\n`);
+  assertEquals(c.closed, "at once");
+  assertMatch(s.logLines.join(""), /Client id=\d+ .* scheduled to be closed ASAP/);
+});

@@ -156,7 +156,8 @@ function sortElements(call: Call, options: SortOptions): void {
   if (stored === null) reply.array((to - from) * Math.max(1, gets.length));
   if (options.keepsOrder) readElements(database, ref, from, to, isDescending, results);
   else {
-    const task = { database, ref, count, from, to, by, isDescending };
+    const { memory } = call.server;
+    const task = { database, memory, ref, count, from, to, by, isDescending };
     if (options.isAlpha) sortByText(task, results);
     else sortByNumber(task, results);
   }

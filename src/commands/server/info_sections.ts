@@ -148,6 +148,8 @@ const MEMORY: Field[] = [
   ["mem_clients_normal", ({ memory }) => memory.clients],
   none("mem_cluster_links"),
   none("mem_aof_buffer"),
+  ["heap_used", ({ server }) => server.memory.heap.usedBytes],
+  ["heap_limit", ({ server }) => server.memory.heap.limitBytes],
   ["mem_allocator", () => "arena"],
   none("lazyfree_pending_objects"),
   none("lazyfreed_objects"),

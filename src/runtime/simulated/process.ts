@@ -1,6 +1,6 @@
 /** The process of a simulated machine: what it is told of itself, what it says, how it ends. */
 
-import type { HostProcess, SignalName } from "../runtime.ts";
+import type { HeapUse, HostProcess, SignalName } from "../runtime.ts";
 import { SystemError } from "../system_error.ts";
 import type { Life } from "./schedule.ts";
 
@@ -38,6 +38,14 @@ export class SimulatedProcess implements HostProcess {
 
   residentBytes(): number {
     return 64 << 20;
+  }
+
+  heap(): HeapUse {
+    return { usedBytes: 16 << 20, limitBytes: 2 ** 32 };
+  }
+
+  availableMemoryBytes(): number {
+    return 2 ** 32;
   }
 
   systemMemoryBytes(): number {

@@ -10,6 +10,7 @@ import { KeyedItems } from "../../../base/keyed_items.ts";
 import { parseInteger } from "../../../base/integers.ts";
 import type { Database } from "../../../keyspace/database.ts";
 import type { ElementSink } from "../../../keyspace/list.ts";
+import type { MemoryGuard } from "../../../observe/memory_guard.ts";
 import { ReplyError } from "../../../resp/reply_error.ts";
 import { ElementText } from "../../../values/element_text.ts";
 import { parseScore } from "../../../values/score.ts";
@@ -23,6 +24,7 @@ const NOT_A_NUMBER = "ERR One or more scores can't be converted into double";
 /** What is to be sorted, and which part of the outcome is wanted. */
 export interface SortTask {
   readonly database: Database;
+  readonly memory: MemoryGuard;
   /** The record of the list, set or sorted set; 0 when there is none. */
   readonly ref: number;
   /** Number of its elements. */
@@ -38,13 +40,17 @@ export interface SortTask {
 /** Below it a double has fewer digits: strtod says that the text is out of range. */
 const SMALLEST_NORMAL = 2 ** -1022;
 
+/** What an element takes without its text: see `KeyedItems`, and two references. */
+const BYTES_PER_ELEMENT = 32;
+
 const texts = new Texts();
 
 /** By number, and where those are the same by the bytes of the elements. @throws ReplyError */
 export function sortByNumber(task: SortTask, results: ElementSink): void {
   if (task.count === 0) return;
   if (task.by === null && sortIntegers(task, results)) return;
-  withTexts(() => {
+  task.memory.demand(task.count * BYTES_PER_ELEMENT);
+  withTexts(task, () => {
     const elements = new NumberedElements(task);
     readAll(task, elements);
     const { keyed, textOf } = elements;
@@ -57,7 +63,8 @@ export function sortByNumber(task: SortTask, results: ElementSink): void {
 /** By the bytes of texts. Elements whose text is the same, or missing, stay as they are. */
 export function sortByText(task: SortTask, results: ElementSink): void {
   if (task.count === 0) return;
-  withTexts(() => {
+  task.memory.demand(task.count * BYTES_PER_ELEMENT);
+  withTexts(task, () => {
     const elements = new TextElements(task);
     readAll(task, elements);
     const { keyed, textOf, comparedOf } = elements;
@@ -66,7 +73,8 @@ export function sortByText(task: SortTask, results: ElementSink): void {
   });
 }
 
-function withTexts(work: () => void): void {
+function withTexts({ memory }: SortTask, work: () => void): void {
+  texts.begin(memory);
   try {
     work();
   } finally {
@@ -103,6 +111,7 @@ function handOn(
 /** Elements by number when all are integers whose text follows from the number; else false. */
 function sortIntegers(task: SortTask, results: ElementSink): boolean {
   const { count, from, to, isDescending } = task;
+  task.memory.demand(count * Float64Array.BYTES_PER_ELEMENT);
   const integers = new Integers(count);
   readAll(task, integers);
   if (!integers.isAll) return false;

@@ -10,6 +10,7 @@
  */
 
 import { compareBytes, copyBytes } from "../../../base/bytes.ts";
+import type { MemoryGuard } from "../../../observe/memory_guard.ts";
 import { OUT_OF_MEMORY, ReplyError } from "../../../resp/reply_error.ts";
 
 /** Stands for a text that is missing. */
@@ -23,6 +24,7 @@ const BLOCKS_MAX = 1 << (32 - PLACE_BITS);
 const FIRST_BLOCKS = [16 * 1024, 256 * 1024, 4 * 1024 * 1024];
 
 export class Texts {
+  #memory: MemoryGuard | null = null;
   readonly #blocks: Uint8Array[] = [new Uint8Array(FIRST_BLOCKS[0])];
   readonly #words: Uint32Array[] = [new Uint32Array(this.#blocks[0].buffer)];
   /** The block that is being filled, and up to where; the first word stands for NO_TEXT. */
@@ -44,10 +46,16 @@ export class Texts {
     return ((this.#block << PLACE_BITS) | (start >>> 2)) >>> 0;
   }
 
+  /** To be called before the first `add`; `memory` is asked before blocks are made. */
+  begin(memory: MemoryGuard): void {
+    this.#memory = memory;
+  }
+
   #beginBlock(sizeBytes: number): void {
     const index = this.#blocks.length;
     if (index === BLOCKS_MAX) throw new ReplyError(OUT_OF_MEMORY);
     const usual = index < FIRST_BLOCKS.length ? FIRST_BLOCKS[index] : BLOCK_BYTES;
+    this.#memory?.demand(Math.max(usual, sizeBytes));
     const block = new Uint8Array(Math.max(usual, sizeBytes));
     this.#blocks.push(block);
     this.#words.push(new Uint32Array(block.buffer));
