@@ -155,6 +155,8 @@ export class Machine implements Host {
   hasPower = true;
   /** Of the process that runs or ran last. */
   process: SimulatedProcess | null = null;
+  /** How far its clock has been set since the beginning, in milliseconds; durations know nothing of it. */
+  clockSetMs = 0;
   readonly #world: World;
   readonly #options: MachineOptions;
 
@@ -185,7 +187,7 @@ export class Machine implements Host {
     const clock = new MachineClock(
       world.schedule,
       life,
-      BEGINNING_MS + (this.#options.clockOffsetMs ?? 0),
+      () => BEGINNING_MS + (this.#options.clockOffsetMs ?? 0) + this.clockSetMs,
       Math.floor(world.draw() * 1e6),
       this.#options.lookMs ?? 0,
     );
@@ -227,7 +229,7 @@ class MachineClock implements Clock {
   constructor(
     readonly schedule: Schedule,
     readonly life: Life,
-    readonly unixMs: number,
+    readonly unixMs: () => number,
     readonly originMs: number,
     readonly lookMs: number,
   ) {}
@@ -242,7 +244,7 @@ class MachineClock implements Clock {
   }
 
   now(): number {
-    return Math.floor(this.unixMs + this.#ownMs);
+    return Math.floor(this.unixMs() + this.#ownMs);
   }
 
   monotonic(): number {
