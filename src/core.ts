@@ -590,6 +590,16 @@ export class Core
 
   /** One turn of the server's timer, ten times a second or more. */
   cron(): void {
+    const { clock, statistics } = this;
+    const startedMs = clock.monotonic();
+    this.#cron();
+    const usec = (clock.monotonic() - startedMs) * 1000;
+    statistics.turns++;
+    statistics.turnTimed(usec, 1);
+    statistics.timerUsec += usec;
+  }
+
+  #cron(): void {
     this.#watch();
     if (!this.isTimerOn) return;
     const { keyspace, statistics } = this;
@@ -599,6 +609,8 @@ export class Core
     // What is waited for is a matter of durations: nobody is to wait longer because a clock was set.
     const { steadyMs } = keyspace;
     statistics.commandRate.sample(statistics.commandsProcessed, steadyMs);
+    statistics.turnRate.sample(statistics.turns, steadyMs);
+    statistics.turnUsecRate.sample(statistics.turnUsec, steadyMs);
     statistics.inputRate.sample(statistics.netInputBytes, steadyMs);
     statistics.outputRate.sample(statistics.netOutputBytes, steadyMs);
     statistics.replicationInputRate.sample(statistics.netReplicationInputBytes, steadyMs);

@@ -1,10 +1,11 @@
 /**
  * Writes the parts of README.md that are printed from tables: the supported commands, the directives
- * that stop the start and those that do nothing, each between its two marks. A test fails while they are stale.
+ * that stop the start and those that do nothing, the fields that INFO lacks, each between its two marks. A test fails while they are stale.
  *
  *     deno task readme
  */
 
+import { leftOutFieldsMarkdown } from "../src/commands/server/info_sections.ts";
 import { commandTable } from "../src/commands/index.ts";
 import { notActingMarkdown, refusedMarkdown } from "../src/config/table.ts";
 import { replacePart } from "./readme_parts.ts";
@@ -36,6 +37,7 @@ export function refreshed(text: string): string {
   const parts = {
     commands: commandsMarkdown(),
     refused: refusedMarkdown(),
+    info: leftOutFieldsMarkdown(),
     directives: notActingMarkdown(),
   };
   let out = text;

@@ -57,6 +57,13 @@ export class AcknowledgementWaits {
     server.replication.master.requestAcks();
   }
 
+  /** How many clients wait for a limited time. */
+  get timedCount(): number {
+    let count = 0;
+    for (const { timer } of this.#waiters) if (timer !== null) count++;
+    return count;
+  }
+
   /** A replica has acknowledged something: lets those go that have waited for it. */
   acknowledged(): void {
     if (this.#waiters.size === 0) return;

@@ -128,6 +128,31 @@ export class Blocking {
     call.server.clients.blockedCount++;
   }
 
+  /** How many keys are waited for, those that hear of changes among them counted once more. */
+  keyCounts(): { readonly all: number; readonly hearingChanges: number } {
+    let all = 0;
+    let hearingChanges = 0;
+    for (const byKey of this.#byKey) {
+      if (byKey === undefined) continue;
+      all += byKey.size;
+      for (const queue of byKey.values()) {
+        for (const { wait } of queue) {
+          if (wait.hearsChanges !== true) continue;
+          hearingChanges++;
+          break;
+        }
+      }
+    }
+    return { all, hearingChanges };
+  }
+
+  /** How many clients wait for a limited time. */
+  get timedCount(): number {
+    let count = 0;
+    for (const { wait } of this.#waiters) if (wait.deadlineMs !== Infinity) count++;
+    return count;
+  }
+
   /** Whether the call at hand is of a request that was parked. */
   get isRunningAgain(): boolean {
     return this.#current !== null;

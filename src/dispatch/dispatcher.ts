@@ -516,6 +516,7 @@ export class Dispatcher {
     const usec = ms * 1000;
     const weight = this.timesAll || !command.isQuick ? 1 : TIMED_ONE_IN;
     command.usec += usec * weight;
+    this.server.statistics.commandUsec += usec * weight;
     const counts = command.latencyCounts ??= new Float64Array(40);
     const power = usec < 1 ? 0 : Math.min(39, 32 - Math.clz32(usec));
     counts[power] += weight;

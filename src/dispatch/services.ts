@@ -5,6 +5,7 @@
 
 import type { Clock, Draw } from "../base/clock.ts";
 import type { Config } from "../config/config.ts";
+import type { Evictor } from "../keyspace/eviction.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { AccessLog } from "../observe/access_log.ts";
 import type { LatencyMonitor } from "../observe/latency.ts";
@@ -25,6 +26,7 @@ export interface Services {
   readonly clock: Clock;
   readonly draw: Draw;
   readonly keyspace: Keyspace;
+  readonly evictor: Evictor;
   readonly config: Config;
   readonly dispatcher: Dispatcher;
   readonly clients: Clients;

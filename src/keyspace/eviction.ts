@@ -72,6 +72,9 @@ export class Evictor {
   /** The key chosen last. */
   #victim = 0;
   #victimDatabase!: Database;
+  /** Since when, by the monotonic clock, memory has been above the limit; null while it is not. */
+  #exceededSince: number | null = null;
+  #exceededMs = 0;
 
   constructor(readonly keyspace: Keyspace, readonly owner: EvictionOwner) {}
 
@@ -94,6 +97,33 @@ export class Evictor {
 
   /** Removes keys until memory in use is below the limit or time is up. */
   evict(): EvictionOutcome {
+    const outcome = this.#evict();
+    if (outcome !== "ok") this.#exceededSince ??= this.keyspace.clock.monotonic();
+    else if (this.#exceededSince !== null) {
+      this.#exceededMs += this.exceedingMs;
+      this.#exceededSince = null;
+    }
+    return outcome;
+  }
+
+  /** How long memory in use has been above the limit by now, in ms; 0 while it is not. */
+  get exceedingMs(): number {
+    const since = this.#exceededSince;
+    return since === null ? 0 : this.keyspace.clock.monotonic() - since;
+  }
+
+  /** How long it has been in sum, in ms, the present time included. */
+  get exceededMs(): number {
+    return this.#exceededMs + this.exceedingMs;
+  }
+
+  /** CONFIG RESETSTAT. */
+  resetExceeded(): void {
+    this.#exceededMs = 0;
+    if (this.#exceededSince !== null) this.#exceededSince = this.keyspace.clock.monotonic();
+  }
+
+  #evict(): EvictionOutcome {
     if (this.maxBytes === 0) return "ok";
     let used = this.owner.usedBytes();
     if (used <= this.maxBytes) return "ok";

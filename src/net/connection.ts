@@ -10,7 +10,7 @@
 import { blocks } from "../base/blocks.ts";
 import type { Client, Transport } from "../dispatch/client.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
-import type { Statistics } from "../observe/statistics.ts";
+import { type Statistics, TIMED_TURN_IN } from "../observe/statistics.ts";
 import { recycleChunk } from "../resp/reply_writer.ts";
 import type { Runtime, Socket, SocketHandler } from "../runtime/runtime.ts";
 import type { Turn, TurnOutput } from "./turn.ts";
@@ -105,8 +105,14 @@ export class Connection implements SocketHandler, Transport, TurnOutput {
   /** Runs what has arrived and sends what it answers. A fault of ours ends this connection only. */
   #turn(): void {
     const { client } = this;
+    const { statistics, dispatcher } = this.owner;
+    const { clock } = dispatcher.server;
+    // See "Timing" in NOTES.
+    const isTimed = (++statistics.turns & (TIMED_TURN_IN - 1)) === 0;
+    const startedMs = isTimed ? clock.monotonic() : 0;
+    const commandsBefore = statistics.commandsProcessed;
     try {
-      this.owner.dispatcher.processInput(client);
+      dispatcher.processInput(client);
     } catch (error) {
       this.owner.dispatcher.server.log.fault(`Cannot serve client id=${client.id}`, error);
       this.close(false);
@@ -117,6 +123,9 @@ export class Connection implements SocketHandler, Transport, TurnOutput {
     const { owner } = this;
     const isMuch = client.holdsMore || client.countedBytes > LOOK_AT_LIMITS;
     if (isMuch || owner.limitsClientMemory) owner.countMemory(client);
+    const commands = statistics.commandsProcessed - commandsBefore;
+    if (commands > statistics.turnCommandsMax) statistics.turnCommandsMax = commands;
+    if (isTimed) statistics.turnTimed((clock.monotonic() - startedMs) * 1000, TIMED_TURN_IN);
   }
 
   // -- Transport -----------------------------------------------------------------------------

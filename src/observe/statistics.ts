@@ -25,7 +25,24 @@ export class Rate {
   }
 }
 
+/** Of turns of connections one in this many (a power of two) is timed, and counted this often. */
+export const TIMED_TURN_IN = 16;
+
 export class Statistics {
+  /** Turns of connections (what had arrived was carried out and answered) and of the server's timer. */
+  turns = 0;
+  /** Microseconds spent in them, an estimate. */
+  turnUsec = 0;
+  /** The longest turn that was timed. */
+  turnUsecMax = 0;
+  /** Most commands that one turn of a connection has carried out. */
+  turnCommandsMax = 0;
+  /** Microseconds spent in commands, an estimate. */
+  commandUsec = 0;
+  /** Microseconds spent in turns of the timer. */
+  timerUsec = 0;
+  readonly turnRate = new Rate();
+  readonly turnUsecRate = new Rate();
   connectionsReceived = 0;
   connectionsRejected = 0;
   commandsProcessed = 0;
@@ -66,6 +83,12 @@ export class Statistics {
     else if (this.errorsByCode.size < 128) this.errorsByCode.set(code, 1);
   }
 
+  /** Counts `usec` of a turn that was timed, in the place of `weight` turns. */
+  turnTimed(usec: number, weight: number): void {
+    this.turnUsec += usec * weight;
+    if (usec > this.turnUsecMax) this.turnUsecMax = usec;
+  }
+
   /** CONFIG RESETSTAT. */
   reset(): void {
     this.connectionsReceived = 0;
@@ -85,6 +108,12 @@ export class Statistics {
     this.queryBufferLimitDisconnections = 0;
     this.outputBufferLimitDisconnections = 0;
     this.evictedClients = 0;
+    this.turns = 0;
+    this.turnUsec = 0;
+    this.turnUsecMax = 0;
+    this.turnCommandsMax = 0;
+    this.commandUsec = 0;
+    this.timerUsec = 0;
     this.errorsByCode.clear();
   }
 }

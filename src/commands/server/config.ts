@@ -132,6 +132,9 @@ function runConfigResetstat({ server, reply }: Call): void {
   keyspace.expiredKeys = 0;
   keyspace.evictedKeys = 0;
   keyspace.expireCycleMs = 0;
+  keyspace.expireTimeouts = 0;
+  keyspace.expiredShare = 0;
+  server.evictor.resetExceeded();
   for (const command of dispatcher.byName.values()) command.resetStatistics();
   reply.ok();
 }

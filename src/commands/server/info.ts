@@ -15,7 +15,7 @@ export const info = defineCommand({
   since: "1.0.0",
   history: [["7.0.0", "several sections"]],
   summary: "Tells of the server's state and counters, section by section",
-  complexity: "O(1)",
+  complexity: "O(N), N clients, commands and databases",
   arity: -1,
   flags: ["loading", "stale"],
   acl: ["dangerous"],

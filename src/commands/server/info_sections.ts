@@ -3,13 +3,16 @@
  *
  * One table says for each section which fields it has and where each value comes from; what depends
  * on what has happened (commands, errors, databases) is a function giving the lines. Field names and
- * units are those of Redis 7, so that monitoring tools find what they look for. A few fields of Redis
- * have no meaning in this program; tests/observe/ lists them with the reasons.
+ * units are those of Redis 7.2, so that monitoring tools find what they look for. What Redis counts
+ * and never happens here (forks, defragmentation, I/O threads) is 0, as in a Redis that has it turned
+ * off. A few fields have no meaning in this program: LEFT_OUT_FIELDS, which README shows.
  *
  * Off the hot path: parts of the server count, and are asked here.
  */
 
 import { oneLine } from "../../base/printable.ts";
+import { latin1 } from "../../base/bytes.ts";
+import { sha256 } from "../../base/sha256.ts";
 import { fromText } from "../../config/parse.ts";
 import { supervisorOf } from "../../config/supervisor.ts";
 import { REDIS_VERSION, TSREDIS_VERSION } from "../../config/version.ts";
@@ -17,7 +20,7 @@ import type { Command } from "../../dispatch/command.ts";
 import type { Services } from "../../dispatch/services.ts";
 import { formatBytes } from "../../observe/bytes_for_people.ts";
 import { percentileUsec, totalUsec } from "../../observe/latency_counts.ts";
-import type { HostProcess } from "../../runtime/runtime.ts";
+import type { HostProcess, Runtime } from "../../runtime/runtime.ts";
 import { measureMemory, type MemoryUse } from "./memory_use.ts";
 
 /** A line of INFO. */
@@ -46,6 +49,8 @@ interface Section {
   readonly title: string;
   /** Whether it comes without being asked for. */
   readonly isDefault: boolean;
+  /** Whether it only comes by its own name, not with "everything" either. */
+  readonly isHidden?: boolean;
   readonly fields: readonly Field[];
   /** Lines that depend on what there is, after the fields. */
   readonly more?: (look: Look) => Iterable<InfoPair>;
@@ -61,12 +66,18 @@ const size = (name: string, bytes: (look: Look) => number): Field[] => [
 
 const SERVER: Field[] = [
   ["redis_version", () => REDIS_VERSION],
+  // As in a Redis that was not built from a repository.
+  ["redis_git_sha1", () => "00000000"],
+  none("redis_git_dirty"),
+  ["redis_build_id", ({ server }) => buildId(server.runtime)],
   ["tsredis_version", () => TSREDIS_VERSION],
   // deno_version or bun_version.
   [({ server }) => `${server.runtime.name}_version`, ({ server }) => server.runtime.version],
   ["redis_mode", () => "standalone"],
   ["os", ({ server }) => systemName(server.runtime.process)],
   ["arch_bits", () => 64],
+  ["monotonic_clock", ({ server }) => `monotonic clock of ${server.runtime.name}`],
+  ["multiplexing_api", ({ server }) => POLLING[server.runtime.process.os] ?? "unknown"],
   ["process_id", ({ server }) => server.runtime.process.id],
   ["process_supervised", ({ server }) => supervisorOf(server.config, server.runtime.process)],
   ["run_id", ({ server }) => server.runId],
@@ -105,6 +116,16 @@ const CLIENTS: Field[] = [
   }],
   ["blocked_clients", ({ server }) => server.clients.blockedCount],
   none("tracking_clients"),
+  [
+    "clients_in_timeout_table",
+    ({ server: { dispatcher: { blocking, acknowledgementWaits } } }) =>
+      blocking.timedCount + acknowledgementWaits.timedCount,
+  ],
+  ["total_blocking_keys", ({ server }) => server.dispatcher.blocking.keyCounts().all],
+  [
+    "total_blocking_keys_on_nokey",
+    ({ server }) => server.dispatcher.blocking.keyCounts().hearingChanges,
+  ],
 ];
 
 const MEMORY: Field[] = [
@@ -123,8 +144,9 @@ const MEMORY: Field[] = [
   ["allocator_active", ({ memory }) => memory.reserved],
   ["allocator_resident", ({ memory }) => memory.reserved],
   ...size("total_system_memory", ({ memory }) => memory.system),
-  ...size("used_memory_lua", () => 0),
+  none("used_memory_lua"),
   none("used_memory_vm_eval"),
+  ["used_memory_lua_human", () => formatBytes(0)],
   none("used_memory_scripts_eval"),
   none("number_of_cached_scripts"),
   none("number_of_functions"),
@@ -137,6 +159,9 @@ const MEMORY: Field[] = [
   ["maxmemory_policy", ({ server }) => server.config.value("maxmemory-policy")],
   ["allocator_frag_ratio", ({ memory }) => (memory.reserved / memory.used).toFixed(2)],
   ["allocator_frag_bytes", ({ memory }) => memory.reserved - memory.used],
+  // What the arena has from the system is what it holds.
+  ["allocator_rss_ratio", () => "1.00"],
+  none("allocator_rss_bytes"),
   ["rss_overhead_ratio", ({ memory }) => (memory.resident / memory.reserved).toFixed(2)],
   ["rss_overhead_bytes", ({ memory }) => memory.resident - memory.reserved],
   ["mem_fragmentation_ratio", ({ memory }) => (memory.resident / memory.used).toFixed(2)],
@@ -151,6 +176,7 @@ const MEMORY: Field[] = [
   ["heap_used", ({ server }) => server.memory.heap.usedBytes],
   ["heap_limit", ({ server }) => server.memory.heap.limitBytes],
   ["mem_allocator", () => "arena"],
+  none("active_defrag_running"),
   none("lazyfree_pending_objects"),
   none("lazyfreed_objects"),
 ];
@@ -181,18 +207,31 @@ const STATS: Field[] = [
   ["sync_partial_ok", ({ server }) => server.statistics.partialSyncs],
   ["sync_partial_err", ({ server }) => server.statistics.partialSyncsRefused],
   ["expired_keys", ({ server }) => server.keyspace.expiredKeys],
+  ["expired_stale_perc", ({ server }) => (server.keyspace.expiredShare * 100).toFixed(2)],
+  ["expired_time_cap_reached_count", ({ server }) => server.keyspace.expireTimeouts],
   [
     "expire_cycle_cpu_milliseconds",
     ({ server }) => Math.floor(server.keyspace.expireCycleMs),
   ],
   ["evicted_keys", ({ server }) => server.keyspace.evictedKeys],
   ["evicted_clients", ({ server }) => server.statistics.evictedClients],
+  ["total_eviction_exceeded_time", ({ server }) => Math.floor(server.evictor.exceededMs)],
+  ["current_eviction_exceeded_time", ({ server }) => Math.floor(server.evictor.exceedingMs)],
   ["keyspace_hits", ({ server }) => server.keyspace.keyspaceHits],
   ["keyspace_misses", ({ server }) => server.keyspace.keyspaceMisses],
   ["pubsub_channels", ({ server }) => server.hub.channelCount],
   ["pubsub_patterns", ({ server }) => server.hub.patternCount],
   ["pubsubshard_channels", ({ server }) => server.hub.shardChannelCount],
+  none("latest_fork_usec"),
+  none("total_forks"),
+  none("migrate_cached_sockets"),
   none("slave_expires_tracked_keys"),
+  none("active_defrag_hits"),
+  none("active_defrag_misses"),
+  none("active_defrag_key_hits"),
+  none("active_defrag_key_misses"),
+  none("total_active_defrag_time"),
+  none("current_active_defrag_time"),
   none("tracking_total_keys"),
   none("tracking_total_items"),
   none("tracking_total_prefixes"),
@@ -208,7 +247,55 @@ const STATS: Field[] = [
     "client_output_buffer_limit_disconnections",
     ({ server }) => server.statistics.outputBufferLimitDisconnections,
   ],
+  none("io_threaded_reads_processed"),
+  none("io_threaded_writes_processed"),
+  none("reply_buffer_shrinks"),
+  none("reply_buffer_expands"),
+  ["eventloop_cycles", ({ server }) => server.statistics.turns],
+  ["eventloop_duration_sum", ({ server }) => Math.round(server.statistics.turnUsec)],
+  ["eventloop_duration_cmd_sum", ({ server }) => Math.round(server.statistics.commandUsec)],
+  [
+    "instantaneous_eventloop_cycles_per_sec",
+    ({ server }) => Math.round(server.statistics.turnRate.perSecond),
+  ],
+  [
+    "instantaneous_eventloop_duration_usec",
+    ({ server: { statistics: { turnRate, turnUsecRate } } }) =>
+      turnRate.perSecond === 0 ? 0 : Math.round(turnUsecRate.perSecond / turnRate.perSecond),
+  ],
+  ["acl_access_denied_auth", ({ server }) => server.accessLog.counts.auth],
+  ["acl_access_denied_cmd", ({ server }) => server.accessLog.counts.cmd],
+  ["acl_access_denied_key", ({ server }) => server.accessLog.counts.key],
+  ["acl_access_denied_channel", ({ server }) => server.accessLog.counts.channel],
 ];
+
+const DEBUG: Field[] = [
+  none("eventloop_duration_aof_sum"),
+  ["eventloop_duration_cron_sum", ({ server }) => Math.round(server.statistics.timerUsec)],
+  ["eventloop_duration_max", ({ server }) => Math.round(server.statistics.turnUsecMax)],
+  ["eventloop_cmd_per_cycle_max", ({ server }) => server.statistics.turnCommandsMax],
+];
+
+const OF_ITS_COMPILER = "tells how a C program was compiled";
+const OF_THE_PROCESS = "the runtime tells the time of the process, not of its threads";
+
+/** Fields of Redis 7.2 that INFO does not have, each with the reason. */
+export const LEFT_OUT_FIELDS: Readonly<Record<string, string>> = {
+  atomicvar_api: OF_ITS_COMPILER,
+  gcc_version: OF_ITS_COMPILER,
+  dump_payload_sanitizations: "every payload is checked through and through, and none is counted",
+  used_cpu_sys_main_thread: OF_THE_PROCESS,
+  used_cpu_user_main_thread: OF_THE_PROCESS,
+};
+
+/** The same as README shows it. */
+export function leftOutFieldsMarkdown(): string {
+  const names = Map.groupBy(Object.keys(LEFT_OUT_FIELDS), (name) => LEFT_OUT_FIELDS[name]);
+  const lines = [...names].map(([reason, fields]) =>
+    `  - ${fields.map((name) => "`" + name + "`").join(", ")}: ${reason}.`
+  );
+  return lines.join("\n") + "\n";
+}
 
 const CPU: Field[] = [
   ["used_cpu_sys", ({ server }) => seconds(server.runtime.process.processorMicros().system)],
@@ -219,7 +306,7 @@ const CPU: Field[] = [
 
 /** All sections, in the order of the answer. */
 const SECTIONS: readonly Section[] = [
-  { title: "Server", isDefault: true, fields: SERVER, more: shutdownLines },
+  { title: "Server", isDefault: true, fields: SERVER, more: shutdownAndListeners },
   { title: "Clients", isDefault: true, fields: CLIENTS },
   { title: "Memory", isDefault: true, fields: MEMORY },
   {
@@ -242,6 +329,7 @@ const SECTIONS: readonly Section[] = [
   { title: "Latencystats", isDefault: false, fields: [], more: latencyLines },
   { title: "Cluster", isDefault: true, fields: [none("cluster_enabled")] },
   { title: "Keyspace", isDefault: true, fields: [], more: databaseLines },
+  { title: "Debug", isDefault: false, isHidden: true, fields: DEBUG },
 ];
 
 /**
@@ -255,7 +343,7 @@ export function infoText(server: Services, names: readonly string[] = []): strin
   const look = new Look(server);
   const parts: string[] = [];
   for (const section of SECTIONS) {
-    const isWanted = isAll || (isDefault && section.isDefault) ||
+    const isWanted = (isAll && section.isHidden !== true) || (isDefault && section.isDefault) ||
       wanted.has(section.title.toLowerCase());
     if (!isWanted) continue;
     let part = `# ${section.title}\r\n`;
@@ -276,9 +364,18 @@ function* pairsOf(section: Section, look: Look): Generator<InfoPair> {
 
 // -- lines that depend on what there is ------------------------------------------------------
 
-function* shutdownLines({ server, steadyMs }: Look): Generator<InfoPair> {
+function* shutdownAndListeners({ server, steadyMs }: Look): Generator<InfoPair> {
   const remainingMs = server.shutdownRemainingMs(steadyMs);
   if (remainingMs !== null) yield ["shutdown_in_milliseconds", remainingMs];
+  const { config, port } = server;
+  const listeners: string[] = [];
+  if (port !== 0) {
+    const bind = config.value("bind").map((address) => `,bind=${address}`).join("");
+    listeners.push(`name=tcp${bind},port=${port}`);
+  }
+  const path = config.value("unixsocket");
+  if (path !== null && path !== "") listeners.push(`name=unix,bind=${path}`);
+  for (const [i, listener] of listeners.entries()) yield [`listener${i}`, listener];
 }
 
 /** Commands and subcommands that have been called or refused, containers left out. */
@@ -341,6 +438,21 @@ function countClients(
   let count = 0;
   for (const client of server.clients.byId.values()) if (test(client)) count++;
   return count;
+}
+
+/** What the runtimes wait for sockets with, by operating system. */
+const POLLING: Readonly<Record<string, string>> = {
+  linux: "epoll",
+  android: "epoll",
+  darwin: "kqueue",
+  freebsd: "kqueue",
+  windows: "iocp",
+};
+
+/** The same for the same version on the same runtime and system: 16 hexadecimal digits. */
+function buildId({ name, version, process: { os, architecture } }: Runtime): string {
+  const parts = [REDIS_VERSION, TSREDIS_VERSION, name, version, os, architecture];
+  return sha256(latin1(parts.join(" "))).toHex().slice(0, 16);
 }
 
 function systemName({ os, architecture, systemRelease }: HostProcess): string {
