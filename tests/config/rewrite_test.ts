@@ -3,6 +3,7 @@ import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { Config } from "../../src/config/config.ts";
 import { passwordHash } from "../../src/config/default_user.ts";
 import { rewriteConfigFile, rewriteText } from "../../src/config/rewrite.ts";
+import { DIRECTIVE_NAMES } from "../../src/config/table.ts";
 import { runtime } from "../../src/runtime/here.ts";
 
 /** A configuration made of this file text, then changed by CONFIG SET. */
@@ -191,4 +192,17 @@ Deno.test("CONFIG REWRITE leaves a user line that was ignored alone", () => {
   config.set([["requirepass", "x"]]);
   const line = "user default on >secret ~* &* +@all";
   assert(rewriteText(`dir /\n${line}\n`, config).includes(line));
+});
+
+Deno.test("with all directives asked for, the file names each, and reads as what is in use", () => {
+  const config = configOf("dir /\nport 6379\n", { maxmemory: "100mb", save: "3600 1 300 100" });
+  const text = rewriteText("dir /\nport 6379\n", config, true);
+  const named = new Set(text.split("\n").map((line) => line.split(" ")[0]));
+  const read = configOf(text);
+  for (const name of DIRECTIVE_NAMES) {
+    assertEquals(read.setting(name).text, config.setting(name).text, name);
+    const isEmptyList = config.setting(name).directive.kind.lines(config.setting(name) as never)
+      .length === 0;
+    assertEquals(named.has(name), !isEmptyList, name);
+  }
 });

@@ -5,6 +5,7 @@
  * One table says for each subcommand how many words it takes, what HELP tells of it and what it does.
  */
 
+import { rewriteConfigFile } from "../../config/rewrite.ts";
 import { HEADER_BYTES, TYPE_STRING } from "../../arena/record.ts";
 import { latin1 } from "../../base/bytes.ts";
 import { parseDouble } from "../../base/doubles.ts";
@@ -78,6 +79,18 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
       server.log.notice("Changing replication IDs after receiving change-repl-id");
       server.replication.changeId();
       reply.ok();
+    },
+  },
+  "config-rewrite-force-all": {
+    words: [0, 0],
+    help: [
+      "CONFIG-REWRITE-FORCE-ALL",
+      "Rewrite the configuration file so that it names every directive, defaults too.",
+    ],
+    run: ({ server, reply }) => {
+      const refusal = rewriteConfigFile(server.config, true);
+      if (refusal === null) reply.ok();
+      else reply.error(refusal);
     },
   },
   "digest": {

@@ -1,3 +1,4 @@
+import { testServer } from "../../support/test_server.ts";
 import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { wholeServer } from "../../support/whole_server.ts";
 
@@ -167,4 +168,11 @@ Deno.test("DEBUG SLEEP comes back, and takes what is no number for no time at al
   for (const seconds of ["0.001", "0", "-1", "x"]) {
     assertEquals(s.run("DEBUG", "SLEEP", seconds), "OK");
   }
+});
+
+Deno.test("DEBUG CONFIG-REWRITE-FORCE-ALL needs a configuration file, as CONFIG REWRITE does", () => {
+  const s = testServer();
+  const refused = { error: "ERR The server is running without a config file" };
+  assertEquals(s.run("DEBUG", "CONFIG-REWRITE-FORCE-ALL"), refused);
+  assertEquals(s.run("CONFIG", "REWRITE"), refused);
 });
