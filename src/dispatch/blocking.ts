@@ -55,8 +55,12 @@ class ChangeWatch implements Watcher {
   }
 }
 
+/** Approximate memory of a key that a request waits for, beside its bytes. */
+const AWAITED_KEY_BYTES = 300;
+
 class Waiter implements Park {
   readonly isBlocking = true;
+  readonly memoryBytes: number;
   /** The request was run again and found nothing. */
   isParkedAgain = false;
   /** What is run again. */
@@ -74,6 +78,9 @@ class Waiter implements Park {
     readonly wait: Wait,
   ) {
     this.words = wait.words ?? request;
+    let bytes = request.bytes.length;
+    for (const key of keys) bytes += key.length + AWAITED_KEY_BYTES;
+    this.memoryBytes = bytes;
   }
 
   unblock(withError: boolean): void {

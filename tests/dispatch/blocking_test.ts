@@ -144,3 +144,15 @@ Deno.test("a request that has gone leaves no watch behind", () => {
     error: "UNBLOCKED client unblocked via CLIENT UNBLOCK",
   }]);
 });
+
+Deno.test("what a blocked client waits for counts as its memory until it goes on", () => {
+  const s = testServer();
+  const c = s.connect();
+  const before = c.client.memoryBytes;
+  c.run("BLPOP", ...Array.from({ length: 1000 }, (_, i) => `key:${i}`), 0);
+  const counted = c.client.memoryBytes - before;
+  assert(counted > 300_000 && counted < 350_000, String(counted));
+  s.run("RPUSH", "key:7", "v");
+  assertEquals(c.received(), [["key:7", "v"]]);
+  assert(c.client.memoryBytes - before < 20_000);
+});
