@@ -389,10 +389,12 @@ function numbersAnew(rows: Rows, field: number): Int32Array {
   return numbers;
 }
 
-/** Spreads pairs of small numbers, which nobody outside can choose. */
+/**
+ * A hash of two numbers that nobody outside can choose. Names that follow each other, as those of one
+ * holder mostly do, come into chains that lie together.
+ */
 function linkHash(name: number, slot: number): number {
-  const mixed = Math.imul(name ^ Math.imul(slot, 0x2c1b3c6d), 0x297a2d39);
-  return mixed ^ (mixed >>> 15);
+  return (name + Math.imul(slot, 0x2c1b3c6d)) | 0;
 }
 
 /** The size of the chunk for a name and its length: at least what a free chunk needs. */

@@ -1,12 +1,14 @@
 /**
  * Rows of integers that refer to each other by number, and an index to find them by a hash: what tables
- * of many small things are made of (links.ts). Both grow and shrink a page or a chain at a time, so that
- * no single addition has to move what is there.
+ * of many small things are made of (links.ts). Both grow by a page or a chain at a time, so that no
+ * single addition has to move much of what is there.
  */
 
-const PAGE_SHIFT = 9;
+const PAGE_SHIFT = 16;
 const PAGE_ROWS = 1 << PAGE_SHIFT;
 const PAGE_MASK = PAGE_ROWS - 1;
+/** The first page begins with so many rows, and doubles until it is as large as the others. */
+const FIRST_ROWS = 256;
 
 /** Rows of `fields` 32-bit integers. Row 0 is never given out: it stands for none. */
 export class Rows {
@@ -15,13 +17,15 @@ export class Rows {
   /** All rows in use are below. */
   end = 1;
   readonly #pages: Int32Array[] = [];
+  #capacity = 0;
   /** The first row of those given back, each of which names the next one in its last field. */
   #free = 0;
 
   constructor(readonly fields: number) {}
 
+  /** Memory in bytes; what lies behind the rows in use has never been written, and takes none. */
   get memoryBytes(): number {
-    return this.#pages.length * PAGE_ROWS * this.fields * 4;
+    return this.end * this.fields * 4;
   }
 
   get(row: number, field: number): number {
@@ -40,13 +44,20 @@ export class Rows {
       this.set(row, this.fields - 1, 0);
     } else {
       row = this.end;
-      while (row >> PAGE_SHIFT >= this.#pages.length) {
-        this.#pages.push(new Int32Array(PAGE_ROWS * this.fields));
-      }
+      if (row >= this.#capacity) this.#grow();
       this.end++;
     }
     this.count++;
     return row;
+  }
+
+  #grow(): void {
+    const isFirst = this.#capacity < PAGE_ROWS;
+    const rows = isFirst ? Math.max(this.#capacity * 2, FIRST_ROWS) : PAGE_ROWS;
+    const page = new Int32Array(rows * this.fields);
+    if (this.#capacity > 0 && isFirst) page.set(this.#pages.pop()!);
+    this.#pages.push(page);
+    this.#capacity = isFirst ? rows : this.#capacity + rows;
   }
 
   /** Gives a row back; it is all zeros but for its last field. */

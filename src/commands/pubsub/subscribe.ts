@@ -8,11 +8,20 @@
  * counts channels and patterns together, shard channels for themselves.
  */
 
+import { latin1 } from "../../base/bytes.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { TopicKind } from "../../pubsub/hub.ts";
 import { ReplyWriter, sharedBuffer } from "../../resp/reply_writer.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { keysToEnd } from "../../dispatch/key_specs.ts";
+
+// The first words of confirmations.
+const SUBSCRIBE = latin1("subscribe");
+const PSUBSCRIBE = latin1("psubscribe");
+const SSUBSCRIBE = latin1("ssubscribe");
+const UNSUBSCRIBE = latin1("unsubscribe");
+const PUNSUBSCRIBE = latin1("punsubscribe");
+const SUNSUBSCRIBE = latin1("sunsubscribe");
 
 /**
  * `SUBSCRIBE channel [channel …]`.
@@ -37,7 +46,7 @@ function runSubscribe(call: Call): void {
   confirm(call, (reply) => {
     for (let i = 1; i < words.count; i++) {
       hub.subscribe(client, words.bytes, words.starts[i], words.lengths[i]);
-      confirmWord(reply, call, "subscribe", i, client.channelCount + client.patternCount);
+      confirmWord(reply, call, SUBSCRIBE, i, client.channelCount + client.patternCount);
     }
   });
 }
@@ -66,7 +75,7 @@ function runPsubscribe(call: Call): void {
   confirm(call, (reply) => {
     for (let i = 1; i < words.count; i++) {
       hub.subscribePattern(client, words.bytes, words.starts[i], words.lengths[i]);
-      confirmWord(reply, call, "psubscribe", i, client.channelCount + client.patternCount);
+      confirmWord(reply, call, PSUBSCRIBE, i, client.channelCount + client.patternCount);
     }
   });
 }
@@ -100,7 +109,7 @@ function runSsubscribe(call: Call): void {
   confirm(call, (reply) => {
     for (let i = 1; i < words.count; i++) {
       hub.subscribeShard(client, words.bytes, words.starts[i], words.lengths[i]);
-      confirmWord(reply, call, "ssubscribe", i, client.shardChannelCount);
+      confirmWord(reply, call, SSUBSCRIBE, i, client.shardChannelCount);
     }
   });
 }
@@ -129,11 +138,11 @@ function runUnsubscribe(call: Call): void {
   const count = () => client.channelCount + client.patternCount;
   confirm(call, (reply) => {
     if (words.count === 1) {
-      return leaveAll(call, reply, "unsubscribe", "channels", count);
+      return leaveAll(call, reply, UNSUBSCRIBE, "channels", count);
     }
     for (let i = 1; i < words.count; i++) {
       hub.unsubscribe(client, words.bytes, words.starts[i], words.lengths[i]);
-      confirmWord(reply, call, "unsubscribe", i, count());
+      confirmWord(reply, call, UNSUBSCRIBE, i, count());
     }
   });
 }
@@ -161,11 +170,11 @@ function runPunsubscribe(call: Call): void {
   const count = () => client.channelCount + client.patternCount;
   confirm(call, (reply) => {
     if (words.count === 1) {
-      return leaveAll(call, reply, "punsubscribe", "patterns", count);
+      return leaveAll(call, reply, PUNSUBSCRIBE, "patterns", count);
     }
     for (let i = 1; i < words.count; i++) {
       hub.unsubscribePattern(client, words.bytes, words.starts[i], words.lengths[i]);
-      confirmWord(reply, call, "punsubscribe", i, count());
+      confirmWord(reply, call, PUNSUBSCRIBE, i, count());
     }
   });
 }
@@ -194,11 +203,11 @@ function runSunsubscribe(call: Call): void {
   const count = () => client.shardChannelCount;
   confirm(call, (reply) => {
     if (words.count === 1) {
-      return leaveAll(call, reply, "sunsubscribe", "shardChannels", count);
+      return leaveAll(call, reply, SUNSUBSCRIBE, "shardChannels", count);
     }
     for (let i = 1; i < words.count; i++) {
       hub.unsubscribeShard(client, words.bytes, words.starts[i], words.lengths[i]);
-      confirmWord(reply, call, "sunsubscribe", i, count());
+      confirmWord(reply, call, SUNSUBSCRIBE, i, count());
     }
   });
 }
@@ -224,12 +233,12 @@ function confirm({ client, reply, server }: Call, write: (reply: ReplyWriter) =>
 function confirmWord(
   reply: ReplyWriter,
   { words }: Call,
-  kind: string,
+  kind: Uint8Array,
   index: number,
   count: number,
 ): void {
   reply.push(3);
-  reply.bulkText(kind);
+  reply.bulk(kind);
   reply.bulk(words.bytes, words.starts[index], words.lengths[index]);
   reply.integer(count);
 }
@@ -238,7 +247,7 @@ function confirmWord(
 function leaveAll(
   { client, server }: Call,
   reply: ReplyWriter,
-  kind: string,
+  kind: Uint8Array,
   topics: TopicKind,
   count: () => number,
 ): void {
@@ -251,12 +260,12 @@ function leaveAll(
 
 function confirmLeave(
   reply: ReplyWriter,
-  kind: string,
+  kind: Uint8Array,
   name: Uint8Array | null,
   count: number,
 ): void {
   reply.push(3);
-  reply.bulkText(kind);
+  reply.bulk(kind);
   if (name === null) reply.null();
   else reply.bulk(name);
   reply.integer(count);
