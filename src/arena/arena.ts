@@ -26,6 +26,8 @@ const EXACT_UNITS = 64;
 /** Largest chunk that shares a segment, in units of 8 bytes. */
 export const CHUNK_UNITS_MAX = 0x8000;
 const CLASS_COUNT = EXACT_UNITS + 1 + 8 * 10;
+/** Smaller segments, such as every database begins with, are no parts of blocks. */
+export const BLOCK_SEGMENT_MIN = 64 * 1024 + 1;
 const SEGMENT_COUNT_MAX = 4096;
 const NO_BYTES = new Uint8Array(0);
 const NO_INTS = new Int32Array(0);
@@ -225,7 +227,7 @@ export class Arena {
   }
 
   #newSegment(bytes: number): number {
-    const view = blocks.take(bytes);
+    const view = blocks.take(bytes, false, BLOCK_SEGMENT_MIN);
     let segment = this.#spare.pop() ?? -1;
     if (segment < 0) {
       if (this.u8.length >= SEGMENT_COUNT_MAX) {

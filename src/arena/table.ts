@@ -12,7 +12,7 @@
  */
 
 import { blocks } from "../base/blocks.ts";
-import type { Arena } from "./arena.ts";
+import { type Arena, BLOCK_SEGMENT_MIN } from "./arena.ts";
 import { REF_MASK, REF_SHIFT } from "./record.ts";
 
 export const SLOTS = 12;
@@ -44,7 +44,8 @@ export class Table {
 
   constructor(readonly buckets: number) {
     this.mask = buckets - 1;
-    this.#bytes = blocks.take((buckets + Math.max(2, buckets >> 3)) * BUCKET_INTS * 4, true);
+    const bytes = (buckets + Math.max(2, buckets >> 3)) * BUCKET_INTS * 4;
+    this.#bytes = blocks.take(bytes, true, BLOCK_SEGMENT_MIN);
     this.ints = intsOf(this.#bytes);
     this.#nextOverflow = buckets;
   }
@@ -169,7 +170,7 @@ export class Table {
     if ((this.#nextOverflow + 1) * BUCKET_INTS > this.ints.length) {
       // Rare: the eighth set aside is enough for a well spread hash at the fill we grow at.
       const length = this.ints.length + (this.ints.length >> 2) + BUCKET_INTS * 2;
-      const bytes = blocks.take(length * 4, true);
+      const bytes = blocks.take(length * 4, true, BLOCK_SEGMENT_MIN);
       const larger = intsOf(bytes);
       larger.set(this.ints);
       blocks.give(this.#bytes);

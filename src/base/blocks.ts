@@ -23,8 +23,8 @@ const PAGE_BYTES = 1 << PAGE_SHIFT;
 /** The C library maps whatever is larger than 32 MB by itself, and unmaps it when it is freed. */
 const BLOCK_BYTES = 40 << 20;
 const BLOCK_PAGES = BLOCK_BYTES >> PAGE_SHIFT;
-/** More than this gets a block of its own. */
-const SHARE_MAX = BLOCK_BYTES >> 1;
+/** More than this gets a block of its own, which goes with it. */
+const SHARE_MAX = 8 << 20;
 
 class Block {
   readonly buffer: ArrayBuffer;
@@ -107,10 +107,11 @@ export class Blocks {
   }
 
   /**
-   * A view of `bytes` bytes of undefined content, or of zeros. @throws RangeError when memory is exhausted
+   * A view of `bytes` bytes of undefined content, or of zeros. Below `least` it is a buffer of its own: what
+   * is small and stays for long would keep a whole block. @throws RangeError when memory is exhausted
    */
-  take(bytes: number, isZeroed = false): Uint8Array<ArrayBuffer> {
-    if (bytes < BLOCK_SHARE_MIN) return new Uint8Array(bytes);
+  take(bytes: number, isZeroed = false, least = BLOCK_SHARE_MIN): Uint8Array<ArrayBuffer> {
+    if (bytes < least) return new Uint8Array(bytes);
     const pages = Math.ceil(bytes / PAGE_BYTES);
     const place = this.#find(pages);
     const { block, page } = place;

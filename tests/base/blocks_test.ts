@@ -42,8 +42,8 @@ Deno.test("Blocks uses what was given back only after settle", () => {
 
 Deno.test("Blocks gives a block back to the system when nothing of it is in use", () => {
   const blocks = new Blocks();
-  const views = [blocks.take(MB), blocks.take(19 * MB), blocks.take(19 * MB), blocks.take(19 * MB)];
-  const [first, , , last] = views;
+  const views = [MB, 8 * MB, 8 * MB, 8 * MB, 8 * MB, 8 * MB].map((size) => blocks.take(size));
+  const [first, last] = [views[0], views[5]];
   assertEquals(first.buffer === last.buffer, false);
   blocks.give(last);
   blocks.settle();
@@ -51,7 +51,7 @@ Deno.test("Blocks gives a block back to the system when nothing of it is in use"
   assertEquals(first.length, MB);
   for (const view of views) blocks.give(view);
   blocks.settle();
-  assertEquals(views.map((view) => view.length), [0, 0, 0, 0]);
+  assertEquals(views.map((view) => view.length), [0, 0, 0, 0, 0, 0]);
   assertEquals([blocks.takenBytes, blocks.heldBytes], [0, 0]);
 });
 
@@ -105,4 +105,13 @@ Deno.test("Blocks throws RangeError where there is no such memory, and goes on",
   const blocks = new Blocks();
   assertThrows(() => blocks.take(2 ** 50), RangeError);
   assertEquals(blocks.take(MB).length, MB);
+});
+
+Deno.test("Blocks gives what is larger than its share a block of its own, which goes at once", () => {
+  const blocks = new Blocks();
+  const kept = blocks.take(MB);
+  const large = blocks.take(9 * MB).fill(1);
+  blocks.give(large);
+  blocks.settle();
+  assertEquals([large.length, kept.length, blocks.heldBytes], [0, MB, MB]);
 });
