@@ -34,6 +34,7 @@ import {
 import { Pause, type PauseOwner } from "./dispatch/pause.ts";
 import type { Services, ShutdownOptions } from "./dispatch/services.ts";
 import { type EvictionOwner, Evictor } from "./keyspace/eviction.ts";
+import { IdleCollection } from "./idle_collection.ts";
 import { EXPIRE_DELETES, EXPIRE_HIDES } from "./keyspace/expire_mode.ts";
 import { expireSlice } from "./keyspace/expiry.ts";
 import { Keyspace, type KeyspaceListener } from "./keyspace/keyspace.ts";
@@ -145,6 +146,7 @@ export class Core
   /** Limits of the parsers of all clients. */
   readonly #parserLimits: ParserLimits = { bulkBytesMax: 0 };
   #gateValues!: Values<(typeof GATE_DIRECTIVES)[number]>;
+  readonly #idleCollection = new IdleCollection(() => this.runtime.process.collectGarbage(false));
   /** Work that is to go on soon, by what it is. */
   readonly #pending = new Map<"expire" | "tidy" | "evict", Timer>();
   /** It has ended: nothing is served any more. */
@@ -605,6 +607,7 @@ export class Core
     const { keyspace, statistics } = this;
     this.cronTurns++;
     blocks.settle();
+    this.#collectAtRest();
     keyspace.refreshTime();
     // What is waited for is a matter of durations: nobody is to wait longer because a clock was set.
     const { steadyMs } = keyspace;
@@ -649,6 +652,14 @@ export class Core
       );
     }
     log.warning("--------");
+  }
+
+  #collectAtRest(): void {
+    const { netInputBytes, netOutputBytes, connectionsReceived } = this.statistics;
+    // Those that have come, and those that have gone.
+    const connections = 2 * connectionsReceived - this.clients.count;
+    const work = { bytes: netInputBytes + netOutputBytes, connections };
+    this.#idleCollection.tick(work, this.clock.monotonic());
   }
 
   /** A slice of the search for expired keys; goes on soon when there was not time for all. */

@@ -8,6 +8,7 @@ import type Fs from "node:fs";
 import type Os from "node:os";
 import type Process from "node:process";
 import type V8 from "node:v8";
+import type Vm from "node:vm";
 
 /** Node's global `process`, which Deno and Bun have too. */
 export function nodeGlobal(): typeof Process {
@@ -40,6 +41,10 @@ export interface EngineFigures {
 export function bunJsc(): EngineFigures {
   const { getBuiltinModule } = nodeGlobal() as { getBuiltinModule(name: string): unknown };
   return getBuiltinModule("bun:jsc") as EngineFigures;
+}
+
+export function nodeVm(): typeof Vm {
+  return nodeGlobal().getBuiltinModule("node:vm");
 }
 
 /** What is used of Bun's `bun:ffi`: functions of a library of the system, called by number and address. */

@@ -43,6 +43,8 @@ export interface BunListener {
 
 export interface BunApi {
   readonly version: string;
+  /** Collects: at once and all, or soon and in the background. */
+  gc(isThorough: boolean): void;
   listen<Data>(options: {
     readonly hostname?: string;
     readonly port?: number;

@@ -1,6 +1,7 @@
 /** The process and its machine by Node's `process` and `node:os`, for Bun. */
 
 import { bunFfi, bunJsc, nodeFs, nodeGlobal, nodeOs } from "./builtin_modules.ts";
+import { bun } from "./bun_types.ts";
 import { notifyByBun } from "./bun_notify.ts";
 import { translatedFromNode as translated } from "./node_errors.ts";
 import { openFilesLimit } from "./proc_limits.ts";
@@ -51,6 +52,11 @@ export class NodeProcess implements HostProcess {
 
   availableMemoryBytes(): number {
     return nodeOs().freemem();
+  }
+
+  /** Of Bun, whose collector works in the background unless it is to be thorough. */
+  collectGarbage(isThorough: boolean): void {
+    bun().gc(isThorough);
   }
 
   systemMemoryBytes(): number {

@@ -305,6 +305,11 @@ export interface HostProcess {
    * tells; Infinity where it does not.
    */
   availableMemoryBytes(): number;
+  /**
+   * Has what nobody refers to any more collected, where the runtime lets one ask. Takes some milliseconds.
+   * `isThorough`: its memory goes back to the system at once, which may take fifty.
+   */
+  collectGarbage(isThorough: boolean): void;
   /** Memory of the machine, in bytes; 0 where that may not be asked. */
   systemMemoryBytes(): number;
   /** Processor time of the process since its start, in microseconds. */

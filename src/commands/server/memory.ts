@@ -1,5 +1,6 @@
 /** MEMORY: what takes how much. The figures come from src/observe/memory_use.ts. */
 
+import { blocks } from "../../base/blocks.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { formatBytes } from "../../observe/bytes_for_people.ts";
 import { measureMemory } from "./memory_use.ts";
@@ -202,7 +203,7 @@ function runMemoryMallocStats({ server, reply }: Call): void {
 }
 
 /**
- * `MEMORY PURGE`: empties sparse segments now, as far as that goes in a short time.
+ * `MEMORY PURGE`: empties sparse segments now, as far as that goes in a short time, and collects garbage.
  *
  * @see {@link https://redis.io/docs/latest/commands/memory-purge/}
  */
@@ -221,9 +222,13 @@ const PURGE_MS = 50;
 
 function runMemoryPurge({ server, reply }: Call): void {
   const until = server.clock.monotonic() + PURGE_MS;
+  const hasTime = () => server.clock.monotonic() <= until;
+  while (server.keyspace.discardSome(1024) && hasTime());
   for (const { table } of server.keyspace.databases) {
-    while (table.compactStep(1024)) if (server.clock.monotonic() > until) return reply.ok();
+    while (table.compactStep(1024) && hasTime());
   }
+  server.runtime.process.collectGarbage(true);
+  blocks.settle();
   reply.ok();
 }
 

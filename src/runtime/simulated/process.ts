@@ -48,6 +48,13 @@ export class SimulatedProcess implements HostProcess {
     return 2 ** 32;
   }
 
+  /** How often it was asked for. */
+  collections = 0;
+
+  collectGarbage(): void {
+    this.collections++;
+  }
+
   systemMemoryBytes(): number {
     return 2 ** 33;
   }

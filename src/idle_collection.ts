@@ -1,0 +1,43 @@
+/**
+ * Has garbage collected once a server has come to rest. The runtimes collect when much is made anew; what
+ * a load has left behind (connections, buffers, views) would otherwise stay for as long as nothing happens.
+ *
+ * Called by the server's timer. A collection takes a few milliseconds, as records are no objects of the heap.
+ */
+
+/** What has been done so far, as counters that only grow. */
+export interface Work {
+  readonly bytes: number;
+  readonly connections: number;
+}
+
+/** A connection with its client counts as so many bytes. */
+const CONNECTION_BYTES = 4096;
+/** So much between two turns of the timer is load. */
+const LOAD_BYTES = 32 * 1024;
+/** After so long without load there is a collection, and then a second one: some memory comes free by the first. */
+const REST_MS = 1_000;
+const COLLECTIONS = 2;
+
+export class IdleCollection {
+  #seenBytes = 0;
+  #restSinceMs = 0;
+  #due = 0;
+
+  constructor(readonly collect: () => void) {}
+
+  /** `nowMs` is of a clock that only goes forward. */
+  tick({ bytes, connections }: Work, nowMs: number): void {
+    const seenBytes = bytes + connections * CONNECTION_BYTES;
+    const isLoad = seenBytes - this.#seenBytes > LOAD_BYTES;
+    this.#seenBytes = seenBytes;
+    if (isLoad) {
+      this.#restSinceMs = nowMs;
+      this.#due = COLLECTIONS;
+    } else if (this.#due > 0 && nowMs - this.#restSinceMs >= REST_MS) {
+      this.#restSinceMs = nowMs;
+      this.#due--;
+      this.collect();
+    }
+  }
+}
