@@ -39,6 +39,12 @@ const VERSION_DIFFERENCES: {
       /number of arguments/.test(real.text),
   },
   {
+    reason: "since 7.2 COMMAND GETKEYS and GETKEYSANDFLAGS look at a command without arguments",
+    applies: (words, real) =>
+      /^COMMAND$/i.test(words[0]) && /^GETKEYS/i.test(words[1] ?? "") && words.length === 3 &&
+      /number of arguments for 'command\|getkeys/.test(real.text),
+  },
+  {
     reason: "since 7.2 LPOS refuses a RANK that has no negative",
     applies: (words, _, tested) =>
       /^LPOS$/i.test(words[0]) && words.includes("-9223372036854775808") &&
