@@ -61,6 +61,12 @@ export interface WriteHook {
 export const WARM_RECORDS_MAX = 16;
 const warmHashes = new Int32Array(WARM_RECORDS_MAX);
 
+/** Records that a walk reads ahead, at least. */
+const GATHERED_MIN = 48;
+
+/** Of no meaning: what is read ahead ends here, so that the reads are not left out. */
+export let warmedSum = 0;
+
 export class Dict {
   readonly arena: Arena;
   /** Set while a snapshot is being taken of this dict, else null. */
@@ -580,15 +586,42 @@ export class Dict {
    * change the dict.
    */
   forEach(visit: (ref: number) => void): void {
+    this.forEachUntil((ref) => {
+      visit(ref);
+    });
+  }
+
+  /**
+   * `forEach` until `visit` answers true. Records lie anywhere in memory: each is read once, some dozens
+   * together, before it is visited, so that the waits for them overlap.
+   */
+  forEachUntil(visit: (ref: number) => boolean | void): void {
     this.#pinned++;
     try {
+      const refs: number[] = [];
+      const gather = (ref: number) => {
+        refs.push(ref);
+      };
       let cursor = 0;
       do {
-        cursor = scanTables(this.#table, this.#next, cursor, visit);
+        cursor = scanTables(this.#table, this.#next, cursor, gather);
+        if (refs.length < GATHERED_MIN && cursor !== 0) continue;
+        this.#warmRefs(refs);
+        for (let i = 0; i < refs.length; i++) if (visit(refs[i]) === true) return;
+        refs.length = 0;
       } while (cursor !== 0);
     } finally {
       this.#pinned--;
     }
+  }
+
+  #warmRefs(refs: number[]): void {
+    const segments = this.arena.i32;
+    let sum = 0;
+    for (let i = 0; i < refs.length; i++) {
+      sum ^= segments[refs[i] >>> REF_SHIFT][(refs[i] & REF_MASK) << 1];
+    }
+    warmedSum = sum;
   }
 
   // -- compaction ---------------------------------------------------------------

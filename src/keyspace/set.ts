@@ -189,16 +189,9 @@ function forEachSmall(
 }
 
 function forEachLarge(large: LargeSet, visit: HashedVisitor): void {
-  let isOver = false;
-  let cursor = 0;
-  do {
-    cursor = large.scan(cursor, (ref) => {
-      if (isOver) return;
-      const bytes = large.bytesOf(ref);
-      const at = large.keyOffset(ref);
-      isOver = visit(bytes, at, large.keyLength(ref), large.hashOf(ref)) === true;
-    });
-  } while (cursor !== 0 && !isOver);
+  large.forEachUntil((ref) =>
+    visit(large.bytesOf(ref), large.keyOffset(ref), large.keyLength(ref), large.hashOf(ref))
+  );
 }
 
 function toLarge(
