@@ -360,13 +360,14 @@ export class Database implements MoveListener, ValueSource {
 
   /**
    * `setString` of bytes that the caller has made for this and leaves to the database: where they are many, they
-   * become the value without being copied.
+   * become the value without being copied. `memory` is what they are a part of, if `blocks` gave that.
    */
   setOwnString(
     keyBytes: Uint8Array,
     keyOffset: number,
     keyLength: number,
-    bytes: Uint8Array<ArrayBuffer>,
+    bytes: Uint8Array,
+    memory = bytes,
   ): void {
     const { length } = bytes;
     if (length <= INLINE_STRING_MAX) {
@@ -374,7 +375,7 @@ export class Database implements MoveListener, ValueSource {
     }
     const hash = hashBytes(keyBytes, keyOffset, keyLength);
     const ref = this.#findToReplace(keyBytes, keyOffset, keyLength, hash);
-    const value = new LongString(bytes, length);
+    const value = new LongString(bytes, length, memory);
     this.#setLarge(keyBytes, keyOffset, keyLength, ref, value, NaN, false);
     this.changed(keyBytes, keyOffset, keyLength, EVENT_STRING, "set");
   }

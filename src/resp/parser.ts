@@ -116,6 +116,7 @@ export class RequestParser {
    */
   get bufferBytes(): number {
     const { length } = this.#buffer;
+    if (this.words.taken === this.#buffer) return 0;
     return length > USUAL_BUFFER_MAX ? this.#touched : length;
   }
 
@@ -174,7 +175,9 @@ export class RequestParser {
   }
 
   #replace(buffer: Uint8Array<ArrayBuffer>): void {
-    blocks.give(this.#buffer);
+    if (this.words.taken !== this.#buffer) blocks.give(this.#buffer);
+    this.words.taken = null;
+    this.words.memory = null;
     this.#buffer = buffer;
     this.#touched = this.#to;
     this.words.bytes = buffer;
@@ -259,6 +262,9 @@ export class RequestParser {
       return outcome;
     }
     this.#wordsLeft = -1;
+    if (buffer.length > USUAL_BUFFER_MAX) {
+      words.memory = this.#from === 0 && this.#at === to && words.taken === null ? buffer : null;
+    }
     return READY;
   }
 

@@ -15,6 +15,10 @@ export class Words {
   count = 0;
   starts = new Int32Array(16);
   lengths = new Int32Array(16);
+  /** The read buffer, where it is large and holds nothing but this request: see `takeOver`. Else null. */
+  memory: Uint8Array | null = null;
+  /** The read buffer that was taken over: the parser has to have another one. */
+  taken: Uint8Array | null = null;
 
   /** Appends a word that lies at `start` in `bytes`. */
   push(start: number, length: number): void {
@@ -40,6 +44,20 @@ export class Words {
       this.lengths = new Int32Array(16);
     }
     this.count = 0;
+  }
+
+  /**
+   * Hands the read buffer over to who wants to keep word `index` without a copy, if that word is almost all of it:
+   * then it is the taker's, to be given back to `blocks`. The words hold all the same until the request's end. Null
+   * when the word has to be copied.
+   */
+  takeOver(index: number): Uint8Array | null {
+    const { memory } = this;
+    if (memory === null || memory !== this.bytes) return null;
+    if (this.lengths[index] < memory.length - (memory.length >> 3)) return null;
+    this.memory = null;
+    this.taken = memory;
+    return memory;
   }
 
   /** A copy of word `index`. */

@@ -62,6 +62,11 @@ function runSet(call: Call): void {
 /** Sets the key of word `index` to the word behind it. */
 function setPair({ database, words }: Call, index: number): void {
   const { bytes, starts, lengths } = words;
+  const memory = words.memory === null ? null : words.takeOver(index + 1);
+  if (memory !== null) {
+    const value = bytes.subarray(starts[index + 1], starts[index + 1] + lengths[index + 1]);
+    return database.setOwnString(bytes, starts[index], lengths[index], value, memory);
+  }
   database.setString(
     bytes,
     starts[index],
