@@ -16,6 +16,7 @@ import type { OpenFile, Runtime } from "../runtime/runtime.ts";
 import { isSystemError, problemOf, SystemError } from "../runtime/system_error.ts";
 import { BackgroundSave } from "./background_save.ts";
 import { type ExpiredListener, RdbLoader } from "./loader.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { RdbError } from "./rdb_error.ts";
 import { type Relay, RelayedSnapshot, type RelayEvents } from "./relayed_snapshot.ts";
 import { ReplicaLoad, type ReplicaLoadOptions } from "./replica_load.ts";
@@ -436,6 +437,9 @@ export class Persistence implements SnapshotMaker {
    */
   async load(): Promise<void> {
     this.#worker.start();
+    for (const name of removeLeftovers(this.runtime.files, this.#folder)) {
+      this.log.notice(`Removed ${name}, which a process that has ended had not finished`);
+    }
     const file = this.#open();
     if (file === null) return;
     using _ = file;

@@ -114,6 +114,7 @@ export class ReplicaLoad {
     }
     try {
       this.#file = runtime.files.open(this.#path, "create");
+      this.#file.tryLock(); // see leftovers.ts
     } catch (error) {
       this.#fail(fileError("cannot open", this.#path, error));
     }
@@ -350,7 +351,7 @@ export class ReplicaLoad {
 
   /** Gives the received file its name. What takes the disk long is left to the thread pool. */
   #keepFile(file: OpenFile): void {
-    file.close();
+    using _ = file;
     const { config } = this;
     const { files } = this.runtime;
     if (

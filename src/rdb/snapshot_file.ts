@@ -27,6 +27,8 @@ export class SnapshotFile {
       `Failed opening the temp RDB file ${temporary} (in server root dir ${folder}) for saving`,
       () => files.open(`${folder}/${temporary}`, "write"),
     );
+    // Until it has its name, or its process ends: see leftovers.ts.
+    this.#file.tryLock();
   }
 
   /** Appends the first `length` bytes of `chunk`. */
@@ -37,8 +39,6 @@ export class SnapshotFile {
   /** Brings all bytes to the disk; `rename` and `syncFolder` complete the save. */
   finish(): void {
     this.#attemptWrite("fsync", (file) => file.sync());
-    this.#file!.close();
-    this.#file = null;
   }
 
   #attemptWrite(operation: string, work: (file: OpenFile) => void): void {
@@ -56,6 +56,8 @@ export class SnapshotFile {
 
   /** Brings the name itself to the disk. */
   syncFolder(): void {
+    this.#file?.close();
+    this.#file = null;
     attempt(
       "Failed to fsync directory while saving DB",
       () => this.#files.syncFolder(this.#folder),

@@ -47,6 +47,9 @@ export function nodeVm(): typeof Vm {
   return nodeGlobal().getBuiltinModule("node:vm");
 }
 
+/** The C library of glibc and of musl, as the linker knows them. */
+export const LIBC_NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
+
 /** What is used of Bun's `bun:ffi`: functions of a library of the system, called by number and address. */
 export interface ForeignFunctions {
   dlopen(

@@ -1,8 +1,10 @@
 /** The runtime that Bun is. */
 
+import { lockByBun } from "./bun_lock.ts";
 import { BunNetwork } from "./bun_sockets.ts";
 import { BunTimers } from "./bun_timers.ts";
 import { bun } from "./bun_types.ts";
+import { bunFfi } from "./builtin_modules.ts";
 import { NodeFiles } from "./node_files.ts";
 import { NodeProcess } from "./node_process.ts";
 import type { Runtime } from "./runtime.ts";
@@ -17,7 +19,7 @@ export function bunRuntime(): Runtime {
     clock: systemClock,
     timers: new BunTimers(),
     network: new BunNetwork(),
-    files: new NodeFiles(),
+    files: new NodeFiles((descriptor) => lockByBun(bunFfi, descriptor)),
     process: new NodeProcess(),
     fillRandom: fillFromSystem,
     isSameSecret,

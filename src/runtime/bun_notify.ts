@@ -4,11 +4,8 @@
  * not listen to under `NotifyAccess=main`.)
  */
 
-import type { ForeignFunctions } from "./builtin_modules.ts";
+import { type ForeignFunctions, LIBC_NAMES } from "./builtin_modules.ts";
 import { notifyAddress } from "./notify_address.ts";
-
-/** The C library of glibc and of musl, as the linker knows them. */
-const LIBRARIES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 
 // Values of Linux, on all its machines.
 const AF_UNIX = 1;
@@ -56,7 +53,7 @@ function socketAddress(path: string): Uint8Array {
 }
 
 function openLibrary(ffi: ForeignFunctions) {
-  for (const name of LIBRARIES) {
+  for (const name of LIBC_NAMES) {
     try {
       return ffi.dlopen(name, {
         socket: { args: ["int", "int", "int"], returns: "int" },

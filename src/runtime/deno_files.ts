@@ -137,6 +137,14 @@ class DenoFile implements OpenFile {
     translated(() => this.#file.seekSync(0, Deno.SeekMode.Start));
   }
 
+  tryLock(): boolean {
+    try {
+      return this.#file.tryLockSync(true);
+    } catch {
+      return false;
+    }
+  }
+
   sizeBytes(): number {
     return translated(() => this.#file.statSync()).size;
   }

@@ -13,13 +13,21 @@ import { isSystemError, SystemError, throwUnlessUnsyncable } from "./system_erro
 
 const FLAGS: Record<OpenMode, string> = { read: "r", write: "w", append: "a", create: "wx+" };
 
+/** Locks an open file by its number; false when that cannot be. See bun_lock.ts. */
+export type LockFile = (descriptor: number) => boolean;
+
 export class NodeFiles implements Files {
   readonly #fs = nodeFs();
   readonly #isWindows = nodeGlobal().platform === "win32";
 
+  /** `node:fs` has no locks: without `lock` nothing can be locked. */
+  constructor(readonly lock: LockFile = () => false) {}
+
   open(path: string, mode: OpenMode, permissions?: number): OpenFile {
     const fs = this.#fs;
-    return translated(() => new NodeFile(fs, fs.openSync(path, FLAGS[mode], permissions)));
+    return translated(() =>
+      new NodeFile(fs, fs.openSync(path, FLAGS[mode], permissions), this.lock)
+    );
   }
 
   read(path: string): Uint8Array<ArrayBuffer> {
@@ -95,9 +103,12 @@ class NodeFile implements OpenFile {
   #underWay = 0;
   #isClosed = false;
 
-  constructor(fs: typeof Fs, descriptor: number) {
+  readonly #lock: LockFile;
+
+  constructor(fs: typeof Fs, descriptor: number, lock: LockFile) {
     this.#fs = fs;
     this.#descriptor = descriptor;
+    this.#lock = lock;
   }
 
   read(into: Uint8Array): number {
@@ -146,6 +157,11 @@ class NodeFile implements OpenFile {
   rewind(): void {
     this.#throwIfClosed();
     this.#position = 0;
+  }
+
+  tryLock(): boolean {
+    this.#throwIfClosed();
+    return this.#lock(this.#descriptor);
   }
 
   sizeBytes(): number {

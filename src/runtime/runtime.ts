@@ -241,6 +241,11 @@ export interface OpenFile {
   syncSoon(): Promise<void>;
   /** Goes to the beginning. */
   rewind(): void;
+  /**
+   * Locks the file until it is closed, or its process ends however that may be. False when another open
+   * file has the lock, or where locks are not to be had.
+   */
+  tryLock(): boolean;
   /** @throws SystemError */
   sizeBytes(): number;
   /** May be repeated. Operations under way then end with an error. */

@@ -270,3 +270,45 @@ Deno.test("a snapshot file that is a folder is named, in the system's words", as
   );
   assertEquals(p.server.run("GET", "k"), "v");
 });
+
+Deno.test("a start clears what dead processes left, and nothing that is written or another's", async () => {
+  using p = new Persisted();
+  const write = (name: string, text: string) => Deno.writeTextFileSync(`${p.folder}/${name}`, text);
+  const left = [
+    "temp-77-0123abcd-main.rdb",
+    "temp-77-0123abcd.rdb",
+    "temp-77-0123abcd.rdb.old",
+    "temp-1700000000.77.1.rdb",
+  ];
+  const kept = [
+    "temp-77.rdb", // redis-server's, of BGSAVE
+    "temp-1700000000.77.rdb", // and of a full sync
+    "temp-77-0123abcd.rdb.txt",
+    "temp-notes.rdb",
+    "temp-78-0123abcd.rdb",
+  ];
+  for (const name of [...left, ...kept]) write(name, "REDIS0011");
+  write("temp-79-0123abcd.rdb", ""); // may just have been made
+  using written = p.server.core.runtime.files.open(`${p.folder}/temp-78-0123abcd.rdb`, "append");
+  assert(written.tryLock());
+  await p.persistence.load();
+  const names = [...Deno.readDirSync(p.folder)].map(({ name }) => name).sort();
+  assertEquals(names, [...kept, "temp-79-0123abcd.rdb"].sort());
+  for (const name of left) assert(p.log.includes(`Removed ${name}, `), p.log);
+});
+
+Deno.test("a start leaves a save of another server under way alone", async () => {
+  using p = new Persisted();
+  for (let i = 0; i < 20_000; i++) p.server.run("SET", `key:${i}`, i);
+  p.server.config.set([["rdb-key-save-delay", "50"]]);
+  p.persistence.startBackground();
+  const temporary = () => [...Deno.readDirSync(p.folder)].filter(({ name }) => /^temp-/.test(name));
+  await eventually(() => temporary().length === 1);
+  using q = p.again();
+  await q.persistence.load();
+  assertEquals(temporary().length, 1);
+  p.server.config.set([["rdb-key-save-delay", "0"]]);
+  await backgroundEnded(p);
+  assertEquals(p.persistence.lastSaveOk, true);
+  assertEquals(temporary(), []);
+});

@@ -104,6 +104,20 @@ export function filesSuite(name: string, begin: () => FilesRig): void {
     assertEquals(one.sizeBytes(), 6);
   });
 
+  test("a lock is of one open file, until that is closed", ({ files, folder }) => {
+    const path = `${folder}/a`;
+    const first = files.open(path, "write");
+    using second = files.open(path, "read");
+    if (!first.tryLock()) {
+      assertEquals(second.tryLock(), false, "where there are no locks, nobody has one");
+      first.close();
+      return;
+    }
+    assertEquals(second.tryLock(), false);
+    first.close();
+    assertEquals(second.tryLock(), true);
+  });
+
   test("in the background files are written, synced and read as well", async (rig) => {
     const { files, folder } = rig;
     using file = files.open(`${folder}/a`, "create");

@@ -29,6 +29,8 @@ class FileNode {
   /** Content as of the last sync. */
   synced: Uint8Array = new Uint8Array(0);
   isDirty = false;
+  /** The open file that has it locked. */
+  lockedBy: SimulatedFile | null = null;
   /** Names and open handles; without any its space is free. */
   holders = 0;
 
@@ -461,6 +463,12 @@ class SimulatedFile implements OpenFile {
     this.#position = 0;
   }
 
+  tryLock(): boolean {
+    const node = this.#check(true);
+    node.lockedBy ??= this;
+    return node.lockedBy === this;
+  }
+
   sizeBytes(): number {
     return this.#check(true).size;
   }
@@ -469,6 +477,7 @@ class SimulatedFile implements OpenFile {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#forget();
+    if (this.#node instanceof FileNode && this.#node.lockedBy === this) this.#node.lockedBy = null;
     if (this.#node instanceof FileNode) this.#node.release();
   }
 
