@@ -344,3 +344,24 @@ Deno.test("a reply ends where the system has no memory for more of it, whatever 
   assertEquals(c.closed, "at once");
   assertMatch(s.logLines.join(""), /Client id=\d+ .* scheduled to be closed ASAP/);
 });
+
+Deno.test("what MULTI queues counts for maxmemory: further commands are refused, EXEC aborts", () => {
+  const s = testServer();
+  const c = new InputClient(s);
+  const usedBytes = s.services.usedMemory();
+  s.run("CONFIG", "SET", "maxmemory", usedBytes + 1_000_000, "maxmemory-policy", "noeviction");
+  c.send("MULTI\r\n");
+  hold(c, 500_000);
+  s.core.countMemory(c.client);
+  c.send("PING\r\n");
+  assertEquals(c.received(), ["OK", "QUEUED"]);
+  hold(c, 600_000);
+  s.core.countMemory(c.client);
+  const oom = { error: "OOM command not allowed when used memory > 'maxmemory'." };
+  c.send("PING\r\nEXEC\r\n");
+  const aborted = { error: "EXECABORT Transaction discarded because of previous errors." };
+  assertEquals(c.received(), [oom, aborted]);
+  s.core.countMemory(c.client);
+  c.send("SET k v\r\n");
+  assertEquals(c.received(), ["OK"]);
+});
