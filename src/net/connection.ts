@@ -108,7 +108,8 @@ export class Connection implements SocketHandler, Transport, TurnOutput {
     const { statistics, dispatcher } = this.owner;
     const { clock } = dispatcher.server;
     // See "Timing" in NOTES.
-    const isTimed = (++statistics.turns & (TIMED_TURN_IN - 1)) === 0;
+    // The first turn is timed too, so that the sum is never 0 where there have been turns.
+    const isTimed = (statistics.turns++ & (TIMED_TURN_IN - 1)) === 0;
     const startedMs = isTimed ? clock.monotonic() : 0;
     const commandsBefore = statistics.commandsProcessed;
     try {

@@ -41,3 +41,12 @@ Deno.test("INFO counts turns of connections, commands of the longest, and time s
   const debug = await fields(client, "debug");
   assert(Number(debug.get("eventloop_cmd_per_cycle_max")) >= 2);
 });
+
+Deno.test("INFO has a duration from the first turn of a connection on", async () => {
+  await using s = await RunningServer.start("hz 1");
+  using client = await s.connect();
+  await client.call("CONFIG", "RESETSTAT");
+  s.core.isTimerOn = false;
+  await client.call("PING");
+  assert(Number((await fields(client, "stats")).get("eventloop_duration_sum")) > 0);
+});
