@@ -18,6 +18,12 @@ export class Rate {
     this.#lastMs = steadyMs;
   }
 
+  /** Begins anew, for a counter that has been put back to zero. */
+  reset(): void {
+    this.#samples.fill(0);
+    this.#lastCount = 0;
+  }
+
   get perSecond(): number {
     let sum = 0;
     for (const sample of this.#samples) sum += sample;
@@ -115,5 +121,11 @@ export class Statistics {
     this.commandUsec = 0;
     this.timerUsec = 0;
     this.errorsByCode.clear();
+    const { commandRate, inputRate, outputRate, turnRate, turnUsecRate } = this;
+    const { replicationInputRate, replicationOutputRate } = this;
+    const ofLinks = [replicationInputRate, replicationOutputRate];
+    for (const rate of [commandRate, inputRate, outputRate, turnRate, turnUsecRate, ...ofLinks]) {
+      rate.reset();
+    }
   }
 }
