@@ -131,6 +131,8 @@ export class Core
   readonly runId: string;
   readonly startedMs: number;
   port = 0;
+  /** What a signal has asked for while the timer was held up. */
+  #heldShutdown: ShutdownOptions | null = null;
   /** When the timer's last turn was, by the monotonic clock. */
   #lastTurnMs: number;
   /** Turns of the timer since the start. */
@@ -320,8 +322,22 @@ export class Core
     this.shutdown.request(options);
   }
 
+  /** A signal asks for the end: it is heard by the timer, as in Redis, which DEBUG PAUSE-CRON holds up. */
+  requestShutdownBySignal(options: ShutdownOptions): void {
+    if (this.isTimerOn) this.requestShutdown(options);
+    else this.#heldShutdown = options;
+  }
+
+  /** Whether an end has been asked for and has not come yet. */
+  get isShutdownUnderWay(): boolean {
+    return this.shutdown.isUnderWay || this.#heldShutdown !== null;
+  }
+
   abortShutdown(): boolean {
-    return this.shutdown.abort();
+    if (this.#heldShutdown === null) return this.shutdown.abort();
+    this.#heldShutdown = null;
+    this.log.notice("Shutdown manually aborted.");
+    return true;
   }
 
   shutdownRemainingMs(steadyMs: number): number | null {
@@ -604,6 +620,9 @@ export class Core
   #cron(): void {
     this.#watch();
     if (!this.isTimerOn) return;
+    const held = this.#heldShutdown;
+    this.#heldShutdown = null;
+    if (held !== null) this.requestShutdown(held);
     const { keyspace, statistics } = this;
     this.cronTurns++;
     blocks.settle();

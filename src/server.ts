@@ -235,7 +235,7 @@ export class Server {
   onSignal(signal: "SIGTERM" | "SIGINT"): void {
     const { core } = this;
     const isInterrupt = signal === "SIGINT";
-    if (isInterrupt && core.shutdown.isUnderWay) {
+    if (isInterrupt && core.isShutdownUnderWay) {
       core.log.warning("You insist... exiting now.");
       core.persistence.close(); // removes what a save has written so far
       this.#exit(1);
@@ -249,7 +249,7 @@ export class Server {
     const words = core.config.value(
       isInterrupt ? "shutdown-on-sigint" : "shutdown-on-sigterm",
     );
-    core.requestShutdown({
+    core.requestShutdownBySignal({
       save: words.includes("save") ? "save" : words.includes("nosave") ? "nosave" : "default",
       force: words.includes("force"),
       now: words.includes("now"),

@@ -30,3 +30,25 @@ Deno.test("SHUTDOWN answers all who have asked when it cannot save, whoever wait
     rig.core.close();
   }
 });
+
+Deno.test("SHUTDOWN ABORT calls off what a signal has asked for while DEBUG PAUSE-CRON is on", () => {
+  const rig = new MasterRig({ "save": "" });
+  const signal = () =>
+    rig.core.requestShutdownBySignal({
+      save: "default",
+      force: false,
+      now: true,
+      onWaiting: () => {},
+      onRefused: () => {},
+    });
+  rig.run("DEBUG", "PAUSE-CRON", "1");
+  signal();
+  rig.core.cron();
+  assertEquals([rig.exits, rig.core.isShutdownUnderWay], [[], true]);
+  assertEquals(rig.run("SHUTDOWN", "ABORT"), "OK");
+  assertEquals(rig.run("SHUTDOWN", "ABORT"), { error: "ERR No shutdown in progress." });
+  signal();
+  rig.run("DEBUG", "PAUSE-CRON", "0");
+  rig.core.cron();
+  assertEquals(rig.exits, [0]);
+});
