@@ -11,6 +11,8 @@
  * What is forgotten instead of given back (a set that a command needed for a while) is noticed when its view is
  * collected. So whoever uses a part of a view has to hold the view itself.
  *
+ * See "Memory that goes back" in NOTES.
+ *
  * What is given back is not handed out again before `settle`, which is called when no command runs: bytes of a
  * value that a command has removed may still be read until its end.
  */
@@ -99,11 +101,16 @@ export class Blocks {
   #pending: Place[] = [];
   readonly #forgotten = new FinalizationRegistry<Place>((place) => this.#giveLater(place));
 
-  /** Bytes of all blocks. What was never written among it takes no memory. */
+  /** Bytes of all blocks as far as they have been handed out: what lies behind takes no memory. */
   get heldBytes(): number {
     let pages = 0;
     for (const block of this.#blocks) pages += block.untouched;
     return pages << PAGE_SHIFT;
+  }
+
+  /** Bytes of blocks that nobody has at present although they have been written: they take memory. */
+  get gapBytes(): number {
+    return this.heldBytes - this.takenBytes;
   }
 
   /**

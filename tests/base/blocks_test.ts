@@ -115,3 +115,14 @@ Deno.test("Blocks gives what is larger than its share a block of its own, which 
   blocks.settle();
   assertEquals([large.length, kept.length, blocks.heldBytes], [0, MB, MB]);
 });
+
+Deno.test("Blocks knows how much has been written that nobody has", () => {
+  const blocks = new Blocks();
+  const [first] = [blocks.take(2 * MB), blocks.take(MB)];
+  assertEquals(blocks.gapBytes, 0);
+  blocks.give(first);
+  blocks.settle();
+  assertEquals([blocks.takenBytes, blocks.heldBytes, blocks.gapBytes], [MB, 3 * MB, 2 * MB]);
+  blocks.take(MB);
+  assertEquals(blocks.gapBytes, MB);
+});

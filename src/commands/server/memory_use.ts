@@ -1,5 +1,6 @@
 /** Where the memory goes: figures behind INFO memory, MEMORY STATS and MEMORY DOCTOR. In bytes. */
 
+import { blocks } from "../../base/blocks.ts";
 import type { Services } from "../../dispatch/services.ts";
 
 export interface MemoryUse {
@@ -44,7 +45,7 @@ export function measureMemory(server: Services): MemoryUse {
     used,
     peak: Math.max(used, server.statistics.peakMemoryBytes),
     resident: server.runtime.process.residentBytes(),
-    reserved: keyspace.reservedBytes + startup + allClients + held,
+    reserved: keyspace.reservedBytes + blocks.gapBytes + startup + allClients + held,
     startup,
     overhead,
     dataset: used - overhead,
