@@ -407,7 +407,7 @@ const listSpecs: CommandSpec[] = [
 ];
 
 /**
- * Each once: since 7.2 the words of SADD and ZADD, counted with repeats, decide the first encoding.
+ * Each once: since 7.2 the words of SADD, ZADD and HSET, counted with repeats, decide the first encoding.
  */
 const distinct = (members: string[]) => [...new Set(members)];
 
@@ -459,7 +459,8 @@ const setSpecs: CommandSpec[] = [
 
 const h = (g: Generator) => g.key("hash");
 const fieldPairs = (g: Generator, most: number) =>
-  g.many(1, most, () => "").flatMap(() => [g.member(), g.chance(0.5) ? g.member() : g.value()]);
+  distinct(g.many(1, most, () => g.member()))
+    .flatMap((field) => [field, g.chance(0.5) ? g.member() : g.value()]);
 const hashSpecs: CommandSpec[] = [
   spec("HSET", 10, (g) => [h(g), ...fieldPairs(g, 4)]),
   spec("HSET", 1, (g) => [h(g), ...fieldPairs(g, 200)]),
