@@ -14,6 +14,8 @@ export interface LinkAttempt {
   cancel(): void;
 }
 
+const NO_ROOM = new Uint8Array(0);
+
 interface Reader {
   readonly space: () => Uint8Array<ArrayBuffer>;
   readonly filled: (count: number) => Promise<void> | void;
@@ -126,7 +128,15 @@ export class LinkSocket implements SocketHandler {
   // -- SocketHandler -----------------------------------------------------------------------
 
   space(): Uint8Array<ArrayBuffer> {
-    return this.#reader === null ? this.#into! : this.#reader.space();
+    if (this.#reader === null) return this.#into!;
+    try {
+      return this.#reader.space();
+    } catch (error) {
+      // There is no memory for what is coming: whoever reads ends the link.
+      this.#reader.failed(error);
+      this.socket.close();
+      return NO_ROOM;
+    }
   }
 
   filled(count: number): void {

@@ -32,6 +32,8 @@ const USUAL_BUFFER_MAX = 64 * 1024;
 const SMALL_READS_MAX = 64;
 /** So much of a request has to have come before there is room for all of a long word. */
 const ROOM_FOR_ALL_MIN = 512 * 1024;
+/** Longer words are announced only where no limit holds, as on a master's link: room is made as they come. */
+const ROOM_FOR_ALL_MAX = 1024 * 1024 * 1024;
 const CR = 13;
 const LF = 10;
 const MULTIBULK_MAX = 0x7fffffff;
@@ -164,14 +166,16 @@ export class RequestParser {
   }
 
   /**
-   * Size of the buffer that is to follow, now that the present one is full. For a long word there is room for all
-   * of it once a part has come, so that it is not copied again and again; where nothing has been
-   * written, that costs no memory.
+   * Size of the buffer that is to follow, now that the present one is full. For a long word there is
+   * room for all of it once a part has come, so that it is not copied again and again; where nothing
+   * has been written, that costs no memory.
    */
   #wantedBytes(pending: number): number {
     const doubled = Math.max(pending * 2, this.#from > 0 ? this.#buffer.length : 0);
-    if (this.#wordsLeft < 0 || this.#bulkLength < 0 || pending < ROOM_FOR_ALL_MIN) return doubled;
-    return Math.max(doubled, this.#at - this.#from + this.#bulkLength + 2);
+    const bulk = this.#bulkLength;
+    if (this.#wordsLeft < 0 || bulk < 0 || bulk > ROOM_FOR_ALL_MAX) return doubled;
+    if (pending < ROOM_FOR_ALL_MIN) return doubled;
+    return Math.max(doubled, this.#at - this.#from + bulk + 2);
   }
 
   #replace(buffer: Uint8Array<ArrayBuffer>): void {

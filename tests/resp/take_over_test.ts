@@ -65,3 +65,17 @@ Deno.test("a buffer is not taken over for a word that is a small part of it", ()
   assertEquals(parser.next(), READY);
   assertEquals(parser.words.takeOver(1), null);
 });
+
+for (const [announced, hasRoomForAll] of [[100 * MB, true], [4_000 * MB, false]] as const) {
+  Deno.test(`of a word of ${announced / MB} MB a part has come: room for ${hasRoomForAll ? "all" : "as much again"}`, () => {
+    const parser = new RequestParser({ bulkBytesMax: Infinity }, () => []);
+    feed(
+      parser,
+      new TextEncoder().encode(`*2\r\n$4\r\nECHO\r\n$${announced}\r\n` + "x".repeat(MB)),
+    );
+    assertEquals(parser.next(), MORE);
+    feed(parser, new Uint8Array(2 * MB).fill(120));
+    const room = parser.space().length;
+    assertEquals([room > announced - 4 * MB, room < 8 * MB], [hasRoomForAll, !hasRoomForAll]);
+  });
+}
