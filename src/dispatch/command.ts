@@ -168,6 +168,11 @@ export interface CommandDefinition {
   readonly keys?: readonly KeySpec[];
   /** Finds the keys where the specifications cannot, or cannot say what is done to them. */
   readonly findKeys?: KeyFinder;
+  /**
+   * The word that is, as the command is mostly used, the (first) element of the collection at its first
+   * key. Dispatch looks there ahead of time, no more: a form in which it is another word costs time only.
+   */
+  readonly elementWord?: number;
   /** The arguments after the name(s), in the notation of arguments_syntax.ts. */
   readonly args?: string;
   /** Since when a newer command is to be preferred, and which. */
@@ -201,6 +206,8 @@ export class Command {
   readonly lastKey: number;
   /** Words from key to key. */
   readonly keyStep: number;
+  /** Index of the first element of a collection, 0 if there is none: a hint, see CommandDefinition. */
+  readonly elementWord: number;
   readonly run: Handler;
   /** By lower-case name without the container's; null if this is no container. */
   readonly subcommands: ReadonlyMap<string, Command> | null;
@@ -232,6 +239,7 @@ export class Command {
     this.firstKey = range.firstKey;
     this.lastKey = range.lastKey;
     this.keyStep = range.keyStep;
+    this.elementWord = definition.elementWord ?? 0;
     this.run = definition.run ?? refuseToRun;
     this.subcommands = subcommands === undefined ? null : mapOf(name, subcommands);
     this.definition = definition;

@@ -33,7 +33,7 @@ import {
   ReplyError,
   SAVE_FAILED,
 } from "../resp/reply_error.ts";
-import { BROKEN, MORE } from "../resp/parser.ts";
+import { BROKEN, MORE, type RequestParser } from "../resp/parser.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Words } from "../resp/words.ts";
 import { AcknowledgementWaits } from "./acknowledgement_waits.ts";
@@ -47,6 +47,7 @@ import {
   CLIENT_REPLICA,
   CLIENT_SUBSCRIBED,
 } from "./client.ts";
+import type { RecordReader } from "../keyspace/doors.ts";
 import { EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
 import { unknownCommand, unknownSubcommand, wrongArity } from "./command_errors.ts";
 import type { Services } from "./services.ts";
@@ -76,6 +77,8 @@ const AHEAD_COUNT = 16;
 /** Bytes of input, and keys in the database, from which looking ahead pays. */
 const AHEAD_BYTES_MIN = 100;
 const AHEAD_KEYS_MIN = 50_000;
+/** Elements in a collection from which looking ahead into it pays. */
+const AHEAD_ELEMENTS_MIN = 20_000;
 const AHEAD_NEVER = -1;
 const aheadStarts = new Int32Array(AHEAD_COUNT);
 const aheadLengths = new Int32Array(AHEAD_COUNT);
@@ -241,17 +244,31 @@ export class Dispatcher {
 
   /** Warms the caches for the requests that wait; returns after how many to look again. */
   #lookAhead(client: Client): number {
-    const { database } = client;
+    const { database, lastCommand } = client;
+    // What a client asks next is mostly like what it has asked before.
+    const elementWord = lastCommand === null ? 0 : lastCommand.elementWord;
+    if (elementWord > 0) {
+      const elements = this.#collectionAhead(client);
+      if (elements !== null) return warmAhead(client.parser!, elementWord, elements);
+    }
     if (database.count < AHEAD_KEYS_MIN) return AHEAD_NEVER;
+    return warmAhead(client.parser!, 1, database.records);
+  }
+
+  /** The elements of the large collection that the next two requests both go to, or null. */
+  #collectionAhead(client: Client): RecordReader | null {
     const parser = client.parser!;
     const { bytes } = parser;
-    const count = parser.keysAhead(aheadStarts, aheadLengths);
-    if (count < 2) return AHEAD_NEVER;
-    for (let i = 0; i < count; i++) {
-      aheadHashes[i] = hashBytes(bytes, aheadStarts[i], aheadLengths[i]);
-    }
-    aheadSum ^= database.records.warm(aheadHashes, count);
-    return count - 1;
+    if (parser.wordsAhead(1, aheadStarts, aheadLengths, 2) < 2) return null;
+    const at = aheadStarts[0];
+    const next = aheadStarts[1];
+    const length = aheadLengths[0];
+    if (aheadLengths[1] !== length) return null;
+    for (let i = 0; i < length; i++) if (bytes[at + i] !== bytes[next + i]) return null;
+    const { database } = client;
+    const ref = database.records.get(bytes, at, length);
+    const elements = ref === 0 ? null : database.elementsOf(ref);
+    return elements === null || elements.count < AHEAD_ELEMENTS_MIN ? null : elements;
   }
 
   /** Answers one request. */
@@ -633,6 +650,18 @@ export class Dispatcher {
     }
     return null;
   }
+}
+
+/** Warms `records` for what word `word` of the waiting requests names; returns as `#lookAhead` does. */
+function warmAhead(parser: RequestParser, word: number, records: RecordReader): number {
+  const count = parser.wordsAhead(word, aheadStarts, aheadLengths, AHEAD_COUNT);
+  if (count < 2) return AHEAD_NEVER;
+  const { bytes } = parser;
+  for (let i = 0; i < count; i++) {
+    aheadHashes[i] = hashBytes(bytes, aheadStarts[i], aheadLengths[i]);
+  }
+  aheadSum ^= records.warm(aheadHashes, count);
+  return count - 1;
 }
 
 /** Not queued by MULTI, but run at once. */

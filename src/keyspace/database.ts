@@ -19,7 +19,9 @@ import { RefIndex } from "../arena/ref_index.ts";
 import {
   ENC_EMBSTR,
   ENC_EXTERNAL,
+  ENC_HASHTABLE,
   ENC_RAW,
+  ENC_SKIPLIST,
   ENC_TEXT,
   isSlotEncoding,
   TYPE_STRING,
@@ -265,6 +267,13 @@ export class Database implements MoveListener, ValueSource {
   /** The value object of a record whose encoding keeps it in a slot. */
   largeValue(ref: number): LargeValue {
     return this.#slots.get(this.#dict.intValue(ref));
+  }
+
+  /** The elements of a large set, hash or sorted set as its table has them; null for all other values. */
+  elementsOf(ref: number): RecordReader | null {
+    const encoding = this.encodingOf(ref);
+    if (encoding !== ENC_HASHTABLE && encoding !== ENC_SKIPLIST) return null;
+    return this.largeValue(ref).dict ?? null;
   }
 
   // -- telling of changes ------------------------------------------------------

@@ -17,6 +17,7 @@ import type { LargeValue, ValueSlots } from "./value_slots.ts";
 
 /** Reads records by reference, which holds until the next call that adds or resizes one. */
 export interface RecordReader {
+  readonly count: number;
   /** The record with this key, its time over or not, or 0. `hash` is `hashBytes` of the key. */
   find(bytes: Uint8Array, offset: number, length: number, hash: number): number;
   /** `find` by key bytes alone. */

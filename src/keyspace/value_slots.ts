@@ -3,12 +3,15 @@
  * how much memory they take, so that used memory is a sum that is always at hand.
  */
 
+import type { Dict } from "../arena/dict.ts";
 import { Blocks, blocks } from "../base/blocks.ts";
 
 /** A value in a slot. */
 export interface LargeValue {
   /** Bytes it takes, an estimate that costs O(1). */
   readonly memoryBytes: number;
+  /** The elements, of a collection that keeps them by their bytes. */
+  readonly dict?: Dict;
   /** A deep copy, for COPY. */
   clone(): LargeValue;
   /**

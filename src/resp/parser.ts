@@ -327,17 +327,17 @@ export class RequestParser {
   }
 
   /**
-   * Looks ahead without parsing: where word 1 lies of up to `starts.length` requests that wait in the
-   * buffer. Stops at anything but short plain requests. Returns how many.
+   * Looks ahead without parsing: where one word lies (0 is the name) of up to `max` requests that wait
+   * in the buffer. Stops at anything but short plain requests that have it. Returns how many.
    */
-  keysAhead(starts: Int32Array, lengths: Int32Array): number {
+  wordsAhead(wanted: number, starts: Int32Array, lengths: Int32Array, max: number): number {
     const buffer = this.#buffer;
     const to = this.#to;
     let at = this.#at;
     let found = 0;
-    while (found < starts.length && at + 16 < to && buffer[at] === 0x2a) {
+    while (found < max && at + 16 < to && buffer[at] === 0x2a) {
       const words = buffer[at + 1] - 48;
-      if (words < 2 || words > 9 || buffer[at + 2] !== CR) break;
+      if (words <= wanted || words > 9 || buffer[at + 2] !== CR) break;
       at += 4;
       for (let word = 0; word < words; word++) {
         let length = buffer[at + 1] - 48;
@@ -350,7 +350,7 @@ export class RequestParser {
           at += 6;
         } else return found;
         if (!(length >= 0 && length <= 999) || at + length + 2 > to) return found;
-        if (word === 1) {
+        if (word === wanted) {
           starts[found] = at;
           lengths[found] = length;
         }

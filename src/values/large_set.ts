@@ -7,6 +7,11 @@ import { Dict } from "../arena/dict.ts";
 import { hashBytes } from "../base/hash.ts";
 
 export class LargeSet extends Dict {
+  /** Itself: as other large collections, it has its elements in a Dict. */
+  get dict(): Dict {
+    return this;
+  }
+
   /**
    * Adds a member; false when it is there already. `hash` is `hashBytes` of the member.
    */

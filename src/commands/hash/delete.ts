@@ -23,6 +23,7 @@ export const hdel = defineCommand({
   arity: -3,
   flags: ["write", "fast"],
   keys: [oneKey("RW delete")],
+  elementWord: 2,
   args: "key field...",
   run: runHdel,
 });

@@ -19,6 +19,7 @@ export const hget = defineCommand({
   arity: 3,
   flags: ["readonly", "fast"],
   keys: [oneKey("RO access")],
+  elementWord: 2,
   args: "key field",
   run: runHget,
 });
@@ -41,6 +42,7 @@ export const hmget = defineCommand({
   arity: -3,
   flags: ["readonly", "fast"],
   keys: [oneKey("RO access")],
+  elementWord: 2,
   args: "key field...",
   run: runHmget,
 });
@@ -141,6 +143,7 @@ export const hexists = defineCommand({
   arity: 3,
   flags: ["readonly", "fast"],
   keys: [oneKey("RO")],
+  elementWord: 2,
   args: "key field",
   run: runHexists,
 });
@@ -182,6 +185,7 @@ export const hstrlen = defineCommand({
   arity: 3,
   flags: ["readonly", "fast"],
   keys: [oneKey("RO")],
+  elementWord: 2,
   args: "key field",
   run: runHstrlen,
 });

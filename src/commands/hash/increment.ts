@@ -50,6 +50,7 @@ export const hincrby = defineCommand({
   arity: 4,
   flags: ["write", "denyoom", "fast"],
   keys: [oneKey("RW access update")],
+  elementWord: 2,
   args: "key field increment:integer",
   run: runHincrby,
 });
@@ -104,6 +105,7 @@ export const hincrbyfloat = defineCommand({
   arity: 4,
   flags: ["write", "denyoom", "fast"],
   keys: [oneKey("RW access update")],
+  elementWord: 2,
   args: "key field increment:double",
   run: runHincrbyfloat,
 });

@@ -23,6 +23,7 @@ export const hset = defineCommand({
   arity: -4,
   flags: ["write", "denyoom", "fast"],
   keys: [oneKey("RW update")],
+  elementWord: 2,
   args: "key field_value:(field value)...",
   run: runHset,
 });
@@ -42,6 +43,7 @@ export const hmset = defineCommand({
   arity: -4,
   flags: ["write", "denyoom", "fast"],
   keys: [oneKey("RW update")],
+  elementWord: 2,
   args: "key field_value:(field value)...",
   deprecated: { since: "4.0.0", use: "`HSET`" },
   run: runHmset,
@@ -101,6 +103,7 @@ export const hsetnx = defineCommand({
   arity: 4,
   flags: ["write", "denyoom", "fast"],
   keys: [oneKey("RW insert")],
+  elementWord: 2,
   args: "key field value",
   run: runHsetnx,
 });

@@ -23,6 +23,7 @@ export const sadd = defineCommand({
   arity: -3,
   flags: ["write", "denyoom", "fast"],
   keys: [oneKey("RW insert")],
+  elementWord: 2,
   args: "key member...",
   run: runSadd,
 });
@@ -64,6 +65,7 @@ export const srem = defineCommand({
   arity: -3,
   flags: ["write", "fast"],
   keys: [oneKey("RW delete")],
+  elementWord: 2,
   args: "key member...",
   run: runSrem,
 });
@@ -109,6 +111,7 @@ export const smove = defineCommand({
   arity: 4,
   flags: ["write", "fast"],
   keys: [oneKey("RW access delete"), oneKey("RW insert", 2)],
+  elementWord: 3,
   args: "source:key destination:key#1 member",
   run: runSmove,
 });

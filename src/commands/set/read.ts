@@ -19,6 +19,7 @@ export const sismember = defineCommand({
   arity: 3,
   flags: ["readonly", "fast"],
   keys: [oneKey("RO")],
+  elementWord: 2,
   args: "key member",
   run: runSismember,
 });
@@ -39,6 +40,7 @@ export const smismember = defineCommand({
   arity: -3,
   flags: ["readonly", "fast"],
   keys: [oneKey("RO access")],
+  elementWord: 2,
   args: "key member...",
   run: runSmismember,
 });

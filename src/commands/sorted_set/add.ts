@@ -46,6 +46,7 @@ export const zadd = defineCommand({
   arity: -4,
   flags: ["write", "denyoom", "fast"],
   keys: [oneKey("RW update")],
+  elementWord: 3,
   args: `
     key
     [condition:(NX | XX)@3.0.2]
@@ -91,6 +92,7 @@ export const zincrby = defineCommand({
   arity: 4,
   flags: ["write", "denyoom", "fast"],
   keys: [oneKey("RW access update")],
+  elementWord: 3,
   args: "key increment:integer member",
   run: runZincrby,
 });

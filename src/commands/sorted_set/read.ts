@@ -22,6 +22,7 @@ export const zscore = defineCommand({
   arity: 3,
   flags: ["readonly", "fast"],
   keys: [oneKey("RO access")],
+  elementWord: 2,
   args: "key member",
   run: runZscore,
 });
@@ -49,6 +50,7 @@ export const zmscore = defineCommand({
   arity: -3,
   flags: ["readonly", "fast"],
   keys: [oneKey("RO access")],
+  elementWord: 2,
   args: "key member...",
   run: runZmscore,
 });
@@ -101,6 +103,7 @@ export const zrank = defineCommand({
   arity: -3,
   flags: ["readonly", "fast"],
   keys: [oneKey("RO access")],
+  elementWord: 2,
   args: "key member [WITHSCORE]",
   run: runZrank,
 });
@@ -124,6 +127,7 @@ export const zrevrank = defineCommand({
   arity: -3,
   flags: ["readonly", "fast"],
   keys: [oneKey("RO access")],
+  elementWord: 2,
   args: "key member [WITHSCORE]",
   run: runZrevrank,
 });

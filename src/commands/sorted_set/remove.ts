@@ -33,6 +33,7 @@ export const zrem = defineCommand({
   arity: -3,
   flags: ["write", "fast"],
   keys: [oneKey("RW delete")],
+  elementWord: 2,
   args: "key member...",
   run: runZrem,
 });
