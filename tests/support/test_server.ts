@@ -4,6 +4,8 @@
  * does. Words and replies are latin1 text, one character per byte.
  */
 
+import "./poison.ts";
+import { blocks } from "../../src/base/blocks.ts";
 import { Config, type DirectiveValue } from "../../src/config/config.ts";
 import { Core } from "../../src/core.ts";
 import { Client } from "../../src/dispatch/client.ts";
@@ -45,6 +47,8 @@ export class TestClient {
 
   /** Runs one request and gives all replies it has caused, pushes included. */
   runAll(...words: (string | number)[]): Value[] {
+    // No command runs now: as before the input of a connection.
+    blocks.settle();
     this.server.keyspace.refreshTime();
     this.server.dispatcher.execute(this.client, Words.of(...words.map(String)));
     return this.received();
