@@ -86,6 +86,8 @@ export class LinkProxy implements AsyncDisposable {
   };
   #cut: { direction: Direction; at: number } | null = null;
   #damage: Damage | null = null;
+  /** The listener closes behind the next connection. */
+  #isForOne = false;
   readonly port: number;
 
   private constructor(public target: number) {
@@ -120,6 +122,17 @@ export class LinkProxy implements AsyncDisposable {
 
   /** Ends {@linkcode refuse}. */
   accept(): void {
+    this.#isForOne = false;
+    this.#listen();
+  }
+
+  /** Ends {@linkcode refuse} for one connection: those that come behind it are refused again. */
+  acceptOne(): void {
+    this.#isForOne = true;
+    this.#listen();
+  }
+
+  #listen(): void {
     if (this.#listener !== null) return;
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: this.port });
     this.#accepting = this.#accept(this.#listener);
@@ -180,6 +193,11 @@ export class LinkProxy implements AsyncDisposable {
       for (const direction of ["toMaster", "toReplica"] as const) {
         const pump = this.#pump(link, direction).finally(() => this.#pumps.delete(pump));
         this.#pumps.add(pump);
+      }
+      if (this.#isForOne) {
+        this.#listener = null;
+        listener.close();
+        return;
       }
     }
   }
