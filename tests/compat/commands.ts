@@ -600,8 +600,12 @@ const zsetSpecs: CommandSpec[] = [
   spec("DEL", 1, (g) => [z(g)]),
 ];
 
-/** ALPHA with weights from other keys leaves the order of ties open, `BY nosort` that of a set. */
+/**
+ * ALPHA with weights from other keys leaves the order of ties to that of the elements, `BY nosort` the
+ * order of all: those of sets and sorted sets lie in hash tables, in Redis by a seed that nobody knows.
+ */
 function sortMode(words: string[]): Mode {
+  if (!/^s[ez]/.test(words[1])) return "equal";
   const upper = words.map((word) => word.toUpperCase());
   const weighted = upper.includes("BY");
   if (!weighted || upper.includes("STORE")) return "equal";

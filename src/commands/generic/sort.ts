@@ -157,7 +157,8 @@ function sortElements(call: Call, options: SortOptions): void {
   if (options.keepsOrder) readElements(database, ref, from, to, isDescending, results);
   else {
     const { memory } = call.server;
-    const task = { database, memory, ref, count, from, to, by, isDescending };
+    const endsAtNul = storeWord === 0;
+    const task = { database, memory, ref, count, from, to, by, isDescending, endsAtNul };
     if (options.isAlpha) sortByText(task, results);
     else sortByNumber(task, results);
   }

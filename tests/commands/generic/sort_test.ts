@@ -212,3 +212,54 @@ Deno.test("SORT refuses other types and wrong words", () => {
   ];
   for (const [words, error] of refused) assertEquals(s.run(...words), error, words.join(" "));
 });
+
+// What redis-server 7.0.15 answers, found by asking it.
+const WEIGHTED_PARTS: [options: string, answer: string][] = [
+  ["LIMIT 0 8", "29 99 69 9 89 49 19 79"],
+  ["LIMIT 40 8", "64 37 10 94 67 40 13 97"],
+  ["DESC LIMIT 3 8", "8 14 83 35 56 62 5 32"],
+  ["LIMIT 87 14", "5 17 62 32 35 86 8 2 50 56 20 92 98 74"],
+];
+
+/** Weights a, b and c, and none for every tenth element. */
+function withWeights(s: TestServer, elements: number[]): void {
+  for (const each of elements) if (each % 10 !== 9) s.run("SET", `w_${each}`, "abc"[each % 3]);
+}
+
+for (const [options, answer] of WEIGHTED_PARTS) {
+  Deno.test(`SORT BY with ALPHA and ${options} has elements of the same weight in Redis's order`, () => {
+    const elements = Array.from({ length: 101 }, (_, i) => i * 37 % 101);
+    const s = withList(...elements);
+    withWeights(s, elements);
+    const found = s.run("SORT", "l", "BY", "w_*", "ALPHA", ...options.split(" ")) as string[];
+    assertEquals(found, answer.split(" "));
+  });
+}
+
+Deno.test("SORT BY with ALPHA of all elements leaves those of the same weight as they came", () => {
+  const elements = [29, 3, 9, 7, 19, 6, 1, 0, 4, 10];
+  const s = withList(...elements);
+  withWeights(s, elements);
+  const expected = ["29", "9", "19", "3", "6", "0", "7", "1", "4", "10"];
+  assertEquals(s.run("SORT", "l", "BY", "w_*", "ALPHA"), expected);
+  assertEquals(s.run("SORT", "l", "BY", "w_*", "ALPHA", "LIMIT", 0, 10), expected);
+});
+
+Deno.test("SORT BY with ALPHA and LIMIT of a set of integers has Redis's order too", () => {
+  const s = testServer();
+  const elements = Array.from({ length: 30 }, (_, i) => i * 3);
+  s.run("SADD", "s", ...elements);
+  for (const each of elements) s.run("SET", `w_${each}`, "ab"[each % 2]);
+  assertEquals(
+    s.run("SORT", "s", "BY", "w_*", "ALPHA", "LIMIT", 2, 12),
+    "6 54 30 60 18 66 36 72 12 78 42 84".split(" "),
+  );
+});
+
+Deno.test("SORT BY with ALPHA compares weights up to a NUL byte, and whole ones with STORE", () => {
+  const s = withList(1, 2, 3);
+  s.run("MSET", "w_1", "x\0b", "w_2", "x\0a", "w_3", "x");
+  assertEquals(s.run("SORT", "l", "BY", "w_*", "ALPHA"), ["1", "2", "3"]);
+  s.run("SORT", "l", "BY", "w_*", "ALPHA", "STORE", "d");
+  assertEquals(s.run("LRANGE", "d", 0, -1), ["3", "2", "1"]);
+});

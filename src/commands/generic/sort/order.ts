@@ -17,6 +17,7 @@ import { parseScore } from "../../../values/score.ts";
 import { readElements } from "./elements.ts";
 import type { Pattern } from "./pattern.ts";
 import { TextOrder } from "./text_order.ts";
+import { sortPartially } from "./partial_order.ts";
 import { NO_TEXT, Texts } from "./texts.ts";
 
 const NOT_A_NUMBER = "ERR One or more scores can't be converted into double";
@@ -35,6 +36,8 @@ export interface SortTask {
   /** Where what is compared is found; null to compare the elements themselves. */
   readonly by: Pattern | null;
   readonly isDescending: boolean;
+  /** Whether texts end at a NUL byte, as those of C do: what BY finds, unless the outcome is stored. */
+  readonly endsAtNul: boolean;
 }
 
 /** Below it a double has fewer digits: strtod says that the text is out of range. */
@@ -60,7 +63,10 @@ export function sortByNumber(task: SortTask, results: ElementSink): void {
   });
 }
 
-/** By the bytes of texts. Elements whose text is the same, or missing, stay as they are. */
+/**
+ * By the bytes of texts. Elements whose text is the same, or missing, stay as they are, unless BY and a
+ * part of the outcome are asked for: see `partial_order.ts`.
+ */
 export function sortByText(task: SortTask, results: ElementSink): void {
   if (task.count === 0) return;
   task.memory.demand(task.count * BYTES_PER_ELEMENT);
@@ -69,8 +75,37 @@ export function sortByText(task: SortTask, results: ElementSink): void {
     readAll(task, elements);
     const { keyed, textOf, comparedOf } = elements;
     new TextOrder(texts, comparedOf, keyed, task.isDescending, task).sort(0, task.count);
+    const isPartial = task.from > 0 || task.to < task.count;
+    if (task.by !== null && isPartial && hasTies(task, keyed, comparedOf)) {
+      orderPartially(task, keyed, comparedOf);
+    }
     handOn(task, keyed, textOf, results);
   });
+}
+
+/** Whether one of the wanted positions has the text of another position, once they are in order. */
+function hasTies({ count, from, to }: SortTask, { items }: KeyedItems, textOf: Uint32Array) {
+  for (let i = Math.max(1, from); i <= to && i < count; i++) {
+    if (texts.areSame(textOf[items[i - 1]], textOf[items[i]])) return true;
+  }
+  return false;
+}
+
+/** Puts ties into Redis's order for a part of the outcome. */
+function orderPartially(task: SortTask, keyed: KeyedItems, comparedOf: Uint32Array): void {
+  const { count, from, to, isDescending } = task;
+  task.memory.demand(count * Uint32Array.BYTES_PER_ELEMENT);
+  // So far only what is wanted has been brought into order.
+  new TextOrder(texts, comparedOf, keyed, isDescending, { from: 0, to: count }).sort(0, count);
+  const { items } = keyed;
+  const ranks = new Uint32Array(count);
+  let rank = 0;
+  for (let i = 1; i < count; i++) {
+    if (!texts.areSame(comparedOf[items[i - 1]], comparedOf[items[i]])) rank++;
+    ranks[items[i]] = rank;
+  }
+  for (let i = 0; i < count; i++) items[i] = i;
+  sortPartially(ranks, items, from, to);
 }
 
 function withTexts({ memory }: SortTask, work: () => void): void {
@@ -225,15 +260,21 @@ class TextElements extends TextSink {
   }
 
   bulk(bytes: Uint8Array, offset: number, length: number): void {
-    const { by, database } = this.task;
+    const { by, database, endsAtNul } = this.task;
     const index = this.#count++;
     this.keyed.items[index] = index;
     this.textOf[index] = texts.add(bytes, offset, length);
     if (by === null) return;
     this.comparedOf[index] = by.find(database, bytes, offset, length)
-      ? texts.add(by.bytes, by.offset, by.length)
+      ? texts.add(by.bytes, by.offset, endsAtNul ? lengthToNul(by) : by.length)
       : NO_TEXT;
   }
+}
+
+/** Bytes of what a pattern has found, up to the first NUL byte if there is one. */
+function lengthToNul({ bytes, offset, length }: Pattern): number {
+  for (let i = 0; i < length; i++) if (bytes[offset + i] === 0) return i;
+  return length;
 }
 
 /**

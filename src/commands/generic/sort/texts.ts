@@ -89,6 +89,13 @@ export class Texts {
     );
   }
 
+  /** Whether two texts are the same, or both missing. */
+  areSame(a: number, b: number): boolean {
+    if (a === b) return true;
+    if (a === NO_TEXT || b === NO_TEXT || this.lengthOf(a) !== this.lengthOf(b)) return false;
+    return this.compare(a, b, 0) === 0;
+  }
+
   /** Lets go of all texts. */
   clear(): void {
     this.#blocks.length = 1;
