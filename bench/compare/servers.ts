@@ -121,6 +121,20 @@ export class RunningServer {
     return (Number(fields[11]) + Number(fields[12])) * MICROS_PER_TICK;
   }
 
+  /** The same finer than ticks, for short work; without the threads that have ended. */
+  threadMicros(): number {
+    let nanos = 0;
+    for (const thread of Deno.readDirSync(`/proc/${this.#pid}/task`)) {
+      try {
+        const times = Deno.readTextFileSync(`/proc/${this.#pid}/task/${thread.name}/schedstat`);
+        nanos += Number(times.split(" ")[0]);
+      } catch {
+        // Ended since the folder was read.
+      }
+    }
+    return nanos / 1000;
+  }
+
   /** Resident memory of the process in bytes. */
   residentBytes(): number {
     return this.#statusBytes("VmRSS");

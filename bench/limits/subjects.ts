@@ -4,6 +4,7 @@ import type { LimitsCase } from "./cases.ts";
 import { CLIENTS } from "./clients.ts";
 import { COMMANDS } from "./commands.ts";
 import { LOADING } from "./loading.ts";
+import { PIPELINED } from "./pipelined.ts";
 import { SORT } from "./sort.ts";
 import { MEMORY } from "./memory.ts";
 
@@ -23,5 +24,10 @@ export const SUBJECTS: Subject[] = [
     cases: LOADING,
   },
   { name: "clients", title: "What a client has the server hold", cases: CLIENTS },
+  {
+    name: "pipelined",
+    title: "Every command in a pipeline, on values of every size",
+    cases: PIPELINED,
+  },
   { name: "memory", title: "Memory that is given back", cases: MEMORY },
 ];
