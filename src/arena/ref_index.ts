@@ -11,6 +11,8 @@ export class RefIndex {
   #table = new Table(MIN_BUCKETS);
   #next: Table | null = null;
   #rehashAt = 0;
+  /** > 0 while buckets must stay where they are (a scan is under way). */
+  #pinned = 0;
 
   /** `owner` is the dict whose records the references are. */
   constructor(readonly owner: Dict) {}
@@ -52,6 +54,7 @@ export class RefIndex {
   }
 
   #step(): void {
+    if (this.#pinned > 0) return;
     const table = this.#table;
     const next = this.#next!;
     moveBucket(table, next, this.#rehashAt, this.owner.arena);
@@ -68,9 +71,17 @@ export class RefIndex {
     this.#next?.dispose();
   }
 
-  /** Calls `visit` for the references of one bucket per table; returns the next cursor, 0 at the end. */
+  /**
+   * Calls `visit` for the references of one bucket per table; returns the next cursor, 0 at the end.
+   * `visit` may remove the reference it is given, nothing else.
+   */
   scan(cursor: number, visit: (ref: number) => void): number {
-    return scanTables(this.#table, this.#next, cursor, visit);
+    this.#pinned++;
+    try {
+      return scanTables(this.#table, this.#next, cursor, visit);
+    } finally {
+      this.#pinned--;
+    }
   }
 
   /** A reference drawn evenly, or 0 when empty. */
