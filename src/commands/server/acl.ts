@@ -15,6 +15,11 @@ import { writeHelp } from "../help.ts";
 
 const ONE_USER =
   "ERR this version of tsredis has no user but 'default', whose password is requirepass";
+/** The answer of a server without `aclfile`, word for word. */
+const NO_ACL_FILE =
+  "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via " +
+  "the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration " +
+  "file set) in order to store users in the Redis configuration.";
 const BAD_BITS = "ERR ACL GENPASS argument must be the number of bits for the output password, a " +
   "positive number up to 4096";
 const PASSWORD_BITS = 256;
@@ -341,7 +346,7 @@ export const aclLoad = defineCommand({
   complexity: "O(1)",
   arity: 2,
   flags: ["admin", "noscript", "loading", "stale"],
-  run: ({ reply }) => reply.error(ONE_USER),
+  run: ({ reply }) => reply.error(NO_ACL_FILE),
 });
 
 /** `ACL SAVE`: refused, there is no file of users. */
@@ -354,7 +359,7 @@ export const aclSave = defineCommand({
   arity: 2,
   flags: ["admin", "noscript", "loading", "stale"],
   tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
-  run: ({ reply }) => reply.error(ONE_USER),
+  run: ({ reply }) => reply.error(NO_ACL_FILE),
 });
 
 /** `ACL HELP`. */

@@ -131,9 +131,16 @@ for (const [words, answer] of ACL_ANSWERS) {
     assertEquals(wholeServer().run("ACL", ...words.split(" ")), answer as never);
   });
 }
-for (const words of ["SETUSER u on >secret", "LOAD", "SAVE"]) {
-  Deno.test(`ACL ${words} is refused`, () => {
-    const { error } = wholeServer().run("ACL", ...words.split(" ")) as { error: string };
-    assertMatch(error, /^ERR this version of tsredis has no user but 'default'/);
+Deno.test("ACL SETUSER u on >secret is refused", () => {
+  const { error } = wholeServer().run("ACL", "SETUSER", "u", "on", ">secret") as { error: string };
+  assertMatch(error, /^ERR this version of tsredis has no user but 'default'/);
+});
+for (const word of ["LOAD", "SAVE"]) {
+  Deno.test(`ACL ${word} says that there is no file of users, as a real server without one`, () => {
+    const answer =
+      "ERR This Redis instance is not configured to use an ACL file. You may want to " +
+      "specify users via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have " +
+      "a Redis configuration file set) in order to store users in the Redis configuration.";
+    assertEquals(wholeServer().run("ACL", word), { error: answer });
   });
 }
