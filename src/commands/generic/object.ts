@@ -1,5 +1,6 @@
 /** OBJECT: how the server keeps a value. */
 
+import type { Config } from "../../config/config.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Database } from "../../keyspace/database.ts";
 import { defineCommand } from "../../dispatch/command.ts";
@@ -87,7 +88,7 @@ export const objectRefcount = defineCommand({
   name: "object|refcount",
   group: "generic",
   since: "2.2.3",
-  summary: "Tells how many references there are to a value: always one",
+  summary: "Tells how many references there are to a value; of a small integer, that it is shared",
   complexity: "O(1)",
   arity: 3,
   flags: ["readonly"],
@@ -97,10 +98,30 @@ export const objectRefcount = defineCommand({
   run: runObjectRefcount,
 });
 
-function runObjectRefcount({ database, words, reply }: Call): void {
+function runObjectRefcount({ database, server, words, reply }: Call): void {
   const ref = database.findOrExpire(words.bytes, words.starts[2], words.lengths[2]);
   if (ref === 0) return reply.null();
-  reply.integer(1);
+  reply.integer(referencesTo(database, ref, server.config));
+}
+
+/** What Redis counts for an object that all keys with that value share. */
+const SHARED_REFERENCES = 2147483647;
+/** Digits of the largest integer that is shared. */
+const SHARED_DIGITS = 4;
+const MINUS = 0x2d;
+
+/**
+ * What OBJECT REFCOUNT answers for a record. There is one reference to every value here; but clients
+ * tell by this number whether Redis shares small integers (0 to 9999), which it does unless an
+ * eviction policy needs to know when each key was used. So the answer follows that rule, as it is now:
+ * Redis keeps to what held when the value was written.
+ */
+export function referencesTo(database: Database, ref: number, config: Config): number {
+  const { records } = database;
+  if (encodingName(database, ref) !== "int" || records.valueLength(ref) > SHARED_DIGITS) return 1;
+  if (records.bytesOf(ref)[records.valueOffset(ref)] === MINUS) return 1;
+  const looksAtUse = /lru|lfu/.test(config.value("maxmemory-policy"));
+  return config.value("maxmemory") > 0 && looksAtUse ? 1 : SHARED_REFERENCES;
 }
 
 export const objectHelp = defineCommand({

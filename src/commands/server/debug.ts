@@ -24,7 +24,7 @@ import { RdbEncoder } from "../../rdb/writer.ts";
 import { NO_SUCH_KEY, ReplyError } from "../../resp/reply_error.ts";
 import type { QuickList } from "../../values/quicklist.ts";
 import { defineCommand } from "../../dispatch/command.ts";
-import { encodingName } from "../generic/object.ts";
+import { encodingName, referencesTo } from "../generic/object.ts";
 import { type HelpEntry, writeHelp } from "../help.ts";
 
 /**
@@ -345,13 +345,16 @@ function debugReload({ server, words, reply }: Call): void {
 }
 
 function debugObject(call: Call): void {
-  const { database, words, reply } = call;
+  const { database, server, words, reply } = call;
   if (words.count === 4 && !words.is(3, "fast")) throw call.subcommandSyntaxError();
   const ref = recordOfKey(call);
   const { keyspace } = database;
   const meta = database.records.metaOf(ref);
   const encoding = encodingName(database, ref);
-  let text = `Value at:0x${(ref >>> 0).toString(16)} refcount:1 encoding:${encoding} ` +
+  let text =
+    `Value at:0x${(ref >>> 0).toString(16)} refcount:${
+      referencesTo(database, ref, server.config)
+    } encoding:${encoding} ` +
     `serializedlength:${savedBytes(call, ref)} lru:${meta >>> 8} lru_seconds_idle:${
       keyspace.idleSeconds(meta)
     }`;

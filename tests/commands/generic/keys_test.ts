@@ -425,6 +425,33 @@ Deno.test("OBJECT ENCODING names the forms of strings", () => {
   assertEquals(s.run("OBJECT", "REFCOUNT", "k"), 1);
 });
 
+// The numbers are those of redis-server 7.0.15.
+Deno.test("OBJECT REFCOUNT tells of small integers that they are shared, where Redis shares them", () => {
+  const s = testServer();
+  const count = () => s.run("OBJECT", "REFCOUNT", "k");
+  for (const value of ["0", "7", "9999"]) {
+    s.run("SET", "k", value);
+    assertEquals(count(), 2147483647, value);
+  }
+  for (const value of ["-1", "10000", "007", "x", "", "1.5"]) {
+    s.run("SET", "k", value);
+    assertEquals(count(), 1, value);
+  }
+  s.run("SET", "k", "7");
+  s.run("INCR", "k");
+  assertEquals(count(), 2147483647);
+  s.run("CONFIG", "SET", "maxmemory", "100mb", "maxmemory-policy", "allkeys-random");
+  assertEquals(count(), 2147483647);
+  s.run("CONFIG", "SET", "maxmemory-policy", "volatile-lfu");
+  assertEquals(count(), 1);
+  s.run("CONFIG", "SET", "maxmemory", "0");
+  assertEquals(count(), 2147483647);
+  s.run("APPEND", "k", "1");
+  assertEquals(count(), 1);
+  s.run("RPUSH", "l", "1");
+  assertEquals(s.run("OBJECT", "REFCOUNT", "l"), 1);
+});
+
 Deno.test("OBJECT IDLETIME and FREQ answer according to the policy", () => {
   const s = testServer();
   s.run("SET", "k", "v");
