@@ -172,14 +172,14 @@ export class ClientLimits {
   }
 
   /**
-   * Disconnects clients, the largest first, until all together take less than `maxmemory-clients`.
+   * Disconnects clients, the largest first, until all together take no more than `maxmemory-clients`.
    * Those that must not be disconnected count too, links to masters and replicas apart.
    */
   #evict(): void {
     const limit = this.#totalBytesMax.value;
     // A percentage of `maxmemory` is a negative number.
     const limitBytes = limit < 0 ? Math.floor(this.#maxMemory.value * -limit / 100) : limit;
-    const isOver = () => this.bytesOf.normal + this.bytesOf.pubsub >= limitBytes;
+    const isOver = () => this.bytesOf.normal + this.bytesOf.pubsub > limitBytes;
     if (limitBytes <= 0 || !isOver()) return;
     const { clients, dispatcher, log, statistics } = this.server;
     for (const client of clients.byId.values()) this.#look(client);

@@ -153,6 +153,18 @@ Deno.test("maxmemory-clients evicts as few as needed, the largest first, and spa
   assertEquals(limits.totalBytes > 0, true);
 });
 
+Deno.test("maxmemory-clients is what all clients together may take: no more, and no less", () => {
+  for (const [room, closed] of [[0, "no"], [-1, "at once"]] as const) {
+    const { s, c, pass } = withLimits({});
+    hold(c, 500_000);
+    let bytes = room;
+    for (const client of s.services.clients.byId.values()) bytes += client.memoryBytes;
+    s.config.set([["maxmemory-clients", `${bytes}`]]);
+    pass(100);
+    assertEquals(c.closed, closed);
+  }
+});
+
 Deno.test("maxmemory-clients counts a large request or reply at once", () => {
   const { s, c, limits } = withLimits({ "maxmemory-clients": "1mb" });
   const other = new InputClient(s);
