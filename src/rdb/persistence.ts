@@ -116,6 +116,7 @@ export class Persistence implements SnapshotMaker {
   loadedReplication: LoadedReplication | null = null;
   /** The load of a full sync that is under way. */
   replicaLoad: ReplicaLoad | null = null;
+  #isCleared = false;
 
   readonly #snapshotListeners: SnapshotListener[] = [];
   readonly #worker: SaveWorker;
@@ -417,12 +418,16 @@ export class Persistence implements SnapshotMaker {
   /** Begins to take the snapshot of a full sync; it is `replicaLoad` until `swap` or `abandon`. */
   beginReplicaLoad(options: ReplicaLoadOptions): ReplicaLoad {
     this.replicaLoad?.abandon();
+    // A server that began empty has not looked at the folder yet.
+    if (options.mode === "file") this.#clearLeftovers();
     const { keyspace, config, log, runtime } = this;
     const load: ReplicaLoad = new ReplicaLoad(keyspace, config, log, runtime, options, {
       // It would put the old dataset where the new one is.
       beforeSwap: () => this.abortBackground(),
+      began: () => this.owner.persistenceChanged(),
       closed: () => {
         if (this.replicaLoad === load) this.replicaLoad = null;
+        this.owner.persistenceChanged();
       },
     });
     this.replicaLoad = load;
@@ -431,15 +436,22 @@ export class Persistence implements SnapshotMaker {
 
   // -- loading ---------------------------------------------------------------------------
 
+  /** Removes what dead processes have left, once, before a file of this kind is made or looked for. */
+  #clearLeftovers(): void {
+    if (this.#isCleared) return;
+    this.#isCleared = true;
+    for (const name of removeLeftovers(this.runtime.files, this.#folder)) {
+      this.log.notice(`Removed ${name}, which a process that has ended had not finished`);
+    }
+  }
+
   /**
    * Loads the file that the configuration names, in slices; without the file the dataset stays empty.
    * Rejects when the file cannot be read or is damaged: the server must not serve what was read then.
    */
   async load(): Promise<void> {
     this.#worker.start();
-    for (const name of removeLeftovers(this.runtime.files, this.#folder)) {
-      this.log.notice(`Removed ${name}, which a process that has ended had not finished`);
-    }
+    this.#clearLeftovers();
     const file = this.#open();
     if (file === null) return;
     using _ = file;
@@ -641,8 +653,8 @@ export class Persistence implements SnapshotMaker {
       : snapshot.keysDone / snapshot.keysTotal * 100;
     const load = this.replicaLoad;
     const fields: [string, string | number][] = [
-      ["loading", this.isLoading ? 1 : 0],
-      ["async_loading", load?.isLoading ? 1 : 0],
+      ["loading", this.isLoading || load?.hidesServed ? 1 : 0],
+      ["async_loading", load?.isLoading && !load.hidesServed ? 1 : 0],
       ["current_cow_peak", 0],
       ["current_cow_size", 0],
       ["current_cow_size_age", 0],

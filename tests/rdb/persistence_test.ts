@@ -297,6 +297,20 @@ Deno.test("a start clears what dead processes left, and nothing that is written 
   for (const name of left) assert(p.log.includes(`Removed ${name}, `), p.log);
 });
 
+Deno.test("a server that began empty clears what dead processes left when a full sync makes a file", () => {
+  using p = new Persisted();
+  const left = `${p.folder}/temp-1700000000.77.1.rdb`;
+  Deno.writeTextFileSync(left, "REDIS0011");
+  const files = () => [...Deno.readDirSync(p.folder)].length;
+  p.persistence.beginReplicaLoad({ mode: "stream", totalBytes: null }).abandon();
+  assertEquals(files(), 1);
+  const load = p.persistence.beginReplicaLoad({ mode: "file", totalBytes: 100 });
+  assertEquals([...Deno.readDirSync(p.folder)].some(({ name }) => left.endsWith(name)), false);
+  assertEquals(files(), 1); // its own
+  load.abandon();
+  assertEquals(files(), 0);
+});
+
 Deno.test("a start leaves a save of another server under way alone", async () => {
   using p = new Persisted();
   for (let i = 0; i < 20_000; i++) p.server.run("SET", `key:${i}`, i);
