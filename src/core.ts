@@ -153,6 +153,8 @@ export class Core
   readonly #pending = new Map<"expire" | "tidy" | "evict", Timer>();
   /** It has ended: nothing is served any more. */
   isClosed = false;
+  /** `load` is under way. */
+  #isStarting = false;
 
   constructor(options: CoreOptions) {
     const { config, log, runtime, draw } = options;
@@ -301,10 +303,12 @@ export class Core
    * and then seeks the master.
    */
   async load(beginsEmpty = false): Promise<void> {
-    this.setGate(GATE_LOADING, true);
+    this.#isStarting = true;
+    this.updateGates();
     this.replication.begin();
     if (!beginsEmpty) await this.persistence.load();
-    this.setGate(GATE_LOADING, false);
+    this.#isStarting = false;
+    this.updateGates();
     this.replication.loaded();
   }
 
@@ -480,7 +484,9 @@ export class Core
       GATE_STALE,
       isReplica && !replica.isLinkUp && !values["replica-serve-stale-data"],
     );
-    this.setGate(GATE_ASYNC_LOADING, persistence.replicaLoad?.isLoading === true);
+    const load = persistence.replicaLoad;
+    this.setGate(GATE_LOADING, this.#isStarting || load?.hidesServed === true);
+    this.setGate(GATE_ASYNC_LOADING, load?.isLoading === true);
     const replicasMin = values["min-replicas-to-write"];
     this.setGate(
       GATE_FEW_REPLICAS,

@@ -408,6 +408,7 @@ export const DIRECTIVES = {
   "repl-diskless-load": choice(
     "disabled",
     ["disabled", "on-empty-db", "swapdb"],
+    { deniedWhileLoading: true },
   ),
   "propagation-error-behavior": choice(
     "ignore",

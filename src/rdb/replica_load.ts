@@ -40,10 +40,17 @@ export interface ReplicaLoadOptions {
    * disabled`); "stream": loaded while it arrives.
    */
   readonly mode: "file" | "stream";
+  /**
+   * Whether clients are to be told LOADING while it is read into the new dataset, because what is
+   * being served belongs to another history.
+   */
+  readonly hidesServed?: boolean;
 }
 
 /** What the rest of persistence does when a load comes to its end. */
 export interface ReplicaLoadOwner {
+  /** Reading into the new dataset begins. */
+  began(): void;
   /** The dataset is about to be exchanged: a background save of the old one is of no use. */
   beforeSwap(): void;
   /** Swapped or given up. */
@@ -149,6 +156,11 @@ export class ReplicaLoad {
   /** Whether bytes are being read into the new dataset, or have been and wait for `swap`. */
   get isLoading(): boolean {
     return this.startedMs > 0 && (this.#state === "taking" || this.#state === "loaded");
+  }
+
+  /** Whether most commands are to answer -LOADING now, see `ReplicaLoadOptions`. */
+  get hidesServed(): boolean {
+    return this.options.hidesServed === true && this.isLoading;
   }
 
   /** Keys in the new dataset (after `swap`: in the old one). */
@@ -299,6 +311,7 @@ export class ReplicaLoad {
     if (this.startedMs === 0) {
       this.startedMs = this.keyspace.clock.now();
       this.steadyStartMs = this.keyspace.clock.monotonic();
+      this.#owner.began();
     }
     try {
       if (loader.stepFor(SLICE_MS, this.#now, keysPerSlice(this.config.value("key-load-delay")))) {

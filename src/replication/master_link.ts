@@ -273,7 +273,7 @@ export class MasterLink implements LinkTransport {
     const { log, config, keyspace, persistence } = this.#host;
     if (full !== null) this.#step(`Full resync from master: ${full.id}:${full.offset}`);
     this.#setState("sync");
-    const payload = await this.#announcement();
+    const payload = await this.#announcement(full === null ? "" : full.id);
     const policy = config.value("repl-diskless-load");
     const streams = policy !== "disabled";
     const where = streams ? "to parser" : "to disk";
@@ -322,8 +322,11 @@ export class MasterLink implements LinkTransport {
     this.#openStream(load.replicationDatabase);
   }
 
-  /** The line that announces the snapshot, behind any number of empty ones. */
-  async #announcement(): Promise<Payload> {
+  /**
+   * The line that announces the snapshot, behind any number of empty ones. `id` is that of the history
+   * it belongs to, empty when that is not known.
+   */
+  async #announcement(id: string): Promise<Payload> {
     this.#readFailure = (why) =>
       new LinkFailure(`I/O error reading bulk count from MASTER: ${why}`);
     let line = "";
@@ -341,9 +344,12 @@ export class MasterLink implements LinkTransport {
           `'${line.slice(0, 64)}'), are you sure the host and port are right?`,
       );
     }
+    const policy = config.value("repl-diskless-load");
     const load = persistence.beginReplicaLoad({
       totalBytes: payload.totalBytes < 0 ? null : payload.totalBytes,
-      mode: config.value("repl-diskless-load") === "disabled" ? "file" : "stream",
+      mode: policy === "disabled" ? "file" : "stream",
+      // Who says "swapdb" wants what is served meanwhile to be an earlier state of the same data.
+      hidesServed: policy === "swapdb" && id !== this.history.ids.id,
     });
     this.load = load;
     load.onFailed = (failure) => this.end(this.#loadFailure(failure));

@@ -70,7 +70,8 @@ function runConfigSet({ server, client, words, reply }: Call): void {
   });
   const refusal = server.config.set(pairs, {
     isLocal: client.isLocal,
-    isLoading: server.persistence.isLoading,
+    // A replica that loads a full sync loads, too, whatever it serves meanwhile.
+    isLoading: server.persistence.isLoading || server.persistence.replicaLoad?.isLoading === true,
   });
   if (refusal === null) reply.ok();
   else reply.error(refusal);

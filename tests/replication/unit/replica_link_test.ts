@@ -7,6 +7,7 @@ import { error, status, textOf } from "../../support/resp_client.ts";
 import { array, FakeLink, FakeMaster, HISTORY, snapshot } from "./fake_master.ts";
 
 const OTHER = "f".repeat(40);
+const LOADING = error("LOADING Redis is loading the dataset in memory");
 const MARK = "0123456789abcdef0123456789abcdef01234567".replaceAll("0", "z");
 
 /** A replica of the master, with this configuration. */
@@ -106,6 +107,61 @@ for (const size of [1, 7, 10_000]) {
     });
   }
 }
+
+/** Has a replica with `swapdb` read the beginning of a snapshot; what is served is of history `id`. */
+async function beginSwapdbLoad(master: FakeMaster, id: string) {
+  const s = await replicaOf(master, "repl-diskless-load swapdb", "replica-read-only no");
+  const first = await master.accept();
+  await serve(first, { mine: "1" });
+  first.close();
+  const link = await master.accept();
+  await link.greet();
+  const body = snapshot({ a: "1", b: "2" });
+  await link.send(`+FULLRESYNC ${id} 500\r\n$${body.length}\r\n${body.slice(0, -12)}`);
+  await eventually(() => s.core.persistence.replicaLoad?.isLoading === true);
+  return { s, link };
+}
+
+async function loadingFields(s: RunningServer): Promise<string[]> {
+  const fields = textOf(await ask(s, "INFO", "persistence"));
+  return fields.split("\r\n").filter((line) => /^(async_)?loading:/.test(line));
+}
+
+Deno.test("swapdb: an earlier state of the same history is served while the next one is loaded", async () => {
+  using master = new FakeMaster();
+  const { s, link } = await beginSwapdbLoad(master, HISTORY);
+  await using _ = s;
+  assertEquals(await loadingFields(s), ["loading:0", "async_loading:1"]);
+  assertEquals(await get(s, "mine"), "1");
+  link.close();
+});
+
+Deno.test("swapdb: the data of another history are not served while the new ones are loaded, and again when that fails", async () => {
+  using master = new FakeMaster();
+  const { s, link } = await beginSwapdbLoad(master, OTHER);
+  await using _ = s;
+  assertEquals(await loadingFields(s), ["loading:1", "async_loading:0"]);
+  assertEquals(await ask(s, "GET", "mine"), LOADING);
+  link.close();
+  await eventually(() => s.core.persistence.replicaLoad === null);
+  assertEquals(await get(s, "mine"), "1");
+  assertEquals(await loadingFields(s), ["loading:0", "async_loading:0"]);
+});
+
+Deno.test("CONFIG SET of what may not change during a load, and REPLICAOF, are refused while a full sync is loaded", async () => {
+  using master = new FakeMaster();
+  const { s, link } = await beginSwapdbLoad(master, HISTORY);
+  await using _ = s;
+  for (
+    const words of [
+      ["CONFIG", "SET", "appendonly", "no"],
+      ["CONFIG", "SET", "repl-diskless-load", "disabled"],
+      ["REPLICAOF", "NO", "ONE"],
+    ]
+  ) assertEquals(await ask(s, ...words), LOADING, words.join(" "));
+  assertEquals(await ask(s, "CONFIG", "SET", "maxmemory", "0"), status("OK"));
+  link.close();
+});
 
 Deno.test("a link that is lost in a transaction goes on before its MULTI, in the right database", async () => {
   using master = new FakeMaster();
