@@ -2,7 +2,7 @@
  * `deno task compare`: tsredis beside redis-server on this machine, in speed, memory, snapshots and stalls.
  *
  * Starts both servers on free ports, measures them in turn, prints tables, and after a whole run writes
- * RESULTS.md, results.svg and results.json beside this file. Needs Linux (/proc) and Debian's redis-server
+ * RESULTS.md, with results.svg and results.json, beside this file. Needs Linux (/proc) and Debian's redis-server
  * and redis-tools. It is a tool of the developer: nothing here is part of the server.
  *
  * The parts: `compare/servers.ts` starts and watches servers, `compare/workloads.ts` and `compare/large_data.ts`
@@ -10,7 +10,6 @@
  * `compare/chart.ts` show.
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { drawChart } from "./compare/chart.ts";
 import { COMMANDS_HEAD, expectedCommandsMs, measureCommands } from "./compare/commands.ts";
 import {
@@ -20,41 +19,31 @@ import {
   measureSave,
   measureStall,
 } from "./compare/data.ts";
+import {
+  choose,
+  commonHelp,
+  type CommonOptions,
+  onEachRuntime,
+  positive,
+  readWords,
+} from "./compare/options.ts";
 import { durationText, Progress } from "./compare/progress.ts";
 import { EXPLANATION, type ReportContext, toJson, toMarkdown } from "./compare/report.ts";
 import type { Results } from "./compare/results.ts";
 import { type ServerSpec, startServer } from "./compare/servers.ts";
 import { expectedSpeedMs, measureSpeed, SPEED_HEAD } from "./compare/speed.ts";
-import {
-  aboutIn,
-  choose,
-  type Contestants,
-  contestants,
-  describeMachine,
-  onBun,
-  positive,
-  refuseUnknown,
-  runTool,
-  UsageError,
-} from "./compare/tool.ts";
+import { aboutIn, describeMachine, reportName, runTool } from "./compare/tool.ts";
 import { VARIANTS, WORKLOADS } from "./compare/workloads.ts";
 
 const HELP = `deno task compare [options]
 
   --quick             short runs, one round: to try the tool or look at a change
-  --rounds N          rounds of every measurement (3)
   --only A,B          of speed, memory, save, stall, commands
   --tests A,B         of ${WORKLOADS.map((workload) => workload.name).join(" ")}
   --pipelines A,B     pipeline depths (1,16)
   --variants A,B      of ${VARIANTS.map((variant) => variant.id).join(" ")}
   --requests N        requests of every timed run, instead of as many as fill 1.7 s
-  --runtime NAME      what runs tsredis: deno (deno task start), bun (an executable made for this),
-                      or both, one after the other
-  --server COMMAND    how tsredis is started otherwise; e.g. ./tsredis
-  --reference COMMAND what it is compared with (redis-server)
-  --note TEXT         a remark for the report
-  --write, --no-write write RESULTS.md, results.svg and results.json (on Bun, RESULTS-bun.md
-                      and so on), or not; without either, only a run of everything writes them
+${commonHelp("RESULTS.md", 3)}
 `;
 
 const MEASUREMENTS = ["speed", "memory", "save", "stall", "commands"] as const;
@@ -64,55 +53,19 @@ const QUICK_RUN_MS = 300;
 
 const KEYS = 1_000_000;
 
-type Runtime = "deno" | "bun";
-
-/** What `--runtime` may name. */
-const RUNTIMES: Record<string, Runtime[]> = {
-  deno: ["deno"],
-  bun: ["bun"],
-  both: ["deno", "bun"],
-};
-
-interface Options extends Contestants {
-  quick: boolean;
-  rounds: number;
+interface Options extends CommonOptions {
   measurements: (typeof MEASUREMENTS)[number][];
   workloads: typeof WORKLOADS;
   variants: typeof VARIANTS;
   pipelines: number[];
   requests?: number;
-  /** What runs the subject, one comparison each; on Bun that is an executable made for it. */
-  runtimes: Runtime[];
-  note?: string;
-  write: boolean;
-}
-
-/** The command line as split into options; values as typed. */
-interface Words {
-  quick: boolean;
-  write: boolean;
-  "no-write": boolean;
-  help: boolean;
-  rounds?: string;
-  only?: string;
-  tests?: string;
-  pipelines?: string;
-  variants?: string;
-  requests?: string;
-  runtime?: string;
-  server?: string;
-  reference?: string;
-  note?: string;
 }
 
 if (import.meta.main) await runTool("compare", HELP, readOptions, compare);
 
 async function compare(options: Options, workDir: string): Promise<void> {
   announce(options);
-  for (const runtime of options.runtimes) {
-    const both = runtime === "bun" ? await onBun(options, workDir) : options;
-    await compareOne({ ...options, ...both }, workDir);
-  }
+  await onEachRuntime(options, workDir, compareOne);
 }
 
 /** What will be done, how long that takes, and how to read what comes. */
@@ -206,19 +159,18 @@ function runMs({ quick }: Options): number {
 }
 
 async function write(results: Results, context: ReportContext, markdown: string): Promise<void> {
-  // The figures of Deno, the first runtime, have the plain names.
-  const suffix = results.subjectRuntime?.startsWith("Bun ") ? "-bun" : "";
+  const { subjectRuntime } = results;
   const files: [name: string, content: string][] = [
-    [`RESULTS${suffix}.md`, markdown],
-    [`results${suffix}.json`, toJson(results, context)],
+    [reportName("RESULTS.md", subjectRuntime), markdown],
+    [reportName("results.json", subjectRuntime), toJson(results, context)],
   ];
   if (results.speed) {
     files.push([
-      `results${suffix}.svg`,
+      reportName("results.svg", subjectRuntime),
       drawChart(
         results.speed,
         results.referenceVersion,
-        `${results.subjectVersion} on ${results.subjectRuntime}`,
+        `${results.subjectVersion} on ${subjectRuntime}`,
       ),
     ]);
   }
@@ -238,45 +190,20 @@ async function write(results: Results, context: ReportContext, markdown: string)
 }
 
 /** The options of the command line, or null when help was asked for. Throws UsageError. */
-function readOptions(words: string[]): Options | null {
-  const args: Words = parseArgs(words, {
-    boolean: ["quick", "write", "no-write", "help"],
-    string: [
-      "rounds",
-      "only",
-      "tests",
-      "pipelines",
-      "variants",
-      "requests",
-      "runtime",
-      "server",
-      "reference",
-      "note",
-    ],
-    alias: { h: "help" },
-    unknown: refuseUnknown,
+function readOptions(line: string[]): Options | null {
+  const read = readWords(line, {
+    flags: ["quick"],
+    values: ["only", "tests", "pipelines", "variants", "requests"],
+    rounds: 3,
   });
-  if (args.help) return null;
-  const runtimes = RUNTIMES[args.runtime ?? "deno"];
-  if (runtimes === undefined) {
-    throw new UsageError(`--runtime: no ${args.runtime}; there are deno, bun, both`);
-  }
-  if (args.runtime !== undefined && args.server !== undefined) {
-    throw new UsageError("--runtime and --server exclude each other");
-  }
-  const whole = !args.quick && !args.only && !args.tests && !args.pipelines && !args.variants &&
-    !args.requests && !args.reference;
+  if (read === null) return null;
+  const { only, tests, pipelines = "1,16", variants, requests } = read.words;
   return {
-    ...contestants(args),
-    quick: args.quick,
-    rounds: args.rounds === undefined ? (args.quick ? 1 : 3) : positive("rounds", args.rounds),
-    measurements: choose("only", args.only, MEASUREMENTS, (name) => name),
-    workloads: choose("tests", args.tests, WORKLOADS, (workload) => workload.name),
-    variants: choose("variants", args.variants, VARIANTS, (variant) => variant.id),
-    pipelines: (args.pipelines ?? "1,16").split(",").map((word) => positive("pipelines", word)),
-    requests: args.requests === undefined ? undefined : positive("requests", args.requests),
-    runtimes,
-    note: args.note,
-    write: args.write || (whole && !args["no-write"]),
+    ...read.common,
+    measurements: choose("only", only, MEASUREMENTS, (name) => name),
+    workloads: choose("tests", tests, WORKLOADS, (workload) => workload.name),
+    variants: choose("variants", variants, VARIANTS, (variant) => variant.id),
+    pipelines: pipelines.split(",").map((word) => positive("pipelines", word)),
+    requests: requests === undefined ? undefined : positive("requests", requests),
   };
 }

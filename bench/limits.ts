@@ -10,20 +10,21 @@
  * `limits/bench.ts` is what cases run on, `limits/report.ts` shows. Starting servers is the work of `compare/`.
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { durationText, Progress } from "./compare/progress.ts";
-import { type ServerSpec, startServer } from "./compare/servers.ts";
+import type { ServerSpec } from "./compare/servers.ts";
 import {
-  type About,
-  aboutIn,
   choose,
+  commonHelp,
+  type CommonOptions,
+  onEachRuntime,
+  readWords,
+} from "./compare/options.ts";
+import {
   type Contestants,
-  contestants,
   describeMachine,
+  introduce,
+  keepReport,
   nameOf,
-  onBun,
-  positive,
-  refuseUnknown,
   runTool,
   UsageError,
 } from "./compare/tool.ts";
@@ -36,24 +37,14 @@ const HELP = `deno task bench:limits [options]
 
   --only A,B          subjects, of ${SUBJECTS.map((subject) => subject.name).join(" ")}
   --case TEXT         only cases with this in their title
-  --rounds N          rounds of every case (1)
-  --runtime NAME      what runs tsredis: deno (deno task start), or bun (an executable made for this)
-  --server COMMAND    how tsredis is started otherwise; e.g. ./tsredis
-  --reference COMMAND what it is compared with (redis-server)
-  --note TEXT         a remark for the report
-  --write, --no-write write LIMITS.md (on Bun, LIMITS-bun.md), or not; without either, only a run of
-                      everything writes it
+${commonHelp("LIMITS.md", 1)}
 `;
 
 /** What starting both servers and stopping them adds to a case. */
 const START_MS = 3_000;
 
-interface Options extends Contestants {
+interface Options extends CommonOptions {
   cases: Chosen[];
-  rounds: number;
-  buildsExecutable: boolean;
-  note?: string;
-  write: boolean;
 }
 
 /** A case to run, with its subject's title. */
@@ -62,49 +53,29 @@ interface Chosen {
   one: LimitsCase;
 }
 
-/** The command line as split into options; values as typed. */
-interface Words {
-  write: boolean;
-  "no-write": boolean;
-  help: boolean;
-  only?: string;
-  case?: string;
-  rounds?: string;
-  runtime?: string;
-  server?: string;
-  reference?: string;
-  note?: string;
+if (import.meta.main) {
+  await runTool(
+    "bench:limits",
+    HELP,
+    readOptions,
+    (options, workDir) => onEachRuntime(options, workDir, run),
+  );
 }
 
-if (import.meta.main) await runTool("bench:limits", HELP, readOptions, run);
-
 async function run(options: Options, workDir: string): Promise<void> {
-  const { reference, subject } = options.buildsExecutable ? await onBun(options, workDir) : options;
-  const ours = await about(subject, workDir);
+  const { reference, subject, rounds, note } = options;
+  const about = await introduce(subject, workDir);
   const results = await measure(options, { reference, subject }, workDir);
   const markdown = toMarkdown(results, {
     date: new Date().toISOString().slice(0, 10),
     machine: describeMachine(),
-    reference: nameOf(await about(reference, workDir)),
-    subject: nameOf(ours),
-    rounds: options.rounds,
-    note: options.note,
+    reference: nameOf(await introduce(reference, workDir)),
+    subject: nameOf(about),
+    rounds,
+    note,
   });
   console.log(markdown);
-  if (!options.write) return;
-  const name = ours.runtime?.startsWith("Bun ") ? "LIMITS-bun.md" : "LIMITS.md";
-  Deno.writeTextFileSync(new URL(name, import.meta.url), markdown);
-  console.error(`written: bench/${name}`);
-}
-
-/** Starts a server to ask it who it is. */
-async function about(spec: ServerSpec, workDir: string): Promise<About> {
-  const server = await startServer(spec, Deno.makeTempDirSync({ dir: workDir }));
-  try {
-    return aboutIn(await server.info("server"));
-  } finally {
-    await server.stop();
-  }
+  if (options.write) keepReport("LIMITS.md", markdown, about);
 }
 
 async function measure(
@@ -145,32 +116,12 @@ async function runCase(one: LimitsCase, spec: ServerSpec, workDir: string): Prom
 }
 
 /** The options of the command line, or null when help was asked for. Throws UsageError. */
-function readOptions(words: string[]): Options | null {
-  const args: Words = parseArgs(words, {
-    boolean: ["write", "no-write", "help"],
-    string: ["only", "case", "rounds", "runtime", "server", "reference", "note"],
-    alias: { h: "help" },
-    unknown: refuseUnknown,
-  });
-  if (args.help) return null;
-  if (args.runtime !== undefined && !["deno", "bun"].includes(args.runtime)) {
-    throw new UsageError(`--runtime: no ${args.runtime}; there are deno, bun`);
-  }
-  if (args.runtime !== undefined && args.server !== undefined) {
-    throw new UsageError("--runtime and --server exclude each other");
-  }
-  const isWhole = !args.only && !args.case && !args.server && !args.reference;
-  return {
-    ...contestants(args),
-    cases: chooseCases(args),
-    rounds: args.rounds === undefined ? 1 : positive("rounds", args.rounds),
-    buildsExecutable: args.runtime === "bun",
-    note: args.note,
-    write: args.write || (isWhole && !args["no-write"]),
-  };
+function readOptions(line: string[]): Options | null {
+  const read = readWords(line, { values: ["only", "case"], rounds: 1 });
+  return read && { ...read.common, cases: chooseCases(read.words) };
 }
 
-function chooseCases({ only, case: text = "" }: Words): Chosen[] {
+function chooseCases({ only, case: text = "" }: { only?: string; case?: string }): Chosen[] {
   const subjects = choose("only", only, SUBJECTS, (subject) => subject.name);
   const all = subjects.flatMap(({ title, cases }) => cases.map((one) => ({ subject: title, one })));
   const chosen = all.filter(({ one }) => one.title.toLowerCase().includes(text.toLowerCase()));

@@ -8,32 +8,27 @@
  * (/proc) and Debian's redis-server and redis-tools. Its parts are in `pubsub/`.
  */
 
-import { parseArgs } from "@std/cli/parse-args";
+import {
+  choose,
+  commonHelp,
+  type CommonOptions,
+  onEachRuntime,
+  readWords,
+} from "./compare/options.ts";
 import { MISSED, table } from "./compare/report.ts";
 import { median } from "./compare/results.ts";
-import { type RunningServer, type ServerSpec, startServer } from "./compare/servers.ts";
-import {
-  contestants,
-  describeMachine,
-  positive,
-  refuseUnknown,
-  runTool,
-  UsageError,
-} from "./compare/tool.ts";
+import { type RunningServer, startServer } from "./compare/servers.ts";
+import { aboutIn, describeMachine, keepReport, nameOf, runTool } from "./compare/tool.ts";
 import { type Latency, type Publishing, Receivers, type Sample } from "./pubsub/measure.ts";
 import { MESSAGE_BYTES, type Workload, WORKLOADS } from "./pubsub/workloads.ts";
 
 const HELP = `deno task bench:pubsub [options]
 
   --quick             short runs, one round
-  --rounds N          rounds of every measurement (3)
   --only A,B          numbers of workloads, from 1 on: ${
   WORKLOADS.map(({ name }) => name).join(", ")
 }
-  --server COMMAND    how tsredis is started (deno task start); e.g. ./tsredis
-  --reference COMMAND what it is compared with (redis-server)
-  --note TEXT         a remark for the report
-  --no-write          do not write PUBSUB.md
+${commonHelp("PUBSUB.md", 3)}
 `;
 
 /** Length of a timed run on the faster server, and the runs that warm up before it. */
@@ -50,14 +45,9 @@ const PUBLISHING: (Publishing & { title: string })[] = [
   { title: "20, `-P 16`", connections: 20, pipeline: 16 },
 ];
 
-interface Options {
-  rounds: number;
-  runMs: number;
+interface Options extends CommonOptions {
+  /** As indexes of WORKLOADS. */
   workloads: number[];
-  reference: ServerSpec;
-  subject: ServerSpec;
-  note?: string;
-  write: boolean;
 }
 
 /** Both servers' figures, the reference first. */
@@ -71,35 +61,36 @@ interface Result {
   latency: Both<Latency[]>;
 }
 
-if (import.meta.main) await runTool("bench:pubsub", HELP, readOptions, run);
+if (import.meta.main) {
+  await runTool(
+    "bench:pubsub",
+    HELP,
+    readOptions,
+    (options, workDir) => onEachRuntime(options, workDir, run),
+  );
+}
 
 async function run(options: Options, workDir: string): Promise<void> {
   const servers: Both<RunningServer> = [
     await startServer(options.reference, Deno.makeTempDirSync({ dir: workDir })),
     await startServer(options.subject, Deno.makeTempDirSync({ dir: workDir })),
   ];
-  const names = [];
-  for (const server of servers) {
-    const about = await server.guard("INFO", server.client.info("server"));
-    const version = about.get("tsredis_version");
-    names.push(version ? `tsredis ${version}` : `redis-server ${about.get("redis_version")}`);
-  }
+  const abouts = [];
+  for (const server of servers) abouts.push(aboutIn(await server.info("server")));
   const results: Result[] = [];
   for (const index of options.workloads) results.push(await measure(servers, index, options));
-  const markdown = toMarkdown(results, names, options);
+  const markdown = toMarkdown(results, abouts.map(nameOf), options);
   console.log(markdown);
-  if (options.write) {
-    Deno.writeTextFileSync(new URL("PUBSUB.md", import.meta.url), markdown);
-    console.error("written: bench/PUBSUB.md");
-  }
+  if (options.write) keepReport("PUBSUB.md", markdown, abouts[1]);
   for (const server of servers) await server.stop();
 }
 
 async function measure(
   servers: Both<RunningServer>,
   index: number,
-  { rounds, runMs }: Options,
+  { rounds, quick }: Options,
 ): Promise<Result> {
+  const runMs = quick ? QUICK_RUN_MS : RUN_MS;
   const workload = WORKLOADS[index];
   const samples: Both<Sample[]>[] = PUBLISHING.map(() => [[], []]);
   const latency: Both<Latency[]> = [[], []];
@@ -178,7 +169,7 @@ function toMarkdown(results: Result[], names: string[], options: Options): strin
   const [reference, subject] = names;
   const sections = [
     `# Pub/sub: ${subject} beside ${reference}`,
-    `${new Date().toISOString().slice(0, 10)}, ${describeMachine()}; Deno ${Deno.version.deno}. ` +
+    `${new Date().toISOString().slice(0, 10)}, ${describeMachine()}. ` +
     `Medians of ${options.rounds} round${options.rounds > 1 ? "s" : ""}; messages of ` +
     `${MESSAGE_BYTES} bytes; redis-benchmark publishes, without and with pipelining.` +
     (options.note ? `\n\n${options.note}` : ""),
@@ -202,26 +193,12 @@ function toMarkdown(results: Result[], names: string[], options: Options): strin
 }
 
 /** The options of the command line, or null when help was asked for. Throws UsageError. */
-function readOptions(words: string[]): Options | null {
-  const args = parseArgs(words, {
-    boolean: ["quick", "no-write", "help"],
-    string: ["rounds", "only", "server", "reference", "note"],
-    alias: { h: "help" },
-    unknown: refuseUnknown,
-  });
-  if (args.help) return null;
-  const workloads = args.only === undefined
-    ? WORKLOADS.map((_, i) => i)
-    : args.only.split(",").map((word: string) => {
-      if (WORKLOADS[Number(word) - 1] === undefined) throw new UsageError(`--only: no ${word}`);
-      return Number(word) - 1;
-    });
+function readOptions(line: string[]): Options | null {
+  const read = readWords(line, { flags: ["quick"], values: ["only"], rounds: 3 });
+  if (read === null) return null;
+  const numbers = WORKLOADS.map((_, index) => index);
   return {
-    ...contestants(args),
-    rounds: args.rounds === undefined ? (args.quick ? 1 : 3) : positive("rounds", args.rounds),
-    runMs: args.quick ? QUICK_RUN_MS : RUN_MS,
-    workloads,
-    note: args.note,
-    write: !args["no-write"] && !args.quick && !args.only && !args.reference,
+    ...read.common,
+    workloads: choose("only", read.words.only, numbers, (index) => String(index + 1)),
   };
 }

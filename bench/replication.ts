@@ -10,19 +10,25 @@
  * drawing tables are the work of `compare/`.
  */
 
-import { parseArgs } from "@std/cli/parse-args";
-import type { ServerSpec } from "./compare/servers.ts";
 import {
-  contestants,
-  describeMachine,
+  choose,
+  commonHelp,
+  type CommonOptions,
+  onEachRuntime,
   positive,
-  refuseUnknown,
+  readWords,
+} from "./compare/options.ts";
+import {
+  describeMachine,
+  introduce,
+  keepReport,
+  nameOf,
   runTool,
   UsageError,
 } from "./compare/tool.ts";
 import { measureApply } from "./replication/apply.ts";
 import { measureFullSync, SYNC_MODES } from "./replication/full_sync.ts";
-import { infoOf, startMember, type System } from "./replication/replica_set.ts";
+import type { System } from "./replication/replica_set.ts";
 import {
   type Both,
   type ReplicationContext,
@@ -34,19 +40,15 @@ import { measureThroughput } from "./replication/throughput.ts";
 const HELP = `deno task bench:replication [options]
 
   --quick             ${(100_000).toLocaleString("en")} keys, short runs, one round
-  --rounds N          rounds of every measurement (3)
   --keys N            keys of the full sync (1000000)
   --only A,B          of sync, throughput, apply
   --servers A,B       what is compared: tsredis,redis (default), or redis for redis-server beside itself,
                       which shows what the machine's noise is
   --mixed             also apply with a redis-server master and a tsredis replica, and the reverse
-  --server COMMAND    how tsredis is started (deno task start); e.g. ./tsredis
-  --reference COMMAND what it is compared with (redis-server)
-  --note TEXT         a remark for the report
-  --write, --no-write write REPLICATION.md, or not; without either, only a run of everything writes it
+${commonHelp("REPLICATION.md", 3)}
 `;
 
-const PARTS = ["sync", "throughput", "apply"];
+const PARTS = ["sync", "throughput", "apply"] as const;
 
 const KEYS = 1_000_000;
 const QUICK_KEYS = 100_000;
@@ -59,52 +61,41 @@ const QUICK_RUN_MS = 500;
 const FILL_REQUESTS = 3_000_000;
 const QUICK_FILL_REQUESTS = 400_000;
 
-interface Options {
-  parts: Set<string>;
-  rounds: number;
+interface Options extends CommonOptions {
+  parts: readonly (typeof PARTS)[number][];
   keys: number;
-  runMs: number;
-  fillRequests: number;
-  systems: Both<System>;
-  mixed: System[];
-  reference: ServerSpec;
-  note?: string;
-  write: boolean;
-}
-
-/** The command line as split into options; values as typed. */
-interface Words {
-  quick: boolean;
+  /** Whether redis-server takes the place of tsredis. */
+  isRedisAlone: boolean;
   mixed: boolean;
-  write: boolean;
-  "no-write": boolean;
-  help: boolean;
-  rounds?: string;
-  keys?: string;
-  only?: string;
-  servers?: string;
-  server?: string;
-  reference?: string;
-  note?: string;
 }
 
-if (import.meta.main) await runTool("bench:replication", HELP, readOptions, run);
+if (import.meta.main) {
+  await runTool(
+    "bench:replication",
+    HELP,
+    readOptions,
+    (options, workDir) => onEachRuntime(options, workDir, run),
+  );
+}
 
 async function run(options: Options, workDir: string): Promise<void> {
-  const { systems, parts, rounds, keys, runMs, fillRequests } = options;
+  const { parts, rounds, keys, quick } = options;
+  const runMs = quick ? QUICK_RUN_MS : RUN_MS;
+  const fillRequests = quick ? QUICK_FILL_REQUESTS : FILL_REQUESTS;
+  const systems = systemsOf(options);
+  const about = await introduce(systems[1].master, workDir);
   const context: ReplicationContext = {
     date: new Date().toISOString().slice(0, 10),
     machine: describeMachine(),
-    runtime: `Deno ${Deno.version.deno} (V8 ${Deno.version.v8})`,
-    reference: await describe(systems[0].master, workDir),
-    subject: await describe(systems[1].master, workDir),
+    reference: nameOf(await introduce(systems[0].master, workDir)),
+    subject: nameOf(about),
     labels: [systems[0].label, systems[1].label],
     rounds,
     keys,
     note: options.note,
   };
   const results: ReplicationResults = {};
-  if (parts.has("sync")) {
+  if (parts.includes("sync")) {
     results.fullSync = [];
     for (const mode of SYNC_MODES) {
       const sync = { keys, rounds, workDir, bystander: options.reference };
@@ -112,81 +103,57 @@ async function run(options: Options, workDir: string): Promise<void> {
       results.fullSync.push({ mode, samples: [samples[0], samples[1]] });
     }
   }
-  if (parts.has("throughput")) {
+  if (parts.includes("throughput")) {
     const measured = await measureThroughput(systems, { rounds, runMs, fillRequests, workDir });
     results.throughput = [measured[0], measured[1]];
   }
-  if (parts.has("apply")) {
-    const all = [...systems, ...options.mixed];
+  if (parts.includes("apply")) {
+    const all = [...systems, ...mixedSystems(options)];
     const measured = await measureApply(all, { rounds, runMs, fillRequests, workDir });
     results.apply = all.map(({ label }, i) => ({ label, samples: measured[i] }));
   }
   const markdown = toMarkdown(results, context);
   console.log(markdown);
-  if (options.write && !context.subject.startsWith("tsredis")) {
-    console.error("not written: the measured server does not report a tsredis_version");
-  } else if (options.write) {
-    Deno.writeTextFileSync(new URL("REPLICATION.md", import.meta.url), markdown);
-    console.error("written: bench/REPLICATION.md");
-  }
+  if (options.write) keepReport("REPLICATION.md", markdown, about);
 }
 
-/** Name and version, as the server itself reports them. */
-async function describe(spec: ServerSpec, workDir: string): Promise<string> {
-  const { server } = await startMember(spec, [], workDir);
-  try {
-    const about = await infoOf(server, "server");
-    const version = about.get("tsredis_version");
-    return version ? `tsredis ${version}` : `redis-server ${about.get("redis_version")}`;
-  } finally {
-    await server.stop();
-  }
+/** What is compared. */
+function systemsOf({ reference, subject, isRedisAlone }: Options): Both<System> {
+  return [
+    { label: "redis", master: reference, replica: reference },
+    isRedisAlone
+      ? { label: "redis again", master: reference, replica: reference }
+      : { label: "tsredis", master: subject, replica: subject },
+  ];
+}
+
+function mixedSystems({ reference, subject, mixed }: Options): System[] {
+  if (!mixed) return [];
+  return [
+    { label: "redis master, tsredis replica", master: reference, replica: subject },
+    { label: "tsredis master, redis replica", master: subject, replica: reference },
+  ];
 }
 
 /** The options of the command line, or null when help was asked for. Throws UsageError. */
-function readOptions(words: string[]): Options | null {
-  const args: Words = parseArgs(words, {
-    boolean: ["quick", "mixed", "write", "no-write", "help"],
-    string: ["rounds", "keys", "only", "servers", "server", "reference", "note"],
-    alias: { h: "help" },
-    unknown: refuseUnknown,
+function readOptions(line: string[]): Options | null {
+  const read = readWords(line, {
+    flags: ["quick", "mixed"],
+    values: ["keys", "only", "servers"],
+    rounds: 3,
   });
-  if (args.help) return null;
-  const { reference: redis, subject: tsredis } = contestants(args);
-  const system = (label: string, master: ServerSpec, replica: ServerSpec): System => {
-    return { label, master, replica };
-  };
-  const servers = (args.servers ?? "tsredis,redis").split(",").toSorted().join(",");
-  if (servers !== "redis" && servers !== "redis,tsredis") {
+  if (read === null) return null;
+  const { only, keys, servers = "tsredis,redis", mixed } = read.words;
+  const { common } = read;
+  const wanted = servers.split(",").toSorted().join(",");
+  if (wanted !== "redis" && wanted !== "redis,tsredis") {
     throw new UsageError("--servers: tsredis,redis or redis");
   }
-  const parts = new Set((args.only ?? PARTS.join(",")).split(","));
-  for (const part of parts) {
-    if (!PARTS.includes(part)) {
-      throw new UsageError(`--only: no ${part}; there are ${PARTS.join(", ")}`);
-    }
-  }
-  const whole = !args.quick && !args.only && !args.keys && servers !== "redis" && !args.reference;
   return {
-    parts,
-    rounds: args.rounds === undefined ? (args.quick ? 1 : 3) : positive("rounds", args.rounds),
-    keys: args.keys === undefined ? (args.quick ? QUICK_KEYS : KEYS) : positive("keys", args.keys),
-    runMs: args.quick ? QUICK_RUN_MS : RUN_MS,
-    fillRequests: args.quick ? QUICK_FILL_REQUESTS : FILL_REQUESTS,
-    systems: [
-      system("redis", redis, redis),
-      servers === "redis"
-        ? system("redis again", redis, redis)
-        : system("tsredis", tsredis, tsredis),
-    ],
-    mixed: args.mixed
-      ? [
-        system("redis master, tsredis replica", redis, tsredis),
-        system("tsredis master, redis replica", tsredis, redis),
-      ]
-      : [],
-    reference: redis,
-    note: args.note,
-    write: args.write || (whole && !args["no-write"]),
+    ...common,
+    parts: choose("only", only, PARTS, (part) => part),
+    keys: keys === undefined ? (common.quick ? QUICK_KEYS : KEYS) : positive("keys", keys),
+    isRedisAlone: wanted === "redis",
+    mixed,
   };
 }

@@ -1,12 +1,12 @@
 /**
  * What the tools that measure beside redis-server have in common: they begin, are interrupted, clean up and end
- * alike, and understand the same words of a command line.
+ * alike, start the same contestants and keep their reports in the same way. Their command line is options.ts.
  */
 
 import { buildByBun } from "../../tools/bun.ts";
 import { findWorkers } from "../../tools/compile.ts";
 import { ROOT } from "../../tools/server_flags.ts";
-import { killEverything, type ServerSpec } from "./servers.ts";
+import { killEverything, type ServerSpec, startServer } from "./servers.ts";
 
 /** A mistake in the arguments. */
 export class UsageError extends Error {}
@@ -70,11 +70,13 @@ export function contestants(words: { server?: string; reference?: string }): Con
   return {
     reference: {
       label: "redis-server",
-      command: words.reference ? splitCommand(words.reference) : ["redis-server"],
+      command: words.reference === undefined ? ["redis-server"] : splitCommand(words.reference),
     },
     subject: {
       label: "tsredis",
-      command: words.server ? splitCommand(words.server) : [Deno.execPath(), "task", "start"],
+      command: words.server === undefined
+        ? [Deno.execPath(), "task", "start"]
+        : splitCommand(words.server),
     },
     subjectCommand: words.server ?? "deno task start",
   };
@@ -125,35 +127,30 @@ export function nameOf({ version, isTsredis, runtime }: About): string {
   return isTsredis ? `tsredis ${version} on ${runtime}` : `redis-server ${version}`;
 }
 
-/** The items named in a comma-separated list, in their own order; all of them without a list. Throws UsageError. */
-export function choose<T>(
-  option: string,
-  list: string | undefined,
-  items: readonly T[],
-  nameOf: (item: T) => string,
-): T[] {
-  if (list === undefined) return [...items];
-  const wanted = new Set(list.toLowerCase().split(","));
-  const chosen = items.filter((item) => wanted.delete(nameOf(item)));
-  if (wanted.size > 0) {
-    throw new UsageError(
-      `--${option}: no ${[...wanted].join(", ")}; there are ${items.map(nameOf).join(", ")}`,
-    );
-  }
-  return chosen;
+/** What a report is called that tells of a server on this runtime: Deno, the first, has the plain names. */
+export function reportName(file: string, runtime: string | null): string {
+  return runtime?.startsWith("Bun ") ? file.replace(/\.\w+$/, "-bun$&") : file;
 }
 
-/** A number of at least 1. Throws UsageError. */
-export function positive(option: string, word: string): number {
-  if (!/^[1-9]\d*$/.test(word)) {
-    throw new UsageError(`--${option}: ${word} is not a positive number`);
+/** Keeps a report beside the tools, unless it tells of another server than tsredis. */
+export function keepReport(file: string, markdown: string, { isTsredis, runtime }: About): void {
+  if (!isTsredis) {
+    console.error("not written: the measured server does not report a tsredis_version");
+    return;
   }
-  return Number(word);
+  const name = reportName(file, runtime);
+  Deno.writeTextFileSync(new URL(`../${name}`, import.meta.url), markdown);
+  console.error(`written: bench/${name}`);
 }
 
-/** For parseArgs: an argument that is none. */
-export function refuseUnknown(word: string): never {
-  throw new UsageError(`unknown argument ${word}; --help lists them`);
+/** Starts a server to ask it who it is. */
+export async function introduce(spec: ServerSpec, workDir: string): Promise<About> {
+  const server = await startServer(spec, Deno.makeTempDirSync({ dir: workDir }));
+  try {
+    return aboutIn(await server.info("server"));
+  } finally {
+    await server.stop();
+  }
 }
 
 /** Words of a command line; single and double quotes keep spaces together, also when empty. */

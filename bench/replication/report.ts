@@ -27,7 +27,6 @@ export interface ReplicationResults {
 export interface ReplicationContext {
   date: string;
   machine: string;
-  runtime: string;
   /** Names with versions. */
   reference: string;
   subject: string;
@@ -65,7 +64,6 @@ function heading(context: ReplicationContext): string {
     `- Date: ${context.date}`,
     `- Machine: ${context.machine}`,
     `- ${context.reference}; ${context.subject}`,
-    `- Runtime: ${context.runtime}`,
     '- All servers with `--save "" --repl-diskless-sync-delay 0 --repl-backlog-size 1gb --client-output-buffer-limit',
     "  replica 0 0 0`, otherwise as shipped. Masters, replicas, load generator and this tool share the machine.",
     `- Rounds: ${context.rounds}, the systems in turn; figures are medians over rounds, the longest stalls maxima.`,

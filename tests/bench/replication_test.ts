@@ -73,7 +73,6 @@ Deno.test("the net stall counts a bystander's wait that began before and ends wi
 const CONTEXT: ReplicationContext = {
   date: "2020-01-02",
   machine: "a machine",
-  runtime: "a runtime",
   reference: "redis-server 7.0.15",
   subject: "tsredis 0.1.0",
   labels: ["redis", "tsredis"],
