@@ -5,7 +5,7 @@
  */
 
 import { removeIfThere } from "../runtime/remove_if_there.ts";
-import type { Files } from "../runtime/runtime.ts";
+import type { Files, OpenFile } from "../runtime/runtime.ts";
 
 /**
  * Names of ours: `temp-<process>-<random>.rdb` of BGSAVE, with `-main` of SAVE, and of a full sync
@@ -13,16 +13,31 @@ import type { Files } from "../runtime/runtime.ts";
  */
 const OURS = /^temp-(\d+-[0-9a-f]{8}(-main)?|\d+\.\d+\.\d+)\.rdb(\.old)?$/;
 
-/** Removes what dead processes have left in a folder; returns the names. Never throws. */
-export function removeLeftovers(files: Files, folder: string): string[] {
-  const removed: string[] = [];
-  for (const name of namesIn(files, folder)) {
+/** How long a file can be there without being locked: its maker does both in one go. */
+export const DOUBT_MS = 1_000;
+
+/** Names of files: those removed, and empty ones, which may have been made just now and not be locked yet. */
+export interface Leftovers {
+  readonly removed: string[];
+  readonly doubtful: string[];
+}
+
+/** Removes what dead processes have left in a folder. Never throws. */
+export function removeLeftovers(files: Files, folder: string): Leftovers {
+  const names = namesIn(files, folder).filter((name) => OURS.test(name));
+  const doubtful = names.filter((name) => isEmpty(files, `${folder}/${name}`));
+  const certain = names.filter((name) => !doubtful.includes(name));
+  return { removed: removeUnlocked(files, folder, certain), doubtful };
+}
+
+/** Removes of these files those that are locked by nobody; returns their names. Never throws. */
+export function removeUnlocked(files: Files, folder: string, names: readonly string[]): string[] {
+  return names.filter((name) => {
     const path = `${folder}/${name}`;
-    if (!OURS.test(name) || !isLeftover(files, path)) continue;
+    if (!isUnlocked(files, path)) return false;
     removeIfThere(files, path);
-    removed.push(name);
-  }
-  return removed;
+    return true;
+  });
 }
 
 function namesIn(files: Files, folder: string): string[] {
@@ -33,11 +48,19 @@ function namesIn(files: Files, folder: string): string[] {
   }
 }
 
-/** An empty file may have been made just now, and is about to be locked. */
-function isLeftover(files: Files, path: string): boolean {
+function isEmpty(files: Files, path: string): boolean {
+  return asked(files, path, (file) => file.sizeBytes() === 0);
+}
+
+function isUnlocked(files: Files, path: string): boolean {
+  return asked(files, path, (file) => file.tryLock());
+}
+
+/** What an open file answers; false where it cannot be opened. */
+function asked(files: Files, path: string, question: (file: OpenFile) => boolean): boolean {
   try {
     using file = files.open(path, "read");
-    return file.sizeBytes() > 0 && file.tryLock();
+    return question(file);
   } catch {
     return false;
   }

@@ -12,11 +12,11 @@ import { EXPIRE_DELETES, EXPIRE_HIDES, EXPIRE_IGNORED } from "../keyspace/expire
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
-import type { OpenFile, Runtime } from "../runtime/runtime.ts";
+import type { OpenFile, Runtime, Timer } from "../runtime/runtime.ts";
 import { isSystemError, problemOf, SystemError } from "../runtime/system_error.ts";
 import { BackgroundSave } from "./background_save.ts";
 import { type ExpiredListener, RdbLoader } from "./loader.ts";
-import { removeLeftovers } from "./leftovers.ts";
+import { DOUBT_MS, removeLeftovers, removeUnlocked } from "./leftovers.ts";
 import { RdbError } from "./rdb_error.ts";
 import { type Relay, RelayedSnapshot, type RelayEvents } from "./relayed_snapshot.ts";
 import { ReplicaLoad, type ReplicaLoadOptions } from "./replica_load.ts";
@@ -140,6 +140,8 @@ export class Persistence implements SnapshotMaker {
    */
   readonly #writer: string;
   #loading: Loading | null = null;
+  /** The second look at temporary files that may have been made just now. */
+  #doubt: Timer | null = null;
   #lastKeysLoaded = 0;
   #lastKeysExpired = 0;
 
@@ -403,6 +405,7 @@ export class Persistence implements SnapshotMaker {
   close(): void {
     this.#snapshotListeners.length = 0;
     this.#finalEnded = null;
+    this.runtime.timers.cancel(this.#doubt);
     this.replicaLoad?.abandon();
     if (this.#background instanceof RelayedSnapshot) this.#background.abort();
     else if (this.#background !== null) {
@@ -440,9 +443,17 @@ export class Persistence implements SnapshotMaker {
   #clearLeftovers(): void {
     if (this.#isCleared) return;
     this.#isCleared = true;
-    for (const name of removeLeftovers(this.runtime.files, this.#folder)) {
+    const { runtime: { files, timers } } = this;
+    const folder = this.#folder;
+    const tell = (name: string) =>
       this.log.notice(`Removed ${name}, which a process that has ended had not finished`);
-    }
+    const { removed, doubtful } = removeLeftovers(files, folder);
+    removed.forEach(tell);
+    if (doubtful.length === 0) return;
+    this.#doubt = timers.after(DOUBT_MS, () => {
+      this.#doubt = null;
+      removeUnlocked(files, folder, doubtful).forEach(tell);
+    });
   }
 
   /**

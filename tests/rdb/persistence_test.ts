@@ -311,6 +311,23 @@ Deno.test("a server that began empty clears what dead processes left when a full
   assertEquals(files(), 0);
 });
 
+Deno.test("a start clears empty files of dead processes after a second, and none that is locked by then", async () => {
+  using folder = new Persisted();
+  const timers = new HandTimers();
+  using p = folder.again(timers);
+  const names = ["temp-80-0123abcd.rdb", "temp-81-0123abcd.rdb"];
+  for (const name of names) Deno.writeTextFileSync(`${p.folder}/${name}`, "");
+  await p.persistence.load();
+  // It was made in the moment of the start, and is locked by now.
+  using written = p.server.core.runtime.files.open(`${p.folder}/${names[1]}`, "append");
+  assert(written.tryLock());
+  const left = () => [...Deno.readDirSync(p.folder)].map(({ name }) => name).sort();
+  assertEquals(left(), names);
+  timers.pass(1_000);
+  assertEquals(left(), [names[1]]);
+  assert(p.log.includes(`Removed ${names[0]}, `), p.log);
+});
+
 Deno.test("a start leaves a save of another server under way alone", async () => {
   using p = new Persisted();
   for (let i = 0; i < 20_000; i++) p.server.run("SET", `key:${i}`, i);
