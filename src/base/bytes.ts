@@ -67,11 +67,26 @@ export function copyBytes(
   }
 }
 
+const encoder = new TextEncoder();
+/** From this length on, native code writes a text faster than a loop. */
+const ENCODED_TEXT_MIN = 64;
+
 /** The bytes of a string whose characters are all below 256; higher ones lose their upper bits. */
 export function latin1(str: string): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(str.length);
-  for (let i = 0; i < str.length; i++) out[i] = str.charCodeAt(i);
+  writeText(out, 0, str);
   return out;
+}
+
+/** Writes the bytes of such a string, for which there must be room; returns where they end. */
+export function writeText(to: Uint8Array, at: number, str: string): number {
+  if (str.length >= ENCODED_TEXT_MIN) {
+    // Native code for UTF-8: other bytes than ASCII take more room there than there is, and end it early.
+    const { read } = encoder.encodeInto(str, to.subarray(at, at + str.length));
+    if (read === str.length) return at + read;
+  }
+  for (let i = 0; i < str.length; i++) to[at++] = str.charCodeAt(i);
+  return at;
 }
 
 /**

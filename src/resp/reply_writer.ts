@@ -11,7 +11,7 @@
 import { blocks } from "../base/blocks.ts";
 import { writeBigInt, writeInteger } from "../base/integers.ts";
 import { formatDouble } from "../base/doubles.ts";
-import { latin1 } from "../base/bytes.ts";
+import { latin1, writeText } from "../base/bytes.ts";
 
 const CHUNK_BYTES = 16 * 1024;
 const LARGE_CHUNK_BYTES = 256 * 1024;
@@ -276,7 +276,9 @@ export class ReplyWriter {
 
   /** A status: `text` must have no line ends. */
   status(text: string): void {
-    this.raw(latin1(`+${text}\r\n`));
+    const at = this.reserve(text.length + 3);
+    this.bytes[at] = 0x2b;
+    this.#endLine(writeText(this.bytes, at + 1, text));
   }
 
   /** An error, its code first: "ERR no such key". Line ends in it become spaces. */
@@ -352,7 +354,21 @@ export class ReplyWriter {
 
   /** A bulk string of latin1 text. */
   bulkText(text: string): void {
-    this.bulk(latin1(text));
+    const count = text.length;
+    let at = this.reserve(count + 26);
+    const { bytes } = this;
+    bytes[at++] = 0x24;
+    at += writeInteger(bytes, at, count);
+    bytes[at++] = 13;
+    bytes[at++] = 10;
+    this.#endLine(writeText(bytes, at, text));
+  }
+
+  /** Ends what has been written up to `at`. */
+  #endLine(at: number): void {
+    this.bytes[at] = 13;
+    this.bytes[at + 1] = 10;
+    this.length = at + 2;
   }
 
   /** A bulk string that is an integer's text. */
@@ -430,10 +446,17 @@ export class ReplyWriter {
 
   /** Text for people with its format ("txt", "mkd"); a bulk string in RESP2. */
   verbatim(text: string, format = "txt"): void {
-    const content = latin1(text);
-    if (this.resp === 2) return this.bulk(content);
-    this.raw(latin1(`=${content.length + 4}\r\n${format}:`));
-    this.raw(content);
+    if (this.resp === 2) return this.bulkText(text);
+    this.raw(latin1(`=${text.length + 4}\r\n${format}:`));
+    const at = this.reserve(text.length + 2);
+    this.#endLine(writeText(this.bytes, at, text));
+  }
+
+  /** The same of text that is bytes already. */
+  verbatimBytes(bytes: Uint8Array, count: number): void {
+    if (this.resp === 2) return this.bulk(bytes, 0, count);
+    this.raw(latin1(`=${count + 4}\r\ntxt:`));
+    this.raw(bytes, 0, count);
     this.raw(CRLF);
   }
 }
