@@ -27,5 +27,6 @@ export const info = defineCommand({
 function runInfo({ server, words, reply }: Call): void {
   const sections: string[] = [];
   for (let i = 1; i < words.count; i++) sections.push(words.text(i));
-  reply.verbatim(infoText(server, sections));
+  const { bytes, length } = infoText(server, sections);
+  reply.verbatimBytes(bytes, length);
 }

@@ -12,6 +12,7 @@
 
 import { oneLine } from "../../base/printable.ts";
 import { latin1 } from "../../base/bytes.ts";
+import { TextBuffer } from "../../base/text_buffer.ts";
 import { sha256 } from "../../base/sha256.ts";
 import { fromText } from "../../config/parse.ts";
 import { supervisorOf } from "../../config/supervisor.ts";
@@ -20,30 +21,54 @@ import type { Command } from "../../dispatch/command.ts";
 import type { Services } from "../../dispatch/services.ts";
 import { formatBytes } from "../../observe/bytes_for_people.ts";
 import { percentileUsec, totalUsec } from "../../observe/latency_counts.ts";
-import type { HostProcess, Runtime } from "../../runtime/runtime.ts";
+import type { HeapUse, HostProcess, Runtime } from "../../runtime/runtime.ts";
 import { measureMemory, type MemoryUse } from "./memory_use.ts";
 
 /** A line of INFO. */
 export type InfoPair = readonly [name: string, value: string | number];
 
-/** What the fields of one INFO are taken from. */
+/** What the fields of one INFO are taken from. What costs something is measured when first asked for. */
 class Look {
   readonly nowMs: number;
   /** By the monotonic clock. */
   readonly steadyMs: number;
-  readonly memory: MemoryUse;
+  #memory: MemoryUse | null = null;
+  #heap: HeapUse | null = null;
+  #processor: ReturnType<HostProcess["processorMicros"]> | null = null;
 
   constructor(readonly server: Services) {
     this.nowMs = server.clock.now();
     this.steadyMs = server.clock.monotonic();
-    this.memory = measureMemory(server);
+  }
+
+  get memory(): MemoryUse {
+    return this.#memory ??= measureMemory(this.server);
+  }
+
+  get heap(): HeapUse {
+    return this.#heap ??= this.server.memory.heap;
+  }
+
+  get processor(): ReturnType<HostProcess["processorMicros"]> {
+    return this.#processor ??= this.server.runtime.process.processorMicros();
   }
 }
 
+/** A value that is always the same, or a function that tells it. */
 type Field = readonly [
   name: string | ((look: Look) => string),
-  value: (look: Look) => string | number,
+  value: string | number | ((look: Look) => string | number),
 ];
+
+/** A value that is the same for the life of a server: worked out once. */
+function once(tell: (server: Services) => string | number): (look: Look) => string | number {
+  const told = new WeakMap<Services, string | number>();
+  return ({ server }) => {
+    let value = told.get(server);
+    if (value === undefined) told.set(server, value = tell(server));
+    return value;
+  };
+}
 
 interface Section {
   readonly title: string;
@@ -52,12 +77,12 @@ interface Section {
   /** Whether it only comes by its own name, not with "everything" either. */
   readonly isHidden?: boolean;
   readonly fields: readonly Field[];
-  /** Lines that depend on what there is, after the fields. */
-  readonly more?: (look: Look) => Iterable<InfoPair>;
+  /** Writes lines that depend on what there is, after the fields. */
+  readonly more?: (look: Look, to: TextBuffer) => void;
 }
 
 /** A part that Redis has and this server not: always nothing. */
-const none = (name: string): Field => [name, () => 0];
+const none = (name: string): Field => [name, 0];
 /** A size in bytes, and once more for people to read. */
 const size = (name: string, bytes: (look: Look) => number): Field[] => [
   [name, bytes],
@@ -65,18 +90,18 @@ const size = (name: string, bytes: (look: Look) => number): Field[] => [
 ];
 
 const SERVER: Field[] = [
-  ["redis_version", () => REDIS_VERSION],
+  ["redis_version", REDIS_VERSION],
   // As in a Redis that was not built from a repository.
-  ["redis_git_sha1", () => "00000000"],
+  ["redis_git_sha1", "00000000"],
   none("redis_git_dirty"),
-  ["redis_build_id", ({ server }) => buildId(server.runtime)],
-  ["tsredis_version", () => TSREDIS_VERSION],
+  ["redis_build_id", once((server) => buildId(server.runtime))],
+  ["tsredis_version", TSREDIS_VERSION],
   // deno_version or bun_version.
   [({ server }) => `${server.runtime.name}_version`, ({ server }) => server.runtime.version],
-  ["redis_mode", () => "standalone"],
-  ["os", ({ server }) => systemName(server.runtime.process)],
-  ["arch_bits", () => 64],
-  ["monotonic_clock", ({ server }) => `monotonic clock of ${server.runtime.name}`],
+  ["redis_mode", "standalone"],
+  ["os", once((server) => systemName(server.runtime.process))],
+  ["arch_bits", 64],
+  ["monotonic_clock", once((server) => `monotonic clock of ${server.runtime.name}`)],
   ["multiplexing_api", ({ server }) => POLLING[server.runtime.process.os] ?? "unknown"],
   ["process_id", ({ server }) => server.runtime.process.id],
   ["process_supervised", ({ server }) => supervisorOf(server.config, server.runtime.process)],
@@ -91,7 +116,7 @@ const SERVER: Field[] = [
   ["hz", ({ server }) => server.config.value("hz")],
   ["configured_hz", ({ server }) => server.config.value("hz")],
   ["lru_clock", ({ server }) => Math.floor(server.keyspace.accessMs / 1000) & 0xffffff],
-  ["executable", ({ server }) => fromText(server.runtime.process.executablePath())],
+  ["executable", once((server) => fromText(server.runtime.process.executablePath()))],
   ["config_file", ({ server }) => fromText(server.config.file ?? "")],
   none("io_threads_active"),
 ];
@@ -146,7 +171,7 @@ const MEMORY: Field[] = [
   ...size("total_system_memory", ({ memory }) => memory.system),
   none("used_memory_lua"),
   none("used_memory_vm_eval"),
-  ["used_memory_lua_human", () => formatBytes(0)],
+  ["used_memory_lua_human", formatBytes(0)],
   none("used_memory_scripts_eval"),
   none("number_of_cached_scripts"),
   none("number_of_functions"),
@@ -160,7 +185,7 @@ const MEMORY: Field[] = [
   ["allocator_frag_ratio", ({ memory }) => (memory.reserved / memory.used).toFixed(2)],
   ["allocator_frag_bytes", ({ memory }) => memory.reserved - memory.used],
   // What the arena has from the system is what it holds.
-  ["allocator_rss_ratio", () => "1.00"],
+  ["allocator_rss_ratio", "1.00"],
   none("allocator_rss_bytes"),
   ["rss_overhead_ratio", ({ memory }) => (memory.resident / memory.reserved).toFixed(2)],
   ["rss_overhead_bytes", ({ memory }) => memory.resident - memory.reserved],
@@ -173,9 +198,9 @@ const MEMORY: Field[] = [
   ["mem_clients_normal", ({ memory }) => memory.clients],
   none("mem_cluster_links"),
   none("mem_aof_buffer"),
-  ["heap_used", ({ server }) => server.memory.heap.usedBytes],
-  ["heap_limit", ({ server }) => server.memory.heap.limitBytes],
-  ["mem_allocator", () => "arena"],
+  ["heap_used", ({ heap }) => heap.usedBytes],
+  ["heap_limit", ({ heap }) => heap.limitBytes],
+  ["mem_allocator", "arena"],
   none("active_defrag_running"),
   none("lazyfree_pending_objects"),
   none("lazyfreed_objects"),
@@ -298,10 +323,10 @@ export function leftOutFieldsMarkdown(): string {
 }
 
 const CPU: Field[] = [
-  ["used_cpu_sys", ({ server }) => seconds(server.runtime.process.processorMicros().system)],
-  ["used_cpu_user", ({ server }) => seconds(server.runtime.process.processorMicros().user)],
-  ["used_cpu_sys_children", () => seconds(0)],
-  ["used_cpu_user_children", () => seconds(0)],
+  ["used_cpu_sys", ({ processor }) => seconds(processor.system)],
+  ["used_cpu_user", ({ processor }) => seconds(processor.user)],
+  ["used_cpu_sys_children", seconds(0)],
+  ["used_cpu_user_children", seconds(0)],
 ];
 
 /** All sections, in the order of the answer. */
@@ -313,14 +338,14 @@ const SECTIONS: readonly Section[] = [
     title: "Persistence",
     isDefault: true,
     fields: [],
-    more: ({ server }) => server.persistence.infoFields(),
+    more: ({ server }, to) => writePairs(to, server.persistence.infoFields()),
   },
   { title: "Stats", isDefault: true, fields: STATS },
   {
     title: "Replication",
     isDefault: true,
     fields: [],
-    more: ({ server, steadyMs }) => server.replication.infoFields(steadyMs),
+    more: ({ server, steadyMs }, to) => writePairs(to, server.replication.infoFields(steadyMs)),
   },
   { title: "CPU", isDefault: true, fields: CPU },
   { title: "Modules", isDefault: true, fields: [] },
@@ -332,41 +357,96 @@ const SECTIONS: readonly Section[] = [
   { title: "Debug", isDefault: false, isHidden: true, fields: DEBUG },
 ];
 
-/**
- * The text of INFO. `names` are sections in any case, or "default", "all" and "everything"; unknown
- * ones are passed over. Without names: the default sections.
- */
-export function infoText(server: Services, names: readonly string[] = []): string {
-  const wanted = new Set(names.map((name) => name.toLowerCase()));
-  const isAll = wanted.has("all") || wanted.has("everything");
-  const isDefault = names.length === 0 || wanted.has("default");
-  const look = new Look(server);
-  const parts: string[] = [];
-  for (const section of SECTIONS) {
-    const isWanted = (isAll && section.isHidden !== true) || (isDefault && section.isDefault) ||
-      wanted.has(section.title.toLowerCase());
-    if (!isWanted) continue;
-    let part = `# ${section.title}\r\n`;
-    for (const [name, value] of pairsOf(section, look)) {
-      part += `${oneLine(name)}:${typeof value === "string" ? oneLine(value) : value}\r\n`;
-    }
-    parts.push(part);
-  }
-  return parts.join("\r\n");
+/** A section made ready: the bytes before each value that varies, and those after the last one. */
+interface PreparedSection {
+  readonly title: string;
+  readonly section: Section;
+  readonly values: readonly PreparedValue[];
+  readonly tail: Uint8Array;
 }
 
-function* pairsOf(section: Section, look: Look): Generator<InfoPair> {
+interface PreparedValue {
+  /** Whatever comes before the value, with the values that are always the same. */
+  readonly lead: Uint8Array;
+  /** A name that is not known before. */
+  readonly name: ((look: Look) => string) | null;
+  readonly value: (look: Look) => string | number;
+}
+
+function prepare(section: Section): PreparedSection {
+  const values: PreparedValue[] = [];
+  let lead = `# ${section.title}\r\n`;
   for (const [name, value] of section.fields) {
-    yield [typeof name === "string" ? name : name(look), value(look)];
+    const isVarying = typeof value === "function";
+    if (typeof name === "string") lead += `${name}:`;
+    if (isVarying) {
+      values.push({ lead: latin1(lead), name: typeof name === "string" ? null : name, value });
+      lead = "";
+    } else lead += value;
+    lead += "\r\n";
   }
-  if (section.more !== undefined) yield* section.more(look);
+  return { title: section.title.toLowerCase(), section, values, tail: latin1(lead) };
+}
+
+const PREPARED = SECTIONS.map(prepare);
+
+const answer = new TextBuffer();
+
+/**
+ * The text of INFO, valid until the next one is made. `names` are sections in any case, or "default",
+ * "all" and "everything"; unknown ones are passed over. Without names: the default sections.
+ */
+export function infoText(server: Services, names: readonly string[] = []): TextBuffer {
+  const wanted = names.map((name) => name.toLowerCase());
+  const isAll = wanted.includes("all") || wanted.includes("everything");
+  const isDefault = names.length === 0 || wanted.includes("default");
+  const look = new Look(server);
+  answer.clear();
+  for (const prepared of PREPARED) {
+    const { title, section: { isDefault: isUsual, isHidden } } = prepared;
+    const isWanted = (isAll && isHidden !== true) || (isDefault && isUsual) ||
+      wanted.includes(title);
+    if (!isWanted) continue;
+    if (answer.length > 0) answer.raw(LINE_END);
+    writeSection(prepared, look, answer);
+  }
+  return answer;
+}
+
+const LINE_END = latin1("\r\n");
+
+function writeSection({ section, values, tail }: PreparedSection, look: Look, to: TextBuffer) {
+  for (const { lead, name, value } of values) {
+    to.raw(lead);
+    if (name !== null) {
+      to.text(oneLine(name(look)));
+      to.text(":");
+    }
+    writeValue(to, value(look));
+  }
+  to.raw(tail);
+  section.more?.(look, to);
+}
+
+function writeValue(to: TextBuffer, value: string | number): void {
+  if (typeof value === "number") to.number(value);
+  else to.text(oneLine(value));
+}
+
+function writePairs(to: TextBuffer, pairs: Iterable<InfoPair>): void {
+  for (const [name, value] of pairs) {
+    to.text(oneLine(name));
+    to.text(":");
+    writeValue(to, value);
+    to.raw(LINE_END);
+  }
 }
 
 // -- lines that depend on what there is ------------------------------------------------------
 
-function* shutdownAndListeners({ server, steadyMs }: Look): Generator<InfoPair> {
+function shutdownAndListeners({ server, steadyMs }: Look, to: TextBuffer): void {
   const remainingMs = server.shutdownRemainingMs(steadyMs);
-  if (remainingMs !== null) yield ["shutdown_in_milliseconds", remainingMs];
+  if (remainingMs !== null) writePairs(to, [["shutdown_in_milliseconds", remainingMs]]);
   const { config, port } = server;
   const listeners: string[] = [];
   if (port !== 0) {
@@ -375,57 +455,71 @@ function* shutdownAndListeners({ server, steadyMs }: Look): Generator<InfoPair> 
   }
   const path = config.value("unixsocket");
   if (path !== null && path !== "") listeners.push(`name=unix,bind=${path}`);
-  for (const [i, listener] of listeners.entries()) yield [`listener${i}`, listener];
+  listeners.forEach((listener, i) => writePairs(to, [[`listener${i}`, listener]]));
 }
+
+/** All commands of a server and their subcommands, in one list. */
+const commandsOf = new WeakMap<Services, Command[]>();
 
 /** Commands and subcommands that have been called or refused, containers left out. */
 export function* usedCommands(server: Services): Generator<Command> {
-  for (const command of server.dispatcher.byName.values()) {
+  let commands = commandsOf.get(server);
+  if (commands === undefined) {
+    commands = [...server.dispatcher.byName.values()]
+      .flatMap((command) => [command, ...command.subcommands?.values() ?? []]);
+    commandsOf.set(server, commands);
+  }
+  for (const command of commands) {
     if (command.calls > 0 || command.rejectedCalls > 0 || command.failedCalls > 0) yield command;
-    for (const subcommand of command.subcommands?.values() ?? []) {
-      if (subcommand.calls > 0 || subcommand.rejectedCalls > 0) yield subcommand;
-    }
   }
 }
 
-function* commandLines({ server }: Look): Generator<InfoPair> {
+function commandLines({ server }: Look, to: TextBuffer): void {
   for (const command of usedCommands(server)) {
     const { fullName, calls, rejectedCalls, failedCalls } = command;
     const usec = totalUsec(command);
-    const perCall = calls === 0 ? 0 : usec / calls;
-    yield [
-      `cmdstat_${fullName}`,
-      `calls=${calls},usec=${Math.round(usec)},usec_per_call=${perCall.toFixed(2)},` +
-      `rejected_calls=${rejectedCalls},failed_calls=${failedCalls}`,
-    ];
+    to.text(`cmdstat_${fullName}:calls=`);
+    to.number(calls);
+    to.text(",usec=");
+    to.number(Math.round(usec));
+    to.text(",usec_per_call=");
+    to.fixed(calls === 0 ? 0 : usec / calls, 2);
+    to.text(",rejected_calls=");
+    to.number(rejectedCalls);
+    to.text(",failed_calls=");
+    to.number(failedCalls);
+    to.raw(LINE_END);
   }
 }
 
-function* errorLines({ server }: Look): Generator<InfoPair> {
+function errorLines({ server }: Look, to: TextBuffer): void {
   for (const [code, count] of server.statistics.errorsByCode) {
-    yield [`errorstat_${code}`, `count=${count}`];
+    to.text(oneLine(`errorstat_${code}:count=${count}`));
+    to.raw(LINE_END);
   }
 }
 
-function* latencyLines({ server }: Look): Generator<InfoPair> {
+function latencyLines({ server }: Look, to: TextBuffer): void {
   if (!server.config.value("latency-tracking")) return;
   const percentiles = server.config.value("latency-tracking-info-percentiles");
   for (const { fullName, latencyCounts } of usedCommands(server)) {
     if (latencyCounts === null) continue;
-    const values = percentiles.map((each) =>
-      `p${each}=${percentileUsec(latencyCounts, each).toFixed(3)}`
-    );
-    yield [`latency_percentiles_usec_${fullName}`, values.join(",")];
+    to.text(`latency_percentiles_usec_${fullName}:`);
+    percentiles.forEach((each, i) => {
+      to.text(`${i === 0 ? "" : ","}p${each}=`);
+      to.fixed(percentileUsec(latencyCounts, each), 3);
+    });
+    to.raw(LINE_END);
   }
 }
 
-function* databaseLines({ server }: Look): Generator<InfoPair> {
+function databaseLines({ server }: Look, to: TextBuffer): void {
   for (const { index, count, expiringCount, averageTtlMs } of server.keyspace.databases) {
     if (count === 0) continue;
-    yield [
-      `db${index}`,
-      `keys=${count},expires=${expiringCount},avg_ttl=${Math.floor(averageTtlMs)}`,
-    ];
+    to.text(
+      `db${index}:keys=${count},expires=${expiringCount},avg_ttl=${Math.floor(averageTtlMs)}`,
+    );
+    to.raw(LINE_END);
   }
 }
 

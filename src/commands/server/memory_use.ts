@@ -44,7 +44,7 @@ export function measureMemory(server: Services): MemoryUse {
   return {
     used,
     peak: Math.max(used, server.statistics.peakMemoryBytes),
-    resident: server.runtime.process.residentBytes(),
+    resident: residentBytes(server),
     reserved: keyspace.reservedBytes + blocks.gapBytes + startup + allClients + held,
     startup,
     overhead,
@@ -52,6 +52,31 @@ export function measureMemory(server: Services): MemoryUse {
     clients: allClients - replicas,
     replicas: replicas + excess,
     backlog: held - excess,
-    system: server.runtime.process.systemMemoryBytes(),
+    system: systemBytes(server),
   };
+}
+
+/** How old a measured size may be: asking the system takes longer than all the rest of INFO. */
+const SAMPLE_MS = 100;
+
+const samples = new WeakMap<Services, { bytes: number; atMs: number }>();
+
+/** Resident memory, as it was at most 100 ms ago: Redis measures it by its timer, as often as that. */
+function residentBytes(server: Services): number {
+  const nowMs = server.clock.monotonic();
+  let sample = samples.get(server);
+  if (sample === undefined || nowMs - sample.atMs >= SAMPLE_MS) {
+    sample = { bytes: server.runtime.process.residentBytes(), atMs: nowMs };
+    samples.set(server, sample);
+  }
+  return sample.bytes;
+}
+
+const systems = new WeakMap<Services, number>();
+
+/** What the machine has, as it was found first. */
+function systemBytes(server: Services): number {
+  let bytes = systems.get(server);
+  if (bytes === undefined) systems.set(server, bytes = server.runtime.process.systemMemoryBytes());
+  return bytes;
 }
