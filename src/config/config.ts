@@ -88,6 +88,11 @@ export interface CommandRename {
   readonly to: string;
 }
 
+/** Names that patterns of CONFIG GET are tried on, and their bytes. */
+const SHOWN_NAMES = [...NAMES]
+  .filter(([_, directive]) => !DIRECTIVES[directive].hidden)
+  .map(([name]) => ({ name, bytes: latin1(name) }));
+
 /** All directives with their values, and the file they came from. */
 export class Config {
   /** The absolute path of the configuration file; null if the server runs without. */
@@ -204,15 +209,15 @@ export class Config {
         continue;
       }
       const bytes = latin1(pattern);
-      for (const [name, directive] of NAMES) {
-        if (DIRECTIVES[directive].hidden || asked.has(name)) continue;
-        const nameBytes = latin1(name);
+      for (const { name, bytes: nameBytes } of SHOWN_NAMES) {
         if (globMatch(bytes, 0, bytes.length, nameBytes, 0, name.length, true)) {
-          asked.set(name, name);
+          if (!asked.has(name)) asked.set(name, name);
         }
       }
     }
-    return [...asked].map(([name, shown]) => [shown, this.setting(NAMES.get(name)!).text]);
+    const found: [name: string, value: string][] = [];
+    for (const [name, shown] of asked) found.push([shown, this.setting(NAMES.get(name)!).text]);
+    return found;
   }
 
   /**
