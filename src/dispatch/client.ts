@@ -171,7 +171,7 @@ export class Client implements Watcher, Subscriber {
 
   /** Copies a request that EXEC is to run. @throws RangeError when there is no memory for it */
   enqueue(command: Command, words: Words): void {
-    this.queue ??= new CommandQueue();
+    this.queue ??= CommandQueue.take();
     this.queue.add(command, words);
   }
 
@@ -193,6 +193,7 @@ export class Client implements Watcher, Subscriber {
 
   /** Ends a transaction, run or not, and its watches. */
   endTransaction(): void {
+    if (this.queue !== null) CommandQueue.give(this.queue);
     this.queue = null;
     this.isExecDoomed = false;
     this.gateBits &= ~CLIENT_IN_MULTI;

@@ -39,7 +39,7 @@ export class CommandQueue {
   #at = 0;
   /** Commands by their numbers: each stands once, however often it is queued. */
   readonly #commands: Command[] = [];
-  readonly #numbers = new Map<Command, number>();
+  readonly #words = new Words();
 
   /** Appends a copy of this request. @throws RangeError when there is no memory for it */
   add(command: Command, words: Words): void {
@@ -80,27 +80,43 @@ export class CommandQueue {
     this.memoryBytes += piece.length + PIECE_OVERHEAD_BYTES;
   }
 
+  /** There are not many more than a hundred that could be queued, and transactions have a few of them. */
   #numberOf(command: Command): number {
-    let number = this.#numbers.get(command);
-    if (number === undefined) {
-      number = this.#commands.length;
-      this.#commands.push(command);
-      this.#numbers.set(command, number);
-    }
-    return number;
+    const number = this.#commands.indexOf(command);
+    return number >= 0 ? number : this.#commands.push(command) - 1;
+  }
+
+  /** Hands over an empty queue: one that was given back, or a new one. */
+  static take(): CommandQueue {
+    const queue = spare ?? new CommandQueue();
+    spare = null;
+    return queue;
+  }
+
+  /** Empties a queue that nobody needs any more; the next transaction takes a small one over. */
+  static give(queue: CommandQueue): void {
+    if (queue.#pieces.length > 1 || queue.#piece.length > PIECE_BYTES_MIN) return;
+    queue.count = 0;
+    queue.wordBytes = 0;
+    queue.anyFlags = 0;
+    queue.everyFlags = ~0;
+    queue.#ends.length = 0;
+    queue.#at = 0;
+    queue.#commands.length = 0;
+    spare = queue;
   }
 
   /**
-   * Hands out all commands in their order and lets go of their memory on the way. The words are one
-   * object for all of them: they hold until `visit` returns. Afterwards the queue is of no use.
+   * Hands out all commands in their order and lets go of their memory on the way, the last piece apart.
+   * The words are one object for all of them: they hold until `visit` returns. Afterwards the queue is
+   * only good to be given back.
    */
   drain(visit: (command: Command, words: Words) => void): void {
-    const words = new Words();
+    const words = this.#words;
     this.#ends.push(this.#at);
-    this.#piece = NO_BYTES;
     for (let i = 0; i < this.#pieces.length; i++) {
       const piece = this.#pieces[i];
-      this.#pieces[i] = NO_BYTES;
+      if (i < this.#pieces.length - 1) this.#pieces[i] = NO_BYTES;
       const end = this.#ends[i];
       for (let at = 0; at < end;) {
         at = readNumber(piece, at);
@@ -114,6 +130,9 @@ export class CommandQueue {
 }
 
 const NO_BYTES = new Uint8Array(0);
+
+/** An empty queue with one small piece, if any. */
+let spare: CommandQueue | null = null;
 
 /** Reads the words of the command whose number of words is at `at`; returns where the next one begins. */
 function readWords(piece: Uint8Array, at: number, words: Words): number {

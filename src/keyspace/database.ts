@@ -42,6 +42,9 @@ import { type LargeValue, LongString, ValueSlots } from "./value_slots.ts";
 /** Strings longer than this live in a slot. */
 export const INLINE_STRING_MAX = 16 * 1024;
 
+/** A table of watched keys that has become larger than this is not kept for the next ones. */
+const SPARE_WATCHED_BYTES_MAX = 64 * 1024;
+
 /** Whether a key is there: "hidden" is past its time, and not to be deleted here or now. */
 export type KeyPresence = "gone" | "hidden" | "there";
 
@@ -69,6 +72,8 @@ export class Database implements MoveListener, ValueSource {
   #slots = new ValueSlots();
   /** Watched keys with their watchers; null when there are none. */
   watched: Links<Watcher> | null = null;
+  /** The table of the latest watches, empty and small: most watches are few and short. */
+  #spareWatched: Links<Watcher> | null = null;
   /** Keys (latin1) that blocked clients wait for; null when there are none. */
   awaited: { has(key: string): boolean; keys(): Iterable<string> } | null = null;
   /**
@@ -820,7 +825,10 @@ export class Database implements MoveListener, ValueSource {
    * watched by it already.
    */
   watch(keys: WatchedKeys, bytes: Uint8Array, offset: number, length: number): number {
-    this.watched ??= new Links();
+    if (this.watched === null) {
+      this.watched = this.#spareWatched ?? new Links();
+      this.#spareWatched = null;
+    }
     return this.watched.link(keys, bytes, offset, length);
   }
 
@@ -828,7 +836,9 @@ export class Database implements MoveListener, ValueSource {
   unwatch(keys: WatchedKeys): void {
     if (this.watched === null) return;
     this.watched.unlinkAll(keys);
-    if (this.watched.linkCount === 0) this.watched = null;
+    if (this.watched.linkCount > 0) return;
+    if (this.watched.memoryBytes <= SPARE_WATCHED_BYTES_MAX) this.#spareWatched = this.watched;
+    this.watched = null;
   }
 
   #touchWatched(bytes: Uint8Array, offset: number, length: number): void {

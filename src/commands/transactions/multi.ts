@@ -1,6 +1,7 @@
 /** Transactions: MULTI queues commands (the gates do, see dispatcher.ts), EXEC runs them as one. */
 
 import type { Call } from "../../dispatch/call.ts";
+import { CommandQueue } from "../../dispatch/command_queue.ts";
 import { EXEC_ABORTED } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { keysToEnd } from "../../dispatch/key_specs.ts";
@@ -50,12 +51,17 @@ function runExec({ client, reply, server }: Call): void {
     client.endTransaction();
     return reply.error(EXEC_ABORTED);
   }
+  if (client.hasLostWatch()) {
+    client.endTransaction();
+    return reply.nullArray();
+  }
   const { queue } = client;
-  const isDirty = client.hasLostWatch();
+  client.queue = null;
   client.endTransaction();
-  if (isDirty) return reply.nullArray();
   reply.array(queue?.count ?? 0);
-  queue?.drain((command, words) => server.dispatcher.call(client, command, words));
+  if (queue === null) return;
+  queue.drain((command, words) => server.dispatcher.call(client, command, words));
+  CommandQueue.give(queue);
 }
 
 /**
