@@ -1,13 +1,13 @@
 /**
  * What COMMAND and its subcommands answer, made from the definitions.
  *
- * Beside the path: the handlers of COMMAND read their words and call these functions; nothing here is
- * kept between calls, and nothing here runs unless a client asks. Replies have the fields of Redis
+ * Beside the path: the handlers of COMMAND read their words and call these functions; nothing here
+ * runs unless a client asks. Replies have the fields of Redis
  * 7.2; the sentences in them (summaries, history, notes on keys) are our own.
  */
 
 import { globMatch } from "../base/glob.ts";
-import { latin1, toLatin1 } from "../base/bytes.ts";
+import { toLatin1, writeText } from "../base/bytes.ts";
 import { type Argument, parseArguments } from "./arguments_syntax.ts";
 import {
   ACL_CATEGORIES,
@@ -110,6 +110,9 @@ export function writeCommandList(
   for (const name of names) sink.bulk(name);
 }
 
+/** The name that a pattern is tried on; the longest has 25 bytes. */
+const nameBytes = new Uint8Array(256);
+
 function predicateOf({ by, value }: CommandFilter): (command: Command) => boolean {
   switch (by) {
     case "module":
@@ -121,8 +124,8 @@ function predicateOf({ by, value }: CommandFilter): (command: Command) => boolea
     }
     case "pattern":
       return ({ fullName }) => {
-        const name = latin1(fullName);
-        return globMatch(value, 0, value.length, name, 0, name.length, true);
+        const length = writeText(nameBytes, 0, fullName);
+        return globMatch(value, 0, value.length, nameBytes, 0, length, true);
       };
   }
 }
@@ -250,6 +253,15 @@ function writeSearch(sink: ReplySink, type: string, fields: [string, string | nu
   }
 }
 
+/** Arguments by their text, read once. */
+const argumentsByText = new Map<string, readonly Argument[]>();
+
+function argumentsOf(text: string): readonly Argument[] {
+  let args = argumentsByText.get(text);
+  if (args === undefined) argumentsByText.set(text, args = parseArguments(text));
+  return args;
+}
+
 /** A name and its documentation, as a pair of a map. */
 function writeDocs(sink: ReplySink, { fullName, definition, subcommands }: Command): void {
   const { summary, since, group, complexity, history = [], args, deprecated, internal } =
@@ -273,7 +285,7 @@ function writeDocs(sink: ReplySink, { fullName, definition, subcommands }: Comma
     fields.push(["history", () => writeHistory(sink, history)]);
   }
   if (args !== undefined) {
-    fields.push(["arguments", () => writeArguments(sink, parseArguments(args))]);
+    fields.push(["arguments", () => writeArguments(sink, argumentsOf(args))]);
   }
   if (subcommands !== null) {
     fields.push(["subcommands", () => {

@@ -2,7 +2,7 @@
 
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
-import type { ReplyWriter } from "../../resp/reply_writer.ts";
+import { ReplyWriter } from "../../resp/reply_writer.ts";
 import type { Words } from "../../resp/words.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import {
@@ -245,5 +245,29 @@ export const command = defineCommand({
 });
 
 function runCommand(call: Call): void {
-  writeCommands(sinkOf(call.reply), commandsOf(call));
+  for (const part of answerOf(call)) call.reply.raw(part);
+}
+
+/** The answer in each protocol, once it has been asked for: clients ask when they begin. */
+const answers = new WeakMap<CommandsByName, Map<number, Uint8Array[]>>();
+
+function answerOf(call: Call): Uint8Array[] {
+  const commands = commandsOf(call);
+  let byProtocol = answers.get(commands);
+  if (byProtocol === undefined) answers.set(commands, byProtocol = new Map());
+  const { resp } = call.reply;
+  let parts = byProtocol.get(resp);
+  if (parts === undefined) byProtocol.set(resp, parts = writtenAside(resp, commands));
+  return parts;
+}
+
+function writtenAside(resp: number, commands: CommandsByName): Uint8Array[] {
+  const aside = new ReplyWriter();
+  aside.resp = resp;
+  writeCommands(sinkOf(aside), commands);
+  const parts: Uint8Array[] = [];
+  for (let chunk = aside.takeChunk(); chunk !== null; chunk = aside.takeChunk()) {
+    parts.push(chunk.slice(0, aside.chunkLength));
+  }
+  return parts;
 }
