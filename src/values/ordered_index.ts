@@ -405,6 +405,29 @@ export class OrderedIndex {
     return true;
   }
 
+  /** Puts the cursor on the last element that is at most (score, member); false when there is none. */
+  atMost(
+    cursor: OrderedCursor,
+    score: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean {
+    this.#bytes = bytes;
+    this.#offset = offset;
+    this.#length = length;
+    this.#descend(score);
+    const upTo = this.#placeInLeaf(score);
+    if (upTo > 0) {
+      this.#enter(cursor, this.#leaf, upTo - 1);
+      return true;
+    }
+    const before = this.#leafMeta[(this.#leaf << 2) + PREV];
+    if (before === NONE) return false;
+    this.#enter(cursor, before, this.#leafMeta[before << 2] - 1);
+    return true;
+  }
+
   /** One element on; false (and the cursor stays) at the end. */
   next(cursor: OrderedCursor): boolean {
     const at = cursor.at + 1;

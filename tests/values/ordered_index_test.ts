@@ -70,6 +70,30 @@ Deno.test("An empty index has no first, no last, no rank and nothing to pop", ()
   index.verify();
 });
 
+Deno.test("The last element at or before a score and member is found, whether they are there or not", () => {
+  const f = new Fixture();
+  const find = (score: number, member: string) => {
+    const bytes = latin1("x" + member);
+    const isThere = f.index.atMost(f.cursor, score, bytes, 1, member.length);
+    return isThere ? [f.cursor.score, f.member(f.cursor.ref)] : null;
+  };
+  assertEquals(find(1, "a"), null);
+  for (let n = 0; n < 6000; n++) f.insert(n >> 2, name(n));
+  assertEquals(find(-1, "z"), null);
+  assertEquals(find(0, ""), null);
+  assertEquals(find(0, name(0)), [0, name(0)]);
+  assertEquals(find(Infinity, ""), [1499, name(5999)]);
+  for (let n = 1; n < 6000; n++) {
+    const score = n >> 2;
+    assertEquals(find(score, name(n)), [score, name(n)]);
+    assertEquals(find(score, name(n - 1) + "x"), [
+      (n - 1) >> 2 === score ? score : score - 1,
+      name(n - 1),
+    ]);
+    assertEquals(find(score - 0.5, "z"), score === 0 ? null : [score - 1, name(score * 4 - 1)]);
+  }
+});
+
 Deno.test("Equal scores are ordered by member as unsigned bytes, a prefix first", () => {
   const f = new Fixture();
   const sorted = [

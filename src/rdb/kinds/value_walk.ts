@@ -68,7 +68,10 @@ export function agree(dict: Dict): void {
   dict.forEach((ref) => dict.setFlags(ref, (dict.flagsOf(ref) & ~SNAPSHOT_BIT) | parity));
 }
 
-/** Elements that are the records of a table: members of a set or sorted set, fields of a hash. */
+/**
+ * Elements that are the records of a table: members of a set or sorted set, fields of a hash. In what order
+ * they are gone through may be another's choice (`nextSome`): what requests change comes first in any case.
+ */
 export class TableWalk extends ValueWalk implements WriteHook {
   readonly #table: Dict;
   readonly #writeElement: (out: RdbEncoder, ref: number) => void;
@@ -120,15 +123,24 @@ export class TableWalk extends ValueWalk implements WriteHook {
 
   override step(): boolean {
     const table = this.#table;
-    this.#cursor = table.scan(this.#cursor, (ref) => {
+    const isMore = this.nextSome((ref) => {
       if ((table.flagsOf(ref) & SNAPSHOT_BIT) !== table.parity) this.#write(ref);
     });
-    if (this.#cursor !== 0) return false;
+    if (isMore) return false;
     table.hook = null;
     if (this.#written !== this.#count) {
       throw new Error(`snapshot: ${this.#written} of ${this.#count} elements were written`);
     }
     return true;
+  }
+
+  /**
+   * Visits some more records, of all that have been there from the beginning; false when it has come to the end.
+   * Between two calls the table may have changed.
+   */
+  protected nextSome(visit: (ref: number) => void): boolean {
+    this.#cursor = this.#table.scan(this.#cursor, visit);
+    return this.#cursor !== 0;
   }
 
   override abort(): void {
