@@ -463,7 +463,7 @@ export class Dispatcher {
 
   /**
    * Puts the request into the stream of writes. Its own bytes serve where they are RESP; a request in
-   * the parser's buffer is not part of a transaction, so it ends its unit.
+   * the parser's buffer, or kept in it, is not part of a transaction, so it ends its unit.
    */
   #propagate(client: Client, database: number, words: Words): void {
     const { stream } = this.server.keyspace;
@@ -471,6 +471,9 @@ export class Dispatcher {
     if (parser !== null && words === parser.words && words.bytes === parser.bytes) {
       const { position } = parser;
       stream.endUnitWith(database, parser.bytes, position, parser.end - position);
+      client.writeOffset = stream.offset;
+    } else if (words.requestEnd > 0) {
+      stream.endUnitWith(database, words.bytes, words.requestAt, words.requestEnd - words.requestAt);
       client.writeOffset = stream.offset;
     } else stream.addWords(database, words);
   }

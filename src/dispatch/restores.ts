@@ -7,6 +7,7 @@
  * Not here: transactions and the stream of a master, which have to go on at once.
  */
 
+import { blocks } from "../base/blocks.ts";
 import type { Words } from "../resp/words.ts";
 import { PayloadLoad } from "../rdb/payload.ts";
 import type { Call } from "./call.ts";
@@ -34,6 +35,11 @@ class Restoring implements Park {
   unblock(): void {
     if (this.client.isClosed) this.owner.forget(this);
   }
+
+  /** Gives the request's memory back: nobody reads it any more. */
+  dispose(): void {
+    blocks.give(this.words.bytes);
+  }
 }
 
 export class Restores {
@@ -47,7 +53,11 @@ export class Restores {
   /** Parks the client of this call until `payload`, the word `index`, has become a value. */
   park(call: Call, index: number, skipsChecksum: boolean): void {
     const { client, database, server } = call;
-    const words = call.words.clone();
+    const { parser } = client;
+    // A payload of a gigabyte is not copied for this.
+    const words = parser !== null && parser.words === call.words
+      ? parser.keepRequest()
+      : call.words.clone();
     const { bytes, starts, lengths } = words;
     const load = new PayloadLoad(
       bytes,
@@ -77,8 +87,13 @@ export class Restores {
 
   /** Its client has gone. */
   forget(restoring: Restoring): void {
-    if (!this.#underWay.delete(restoring)) return;
+    if (this.#end(restoring)) restoring.dispose();
+  }
+
+  #end(restoring: Restoring): boolean {
+    if (!this.#underWay.delete(restoring)) return false;
     this.dispatcher.server.clients.blockedCount--;
+    return true;
   }
 
   #schedule(): void {
@@ -105,7 +120,7 @@ export class Restores {
   #runAgain(restoring: Restoring): void {
     const { client, words } = restoring;
     const { dispatcher } = this;
-    this.forget(restoring);
+    this.#end(restoring);
     client.park = null;
     dispatcher.server.keyspace.refreshTime();
     this.#made = restoring;
@@ -115,6 +130,7 @@ export class Restores {
       dispatcher.execute(client, words);
     } finally {
       this.#made = null;
+      restoring.dispose();
     }
     client.transport.resume();
   }

@@ -12,6 +12,7 @@
  */
 
 import { blocks } from "../base/blocks.ts";
+import { copyBytes } from "../base/bytes.ts";
 import { Words } from "./words.ts";
 
 /** A request is complete: its words are in `words`. */
@@ -34,6 +35,8 @@ const SMALL_READS_MAX = 64;
 const ROOM_FOR_ALL_MIN = 512 * 1024;
 /** Longer words are announced only where no limit holds, as on a master's link: room is made as they come. */
 const ROOM_FOR_ALL_MAX = 1024 * 1024 * 1024;
+/** Room behind a long word that is not its request's last: options are short. */
+const ROOM_BEHIND_BYTES = 4096;
 const CR = 13;
 const LF = 10;
 const MULTIBULK_MAX = 0x7fffffff;
@@ -175,7 +178,35 @@ export class RequestParser {
     const bulk = this.#bulkLength;
     if (this.#wordsLeft < 0 || bulk < 0 || bulk > ROOM_FOR_ALL_MAX) return doubled;
     if (pending < ROOM_FOR_ALL_MIN) return doubled;
-    return Math.max(doubled, this.#at - this.#from + bulk + 2);
+    const behind = this.#wordsLeft > 1 ? ROOM_BEHIND_BYTES : 0;
+    return Math.max(doubled, this.#at - this.#from + bulk + 2 + behind);
+  }
+
+  /**
+   * The request that `next` has found last, for who needs it when others follow. Where it is most of what the buffer
+   * holds, it is not copied: the buffer is the taker's then, to be given back to `blocks`, and what has come behind
+   * goes on in another one. To the parser the request is done.
+   */
+  keepRequest(): Words {
+    const { words } = this;
+    const buffer = this.#buffer;
+    const behind = this.#to - this.#at;
+    if (words.bytes !== buffer || behind > this.#at - this.#from) {
+      const copy = words.clone();
+      this.#from = this.#at;
+      return copy;
+    }
+    const kept = words.inPlace(this.#from, this.#at);
+    const next = behind > FIRST_BUFFER_BYTES
+      ? blocks.take(behind)
+      : new Uint8Array(FIRST_BUFFER_BYTES);
+    copyBytes(next, 0, buffer, this.#at, behind);
+    this.#from = this.#at = 0;
+    this.#to = this.#touched = behind;
+    this.#buffer = next;
+    words.memory = null;
+    words.taken = null;
+    return kept;
   }
 
   #replace(buffer: Uint8Array<ArrayBuffer>): void {

@@ -19,6 +19,9 @@ export class Words {
   memory: Uint8Array | null = null;
   /** The read buffer that was taken over: the parser has to have another one. */
   taken: Uint8Array | null = null;
+  /** Where in `bytes` the whole request lies as it came, of words that are kept with it; else both are 0. */
+  requestAt = 0;
+  requestEnd = 0;
 
   /** Appends a word that lies at `start` in `bytes`. */
   push(start: number, length: number): void {
@@ -79,6 +82,18 @@ export class Words {
       kept.push(at, this.lengths[i]);
       at += this.lengths[i];
     }
+    return kept;
+  }
+
+  /** The same words where they lie, for the taker of the read buffer; the request lies there from `at` to `end`. */
+  inPlace(at: number, end: number): Words {
+    const kept = new Words();
+    kept.bytes = this.bytes;
+    kept.starts = this.starts.slice(0, this.count);
+    kept.lengths = this.lengths.slice(0, this.count);
+    kept.count = this.count;
+    kept.requestAt = at;
+    kept.requestEnd = end;
     return kept;
   }
 

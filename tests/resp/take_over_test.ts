@@ -66,6 +66,57 @@ Deno.test("a buffer is not taken over for a word that is a small part of it", ()
   assertEquals(parser.words.takeOver(1), null);
 });
 
+Deno.test("a request that is kept is not copied, and the parser goes on with what has come behind it", () => {
+  const parser = parserOf();
+  const bytes = request(
+    LONG.subarray(0, 700_000),
+    "*1\r\n$4\r\nPING\r\n*2\r\n$4\r\nECHO\r\n$2\r\nh",
+  );
+  feed(parser, bytes);
+  assertEquals(parser.next(), READY);
+  const memory = parser.bytes;
+  const kept = parser.keepRequest();
+  assertStrictEquals(kept.bytes, memory);
+  assertEquals(
+    kept.bytes.subarray(kept.requestAt, kept.requestEnd),
+    request(LONG.subarray(0, 700_000)),
+  );
+  assertEquals(parser.words.text(0), "SET"); // also for who looks at the request behind its call
+  assertEquals(parser.next(), READY);
+  assertEquals(parser.words.text(0), "PING");
+  feed(parser, new TextEncoder().encode("i\r\n"));
+  assertEquals(parser.next(), READY);
+  assertEquals([parser.words.text(0), parser.words.text(1)], ["ECHO", "hi"]);
+  assertEquals([kept.text(0), kept.text(1), kept.lengths[2]], ["SET", "k", 700_000]);
+  assertEquals(kept.bytes[kept.starts[2] + 699_999], 120);
+});
+
+Deno.test("a request that is a small part of the buffer is kept as a copy", () => {
+  const parser = parserOf();
+  const bytes = new TextEncoder().encode("*1\r\n$4\r\nPING\r\n");
+  feed(parser, request(new Uint8Array(0), new TextDecoder().decode(bytes).repeat(9)));
+  assertEquals(parser.next(), READY);
+  const kept = parser.keepRequest();
+  assertEquals([kept.text(0), kept.count, kept.requestEnd], ["SET", 3, 0]);
+  for (let i = 0; i < 9; i++) assertEquals(parser.next(), READY);
+  assertEquals(parser.next(), MORE);
+  assertEquals(kept.text(0), "SET");
+});
+
+Deno.test("behind a long word there is room for options, so that it is not moved for them", () => {
+  const parser = parserOf();
+  const value = LONG.subarray(0, 5 * MB);
+  const options = "$7\r\nREPLACE\r\n";
+  const bytes = request(value, options);
+  bytes[1] = 0x34; // four words
+  feed(parser, bytes.subarray(0, bytes.length - options.length));
+  const before = parser.bytes;
+  feed(parser, bytes.subarray(bytes.length - options.length));
+  assertEquals(parser.next(), READY);
+  assertStrictEquals(parser.bytes, before);
+  assertEquals(parser.words.text(3), "REPLACE");
+});
+
 for (const [announced, hasRoomForAll] of [[100 * MB, true], [4_000 * MB, false]] as const) {
   Deno.test(`of a word of ${announced / MB} MB a part has come: room for ${hasRoomForAll ? "all" : "as much again"}`, () => {
     const parser = new RequestParser({ bulkBytesMax: Infinity }, () => []);

@@ -1,6 +1,9 @@
 /** RESTORE of payloads that take long: built between others' requests, seen by them at once. */
 
 import { assert, assertEquals } from "@std/assert";
+import { blocks } from "../../../src/base/blocks.ts";
+import { latin1 } from "../../../src/base/bytes.ts";
+import { RequestParser } from "../../../src/resp/parser.ts";
 import { HandTimers } from "../../support/hand_timers.ts";
 import { type TestClient, type TestServer, testServer } from "../../support/test_server.ts";
 
@@ -117,6 +120,61 @@ Deno.test("several large RESTOREs come to their ends in the order of their arriv
   assertEquals(other.received(), []);
   assertEquals(answerOf(other, timers)[0], "OK");
   assertEquals(s.run("SCARD", "b"), MEMBERS);
+});
+
+/** A client whose requests come as bytes, as over a connection. */
+function withParser(client: TestClient): (text: string) => void {
+  const parser = client.client.parser = new RequestParser({ bulkBytesMax: 512 << 20 }, () => []);
+  return (text) => {
+    for (let at = 0; at < text.length;) {
+      const space = parser.space();
+      const part = latin1(text.slice(at, at + Math.min(space.length, 100_000)));
+      space.set(part);
+      parser.filled(part.length);
+      at += part.length;
+      client.server.dispatcher.processInput(client.client);
+    }
+  };
+}
+
+function encoded(...words: string[]): string {
+  return `*${words.length}\r\n` + words.map((word) => `$${word.length}\r\n${word}\r\n`).join("");
+}
+
+Deno.test("RESTORE of a large payload enters the stream as it came, and requests behind it wait", () => {
+  const { s, timers, client } = slowServer();
+  const send = withParser(client);
+  const request = encoded("RESTORE", "k", "0", PAYLOAD, "REPLACE");
+  send(encoded("SET", "k", "old") + request + encoded("SCARD", "k"));
+  assertEquals(client.received(), ["OK"]);
+  send(encoded("ECHO", "more"));
+  timers.othersDone();
+  s.run("GET", "k");
+  s.propagated();
+  assertEquals(answerOf(client, timers)[0], "OK");
+  client.server.dispatcher.processInput(client.client);
+  assertEquals(client.received(), [MEMBERS, "more"]);
+  assertEquals(s.propagated(), [["RESTORE", "k", "0", PAYLOAD, "REPLACE"].join(" ")]);
+});
+
+Deno.test("the memory of a payload goes back when its client goes, and when its request is done", () => {
+  const { timers, client } = slowServer();
+  const send = withParser(client);
+  const request = encoded("RESTORE", "k", "0", PAYLOAD + PAYLOAD + PAYLOAD);
+  const taken = blocks.takenBytes;
+  send(request);
+  assert(blocks.takenBytes > taken + PAYLOAD.length);
+  client.client.isClosed = true;
+  client.client.park!.unblock(false);
+  assertEquals(blocks.takenBytes, taken);
+  const other = slowServer();
+  withParser(other.client)(request.slice(0, -3) + "x\r\n");
+  assert(blocks.takenBytes > taken + PAYLOAD.length);
+  assertEquals(answerOf(other.client, other.timers)[0], {
+    error: "ERR DUMP payload version or checksum are wrong",
+  });
+  assertEquals(blocks.takenBytes, taken);
+  assertEquals(timers.waitsForOthers, true);
 });
 
 Deno.test("in a transaction RESTORE of a large payload does not wait", () => {
