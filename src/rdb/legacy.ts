@@ -41,8 +41,9 @@ export abstract class EntryCursor {
   #at = 0;
   #text = new Uint8Array(20);
 
-  /** Name of the encoding, for messages. */
+  /** Name of the encoding as Redis's log has it. */
   protected abstract readonly encoding: string;
+  #name = "";
 
   /** Moves to the next entry; false at the end. Throws an RdbError when the value is damaged. */
   abstract next(): boolean;
@@ -51,10 +52,11 @@ export abstract class EntryCursor {
   protected abstract openFrame(len: number): void;
 
   /**
-   * Starts on a value of `len` bytes that begins at byte `at` of the snapshot. Throws an RdbError
-   * when its frame (sizes, end mark) is damaged.
+   * Starts on a value of `len` bytes that begins at byte `at` of the snapshot; `name` is what messages call it.
+   * Throws an RdbError when its frame (sizes, end mark) is damaged.
    */
-  open(buf: Uint8Array, off: number, len: number, at: number): void {
+  open(buf: Uint8Array, off: number, len: number, at: number, name: string = this.encoding): void {
+    this.#name = name;
     this.value = buf;
     this.start = off;
     this.end = off + len;
@@ -79,7 +81,7 @@ export abstract class EntryCursor {
   }
 
   protected fail(what: string): never {
-    throw new RdbError("corrupt", `damaged ${this.encoding}: ${what}, value`, this.#at);
+    throw new RdbError("corrupt", `${this.#name} integrity check failed: ${what}, value`, this.#at);
   }
 
   protected setRun(off: number, len: number): void {
@@ -139,7 +141,7 @@ const ZIPLIST_COUNT_UNKNOWN = 0xffff;
  *     1111nnnn                    n from 1 to 13: the integer n - 1
  */
 export class ZiplistCursor extends EntryCursor {
-  protected override readonly encoding = "ziplist";
+  protected override readonly encoding = "Ziplist";
   #tail = 0;
   #count = 0;
   #entryStart = 0;
@@ -241,11 +243,12 @@ const ZIPMAP_LONG = 254;
  *     length:  one byte up to 253, or 254 <uint32le>
  */
 export class ZipmapCursor extends EntryCursor {
-  protected override readonly encoding = "zipmap";
+  protected override readonly encoding = "Zipmap";
 
   protected override openFrame(len: number): void {
     if (len < 2) this.fail("too short");
     if (this.value[this.end - 1] !== ZIPMAP_END) this.fail("no end mark");
+    if (len === 2) this.fail("no fields");
     this.pos = this.start + 1;
   }
 

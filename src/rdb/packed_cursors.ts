@@ -10,7 +10,7 @@ import { EntryCursor } from "./legacy.ts";
 
 /** A listpack, whose entries are given as text. */
 export class ListpackCursor extends EntryCursor {
-  protected override readonly encoding = "listpack";
+  protected override readonly encoding = "Listpack";
   readonly #text = new ElementText();
 
   protected override openFrame(len: number): void {
@@ -44,7 +44,7 @@ export class ListpackCursor extends EntryCursor {
 
 /** An intset: its members, ascending. */
 export class IntsetCursor extends EntryCursor {
-  protected override readonly encoding = "intset";
+  protected override readonly encoding = "Intset";
   #width = 2;
   #previousHigh = 0;
   #previousLow = 0;

@@ -350,7 +350,7 @@ Deno.test("damaged packed values are refused also where they are gone through in
   ) {
     const unsound = good.slice();
     unsound.fill(0xff, 100_000, 100_008);
-    cases.push([rdbType, unsound, "damaged listpack"]);
+    cases.push([rdbType, unsound, "listpack integrity check failed"]);
     const total = good.slice();
     total[0]++;
     cases.push([rdbType, total, "wrong total size"]);
@@ -367,7 +367,7 @@ Deno.test("damaged packed values are refused also where they are gone through in
   ]);
   const descending = intset(MANY);
   descending.set(descending.subarray(0, 4), 8 + 4 * 10_000);
-  cases.push([format.TYPE_SET_INTSET, descending, "damaged intset"]);
+  cases.push([format.TYPE_SET_INTSET, descending, "Intset integrity check failed"]);
   const short = intset(MANY);
   cases.push([format.TYPE_SET_INTSET, short.subarray(0, short.length - 4), "wrong total size"]);
   for (const [rdbType, bytes, message] of cases) {

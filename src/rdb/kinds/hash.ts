@@ -245,15 +245,19 @@ class ExpiringFieldsLoad extends FieldsLoad {
 
 /** A zipmap, ziplist or listpack of fields and values in turn. */
 class PackedFieldsLoad extends PackedLoad {
+  protected override readonly name: string;
   readonly #hash = new HashInProgress();
 
   constructor(readonly rdbType: number) {
     super();
+    if (rdbType === format.TYPE_HASH_LISTPACK) this.name = "Hash listpack";
+    else this.name = rdbType === format.TYPE_HASH_ZIPLIST ? "Hash ziplist" : "Zipmap";
   }
 
   protected override takeWhole(value: LoadedValue, reader: RdbReader): number {
     if (this.rdbType !== format.TYPE_HASH_LISTPACK) return LOAD_PART;
-    return takeListpack(value, reader, TYPE_HASH, 2, value.limits.hashMaxListpackEntries);
+    const most = value.limits.hashMaxListpackEntries;
+    return takeListpack(value, reader, TYPE_HASH, 2, most, this.name);
   }
 
   protected override cursorOf(value: LoadedValue): EntryCursor {
@@ -279,6 +283,7 @@ class PackedFieldsLoad extends PackedLoad {
 
 /** <earliest expiry>, where there is one, and a listpack of fields, values and expiries in turn. */
 class PackedExpiringFieldsLoad extends PackedLoad {
+  protected override readonly name = "Hash listpack";
   readonly #hash = new HashInProgress();
   #hasEarliest = false;
 

@@ -196,6 +196,7 @@ class NodesLoad extends ElementsLoad {
 
 /** The whole list in one ziplist. */
 class ZiplistLoad extends PackedLoad {
+  protected override readonly name = "List ziplist";
   #list = NONE;
 
   protected override cursorOf(value: LoadedValue): EntryCursor {
@@ -257,7 +258,7 @@ function addNode(reader: RdbReader, list: QuickList): void {
   }
   if (container === format.QUICKLIST_NODE_PACKED) {
     reader.readString();
-    checkListpack(reader, false);
+    checkListpack(reader, false, "Listpack");
     list.appendListpack(reader.strBuf, reader.strOff, reader.strOwned);
     return;
   }

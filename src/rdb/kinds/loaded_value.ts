@@ -175,7 +175,8 @@ export function refuseTwice(reader: RdbReader, step: number, at: number): never 
 
 /**
  * Makes the listpack that the reader has just read the value as it is, when it has room in a record and
- * at most `most` elements of `step` entries each. LOAD_PART when it has to become something else.
+ * at most `most` elements of `step` entries each. LOAD_PART when it has to become something else. Messages
+ * call it `name`.
  */
 export function takeListpack(
   value: LoadedValue,
@@ -183,10 +184,11 @@ export function takeListpack(
   type: number,
   step: number,
   most: number,
+  name: string,
 ): number {
   const { strBuf, strOff, strLen, strAt } = reader;
   if (strLen > INLINE_VALUE_MAX) return LOAD_PART;
-  const count = checkListpack(reader, step === 2) / step;
+  const count = checkListpack(reader, step === 2, name) / step;
   if (count === 0) return LOAD_EMPTY;
   if (count > most) return LOAD_PART;
   value.checkUnique(reader, strBuf, strOff, step, strAt);
@@ -194,10 +196,10 @@ export function takeListpack(
   return LOAD_WHOLE;
 }
 
-/** Checks the listpack that the reader has just read; returns the number of entries. */
-export function checkListpack(reader: RdbReader, pairs: boolean): number {
+/** Checks the listpack that the reader has just read, called `name` otherwise; returns the number of entries. */
+export function checkListpack(reader: RdbReader, pairs: boolean, name: string): number {
   if (!lpValidate(reader.strBuf, reader.strOff, reader.strLen, { pairs })) {
-    throw reader.error("damaged listpack, value", reader.strAt);
+    throw reader.error(`${name} integrity check failed, value`, reader.strAt);
   }
   return lpCount(reader.strBuf, reader.strOff);
 }

@@ -222,16 +222,18 @@ function turnIntsetIntoListpack({ packed }: LoadedValue): void {
 
 /** An intset or a listpack: it stays one, or becomes a table. */
 class PackedMembersLoad extends PackedLoad {
+  protected override readonly name: string;
   #set: LargeSet | null = null;
 
   constructor(readonly isListpack: boolean) {
     super();
+    this.name = isListpack ? "Set listpack" : "Intset";
   }
 
   protected override takeWhole(value: LoadedValue, reader: RdbReader): number {
     const { setMaxListpackEntries, setMaxIntsetEntries } = value.limits;
     return this.isListpack
-      ? takeListpack(value, reader, TYPE_SET, 1, setMaxListpackEntries)
+      ? takeListpack(value, reader, TYPE_SET, 1, setMaxListpackEntries, this.name)
       : takeIntset(value, reader, setMaxIntsetEntries);
   }
 
@@ -268,7 +270,7 @@ function takeIntset(value: LoadedValue, reader: RdbReader, most: number): number
   const { strBuf, strOff, strLen } = reader;
   if (strLen > INLINE_VALUE_MAX) return LOAD_PART;
   if (!intsetValidate(strBuf, strOff, strLen)) {
-    throw reader.error("damaged intset, value", reader.strAt);
+    throw reader.error("Intset integrity check failed, value", reader.strAt);
   }
   if (intsetCount(strBuf, strOff) > most) return LOAD_PART;
   value.setInline(TYPE_SET, ENC_INTSET, strBuf, strOff, strLen);

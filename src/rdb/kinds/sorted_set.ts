@@ -249,16 +249,18 @@ class MembersLoad extends ElementsLoad {
 
 /** A ziplist or listpack of members and scores in turn. */
 class PackedMembersLoad extends PackedLoad {
+  protected override readonly name: string;
   readonly #set = new SortedSetInProgress();
 
   constructor(readonly isListpack: boolean) {
     super();
+    this.name = isListpack ? "Zset listpack" : "Zset ziplist";
   }
 
   protected override takeWhole(value: LoadedValue, reader: RdbReader): number {
     if (!this.isListpack) return LOAD_PART;
     const most = value.limits.zsetMaxListpackEntries;
-    const state = takeListpack(value, reader, TYPE_ZSET, 2, most);
+    const state = takeListpack(value, reader, TYPE_ZSET, 2, most, this.name);
     if (state !== LOAD_WHOLE) return state;
     return isInOrder(value, value.bytes, value.offset) ? LOAD_WHOLE : LOAD_PART;
   }

@@ -63,6 +63,8 @@ export abstract class ElementsLoad extends ValueLoad {
 
 /** A value that stands packed in one string. */
 export abstract class PackedLoad extends ValueLoad {
+  /** What Redis's log calls such a value: "Zset ziplist". */
+  protected abstract readonly name: string;
   #isOpen = false;
   #cursor: EntryCursor | null = null;
 
@@ -77,7 +79,7 @@ export abstract class PackedLoad extends ValueLoad {
       if (state !== LOAD_PART) return state;
       this.#cursor = this.cursorOf(value);
       // The string stays where it is until the reader reads on.
-      this.#cursor.open(reader.strBuf, reader.strOff, reader.strLen, reader.strAt);
+      this.#cursor.open(reader.strBuf, reader.strOff, reader.strLen, reader.strAt, this.name);
       this.open(value, reader);
       this.#isOpen = true;
       reader.mark();

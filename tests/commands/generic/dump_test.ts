@@ -139,3 +139,25 @@ Deno.test("RESTORE sets the idle time", () => {
   server.run("RESTORE", "k", 0, payload, "IDLETIME", 1000);
   assertEquals(server.run("OBJECT", "IDLETIME", "k"), 1000);
 });
+
+/** Damaged payloads, their sums not right either, and what Redis's log calls what is wrong with them. */
+const damaged: [hex: string, problem: string][] = [
+  ["090200ff0900c0f1b86716ac1423", "Zipmap integrity check failed: no fields"],
+  [
+    "0c191900000002000000060000f102f102025f3104f202f302f3ff09004d727b97cd9a70c1",
+    "Zset ziplist integrity check failed: wrong offset of the last entry",
+  ],
+  ["100707000000000000090000000000000000ff", "Hash listpack integrity check failed"],
+  ["11090900000001000102ff09000000000000000000", "Zset listpack integrity check failed"],
+  ["0b080200000001000000090000000000000000ff", "Intset integrity check failed"],
+];
+
+for (const [hex, problem] of damaged) {
+  Deno.test(`RESTORE of a damaged payload says in the log "${problem}"`, () => {
+    const server = testServer();
+    server.core.skipsChecksums = true;
+    assertEquals(server.run("RESTORE", "k", 0, fromHex(hex)), { error: "ERR Bad data format" });
+    const line = server.logLines.at(-1)!;
+    assertEquals(line.includes(`RESTORE: ${problem}`), true, line);
+  });
+}
