@@ -473,7 +473,12 @@ export class Dispatcher {
       stream.endUnitWith(database, parser.bytes, position, parser.end - position);
       client.writeOffset = stream.offset;
     } else if (words.requestEnd > 0) {
-      stream.endUnitWith(database, words.bytes, words.requestAt, words.requestEnd - words.requestAt);
+      stream.endUnitWith(
+        database,
+        words.bytes,
+        words.requestAt,
+        words.requestEnd - words.requestAt,
+      );
       client.writeOffset = stream.offset;
     } else stream.addWords(database, words);
   }
