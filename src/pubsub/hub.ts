@@ -23,7 +23,7 @@ import { globMatch } from "../base/glob.ts";
 import { writeInteger } from "../base/integers.ts";
 import { type ReplyWriter, SHARE_MIN_BYTES, sharedBuffer } from "../resp/reply_writer.ts";
 import type { Timers } from "../runtime/runtime.ts";
-import { type Named, PatternIndex } from "./pattern_index.ts";
+import { PATTERN_BYTES, PatternIndex } from "./pattern_index.ts";
 
 /** The three kinds of what one may listen to. */
 export type TopicKind = "channels" | "patterns" | "shardChannels";
@@ -60,9 +60,6 @@ export interface Subscriber {
   subscriptionsChanged(): void;
 }
 
-/** Approximate memory of a pattern beside its subscription: what finds those that match. */
-const PATTERN_BYTES = 512;
-
 /** Size of the buffers that messages are collected in. */
 const BUFFER_BYTES = 64 * 1024 + 64;
 
@@ -84,12 +81,6 @@ const LISTS_MAX = 16 * 1024;
 const STAR = 0x2a;
 const PUSH = 0x3e;
 
-/** A pattern as the index of patterns knows it. */
-class Pattern implements Named {
-  /** `serial` counts patterns: they are served in the order in which they came. */
-  constructor(readonly name: Uint8Array, readonly serial: number) {}
-}
-
 /** All channels, shard channels or patterns that somebody listens to. */
 class Topics {
   readonly links: Links<Subscriber>;
@@ -98,6 +89,8 @@ class Topics {
   /** Subscribers of topics that have several, as arrays: made when first needed after a change. */
   readonly #lists = new Map<number, Subscriber[]>();
   #renewals = 0;
+  /** Called when topics have got other numbers. */
+  onRenumbered = () => {};
   /** The few subscribers of another topic; for the time of one message. */
   readonly #few: (Subscriber | null)[] = [null, null, null];
 
@@ -170,6 +163,7 @@ class Topics {
     if (this.#renewals === this.links.renewals) return;
     this.#renewals = this.links.renewals;
     this.#lists.clear();
+    this.onRenumbered();
   }
 }
 
@@ -185,16 +179,19 @@ interface Deferred {
 
 export class Hub {
   readonly #channels = new Topics("channels", "message", 3);
-  readonly #patterns = new Topics("patterns", "pmessage", 4, (tag) => this.#patternGone(tag));
+  readonly #patterns = new Topics(
+    "patterns",
+    "pmessage",
+    4,
+    (tag) => this.#patternIndex.remove(tag),
+  );
   readonly #shardChannels = new Topics("shardChannels", "smessage", 3);
-  readonly #patternIndex = new PatternIndex<Pattern>();
-  /** Patterns by their serial number, which is their tag among the topics. */
-  readonly #patternsBySerial = new Map<number, Pattern>();
+  readonly #patternIndex = new PatternIndex(this.#patterns.links);
   /** Messages of RESP2 and of RESP3, and how far the buffers are filled. */
   readonly #buffers = [sharedBuffer(0), sharedBuffer(0)];
   readonly #lengths = [0, 0];
-  #serial = 0;
-  readonly #found: Pattern[] = [];
+  /** Patterns that a message goes to; for the time of one message. */
+  readonly #found: number[] = [];
   #deferred: Deferred[] = [];
 
   readonly #timers: Timers;
@@ -208,6 +205,7 @@ export class Hub {
   ) {
     this.#timers = timers;
     this.#clock = clock;
+    this.#patterns.onRenumbered = () => this.#patternIndex.renumber();
   }
 
   get channelCount(): number {
@@ -242,21 +240,10 @@ export class Hub {
     offset: number,
     length: number,
   ): boolean {
-    const { links } = this.#patterns;
     const topic = this.#add(subscriber, this.#patterns, bytes, offset, length);
-    if (topic !== 0 && links.countOf(topic) === 1) {
-      const pattern = new Pattern(links.copyOf(topic), ++this.#serial);
-      links.setTag(topic, pattern.serial);
-      this.#patternsBySerial.set(pattern.serial, pattern);
-      this.#patternIndex.add(pattern);
-    }
+    const isNew = topic !== 0 && this.#patterns.links.countOf(topic) === 1;
+    if (isNew) this.#patternIndex.add(topic);
     return topic !== 0;
-  }
-
-  #patternGone(serial: number): void {
-    const pattern = this.#patternsBySerial.get(serial)!;
-    this.#patternsBySerial.delete(serial);
-    this.#patternIndex.remove(pattern);
   }
 
   /** The same for a shard channel. */
@@ -404,12 +391,10 @@ export class Hub {
     if (patterns.links.nameCount === 0) return receivers;
     const found = this.#found;
     this.#patternIndex.match(channel, channelOffset, channelLength, found);
-    if (found.length > 1) found.sort(bySerial);
     for (let i = 0; i < found.length; i++) {
-      const { name } = found[i];
       receivers += this.#send(
         patterns,
-        patterns.links.find(name, 0, name.length),
+        found[i],
         channel,
         channelOffset,
         channelLength,
@@ -616,10 +601,6 @@ function countOf(
 ): number {
   const topic = links.find(bytes, offset, length);
   return topic === 0 ? 0 : links.countOf(topic);
-}
-
-function bySerial(a: Pattern, b: Pattern): number {
-  return a.serial - b.serial;
 }
 
 function namesOf({ links }: Topics, pattern: Uint8Array | null): Uint8Array[] {
