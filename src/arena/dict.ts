@@ -13,13 +13,15 @@
  * Not promised: references stay valid only until the next call that inserts or resizes a value.
  */
 
-import { hashBytes } from "../base/hash.ts";
+import { hashBytes, HASHED_BYTES_MAX, hashedWords } from "../base/hash.ts";
+import { equalBytes } from "../base/bytes.ts";
 import { Arena, CHUNK_UNITS_MAX, roundUnits } from "./arena.ts";
 import {
   EXPIRY_BIT,
   EXPIRY_BYTES,
   FREE,
   HEADER_BYTES,
+  isSlotEncoding,
   KEY_LENGTH_MASK,
   REF_MASK,
   REF_SHIFT,
@@ -77,6 +79,8 @@ export class Dict {
    */
   parity = 0;
   listener: MoveListener | null = null;
+  /** Hash of the key that was last asked for with `get`. */
+  hash = 0;
   #table: Table;
   /** The table being filled while a resize is under way, else null. */
   #next: Table | null = null;
@@ -126,17 +130,19 @@ export class Dict {
 
   /** The record with this key, or 0. `hash` is `hashBytes` of the key. */
   find(bytes: Uint8Array, offset: number, length: number, hash: number): number {
-    const ref = this.#findIn(this.#table, bytes, offset, length, hash);
+    const ref = this.#findIn(this.#table, bytes, offset, length, hash, false);
     if (ref !== 0 || this.#next === null) return ref;
-    return this.#findIn(this.#next, bytes, offset, length, hash);
+    return this.#findIn(this.#next, bytes, offset, length, hash, false);
   }
 
+  /** `isHashed`: the key lies in `hashedWords`, too. */
   #findIn(
     table: Table,
     bytes: Uint8Array,
     offset: number,
     length: number,
     hash: number,
+    isHashed: boolean,
   ): number {
     const ints = table.ints;
     const segments = this.arena.i32;
@@ -155,15 +161,12 @@ export class Dict {
           if (header[head] === hash && ref !== 0) {
             const word2 = header[head + 2];
             if ((word2 & KEY_LENGTH_MASK) === length) {
-              const u8 = this.arena.u8[segment];
-              let k = (head << 2) + (word2 < 0 ? HEADER_BYTES + EXPIRY_BYTES : HEADER_BYTES);
-              let o = offset;
-              const end = offset + length;
-              while (o < end && u8[k] === bytes[o]) {
-                k++;
-                o++;
-              }
-              if (o === end) return ref;
+              const k = (head << 2) + (word2 < 0 ? HEADER_BYTES + EXPIRY_BYTES : HEADER_BYTES);
+              if (
+                isHashed
+                  ? isHashedKey(header, k >> 2, length)
+                  : equalBytes(this.arena.u8[segment], k, length, bytes, offset, length)
+              ) return ref;
             }
           }
           hits &= hits - 1;
@@ -224,9 +227,13 @@ export class Dict {
     return sum;
   }
 
-  /** `find` by key bytes alone. */
+  /** `find` by key bytes alone; `hash` is their hash afterwards. */
   get(bytes: Uint8Array, offset: number, length: number): number {
-    return this.find(bytes, offset, length, hashBytes(bytes, offset, length));
+    const hash = this.hash = hashBytes(bytes, offset, length);
+    const isHashed = length <= HASHED_BYTES_MAX;
+    const ref = this.#findIn(this.#table, bytes, offset, length, hash, isHashed);
+    if (ref !== 0 || this.#next === null) return ref;
+    return this.#findIn(this.#next, bytes, offset, length, hash, isHashed);
   }
 
   /**
@@ -435,7 +442,8 @@ export class Dict {
 
   /**
    * Takes a value of `valueLength` bytes and a new meta word in the place of what is there, where that
-   * is simple: no expiry, no snapshot that wants to see the old value, a chunk of the right size.
+   * is simple: no expiry, no value in a slot, no snapshot that wants to see the old value, a chunk of the
+   * right size. For a Dict whose meta words are a database's.
    * Returns where in `bytesOf` the value is to be written, or -1: nothing has been done.
    */
   overwrite(ref: number, valueLength: number, meta: number): number {
@@ -447,6 +455,7 @@ export class Dict {
     const units = word3 >>> 16;
     const needed = (HEADER_BYTES + keyLength + valueLength + 7) >>> 3;
     if (keyLength < 0 || needed > units || needed << 1 < units) return -1;
+    if (isSlotEncoding((i32[head + 1] >>> 4) & 0xf)) return -1;
     i32[head + 1] = meta;
     i32[head + 3] = (word3 & ~0xffff) | valueLength;
     return (head << 2) + HEADER_BYTES + keyLength;
@@ -668,4 +677,12 @@ export class Dict {
     arena.endEmptying();
     return arena.isSparse;
   }
+}
+
+/** Whether the key that was hashed last is the one at `at` of `ints`, which has the same length, in bytes. */
+function isHashedKey(ints: Int32Array, at: number, length: number): boolean {
+  const whole = length >> 2;
+  for (let i = 0; i < whole; i++) if (ints[at + i] !== hashedWords[i]) return false;
+  const rest = (length & 3) << 3;
+  return rest === 0 || (ints[at + whole] ^ hashedWords[whole]) << (32 - rest) === 0;
 }

@@ -18,7 +18,20 @@ export function seedHash(low: number, high: number): void {
   key1 = high | 0;
 }
 
-/** Hash of `length` bytes at `offset`, as a signed 32-bit integer. Cost: one round per 4 bytes. */
+/** Longest key that `hashedWords` holds whole, in bytes. */
+export const HASHED_BYTES_MAX = 124;
+const HASHED_WORDS_MASK = 31;
+/**
+ * The bytes that were hashed last, four to a word, little-endian; bits beyond their end are undefined. They
+ * were put together for the hash, and serve whoever compares those bytes with some that are aligned. Of a key
+ * longer than HASHED_BYTES_MAX it holds nothing useful.
+ */
+export const hashedWords = new Int32Array(HASHED_WORDS_MASK + 1);
+
+/**
+ * Hash of `length` bytes at `offset`, as a signed 32-bit integer; leaves them in `hashedWords`. Cost: one
+ * round per 4 bytes.
+ */
 export function hashBytes(bytes: Uint8Array, offset: number, length: number): number {
   let v0 = key0;
   let v1 = key1;
@@ -26,8 +39,10 @@ export function hashBytes(bytes: Uint8Array, offset: number, length: number): nu
   let v3 = 0x74656462 ^ key1;
   const end = offset + (length & ~3);
   let at = offset;
+  let word = 0;
   for (; at < end; at += 4) {
     const m = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
+    hashedWords[word++ & HASHED_WORDS_MASK] = m;
     v3 ^= m;
     v0 = (v0 + v1) | 0;
     v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
@@ -52,6 +67,7 @@ export function hashBytes(bytes: Uint8Array, offset: number, length: number): nu
     case 1:
       last |= bytes[at];
   }
+  hashedWords[word & HASHED_WORDS_MASK] = last;
   v3 ^= last;
   for (let round = 0; round < 4; round++) {
     // The first round takes in the last word, the other three finish.

@@ -173,7 +173,7 @@ export class Database implements MoveListener, ValueSource {
   lookupRead(bytes: Uint8Array, offset: number, length: number): number {
     const dict = this.#dict;
     const keyspace = this.keyspace;
-    let ref = dict.find(bytes, offset, length, hashBytes(bytes, offset, length));
+    let ref = dict.get(bytes, offset, length);
     if (ref !== 0 && dict.flagsOf(ref) < 0 && this.isExpired(ref)) ref = this.#expireOnAccess(ref);
     if (ref === 0) {
       keyspace.keyspaceMisses++;
@@ -193,7 +193,7 @@ export class Database implements MoveListener, ValueSource {
    */
   lookupWrite(bytes: Uint8Array, offset: number, length: number): number {
     const dict = this.#dict;
-    const ref = dict.find(bytes, offset, length, hashBytes(bytes, offset, length));
+    const ref = dict.get(bytes, offset, length);
     if (ref !== 0 && dict.flagsOf(ref) < 0 && this.isExpired(ref)) {
       this.expireNow(ref);
       return 0;
@@ -207,7 +207,7 @@ export class Database implements MoveListener, ValueSource {
    * where expired keys are ours to delete, is deleted.
    */
   findOrExpire(bytes: Uint8Array, offset: number, length: number): number {
-    const ref = this.#dict.find(bytes, offset, length, hashBytes(bytes, offset, length));
+    const ref = this.#dict.get(bytes, offset, length);
     if (ref !== 0 && this.#dict.flagsOf(ref) < 0 && this.isExpired(ref)) {
       return this.#expireOnAccess(ref);
     }
@@ -321,52 +321,41 @@ export class Database implements MoveListener, ValueSource {
   ): void {
     const dict = this.#dict;
     const keyspace = this.keyspace;
-    const hash = hashBytes(keyBytes, keyOffset, keyLength);
-    let ref = this.#findToReplace(keyBytes, keyOffset, keyLength, hash);
-    if (length > INLINE_STRING_MAX) {
-      const value = LongString.copyOf(bytes, offset, length);
-      this.#setLarge(keyBytes, keyOffset, keyLength, ref, value, expiresAtMs, keepTtl);
-    } else {
-      let at = -1;
+    const meta = STRING_META | keyspace.freshAccess;
+    let ref = dict.get(keyBytes, keyOffset, keyLength);
+    const { hash } = dict;
+    let at = ref !== 0 && expiresAtMs !== expiresAtMs && length <= INLINE_STRING_MAX
+      ? dict.overwrite(ref, length, meta)
+      : -1;
+    if (at < 0) {
+      ref = this.#unlessExpired(ref);
+      if (length > INLINE_STRING_MAX) {
+        const value = LongString.copyOf(bytes, offset, length);
+        this.#setLarge(keyBytes, keyOffset, keyLength, ref, value, expiresAtMs, keepTtl);
+        return this.changed(keyBytes, keyOffset, keyLength, EVENT_STRING, "set");
+      }
       if (ref === 0) {
-        ref = dict.add(
-          keyBytes,
-          keyOffset,
-          keyLength,
-          hash,
-          length,
-          STRING_META | keyspace.freshAccess,
-          expiresAtMs,
-        );
+        ref = dict.add(keyBytes, keyOffset, keyLength, hash, length, meta, expiresAtMs);
         if (expiresAtMs === expiresAtMs) this.#expiryAdded(hash, ref);
         if (keyspace.eventMask !== 0) {
           keyspace.notify(EVENT_NEW, "new", this.index, keyBytes, keyOffset, keyLength);
         }
       } else {
-        const meta = STRING_META | keyspace.freshAccess;
-        const isInline = !isSlotEncoding((dict.metaOf(ref) >>> 4) & 0xf);
-        at = isInline && expiresAtMs !== expiresAtMs ? dict.overwrite(ref, length, meta) : -1;
-        if (at < 0) {
-          if (!isInline) this.#releaseSlot(ref);
-          if (!keepTtl && (dict.flagsOf(ref) < 0 || expiresAtMs === expiresAtMs)) {
-            ref = this.#setExpiry(ref, expiresAtMs);
-          }
-          ref = dict.resizeValue(ref, length);
-          dict.setMeta(ref, meta);
+        if (isSlotEncoding((dict.metaOf(ref) >>> 4) & 0xf)) this.#releaseSlot(ref);
+        if (!keepTtl && (dict.flagsOf(ref) < 0 || expiresAtMs === expiresAtMs)) {
+          ref = this.#setExpiry(ref, expiresAtMs);
         }
+        ref = dict.resizeValue(ref, length);
+        dict.setMeta(ref, meta);
       }
-      const u8 = dict.bytesOf(ref);
-      if (at < 0) at = dict.valueOffset(ref);
-      if (length < 48) {
-        for (let i = 0; i < length; i++) u8[at + i] = bytes[offset + i];
-      } else u8.set(bytes.subarray(offset, offset + length), at);
+      at = dict.valueOffset(ref);
     }
+    copyBytes(dict.bytesOf(ref), at, bytes, offset, length);
     this.changed(keyBytes, keyOffset, keyLength, EVENT_STRING, "set");
   }
 
-  /** The record whose value is to be replaced, or 0. A key past its time goes first, wherever we are. */
-  #findToReplace(bytes: Uint8Array, offset: number, length: number, hash: number): number {
-    const ref = this.#dict.find(bytes, offset, length, hash);
+  /** A record whose value is to be replaced, or 0. A key past its time goes first, wherever we are. */
+  #unlessExpired(ref: number): number {
     if (ref === 0 || this.#dict.flagsOf(ref) >= 0 || !this.isExpired(ref)) return ref;
     this.expireNow(ref);
     return 0;
@@ -387,8 +376,7 @@ export class Database implements MoveListener, ValueSource {
     if (length <= INLINE_STRING_MAX) {
       return this.setString(keyBytes, keyOffset, keyLength, bytes, 0, length);
     }
-    const hash = hashBytes(keyBytes, keyOffset, keyLength);
-    const ref = this.#findToReplace(keyBytes, keyOffset, keyLength, hash);
+    const ref = this.#unlessExpired(this.#dict.get(keyBytes, keyOffset, keyLength));
     const value = new LongString(bytes, length, memory);
     this.#setLarge(keyBytes, keyOffset, keyLength, ref, value, NaN, false);
     this.changed(keyBytes, keyOffset, keyLength, EVENT_STRING, "set");

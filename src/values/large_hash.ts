@@ -12,7 +12,6 @@
 import { Dict } from "../arena/dict.ts";
 import { INLINE_VALUE_MAX } from "../arena/record.ts";
 import { copyBytes } from "../base/bytes.ts";
-import { hashBytes } from "../base/hash.ts";
 import type { ElementText } from "./element_text.ts";
 
 const LONG_VALUE = 1;
@@ -48,7 +47,7 @@ export class LargeHash {
 
   /** The record of a field, or 0. */
   find(bytes: Uint8Array, offset: number, length: number): number {
-    return this.dict.find(bytes, offset, length, hashBytes(bytes, offset, length));
+    return this.dict.get(bytes, offset, length);
   }
 
   /** Points `text` at the field of a record. */
@@ -80,14 +79,13 @@ export class LargeHash {
     valueOwned = false,
   ): boolean {
     const { dict } = this;
-    const hash = hashBytes(field, fieldOffset, fieldLength);
-    let ref = dict.find(field, fieldOffset, fieldLength, hash);
+    let ref = dict.get(field, fieldOffset, fieldLength);
     const isNew = ref === 0;
     const isLong = valueLength > INLINE_VALUE_MAX;
     const recordBytes = isLong ? SLOT_BYTES : valueLength;
     if (isNew) {
       const meta = isLong ? LONG_VALUE : 0;
-      ref = dict.add(field, fieldOffset, fieldLength, hash, recordBytes, meta, NaN);
+      ref = dict.add(field, fieldOffset, fieldLength, dict.hash, recordBytes, meta, NaN);
     } else {
       if ((dict.metaOf(ref) & LONG_VALUE) !== 0) this.#dropLongValue(ref);
       ref = dict.resizeValue(ref, recordBytes);

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Dict } from "../../src/arena/dict.ts";
+import { latin1 } from "../../src/base/bytes.ts";
 import { hashBytes } from "../../src/base/hash.ts";
 import { Random } from "../support/random.ts";
 
@@ -149,4 +150,18 @@ Deno.test("A key longer than a shared chunk gets a segment of its own", () => {
   assertEquals(dict.valueLength(ref), 20);
   dict.remove(ref);
   assertEquals(dict.count, 0);
+});
+
+Deno.test("A key of any length is found by its bytes, with an expiry or without", () => {
+  const dict = new Dict();
+  for (const expiresAtMs of [NaN, 1e15]) {
+    for (let length = 0; length < 300; length++) {
+      const bytes = latin1(`<${(expiresAtMs > 0 ? "e" : "p").repeat(length)}>`);
+      assertEquals(dict.get(bytes, 1, length), 0, `length ${length}`);
+      if (length === 0) continue; // one empty key for both would be the same key
+      const ref = dict.add(bytes, 1, length, dict.hash, 5, 0, expiresAtMs);
+      assertEquals(dict.get(bytes, 1, length), ref, `length ${length}`);
+      assertEquals(dict.find(bytes, 1, length, dict.hash), ref, `length ${length}`);
+    }
+  }
 });
