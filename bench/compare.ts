@@ -2,7 +2,7 @@
  * `deno task compare`: tsredis beside redis-server on this machine, in speed, memory, snapshots and stalls.
  *
  * Starts both servers on free ports, measures them in turn, prints tables, and after a whole run writes
- * RESULTS.md, with results.svg and results.json, beside this file. Needs Linux (/proc) and Debian's redis-server
+ * RESULTS.md, with results.svg and results.json, beside this file, and README.md's table of speed. Needs Linux (/proc) and Debian's redis-server
  * and redis-tools. It is a tool of the developer: nothing here is part of the server.
  *
  * The parts: `compare/servers.ts` starts and watches servers, `compare/workloads.ts` and `compare/large_data.ts`
@@ -29,18 +29,21 @@ import {
 } from "./compare/options.ts";
 import { durationText, Progress } from "./compare/progress.ts";
 import { EXPLANATION, type ReportContext, toJson, toMarkdown } from "./compare/report.ts";
-import type { Results } from "./compare/results.ts";
+import { DEEP_PIPELINE, DEEP_TESTS, type Results } from "./compare/results.ts";
 import { type ServerSpec, startServer } from "./compare/servers.ts";
-import { expectedSpeedMs, measureSpeed, SPEED_HEAD } from "./compare/speed.ts";
+import { expectedSpeedMs, measureSpeed, SPEED_HEAD, USUAL_PIPELINES } from "./compare/speed.ts";
 import { aboutIn, describeMachine, reportName, runTool } from "./compare/tool.ts";
 import { VARIANTS, WORKLOADS } from "./compare/workloads.ts";
+import { README, refreshed } from "../tools/readme.ts";
 
 const HELP = `deno task compare [options]
 
   --quick             short runs, one round: to try the tool or look at a change
   --only A,B          of speed, memory, save, stall, commands
   --tests A,B         of ${WORKLOADS.map((workload) => workload.name).join(" ")}
-  --pipelines A,B     pipeline depths (1,16)
+  --pipelines A,B     pipeline depths (${USUAL_PIPELINES.join(",")}; and ${DEEP_PIPELINE} for ${
+  [...DEEP_TESTS].join(" and ")
+} at random keys)
   --variants A,B      of ${VARIANTS.map((variant) => variant.id).join(" ")}
   --requests N        requests of every timed run, instead of as many as fill 1.7 s
 ${commonHelp("RESULTS.md", 3)}
@@ -57,7 +60,7 @@ interface Options extends CommonOptions {
   measurements: (typeof MEASUREMENTS)[number][];
   workloads: typeof WORKLOADS;
   variants: typeof VARIANTS;
-  pipelines: number[];
+  pipelines: number[] | null;
   requests?: number;
 }
 
@@ -186,7 +189,8 @@ async function write(results: Results, context: ReportContext, markdown: string)
     stderr: "piped",
   }).output();
   if (!success) throw new Error(`Cannot format results: ${new TextDecoder().decode(stderr)}`);
-  console.error(`written: ${files.map(([name]) => `bench/${name}`).join(", ")}`);
+  Deno.writeTextFileSync(README, refreshed(Deno.readTextFileSync(README)));
+  console.error(`written: ${files.map(([name]) => `bench/${name}`).join(", ")}, README.md`);
 }
 
 /** The options of the command line, or null when help was asked for. Throws UsageError. */
@@ -197,13 +201,13 @@ function readOptions(line: string[]): Options | null {
     rounds: 3,
   });
   if (read === null) return null;
-  const { only, tests, pipelines = "1,16", variants, requests } = read.words;
+  const { only, tests, pipelines, variants, requests } = read.words;
   return {
     ...read.common,
     measurements: choose("only", only, MEASUREMENTS, (name) => name),
     workloads: choose("tests", tests, WORKLOADS, (workload) => workload.name),
     variants: choose("variants", variants, VARIANTS, (variant) => variant.id),
-    pipelines: pipelines.split(",").map((word) => positive("pipelines", word)),
+    pipelines: pipelines?.split(",").map((word) => positive("pipelines", word)) ?? null,
     requests: requests === undefined ? undefined : positive("requests", requests),
   };
 }

@@ -1,10 +1,12 @@
 /**
  * Writes the parts of README.md that are printed from tables: the supported commands, the directives
- * that stop the start and those that do nothing, the fields that INFO lacks, each between its two marks. A test fails while they are stale.
+ * that stop the start and those that do nothing, the fields that INFO lacks, and from what was measured, the table of
+ * speed, each between its two marks. A test fails while they are stale.
  *
  *     deno task readme
  */
 
+import { type SavedResults, speedMarkdown } from "../bench/compare/speed_table.ts";
 import { leftOutFieldsMarkdown } from "../src/commands/server/info_sections.ts";
 import { commandTable } from "../src/commands/index.ts";
 import { notActingMarkdown, refusedMarkdown } from "../src/config/table.ts";
@@ -12,6 +14,11 @@ import { replacePart } from "./readme_parts.ts";
 
 /** README.md's path. */
 export const README = new URL("../README.md", import.meta.url);
+
+/** What the last whole runs of `deno task compare` left, Deno's first. */
+const RESULTS = ["results.json", "results-bun.json"].map((name) =>
+  new URL(`../bench/${name}`, import.meta.url)
+);
 
 /** The commands by group, subcommands behind their container. */
 export function commandsMarkdown(): string {
@@ -39,6 +46,9 @@ export function refreshed(text: string): string {
     refused: refusedMarkdown(),
     info: leftOutFieldsMarkdown(),
     directives: notActingMarkdown(),
+    speed: speedMarkdown(
+      RESULTS.map((path) => JSON.parse(Deno.readTextFileSync(path)) as SavedResults),
+    ),
   };
   let out = text;
   for (const [name, content] of Object.entries(parts)) out = replacePart(out, name, content);

@@ -9,6 +9,7 @@ import {
   type Pair,
   quantile,
   type Results,
+  SPEED_BARS,
   speedBar,
   speedRatio,
   type SpeedResult,
@@ -85,6 +86,8 @@ function heading(results: Results, context: ReportContext): string {
       "and ZPOPMIN never run dry, LRANGE reads from a list of 10,000 elements (sent as a custom command of the",
       "same bytes, because redis-benchmark's own test times its filling of the list along with it).",
       "A test is listed under random keys or larger values only where these change what it sends.",
+      "",
+      ...SPEED_BARS,
     );
   }
   return lines.join("\n");

@@ -9,20 +9,31 @@
 
 import { within } from "./client.ts";
 import type { Progress } from "./progress.ts";
-import { median, type Sample, speedRatio, type SpeedResult } from "./results.ts";
+import {
+  DEEP_PIPELINE,
+  DEEP_TESTS,
+  median,
+  type Sample,
+  speedRatio,
+  type SpeedResult,
+} from "./results.ts";
 import { type RunningServer, track } from "./servers.ts";
 import { type Variant, type Workload } from "./workloads.ts";
 
 export interface SpeedOptions {
   workloads: Workload[];
   variants: Variant[];
-  pipelines: number[];
+  /** Pipeline depths; null: USUAL_PIPELINES, and DEEP_PIPELINE for the tests that have a bar there. */
+  pipelines: number[] | null;
   rounds: number;
   /** Length a timed run should have on the faster server. */
   runMs: number;
   /** A fixed number of requests per timed run, instead of `runMs`. */
   requests?: number;
 }
+
+/** Pipeline depths of every test. */
+export const USUAL_PIPELINES = [1, 16];
 
 const CLIENTS = 50;
 
@@ -43,9 +54,11 @@ const BETWEEN_RUNS_MS = 60;
 function testsOf({ variants, pipelines, workloads }: SpeedOptions): Test[] {
   const tests: Test[] = [];
   for (const variant of variants) {
-    for (const pipeline of pipelines) {
+    for (const pipeline of pipelines ?? [...USUAL_PIPELINES, DEEP_PIPELINE]) {
       for (const workload of workloads) {
         if (variant.id !== "plain" && !workload.variants.includes(variant.id)) continue;
+        const isDeep = variant.id === "random" && DEEP_TESTS.has(workload.name);
+        if (pipelines === null && pipeline === DEEP_PIPELINE && !isDeep) continue;
         tests.push({ workload, variant, pipeline });
       }
     }

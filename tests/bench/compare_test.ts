@@ -2,7 +2,14 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { type ReportContext, toMarkdown } from "../../bench/compare/report.ts";
-import { commandMeetsBar, commandRatio, type Results } from "../../bench/compare/results.ts";
+import {
+  commandMeetsBar,
+  commandRatio,
+  type Results,
+  speedBar,
+  type SpeedResult,
+} from "../../bench/compare/results.ts";
+import { type SavedResults, speedMarkdown } from "../../bench/compare/speed_table.ts";
 
 const command = (title: string, referenceMs: number[], subjectMs: number[]) => ({
   title,
@@ -48,4 +55,56 @@ Deno.test("the report has the twenty slowest of the commands and says what ratio
   assert(rows[19].includes("`C6`") && !text.includes("TINY"));
   assert(text.includes("- WORST: 2.00 of redis-server's time, bar 1.5"));
   assert(/Ratio is .*CPU is /s.test(text));
+});
+
+Deno.test("the bars of speed: 1.0, and more for hot tests in a pipeline at random keys alone", () => {
+  const bar = (test: string, pipeline: number, variant: SpeedResult["variant"]) =>
+    speedBar({ test, pipeline, variant });
+  for (const test of ["get", "set", "incr", "mset"]) {
+    assertEquals(bar(test, 1, "random"), 1.0);
+    assertEquals(bar(test, 16, "plain"), 1.0);
+    assertEquals(bar(test, 16, "large"), 1.0);
+    assertEquals(bar(test, 16, "random"), 1.2);
+  }
+  assertEquals(bar("sadd", 16, "random"), 1.0);
+  assertEquals(bar("get", 64, "random"), 1.5);
+  assertEquals(bar("set", 64, "random"), 1.5);
+  assertEquals(bar("incr", 64, "random"), 1.2);
+  assertEquals(bar("get", 64, "plain"), 1.0);
+});
+
+Deno.test("README's table of speed has both runtimes, and bold what the faster one does not reach", () => {
+  const sample = (requestsPerSecond: number, cpuMicros: number) => [
+    { requestsPerSecond, cpuMicros },
+  ];
+  const run = (subjectRuntime: string, get: number, sadd: number): SavedResults => ({
+    date: "2030-01-01",
+    machine: "a machine",
+    rounds: 3,
+    referenceVersion: "7.0.15",
+    subjectRuntime,
+    speed: [["get", "random", get] as const, ["sadd", "plain", sadd] as const].map((
+      [test, variant, rate],
+    ) => ({
+      test,
+      variant,
+      pipeline: 16,
+      requests: 1,
+      reference: sample(100, 0.5),
+      subject: sample(rate, 0.25),
+    })),
+  });
+  const text = speedMarkdown([run("Deno 2", 110, 99.9), run("Bun 1", 121, 90)]);
+  const rows = text.split("\n").filter((line) => line.startsWith("| "))
+    .map((line) => line.replaceAll(/ +/g, " "));
+  assertEquals(
+    rows,
+    [
+      "| Test | `-P 16` redis | Deno | Bun |",
+      "| ---- | ------------: | --------------: | --------------: |",
+      "| SADD | 0.50 | **0.99** (0.25) | **0.90** (0.25) |",
+      "| GET `-r` | 0.50 | 1.10 (0.25) | 1.21 (0.25) |",
+    ].map((line) => line.startsWith("| -") ? rows[1] : line),
+  );
+  assert(text.startsWith("- Deno 2: 2030-01-01, a machine; redis-server 7.0.15; rounds: 3\n"));
 });
