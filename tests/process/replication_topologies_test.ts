@@ -7,13 +7,13 @@
  * many with new seeds.
  */
 
-import { assertEquals } from "@std/assert";
 import { Random } from "../support/random.ts";
 import { fuzzRounds, fuzzSeed } from "../support/fuzz.ts";
 import { hasRedisServer } from "../support/real_redis.ts";
 import { writeSome } from "../support/replication_load.ts";
 import {
   ask,
+  assertNoFaults,
   inStep,
   linkUp,
   type Make,
@@ -101,11 +101,7 @@ async function runRound(seed: number): Promise<void> {
     await writeSome(servers[top], { seed: seed * 100 + STEPS, count: 100 });
     for (const one of others) await linkUp(servers[one]);
     await inStep(servers[top], ...others.map((one) => servers[one]));
-    // A fault of ours, or a command that a replica could not apply, would be in the log.
-    for (const { name, log } of servers) {
-      const faults = log.split("\n").filter((line) => /CRITICAL|Cannot apply|Error: /.test(line));
-      assertEquals(faults, [], name);
-    }
+    for (const server of servers) assertNoFaults(server);
   } catch (cause) {
     throw new Error(`seed ${seed}: ${steps.join("; ")}\n${(cause as Error).message}`, { cause });
   }

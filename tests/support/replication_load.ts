@@ -193,6 +193,14 @@ export class LoadGenerator extends Generator {
   }
 }
 
+/** How a load is to be. */
+export interface LoadOptions {
+  commandsPerBatch: number;
+  pauseMs: number;
+  /** Whether FLUSHALL is among its commands, which empties databases of others too. */
+  flushesAll: boolean;
+}
+
 /** A running load; see {@linkcode startLoad}. */
 export class WriteLoad implements AsyncDisposable {
   /** Commands sent so far. */
@@ -204,7 +212,7 @@ export class WriteLoad implements AsyncDisposable {
   constructor(
     readonly seed: number,
     private readonly clients: RespClient[],
-    options: { commandsPerBatch: number; pauseMs: number },
+    options: LoadOptions,
   ) {
     const [writer, blocked] = clients;
     this.#loops = [
@@ -247,12 +255,17 @@ export class WriteLoad implements AsyncDisposable {
 
   async #write(
     client: RespClient,
-    { commandsPerBatch, pauseMs }: { commandsPerBatch: number; pauseMs: number },
+    { commandsPerBatch, pauseMs, flushesAll }: LoadOptions,
   ): Promise<void> {
     const g = new LoadGenerator(this.seed);
     while (!this.#stopping) {
       const batch: string[][] = [];
-      while (batch.length < commandsPerBatch) batch.push(...g.commands());
+      while (batch.length < commandsPerBatch) {
+        const commands = g.commands();
+        batch.push(
+          ...(flushesAll ? commands : commands.filter(([name]) => !/^flushall$/i.test(name))),
+        );
+      }
       const replies = await client.pipeline(batch);
       replies.forEach((reply, i) => learnPayload(g, batch[i], reply));
       this.sent += batch.length;
@@ -279,14 +292,12 @@ export function learnPayload(g: Generator, words: string[], reply: Reply): void 
 /** Starts a load on a server; it runs until stopped. The seed belongs in the test's name or output. */
 export async function startLoad(
   server: { port: number },
-  { seed, commandsPerBatch = 30, pauseMs = 1 }: {
-    seed: number;
-    commandsPerBatch?: number;
-    pauseMs?: number;
-  },
+  { seed, commandsPerBatch = 30, pauseMs = 1, flushesAll = true }:
+    & { seed: number }
+    & Partial<LoadOptions>,
 ): Promise<WriteLoad> {
   const clients = [await connect(server.port), await connect(server.port)];
-  return new WriteLoad(seed, clients, { commandsPerBatch, pauseMs });
+  return new WriteLoad(seed, clients, { commandsPerBatch, pauseMs, flushesAll });
 }
 
 /** Sends exactly `count` commands of a load and waits for the answers. */

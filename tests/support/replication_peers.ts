@@ -6,6 +6,7 @@
  * fails is the test.
  */
 
+import { assertEquals } from "@std/assert";
 import { eventually } from "./eventually.ts";
 import { startRealRedis } from "./real_redis.ts";
 import type { LinkProxy } from "./replication_proxy.ts";
@@ -19,9 +20,10 @@ export type Make = "tsredis" | "redis";
 const onlyRedis = Deno.env.get("TSREDIS_REPLICATION_PEER") === "redis";
 
 /** How long servers may take to find each other and to be in step. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
-const PEER_ARGS = [
+/** The arguments of {@linkcode startPeer}: nothing is saved by itself, syncs begin at once. */
+export const PEER_ARGS: readonly string[] = [
   "--save",
   "",
   "--enable-debug-command",
@@ -186,6 +188,17 @@ export async function withLog<T>(servers: ServerProcess[], run: () => Promise<T>
       cause,
     });
   }
+}
+
+/**
+ * Demands that a server has logged no fault of ours and no command that it could not apply. What the log may
+ * tell of here can be excepted.
+ */
+export function assertNoFaults({ name, log }: ServerProcess, except: RegExp = /(?!)/): void {
+  const faults = log.split("\n").filter((line) =>
+    /CRITICAL|Cannot (apply|carry out)|Error: /.test(line) && !except.test(line)
+  );
+  assertEquals(faults, [], `faults that ${name} has logged`);
 }
 
 /** Ends a server as a person would who wants to start it again; its data are saved. */

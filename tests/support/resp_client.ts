@@ -47,7 +47,7 @@ export function textOf(reply: Reply): string {
 }
 
 /** How long a reply may take, in milliseconds, before a test fails. */
-const REPLY_TIMEOUT_MS = 10_000;
+const REPLY_TIMEOUT_MS = 60_000;
 
 /** Connects to a server on 127.0.0.1. */
 export async function connect(port: number): Promise<RespClient> {

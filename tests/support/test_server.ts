@@ -79,6 +79,8 @@ export interface TestServerOptions {
   readonly snapshots?: SnapshotMaker;
   /** Timers that the test moves by hand; the runtime's if absent. */
   readonly timers?: Timers;
+  /** Keep what enters the stream of writes for `propagated`, as is done if absent: a long test may not. */
+  readonly keepsStream?: boolean;
 }
 
 export class TestServer {
@@ -126,10 +128,14 @@ export class TestServer {
     this.clients = core.clients;
     this.hub = core.hub;
     this.pause = core.pause;
-    core.keyspace.stream.attach((bytes, offset, length) => {
+    if (options.keepsStream ?? true) this.#keepStream();
+    this.#default = this.connect();
+  }
+
+  #keepStream(): void {
+    this.keyspace.stream.attach((bytes, offset, length) => {
       for (let i = 0; i < length; i++) this.#stream += String.fromCharCode(bytes[offset + i]);
     });
-    this.#default = this.connect();
   }
 
   /** The parts of the server as commands see them. */
