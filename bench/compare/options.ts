@@ -136,6 +136,7 @@ export function positive(option: string, word: string): number {
   return Number(word);
 }
 
-function refuseUnknown(word: string): never {
+/** For parseArgs: an argument that is none. */
+export function refuseUnknown(word: string): never {
   throw new UsageError(`unknown argument ${word}; --help lists them`);
 }
