@@ -41,6 +41,7 @@ import {
   intsetInsert,
   intsetNew,
   intsetRemove,
+  intsetSeek,
 } from "../values/intset.ts";
 import { LargeSet } from "../values/large_set.ts";
 import {
@@ -391,6 +392,18 @@ export class SetView {
     this.forEach((bytes, offset, length) =>
       visit(bytes, offset, length, hashBytes(bytes, offset, length))
     );
+  }
+
+  /** Of an intset: the member with this index, in ascending order. */
+  integerAt(index: number): number | bigint {
+    const { records } = this.database;
+    return intsetGet(records.bytesOf(this.ref), records.valueOffset(this.ref), index);
+  }
+
+  /** Of an intset: see `intsetSeek`. */
+  seekInteger(from: number, value: number | bigint): number {
+    const { records } = this.database;
+    return intsetSeek(records.bytesOf(this.ref), records.valueOffset(this.ref), from, value);
   }
 
   /** Visits `count` different members, drawn evenly; all when there are no more. */

@@ -10,6 +10,7 @@ import {
   intsetInsert,
   intsetNew,
   intsetRemove,
+  intsetSeek,
   intsetValidate,
 } from "../../src/values/intset.ts";
 import { Random } from "../support/random.ts";
@@ -172,3 +173,32 @@ for (const [seed, bits] of [[1, 16], [2, 32], [3, 64], [4, 17], [5, 33], [6, 55]
     }
   });
 }
+
+Deno.test("intset: seek finds the first member from an index on that is not below a value", () => {
+  const buf = new Uint8Array(4096);
+  const wide = 2n ** 60n;
+  for (const members of [[], [5], [-9, 0, 3, 4, 70000], [-(2 ** 40), 1, wide - 1n, wide]]) {
+    intsetNew(buf, 0);
+    for (const member of members) intsetInsert(buf, 0, buf.length, member);
+    const values = [...members, -(2 ** 50), -10, 2, 4, 5, 6, 80000, wide + 1n];
+    for (let from = 0; from <= members.length; from++) {
+      for (const value of values) {
+        let expected = from;
+        while (expected < members.length && members[expected] < value) expected++;
+        assertEquals(intsetSeek(buf, 0, from, value), expected, `${members} ${from} ${value}`);
+      }
+    }
+  }
+});
+
+Deno.test("intset: seek finds every member of a large set, from wherever it starts before it", () => {
+  const buf = new Uint8Array(16 * 1024);
+  intsetNew(buf, 0);
+  for (let i = 0; i < 1000; i++) intsetInsert(buf, 0, buf.length, i * 3);
+  for (let from = 0; from < 1000; from += 37) {
+    for (let i = from; i < 1000; i += 11) {
+      assertEquals(intsetSeek(buf, 0, from, i * 3), i);
+      assertEquals(intsetSeek(buf, 0, from, i * 3 + 1), i + 1);
+    }
+  }
+});

@@ -99,7 +99,8 @@ function runSintercard(call: Call): void {
   }
   const sources = openSources(call, 2, 2 + keys);
   let count = 0;
-  intersect(sources, () => ++count === limit);
+  const visit = () => ++count === limit;
+  intersect(sources, visit, visit);
   reply.integer(count);
 }
 
@@ -237,43 +238,111 @@ function unite(sources: (SetView | null)[], visit: MemberVisitor): void {
   }
 }
 
-/** Tells whether a set has a member whose hash is known. */
-type MemberTest = (bytes: Uint8Array, offset: number, length: number, hash: number) => boolean;
-
-/** Tables beside the small sets that are asked often; as many as there are such sets in a command. */
-const tables: ScratchSet[] = [];
-
-/** From so many members on, and questions, a small set is asked through a table. */
+/** From so many members on, and after so many questions, a small set is asked through a table. */
 const TABLE_MIN = 12;
 
-/** A test for each of `sets`, which are to be asked for `questions` members each. */
-function testsOf(sets: SetView[], questions: number): MemberTest[] {
-  return sets.map((set, i) => {
-    if (set.large !== null || set.count < TABLE_MIN || questions < TABLE_MIN) {
-      return (bytes, offset, length, hash) => set.hasHashed(bytes, offset, length, hash);
-    }
-    const table = tables[i] ??= new ScratchSet();
+/** A set that is asked again and again whether it has a member. */
+class AskedSet {
+  #set!: SetView;
+  /** Questions so far; of an intset, the index that the latest one has led to. */
+  #questions = 0;
+  #isTabled = false;
+  /** What a small set has, where asking the set itself would go through all of it each time. */
+  readonly #table = new ScratchSet();
+
+  begin(set: SetView): void {
+    this.#set = set;
+    this.#questions = 0;
+    this.#isTabled = false;
+  }
+
+  /** `hash` is `hashBytes` of the member. */
+  has(bytes: Uint8Array, offset: number, length: number, hash: number): boolean {
+    const set = this.#set;
+    if (set.large !== null) return set.large.find(bytes, offset, length, hash) !== 0;
+    if (this.#isTabled) return this.#table.has(bytes, offset, length, hash);
+    if (++this.#questions > TABLE_MIN && set.count >= TABLE_MIN) this.#makeTable();
+    return set.hasHashed(bytes, offset, length, hash);
+  }
+
+  /** Asks an intset, with integers in ascending order. */
+  hasInteger(n: number | bigint): boolean {
+    const set = this.#set;
+    this.#questions = set.seekInteger(this.#questions, n);
+    return this.#questions < set.count && set.integerAt(this.#questions) === n;
+  }
+
+  #makeTable(): void {
+    const table = this.#table;
     table.clear();
-    set.forEach((bytes, offset, length) => {
+    this.#set.forEach((bytes, offset, length) => {
       table.add(bytes, offset, length);
     });
-    return (bytes, offset, length, hash) => table.has(bytes, offset, length, hash);
-  });
+    this.#isTabled = true;
+  }
 }
 
-/** Visits the members that all sources have, by walking the smallest and asking the others. */
-function intersect(sources: (SetView | null)[], visit: MemberVisitor): void {
+/** Kept for the next calls. */
+const askedSets: AskedSet[] = [];
+
+/** Makes ready to ask each of `sets`; the first `sets.length` of the result count. */
+function asking(sets: SetView[]): readonly AskedSet[] {
+  sets.forEach((set, i) => (askedSets[i] ??= new AskedSet()).begin(set));
+  return askedSets;
+}
+
+/** Sees an integer that is a member; answering true ends the walk. */
+type IntegerVisitor = (n: number | bigint) => boolean | void;
+
+/**
+ * Visits those members of the first of several intsets that the others have, or do not have
+ * (`wanted`), by going through all of them side by side.
+ */
+function walkIntegers(sets: SetView[], wanted: boolean, visit: IntegerVisitor): void {
+  const [first, ...others] = sets;
+  const asked = asking(others);
+  for (let i = 0, count = first.count; i < count; i++) {
+    const n = first.integerAt(i);
+    let fits = true;
+    for (let j = 0; j < others.length && fits; j++) fits = asked[j].hasInteger(n) === wanted;
+    if (fits && visit(n) === true) return;
+  }
+}
+
+/** A visitor of integers that shows their text. */
+function asText({ member }: SetView, visit: MemberVisitor): IntegerVisitor {
+  return (n) => {
+    member.setInteger(n);
+    return visit(member.bytes, member.offset, member.length);
+  };
+}
+
+function areIntsets(sets: SetView[]): boolean {
+  return sets.every((set) => set.encoding === ENC_INTSET);
+}
+
+/**
+ * Visits the members that all sources have, by walking the smallest and asking the others. Integers go
+ * to `visitInteger` where that is given and all are intsets.
+ */
+function intersect(
+  sources: (SetView | null)[],
+  visit: MemberVisitor,
+  visitInteger?: IntegerVisitor,
+): void {
   const sets: SetView[] = [];
   for (const source of sources) {
     if (source === null) return;
-    sets.push(source);
+    if (!sets.some((set) => set.ref === source.ref)) sets.push(source);
   }
-  sets.sort((a, b) => a.count - b.count);
+  if (sets.length > 1) sets.sort((a, b) => a.count - b.count);
   const [smallest, ...others] = sets;
-  const tests = testsOf(others, smallest.count);
+  if (areIntsets(sets)) return walkIntegers(sets, true, visitInteger ?? asText(smallest, visit));
+  const asked = asking(others);
+  const count = others.length;
   smallest.forEachHashed((bytes, offset, length, hash) => {
-    for (let i = 0; i < tests.length; i++) {
-      if (!tests[i](bytes, offset, length, hash)) return false;
+    for (let i = 0; i < count; i++) {
+      if (!asked[i].has(bytes, offset, length, hash)) return false;
     }
     return visit(bytes, offset, length);
   });
@@ -286,8 +355,12 @@ function subtract([first, ...rest]: (SetView | null)[], visit: MemberVisitor): v
   let othersCount = 0;
   for (const other of rest) {
     if (other === null) continue;
+    if (other.ref === first.ref) return; // nothing is left of a set without itself
     others.push(other);
     othersCount += other.count;
+  }
+  if (areIntsets([first, ...others])) {
+    return walkIntegers([first, ...others], false, asText(first, visit));
   }
   // Asking each of the others costs a lookup per member and set; beyond what a table of all their
   // members costs, that table is asked instead.
@@ -304,10 +377,11 @@ function subtract([first, ...rest]: (SetView | null)[], visit: MemberVisitor): v
     return;
   }
   others.sort((a, b) => b.count - a.count); // the largest one is the likeliest to have a member
-  const tests = testsOf(others, first.count);
+  const asked = asking(others);
+  const count = others.length;
   first.forEachHashed((bytes, offset, length, hash) => {
-    for (let i = 0; i < tests.length; i++) {
-      if (tests[i](bytes, offset, length, hash)) return false;
+    for (let i = 0; i < count; i++) {
+      if (asked[i].has(bytes, offset, length, hash)) return false;
     }
     return visit(bytes, offset, length);
   });

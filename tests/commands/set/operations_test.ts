@@ -176,3 +176,29 @@ Deno.test("operations on sets of any encoding and size find what a model finds",
     assertEquals(s.run("SINTERCARD", "3", "a", "b", "c", "LIMIT", "7"), Math.min(7, common));
   }
 });
+
+Deno.test("operations with one set in several places", () => {
+  const s = testServer();
+  const large = Array.from({ length: 600 }, (_, i) => `m${i}`);
+  for (const members of [["1", "2", "3"], ["a", "b"], large]) {
+    s.run("DEL", "k", "other");
+    s.run("SADD", "k", ...members);
+    s.run("SADD", "other", members[0]);
+    assertEquals(s.run("SDIFF", "k", "k"), []);
+    assertEquals(s.run("SDIFF", "k", "other", "k"), []);
+    assertEquals(s.run("SDIFF", "k", "other", "other"), s.run("SDIFF", "k", "other"));
+    assertEquals(sorted(s.run("SINTER", "k", "k", "k")), [...members].sort());
+    assertEquals(s.run("SINTER", "k", "other", "k"), [members[0]]);
+    assertEquals(s.run("SINTERCARD", 2, "k", "k"), members.length);
+  }
+});
+
+Deno.test("operations on sets of integers beyond what a double holds", () => {
+  const s = testServer();
+  s.run("SADD", "a", 1, "9007199254740993", "9223372036854775807", "-9223372036854775808");
+  s.run("SADD", "b", "9007199254740993", "9007199254740992", "9223372036854775807");
+  assertEquals(s.run("SINTER", "a", "b"), ["9007199254740993", "9223372036854775807"]);
+  assertEquals(s.run("SDIFF", "a", "b"), ["-9223372036854775808", "1"]);
+  assertEquals(s.run("SINTERCARD", 2, "a", "b", "LIMIT", 1), 1);
+  assertEquals(s.run("OBJECT", "ENCODING", "a"), "intset");
+});
