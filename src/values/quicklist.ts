@@ -257,6 +257,7 @@ export class QuickList {
     lpWriteStaged(node.buf, node.start, src, off);
     node.count++;
     this.count++;
+    this.#near = null;
   }
 
   /** Inserts an element behind the last. */
@@ -314,6 +315,7 @@ export class QuickList {
     node.start += lpSize(node.buf, node.start);
     node.count--;
     this.count--;
+    this.#near = null;
   }
 
   /** Removes the last element; the list must not be empty. See `dropHead`. */
@@ -346,27 +348,36 @@ export class QuickList {
 
   #indexInNode = 0;
 
+  /**
+   * The node of the element that was sought last, so that the way to those around it is short, and the
+   * index of its first element. Null once that index may have changed.
+   */
+  #near: ListNode | null = null;
+  #nearFirst = 0;
+
   /** The node of an element; its index there is left in `#indexInNode`. */
   #nodeOf(index: number): ListNode | null {
-    if (index < 0) index += this.count;
-    if (index < 0 || index >= this.count) return null;
-    let node: ListNode;
-    if (index < this.count / 2) {
-      node = this.head!;
-      while (index >= node.count) {
-        index -= node.count;
-        node = node.next!;
-      }
-    } else {
-      let rest = this.count - index; // 1 is the last element
-      node = this.tail!;
-      while (rest > node.count) {
-        rest -= node.count;
-        node = node.prev!;
-      }
-      index = node.count - rest;
+    const { count } = this;
+    if (index < 0) index += count;
+    if (index < 0 || index >= count) return null;
+    let node = this.#near;
+    let first = this.#nearFirst;
+    if (node === null || Math.min(index, count - index) < Math.abs(index - first)) {
+      const isFromHead = index < count / 2;
+      node = isFromHead ? this.head! : this.tail!;
+      first = isFromHead ? 0 : count - node.count;
     }
-    this.#indexInNode = index;
+    while (index < first) {
+      node = node.prev!;
+      first -= node.count;
+    }
+    while (index >= first + node.count) {
+      first += node.count;
+      node = node.next!;
+    }
+    this.#near = node;
+    this.#nearFirst = first;
+    this.#indexInNode = index - first;
     return node;
   }
 
@@ -464,6 +475,7 @@ export class QuickList {
     lpWriteStaged(node.buf, cursor.pos, src, off);
     node.count++;
     this.count++;
+    this.#near = null;
   }
 
   /**
@@ -483,6 +495,7 @@ export class QuickList {
     const pos = this.#cut(node, cursor.pos, cursor.pos + lpSize(node.buf, cursor.pos));
     node.count--;
     this.count--;
+    this.#near = null;
     if (backward) {
       if (pos > node.start) cursor.pos = lpBefore(node.buf, pos);
       else cursor.enter(node.prev, false);
@@ -521,6 +534,7 @@ export class QuickList {
       index = 0;
       node = next;
     }
+    this.#near = null;
     edge ??= this.head;
     if (edge !== null) this.#mergeAround(edge, null);
     return before - this.count;
@@ -597,7 +611,10 @@ export class QuickList {
     if (prev === null) this.head = node;
     else prev.next = node;
     if (next === null) this.tail = node;
-    else next.prev = node;
+    else {
+      next.prev = node;
+      this.#near = null;
+    }
     this.nodes++;
     this.bufferBytes += node.buf.length;
     return node;
@@ -653,6 +670,7 @@ export class QuickList {
     else next.prev = prev;
     node.prev = null;
     node.next = null;
+    this.#near = null;
     this.nodes--;
     this.count -= node.count;
     this.bufferBytes -= node.buf.length;
