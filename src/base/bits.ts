@@ -99,6 +99,9 @@ function skipOnes(words: Int32Array): number {
   return i;
 }
 
+/** Fewer bytes than these are combined one by one. */
+const ASIDE_MIN = 64;
+
 export type BitOperation = "and" | "or" | "xor";
 
 /** `target` op= `source`: combines `length` bytes from the start of `target` with those at `offset`. */
@@ -109,13 +112,34 @@ export function combineBits(
   offset: number,
   length: number,
 ): void {
-  let done = 0;
-  if (isAligned(target, 0) && isAligned(source, offset)) {
-    const words = length >> 2;
-    combine(operation, wordsOf(target, 0, words), wordsOf(source, offset, words), 0, words);
-    done = words * 4;
+  if (!isAligned(target, 0) || !isAligned(source, offset)) {
+    return combineAside(operation, target, source, offset, length);
   }
+  const words = length >> 2;
+  const done = words * 4;
+  combine(operation, wordsOf(target, 0, words), wordsOf(source, offset, words), 0, words);
+  if (done === length) return;
   combine(operation, target.subarray(done), source.subarray(offset + done), 0, length - done);
+}
+
+/** How much of a source that lies askew is copied at a time, to where its words are whole. */
+const aside = new Uint8Array(16 * 1024);
+
+function combineAside(
+  operation: BitOperation,
+  target: Uint8Array,
+  source: Uint8Array,
+  offset: number,
+  length: number,
+): void {
+  if (!isAligned(target, 0) || length < ASIDE_MIN) {
+    return combine(operation, target, source.subarray(offset), 0, length);
+  }
+  for (let at = 0; at < length; at += aside.length) {
+    const count = Math.min(aside.length, length - at);
+    aside.set(source.subarray(offset + at, offset + at + count));
+    combineBits(operation, at === 0 ? target : target.subarray(at), aside, 0, count);
+  }
 }
 
 function combine<T extends Int32Array | Uint8Array>(

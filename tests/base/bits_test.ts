@@ -73,3 +73,16 @@ Deno.test("combineBits of nothing is nothing, wherever it is said to begin", () 
   combineBits("xor", target, new Uint8Array(4), 64, 0);
   assertEquals(target, Uint8Array.of(1, 2, 3, 4));
 });
+
+Deno.test("combineBits combines long runs that lie askew in memory", () => {
+  const random = new Random(4);
+  for (const offset of [0, 1, 2, 3]) {
+    const target = new Uint8Array(40_003);
+    const source = new Uint8Array(40_010);
+    for (let i = 0; i < target.length; i++) target[i] = random.below(256);
+    for (let i = 0; i < source.length; i++) source[i] = random.below(256);
+    const expected = target.map((byte, i) => i < 40_000 ? byte ^ source[offset + i] : byte);
+    combineBits("xor", target, source, offset, 40_000);
+    assertEquals(target, expected);
+  }
+});
