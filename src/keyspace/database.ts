@@ -42,6 +42,9 @@ import { type LargeValue, LongString, ValueSlots } from "./value_slots.ts";
 /** Strings longer than this live in a slot. */
 export const INLINE_STRING_MAX = 16 * 1024;
 
+/** A small value on its way from one record to another. */
+const moved = new Uint8Array(4 * 1024);
+
 /** A table of watched keys that has become larger than this is not kept for the next ones. */
 const SPARE_WATCHED_BYTES_MAX = 64 * 1024;
 
@@ -585,15 +588,17 @@ export class Database implements MoveListener, ValueSource {
     const encoding = this.encodingOf(ref);
     const expiresAtMs = dict.expiryOf(ref);
     const at = dict.valueOffset(ref);
-    const inline = dict.bytesOf(ref).slice(at, at + dict.valueLength(ref));
+    const size = dict.valueLength(ref);
     this.beforeWrite(ref);
+    // Adding the record again may move others, so that the value has to be elsewhere meanwhile.
+    const inline = size <= moved.length ? moved : new Uint8Array(size);
+    copyBytes(inline, 0, dict.bytesOf(ref), at, size);
     const value = isSlotEncoding(encoding) ? this.#slots.remove(dict.intValue(ref)) : null;
     if (dict.flagsOf(ref) < 0) this.#expires.delete(dict.hashOf(ref), ref);
     dict.remove(ref);
     const type = meta & 0xf;
     let fresh: number;
     if (value === null) {
-      const size = inline.length;
       fresh = target.addRecord(bytes, offset, length, type, encoding, size, 0, expiresAtMs);
       copyBytes(target.#dict.bytesOf(fresh), target.#dict.valueOffset(fresh), inline, 0, size);
     } else fresh = target.addLarge(bytes, offset, length, type, encoding, value, expiresAtMs);
