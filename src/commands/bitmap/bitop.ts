@@ -2,7 +2,7 @@
 
 import { TYPE_STRING } from "../../arena/record.ts";
 import { type BitOperation, combineBits, invertBits } from "../../base/bits.ts";
-import type { Database } from "../../keyspace/database.ts";
+import { type Database, INLINE_STRING_MAX } from "../../keyspace/database.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
@@ -46,7 +46,9 @@ function runBitop(call: Call): void {
   if (length === 0) database.remove(bytes, starts[2], lengths[2]);
   else {
     // The destination may be one of the sources: the result is made aside, then handed over without a copy.
-    const result = combineAll(database, operation, sources, length);
+    const isSmall = length <= scratch.length; // then it is copied all the same
+    const result = isSmall ? scratch.subarray(0, length) : new Uint8Array(length);
+    combineAll(database, operation, sources, result);
     database.setOwnString(bytes, starts[2], lengths[2], result);
     // Redis keeps the result as "raw" bytes, even when they happen to be digits.
     database.resizeString(database.findOrExpire(bytes, starts[2], lengths[2]), length);
@@ -72,19 +74,23 @@ function locate(database: Database, ref: number): number {
   return database.stringLength;
 }
 
+/** Where small results are made. */
+const scratch = new Uint8Array(INLINE_STRING_MAX);
+
+/** Makes the result in `result`, whatever that has in it. */
 function combineAll(
   database: Database,
   operation: Operation,
   sources: number[],
-  length: number,
-): Uint8Array<ArrayBuffer> {
-  const result = new Uint8Array(length);
+  result: Uint8Array<ArrayBuffer>,
+): void {
   for (const [i, ref] of sources.entries()) {
     const sourceLength = locate(database, ref);
     const source = ref === 0 ? result : database.locateString(ref);
     const offset = database.stringOffset;
-    if (operation === "not" || i === 0) {
+    if (i === 0 || operation === "not") {
       if (ref !== 0) result.set(source.subarray(offset, offset + sourceLength));
+      result.fill(0, sourceLength);
     } else {
       combineBits(operation, result, source, offset, sourceLength);
       // What is behind the end of a source counts as zeros.
@@ -92,5 +98,4 @@ function combineAll(
     }
   }
   if (operation === "not") invertBits(result);
-  return result;
 }
