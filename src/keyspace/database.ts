@@ -42,9 +42,6 @@ import { type LargeValue, LongString, ValueSlots } from "./value_slots.ts";
 /** Strings longer than this live in a slot. */
 export const INLINE_STRING_MAX = 16 * 1024;
 
-/** A small value on its way from one record to another. */
-const moved = new Uint8Array(4 * 1024);
-
 /** A table of watched keys that has become larger than this is not kept for the next ones. */
 const SPARE_WATCHED_BYTES_MAX = 64 * 1024;
 
@@ -585,23 +582,24 @@ export class Database implements MoveListener, ValueSource {
   ): number {
     const dict = this.#dict;
     const meta = dict.metaOf(ref);
+    const type = meta & 0xf;
     const encoding = this.encodingOf(ref);
     const expiresAtMs = dict.expiryOf(ref);
-    const at = dict.valueOffset(ref);
-    const size = dict.valueLength(ref);
     this.beforeWrite(ref);
-    // Adding the record again may move others, so that the value has to be elsewhere meanwhile.
-    const inline = size <= moved.length ? moved : new Uint8Array(size);
-    copyBytes(inline, 0, dict.bytesOf(ref), at, size);
-    const value = isSlotEncoding(encoding) ? this.#slots.remove(dict.intValue(ref)) : null;
-    if (dict.flagsOf(ref) < 0) this.#expires.delete(dict.hashOf(ref), ref);
-    dict.remove(ref);
-    const type = meta & 0xf;
     let fresh: number;
-    if (value === null) {
+    if (isSlotEncoding(encoding)) {
+      const value = this.#slots.remove(dict.intValue(ref));
+      this.#takeOut(ref);
+      fresh = target.addLarge(bytes, offset, length, type, encoding, value, expiresAtMs);
+    } else {
+      const size = dict.valueLength(ref);
       fresh = target.addRecord(bytes, offset, length, type, encoding, size, 0, expiresAtMs);
-      copyBytes(target.#dict.bytesOf(fresh), target.#dict.valueOffset(fresh), inline, 0, size);
-    } else fresh = target.addLarge(bytes, offset, length, type, encoding, value, expiresAtMs);
+      // Neither adding a record nor removing one moves any other.
+      const to = target.#dict;
+      const at = dict.valueOffset(ref);
+      copyBytes(to.bytesOf(fresh), to.valueOffset(fresh), dict.bytesOf(ref), at, size);
+      this.#takeOut(ref);
+    }
     target.#dict.setMeta(fresh, meta);
     return fresh;
   }
@@ -746,10 +744,14 @@ export class Database implements MoveListener, ValueSource {
   }
 
   #drop(ref: number): void {
+    if (isSlotEncoding(this.encodingOf(ref))) this.#releaseSlot(ref);
+    this.#takeOut(ref);
+  }
+
+  /** Removes a record whose slot, if it has one, is not its own any more. */
+  #takeOut(ref: number): void {
     const dict = this.#dict;
-    const encoding = this.encodingOf(ref);
     if (dict.flagsOf(ref) < 0) this.#expires.delete(dict.hashOf(ref), ref);
-    if (isSlotEncoding(encoding)) this.#releaseSlot(ref);
     dict.remove(ref);
   }
 
