@@ -163,6 +163,26 @@ export function copyListNode(node: ListNode, dst: Uint8Array, dstOff: number): n
   return lpFrame(dst, dstOff, size, node.count);
 }
 
+/** Smaller buffers are cheap to make. */
+const SPARE_BYTES_MIN = 1024;
+
+/**
+ * The buffer of the node that was emptied last, of any list. Where an element comes and goes at an end
+ * whose node is full, each would otherwise make a node with a buffer of several kilobytes.
+ */
+let spare: Uint8Array | null = null;
+
+/**
+ * Hands the spare buffer over if it is right for a node of so many bytes. Not where `src`, which is to be
+ * copied into the node, is an element that has just been taken from it.
+ */
+function takeSpare(bytes: number, src: Uint8Array): Uint8Array | null {
+  const buf = spare;
+  if (buf === null || buf === src || buf.length < bytes || buf.length > bytes * 2) return null;
+  spare = null;
+  return buf;
+}
+
 /** A list of byte strings with cheap ends; see the head of the file. */
 export class QuickList {
   head: ListNode | null = null;
@@ -243,7 +263,7 @@ export class QuickList {
     const size = lpStageText(src, off, len);
     let node = this.head;
     if (node === null || !this.#hasRoom(node, len)) {
-      node = this.#linkPacked(null, node, size, true);
+      node = this.#linkPacked(null, node, size, true, src);
     } else if (node.start >= size) {
       if (this.onNodeWrite !== null) this.onNodeWrite(node);
     } else if (this.#worthMoving(node, size)) {
@@ -251,7 +271,7 @@ export class QuickList {
       this.#rebuild(node, node.start, size);
       node.start += size; // the gap that was opened is where the entry goes, below
     } else {
-      node = this.#linkPacked(null, node, size, true);
+      node = this.#linkPacked(null, node, size, true, src);
     }
     node.start -= size;
     lpWriteStaged(node.buf, node.start, src, off);
@@ -269,7 +289,7 @@ export class QuickList {
     const size = lpStageText(src, off, len);
     let node = this.tail;
     if (node === null || !this.#hasRoom(node, len)) {
-      node = this.#linkPacked(node, null, size, false);
+      node = this.#linkPacked(node, null, size, false, src);
     } else if (node.buf.length - node.end >= size) {
       if (this.onNodeWrite !== null) this.onNodeWrite(node);
     } else if (this.#worthMoving(node, size)) {
@@ -277,7 +297,7 @@ export class QuickList {
       this.#rebuild(node, node.end, size);
       node.end -= size;
     } else {
-      node = this.#linkPacked(node, null, size, false);
+      node = this.#linkPacked(node, null, size, false, src);
     }
     lpWriteStaged(node.buf, node.end, src, off);
     node.end += size;
@@ -309,6 +329,7 @@ export class QuickList {
     const node = this.head!;
     if (node.count === 1) {
       this.#unlink(node);
+      this.#keepSpare(node);
       return;
     }
     if (this.onNodeWrite !== null) this.onNodeWrite(node);
@@ -323,12 +344,20 @@ export class QuickList {
     const node = this.tail!;
     if (node.count === 1) {
       this.#unlink(node);
+      this.#keepSpare(node);
       return;
     }
     if (this.onNodeWrite !== null) this.onNodeWrite(node);
     node.end = lpBefore(node.buf, node.end);
     node.count--;
     this.count--;
+  }
+
+  /** Keeps the buffer of a node that is empty now, unless a snapshot may still read it. */
+  #keepSpare(node: ListNode): void {
+    if (this.onNodeWrite === null && !node.plain && node.buf.length >= SPARE_BYTES_MIN) {
+      spare = node.buf;
+    }
   }
 
   // -------------------------------------------------------------------------------------------
@@ -454,7 +483,7 @@ export class QuickList {
     } else if (after !== null && this.#hasRoom(after, len)) {
       this.#insertInto(cursor, after, after.start, src, off, len);
     } else {
-      const fresh = this.#linkPacked(before, after, lpStageText(src, off, len), false);
+      const fresh = this.#linkPacked(before, after, lpStageText(src, off, len), false, src);
       this.#insertInto(cursor, fresh, 0, src, off, len);
     }
     this.#mergeAround(cursor.node!, cursor);
@@ -629,6 +658,7 @@ export class QuickList {
     next: ListNode | null,
     size: number,
     atHead: boolean,
+    src: Uint8Array,
   ): ListNode {
     const neighbour = prev ?? next;
     let capacity = FIRST_BUFFER_BYTES;
@@ -637,7 +667,8 @@ export class QuickList {
       const expected = this.nodes >= 4 ? used + (used >> 3) : (used * this.nodes) >> 2;
       capacity = Math.min(Math.max(capacity, expected), this.nodeBytesMax);
     }
-    const node = new ListNode(Math.max(capacity, size), false, this.generation);
+    const bytes = Math.max(capacity, size);
+    const node = new ListNode(takeSpare(bytes, src) ?? bytes, false, this.generation);
     if (atHead) node.start = node.end = node.buf.length;
     return this.#linkNode(prev, next, node);
   }

@@ -413,3 +413,18 @@ Deno.test("RPUSH and LPUSH keep many elements that take fewer bytes than their t
   s.run("LPUSH", "l", ...numbers);
   assertEquals(s.run("LRANGE", "l", 0, -1), [...numbers.toReversed(), ...numbers]);
 });
+
+Deno.test("LMOVE of an element whose node is emptied by it keeps its bytes", () => {
+  const s = testServer();
+  s.run("CONFIG", "SET", "list-max-listpack-size", 1);
+  const elements = ["a", "b", "c", "d"].map((letter) => letter.repeat(3000));
+  s.run("RPUSH", "l", ...elements);
+  for (let i = 0; i < 10; i++) {
+    assertEquals(s.run("LMOVE", "l", "l", "RIGHT", "LEFT"), elements.at(-1));
+    elements.unshift(elements.pop()!);
+    assertEquals(s.run("LRANGE", "l", 0, -1), elements);
+    assertEquals(s.run("RPOPLPUSH", "l", "other"), elements.at(-1));
+    assertEquals(s.run("LMOVE", "other", "l", "LEFT", "RIGHT"), elements.at(-1));
+    assertEquals(s.run("LRANGE", "l", 0, -1), elements);
+  }
+});
