@@ -11,6 +11,7 @@ import {
   unknownKeys,
 } from "../../dispatch/key_specs.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
+import type { Words } from "../../resp/words.ts";
 import { countElements, readElements } from "./sort/elements.ts";
 import { Pattern } from "./sort/pattern.ts";
 import { ResultWriter } from "./sort/results.ts";
@@ -127,12 +128,16 @@ function readOptions(call: Call, mayStore: boolean): SortOptions {
       options.count = call.clampedInteger(++i);
     } else if (mayStore && words.is(i, "store") && left >= 1) options.storeWord = ++i;
     else if (words.is(i, "by") && left >= 1) {
-      options.by = new Pattern(words.copy(++i));
+      options.by = patternAt(words, ++i);
       if (!options.by.hasStar) options.keepsOrder = true; // for good, whatever follows
-    } else if (words.is(i, "get") && left >= 1) options.gets.push(new Pattern(words.copy(++i)));
+    } else if (words.is(i, "get") && left >= 1) options.gets.push(patternAt(words, ++i));
     else throw new ReplyError(SYNTAX_ERROR);
   }
   return options;
+}
+
+function patternAt({ bytes, starts, lengths }: Words, index: number): Pattern {
+  return new Pattern(bytes, starts[index], lengths[index]);
 }
 
 function sortElements(call: Call, options: SortOptions): void {

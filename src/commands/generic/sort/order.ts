@@ -48,6 +48,15 @@ const BYTES_PER_ELEMENT = 32;
 
 const texts = new Texts();
 
+/** So many elements are few: their arrays are kept for the next SORT, of which there is one at a time. */
+const FEW = 128;
+const few = {
+  keyed: new KeyedItems(FEW),
+  textOf: new Uint32Array(FEW),
+  comparedOf: new Uint32Array(FEW),
+  integers: new Float64Array(FEW),
+};
+
 /** By number, and where those are the same by the bytes of the elements. @throws ReplyError */
 export function sortByNumber(task: SortTask, results: ElementSink): void {
   if (task.count === 0) return;
@@ -151,7 +160,8 @@ function sortIntegers(task: SortTask, results: ElementSink): boolean {
   readAll(task, integers);
   if (!integers.isAll) return false;
   const { values } = integers;
-  values.sort();
+  if (count <= FEW) sortFew(values, count);
+  else values.sort();
   if (isDescending) {
     for (let i = count - 1 - from, end = count - 1 - to; i > end; i--) {
       results.bulkInteger(values[i]);
@@ -162,6 +172,16 @@ function sortIntegers(task: SortTask, results: ElementSink): boolean {
   return true;
 }
 
+/** Sorts the first `count` numbers. */
+function sortFew(values: Float64Array, count: number): void {
+  for (let i = 1; i < count; i++) {
+    const value = values[i];
+    let at = i;
+    for (; at > 0 && values[at - 1] > value; at--) values[at] = values[at - 1];
+    values[at] = value;
+  }
+}
+
 /** Takes elements as numbers. */
 class Integers implements ElementSink {
   readonly values: Float64Array;
@@ -170,7 +190,7 @@ class Integers implements ElementSink {
   #count = 0;
 
   constructor(count: number) {
-    this.values = new Float64Array(count);
+    this.values = count <= FEW ? few.integers : new Float64Array(count);
   }
 
   bulk(bytes: Uint8Array, offset: number, length: number): void {
@@ -212,8 +232,9 @@ class NumberedElements extends TextSink {
 
   constructor(readonly task: SortTask) {
     super();
-    this.textOf = new Uint32Array(task.count);
-    this.keyed = new KeyedItems(task.count);
+    const { count } = task;
+    this.textOf = count <= FEW ? few.textOf : new Uint32Array(count);
+    this.keyed = count <= FEW ? few.keyed : new KeyedItems(count);
   }
 
   bulk(bytes: Uint8Array, offset: number, length: number): void {
@@ -254,9 +275,11 @@ class TextElements extends TextSink {
 
   constructor(readonly task: SortTask) {
     super();
-    this.textOf = new Uint32Array(task.count);
-    this.comparedOf = task.by === null ? this.textOf : new Uint32Array(task.count);
-    this.keyed = new KeyedItems(task.count);
+    const { count } = task;
+    this.textOf = count <= FEW ? few.textOf : new Uint32Array(count);
+    if (task.by === null) this.comparedOf = this.textOf;
+    else this.comparedOf = count <= FEW ? few.comparedOf : new Uint32Array(count);
+    this.keyed = count <= FEW ? few.keyed : new KeyedItems(count);
   }
 
   bulk(bytes: Uint8Array, offset: number, length: number): void {

@@ -10,37 +10,43 @@ const STAR = 0x2a;
 const MINUS = 0x2d;
 const GREATER = 0x3e;
 
+/** The key that is looked up, of whatever pattern. */
+let key = new Uint8Array(256);
+
+/** A pattern in a word of the request, which it reads where it lies. */
 export class Pattern {
   readonly isElement: boolean;
   readonly hasStar: boolean;
-  /** The key that is looked up: what stands before the star stays in it. */
-  #key: Uint8Array;
-  readonly #before: number;
-  readonly #after: Uint8Array;
-  /** Field of a hash; null to read a string. */
-  readonly #field: Uint8Array | null;
+  /** The places in the request: of the pattern, of the star, of what follows it, of the field. */
+  readonly #text: Uint8Array;
+  readonly #start: number;
+  readonly #star: number;
+  readonly #afterEnd: number;
+  readonly #fieldStart: number;
+  /** Length of the name of a hash's field; 0 to read a string. */
+  readonly #fieldLength: number;
   /** Where what `find` has found lies. */
   bytes: Uint8Array;
   offset = 0;
   length = 0;
 
-  constructor(text: Uint8Array) {
-    this.isElement = text.length === 1 && text[0] === NUMBER_SIGN;
-    const star = text.indexOf(STAR);
-    this.hasStar = star >= 0;
-    this.#before = Math.max(0, star);
-    this.#key = text.slice(0, this.#before);
-    this.bytes = this.#key;
+  constructor(text: Uint8Array, start: number, length: number) {
+    this.#text = text;
+    this.#start = start;
+    this.bytes = text;
+    const end = start + length;
+    this.isElement = length === 1 && text[start] === NUMBER_SIGN;
+    let star = start;
+    while (star < end && text[star] !== STAR) star++;
+    this.hasStar = star < end;
+    this.#star = star;
     // An arrow counts behind the star only, and when a field follows it.
     let arrow = star + 1;
-    while (arrow < text.length && !(text[arrow] === MINUS && text[arrow + 1] === GREATER)) arrow++;
-    if (arrow + 2 < text.length) {
-      this.#after = text.subarray(star + 1, arrow);
-      this.#field = text.subarray(arrow + 2);
-    } else {
-      this.#after = text.subarray(star + 1);
-      this.#field = null;
-    }
+    while (arrow + 1 < end && !(text[arrow] === MINUS && text[arrow + 1] === GREATER)) arrow++;
+    const hasField = arrow + 2 < end;
+    this.#afterEnd = hasField ? arrow : end;
+    this.#fieldStart = arrow + 2;
+    this.#fieldLength = hasField ? end - arrow - 2 : 0;
   }
 
   /**
@@ -54,10 +60,9 @@ export class Pattern {
     }
     if (!this.hasStar) return false;
     const keyLength = this.#makeKey(element, offset, length);
-    const ref = database.lookupRead(this.#key, 0, keyLength);
+    const ref = database.lookupRead(key, 0, keyLength);
     if (ref === 0) return false;
-    const field = this.#field;
-    if (field === null) {
+    if (this.#fieldLength === 0) {
       if (database.typeOf(ref) !== TYPE_STRING) return false;
       const bytes = database.locateString(ref);
       this.#show(bytes, database.stringOffset, database.stringLength);
@@ -65,7 +70,7 @@ export class Pattern {
     }
     if (database.typeOf(ref) !== TYPE_HASH) return false;
     hashView.open(database, ref);
-    if (!hashView.find(field, 0, field.length)) return false;
+    if (!hashView.find(this.#text, this.#fieldStart, this.#fieldLength)) return false;
     const { value } = hashView;
     this.#show(value.bytes, value.offset, value.length);
     return true;
@@ -79,16 +84,14 @@ export class Pattern {
 
   /** Puts the element in the place of the star; returns the length of the key. */
   #makeKey(element: Uint8Array, offset: number, length: number): number {
-    const before = this.#before;
-    const after = this.#after;
-    const keyLength = before + length + after.length;
-    if (keyLength > this.#key.length) {
-      const longer = new Uint8Array(keyLength * 2);
-      longer.set(this.#key.subarray(0, before));
-      this.#key = longer;
-    }
-    copyBytes(this.#key, before, element, offset, length);
-    copyBytes(this.#key, before + length, after, 0, after.length);
+    const text = this.#text;
+    const before = this.#star - this.#start;
+    const after = this.#afterEnd - this.#star - 1;
+    const keyLength = before + length + after;
+    if (keyLength > key.length) key = new Uint8Array(keyLength * 2);
+    copyBytes(key, 0, text, this.#start, before);
+    copyBytes(key, before, element, offset, length);
+    copyBytes(key, before + length, text, this.#star + 1, after);
     return keyLength;
   }
 }

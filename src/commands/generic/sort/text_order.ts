@@ -46,7 +46,7 @@ export class TextOrder {
       const depth = ranges.pop()!;
       const to = ranges.pop()!;
       const from = ranges.pop()!;
-      if (depth > 0 && to - from <= COMPARED_MAX) this.#sortByComparing(from, to, depth);
+      if (to - from <= COMPARED_MAX) this.#sortByComparing(from, to, depth);
       else this.#sortByKeys(from, to, depth + this.#sharedBytes(from, to, depth));
     }
   }
@@ -131,7 +131,7 @@ export class TextOrder {
       const item = items[i];
       let at = i;
       while (
-        at > from && sign * texts.compare(textOf[items[at - 1]], textOf[item], depth) > 0
+        at > from && sign * texts.order(textOf[items[at - 1]], textOf[item], depth) > 0
       ) {
         items[at] = items[at - 1];
         at--;

@@ -89,6 +89,12 @@ export class Texts {
     );
   }
 
+  /** The same of texts that may be missing, which come first. */
+  order(a: number, b: number, depth: number): number {
+    if (a !== NO_TEXT && b !== NO_TEXT) return this.compare(a, b, depth);
+    return (a === NO_TEXT ? 0 : 1) - (b === NO_TEXT ? 0 : 1);
+  }
+
   /** Whether two texts are the same, or both missing. */
   areSame(a: number, b: number): boolean {
     if (a === b) return true;
