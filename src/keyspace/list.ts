@@ -165,9 +165,17 @@ export class ListView {
     const isLarge = head!.plain || quick.nodes > 1 ||
       exceeds(fill, LP_EMPTY_BYTES + bytes, count) || LP_EMPTY_BYTES + bytes > INLINE_VALUE_MAX;
     this.#database = database;
-    this.#quick = quick;
-    this.#ref = database.addLarge(key, offset, length, TYPE_LIST, ENC_QUICKLIST, quick);
-    if (!isLarge) this.#makeSmall(quick);
+    if (isLarge) {
+      this.#quick = quick;
+      this.#ref = database.addLarge(key, offset, length, TYPE_LIST, ENC_QUICKLIST, quick);
+      return this;
+    }
+    const size = LP_EMPTY_BYTES + bytes;
+    const ref = database.addRecord(key, offset, length, TYPE_LIST, ENC_LISTPACK, size);
+    const { records } = database;
+    quick.toListpack(records.bytesOf(ref), records.valueOffset(ref), size);
+    this.#quick = null;
+    this.#ref = ref;
     return this;
   }
 

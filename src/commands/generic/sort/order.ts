@@ -207,10 +207,10 @@ class Integers implements ElementSink {
   }
 }
 
+const integerText = new ElementText();
+
 /** Takes elements that come as numbers as their text. */
 abstract class TextSink implements ElementSink {
-  readonly #text = new ElementText();
-
   abstract bulk(bytes: Uint8Array, offset: number, length: number): void;
 
   bulkInteger(n: number): void {
@@ -218,9 +218,8 @@ abstract class TextSink implements ElementSink {
   }
 
   bulkBigInt(n: number | bigint): void {
-    const text = this.#text;
-    text.setInteger(n);
-    this.bulk(text.bytes, text.offset, text.length);
+    integerText.setInteger(n);
+    this.bulk(integerText.bytes, integerText.offset, integerText.length);
   }
 }
 

@@ -11,9 +11,10 @@ export interface Results extends ElementSink {
   null(): void;
 }
 
-export class ResultWriter implements ElementSink {
-  readonly #digits = new Uint8Array(INT64_TEXT_MAX + 4);
+/** Text of an integer on its way into a pattern. */
+const digits = new Uint8Array(INT64_TEXT_MAX + 4);
 
+export class ResultWriter implements ElementSink {
   /** Without `gets`, the elements themselves are the results. */
   constructor(
     readonly database: Database,
@@ -33,11 +34,11 @@ export class ResultWriter implements ElementSink {
 
   bulkInteger(n: number): void {
     if (this.gets.length === 0) return this.results.bulkInteger(n);
-    this.bulk(this.#digits, 0, writeInteger(this.#digits, 0, n));
+    this.bulk(digits, 0, writeInteger(digits, 0, n));
   }
 
   bulkBigInt(n: bigint): void {
     if (this.gets.length === 0) return this.results.bulkBigInt(n);
-    this.bulk(this.#digits, 0, writeBigInt(this.#digits, 0, n));
+    this.bulk(digits, 0, writeBigInt(digits, 0, n));
   }
 }

@@ -8,13 +8,15 @@ import { listView } from "../../../keyspace/list.ts";
 import { QuickList } from "../../../values/quicklist.ts";
 import type { Results } from "./results.ts";
 
+/** Text of an integer on its way into the list. */
+const digits = new Uint8Array(INT64_TEXT_MAX + 4);
+
 /**
  * Gathers results in a list that is under no key yet, because patterns may still read what is at the
  * destination.
  */
 export class StoredResults implements Results {
   readonly #list: QuickList;
-  readonly #digits = new Uint8Array(INT64_TEXT_MAX + 4);
 
   constructor(database: Database) {
     this.#list = new QuickList(database.keyspace.limits.listMaxListpackSize);
@@ -25,16 +27,16 @@ export class StoredResults implements Results {
   }
 
   bulkInteger(n: number): void {
-    this.bulk(this.#digits, 0, writeInteger(this.#digits, 0, n));
+    this.bulk(digits, 0, writeInteger(digits, 0, n));
   }
 
   bulkBigInt(n: bigint): void {
-    this.bulk(this.#digits, 0, writeBigInt(this.#digits, 0, n));
+    this.bulk(digits, 0, writeBigInt(digits, 0, n));
   }
 
   /** A result that is missing becomes an empty element. */
   null(): void {
-    this.bulk(this.#digits, 0, 0);
+    this.bulk(digits, 0, 0);
   }
 
   /** Makes it the value of the key in a word, in place of any other, and answers with its length. */
