@@ -17,6 +17,8 @@ export class Rows {
   /** All rows in use are below. */
   end = 1;
   readonly #pages: Int32Array[] = [];
+  /** The first of them: most tables have no other. */
+  #first = new Int32Array(0);
   #capacity = 0;
   /** The first row of those given back, each of which names the next one in its last field. */
   #free = 0;
@@ -29,11 +31,13 @@ export class Rows {
   }
 
   get(row: number, field: number): number {
+    if (row < PAGE_ROWS) return this.#first[row * this.fields + field];
     return this.#pages[row >>> PAGE_SHIFT][(row & PAGE_MASK) * this.fields + field];
   }
 
   set(row: number, field: number, value: number): void {
-    this.#pages[row >>> PAGE_SHIFT][(row & PAGE_MASK) * this.fields + field] = value;
+    if (row < PAGE_ROWS) this.#first[row * this.fields + field] = value;
+    else this.#pages[row >>> PAGE_SHIFT][(row & PAGE_MASK) * this.fields + field] = value;
   }
 
   /** A row of zeros. @throws RangeError when there is no memory for it */
@@ -57,6 +61,7 @@ export class Rows {
     const page = new Int32Array(rows * this.fields);
     if (this.#capacity > 0 && isFirst) page.set(this.#pages.pop()!);
     this.#pages.push(page);
+    if (this.#pages.length === 1) this.#first = page;
     this.#capacity = isFirst ? rows : this.#capacity + rows;
   }
 
