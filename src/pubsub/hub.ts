@@ -20,9 +20,10 @@ import { Holder, Links } from "../arena/links.ts";
 import { latin1 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { globMatch } from "../base/glob.ts";
-import { writeInteger } from "../base/integers.ts";
-import { type ReplyWriter, SHARE_MIN_BYTES, sharedBuffer } from "../resp/reply_writer.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Timers } from "../runtime/runtime.ts";
+import { KnownTopics } from "./known_topics.ts";
+import { Message, MessageEncoder } from "./message.ts";
 import { PATTERN_BYTES, PatternIndex } from "./pattern_index.ts";
 
 /** The three kinds of what one may listen to. */
@@ -60,12 +61,6 @@ export interface Subscriber {
   subscriptionsChanged(): void;
 }
 
-/** Size of the buffers that messages are collected in. */
-const BUFFER_BYTES = 64 * 1024 + 64;
-
-/** Room that a message takes beside its header and contents: for lengths and line ends. */
-const FRAME_BYTES = 48;
-
 /**
  * A topic with at least so many subscribers has their sockets written in rounds; see
  * `#scheduleRound`.
@@ -74,6 +69,9 @@ const WIDE_SUBSCRIBERS = 32;
 /** A round with at least so many messages makes the next one wait, for so many milliseconds. */
 const THICK_MESSAGES = 4;
 const ROUND_MS = 1;
+
+/** A topic with at most so many subscribers has them looked up for each message. */
+const FEW_SUBSCRIBERS = 3;
 
 /** So many topics have their subscribers kept as arrays, too: those that messages go to. */
 const LISTS_MAX = 16 * 1024;
@@ -88,29 +86,40 @@ class Topics {
   readonly prefix: Uint8Array;
   /** Subscribers of topics that have several, as arrays: made when first needed after a change. */
   readonly #lists = new Map<number, Subscriber[]>();
+  readonly #known: KnownTopics;
   #renewals = 0;
   /** Called when topics have got other numbers. */
   onRenumbered = () => {};
-  /** The few subscribers of another topic; for the time of one message. */
-  readonly #few: (Subscriber | null)[] = [null, null, null];
 
   /** `onGone` is told of the tag of a topic that nobody listens to any more. */
   constructor(readonly kind: TopicKind, message: string, parts: number, onGone?: TagListener) {
-    this.links = new Links(onGone);
+    this.links = new Links((tag) => {
+      this.#known.forget();
+      onGone?.(tag);
+    });
     this.prefix = latin1(`*${parts}\r\n$${message.length}\r\n${message}\r\n`);
+    this.#known = new KnownTopics(this.prefix);
   }
 
-  /** Subscribers in the order in which they came; the first `countOf(topic)` elements. */
-  subscribersOf(topic: number): readonly (Subscriber | null)[] {
-    const { links } = this;
-    const count = links.countOf(topic);
-    if (count > this.#few.length) return this.#lists.get(topic) ?? this.#list(topic);
-    const few = this.#few;
-    let at = 0;
-    for (let link = links.firstOf(topic); link !== 0; link = links.nextOf(link)) {
-      few[at++] = links.memberOf(link);
+  /**
+   * The topic that the message goes to, or 0. Tells the message what it begins with where that is known
+   * with the channel.
+   */
+  find(message: Message): number {
+    const { channel, channelOffset, channelLength } = message;
+    const known = this.#known;
+    let topic = known.find(channel, channelOffset, channelLength);
+    if (topic !== 0) message.head = known.head;
+    else {
+      topic = this.links.find(channel, channelOffset, channelLength);
+      if (topic !== 0) known.note(topic, channel, channelOffset, channelLength);
     }
-    return few;
+    return topic;
+  }
+
+  /** Subscribers of a topic in the order in which they came, as an array. */
+  subscribersOf(topic: number): readonly Subscriber[] {
+    return this.#lists.get(topic) ?? this.#list(topic);
   }
 
   #list(topic: number): readonly Subscriber[] {
@@ -122,12 +131,6 @@ class Topics {
     if (this.#lists.size >= LISTS_MAX) this.#lists.clear();
     this.#lists.set(topic, list);
     return list;
-  }
-
-  /** The message has been sent: lets go of its subscribers. */
-  forgetFew(): void {
-    const few = this.#few;
-    for (let i = 0; i < few.length && few[i] !== null; i++) few[i] = null;
   }
 
   /** Attaches a subscriber; returns the topic, or 0 if it listens to it already. */
@@ -163,6 +166,7 @@ class Topics {
     if (this.#renewals === this.links.renewals) return;
     this.#renewals = this.links.renewals;
     this.#lists.clear();
+    this.#known.forget();
     this.onRenumbered();
   }
 }
@@ -187,9 +191,10 @@ export class Hub {
   );
   readonly #shardChannels = new Topics("shardChannels", "smessage", 3);
   readonly #patternIndex = new PatternIndex(this.#patterns.links);
-  /** Messages of RESP2 and of RESP3, and how far the buffers are filled. */
-  readonly #buffers = [sharedBuffer(0), sharedBuffer(0)];
-  readonly #lengths = [0, 0];
+  /** The message that is being sent, and its bytes for RESP2 and for RESP3. */
+  readonly #message = new Message();
+  readonly #resp2 = new MessageEncoder(STAR);
+  readonly #resp3 = new MessageEncoder(PUSH);
   /** Patterns that a message goes to; for the time of one message. */
   readonly #found: number[] = [];
   #deferred: Deferred[] = [];
@@ -372,38 +377,19 @@ export class Hub {
     messageOffset: number,
     messageLength: number,
   ): number {
-    let receivers = 0;
     const channels = this.#channels;
-    const topic = channels.links.find(channel, channelOffset, channelLength);
-    if (topic !== 0) {
-      receivers = this.#send(
-        channels,
-        topic,
-        channel,
-        channelOffset,
-        channelLength,
-        message,
-        messageOffset,
-        messageLength,
-      );
-    }
     const patterns = this.#patterns;
-    if (patterns.links.nameCount === 0) return receivers;
-    const found = this.#found;
-    this.#patternIndex.match(channel, channelOffset, channelLength, found);
-    for (let i = 0; i < found.length; i++) {
-      receivers += this.#send(
-        patterns,
-        found[i],
-        channel,
-        channelOffset,
-        channelLength,
-        message,
-        messageOffset,
-        messageLength,
-      );
+    this.#take(channel, channelOffset, channelLength, message, messageOffset, messageLength);
+    const topic = channels.find(this.#message);
+    let receivers = topic === 0 ? 0 : this.#send(channels, topic);
+    if (patterns.links.nameCount > 0) {
+      this.#message.head = null;
+      const found = this.#found;
+      this.#patternIndex.match(channel, channelOffset, channelLength, found);
+      for (let i = 0; i < found.length; i++) receivers += this.#send(patterns, found[i]);
+      found.length = 0;
     }
-    found.length = 0;
+    this.#message.clear();
     return receivers;
   }
 
@@ -416,79 +402,79 @@ export class Hub {
     messageOffset: number,
     messageLength: number,
   ): number {
-    const topic = this.#shardChannels.links.find(channel, channelOffset, channelLength);
-    if (topic === 0) return 0;
-    return this.#send(
-      this.#shardChannels,
-      topic,
-      channel,
-      channelOffset,
-      channelLength,
-      message,
-      messageOffset,
-      messageLength,
-    );
+    this.#take(channel, channelOffset, channelLength, message, messageOffset, messageLength);
+    const topic = this.#shardChannels.find(this.#message);
+    const receivers = topic === 0 ? 0 : this.#send(this.#shardChannels, topic);
+    this.#message.clear();
+    return receivers;
   }
 
-  /** Gives a message to all subscribers of a topic; a pattern's message names the pattern too. */
-  #send(
-    topics: Topics,
-    topic: number,
+  #take(
     channel: Uint8Array,
     channelOffset: number,
     channelLength: number,
-    message: Uint8Array,
-    messageOffset: number,
-    messageLength: number,
-  ): number {
-    const subscriberCount = topics.links.countOf(topic);
-    const subscribers = topics.subscribersOf(topic);
+    content: Uint8Array,
+    contentOffset: number,
+    contentLength: number,
+  ): void {
+    const message = this.#message;
+    message.channel = channel;
+    message.channelOffset = channelOffset;
+    message.channelLength = channelLength;
+    message.content = content;
+    message.contentOffset = contentOffset;
+    message.contentLength = contentLength;
+    message.head = null;
+  }
+
+  /**
+   * Gives the message to all subscribers of a topic; a pattern's message names the pattern too. Answers
+   * how many there are.
+   */
+  #send(topics: Topics, topic: number): number {
+    const { links } = topics;
+    const count = links.countOf(topic);
     const running = this.runningClient();
-    const isWide = subscriberCount >= WIDE_SUBSCRIBERS;
-    // Where the message lies for RESP2 and RESP3: encoded when the first who needs it is met.
-    let start2 = -1;
-    let start3 = -1;
-    let buffer2: Uint8Array = NONE;
-    let buffer3: Uint8Array = NONE;
-    let count = 0;
-    for (let i = 0; i < subscriberCount; i++) {
-      const subscriber = subscribers[i]!;
-      if (subscriber.isClosing) continue;
-      const { reply } = subscriber;
-      const isThree = reply.resp !== 2;
-      if (isThree ? start3 < 0 : start2 < 0) {
-        const start = this.#encode(
-          isThree ? 1 : 0,
-          topics,
-          topic,
-          channel,
-          channelOffset,
-          channelLength,
-          message,
-          messageOffset,
-          messageLength,
-        );
-        count = this.#encodedBytes;
-        if (isThree) {
-          start3 = start;
-          buffer3 = this.#encodedIn;
-        } else {
-          start2 = start;
-          buffer2 = this.#encodedIn;
-        }
+    this.#resp2.begin();
+    this.#resp3.begin();
+    if (count <= FEW_SUBSCRIBERS) {
+      for (let link = links.firstOf(topic); link !== 0; link = links.nextOf(link)) {
+        const subscriber = links.memberOf(link);
+        if (this.#give(subscriber, running, topics, topic)) subscriber.transport.wake();
       }
-      const buffer = isThree ? buffer3 : buffer2;
-      const start = isThree ? start3 : start2;
-      if (subscriber === running) {
-        this.#deferred.push({ subscriber, buffer, start, count });
-        continue;
-      }
-      reply.share(buffer, start, count);
-      if (!isWide) subscriber.transport.wake();
+      return count;
     }
-    if (isWide) this.#scheduleRound(subscribers as readonly Subscriber[]);
-    else topics.forgetFew();
-    return subscriberCount;
+    const subscribers = topics.subscribersOf(topic);
+    const isWide = count >= WIDE_SUBSCRIBERS;
+    for (let i = 0; i < count; i++) {
+      const subscriber = subscribers[i];
+      if (this.#give(subscriber, running, topics, topic) && !isWide) subscriber.transport.wake();
+    }
+    if (isWide) this.#scheduleRound(subscribers);
+    return count;
+  }
+
+  /** Gives a subscriber the message. Answers whether its socket has to be written. */
+  #give(
+    subscriber: Subscriber,
+    running: Subscriber | null,
+    topics: Topics,
+    topic: number,
+  ): boolean {
+    if (subscriber.isClosing) return false;
+    const { reply } = subscriber;
+    const encoded = reply.resp === 2 ? this.#resp2 : this.#resp3;
+    if (encoded.start < 0) {
+      const pattern = topics === this.#patterns ? topic : 0;
+      encoded.encode(this.#message, topics.prefix, topics.links, pattern);
+    }
+    const { buffer, start, count } = encoded;
+    if (subscriber === running) {
+      this.#deferred.push({ subscriber, buffer, start, count });
+      return false;
+    }
+    reply.share(buffer, start, count);
+    return true;
   }
 
   /**
@@ -524,50 +510,6 @@ export class Hub {
     this.#roundEndedMs = this.#clock.monotonic();
   };
 
-  /** Length and buffer of the message that `#encode` made last. */
-  #encodedBytes = 0;
-  #encodedIn: Uint8Array = NONE;
-
-  /** Writes a message behind the others of its protocol, or alone if it is large; returns where. */
-  #encode(
-    which: number,
-    topics: Topics,
-    topic: number,
-    channel: Uint8Array,
-    channelOffset: number,
-    channelLength: number,
-    message: Uint8Array,
-    messageOffset: number,
-    messageLength: number,
-  ): number {
-    const { prefix, links } = topics;
-    const patternLength = topics === this.#patterns ? links.lengthOf(topic) : 0;
-    const room = prefix.length + patternLength + channelLength + messageLength + FRAME_BYTES;
-    let buffer = this.#buffers[which];
-    let at = this.#lengths[which];
-    const isLarge = room >= SHARE_MIN_BYTES;
-    if (isLarge) {
-      buffer = sharedBuffer(room);
-      at = 0;
-    } else if (at + room > buffer.length) {
-      buffer = this.#buffers[which] = sharedBuffer(BUFFER_BYTES);
-      at = 0;
-    }
-    const start = at;
-    for (let i = 0; i < prefix.length; i++) buffer[at + i] = prefix[i];
-    buffer[at] = which === 0 ? STAR : PUSH;
-    at += prefix.length;
-    if (topics === this.#patterns) {
-      at = writeBulk(buffer, at, links.bytesOf(topic), links.offsetOf(topic), patternLength);
-    }
-    at = writeBulk(buffer, at, channel, channelOffset, channelLength);
-    at = writeBulk(buffer, at, message, messageOffset, messageLength);
-    if (!isLarge) this.#lengths[which] = at;
-    this.#encodedBytes = at - start;
-    this.#encodedIn = buffer;
-    return start;
-  }
-
   // -- what waits for the end of a command -------------------------------------------------------
 
   /** Whether something waits for `deliverDeferred`. */
@@ -591,8 +533,6 @@ export class Hub {
   }
 }
 
-const NONE = new Uint8Array(0);
-
 function countOf(
   { links }: Topics,
   bytes: Uint8Array,
@@ -614,25 +554,4 @@ function namesOf({ links }: Topics, pattern: Uint8Array | null): Uint8Array[] {
     if (matches) names.push(links.copyOf(topic));
   }
   return names;
-}
-
-function writeBulk(
-  to: Uint8Array,
-  at: number,
-  source: Uint8Array,
-  offset: number,
-  count: number,
-): number {
-  to[at++] = 0x24;
-  if (count < 10) to[at++] = 48 + count;
-  else at += writeInteger(to, at, count);
-  to[at++] = 13;
-  to[at++] = 10;
-  if (count < 48) {
-    for (let i = 0; i < count; i++) to[at + i] = source[offset + i];
-  } else to.set(source.subarray(offset, offset + count), at);
-  at += count;
-  to[at++] = 13;
-  to[at++] = 10;
-  return at;
 }

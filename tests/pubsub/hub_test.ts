@@ -324,3 +324,55 @@ Deno.test("leaveOldest ends subscriptions of a kind in the order in which they c
   assertEquals(left, ["c", "b", "a", null]);
   assertEquals(hub.leaveOldest(new Ear(), "patterns"), null);
 });
+
+Deno.test("publish in a row goes to a channel as it stands: with others, anew, or with nobody", () => {
+  const hub = new Hub(runtime.timers, runtime.clock);
+  const [two, three] = [new Ear(), new Ear(3)];
+  // Names that begin alike, and of all lengths that are kept in different ways.
+  for (const name of ["news", "nows", "", "n".repeat(256), "n".repeat(257), "n".repeat(5000)]) {
+    const say = (expected: number) => assertEquals(publish(hub, name, "hi"), expected, name);
+    on(hub, "subscribe", two, name);
+    for (let i = 0; i < 3; i++) say(1);
+    on(hub, "subscribe", three, name);
+    for (let i = 0; i < 3; i++) say(2);
+    assertEquals(two.heard(), message(name, "hi").repeat(6));
+    assertEquals(three.heard(), message(name, "hi", ">").repeat(3));
+    on(hub, "unsubscribe", two, name);
+    say(1);
+    on(hub, "unsubscribe", three, name);
+    say(0);
+    on(hub, "subscribe", two, `${name}?`);
+    say(0);
+    on(hub, "subscribe", three, name);
+    for (let i = 0; i < 3; i++) say(1);
+    assertEquals(three.heard(), message(name, "hi", ">").repeat(4));
+    hub.forget(three);
+    say(0);
+    assertEquals([two.heard(), three.heard()], ["", ""]);
+  }
+});
+
+Deno.test("publish in a row finds a pattern's messages their own beginning", () => {
+  const hub = new Hub(runtime.timers, runtime.clock);
+  const ear = new Ear();
+  on(hub, "subscribe", ear, "news");
+  on(hub, "subscribePattern", ear, "n*");
+  for (let i = 0; i < 3; i++) publish(hub, "news", "hi");
+  const both = message("news", "hi") + pmessage("n*", "news", "hi");
+  assertEquals(ear.heard(), both.repeat(3));
+});
+
+Deno.test("publish in a row finds its channel after tables have been made anew", () => {
+  const hub = new Hub(runtime.timers, runtime.clock);
+  const [many, one] = [new Ear(), new Ear()];
+  for (let n = 0; n < 40_000; n++) on(hub, "subscribe", many, `c${n}`);
+  on(hub, "subscribe", one, "news");
+  for (let i = 0; i < 3; i++) assertEquals(publish(hub, "news", "hi"), 1);
+  hub.forget(many);
+  on(hub, "subscribe", many, "other");
+  for (let i = 0; i < 3; i++) {
+    assertEquals([publish(hub, "news", "hi"), publish(hub, "other", "x")], [1, 1]);
+  }
+  assertEquals(one.heard(), message("news", "hi").repeat(6));
+  assertEquals(many.heard(), message("other", "x").repeat(3));
+});
