@@ -20,7 +20,7 @@ export function classOf(client: Client): ClientClass {
  *
  *     id=3 addr=127.0.0.1:35792 laddr=127.0.0.1:6379 fd=8 name= age=0 idle=0 flags=N db=0 …
  *
- * Memory fields, in bytes: `qbuf` input not answered yet, `qbuf-free` what is free of that buffer,
+ * Memory fields, in bytes: `qbuf` input not answered yet, `qbuf-free` room for more in that buffer,
  * `argv-mem` words of the present request (of one that has not come completely, those that have),
  * `multi-mem` words of queued commands, `rbs` the chunk of output being filled, `rbp` what is full in
  * it, `obl` likewise, `oll` and `omem` number and size of full chunks before it. `fd` counts
@@ -30,7 +30,7 @@ export function infoLine(client: Client, steadyMs: number): string {
   const { transport, reply, parser } = client;
   const inputBytes = parser?.unparsedBytes ?? 0;
   const wordBytes = (parser?.wordBytes ?? 0) + (client.paused?.bytes.length ?? 0);
-  const freeBytes = (parser?.bufferBytes ?? 0) - (parser?.pendingBytes ?? 0);
+  const freeBytes = parser?.freeBytes ?? 0;
   const fullBytes = reply.heldBytes - reply.bytes.length;
   return `id=${client.id} addr=${transport.address} laddr=${transport.localAddress} ` +
     `fd=${transport.descriptor} name=${client.name} ` +

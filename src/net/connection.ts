@@ -64,9 +64,9 @@ export class Connection implements SocketHandler, Transport, TurnOutput {
 
   // -- SocketHandler: input ------------------------------------------------------------------
 
-  space(): Uint8Array<ArrayBuffer> {
+  space(hint: number): Uint8Array<ArrayBuffer> {
     try {
-      return this.client.parser!.space();
+      return this.client.parser!.space(hint);
     } catch (error) {
       // There is no memory for the request that is coming.
       this.owner.dispatcher.server.log.verbose(`Reading from client: ${error}`);

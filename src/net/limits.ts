@@ -166,7 +166,13 @@ export class ClientLimits {
         client.transport.close(false);
       } else if (this.isOverOutput(client) || this.#isOverQuery(client)) {
         client.transport.close(false);
-      } else this.#look(client);
+      } else {
+        // The words of a command that waits may lie in the buffer.
+        if (client.park === null) {
+          client.parser?.giveBackUnused(steadyMs - client.lastInteractionMs);
+        }
+        this.#look(client);
+      }
     }
     this.#evict();
   }

@@ -5,8 +5,11 @@
  * says how much came, `next` parses.
  *
  * A request that is not complete yet keeps its state, so nothing is scanned twice; the buffer grows
- * with what has really arrived. Only where half a megabyte has, there is room for all of a word that
- * was announced: memory is taken as it is written.
+ * with what has really arrived. Only for a word of up to a megabyte, and where half a megabyte has
+ * arrived, there is room for all of it once it is announced: memory is taken as it is written.
+ *
+ * Where a read waits in the buffer (Deno), an idle client needs one, and it is small. Where the bytes
+ * are at hand when room is asked for (Bun), it is as large as Redis's, and an idle client has none.
  *
  * @see {@link https://redis.io/docs/latest/develop/reference/protocol-spec/}
  */
@@ -24,19 +27,26 @@ export const BROKEN = -1;
 
 /** The longest line that is accepted, as in Redis: an inline request, or the line of a count. */
 const LINE_MAX = 64 * 1024;
-const FIRST_BUFFER_BYTES = 4096;
+/** The first buffer, where a read waits in it, and where not. */
+const WAITING_BUFFER_BYTES = 4096;
+const FIRST_BUFFER_BYTES = 16 * 1024;
 const USUAL_BUFFER_MAX = 64 * 1024;
 /**
  * After so many reads in a row that a buffer of the first size would have held, it has that size
  * again.
  */
 const SMALL_READS_MAX = 64;
-/** So much of a request has to have come before there is room for all of a long word. */
+/** Where no read waits in the buffer, a client that has been idle for so long needs none. */
+const IDLE_MS = 2000;
+/** A word of up to so many bytes has room as soon as it is announced. */
+const ROOM_AT_ONCE_MAX = 1024 * 1024;
+/** So much of a request has to have come before there is room for all of a longer word. */
 const ROOM_FOR_ALL_MIN = 512 * 1024;
 /** Longer words are announced only where no limit holds, as on a master's link: room is made as they come. */
 const ROOM_FOR_ALL_MAX = 1024 * 1024 * 1024;
 /** Room behind a long word that is not its request's last: options are short. */
 const ROOM_BEHIND_BYTES = 4096;
+const NO_BUFFER = new Uint8Array(0);
 const CR = 13;
 const LF = 10;
 const MULTIBULK_MAX = 0x7fffffff;
@@ -60,7 +70,9 @@ export class RequestParser {
   errorText = "";
   /** Counts and lengths are held small until the client has authenticated. */
   isUnauthenticated = false;
-  #buffer = new Uint8Array(FIRST_BUFFER_BYTES);
+  #buffer = NO_BUFFER;
+  /** Whether the bytes are at hand when room for them is asked for: no read waits in the buffer. */
+  #areAtHand = false;
   /** First byte that belongs to no finished request. */
   #from = 0;
   /** Next byte to look at. */
@@ -125,28 +137,34 @@ export class RequestParser {
     return length > USUAL_BUFFER_MAX ? this.#touched : length;
   }
 
-  /** Room to read into, at least 1 byte; may move what is pending to the front. */
-  space(): Uint8Array<ArrayBuffer> {
+  /** Room that is left in the buffer for more input, written before or not. */
+  get freeBytes(): number {
+    return this.words.taken === this.#buffer ? 0 : this.#buffer.length - this.pendingBytes;
+  }
+
+  get #firstBytes(): number {
+    return this.#areAtHand ? FIRST_BUFFER_BYTES : WAITING_BUFFER_BYTES;
+  }
+
+  /**
+   * Room to read into, at least 1 byte; may move what is pending to the front. `hint` is how many bytes
+   * are at hand, 0 where they are yet to come.
+   */
+  space(hint = 0): Uint8Array<ArrayBuffer> {
+    this.#areAtHand = hint > 0;
     let buffer = this.#buffer;
     const pending = this.#to - this.#from;
     if (pending === 0) {
       // An unusually large buffer is given back when nothing is in it, a large one when little has
       // come for a while: the read that waits for an idle client holds it.
-      const isTooLarge = buffer.length > USUAL_BUFFER_MAX ||
-        (this.#smallReads > SMALL_READS_MAX && buffer.length > FIRST_BUFFER_BYTES);
+      const isUnfit = buffer.length === 0 || buffer.length > USUAL_BUFFER_MAX ||
+        (this.#smallReads > SMALL_READS_MAX && buffer.length > this.#firstBytes);
       this.words.clear();
-      if (isTooLarge) {
-        this.#rebase(this.#from);
-        this.#replace(new Uint8Array(FIRST_BUFFER_BYTES));
-      } else this.#shift();
+      if (isUnfit) this.#beginWith(new Uint8Array(this.#firstBytes));
+      else this.#shift();
     } else if (this.#to === buffer.length || this.#from > buffer.length >> 1) {
       if (this.#from > buffer.length >> 1) this.#shift();
-      else {
-        const larger = blocks.take(this.#wantedBytes(pending));
-        larger.set(buffer.subarray(this.#from, this.#to));
-        this.#rebase(this.#from);
-        this.#replace(larger);
-      }
+      else this.#moveTo(blocks.take(this.#wantedBytes(pending)));
     }
     buffer = this.#buffer;
     return this.#to === 0 ? buffer : buffer.subarray(this.#to);
@@ -156,7 +174,7 @@ export class RequestParser {
   filled(count: number): void {
     this.#to += count;
     if (this.#to > this.#touched) this.#touched = this.#to;
-    this.#smallReads = count < FIRST_BUFFER_BYTES ? this.#smallReads + 1 : 0;
+    this.#smallReads = count < WAITING_BUFFER_BYTES ? this.#smallReads + 1 : 0;
     // A read that fills the buffer tells of a client that sends much: fewer, larger reads.
     if (
       this.#to === this.#buffer.length && this.#buffer.length < USUAL_BUFFER_MAX &&
@@ -207,6 +225,51 @@ export class RequestParser {
     words.memory = null;
     words.taken = null;
     return kept;
+  }
+
+  /**
+   * The timer's look: gives back what the client does not need. Of use where no read waits in the
+   * buffer; elsewhere `space` does as much as can be done.
+   */
+  giveBackUnused(idleMs: number): void {
+    if (!this.#areAtHand) return;
+    const { length } = this.#buffer;
+    const pending = this.#to - this.#from;
+    const isIdle = idleMs > IDLE_MS;
+    if (pending === 0) {
+      if (isIdle && length > 0) this.#beginWith(NO_BUFFER);
+      else if (length > FIRST_BUFFER_BYTES && this.#touched <= FIRST_BUFFER_BYTES) {
+        this.#beginWith(new Uint8Array(FIRST_BUFFER_BYTES));
+      }
+      // How far it is used from now on tells at the next look whether it has to be that large.
+      if (length <= USUAL_BUFFER_MAX) this.#touched = 0;
+    } else if (isIdle && length > USUAL_BUFFER_MAX && length > pending * 2) {
+      this.#moveTo(blocks.take(Math.max(FIRST_BUFFER_BYTES, pending)));
+    }
+  }
+
+  /** Goes on with another buffer: nothing is pending. */
+  #beginWith(buffer: Uint8Array<ArrayBuffer>): void {
+    this.#rebase(this.#from);
+    this.#replace(buffer);
+  }
+
+  /** Takes what is pending along to another buffer. */
+  #moveTo(buffer: Uint8Array<ArrayBuffer>): void {
+    buffer.set(this.#buffer.subarray(this.#from, this.#to));
+    this.#rebase(this.#from);
+    this.#replace(buffer);
+  }
+
+  /** Makes room for all of the word that was announced, of so many bytes, unless it is there. */
+  #makeRoom(length: number): void {
+    const bytes = this.#at - this.#from + length + 2;
+    if (this.#buffer.length - this.#from >= bytes) return;
+    try {
+      this.#moveTo(blocks.take(bytes));
+    } catch {
+      // There is no memory: `space` will say so, unless there is by then.
+    }
   }
 
   #replace(buffer: Uint8Array<ArrayBuffer>): void {
@@ -294,6 +357,7 @@ export class RequestParser {
     this.#bulkLength = length;
     if (left > 0) {
       this.#wordsLeft = left;
+      if (length > USUAL_BUFFER_MAX && length <= ROOM_AT_ONCE_MAX) this.#makeRoom(length);
       return outcome;
     }
     this.#wordsLeft = -1;
@@ -314,7 +378,13 @@ export class RequestParser {
       const at = this.#from = this.#at;
       words.count = 0;
       words.bytes = buffer;
-      if (at === this.#to) return MORE;
+      if (at === this.#to) {
+        // All is answered: who sent much may do so again, and has more room than at first till then.
+        if (this.#areAtHand && buffer.length > USUAL_BUFFER_MAX) {
+          this.#beginWith(new Uint8Array(USUAL_BUFFER_MAX));
+        }
+        return MORE;
+      }
       if (buffer[at] !== 0x2a) {
         const outcome = this.#inline();
         if (outcome === EMPTY) continue;

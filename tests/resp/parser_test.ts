@@ -203,3 +203,60 @@ Deno.test("the largest bulk string is what the limits say at the time", () => {
     "Protocol error: invalid bulk length",
   ]);
 });
+
+/** Bytes that are at hand reach the parser, as much at a time as it has room for; it parses all. */
+function bring(parser: RequestParser, text: string): void {
+  for (let at = 0; at < text.length;) {
+    const space = parser.space(text.length - at);
+    const count = Math.min(space.length, text.length - at);
+    for (let i = 0; i < count; i++) space[i] = text.charCodeAt(at + i);
+    parser.filled(count);
+    at += count;
+    while (parser.next() === READY);
+  }
+}
+
+Deno.test("where bytes are at hand, an idle client has no buffer, and a busy one Redis's first", () => {
+  const parser = newParser();
+  assertEquals([parser.bufferBytes, parser.freeBytes], [0, 0]);
+  bring(parser, request("PING"));
+  assertEquals([parser.bufferBytes, parser.freeBytes], [16_384, 16_384]);
+  parser.giveBackUnused(2000);
+  assertEquals(parser.freeBytes, 16_384);
+  parser.giveBackUnused(2001);
+  assertEquals([parser.bufferBytes, parser.freeBytes], [0, 0]);
+  bring(parser, request("PING"));
+  assertEquals(parser.freeBytes, 16_384);
+});
+
+Deno.test("where bytes are at hand, a large buffer goes with its request, and a larger one than needed in time", () => {
+  const parser = newParser();
+  bring(parser, request("SET", "k", "x".repeat(400_000)));
+  assertEquals([parser.bufferBytes, parser.freeBytes], [65_536, 65_536]);
+  bring(parser, request("SET", "k", "x".repeat(20_000)));
+  parser.giveBackUnused(0);
+  assertEquals(parser.freeBytes, 65_536); // it was needed since the look before
+  bring(parser, request("SET", "k", "x"));
+  parser.giveBackUnused(0);
+  assertEquals([parser.bufferBytes, parser.freeBytes], [16_384, 16_384]);
+});
+
+Deno.test("where bytes are at hand, room for a word that does not come is given back", () => {
+  const parser = newParser();
+  const text = request("SET", "k", "x".repeat(1_000_000));
+  bring(parser, text.slice(0, 50_000));
+  assertEquals(parser.freeBytes, text.length - 50_000);
+  parser.giveBackUnused(2000);
+  assertEquals(parser.freeBytes, text.length - 50_000);
+  parser.giveBackUnused(2001);
+  assertEquals(parser.freeBytes, 0);
+  bring(parser, text.slice(50_000) + request("PING"));
+  assertEquals([parser.next(), parser.words.count], [MORE, 0]);
+});
+
+Deno.test("where a read waits in the buffer, it stays, and is small", () => {
+  const parser = newParser();
+  parser.space();
+  parser.giveBackUnused(60_000);
+  assertEquals(parser.freeBytes, 4096);
+});

@@ -30,6 +30,21 @@ function request(value: Uint8Array, behind = ""): Uint8Array {
   return bytes;
 }
 
+/** A request of two long words, for the second of which the buffer has grown beyond both. */
+function twoLongWords(behind: string): Uint8Array {
+  const head = new TextEncoder().encode(`*3\r\n$3\r\nSET\r\n$900000\r\n`);
+  const bytes = new Uint8Array(head.length + 900_000 + 2);
+  bytes.set(head);
+  bytes.fill(107, head.length);
+  bytes.set([13, 10], bytes.length - 2);
+  const rest = request(LONG.subarray(0, 200_000), behind);
+  const second = rest.subarray(rest.indexOf(107) + 3); // behind the "k"
+  const all = new Uint8Array(bytes.length + second.length);
+  all.set(bytes);
+  all.set(second, bytes.length);
+  return all;
+}
+
 const LONG = new Uint8Array(20 * MB).fill(120);
 
 Deno.test("a long word's buffer can be taken over, and the parser goes on with another", () => {
@@ -51,12 +66,26 @@ Deno.test("a long word's buffer can be taken over, and the parser goes on with a
 
 Deno.test("a buffer that holds more than the request cannot be taken over", () => {
   const parser = parserOf();
-  const bytes = request(LONG.subarray(0, 700_000), "*1\r\n$4\r\nPING\r\n");
-  feed(parser, bytes);
+  feed(parser, twoLongWords("*1\r\n$4\r\nPING\r\n"));
   assertEquals(parser.next(), READY);
   assertEquals(parser.words.takeOver(2), null);
   assertEquals(parser.next(), READY);
   assertEquals(parser.words.text(0), "PING");
+});
+
+Deno.test("a word of up to a megabyte has room once it is announced, and is taken over whole", () => {
+  for (const length of [70_000, 300_000, MB]) {
+    const parser = parserOf();
+    const bytes = request(LONG.subarray(0, length));
+    feed(parser, bytes.subarray(0, 100));
+    assertEquals(parser.next(), MORE);
+    assertEquals([parser.freeBytes, parser.bufferBytes < 5000], [bytes.length - 100, true]);
+    feed(parser, bytes.subarray(100));
+    assertEquals(parser.next(), READY);
+    const memory = parser.words.takeOver(2)!;
+    assertEquals([memory.length, parser.freeBytes], [bytes.length, 0]);
+    blocks.give(memory);
+  }
 });
 
 Deno.test("a buffer is not taken over for a word that is a small part of it", () => {
@@ -68,27 +97,20 @@ Deno.test("a buffer is not taken over for a word that is a small part of it", ()
 
 Deno.test("a request that is kept is not copied, and the parser goes on with what has come behind it", () => {
   const parser = parserOf();
-  const bytes = request(
-    LONG.subarray(0, 700_000),
-    "*1\r\n$4\r\nPING\r\n*2\r\n$4\r\nECHO\r\n$2\r\nh",
-  );
-  feed(parser, bytes);
+  feed(parser, twoLongWords("*1\r\n$4\r\nPING\r\n*2\r\n$4\r\nECHO\r\n$2\r\nh"));
   assertEquals(parser.next(), READY);
   const memory = parser.bytes;
   const kept = parser.keepRequest();
   assertStrictEquals(kept.bytes, memory);
-  assertEquals(
-    kept.bytes.subarray(kept.requestAt, kept.requestEnd),
-    request(LONG.subarray(0, 700_000)),
-  );
+  assertEquals(kept.bytes.subarray(kept.requestAt, kept.requestEnd), twoLongWords(""));
   assertEquals(parser.words.text(0), "SET"); // also for who looks at the request behind its call
   assertEquals(parser.next(), READY);
   assertEquals(parser.words.text(0), "PING");
   feed(parser, new TextEncoder().encode("i\r\n"));
   assertEquals(parser.next(), READY);
   assertEquals([parser.words.text(0), parser.words.text(1)], ["ECHO", "hi"]);
-  assertEquals([kept.text(0), kept.text(1), kept.lengths[2]], ["SET", "k", 700_000]);
-  assertEquals(kept.bytes[kept.starts[2] + 699_999], 120);
+  assertEquals([kept.text(0), kept.lengths[1], kept.lengths[2]], ["SET", 900_000, 200_000]);
+  assertEquals(kept.bytes[kept.starts[2] + 199_999], 120);
 });
 
 Deno.test("a request that is a small part of the buffer is kept as a copy", () => {
