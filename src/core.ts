@@ -170,6 +170,10 @@ export class Core
     this.startedMs = this.keyspace.steadyMs;
     this.#lastTurnMs = clock.monotonic();
     this.evictor = new Evictor(this.keyspace, this);
+    this.keyspace.hasRoom = (bytes) => {
+      const { maxBytes } = this.evictor;
+      return maxBytes === 0 || this.usedBytes() + bytes <= maxBytes;
+    };
     this.persistence = new Persistence(this.keyspace, config, log, runtime, this);
     this.snapshots = options.snapshots ?? this.persistence;
     this.pause = new Pause(this.clients, this.keyspace, this);

@@ -30,8 +30,10 @@ import {
 import {
   FIRST_REF,
   GROW_FILL,
+  type GrowthGate,
   HIGHS,
   LINK,
+  mayGrow,
   MIN_BUCKETS,
   moveBucket,
   ONES,
@@ -79,6 +81,8 @@ export class Dict {
    */
   parity = 0;
   listener: MoveListener | null = null;
+  /** Asked before the table grows, as long as that can be put off; null where it may always. */
+  growthGate: GrowthGate | null = null;
   /** Hash of the key that was last asked for with `get`. */
   hash = 0;
   #table: Table;
@@ -279,7 +283,7 @@ export class Dict {
     if (this.#next === null) {
       const table = this.#table;
       table.put(hash, ref);
-      if (table.used > table.buckets * GROW_FILL) this.#resize(table.buckets * 2);
+      if (table.used > table.buckets * GROW_FILL) this.#grow(table);
     } else {
       this.#next.put(hash, ref);
       this.#rehashStep(1);
@@ -534,6 +538,10 @@ export class Dict {
     this.#next = null;
   }
 
+  #grow(table: Table): void {
+    if (mayGrow(table, this.growthGate)) this.#resize(table.buckets * 2);
+  }
+
   #shrink(): void {
     let buckets = MIN_BUCKETS;
     while (buckets * (GROW_FILL >> 1) < this.#table.used) buckets *= 2;
@@ -556,7 +564,7 @@ export class Dict {
         table.dispose();
         this.#table = next;
         this.#next = null;
-        if (next.used > next.buckets * GROW_FILL) this.#resize(next.buckets * 2);
+        if (next.used > next.buckets * GROW_FILL) this.#grow(next);
         return;
       }
     }

@@ -5,7 +5,15 @@
  */
 
 import type { Dict } from "./dict.ts";
-import { GROW_FILL, MIN_BUCKETS, moveBucket, randomFrom, scanTables, Table } from "./table.ts";
+import {
+  GROW_FILL,
+  mayGrow,
+  MIN_BUCKETS,
+  moveBucket,
+  randomFrom,
+  scanTables,
+  Table,
+} from "./table.ts";
 
 export class RefIndex {
   #table = new Table(MIN_BUCKETS);
@@ -32,7 +40,8 @@ export class RefIndex {
       return;
     }
     this.#table.put(hash, ref);
-    if (this.#table.used > this.#table.buckets * GROW_FILL) {
+    const isFull = this.#table.used > this.#table.buckets * GROW_FILL;
+    if (isFull && mayGrow(this.#table, this.owner.growthGate)) {
       this.#next = new Table(this.#table.buckets * 2);
       this.#rehashAt = 0;
     }

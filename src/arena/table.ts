@@ -24,7 +24,26 @@ export const HIGHS = 0x80808080 | 0;
 export const MIN_BUCKETS = 4;
 /** Grow when a bucket has this many records on average, shrink below SHRINK_FILL. */
 export const GROW_FILL = 8;
+/**
+ * Where there is no room for a larger table, it may be put off until a bucket has this many on average:
+ * so far the overflow buckets that a table has from the start are enough.
+ */
+const CROWDED_FILL = 9;
 export const SHRINK_FILL = 2;
+
+/** Whether a table of so many bytes may be taken: see `mayGrow`. */
+export type GrowthGate = (bytes: number) => boolean;
+
+/** Whether a table that is due to grow is to do so now. The gate is asked while that can wait. */
+export function mayGrow(table: Table, gate: GrowthGate | null): boolean {
+  return gate === null || table.used > table.buckets * CROWDED_FILL ||
+    gate(bytesOfTable(table.buckets * 2));
+}
+
+/** Bytes of a table with so many main buckets, and an eighth of them to overflow into. */
+function bytesOfTable(buckets: number): number {
+  return (buckets + Math.max(2, buckets >> 3)) * BUCKET_INTS * 4;
+}
 
 /** One of the two tables of a Dict. */
 export class Table {
@@ -44,8 +63,7 @@ export class Table {
 
   constructor(readonly buckets: number) {
     this.mask = buckets - 1;
-    const bytes = (buckets + Math.max(2, buckets >> 3)) * BUCKET_INTS * 4;
-    this.#bytes = blocks.take(bytes, true, BLOCK_SEGMENT_MIN);
+    this.#bytes = blocks.take(bytesOfTable(buckets), true, BLOCK_SEGMENT_MIN);
     this.ints = intsOf(this.#bytes);
     this.#nextOverflow = buckets;
   }

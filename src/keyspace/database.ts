@@ -87,9 +87,15 @@ export class Database implements MoveListener, ValueSource {
   expireCursor = 0;
 
   constructor(readonly keyspace: Keyspace, readonly index: number) {
-    this.#dict = new Dict(FIRST_SEGMENT_BYTES);
-    this.#dict.listener = this;
+    this.#dict = this.#newDict();
     this.#expires = new RefIndex(this.#dict);
+  }
+
+  #newDict(): Dict {
+    const dict = new Dict(FIRST_SEGMENT_BYTES);
+    dict.listener = this;
+    dict.growthGate = this.keyspace.growthGate;
+    return dict;
   }
 
   // -- doors (see doors.ts) ------------------------------------------------------
@@ -764,8 +770,7 @@ export class Database implements MoveListener, ValueSource {
       this.#expires.dispose();
       this.keyspace.discard(this.#slots);
     }
-    this.#dict = new Dict(FIRST_SEGMENT_BYTES);
-    this.#dict.listener = this;
+    this.#dict = this.#newDict();
     this.#expires = new RefIndex(this.#dict);
     this.#slots = new ValueSlots();
     this.ownExpiries = null;

@@ -125,6 +125,11 @@ export class Keyspace {
   /** Database that the expiry cycle looks at next. */
   expireDatabase = 0;
 
+  /** Whether there is room for so many bytes below `maxmemory`; set by the server. */
+  hasRoom: (bytes: number) => boolean = () => true;
+  /** What tables of keys ask before they grow. */
+  readonly growthGate = (bytes: number): boolean => this.hasRoom(bytes);
+
   /** Values of databases that were emptied, whose memory is still to be given back. */
   #discarded: ValueSlots[] = [];
 

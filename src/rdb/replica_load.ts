@@ -405,6 +405,7 @@ function besides(keyspace: Keyspace): Keyspace {
   fresh.lfuLogFactor = keyspace.lfuLogFactor;
   fresh.lfuDecayMinutes = keyspace.lfuDecayMinutes;
   fresh.expireMode = EXPIRE_IGNORED;
+  fresh.hasRoom = keyspace.hasRoom;
   fresh.refreshTime();
   return fresh;
 }

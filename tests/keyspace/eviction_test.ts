@@ -263,3 +263,29 @@ Deno.test("a key longer than the pool's own buffers is evicted, not one that beg
     assertEquals(s.keyspace.keyCount, kept);
   }
 });
+
+Deno.test("a table of keys that would pass maxmemory grows later, so that nothing is evicted for it", () => {
+  const s = testServer({ directives: { "maxmemory-policy": "allkeys-random" } });
+  s.run("DEBUG", "POPULATE", 4096, "k", 1);
+  const limit = s.core.usedMemory() + 40_000;
+  s.config.set([["maxmemory", String(limit)]]);
+  const { table } = s.keyspace.databases[0];
+  const buckets = table.bucketCount;
+  for (let i = 0; i < 400; i++) s.run("SET", `more:${i}`, "v");
+  assertEquals([s.run("DBSIZE"), table.bucketCount], [4496, buckets]);
+  assertEquals(s.core.usedMemory() <= limit, true);
+  // Where there is room again, it does.
+  s.config.set([["maxmemory", "100mb"]]);
+  s.run("SET", "last", "v");
+  assertEquals(table.bucketCount, buckets * 3);
+  assertEquals(s.run("DBSIZE"), 4497);
+});
+
+Deno.test("a table of keys that cannot wait any longer grows, and keys are evicted for it", () => {
+  const s = testServer({ directives: { "maxmemory-policy": "allkeys-random" } });
+  s.run("DEBUG", "POPULATE", 4096, "k", 1);
+  s.config.set([["maxmemory", String(s.core.usedMemory() + 60_000)]]);
+  for (let i = 0; i < 600; i++) s.run("SET", `more:${i}`, "v");
+  assertEquals(s.keyspace.databases[0].table.bucketCount > 512, true);
+  assertEquals(s.run("DBSIZE") as number < 4696, true);
+});
