@@ -203,9 +203,7 @@ export const DIRECTIVES = {
     "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60",
   ),
   "proto-max-bulk-len": memory("512mb", 1 << 20, I64_MAX),
-  "bind-source-addr": optionalText(
-    idle("the runtime does not let an outgoing connection choose it"),
-  ),
+  "bind-source-addr": optionalText(),
   "socket-mark-id": int("0", 0, U32_MAX, idle(KERNEL, { settable: false })),
   "io-threads": int("1", 1, 128, idle(OFF_THREAD, { settable: false })),
   "io-threads-do-reads": bool("no", idle(OFF_THREAD, { settable: false })),

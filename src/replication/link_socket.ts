@@ -45,8 +45,8 @@ export class LinkSocket implements SocketHandler {
     socket.pauseReading();
   }
 
-  /** Begins to connect. */
-  static connect(network: Network, hostname: string, port: number): LinkAttempt {
+  /** Begins to connect, from the address `source` if that is not empty. */
+  static connect(network: Network, hostname: string, port: number, source = ""): LinkAttempt {
     let attempt: { cancel(): void } | undefined;
     const socket = new Promise<LinkSocket>((resolve, reject) => {
       attempt = network.connectTcp(hostname, port, {
@@ -56,7 +56,7 @@ export class LinkSocket implements SocketHandler {
           return link;
         },
         failed: (reason) => reject(new Error(reason)),
-      });
+      }, source);
     });
     return { socket, cancel: () => attempt!.cancel() };
   }

@@ -153,7 +153,9 @@ export class MasterLink implements LinkTransport {
     this.#step("MASTER <-> REPLICA sync started");
     let link: LinkSocket;
     try {
-      this.#attempt = LinkSocket.connect(this.#host.runtime.network, masterHost, masterPort);
+      const { config, runtime } = this.#host;
+      const source = config.value("bind-source-addr") ?? "";
+      this.#attempt = LinkSocket.connect(runtime.network, masterHost, masterPort, source);
       link = await this.#attempt.socket;
     } catch (error) {
       throw new LinkFailure(`Error condition on socket for SYNC: ${problemOf(error)}`);

@@ -5,6 +5,7 @@
 
 import type Crypto from "node:crypto";
 import type Fs from "node:fs";
+import type Net from "node:net";
 import type Os from "node:os";
 import type Process from "node:process";
 import type V8 from "node:v8";
@@ -21,6 +22,10 @@ export function nodeCrypto(): typeof Crypto {
 
 export function nodeFs(): typeof Fs {
   return nodeGlobal().getBuiltinModule("node:fs");
+}
+
+export function nodeNet(): typeof Net {
+  return nodeGlobal().getBuiltinModule("node:net");
 }
 
 export function nodeOs(): typeof Os {

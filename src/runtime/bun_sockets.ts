@@ -23,7 +23,7 @@ import type {
 } from "./runtime.ts";
 import { SystemError, systemErrorOf } from "./system_error.ts";
 
-type Raw = BunSocket<Connected | undefined>;
+export type Raw = BunSocket<Connected | undefined>;
 
 export class BunNetwork implements Network {
   listenTcp(hostname: string, port: number, handler: ListenerHandler): Listener {
@@ -49,7 +49,12 @@ export class BunNetwork implements Network {
     }
   }
 
-  connectTcp(hostname: string, port: number, handler: ConnectHandler): { cancel(): void } {
+  connectTcp(
+    hostname: string,
+    port: number,
+    handler: ConnectHandler,
+    source = "",
+  ): { cancel(): void } {
     let isCancelled = false;
     const socket: BunSocketCallbacks<Connected | undefined> = {
       ...callbacks,
@@ -63,7 +68,13 @@ export class BunNetwork implements Network {
       },
       connectError() {}, // the promise tells of it
     };
-    bun().connect({ hostname, port, allowHalfOpen: true, socket }).catch((error: unknown) => {
+    const options = { hostname, port, allowHalfOpen: true, socket };
+    const connect = () => isCancelled ? undefined : bun().connect(options);
+    const connectFromSource = async () => {
+      await bun().connect({ ...options, localAddress: source });
+    };
+    const attempt = source === "" ? connect() : connectFromSource().catch(connect);
+    attempt?.catch((error: unknown) => {
       if (isCancelled) return;
       isCancelled = true;
       handler.failed(networkError(error).message);
@@ -129,7 +140,8 @@ function accepting(
   };
 }
 
-class Connected implements Socket {
+/** What `callbacks` are called about. */
+export class Connected implements Socket {
   readonly isUnix: boolean;
   readonly local: Address;
   readonly remote: Address;

@@ -56,6 +56,8 @@ export interface BunApi {
     readonly hostname: string;
     readonly port: number;
     readonly allowHalfOpen: boolean;
+    /** The address to connect from. */
+    readonly localAddress?: string;
     readonly socket: BunSocketCallbacks<Data>;
   }): Promise<BunSocket<Data>>;
 }

@@ -20,6 +20,7 @@ import type {
   SocketHandler,
   Timer,
 } from "./runtime.ts";
+import { connectFrom } from "./source_address.ts";
 import { problemOf, SystemError } from "./system_error.ts";
 
 /** After a connection could not be accepted: time for others to give their descriptors back. */
@@ -54,7 +55,33 @@ export class DenoNetwork implements Network {
     }
   }
 
-  connectTcp(hostname: string, port: number, handler: ConnectHandler): { cancel(): void } {
+  connectTcp(
+    hostname: string,
+    port: number,
+    handler: ConnectHandler,
+    source = "",
+  ): { cancel(): void } {
+    if (source === "") return this.#connect(hostname, port, handler);
+    let isCancelled = false;
+    let current: { cancel(): void } | null = null;
+    const connected = (socket: Socket) => handler.connected(socket);
+    const fromAnywhere = () => {
+      if (!isCancelled) current = this.#connect(hostname, port, handler);
+    };
+    try {
+      current = connectFrom(source, hostname, port, connected, fromAnywhere);
+    } catch {
+      fromAnywhere(); // it is no address
+    }
+    return {
+      cancel() {
+        isCancelled = true;
+        current?.cancel();
+      },
+    };
+  }
+
+  #connect(hostname: string, port: number, handler: ConnectHandler): { cancel(): void } {
     const attempt = new AbortController();
     const { signal } = attempt;
     Deno.connect({ hostname, port, signal }).then((conn) => {

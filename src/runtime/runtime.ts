@@ -173,8 +173,16 @@ export interface Network {
    * exist; `Listener.close` removes it. @throws SystemError
    */
   listenUnix(path: string, mode: number, handler: ListenerHandler): Listener;
-  /** Begins to connect; the host name may have to be looked up. Returns what calls it off. */
-  connectTcp(hostname: string, port: number, handler: ConnectHandler): { cancel(): void };
+  /**
+   * Begins to connect; the host name may have to be looked up. Returns what calls it off. `source` is the
+   * address of this machine to connect from; where that cannot be had, and by default, the system chooses.
+   */
+  connectTcp(
+    hostname: string,
+    port: number,
+    handler: ConnectHandler,
+    source?: string,
+  ): { cancel(): void };
 }
 
 // -- files -----------------------------------------------------------------------------------------

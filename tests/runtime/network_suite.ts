@@ -439,6 +439,38 @@ export const networkTests: readonly NetworkTest[] = [
     },
   },
   {
+    name: "a connection begins at the address that is asked for, and where it cannot, at any",
+    async run(world) {
+      const service = new Service(world);
+      for (
+        const [source, seen] of [["127.0.0.2", "127.0.0.2"], ["203.0.113.9", HOST], ["x", HOST]]
+      ) {
+        const near = new End();
+        const count = service.ends.length;
+        world.network.connectTcp(HOST, service.port, {
+          connected: (socket) => near.on(socket),
+          failed: (reason) => {
+            throw new Error(reason);
+          },
+        }, source);
+        await world.until(
+          () => service.ends.length > count && near.socket !== null,
+          "a connection",
+        );
+        const far = service.ends[count];
+        assertEquals(far.socket.remote.hostname, seen);
+        assertEquals(near.socket.local.hostname, seen);
+        assertEquals(near.socket.local.port, far.socket.remote.port);
+        near.send("to");
+        far.send("fro");
+        await world.until(() => far.received === "to" && near.received === "fro", "what was sent");
+        near.close();
+        await world.until(() => far.hasEnded || far.cause !== null, "the end");
+      }
+      await service.stop();
+    },
+  },
+  {
     name: "connecting where nobody listens fails with the system's words",
     async run(world) {
       const service = new Service(world);

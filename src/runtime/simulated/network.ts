@@ -664,7 +664,12 @@ export class SimulatedNetwork implements Network {
     return new SimulatedListener(this.web, this.host, this.life, path, 0, path, handler);
   }
 
-  connectTcp(hostname: string, port: number, handler: ConnectHandler): { cancel(): void } {
+  connectTcp(
+    hostname: string,
+    port: number,
+    handler: ConnectHandler,
+    source = "",
+  ): { cancel(): void } {
     const to = this.web.find(this.host, hostname);
     if (to === undefined) return this.#unknown(handler);
     const target = to === this.host && !isLoopback(hostname) && hostname !== to.ip
@@ -672,7 +677,9 @@ export class SimulatedNetwork implements Network {
       : isLoopback(hostname)
       ? hostname
       : to.ip;
-    const local = { hostname: to === this.host ? target : this.host.ip, port: this.web.freePort() };
+    const usual = to === this.host ? target : this.host.ip;
+    const isOurs = source === this.host.ip || isLoopback(source);
+    const local = { hostname: isOurs ? source : usual, port: this.web.freePort() };
     return this.#connect(to, false, local, { hostname: target, port }, handler);
   }
 

@@ -108,6 +108,23 @@ for (const size of [1, 7, 10_000]) {
   }
 }
 
+Deno.test("a replica connects from bind-source-addr, and without it where that is no address of ours", async () => {
+  using master = new FakeMaster();
+  await using s = await replicaOf(master, "bind-source-addr 127.0.0.2");
+  const from = async () => {
+    const link = await master.accept();
+    await serve(link, { a: "1" });
+    link.close();
+    return (link.socket.remoteAddr as Deno.NetAddr).hostname;
+  };
+  assertEquals(await from(), "127.0.0.2");
+  await ask(s, "CONFIG", "SET", "bind-source-addr", "203.0.113.9");
+  assertEquals(await from(), "127.0.0.1");
+  await ask(s, "CONFIG", "SET", "bind-source-addr", "");
+  assertEquals(await from(), "127.0.0.1");
+  assertEquals(await get(s, "a"), "1");
+});
+
 /** Has a replica with `swapdb` read the beginning of a snapshot; what is served is of history `id`. */
 async function beginSwapdbLoad(master: FakeMaster, id: string) {
   const s = await replicaOf(master, "repl-diskless-load swapdb", "replica-read-only no");
