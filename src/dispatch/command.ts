@@ -173,6 +173,8 @@ export interface CommandDefinition {
    * key. Dispatch looks there ahead of time, no more: a form in which it is another word costs time only.
    */
   readonly elementWord?: number;
+  /** The word that is the channel of a message. A hint, likewise. */
+  readonly channelWord?: number;
   /** The arguments after the name(s), in the notation of arguments_syntax.ts. */
   readonly args?: string;
   /** Since when a newer command is to be preferred, and which. */
@@ -208,6 +210,8 @@ export class Command {
   readonly keyStep: number;
   /** Index of the first element of a collection, 0 if there is none: a hint, see CommandDefinition. */
   readonly elementWord: number;
+  /** Index of a channel that is published on, 0 if there is none: likewise. */
+  readonly channelWord: number;
   readonly run: Handler;
   /** By lower-case name without the container's; null if this is no container. */
   readonly subcommands: ReadonlyMap<string, Command> | null;
@@ -240,6 +244,7 @@ export class Command {
     this.lastKey = range.lastKey;
     this.keyStep = range.keyStep;
     this.elementWord = definition.elementWord ?? 0;
+    this.channelWord = definition.channelWord ?? 0;
     this.run = definition.run ?? refuseToRun;
     this.subcommands = subcommands === undefined ? null : mapOf(name, subcommands);
     this.definition = definition;

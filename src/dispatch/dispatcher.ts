@@ -79,6 +79,8 @@ const AHEAD_BYTES_MIN = 100;
 const AHEAD_KEYS_MIN = 50_000;
 /** Elements in a collection from which looking ahead into it pays. */
 const AHEAD_ELEMENTS_MIN = 20_000;
+/** Channels from which looking ahead at those that are published on pays. */
+const AHEAD_CHANNELS_MIN = 4_000;
 const AHEAD_NEVER = -1;
 const aheadStarts = new Int32Array(AHEAD_COUNT);
 const aheadLengths = new Int32Array(AHEAD_COUNT);
@@ -250,6 +252,11 @@ export class Dispatcher {
     if (elementWord > 0) {
       const elements = this.#collectionAhead(client);
       if (elements !== null) return warmAhead(client.parser!, elementWord, elements);
+    }
+    if (lastCommand !== null && lastCommand.channelWord > 0) {
+      const { channels } = this.server.hub;
+      if (channels.nameCount < AHEAD_CHANNELS_MIN) return AHEAD_NEVER;
+      return warmAhead(client.parser!, lastCommand.channelWord, channels);
     }
     if (database.count < AHEAD_KEYS_MIN) return AHEAD_NEVER;
     return warmAhead(client.parser!, 1, database.records);
@@ -660,8 +667,13 @@ export class Dispatcher {
   }
 }
 
+/** What is looked ahead into. */
+interface Warmed {
+  warm(hashes: Int32Array, count: number): number;
+}
+
 /** Warms `records` for what word `word` of the waiting requests names; returns as `#lookAhead` does. */
-function warmAhead(parser: RequestParser, word: number, records: RecordReader): number {
+function warmAhead(parser: RequestParser, word: number, records: Warmed): number {
   const count = parser.wordsAhead(word, aheadStarts, aheadLengths, AHEAD_COUNT);
   if (count < 2) return AHEAD_NEVER;
   const { bytes } = parser;

@@ -217,6 +217,11 @@ export class Hub {
     return this.#channels.links.nameCount;
   }
 
+  /** The names of the channels, to look ahead at those that are published on next. */
+  get channels(): { readonly nameCount: number; warm(hashes: Int32Array, count: number): number } {
+    return this.#channels.links;
+  }
+
   /** Different patterns. */
   get patternCount(): number {
     return this.#patterns.links.nameCount;

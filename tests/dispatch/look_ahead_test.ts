@@ -129,3 +129,37 @@ for (const [type, add, ask] of collections) {
     assertEquals(together.received(), alone.received());
   });
 }
+
+Deno.test("where a command says which word is the channel, it has that word, and no keys", () => {
+  const found = commandTable.filter(({ channelWord }) => channelWord !== undefined);
+  assertEquals(found.map(({ name }) => name), ["publish"]);
+  const { arity, channelWord, firstKey } = new Command(found[0]);
+  assert(channelWord > 0 && channelWord < arity && firstKey === 0);
+});
+
+Deno.test("a pipeline that publishes on many channels looks ahead at them, and reaches who listens", () => {
+  const server = testServer();
+  const { channels } = server.core.hub;
+  const ears = [new InputClient(server), new InputClient(server)];
+  for (const n of range(0, 5000)) ears[n % 2].send(request("SUBSCRIBE", `c:${n}`));
+  ears[0].received();
+  ears[1].received();
+  const warm = channels.warm.bind(channels);
+  const warmed = new Set<number>();
+  channels.warm = (hashes, count) => {
+    for (let i = 0; i < count; i++) warmed.add(hashes[i]);
+    return warm(hashes, count);
+  };
+  const publisher = new InputClient(server);
+  publisher.send(request("PUBLISH", "nobody", "x"));
+  publisher.received();
+  // Every third channel has nobody.
+  const names = range(0, 60).map((n) => n % 3 === 2 ? `none:${n}` : `c:${n}`);
+  publisher.send(names.map((name) => request("PUBLISH", name, `for ${name}`)).join(""));
+  assertEquals(publisher.received(), names.map((name) => name[0] === "c" ? 1 : 0));
+  assertEquals(warmed, new Set(names.map((name) => hashBytes(latin1(name), 0, name.length))));
+  for (const [which, ear] of ears.entries()) {
+    const mine = range(0, 60).filter((n) => n % 3 !== 2 && n % 2 === which);
+    assertEquals(ear.received(), mine.map((n) => ["message", `c:${n}`, `for c:${n}`]));
+  }
+});

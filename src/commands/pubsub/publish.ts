@@ -20,6 +20,7 @@ export const publish = defineCommand({
   complexity: "O(N+M), N subscribers of the channel and M patterns that may match it",
   arity: 3,
   flags: ["pubsub", "loading", "stale", "fast", "may_replicate"],
+  channelWord: 1,
   args: "channel message",
   run: runPublish,
 });
