@@ -150,8 +150,17 @@ export class Blocks {
     this.#giveLater(place);
   }
 
-  /** Lets what was given back be used again, and gives blocks that are empty back to the system. */
-  settle(): void {
+  /**
+   * Has another thread free the memory of a block, which is gone here then; null where there is none. The
+   * system takes a millisecond for every few megabytes.
+   */
+  freeElsewhere: ((memory: ArrayBuffer) => void) | null = null;
+
+  /**
+   * Lets what was given back be used again, and gives blocks that are empty back to the system; with `atOnce`
+   * it has them when this returns.
+   */
+  settle(atOnce = false): void {
     if (this.pendingBytes === 0) return;
     const pending = this.#pending;
     this.#pending = [];
@@ -162,8 +171,13 @@ export class Blocks {
       if (block.freePages < block.pages) continue;
       this.#blocks.splice(i, 1);
       this.releasedBytes += block.buffer.byteLength;
-      block.buffer.transfer(0);
+      this.#free(block.buffer, atOnce);
     }
+  }
+
+  #free(memory: ArrayBuffer, atOnce: boolean): void {
+    if (atOnce || this.freeElsewhere === null) memory.transfer(0);
+    else this.freeElsewhere(memory);
   }
 
   #giveLater(place: Place): void {

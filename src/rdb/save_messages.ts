@@ -31,6 +31,8 @@ export type ToSaveWorker =
   | { readonly kind: "end"; readonly job: number }
   /** The file has its name: bring that to the disk too. */
   | { readonly kind: "renamed"; readonly job: number }
+  /** Memory that nobody uses, to be freed. */
+  | { readonly kind: "free"; readonly memory: ArrayBuffer }
   /** Remove what was written. */
   | { readonly kind: "abandon"; readonly job: number };
 

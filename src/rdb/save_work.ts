@@ -1,7 +1,8 @@
 /**
  * The work behind BGSAVE and full syncs, done in a thread of its own (save_worker.ts): takes chunks of a
  * snapshot, compresses strings, adds up the checksum, and writes the file or sends the finished bytes
- * back, so that none of it costs the event loop time. Errors go back as a message.
+ * back, so that none of it costs the event loop time. It also frees memory, which takes the system long.
+ * Errors go back as a message.
  */
 
 import type { Files, PostMessage, Runtime } from "../runtime/runtime.ts";
@@ -46,7 +47,7 @@ class Saver {
     try {
       this.#take(message);
     } catch (error) {
-      const job = this.#save?.job ?? (message.kind === "release" ? 0 : message.job);
+      const job = this.#save?.job ?? ("job" in message ? message.job : 0);
       this.#abandon();
       this.#post({ kind: "failed", job, message: problemOf(error) }, []);
     }
@@ -68,6 +69,9 @@ class Saver {
         return;
       case "release":
         save?.encoder.recycle(message.chunk);
+        return;
+      case "free":
+        message.memory.transfer(0);
         return;
       case "abandon":
         this.#abandon();

@@ -4,6 +4,7 @@
  * relayed_snapshot.ts (replicas) to say. See src/rdb/snapshot.ts and save_work.ts.
  */
 
+import { blocks } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Runtime, WorkerPort, WorkerProgram } from "../runtime/runtime.ts";
@@ -25,7 +26,7 @@ const PROGRAM: WorkerProgram = {
 /**
  * The worker that finishes snapshots. Starting one holds up the event loop for more than ten
  * milliseconds, and ending one gives hardly any memory back: it is started before the server serves
- * anybody, and kept.
+ * anybody, and kept. It frees the memory that this thread has no use for.
  */
 export class SaveWorker {
   #worker: WorkerPort | null = null;
@@ -48,7 +49,10 @@ export class SaveWorker {
         this.#onMessage({ kind: "failed", job: this.#job, message: reason });
       },
     );
+    if (this.#worker.isThread) blocks.freeElsewhere = this.#free;
   }
+
+  readonly #free = (memory: ArrayBuffer): void => this.send({ kind: "free", memory }, [memory]);
 
   /** Begins a snapshot, to `file` or (null) back to `onMessage`; returns its number. */
   begin(
@@ -69,6 +73,7 @@ export class SaveWorker {
   }
 
   end(): void {
+    if (blocks.freeElsewhere === this.#free) blocks.freeElsewhere = null;
     this.#worker?.end();
     this.#worker = null;
   }

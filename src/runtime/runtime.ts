@@ -275,6 +275,8 @@ export interface WorkerProgram {
 export type PostMessage = (message: unknown, transfer: ArrayBuffer[]) => void;
 
 export interface WorkerPort {
+  /** Whether it has a thread in more than name: what takes long there holds nobody up here. */
+  readonly isThread: boolean;
   readonly post: PostMessage;
   /** Ends the thread, wherever it is. May be repeated. */
   end(): void;

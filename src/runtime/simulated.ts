@@ -390,6 +390,7 @@ export class SimulatedRuntime implements Runtime {
     };
     toWorker("begins", guarded(() => void (take = program.run(runtime, post))));
     return {
+      isThread: false,
       post: (message, transfer) => {
         const copy = structuredClone(message, { transfer });
         toWorker("message", guarded(() => take(copy)));

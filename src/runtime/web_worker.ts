@@ -17,6 +17,7 @@ export function openWebWorker(
     onFailure(event.message);
   };
   return {
+    isThread: true,
     post: (message, transfer) => worker.postMessage(message, transfer),
     end: () => worker.terminate(),
   };

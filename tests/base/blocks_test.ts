@@ -55,6 +55,20 @@ Deno.test("Blocks gives a block back to the system when nothing of it is in use"
   assertEquals([blocks.takenBytes, blocks.heldBytes], [0, 0]);
 });
 
+Deno.test("Blocks has memory freed elsewhere, except by who needs it at once", () => {
+  const blocks = new Blocks();
+  const freed: ArrayBuffer[] = [];
+  blocks.freeElsewhere = (memory) => freed.push(structuredClone(memory, { transfer: [memory] }));
+  const view = blocks.take(9 * MB);
+  blocks.give(view);
+  blocks.settle();
+  assertEquals([view.length, freed.length, freed[0].byteLength >= 9 * MB], [0, 1, true]);
+  const other = blocks.take(9 * MB);
+  blocks.give(other);
+  blocks.settle(true);
+  assertEquals([other.length, freed.length, blocks.heldBytes], [0, 1, 0]);
+});
+
 Deno.test("Blocks takes a part back once, however often it is given", () => {
   const blocks = new Blocks();
   const view = blocks.take(MB);

@@ -228,7 +228,7 @@ function runMemoryPurge({ server, reply }: Call): void {
     while (table.compactStep(1024) && hasTime());
   }
   server.runtime.process.collectGarbage(true);
-  blocks.settle();
+  blocks.settle(true);
   reply.ok();
 }
 
