@@ -60,6 +60,8 @@ import { Shutdown, type ShutdownActions } from "./shutdown.ts";
 
 /** Time one turn of the timer may spend on housekeeping of data, in ms. */
 const SLICE_MS = 1;
+/** A slice of a call that takes long counts as so many bytes of load: some between two turns of the timer are. */
+const SLICED_BYTES = 16 * 1024;
 
 /** What the runtime itself takes, about; part of used memory so that `maxmemory` is not exceeded. */
 const BASE_BYTES = 1 << 20;
@@ -687,7 +689,8 @@ export class Core
     const { netInputBytes, netOutputBytes, connectionsReceived } = this.statistics;
     // Those that have come, and those that have gone.
     const connections = 2 * connectionsReceived - this.clients.count;
-    const work = { bytes: netInputBytes + netOutputBytes, connections };
+    const sliced = this.dispatcher.sliced.slices * SLICED_BYTES;
+    const work = { bytes: netInputBytes + netOutputBytes + sliced, connections };
     this.#idleCollection.tick(work, this.clock.monotonic());
   }
 

@@ -59,6 +59,8 @@ export interface MoveListener {
 export interface WriteHook {
   /** Called before the record's value or expiry changes, and before it is removed. */
   beforeRecordWrite(dict: Dict, ref: number): void;
+  /** Another wants to be the hook: this one, if it knows how to, does without from now on. */
+  preempt?(): void;
 }
 
 /** Records that `warmRecords` takes at once, at most. */

@@ -38,7 +38,9 @@ import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Words } from "../resp/words.ts";
 import { AcknowledgementWaits } from "./acknowledgement_waits.ts";
 import { Blocking } from "./blocking.ts";
+import { Dumps } from "./dumps.ts";
 import { Restores } from "./restores.ts";
+import { SlicedCalls } from "./sliced_calls.ts";
 import { Call, PROPAGATE_VERBATIM } from "./call.ts";
 import {
   type Client,
@@ -125,7 +127,9 @@ export class Dispatcher {
   /** Clients that wait for replicas. */
   readonly acknowledgementWaits = new AcknowledgementWaits(this);
   /** Clients whose RESTORE takes long. */
+  readonly sliced: SlicedCalls;
   readonly restores = new Restores(this);
+  readonly dumps = new Dumps(this);
   /** For commands, and for those that EXEC runs. */
   readonly #call: Call;
   readonly #nestedCall: Call;
@@ -139,6 +143,7 @@ export class Dispatcher {
   #endedMs = NaN;
 
   constructor(readonly server: Services, readonly owner: DispatchOwner) {
+    this.sliced = new SlicedCalls(server);
     this.#call = new Call(server);
     this.#nestedCall = new Call(server);
   }

@@ -1,8 +1,7 @@
 /**
- * RESTOREs of large payloads: beside dispatch, as blocking.ts is for clients that wait for keys. The
- * payload is checked and its value built in slices, out of everybody's reach, while the client is parked;
- * then the request is run again, and finds the value made (`made`). What RESTORE asks of the keyspace (is
- * the key there, is there memory) is asked in that run, so that to others it all happens at once.
+ * RESTOREs of large payloads, as sliced_calls.ts does what takes long. The payload is checked and its value built
+ * out of everybody's reach; then the request is run again, and finds the value made (`made`). What RESTORE asks of
+ * the keyspace (is the key there, is there memory) is asked in that run, so that to others it all happens at once.
  *
  * Not here: transactions and the stream of a master, which have to go on at once.
  */
@@ -11,40 +10,40 @@ import { blocks } from "../base/blocks.ts";
 import type { Words } from "../resp/words.ts";
 import { PayloadLoad } from "../rdb/payload.ts";
 import type { Call } from "./call.ts";
-import type { Client, Park } from "./client.ts";
+import type { Client } from "./client.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import { SlicedCall } from "./sliced_calls.ts";
 
-/** Time that building takes before others get their turn, in ms. */
-const SLICE_MS = 2;
-
-class Restoring implements Park {
-  /** Not for a person to end: it does not wait for anything. */
-  readonly isBlocking = false;
-  /** What the client makes the server hold meanwhile: the payload, and about as much again of the value. */
+class Restoring extends SlicedCall {
+  /** The payload, and about as much again of the value. */
   readonly memoryBytes: number;
 
   constructor(
-    readonly owner: Restores,
-    readonly client: Client,
-    readonly words: Words,
+    readonly restores: Restores,
+    client: Client,
+    words: Words,
     readonly load: PayloadLoad,
   ) {
+    super(restores.dispatcher.sliced, client, words);
     this.memoryBytes = 2 * words.bytes.length;
   }
 
-  unblock(): void {
-    if (this.client.isClosed) this.owner.forget(this);
+  step(): boolean {
+    return this.load.step();
   }
 
-  /** Gives the request's memory back: nobody reads it any more. */
-  dispose(): void {
+  finish(): void {
+    this.restores.runAgain(this);
+    this.abandon();
+  }
+
+  abandon(): boolean {
     blocks.give(this.words.bytes);
+    return true;
   }
 }
 
 export class Restores {
-  readonly #underWay = new Set<Restoring>();
-  #isScheduled = false;
   /** The one whose value is made: its request is being run again. */
   #made: Restoring | null = null;
 
@@ -52,7 +51,7 @@ export class Restores {
 
   /** Parks the client of this call until `payload`, the word `index`, has become a value. */
   park(call: Call, index: number, skipsChecksum: boolean): void {
-    const { client, database, server } = call;
+    const { client, database } = call;
     const { parser } = client;
     // A payload of a gigabyte is not copied for this.
     const words = parser !== null && parser.words === call.words
@@ -67,12 +66,7 @@ export class Restores {
       database.keyspace.limits,
       call.nowMs,
     );
-    const restoring = new Restoring(this, client, words, load);
-    call.isParked = true;
-    client.park = restoring;
-    server.clients.blockedCount++;
-    this.#underWay.add(restoring);
-    this.#schedule();
+    this.dispatcher.sliced.park(call, new Restoring(this, client, words, load));
   }
 
   /** What has been made for the request of this client, or null when that is to be done yet. */
@@ -85,44 +79,12 @@ export class Restores {
     return this.#made !== null;
   }
 
-  /** Its client has gone. */
-  forget(restoring: Restoring): void {
-    if (this.#end(restoring)) restoring.dispose();
-  }
-
-  #end(restoring: Restoring): boolean {
-    if (!this.#underWay.delete(restoring)) return false;
-    this.dispatcher.server.clients.blockedCount--;
-    return true;
-  }
-
-  #schedule(): void {
-    if (this.#isScheduled || this.#underWay.size === 0) return;
-    this.#isScheduled = true;
-    this.dispatcher.server.runtime.timers.afterOthers(() => {
-      this.#isScheduled = false;
-      this.#slice();
-      this.#schedule();
-    });
-  }
-
-  /** Goes on with the one that is longest under way, so that not all are held in halves. */
-  #slice(): void {
-    const [restoring] = this.#underWay;
-    if (restoring === undefined) return;
-    if (restoring.client.isClosed) return this.forget(restoring);
-    const { clock } = this.dispatcher.server;
-    const until = clock.monotonic() + SLICE_MS;
-    while (!restoring.load.step()) if (clock.monotonic() > until) return;
-    this.#runAgain(restoring);
-  }
-
-  #runAgain(restoring: Restoring): void {
+  /** Runs the request of a value that is made. */
+  runAgain(restoring: Restoring): void {
     const { client, words } = restoring;
     const { dispatcher } = this;
-    this.#end(restoring);
+    dispatcher.server.clients.blockedCount--;
     client.park = null;
-    dispatcher.server.keyspace.refreshTime();
     this.#made = restoring;
     try {
       // Through all gates again: the server may have become a replica, or have no memory left. What a
@@ -130,7 +92,6 @@ export class Restores {
       dispatcher.execute(client, words);
     } finally {
       this.#made = null;
-      restoring.dispose();
     }
     client.transport.resume();
   }

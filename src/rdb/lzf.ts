@@ -159,6 +159,47 @@ function writeLiterals(
   return out;
 }
 
+/** A piece of a long run that is compressed at once. */
+const PIECE_BYTES = 64 * 1024;
+
+/**
+ * A long run compressed piece by piece: the pieces behind one another are LZF of the whole, in which copies do not
+ * reach from one into another. A piece that does not get smaller stands in it as it is.
+ */
+export class LzfPieces {
+  /** Bytes of all pieces so far. */
+  packedBytes = 0;
+  readonly #pieces: Uint8Array[] = [];
+  readonly #scratch = new Uint8Array(literalsSize(PIECE_BYTES));
+  readonly #length: number;
+
+  /** For a run of `length` bytes. */
+  constructor(length: number) {
+    this.#length = length;
+  }
+
+  /** Whether what has been added so far leaves it possible that all saves 4 bytes. */
+  get isWorthwhile(): boolean {
+    return this.packedBytes < this.#length - 4;
+  }
+
+  /** Adds the next piece, which begins at `off` of the run; returns how many bytes that was. */
+  add(src: Uint8Array, off: number): number {
+    const length = Math.min(PIECE_BYTES, this.#length - off);
+    const scratch = this.#scratch;
+    const packed = lzfCompress(src, off, length, scratch, 0, length - 4) ||
+      writeLiterals(src, off, length, scratch, 0);
+    this.#pieces.push(scratch.slice(0, packed));
+    this.packedBytes += packed;
+    return length;
+  }
+
+  /** Takes the oldest piece out; null when there is none. */
+  shift(): Uint8Array | null {
+    return this.#pieces.shift() ?? null;
+  }
+}
+
 const NO_BYTES = new Uint8Array(0);
 
 // What a step of a LzfRun comes to.

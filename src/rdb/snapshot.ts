@@ -74,6 +74,7 @@ class HookedDatabase extends SavedDatabase implements WriteHook {
 
   constructor(readonly snapshot: Snapshot, database: Database) {
     super(database);
+    this.content.records.hook?.preempt?.();
     this.content.records.parity ^= SNAPSHOT_BIT;
     this.content.records.hook = this;
   }

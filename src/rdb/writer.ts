@@ -232,6 +232,13 @@ export class RdbEncoder {
     this.#deferred.push(this.#pos, len);
   }
 
+  /** Begins a string that is compressed already: `packed` bytes follow through `writeBytes`, of which `len` come. */
+  openCompressed(packed: number, len: number): void {
+    this.writeByte(LENGTH_ENCODED | ENCODING_LZF);
+    this.writeLength(packed);
+    this.writeLength(len);
+  }
+
   /** Writes the text of an integer (safe as a number; any int64 as a bigint) as a string. */
   writeInteger(value: number | bigint): void {
     if (typeof value === "number" && value === (value | 0)) {
@@ -268,9 +275,7 @@ export class RdbEncoder {
     }
     const packed = lzfCompress(buf, off, len, scratch, 0, len - 4);
     if (packed === 0) return false;
-    this.writeByte(LENGTH_ENCODED | ENCODING_LZF);
-    this.writeLength(packed);
-    this.writeLength(len);
+    this.openCompressed(packed, len);
     this.writeBytes(scratch, 0, packed);
     return true;
   }

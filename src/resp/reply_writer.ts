@@ -255,6 +255,16 @@ export class ReplyWriter {
     this.#push(buffer, start, start + count);
   }
 
+  /**
+   * A bulk string of `count` bytes that lie in buffers which never change: the first `lengths[i]` bytes of each. They
+   * are kept as references; see `share` for what the buffers must be.
+   */
+  sharedBulk(count: number, buffers: readonly Uint8Array[], lengths: readonly number[]): void {
+    this.#header(0x24, count);
+    for (let i = 0; i < buffers.length; i++) this.share(buffers[i], 0, lengths[i]);
+    this.raw(CRLF);
+  }
+
   /** Writes bytes that are RESP already. */
   raw(source: Uint8Array, offset = 0, count: number = source.length): void {
     let at = this.reserve(count);

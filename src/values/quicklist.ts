@@ -195,6 +195,8 @@ export class QuickList {
   generation = 0;
   /** Called before the content of a node changes or the node is unlinked. */
   onNodeWrite: ((node: ListNode) => void) | null = null;
+  /** For who has set `onNodeWrite`: called by another who is about to. */
+  onOtherWalk: (() => void) | null = null;
 
   /** Bytes of all buffers, gaps included. */
   bufferBytes = 0;

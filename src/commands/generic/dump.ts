@@ -12,6 +12,8 @@ import { oneKey } from "../../dispatch/key_specs.ts";
 const BUSY_KEY = "BUSYKEY Target key name already exists.";
 /** What watches a log for damaged payloads looks for. */
 const CHECK_FAILED = "integrity check failed";
+/** The payload of a value that takes more memory is made in slices, if the client may wait. */
+const DUMP_AT_ONCE_BYTES = 256 * 1024;
 /** Larger payloads become values in slices, if the client may wait. */
 const AT_ONCE_BYTES = 64 * 1024;
 /** The last instant that an int64 and a double can both name. */
@@ -19,6 +21,8 @@ const EXPIRY_MAX_MS = 2 ** 63 - 1024;
 
 /**
  * `DUMP key`. Without the time to live.
+ *
+ * The payload of a large value is made while others have their turn; it is of one moment all the same.
  *
  * @see {@link https://redis.io/docs/latest/commands/dump/}
  */
@@ -36,10 +40,15 @@ export const dump = defineCommand({
   run: runDump,
 });
 
-function runDump({ database, words, reply, server }: Call): void {
+function runDump(call: Call): void {
+  const { database, words, reply, server, client } = call;
   const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
   if (ref === 0) return reply.null();
-  const payload = dumpPayload(database, ref, server.config.value("rdbcompression"));
+  const compress = server.config.value("rdbcompression");
+  if (call.mayPark && !client.isMaster && database.bytesOfKey(ref) > DUMP_AT_ONCE_BYTES) {
+    return server.dispatcher.dumps.park(call, 1, compress);
+  }
+  const payload = dumpPayload(database, ref, compress);
   reply.bulk(payload, 0, payload.length);
 }
 

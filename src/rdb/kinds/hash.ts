@@ -51,6 +51,7 @@ export const hashKind: ValueKind = {
   save,
   newLoad,
   walk,
+  isWalked: (source, ref) => (largeOf(source, ref)?.dict.hook ?? null) !== null,
   tableOf: (source, ref) => largeOf(source, ref)?.dict ?? null,
 };
 
@@ -90,9 +91,15 @@ function writeField(out: RdbEncoder, hash: LargeHash, field: number): void {
   out.writeString(valueText.bytes, valueText.offset, valueText.length);
 }
 
-function walk(source: ValueSource, ref: number, compress: boolean): ValueWalk | null {
+function walk(
+  source: ValueSource,
+  ref: number,
+  compress: boolean,
+  _canBorrow: boolean,
+  alwaysWalks = false,
+): ValueWalk | null {
   const hash = largeOf(source, ref);
-  if (hash === null || hash.count <= ELEMENTS_AT_ONCE) return null;
+  if (hash === null || (hash.count <= ELEMENTS_AT_ONCE && !alwaysWalks)) return null;
   return new TableWalk(hash, hash.dict, (out, field) => writeField(out, hash, field), compress);
 }
 

@@ -44,6 +44,7 @@ export const listKind: ValueKind = {
   save,
   newLoad,
   walk,
+  isWalked,
   tableOf: () => null,
 };
 
@@ -95,11 +96,21 @@ function writeNode(out: RdbEncoder, node: ListNode): void {
   out.writeString(nodeBytes, 0, size);
 }
 
-function walk(source: ValueSource, ref: number): ValueWalk | null {
+function walk(
+  source: ValueSource,
+  ref: number,
+  _compress: boolean,
+  _canBorrow: boolean,
+  alwaysWalks = false,
+): ValueWalk | null {
   if (!isQuick(source, ref)) return null;
   const list = source.largeValue(ref) as QuickList;
-  if (list.count <= ELEMENTS_AT_ONCE && list.bufferBytes <= BYTES_AT_ONCE) return null;
-  return new ListWalk(list);
+  const isSmall = list.count <= ELEMENTS_AT_ONCE && list.bufferBytes <= BYTES_AT_ONCE;
+  return isSmall && !alwaysWalks ? null : new ListWalk(list);
+}
+
+function isWalked(source: ValueSource, ref: number): boolean {
+  return isQuick(source, ref) && (source.largeValue(ref) as QuickList).onNodeWrite !== null;
 }
 
 /** Nodes of a list, in the order they had. */
@@ -112,6 +123,8 @@ class ListWalk extends ValueWalk {
 
   constructor(list: QuickList) {
     super(list);
+    list.onOtherWalk?.();
+    list.onOtherWalk = () => this.onPreempted?.();
     this.#list = list;
     for (let node = list.head; node !== null; node = node.next) this.#nodes.push(node);
     list.generation++;
@@ -139,12 +152,13 @@ class ListWalk extends ValueWalk {
       node.generation = this.#list.generation;
     }
     if (this.#at < this.#nodes.length) return false;
-    this.#list.onNodeWrite = null;
+    this.abort();
     return true;
   }
 
   override abort(): void {
     this.#list.onNodeWrite = null;
+    this.#list.onOtherWalk = null;
   }
 }
 

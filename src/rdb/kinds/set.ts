@@ -49,6 +49,7 @@ export const setKind: ValueKind = {
   save,
   newLoad,
   walk,
+  isWalked: (source, ref) => (largeOf(source, ref)?.dict.hook ?? null) !== null,
   tableOf: largeOf,
 };
 
@@ -111,9 +112,15 @@ function writeListpackMembers(out: RdbEncoder, bytes: Uint8Array, base: number):
   lpEntry.len = len;
 }
 
-function walk(source: ValueSource, ref: number, compress: boolean): ValueWalk | null {
+function walk(
+  source: ValueSource,
+  ref: number,
+  compress: boolean,
+  _canBorrow: boolean,
+  alwaysWalks = false,
+): ValueWalk | null {
   const set = largeOf(source, ref);
-  if (set === null || set.count <= ELEMENTS_AT_ONCE) return null;
+  if (set === null || (set.count <= ELEMENTS_AT_ONCE && !alwaysWalks)) return null;
   return new TableWalk(set, set, (out, member) => writeMember(out, set, member), compress);
 }
 

@@ -53,6 +53,7 @@ export const sortedSetKind: ValueKind = {
   save,
   newLoad,
   walk,
+  isWalked: (source, ref) => (largeOf(source, ref)?.dict.hook ?? null) !== null,
   tableOf: (source, ref) => largeOf(source, ref)?.dict ?? null,
 };
 
@@ -94,9 +95,15 @@ function writeMember(out: RdbEncoder, set: SortedSet, member: number): void {
   out.writeBinaryDouble(set.scoreOf(member));
 }
 
-function walk(source: ValueSource, ref: number, compress: boolean): ValueWalk | null {
+function walk(
+  source: ValueSource,
+  ref: number,
+  compress: boolean,
+  _canBorrow: boolean,
+  alwaysWalks = false,
+): ValueWalk | null {
   const set = largeOf(source, ref);
-  if (set === null || set.count <= ELEMENTS_AT_ONCE) return null;
+  if (set === null || (set.count <= ELEMENTS_AT_ONCE && !alwaysWalks)) return null;
   return new MembersWalk(set, compress);
 }
 

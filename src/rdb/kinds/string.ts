@@ -33,6 +33,7 @@ export const stringKind: ValueKind = {
   save,
   newLoad: () => new StringLoad(),
   walk,
+  isWalked: () => false,
   tableOf: () => null,
 };
 

@@ -42,10 +42,18 @@ export interface ValueKind {
    */
   newLoad(rdbType: number): ValueLoad;
   /**
-   * A walk that writes the value in pieces, begun now; null when it is small enough for `save`. With
-   * `canBorrow` false no walk may be answered that is `isBorrowed`.
+   * A walk that writes the value in pieces, begun now; null when it is small enough for `save`, unless it has
+   * `alwaysWalks` and is in a slot. With `canBorrow` false no walk may be answered that is `isBorrowed`.
    */
-  walk(source: ValueSource, ref: number, compress: boolean, canBorrow: boolean): ValueWalk | null;
+  walk(
+    source: ValueSource,
+    ref: number,
+    compress: boolean,
+    canBorrow: boolean,
+    alwaysWalks?: boolean,
+  ): ValueWalk | null;
+  /** Whether a walk of the value is under way. Of a long string nobody can say: false. */
+  isWalked(source: ValueSource, ref: number): boolean;
 
   /** The hash table that the value is, or that finds its elements; null where there is none. */
   tableOf(source: ValueSource, ref: number): RecordTable | null;

@@ -13,6 +13,11 @@ import { type ChunkSink, RdbEncoder } from "../writer.ts";
 /** A collection with more elements is walked in pieces. */
 export const ELEMENTS_AT_ONCE = 500;
 const EARLY_CHUNK_BYTES = 4 * 1024;
+/** Elements that are read together before they are written, at least: they lie anywhere in memory. */
+const GATHERED_MIN = 48;
+const gathered: number[] = [];
+/** Of no meaning: so that the compiler does not leave the reads ahead out. */
+export let warmedSum = 0;
 
 /** A value that is written in pieces. */
 export abstract class ValueWalk {
@@ -22,6 +27,9 @@ export abstract class ValueWalk {
    */
   readonly isBorrowed: boolean = false;
 
+  /** Called when another walk of the value is to begin: this one has to come to its end before. */
+  onPreempted: (() => void) | null = null;
+
   constructor(readonly value: LargeValue) {}
 
   /** Writes the value's beginning; from now on everything of it goes to `main`. */
@@ -30,6 +38,14 @@ export abstract class ValueWalk {
   abstract step(main: RdbEncoder): boolean;
   /** The snapshot is given up: takes the hooks away. */
   abstract abort(): void;
+  /**
+   * What it writes is not needed any more. False when steps are needed until the last all the same, which write
+   * nothing: it leaves marks, and taking them out at once would take long.
+   */
+  discard(): boolean {
+    this.abort();
+    return true;
+  }
   /** The value is about to change: makes a copy of what is still needed. */
   keep(): void {}
 }
@@ -74,7 +90,7 @@ export function agree(dict: Dict): void {
  */
 export class TableWalk extends ValueWalk implements WriteHook {
   readonly #table: Dict;
-  readonly #writeElement: (out: RdbEncoder, ref: number) => void;
+  #writeElement: (out: RdbEncoder, ref: number) => void;
   readonly #compress: boolean;
   readonly #count: number;
   #early: Detour | null = null;
@@ -93,6 +109,7 @@ export class TableWalk extends ValueWalk implements WriteHook {
     this.#table = table;
     this.#writeElement = writeElement;
     this.#compress = compress;
+    table.hook?.preempt?.();
     this.#count = table.count;
     table.parity ^= SNAPSHOT_BIT;
     table.hook = this;
@@ -100,6 +117,16 @@ export class TableWalk extends ValueWalk implements WriteHook {
 
   beforeRecordWrite(dict: Dict, ref: number): void {
     if ((dict.flagsOf(ref) & SNAPSHOT_BIT) !== dict.parity) this.#write(ref);
+  }
+
+  /** WriteHook. */
+  preempt(): void {
+    this.onPreempted?.();
+  }
+
+  override discard(): boolean {
+    this.#writeElement = () => {};
+    return false;
   }
 
   #write(ref: number): void {
@@ -139,7 +166,19 @@ export class TableWalk extends ValueWalk implements WriteHook {
    * Between two calls the table may have changed.
    */
   protected nextSome(visit: (ref: number) => void): boolean {
-    this.#cursor = this.#table.scan(this.#cursor, visit);
+    const table = this.#table;
+    let count = 0;
+    const gather = (ref: number) => {
+      gathered[count++] = ref;
+    };
+    do this.#cursor = table.scan(this.#cursor, gather); while (
+      this.#cursor !== 0 && count < GATHERED_MIN
+    );
+    // All are read once before the first is visited: the waits for them overlap.
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum ^= table.flagsOf(gathered[i]);
+    warmedSum = sum;
+    for (let i = 0; i < count; i++) visit(gathered[i]);
     return this.#cursor !== 0;
   }
 

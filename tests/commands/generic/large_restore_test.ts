@@ -15,7 +15,9 @@ function payload(): string {
   for (let i = 0; i < MEMBERS; i += 1000) {
     s.run("SADD", "k", ...Array.from({ length: 1000 }, (_, j) => `member ${i + j}`));
   }
-  const bytes = s.run("DUMP", "k") as string;
+  s.run("MULTI"); // what is in a transaction is done at once
+  s.run("DUMP", "k");
+  const [bytes] = s.run("EXEC") as string[];
   assert(bytes.length > 64 * 1024);
   return bytes;
 }

@@ -1,0 +1,88 @@
+/**
+ * Calls that take long and wait for nothing: beside dispatch, as blocking.ts is for those that wait for keys. Their
+ * client is parked while the work goes on in slices, between the requests of others; then the call is answered.
+ * restores.ts and dumps.ts say what is done.
+ *
+ * Not here: transactions, which have to go on at once.
+ */
+
+import type { Words } from "../resp/words.ts";
+import type { Call } from "./call.ts";
+import type { Client, Park } from "./client.ts";
+import type { Services } from "./services.ts";
+
+/** Time that the work takes before others get their turn, in ms. */
+const SLICE_MS = 2;
+
+export abstract class SlicedCall implements Park {
+  /** Not for a person to end: it does not wait for anything. */
+  readonly isBlocking = false;
+  /** What the client makes the server hold meanwhile. */
+  abstract readonly memoryBytes: number;
+  /** Its client has gone, and there is still something to be done. */
+  isAbandoned = false;
+
+  constructor(readonly owner: SlicedCalls, readonly client: Client, readonly words: Words) {}
+
+  /** Does a piece; true when the call can be answered. */
+  abstract step(): boolean;
+  /** Answers the call, has its client go on and lets go of everything. */
+  abstract finish(): void;
+  /** Lets go of everything as the client has gone; false when further steps are needed all the same. */
+  abstract abandon(): boolean;
+
+  unblock(): void {
+    if (this.client.isClosed) this.owner.forget(this);
+  }
+}
+
+export class SlicedCalls {
+  /** Slices since the start. */
+  slices = 0;
+  readonly #underWay = new Set<SlicedCall>();
+  #isScheduled = false;
+
+  constructor(readonly server: Services) {}
+
+  /** Parks the client of a call until it has been answered. */
+  park(call: Call, sliced: SlicedCall): void {
+    call.isParked = true;
+    call.client.park = sliced;
+    this.server.clients.blockedCount++;
+    this.#underWay.add(sliced);
+    this.#schedule();
+  }
+
+  /** Its client has gone. */
+  forget(sliced: SlicedCall): void {
+    if (sliced.isAbandoned || !this.#underWay.has(sliced)) return;
+    this.server.clients.blockedCount--;
+    if (sliced.abandon()) this.#underWay.delete(sliced);
+    else sliced.isAbandoned = true;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#underWay.size === 0) return;
+    this.#isScheduled = true;
+    this.server.runtime.timers.afterOthers(() => {
+      this.#isScheduled = false;
+      this.#slice();
+      this.#schedule();
+    });
+  }
+
+  /** Goes on with the one that is longest under way, so that not all are held in halves. */
+  #slice(): void {
+    const [sliced] = this.#underWay;
+    if (sliced === undefined) return;
+    if (sliced.client.isClosed) this.forget(sliced);
+    if (!this.#underWay.has(sliced)) return;
+    this.slices++;
+    const { clock, keyspace } = this.server;
+    keyspace.refreshTime();
+    const until = clock.monotonic() + SLICE_MS;
+    while (!sliced.step()) if (clock.monotonic() > until) return;
+    this.#underWay.delete(sliced);
+    if (!sliced.isAbandoned) sliced.finish();
+  }
+}

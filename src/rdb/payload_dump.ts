@@ -1,0 +1,234 @@
+/**
+ * The payload of a large value in steps, as of the moment it was begun, while requests go on changing the
+ * value, remove it or exchange the whole database: for DUMP, as payload.ts is for what takes no time. It asks
+ * of the value what a snapshot does (kinds/value_walk.ts), one walk at a time:
+ *
+ *     walk -> chunks with deferred strings -> ChunkFinisher -> chunks of the payload, with their checksum
+ *
+ * A value that a snapshot is walking has no second walk: `begin` says so. A snapshot that comes upon a value
+ * whose payload is being made has the rest of it made at once.
+ */
+
+import type { Dict, WriteHook } from "../arena/dict.ts";
+import { ENC_EXTERNAL, isSlotEncoding } from "../arena/record.ts";
+import type { Database } from "../keyspace/database.ts";
+import type { DatabaseContent } from "../keyspace/doors.ts";
+import { Keyspace } from "../keyspace/keyspace.ts";
+import type { LongString } from "../keyspace/value_slots.ts";
+import { ChunkFinisher } from "./finisher.ts";
+import { kindOf } from "./kinds/index.ts";
+import type { ValueWalk } from "./kinds/value_walk.ts";
+import { LzfPieces } from "./lzf.ts";
+import { typeByte } from "./save_value.ts";
+import { RdbEncoder } from "./writer.ts";
+
+/** Size of the chunks of a payload; not that of a reply's chunks, so that none is taken for one. */
+const CHUNK_BYTES = 256 * 1024;
+/** Size of the chunks of a walk: so much is compressed between two looks at the clock. */
+const PIECE_BYTES = 32 * 1024;
+/** Steps of a walk that are one step here. */
+const WALK_STEPS = 32;
+
+/** What gives the value's bytes to the payload. */
+interface Source {
+  /** Does a piece; true at the end. */
+  step(): boolean;
+  /** Nothing of it is needed any more; true when nothing is left to be done. */
+  discard(): boolean;
+}
+
+export class PayloadDump {
+  /** The payload once it is complete: the first `lengths[i]` bytes of each chunk. */
+  readonly chunks: Uint8Array<ArrayBuffer>[] = [];
+  readonly lengths: number[] = [];
+  readonly #out: RdbEncoder;
+  readonly #source: Source;
+  #isOver = false;
+
+  private constructor(content: DatabaseContent, ref: number, compress: boolean) {
+    this.#out = new RdbEncoder((chunk, length) => {
+      this.chunks.push(chunk);
+      this.lengths.push(length);
+    }, { compress, chunkBytes: CHUNK_BYTES });
+    const meta = content.records.metaOf(ref);
+    this.#out.writeByte(typeByte(meta));
+    this.#source = isLongString(meta)
+      ? new StringSource(content, ref, this.#out, compress)
+      : new WalkSource(this, content, ref, this.#out, compress);
+    // What is removed meanwhile is not given back: it may be this value.
+    Keyspace.snapshotsOpen++;
+  }
+
+  /** Bytes of the payload so far. */
+  get sizeBytes(): number {
+    return this.#out.offset;
+  }
+
+  /**
+   * Begins with the value of a record, which is in a slot. Null when it has to be written at once: because it is
+   * small, or because a snapshot is walking it.
+   */
+  static begin(database: Database, ref: number, compress: boolean): PayloadDump | null {
+    const content = database.capture();
+    const meta = content.records.metaOf(ref);
+    if (!isSlotEncoding((meta >>> 4) & 0xf)) return null;
+    const isWalked = isLongString(meta)
+      ? content.records.hook !== null
+      : kindOf(meta).isWalked(content, ref);
+    return isWalked ? null : new PayloadDump(content, ref, compress);
+  }
+
+  /** Does a piece; true when all is done. */
+  step(): boolean {
+    if (this.#isOver) return true;
+    if (!this.#source.step()) return false;
+    this.#out.writeDumpFooter();
+    this.#end();
+    return true;
+  }
+
+  /** Goes to the end at once. */
+  run(): void {
+    while (!this.step());
+  }
+
+  /**
+   * The payload is not needed any more. False when `step` has to be called until it answers true all the same: the
+   * value has marks, which are not taken out all at once.
+   */
+  discard(): boolean {
+    if (this.#isOver) return true;
+    if (!this.#source.discard()) return false;
+    this.#end();
+    return true;
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    Keyspace.snapshotsOpen--;
+  }
+}
+
+function isLongString(meta: number): boolean {
+  return ((meta >>> 4) & 0xf) === ENC_EXTERNAL;
+}
+
+/** A collection, walked. */
+class WalkSource implements Source {
+  readonly #walk: ValueWalk;
+  readonly #main: RdbEncoder;
+
+  constructor(
+    dump: PayloadDump,
+    content: DatabaseContent,
+    ref: number,
+    out: RdbEncoder,
+    compress: boolean,
+  ) {
+    const finisher = new ChunkFinisher(out);
+    const main: RdbEncoder = new RdbEncoder((chunk, length, strings) => {
+      finisher.add(chunk, length, strings);
+      main.recycle(chunk);
+    }, { compress, checksum: false, chunkBytes: PIECE_BYTES, deferStrings: true });
+    this.#main = main;
+    const kind = kindOf(content.records.metaOf(ref));
+    this.#walk = kind.walk(content, ref, compress, false, true)!;
+    this.#walk.onPreempted = () => dump.run();
+    this.#walk.begin(main, (chunk, length, strings) => finisher.add(chunk, length, strings));
+  }
+
+  step(): boolean {
+    const main = this.#main;
+    const until = main.offset + PIECE_BYTES;
+    for (let steps = 0; steps < WALK_STEPS && main.offset < until; steps++) {
+      if (!this.#walk.step(main)) continue;
+      main.flush();
+      return true;
+    }
+    return false;
+  }
+
+  discard(): boolean {
+    return this.#walk.discard();
+  }
+}
+
+/**
+ * A long string, read where it lies until somebody wants to change it: then it is copied. Compressed in pieces; what
+ * comes of that is kept until it is known whether it saves anything.
+ */
+class StringSource implements Source, WriteHook {
+  readonly #content: DatabaseContent;
+  readonly #value: LongString;
+  readonly #length: number;
+  readonly #out: RdbEncoder;
+  #bytes: Uint8Array;
+  #pieces: LzfPieces | null;
+  #at = 0;
+  #hasLength = false;
+
+  constructor(content: DatabaseContent, ref: number, out: RdbEncoder, compress: boolean) {
+    const value = content.largeValue(ref) as LongString;
+    this.#content = content;
+    this.#value = value;
+    this.#bytes = value.bytes;
+    this.#length = value.length;
+    this.#out = out;
+    this.#pieces = compress ? new LzfPieces(value.length) : null;
+    content.records.hook = this;
+  }
+
+  /** WriteHook: the record of this string, or another, is about to change. */
+  beforeRecordWrite(dict: Dict, ref: number): void {
+    if (!isSlotEncoding((dict.metaOf(ref) >>> 4) & 0xf)) return;
+    if (this.#content.largeValue(ref) === this.#value) this.preempt();
+  }
+
+  /** WriteHook. */
+  preempt(): void {
+    this.#bytes = this.#bytes.slice(0, this.#length);
+    this.discard();
+  }
+
+  step(): boolean {
+    const pieces = this.#pieces;
+    if (pieces !== null && pieces.isWorthwhile) {
+      if (this.#at < this.#length) {
+        this.#at += pieces.add(this.#bytes, this.#at);
+        return false;
+      }
+      return this.#writeCompressed(pieces);
+    }
+    return this.#writePlain();
+  }
+
+  #writeCompressed(pieces: LzfPieces): boolean {
+    if (!this.#hasLength) this.#out.openCompressed(pieces.packedBytes, this.#length);
+    this.#hasLength = true;
+    const piece = pieces.shift();
+    if (piece !== null) this.#out.writeBytes(piece, 0, piece.length);
+    else this.discard();
+    return piece === null;
+  }
+
+  #writePlain(): boolean {
+    if (!this.#hasLength) {
+      this.#at = 0;
+      this.#pieces = null;
+      this.#out.writeLength(this.#length);
+    }
+    this.#hasLength = true;
+    const size = Math.min(CHUNK_BYTES, this.#length - this.#at);
+    this.#out.writeBytes(this.#bytes, this.#at, size);
+    this.#at += size;
+    if (this.#at < this.#length) return false;
+    this.discard();
+    return true;
+  }
+
+  discard(): boolean {
+    const { records } = this.#content;
+    if (records.hook === this) records.hook = null;
+    return true;
+  }
+}
