@@ -585,6 +585,7 @@ export class Core
 
   /** ReplicationHost. */
   closeMasterClient(client: MasterClient): void {
+    (client as Client).isClosed = true;
     this.closed(client as Client);
   }
 

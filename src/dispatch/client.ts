@@ -185,6 +185,16 @@ export class Client implements Watcher, Subscriber {
   /** Told of MULTI, if somebody wants to know. */
   onTransaction: (() => void) | null = null;
 
+  /** Keeps the request at hand in place of the parser, where it matters what is before it and behind. */
+  onKeep: (() => Words) | null = null;
+
+  /** The request at hand, for who needs it when others follow; see `RequestParser.keepRequest`. */
+  keepRequest(words: Words): Words {
+    const { parser } = this;
+    if (parser === null || parser.words !== words) return words.clone();
+    return this.onKeep === null ? parser.keepRequest() : this.onKeep();
+  }
+
   /** MULTI: from now on commands are queued. */
   beginTransaction(): void {
     this.onTransaction?.();

@@ -485,12 +485,9 @@ export class Dispatcher {
       stream.endUnitWith(database, parser.bytes, position, parser.end - position);
       client.writeOffset = stream.offset;
     } else if (words.requestEnd > 0) {
-      stream.endUnitWith(
-        database,
-        words.bytes,
-        words.requestAt,
-        words.requestEnd - words.requestAt,
-      );
+      const { bytes, requestAt, requestEnd } = words;
+      words.isShared = true;
+      stream.endUnitWith(database, bytes, requestAt, requestEnd - requestAt, true);
       client.writeOffset = stream.offset;
     } else stream.addWords(database, words);
   }

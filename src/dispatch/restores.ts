@@ -3,7 +3,8 @@
  * out of everybody's reach; then the request is run again, and finds the value made (`made`). What RESTORE asks of
  * the keyspace (is the key there, is there memory) is asked in that run, so that to others it all happens at once.
  *
- * Not here: transactions and the stream of a master, which have to go on at once.
+ * Of the stream of a master, what is behind the request waits (replication/stream_applier.ts). Not here:
+ * transactions, which have to go on at once.
  */
 
 import { blocks } from "../base/blocks.ts";
@@ -38,7 +39,7 @@ class Restoring extends SlicedCall {
   }
 
   abandon(): boolean {
-    blocks.give(this.words.bytes);
+    if (!this.words.isShared && !this.client.isMaster) blocks.give(this.words.bytes);
     return true;
   }
 }
@@ -52,11 +53,7 @@ export class Restores {
   /** Parks the client of this call until `payload`, the word `index`, has become a value. */
   park(call: Call, index: number, skipsChecksum: boolean): void {
     const { client, database } = call;
-    const { parser } = client;
-    // A payload of a gigabyte is not copied for this.
-    const words = parser !== null && parser.words === call.words
-      ? parser.keepRequest()
-      : call.words.clone();
+    const words = client.keepRequest(call.words);
     const { bytes, starts, lengths } = words;
     const load = new PayloadLoad(
       bytes,

@@ -21,20 +21,23 @@ import { copyBytes } from "../base/bytes.ts";
 
 const BLOCK_BYTES_MIN = 16 * 1024;
 const BLOCK_BYTES_MAX = 256 * 1024;
+/** So many bytes that never change become a block as they are. */
+const ADOPTED_MIN = 1024 * 1024;
 /** About how many blocks a backlog consists of. */
 const BLOCKS = 64;
 
 class Block {
-  readonly bytes: Uint8Array<ArrayBuffer>;
   length = 0;
   next: Block | null = null;
   /** How many cursors stand in it. */
   users = 0;
 
-  /** `offset` is that of its first byte. */
-  constructor(readonly offset: number, sizeBytes: number) {
-    this.bytes = new Uint8Array(sizeBytes);
-  }
+  /** `offset` is that of its first byte; `memory` is what `bytes` are a part of, which has to be held with them. */
+  constructor(
+    readonly offset: number,
+    readonly bytes: Uint8Array,
+    readonly memory: Uint8Array = bytes,
+  ) {}
 }
 
 export class Backlog {
@@ -56,7 +59,18 @@ export class Backlog {
 
   #newBlock(offset: number, sizeBytes: number): Block {
     this.#heldBytes += sizeBytes;
-    return new Block(offset, sizeBytes);
+    return new Block(offset, new Uint8Array(sizeBytes));
+  }
+
+  /** Bytes that never change become the next block, uncopied. */
+  #adopt(memory: Uint8Array, offset: number, length: number): void {
+    const last = this.#last;
+    const bytes = memory.subarray(offset, offset + length);
+    const block = new Block(last.offset + last.length, bytes, memory);
+    block.length = length;
+    this.#heldBytes += length;
+    this.#last = last.next = block;
+    this.#trim();
   }
 
   /** How many bytes of the stream are kept at least: `repl-backlog-size`. */
@@ -99,8 +113,9 @@ export class Backlog {
     return offset >= this.beginOffset && offset <= this.endOffset;
   }
 
-  /** Appends the stream's next bytes. */
-  append(bytes: Uint8Array, offset: number, length: number): void {
+  /** Appends the stream's next bytes. With `isKept` they never change, and may be held instead of copied. */
+  append(bytes: Uint8Array, offset: number, length: number, isKept = false): void {
+    if (isKept && length >= ADOPTED_MIN) return this.#adopt(bytes, offset, length);
     let block = this.#last;
     let room = block.bytes.length - block.length;
     if (length <= room) {
@@ -187,7 +202,7 @@ export class BacklogCursor {
    * The next bytes, as many as lie together; null when there are none yet. They never change. A
    * block that has been read to its end is let go of here.
    */
-  peek(): Uint8Array<ArrayBuffer> | null {
+  peek(): Uint8Array | null {
     if (this.#at === this.#block.length) {
       const { next } = this.#block;
       if (next === null) return null;
@@ -197,7 +212,8 @@ export class BacklogCursor {
       this.#at = 0;
       if (this.#block.length === 0) return null;
     }
-    return this.#block.bytes.subarray(this.#at, this.#block.length);
+    const end = Math.min(this.#block.length, this.#at + BLOCK_BYTES_MAX);
+    return this.#block.bytes.subarray(this.#at, end);
   }
 
   /** Moves on by `count` of the bytes that `peek` showed. */

@@ -21,8 +21,16 @@ import { copyBytes, latin1 } from "../base/bytes.ts";
 import { writeInteger } from "../base/integers.ts";
 import type { Words } from "../resp/words.ts";
 
-/** Takes the stream's next bytes; they hold only during the call. */
-export type StreamReader = (bytes: Uint8Array, offset: number, length: number) => void;
+/**
+ * Takes the stream's next bytes. They hold only during the call, unless `isKept`: then they never change, as long as
+ * somebody holds `bytes` itself.
+ */
+export type StreamReader = (
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  isKept: boolean,
+) => void;
 
 /** A part of a command: bytes, text (latin1) or an integer. */
 export type StreamPart = Uint8Array | string | number;
@@ -110,11 +118,11 @@ export class WriteStream {
     this.#activate();
   }
 
-  /** Puts bytes of the master's stream into this one, as they came. */
-  relay(bytes: Uint8Array, offset: number, length: number): void {
+  /** Puts bytes of the master's stream into this one, as they came; see StreamReader for `isKept`. */
+  relay(bytes: Uint8Array, offset: number, length: number, isKept = false): void {
     if (length === 0) return;
     this.offset += length;
-    for (const reader of this.#readers) reader(bytes, offset, length);
+    for (const reader of this.#readers) reader(bytes, offset, length, isKept);
   }
 
   /** Adds a request to the unit, in the words in which it came. */
@@ -138,9 +146,15 @@ export class WriteStream {
 
   /**
    * Adds a request, given its RESP bytes, and ends the unit with it. When it is the only one of the
-   * unit it enters the stream at once, without a copy in between.
+   * unit it enters the stream at once, without a copy in between. See StreamReader for `isKept`.
    */
-  endUnitWith(database: number, bytes: Uint8Array, offset: number, length: number): void {
+  endUnitWith(
+    database: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    isKept = false,
+  ): void {
     if (!this.isActive) return;
     if (this.#count > 0) {
       this.addEncoded(database, bytes, offset, length);
@@ -148,7 +162,7 @@ export class WriteStream {
       return;
     }
     if (database !== this.#database) this.#select(database);
-    this.#emit(bytes, offset, length);
+    this.#emit(bytes, offset, length, isKept);
   }
 
   /** Adds a command to the unit, made of these parts. */
@@ -211,14 +225,14 @@ export class WriteStream {
     this.#database = database;
   }
 
-  #emit(bytes: Uint8Array, offset: number, length: number): void {
+  #emit(bytes: Uint8Array, offset: number, length: number, isKept = false): void {
     const readers = this.#readers;
     if (!this.#isRelaying && readers.length > 0) {
       this.offset += length;
-      for (let i = 0; i < readers.length; i++) readers[i](bytes, offset, length);
+      for (let i = 0; i < readers.length; i++) readers[i](bytes, offset, length, isKept);
     }
     const applied = this.#appliedReaders;
-    for (let i = 0; i < applied.length; i++) applied[i](bytes, offset, length);
+    for (let i = 0; i < applied.length; i++) applied[i](bytes, offset, length, isKept);
   }
 
   #begin(database: number): void {

@@ -63,8 +63,13 @@ export class History {
     this.createBacklog();
   }
 
-  readonly #keep = (bytes: Uint8Array, offset: number, length: number): void => {
-    this.#backlog!.append(bytes, offset, length);
+  readonly #keep = (
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    isKept: boolean,
+  ): void => {
+    this.#backlog!.append(bytes, offset, length, isKept);
     this.#grew();
   };
 }

@@ -12,6 +12,7 @@ import type { Statistics } from "../observe/statistics.ts";
 import type { Persistence, SnapshotMaker } from "../rdb/persistence.ts";
 import type { RequestParser } from "../resp/parser.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
+import type { Words } from "../resp/words.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** Output of a connection beside its replies: sent when no reply is waiting. */
@@ -66,6 +67,7 @@ export interface MasterClient {
   /** Set while one of its commands waits for something; `transport.resume()` tells of the end of that. */
   readonly park: unknown;
   onTransaction: (() => void) | null;
+  onKeep: (() => Words) | null;
   bytesIn: number;
 }
 

@@ -634,6 +634,7 @@ export class MasterLink implements LinkTransport {
       this.owner.database = client.database.index;
       client.isClosing = true;
       client.onTransaction = null;
+      client.onKeep = null;
       this.#host.closeMasterClient(client);
     }
     this.#attempt?.cancel();

@@ -8,17 +8,26 @@
  *     ... SET  MULTI  INCR  INCR | SET  EXEC  DEL ...        | the end of what has come so far
  *     relayed ^       held       ^
  *
- * so that a link that is cut in the middle of one begins again with its MULTI. See "Bytes of a master
- * are handed on" in NOTES.
+ * so that a link that is cut in the middle of one begins again with its MULTI. In the same way a request that takes
+ * long (dispatch/sliced_calls.ts) counts once it has been carried out; nothing behind it is looked at before. See
+ * "Bytes of a master are handed on" in NOTES.
  */
 
 import type { MasterClient, ReplicationHost } from "./host.ts";
 import type { RequestParser } from "../resp/parser.ts";
+import type { Words } from "../resp/words.ts";
+
+/** Bytes of the stream that are not counted yet, and do not change. */
+interface Held {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly end: number;
+}
 
 export class StreamApplier {
   readonly #parser: RequestParser;
-  /** The bytes of a transaction that is not complete, from its MULTI on. */
-  #held: Uint8Array[] = [];
+  /** The bytes of a transaction that is not complete, from its MULTI on, or of the request that is under way. */
+  #held: Held[] = [];
   #heldBytes = 0;
   #isInTurn = false;
   /** Where in the parser's buffer this turn began. */
@@ -32,6 +41,20 @@ export class StreamApplier {
     client.onTransaction = () => {
       this.#multiAt = this.#parser.position;
     };
+    client.onKeep = () => this.#keep();
+  }
+
+  /** The request at hand is kept: what is before it counts, it itself will. */
+  #keep(): Words {
+    const parser = this.#parser;
+    this.#releaseHeld();
+    this.#relay(this.#turnFrom, parser.position);
+    const kept = parser.keepRequest();
+    this.#held.push({ bytes: kept.bytes, at: kept.requestAt, end: kept.requestEnd });
+    this.#heldBytes = kept.requestEnd - kept.requestAt;
+    this.#turnFrom = parser.position;
+    this.#multiAt = -1;
+    return kept;
   }
 
   /** Carries out all requests that have come completely. A fault of ours in one of them is logged. */
@@ -59,6 +82,7 @@ export class StreamApplier {
     this.#isInTurn = false;
     const from = this.#turnFrom;
     const to = this.#parser.position;
+    if (this.client.park !== null) return; // nothing has been carried out since `#keep`
     if (!this.client.isInMulti) {
       this.#releaseHeld();
       this.#relay(from, to);
@@ -72,7 +96,7 @@ export class StreamApplier {
   /** Offset of what has been carried out; in a turn, up to the request that is being carried out. */
   get offset(): number {
     const { offset } = this.host.keyspace.stream;
-    if (!this.#isInTurn) return offset;
+    if (!this.#isInTurn || this.client.park !== null) return offset;
     if (!this.client.isInMulti) {
       return offset + this.#heldBytes + this.#parser.position - this.#turnFrom;
     }
@@ -92,13 +116,15 @@ export class StreamApplier {
 
   #hold(from: number, to: number): void {
     if (to === from) return;
-    this.#held.push(this.#parser.bytes.slice(from, to));
+    const bytes = this.#parser.bytes.slice(from, to);
+    this.#held.push({ bytes, at: 0, end: bytes.length });
     this.#heldBytes += to - from;
   }
 
   #releaseHeld(): void {
     if (this.#heldBytes === 0) return;
-    for (const part of this.#held) this.host.keyspace.stream.relay(part, 0, part.length);
+    const { stream } = this.host.keyspace;
+    for (const { bytes, at, end } of this.#held) stream.relay(bytes, at, end - at, true);
     this.#held = [];
     this.#heldBytes = 0;
   }

@@ -201,20 +201,19 @@ export class RequestParser {
   }
 
   /**
-   * The request that `next` has found last, for who needs it when others follow. Where it is most of what the buffer
-   * holds, it is not copied: the buffer is the taker's then, to be given back to `blocks`, and what has come behind
-   * goes on in another one. To the parser the request is done.
+   * The request that `next` has found last, for who needs it when others follow. It is not copied: the buffer is the
+   * taker's then, to be given back to `blocks`, and what has come behind goes on in another one. (Of an inline
+   * request it is a copy.) To the parser the request is done.
    */
   keepRequest(): Words {
     const { words } = this;
     const buffer = this.#buffer;
-    const behind = this.#to - this.#at;
-    if (words.bytes !== buffer || behind > this.#at - this.#from) {
-      const copy = words.clone();
+    if (words.bytes !== buffer) {
       this.#from = this.#at;
-      return copy;
+      return words.clone();
     }
     const kept = words.inPlace(this.#from, this.#at);
+    const behind = this.#to - this.#at;
     const next = behind > FIRST_BUFFER_BYTES
       ? blocks.take(behind)
       : new Uint8Array(FIRST_BUFFER_BYTES);

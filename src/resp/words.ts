@@ -22,6 +22,8 @@ export class Words {
   /** Where in `bytes` the whole request lies as it came, of words that are kept with it; else both are 0. */
   requestAt = 0;
   requestEnd = 0;
+  /** Whether the stream of writes holds `bytes` from now on. */
+  isShared = false;
 
   /** Appends a word that lies at `start` in `bytes`. */
   push(start: number, length: number): void {

@@ -104,3 +104,39 @@ Deno.test("Backlog drops blocks when it is made smaller", () => {
   assert(backlog.historyBytes < 64 * 1024);
   assertEquals(backlog.endOffset, 1_000_000);
 });
+
+Deno.test("Backlog holds long runs that never change as they are, between others that it copies", () => {
+  const backlog = new Backlog(0, 64 * 1024);
+  const cursor = backlog.cursor(0);
+  const long = new Uint8Array(3 << 20).map((_, i) => i % 251);
+  const short = new Uint8Array(1000).fill(7);
+  let sent = 0;
+  for (
+    const [bytes, offset, length] of [[short, 0, 1000], [long, 5, 2_000_000], [
+      short,
+      10,
+      900,
+    ]] as const
+  ) {
+    backlog.append(bytes, offset, length, true);
+    sent += length;
+  }
+  short.fill(8); // what is short is copied
+  assertEquals(backlog.endOffset, sent);
+  const read = new Uint8Array(sent);
+  let at = 0;
+  let shares = 0;
+  for (let part = cursor.peek(); part !== null; part = cursor.peek()) {
+    read.set(part, at);
+    at += part.length;
+    if (part.buffer === long.buffer) shares++;
+    cursor.advance(part.length);
+  }
+  assertEquals(at, sent);
+  assertEquals(read.subarray(1000, 2_001_000), long.subarray(5, 2_000_005));
+  assertEquals([read[0], read[999], read[2_001_000], read[sent - 1]], [7, 7, 7, 7]);
+  assertEquals(shares > 5, true); // in parts that a socket can take
+  for (let i = 0; i < 90; i++) backlog.append(short, 0, 1000);
+  assertEquals(backlog.heldBytes < 1 << 20, true); // read and old, the long run is let go of
+  cursor.close();
+});

@@ -120,7 +120,9 @@ function loadPayload(call: Call): PayloadLoad | null {
   const { restores } = server.dispatcher;
   const made = restores.made(client);
   if (made !== null) return made;
-  if (words.lengths[3] > AT_ONCE_BYTES && call.mayPark && !client.isMaster) {
+  // What a master sends is handed on as it came, and that is how it has to lie there.
+  const mayKeep = !client.isMaster || words.bytes === client.parser?.bytes;
+  if (words.lengths[3] > AT_ONCE_BYTES && call.mayPark && mayKeep) {
     restores.park(call, 3, server.skipsChecksums);
     return null;
   }

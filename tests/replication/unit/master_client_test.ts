@@ -69,8 +69,8 @@ Deno.test("what is applied on a replica: its master's changes and its own client
   let applied = "";
   const add = (bytes: Uint8Array, offset: number, length: number) =>
     toLatin1(bytes, offset, length);
-  stream.attach((...part) => sent += add(...part));
-  stream.attachApplied((...part) => applied += add(...part));
+  stream.attach((bytes, offset, length) => sent += add(bytes, offset, length));
+  stream.attachApplied((bytes, offset, length) => applied += add(bytes, offset, length));
   server.run("CONFIG", "SET", "replica-read-only", "no");
   send("SELECT 1\r\nSET k v\r\nPING\r\nMULTI\r\nINCR n\r\nSADD s a\r\nEXEC\r\nDEL none\r\n");
   server.run("SETEX", "own", "10", "v");

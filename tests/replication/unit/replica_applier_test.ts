@@ -7,6 +7,7 @@ import { splitWords } from "../../../src/config/parse.ts";
 import { Client } from "../../../src/dispatch/client.ts";
 import { StreamApplier } from "../../../src/replication/stream_applier.ts";
 import { RequestParser } from "../../../src/resp/parser.ts";
+import { HandTimers } from "../../support/hand_timers.ts";
 import { type TestServer, testServer } from "../../support/test_server.ts";
 
 function array(...words: string[]): string {
@@ -28,8 +29,8 @@ const STREAM = UNITS.join("");
 /** Ends of the units: the offsets from which a link may go on. */
 const ENDS = UNITS.map((_, i) => UNITS.slice(0, i + 1).join("").length);
 
-function applier() {
-  const s = testServer();
+function applier(timers = new HandTimers()) {
+  const s = testServer({ timers });
   const client = new Client(99, s.keyspace.databases[0], s.clock.nowMs);
   client.becomeMaster();
   client.reply.isCut = true;
@@ -110,4 +111,76 @@ Deno.test("a fault of ours in one command is logged, and the next ones are appli
   feed(array("ECHO", "x") + array("SET", "k", "v"));
   assertEquals(s.run("GET", "k"), "v");
   assertEquals(s.logLines.filter((line) => line.includes('Cannot carry out "ECHO" "x"')).length, 1);
+});
+
+/** A request that takes long: RESTORE of a set. */
+function longRequest(): string {
+  const s = testServer();
+  for (let i = 0; i < 8000; i += 1000) {
+    s.run("SADD", "k", ...Array.from({ length: 1000 }, (_, j) => `member ${i + j}`));
+  }
+  s.run("MULTI"); // what is in a transaction is done at once
+  s.run("DUMP", "k");
+  const [payload] = s.run("EXEC") as string[];
+  return array("RESTORE", "k", "0", payload);
+}
+
+const LONG = longRequest();
+
+Deno.test("a request that takes long holds up the stream behind it, and counts once it is carried out", () => {
+  const before = array("SET", "a", "1") + array("MULTI") + array("INCR", "a") + array("EXEC");
+  const behind = array("INCR", "a") + array("SCARD", "k") + array("MULTI") + array("INCR", "a");
+  const all = before + LONG + behind;
+  // In one packet, in pieces, and with a transaction that the packet before has begun.
+  for (
+    const cuts of [[], [before.length], [before.length - 20], [before.length + 70_000], [
+      all.length - 5,
+    ]]
+  ) {
+    const timers = new HandTimers();
+    const { s, client, applier: a, feed, relayed } = applier(timers);
+    let from = 0;
+    for (const cut of [...cuts, all.length]) {
+      feed(all.slice(from, cut));
+      from = cut;
+    }
+    assertEquals(client.park !== null, true);
+    assertEquals([s.keyspace.stream.offset, a.offset], [before.length, before.length]);
+    assertEquals(a.readOffset, all.length);
+    assertEquals([s.run("GET", "a"), s.run("EXISTS", "k")], ["2", 0]);
+    while (client.park !== null) timers.othersDone();
+    assertEquals([s.run("GET", "a"), s.run("SCARD", "k")], ["2", 8000]);
+    a.turn();
+    const applied = (before + LONG + array("INCR", "a") + array("SCARD", "k")).length;
+    assertEquals([s.keyspace.stream.offset, a.offset, a.readOffset], [
+      applied,
+      applied,
+      all.length,
+    ]);
+    assertEquals(s.run("GET", "a"), "3");
+    feed(array("EXEC"));
+    assertEquals(relayed() === all + array("EXEC"), true);
+    assertEquals(s.run("GET", "a"), "4");
+  }
+});
+
+Deno.test("a link that ends while a request takes long has not carried it out: it comes again", () => {
+  const timers = new HandTimers();
+  const { s, client, applier: a, feed, relayed } = applier(timers);
+  const before = array("SET", "a", "1");
+  feed(before + LONG + array("INCR", "a"));
+  a.settle();
+  s.core.closeMasterClient(client);
+  while (timers.waitsForOthers) timers.othersDone();
+  assertEquals(s.keyspace.stream.offset, before.length);
+  assertEquals(relayed(), before);
+  assertEquals([s.run("EXISTS", "k"), s.run("GET", "a"), s.clients.blockedCount], [0, "1", 0]);
+});
+
+Deno.test("in a transaction of the master a request that takes long is carried out at once", () => {
+  const timers = new HandTimers();
+  const { s, client, applier: a, feed } = applier(timers);
+  const all = array("MULTI") + LONG + array("SCARD", "k") + array("EXEC");
+  feed(all);
+  assertEquals([client.park, a.offset, s.run("SCARD", "k")], [null, all.length, 8000]);
 });
