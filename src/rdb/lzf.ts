@@ -14,8 +14,6 @@
  * byte for byte that of Redis.
  */
 
-import { copyBytes } from "../base/bytes.ts";
-
 const LITERALS_MAX = 32;
 const COPY_MIN = 3;
 const COPY_MAX = 264;
@@ -26,6 +24,9 @@ const LONG_MIN = 512;
 
 /** A compressed run of n bytes never stands for more than this times n bytes: 3 bytes copy 264. */
 export const LZF_EXPANSION_MAX = 88;
+
+/** From this length on, native code copies faster than a loop. */
+const LONG_COPY_MIN = 48;
 
 /** Longer runs are not compressed: positions of the hash table are 31-bit. */
 const INPUT_MAX = 0x3fffffff;
@@ -253,12 +254,15 @@ export class LzfRun {
     let pos = this.#pos;
     let out = this.#out;
     const pauseAt = out + outBytes;
+    const view = viewOf(dst);
+    const at = dst.byteOffset; // position in the view = position in dst + at
     while (pos < end && out < pauseAt) {
       const control = src[pos++];
       if (control < LITERALS_MAX) {
         const run = control + 1;
         if (run > end - pos || run > outEnd - out) return LZF_DAMAGED;
-        for (let i = 0; i < run; i++) dst[out++] = src[pos++];
+        const to = out + run;
+        do dst[out++] = src[pos++]; while (out < to);
         continue;
       }
 
@@ -270,15 +274,25 @@ export class LzfRun {
       if (pos >= end) return LZF_DAMAGED;
       const distance = (((control & 31) << 8) | src[pos++]) + 1;
       if (distance > out - start || count > outEnd - out) return LZF_DAMAGED;
-      if (distance >= count) {
-        copyBytes(dst, out, dst, out - distance, count);
-        out += count;
-      } else if (distance === 1) {
-        dst.fill(dst[out - 1], out, out + count);
-        out += count;
+      const to = out + count;
+      let from = out - distance;
+      if (count >= LONG_COPY_MIN && distance >= count) {
+        dst.copyWithin(out, from, from + count);
+        out = to;
+      } else if (count >= LONG_COPY_MIN && distance === 1) {
+        dst.fill(dst[from], out, to);
+        out = to;
+      } else if (distance >= 4 && to + 4 <= outEnd) {
+        // Four bytes at a time, up to three of them too many: what follows is written over them.
+        do {
+          view.setInt32(at + out, view.getInt32(at + from));
+          out += 4;
+          from += 4;
+        } while (out < to);
+        out = to;
       } else {
-        // Overlapping on purpose: byte by byte, so that what was just written is copied on.
-        for (let i = 0; i < count; i++, out++) dst[out] = dst[out - distance];
+        // Byte by byte also where it overlaps on purpose: what was just written is copied on.
+        do dst[out++] = dst[from++]; while (out < to);
       }
     }
     this.#pos = pos;
