@@ -24,7 +24,7 @@ import * as format from "../format.ts";
 import type { EntryCursor } from "../legacy.ts";
 import type { RdbReader } from "../reader.ts";
 import type { RdbEncoder } from "../writer.ts";
-import { type LoadedValue, refuseTwice, RESERVE_MAX, takeListpack } from "./loaded_value.ts";
+import { type LoadedValue, refuseTwice, reservedFor, takeListpack } from "./loaded_value.ts";
 import { type ValueDigest, xorPair } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
 import { ElementsLoad, LOAD_PART, PackedLoad, type ValueLoad } from "./value_load.ts";
@@ -128,7 +128,7 @@ class HashInProgress {
   #expected = 0;
   #at = 0;
 
-  /** `expected` fields are to come (0: not known). `at` is where the value lies in the snapshot. */
+  /** `expected` fields at least are to come (0: not known). `at` is where the value lies in the snapshot. */
   begin(value: LoadedValue, expected: number, at: number): void {
     this.#count = 0;
     this.#expected = expected;
@@ -189,7 +189,7 @@ class FieldsLoad extends ElementsLoad {
     const at = reader.offset;
     const count = reader.readCount("fields", 2);
     this.hasField = false;
-    this.hash.begin(value, count, at);
+    this.hash.begin(value, reservedFor(count, reader), at);
     return count;
   }
 
@@ -234,7 +234,7 @@ class ExpiringFieldsLoad extends FieldsLoad {
     this.#earliestMs = this.isRelative ? reader.readMillis() : 0;
     const count = reader.readCount("fields", 3);
     this.hasField = false;
-    this.hash.begin(value, count, at);
+    this.hash.begin(value, reservedFor(count, reader), at);
     return count;
   }
 
@@ -357,7 +357,7 @@ function isFieldOver(value: LoadedValue, expiresAtMs: number): boolean {
 
 function newHash(expected: number): LargeHash {
   const hash = new LargeHash();
-  hash.reserve(Math.min(expected, RESERVE_MAX));
+  hash.reserve(expected);
   return hash;
 }
 

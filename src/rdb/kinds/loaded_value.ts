@@ -30,8 +30,13 @@ import { IntsetCursor, ListpackCursor } from "../packed_cursors.ts";
 import type { RdbReader } from "../reader.ts";
 import { LOAD_EMPTY, LOAD_PART, LOAD_WHOLE } from "./value_load.ts";
 
-/** A table is made for at most this many elements before they have been seen. */
-export const RESERVE_MAX = 1 << 20;
+/**
+ * A table is made for at most this many elements before they have been seen, when that many bytes at least are
+ * known to follow. Where nothing has been written it takes no memory, and growing on the way costs a sixth more.
+ */
+const RESERVE_MAX = 1 << 24;
+/** The same when nobody knows how many bytes follow. */
+const RESERVE_UNKNOWN_MAX = 1 << 20;
 /** Room for the text of an entry that is an integer. */
 export const INTEGER_TEXT_MAX = 24;
 /** An entry of a listpack takes at most this many bytes beside its text. */
@@ -39,6 +44,11 @@ const ENTRY_OVERHEAD_MAX = 10;
 /** A piece of a load: at most so many elements, and about so many bytes. */
 const PIECE_ELEMENTS = 256;
 const PIECE_BYTES = 128 * 1024;
+/** For how many elements a table is made of which `count` are announced. */
+export function reservedFor(count: number, reader: RdbReader): number {
+  return Math.min(count, reader.remaining() === Infinity ? RESERVE_UNKNOWN_MAX : RESERVE_MAX);
+}
+
 /** Up to this many entries, looking through all of them is faster than a table. */
 const FEW_ENTRIES = 8;
 

@@ -29,7 +29,7 @@ import {
   INTEGER_TEXT_MAX,
   type LoadedValue,
   refuseTwice,
-  RESERVE_MAX,
+  reservedFor,
   takeListpack,
 } from "./loaded_value.ts";
 import type { ValueDigest } from "./value_digest.ts";
@@ -136,18 +136,21 @@ class MembersLoad extends ElementsLoad {
   #encoding = ENC_INTSET;
   #set: LargeSet | null = null;
   #at = 0;
+  #isEmpty = false;
   #expected = 0;
   #count = 0;
   #longest = 0;
 
   protected override open({ limits, packed }: LoadedValue, reader: RdbReader): number {
     this.#at = reader.offset;
-    const count = this.#expected = reader.readCount("members");
+    const count = reader.readCount("members");
+    this.#isEmpty = count === 0;
+    this.#expected = reservedFor(count, reader);
     this.#count = this.#longest = 0;
     this.#set = null;
     this.#encoding = ENC_INTSET;
     if (count <= limits.setMaxIntsetEntries) packed.beginIntset();
-    else this.#becomeTable(newSet(count));
+    else this.#becomeTable(newSet(this.#expected));
     return count;
   }
 
@@ -204,7 +207,7 @@ class MembersLoad extends ElementsLoad {
   }
 
   protected override finish(value: LoadedValue, reader: RdbReader): boolean {
-    if (this.#expected === 0) return false;
+    if (this.#isEmpty) return false;
     const { packed } = value;
     const set = this.#set;
     this.#set = null;
@@ -286,7 +289,7 @@ function takeIntset(value: LoadedValue, reader: RdbReader, most: number): number
 
 function newSet(expected: number): LargeSet {
   const set = new LargeSet();
-  set.reserve(Math.min(expected, RESERVE_MAX));
+  set.reserve(expected);
   return set;
 }
 

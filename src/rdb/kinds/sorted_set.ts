@@ -27,7 +27,7 @@ import {
   INTEGER_TEXT_MAX,
   KeptBytes,
   type LoadedValue,
-  RESERVE_MAX,
+  reservedFor,
   takeListpack,
 } from "./loaded_value.ts";
 import { type ValueDigest, xorPair } from "./value_digest.ts";
@@ -172,10 +172,10 @@ class SortedSetInProgress {
   #longest = 0;
   #at = 0;
 
-  /** `expected` members are to come (0: not known). `at` is where the value lies in the snapshot. */
+  /** `expected` members at least are to come (0: not known). `at` is where the value lies in the snapshot. */
   begin(expected: number, at: number): void {
     this.#set = new SortedSet();
-    this.#set.reserve(Math.min(expected, RESERVE_MAX));
+    this.#set.reserve(expected);
     this.#longest = 0;
     this.#at = at;
   }
@@ -233,7 +233,7 @@ class MembersLoad extends ElementsLoad {
     const at = reader.offset;
     const count = reader.readCount("members", 2);
     this.#hasMember = false;
-    this.#set.begin(count, at);
+    this.#set.begin(reservedFor(count, reader), at);
     return count;
   }
 
