@@ -127,7 +127,7 @@ export class Dispatcher {
   /** Clients that wait for replicas. */
   readonly acknowledgementWaits = new AcknowledgementWaits(this);
   /** Clients whose RESTORE takes long. */
-  readonly sliced: SlicedCalls;
+  readonly sliced = new SlicedCalls(this);
   readonly restores = new Restores(this);
   readonly dumps = new Dumps(this);
   /** For commands, and for those that EXEC runs. */
@@ -143,7 +143,6 @@ export class Dispatcher {
   #endedMs = NaN;
 
   constructor(readonly server: Services, readonly owner: DispatchOwner) {
-    this.sliced = new SlicedCalls(server);
     this.#call = new Call(server);
     this.#nestedCall = new Call(server);
   }
@@ -534,6 +533,14 @@ export class Dispatcher {
     client.transport.resume();
   }
 
+  /** `endParked` for a request that an error has put an end to: an answer as from its handler. */
+  failParked(client: Client, words: Words, error: unknown): void {
+    const command = this.resolve(words);
+    const text = this.#faultText(error, client, words);
+    this.endParked(client, command, words, text);
+    if (client.isMaster) this.owner.linkFailed(client, command, text);
+  }
+
   /** The longest of the calls since this was last asked that were timed; see "Timing" in NOTES. */
   takeSlowest(): { command: Command | null; ms: number } {
     const slowest = { command: this.#slowest, ms: this.#slowestMs };
@@ -567,6 +574,11 @@ export class Dispatcher {
   }
 
   #unexpected(error: unknown, client: Client, words: Words): void {
+    client.reply.error(this.#faultText(error, client, words));
+  }
+
+  /** Logs an error that is no answer, and gives the text of one. */
+  #faultText(error: unknown, client: Client, words: Words): string {
     const { statistics, log } = this.server;
     statistics.unexpectedErrors++;
     const shown: string[] = [];
@@ -579,7 +591,7 @@ export class Dispatcher {
     const message = error instanceof Error ? error.message : String(error);
     // What cannot be allocated is an answer; everything else is a fault of ours.
     const isMemory = error instanceof RangeError && /alloc|length|memory/i.test(message);
-    client.reply.error(isMemory ? OUT_OF_MEMORY : `ERR internal error: ${message}`);
+    return isMemory ? OUT_OF_MEMORY : `ERR internal error: ${message}`;
   }
 
   #dropUnwantedReply(client: Client, chunks: number, length: number, bytes: number): void {

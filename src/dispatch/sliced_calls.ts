@@ -3,13 +3,13 @@
  * client is parked while the work goes on in slices, between the requests of others; then the call is answered.
  * restores.ts and dumps.ts say what is done.
  *
- * Not here: transactions, which have to go on at once.
+ * Not here: transactions, which have to go on at once. See "Calls in slices" in NOTES.
  */
 
 import type { Words } from "../resp/words.ts";
 import type { Call } from "./call.ts";
 import type { Client, Park } from "./client.ts";
-import type { Services } from "./services.ts";
+import type { Dispatcher } from "./dispatcher.ts";
 
 /** Time that the work takes before others get their turn, in ms. */
 const SLICE_MS = 2;
@@ -42,13 +42,13 @@ export class SlicedCalls {
   readonly #underWay = new Set<SlicedCall>();
   #isScheduled = false;
 
-  constructor(readonly server: Services) {}
+  constructor(readonly dispatcher: Dispatcher) {}
 
   /** Parks the client of a call until it has been answered. */
   park(call: Call, sliced: SlicedCall): void {
     call.isParked = true;
     call.client.park = sliced;
-    this.server.clients.blockedCount++;
+    this.dispatcher.server.clients.blockedCount++;
     this.#underWay.add(sliced);
     this.#schedule();
   }
@@ -56,15 +56,19 @@ export class SlicedCalls {
   /** Its client has gone. */
   forget(sliced: SlicedCall): void {
     if (sliced.isAbandoned || !this.#underWay.has(sliced)) return;
-    this.server.clients.blockedCount--;
-    if (sliced.abandon()) this.#underWay.delete(sliced);
+    this.dispatcher.server.clients.blockedCount--;
+    this.#abandon(sliced);
+  }
+
+  #abandon(sliced: SlicedCall): void {
+    if (sliced.isAbandoned || sliced.abandon()) this.#underWay.delete(sliced);
     else sliced.isAbandoned = true;
   }
 
   #schedule(): void {
     if (this.#isScheduled || this.#underWay.size === 0) return;
     this.#isScheduled = true;
-    this.server.runtime.timers.afterOthers(() => {
+    this.dispatcher.server.runtime.timers.afterOthers(() => {
       this.#isScheduled = false;
       this.#slice();
       this.#schedule();
@@ -78,11 +82,23 @@ export class SlicedCalls {
     if (sliced.client.isClosed) this.forget(sliced);
     if (!this.#underWay.has(sliced)) return;
     this.slices++;
-    const { clock, keyspace } = this.server;
+    const { clock, keyspace } = this.dispatcher.server;
     keyspace.refreshTime();
     const until = clock.monotonic() + SLICE_MS;
-    while (!sliced.step()) if (clock.monotonic() > until) return;
+    try {
+      while (!sliced.step()) if (clock.monotonic() > until) return;
+    } catch (error) {
+      this.#fail(sliced, error);
+      return;
+    }
     this.#underWay.delete(sliced);
     if (!sliced.isAbandoned) sliced.finish();
+  }
+
+  /** A step has thrown, for lack of memory or by a fault of ours. */
+  #fail(sliced: SlicedCall, error: unknown): void {
+    const isAnswered = !sliced.isAbandoned;
+    this.#abandon(sliced);
+    if (isAnswered) this.dispatcher.failParked(sliced.client, sliced.words, error);
   }
 }

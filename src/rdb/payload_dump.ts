@@ -44,6 +44,8 @@ export class PayloadDump {
   readonly #out: RdbEncoder;
   readonly #source: Source;
   #isOver = false;
+  /** What has put an end to it while nobody asked for a step. */
+  #failure: unknown = null;
 
   private constructor(content: DatabaseContent, ref: number, compress: boolean) {
     this.#out = new RdbEncoder((chunk, length) => {
@@ -80,6 +82,7 @@ export class PayloadDump {
 
   /** Does a piece; true when all is done. */
   step(): boolean {
+    if (this.#failure !== null) throw this.#failure;
     if (this.#isOver) return true;
     if (!this.#source.step()) return false;
     this.#out.writeDumpFooter();
@@ -87,9 +90,16 @@ export class PayloadDump {
     return true;
   }
 
-  /** Goes to the end at once. */
-  run(): void {
-    while (!this.step());
+  /** Goes to the end at once; there may be no memory for that, which is no business of who asks for it. */
+  finishNow(): void {
+    try {
+      while (!this.step());
+    } catch (error) {
+      this.#failure = error;
+      if (this.discard()) return;
+      while (!this.#source.step());
+      this.#end();
+    }
   }
 
   /**
@@ -133,7 +143,7 @@ class WalkSource implements Source {
     this.#main = main;
     const kind = kindOf(content.records.metaOf(ref));
     this.#walk = kind.walk(content, ref, compress, false, true)!;
-    this.#walk.onPreempted = () => dump.run();
+    this.#walk.onPreempted = () => dump.finishNow();
     this.#walk.begin(main, (chunk, length, strings) => finisher.add(chunk, length, strings));
   }
 

@@ -275,3 +275,29 @@ Deno.test("DUMP of a large value that is being made counts as the client's memor
   assert(client.client.memoryBytes > before + 20_000);
   answerOf(client, timers);
 });
+
+Deno.test("DUMP of a large value there is no memory for is answered so, and leaves no marks", () => {
+  const { s, timers, client } = slowServer();
+  kinds[1][1](s);
+  const before = datasetDigest(s.keyspace);
+  client.run("DUMP", "k");
+  for (let turn = 0; turn < 3; turn++) timers.othersDone();
+  const { Uint8Array: real } = globalThis;
+  try {
+    globalThis.Uint8Array = new Proxy(real, {
+      construct(target, args) {
+        if (args[0] === 256 * 1024) throw new RangeError("Array buffer allocation failed");
+        return Reflect.construct(target, args);
+      },
+    });
+    assertEquals(answerOf(client, timers), {
+      error: "OOM command not allowed when used memory > 'maxmemory'.",
+    });
+  } finally {
+    globalThis.Uint8Array = real;
+  }
+  while (timers.waitsForOthers) timers.othersDone();
+  assertEquals([s.clients.blockedCount, Keyspace.snapshotsOpen], [0, 0]);
+  client.run("DUMP", "k");
+  assertEquals(digestOf(answerOf(client, timers)), before);
+});
