@@ -116,8 +116,8 @@ export class Dict {
 
   /** Bytes in use: live chunks and tables. */
   get memoryBytes(): number {
-    return this.arena.liveBytes + this.#table.ints.byteLength +
-      (this.#next === null ? 0 : this.#next.ints.byteLength);
+    return this.arena.liveBytes + this.#table.memoryBytes +
+      (this.#next === null ? 0 : this.#next.memoryBytes);
   }
 
   /** Bytes taken from the system. */

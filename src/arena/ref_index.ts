@@ -30,7 +30,7 @@ export class RefIndex {
   }
 
   get memoryBytes(): number {
-    return this.#table.ints.byteLength + (this.#next === null ? 0 : this.#next.ints.byteLength);
+    return this.#table.memoryBytes + (this.#next === null ? 0 : this.#next.memoryBytes);
   }
 
   add(hash: number, ref: number): void {

@@ -61,6 +61,11 @@ export class Table {
     return this.#nextOverflow;
   }
 
+  /** Bytes that the table takes. */
+  get memoryBytes(): number {
+    return this.ints.length * 4;
+  }
+
   constructor(readonly buckets: number) {
     this.mask = buckets - 1;
     this.#bytes = blocks.take(bytesOfTable(buckets), true, BLOCK_SEGMENT_MIN);

@@ -405,7 +405,7 @@ export class Database implements MoveListener, ValueSource {
         value.grow(Math.max(length, Math.min(length + (length >> 1), length + (1 << 24))));
       }
       value.length = length;
-      slots.measure(slot);
+      slots.measured(slot, value.memoryBytes);
       return ref;
     }
     if (length <= INLINE_STRING_MAX) {
@@ -623,9 +623,12 @@ export class Database implements MoveListener, ValueSource {
     this.#dict.setValueLength(ref, length);
   }
 
-  /** A value in a slot has changed its size. */
-  measure(ref: number): void {
-    if (isSlotEncoding(this.encodingOf(ref))) this.#slots.measure(this.#dict.intValue(ref));
+  /**
+   * A value in a slot has changed its size: it takes `memoryBytes` now. (Who has changed it knows its kind,
+   * and reads that faster than where it could be any.)
+   */
+  measured(ref: number, memoryBytes: number): void {
+    this.#slots.measured(this.#dict.intValue(ref), memoryBytes);
   }
 
   #writeSlot(ref: number, slot: number): void {

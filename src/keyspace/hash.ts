@@ -92,7 +92,7 @@ export class HashView {
   measure(): void {
     if (this.large !== null) {
       this.large.dict.compactStep(COMPACT_RECORDS);
-      this.database.measure(this.ref);
+      this.database.measured(this.ref, this.large.memoryBytes);
     }
   }
 

@@ -309,7 +309,7 @@ export class ListView {
       return;
     }
     if (isSmaller && quick.nodes === 1 && this.#shrink(quick)) return;
-    database.measure(this.#ref);
+    database.measured(this.#ref, quick.memoryBytes);
   }
 
   /** Makes a large list of one node a small one if it is within half of the limit. */

@@ -250,7 +250,7 @@ export class SetView {
   measure(): void {
     if (this.large !== null) {
       this.large.compactStep(COMPACT_RECORDS);
-      this.database.measure(this.ref);
+      this.database.measured(this.ref, this.large.memoryBytes);
     }
   }
 

@@ -381,7 +381,7 @@ export class SortedSetView {
     const { database } = this;
     if (this.large !== null) {
       this.large.dict.compactStep(COMPACT_RECORDS);
-      database.measure(this.ref);
+      database.measured(this.ref, this.large.memoryBytes);
       return;
     }
     const { records } = database;

@@ -73,7 +73,7 @@ export class ValueSlots {
     const slot = this.#free.pop() ?? this.#values.length;
     this.#values[slot] = value;
     this.#sizes[slot] = 0;
-    this.measure(slot);
+    this.measured(slot, value.memoryBytes);
     return slot;
   }
 
@@ -84,8 +84,7 @@ export class ValueSlots {
   }
 
   /** Takes a value's new size into account, after it has changed. */
-  measure(slot: number): void {
-    const size = this.#values[slot]!.memoryBytes;
+  measured(slot: number, size: number): void {
     this.bytes += size - this.#sizes[slot];
     this.#sizes[slot] = size;
   }
