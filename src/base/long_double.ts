@@ -1,8 +1,8 @@
 /**
  * Arithmetic in extended floating point: 64 bits of mantissa, 15 of exponent, the "long double" of
  * x86. Redis adds in it for INCRBYFLOAT and HINCRBYFLOAT and stores the sum with 17 decimals. These
- * functions give the same texts, digit by digit: 0.1 + 0.2 is "0.3" here. They work on `bigint` and
- * take some microseconds for each number, so nothing else uses them.
+ * functions give the same texts, digit by digit: 0.1 + 0.2 is "0.3" here. They work on `bigint`
+ * where they must and take about a microsecond for each number, so nothing else uses them.
  */
 
 /** A number: `mantissa * 2^exponent`, with |mantissa| < 2^64; or an infinity of the mantissa's sign. */
@@ -25,6 +25,10 @@ const TEXT_MAX = 5 * 1024 - 1;
 
 const ZERO: LongDouble = { mantissa: 0n, exponent: 0, isInfinite: false };
 
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
+const double = new Float64Array(1);
+const halves = new Uint32Array(double.buffer);
+
 const DECIMAL = /^([+-]?)(?:(\d+)\.?(\d*)|\.(\d+))(?:e([+-]?\d+))?$/i;
 const HEXADECIMAL = /^([+-]?)0x(?:([0-9a-f]+)\.?([0-9a-f]*)|\.([0-9a-f]+))(?:p([+-]?\d+))?$/i;
 const INFINITE = /^([+-]?)inf(?:inity)?$/i;
@@ -35,6 +39,54 @@ const INFINITE = /^([+-]?)inf(?:inity)?$/i;
  * close to zero.
  */
 export function parseLongDouble(text: string): LongDouble | null {
+  if (text === latestText) return latest;
+  const plain = parsePlain(text);
+  if (plain === null) return parseAny(text);
+  latestText = text;
+  return latest = plain;
+}
+
+/** What was read last, if it was plain: one increment mostly comes again and again. */
+let latestText = "0";
+let latest = ZERO;
+
+const CODE_MINUS = 0x2d, CODE_POINT = 0x2e, CODE_0 = 0x30;
+/** So many digits fit a JavaScript number, whatever they are. */
+const PLAIN_DIGITS_MAX = 15;
+const POWERS_OF_5 = Array.from({ length: PLAIN_DIGITS_MAX + 1 }, (_, n) => 5 ** n);
+const POWERS_OF_10 = Array.from({ length: PLAIN_DIGITS_MAX + 1 }, (_, n) => 10n ** BigInt(n));
+const BITS_OF_POWERS_OF_10 = POWERS_OF_10.map(bitLength);
+
+/** Reads what nearly all texts are: few digits, maybe a point and a minus. Null for all others. */
+function parsePlain(text: string): LongDouble | null {
+  const isNegative = text.charCodeAt(0) === CODE_MINUS;
+  let digits = 0;
+  let value = 0;
+  let pointAt = -1;
+  for (let i = isNegative ? 1 : 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === CODE_POINT && pointAt < 0) pointAt = i;
+    else if (code < CODE_0 || code > CODE_0 + 9 || ++digits > PLAIN_DIGITS_MAX) return null;
+    else value = value * 10 + code - CODE_0;
+  }
+  if (digits === 0) return null;
+  if (value === 0) return ZERO;
+  const decimals = pointAt < 0 ? 0 : text.length - 1 - pointAt;
+  const signed = isNegative ? -value : value;
+  // Halves, quarters and so on are exact.
+  const power = POWERS_OF_5[decimals];
+  if (value % power === 0) {
+    return { mantissa: BigInt(signed / power), exponent: -decimals, isInfinite: false };
+  }
+  const divisor = POWERS_OF_10[decimals];
+  let shift = MANTISSA_BITS + BITS_OF_POWERS_OF_10[decimals] - bitsOf(value);
+  const numerator = BigInt(value);
+  if ((numerator << BigInt(shift - MANTISSA_BITS)) >= divisor) shift--;
+  const mantissa = divideToNearest(numerator << BigInt(shift), divisor);
+  return { mantissa: isNegative ? -mantissa : mantissa, exponent: -shift, isInfinite: false };
+}
+
+function parseAny(text: string): LongDouble | null {
   if (text.length > TEXT_MAX) return null;
   const decimal = DECIMAL.exec(text);
   if (decimal !== null) return fromDecimal(decimal);
@@ -99,6 +151,15 @@ function divideToNearest(numerator: bigint, denominator: bigint): bigint {
   return isUp ? quotient + 1n : quotient;
 }
 
+/** `divideToNearest` by a power of two, with an exponent above zero. */
+function shiftToNearest(numerator: bigint, power: number): bigint {
+  const withHalf = numerator >> BigInt(power - 1);
+  const quotient = withHalf >> 1n;
+  if ((withHalf & 1n) === 0n) return quotient;
+  const isTie = withHalf << BigInt(power - 1) === numerator;
+  return isTie && (quotient & 1n) === 0n ? quotient : quotient + 1n;
+}
+
 /** A mantissa of 64 bits, or of 2^64 after rounding up, with its exponent; infinite if too large. */
 function withinRange(mantissa: bigint, exponent: number): LongDouble {
   const isInfinite = bitLength(magnitudeOf(mantissa)) + exponent > BITS_MAX;
@@ -115,7 +176,7 @@ export function addLongDoubles(a: LongDouble, b: LongDouble): LongDouble | null 
     (b.mantissa << BigInt(b.exponent - exponent));
   const excess = bitLength(magnitudeOf(sum)) - MANTISSA_BITS;
   if (excess > 0) {
-    const magnitude = divideToNearest(magnitudeOf(sum), 1n << BigInt(excess));
+    const magnitude = shiftToNearest(magnitudeOf(sum), excess);
     sum = sum < 0n ? -magnitude : magnitude;
     exponent += excess;
   }
@@ -131,12 +192,23 @@ export function formatLongDouble({ mantissa, exponent }: LongDouble): string {
   const sign = mantissa < 0n ? "-" : "";
   const magnitude = magnitudeOf(mantissa);
   if (exponent >= 0) return sign + (magnitude << BigInt(exponent));
-  const scaled = divideToNearest(magnitude * DECIMAL_SCALE, 1n << BigInt(-exponent));
+  if (exponent >= -PLAIN_DIGITS_MAX && magnitude <= MAX_SAFE) {
+    const digits = Number(magnitude) * POWERS_OF_5[-exponent];
+    if (digits <= Number.MAX_SAFE_INTEGER) return sign + withPoint(String(digits), -exponent);
+  }
+  const scaled = shiftToNearest(magnitude * DECIMAL_SCALE, -exponent);
   if (scaled === 0n) return "0";
-  const digits = scaled.toString().padStart(DECIMALS + 1, "0");
-  const whole = digits.slice(0, -DECIMALS);
-  const fraction = digits.slice(-DECIMALS).replace(/0+$/, "");
-  return sign + (fraction === "" ? whole : `${whole}.${fraction}`);
+  return sign + withPoint(scaled.toString(), DECIMALS);
+}
+
+/** Digits of which the last `decimals` come after the point, without zeros at their end. */
+function withPoint(digits: string, decimals: number): string {
+  const padded = digits.padStart(decimals + 1, "0");
+  const point = padded.length - decimals;
+  let end = padded.length;
+  while (end > point && padded.charCodeAt(end - 1) === CODE_0) end--;
+  const whole = padded.slice(0, point);
+  return end === point ? whole : `${whole}.${padded.slice(point, end)}`;
 }
 
 function magnitudeOf(n: bigint): bigint {
@@ -146,6 +218,19 @@ function magnitudeOf(n: bigint): bigint {
 /** Bits of a number that is not negative, without leading zeros. */
 function bitLength(n: bigint): number {
   if (n === 0n) return 0;
-  const text = n.toString(16);
-  return text.length * 4 - Math.clz32(parseInt(text[0], 16)) + 28;
+  const rounded = Number(n);
+  if (rounded === Infinity) {
+    const text = n.toString(16);
+    return text.length * 4 - Math.clz32(parseInt(text[0], 16)) + 28;
+  }
+  const bits = bitsOf(rounded);
+  // It may have been rounded up to a power of two, of one bit more.
+  const isPower = halves[0] === 0 && (halves[1] & 0xfffff) === 0;
+  return isPower && n > MAX_SAFE && n >> BigInt(bits - 1) === 0n ? bits - 1 : bits;
+}
+
+/** The same of a whole number above zero: the exponent of a double is in its upper bits. */
+function bitsOf(n: number): number {
+  double[0] = n;
+  return (halves[1] >>> 20) - 1022;
 }
