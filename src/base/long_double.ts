@@ -54,7 +54,9 @@ const CODE_MINUS = 0x2d, CODE_POINT = 0x2e, CODE_0 = 0x30;
 /** So many digits fit a JavaScript number, whatever they are. */
 const PLAIN_DIGITS_MAX = 15;
 const POWERS_OF_5 = Array.from({ length: PLAIN_DIGITS_MAX + 1 }, (_, n) => 5 ** n);
-const POWERS_OF_10 = Array.from({ length: PLAIN_DIGITS_MAX + 1 }, (_, n) => 10n ** BigInt(n));
+/** More digits than any sum has that is written here, as long as it is below 10^20. */
+const DIGITS_MAX = 40;
+const POWERS_OF_10 = Array.from({ length: DIGITS_MAX + 1 }, (_, n) => 10n ** BigInt(n));
 const BITS_OF_POWERS_OF_10 = POWERS_OF_10.map(bitLength);
 
 /** Reads what nearly all texts are: few digits, maybe a point and a minus. Null for all others. */
@@ -66,24 +68,37 @@ function parsePlain(text: string): LongDouble | null {
   for (let i = isNegative ? 1 : 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code === CODE_POINT && pointAt < 0) pointAt = i;
-    else if (code < CODE_0 || code > CODE_0 + 9 || ++digits > PLAIN_DIGITS_MAX) return null;
+    else if (code < CODE_0 || code > CODE_0 + 9 || ++digits > DIGITS_MAX) return null;
     else value = value * 10 + code - CODE_0;
   }
   if (digits === 0) return null;
   if (value === 0) return ZERO;
   const decimals = pointAt < 0 ? 0 : text.length - 1 - pointAt;
-  const signed = isNegative ? -value : value;
+  const isLong = digits > PLAIN_DIGITS_MAX;
   // Halves, quarters and so on are exact.
-  const power = POWERS_OF_5[decimals];
-  if (value % power === 0) {
-    return { mantissa: BigInt(signed / power), exponent: -decimals, isInfinite: false };
+  if (!isLong && value % POWERS_OF_5[decimals] === 0) {
+    const quotient = value / POWERS_OF_5[decimals];
+    const mantissa = BigInt(isNegative ? -quotient : quotient);
+    return { mantissa, exponent: -decimals, isInfinite: false };
   }
+  const numerator = isLong ? digitsOf(text, isNegative ? 1 : 0, pointAt) : BigInt(value);
+  const bits = isLong ? bitLength(numerator) : bitsOf(value);
   const divisor = POWERS_OF_10[decimals];
-  let shift = MANTISSA_BITS + BITS_OF_POWERS_OF_10[decimals] - bitsOf(value);
-  const numerator = BigInt(value);
-  if ((numerator << BigInt(shift - MANTISSA_BITS)) >= divisor) shift--;
-  const mantissa = divideToNearest(numerator << BigInt(shift), divisor);
+  let shift = MANTISSA_BITS + BITS_OF_POWERS_OF_10[decimals] - bits;
+  const isWide = shift >= MANTISSA_BITS
+    ? numerator << BigInt(shift - MANTISSA_BITS) >= divisor
+    : numerator >= divisor << BigInt(MANTISSA_BITS - shift);
+  if (isWide) shift--;
+  const mantissa = shift >= 0
+    ? divideToNearest(numerator << BigInt(shift), divisor)
+    : divideToNearest(numerator, divisor << BigInt(-shift));
   return { mantissa: isNegative ? -mantissa : mantissa, exponent: -shift, isInfinite: false };
+}
+
+/** All digits of a text as one number; `pointAt` is negative without a point. */
+function digitsOf(text: string, from: number, pointAt: number): bigint {
+  if (pointAt < 0) return BigInt(text.slice(from));
+  return BigInt(text.slice(from, pointAt) + text.slice(pointAt + 1));
 }
 
 function parseAny(text: string): LongDouble | null {

@@ -39,7 +39,7 @@ import {
   lpSize,
   lpStageText,
 } from "../values/listpack.ts";
-import { sampleDict, Sampler } from "../values/sampling.ts";
+import { drawIndexes, sampleDict } from "../values/sampling.ts";
 import type { Database } from "./database.ts";
 import type { ValueLimits } from "./keyspace.ts";
 
@@ -288,10 +288,16 @@ export class HashView {
       });
       return;
     }
-    const sampler = new Sampler(count, this.count, draw);
-    this.forEach((f, fOff, fLen, v, vOff, vLen) => {
-      if (sampler.drawNext()) visit(f, fOff, fLen, v, vOff, vLen);
-    });
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    let pos = lpFirst(buf, records.valueOffset(this.ref));
+    let at = 0;
+    for (const index of drawIndexes(count, this.count, draw)) {
+      for (; at < index * 2; at++) pos += lpSize(buf, pos);
+      field.setEntry(buf, pos);
+      value.setEntry(buf, pos + lpSize(buf, pos));
+      visit(field.bytes, field.offset, field.length, value.bytes, value.offset, value.length);
+    }
   }
 
   #read(large: LargeHash, ref: number): void {

@@ -59,7 +59,7 @@ import {
   lpSize,
   lpStageText,
 } from "../values/listpack.ts";
-import { sampleDict, Sampler } from "../values/sampling.ts";
+import { drawIndexes, sampleDict } from "../values/sampling.ts";
 import type { Database } from "./database.ts";
 import type { ValueLimits } from "./keyspace.ts";
 
@@ -415,10 +415,20 @@ export class SetView {
       });
       return;
     }
-    const sampler = new Sampler(count, this.count, draw);
-    this.forEach((bytes, offset, length) => {
-      if (sampler.drawNext()) visit(bytes, offset, length);
-    });
+    const { member } = this;
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const base = records.valueOffset(this.ref);
+    let at = 0;
+    let pos = this.encoding === ENC_INTSET ? 0 : lpFirst(buf, base);
+    for (const index of drawIndexes(count, this.count, draw)) {
+      if (this.encoding === ENC_INTSET) member.setInteger(intsetGet(buf, base, index));
+      else {
+        for (; at < index; at++) pos += lpSize(buf, pos);
+        member.setEntry(buf, pos);
+      }
+      visit(member.bytes, member.offset, member.length);
+    }
   }
 
   /** Says how many members will be added in a row: too many for a small set make it a large one. */

@@ -31,6 +31,33 @@ export class Sampler {
   }
 }
 
+/** More than so many out of a small value are found by going through all its elements. */
+const FEW = 16;
+
+/**
+ * Different indexes below `total`, in ascending order, each subset of them as likely as any other:
+ * `count` of them, or all when there are no more. Of few it costs as many draws as there are.
+ */
+export function drawIndexes(count: number, total: number, draw: () => number): number[] {
+  const indexes: number[] = [];
+  if (count > FEW || count * 2 >= total) {
+    const sampler = new Sampler(count, total, draw);
+    for (let i = 0; i < total && indexes.length < count; i++) {
+      if (sampler.drawNext()) indexes.push(i);
+    }
+    return indexes;
+  }
+  // Floyd's algorithm: what has been drawn already stands for the index that became possible last.
+  for (let last = total - count; last < total; last++) {
+    let index = Math.floor(draw() * (last + 1));
+    if (indexes.includes(index)) index = last;
+    let at = indexes.length;
+    for (; at > 0 && indexes[at - 1] > index; at--) indexes[at] = indexes[at - 1];
+    indexes[at] = index;
+  }
+  return indexes;
+}
+
 /**
  * Visits `count` different records of a Dict, drawn evenly (all when there are no more). `visit`
  * must not change the Dict.

@@ -86,14 +86,14 @@ Deno.test("the sum of small amounts has as few decimals as they have", () => {
 Deno.test("a plain number is read and written as when it is written in an unusual way", () => {
   const random = new Random(5);
   for (let i = 0; i < 20_000; i++) {
-    const digits = 1 + random.below(15);
+    const digits = 1 + random.below(40);
     let text = "";
     for (let n = 0; n < digits; n++) text += random.below(10);
     const point = random.below(digits + 1);
     if (random.below(4) > 0) text = `${text.slice(0, point)}.${text.slice(point)}`;
     const sign = random.below(2) === 0 ? "" : "-";
     const plain = parseLongDouble(sign + text)!;
-    const unusual = parseLongDouble(sign + "0".repeat(16) + text)!;
+    const unusual = parseLongDouble(sign + "0".repeat(41) + text)!;
     const exponent = Math.min(plain.exponent, unusual.exponent);
     const scaled = [plain, unusual].map((n) => n.mantissa << BigInt(n.exponent - exponent));
     assertEquals(scaled[0], scaled[1], sign + text);

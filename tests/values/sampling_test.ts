@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { LargeSet } from "../../src/values/large_set.ts";
-import { sampleDict } from "../../src/values/sampling.ts";
+import { drawIndexes, sampleDict } from "../../src/values/sampling.ts";
 import { Random } from "../support/random.ts";
 
 function setOf(size: number): LargeSet {
@@ -32,6 +32,26 @@ for (const count of [0, 1, 3, 10, 29, 30, 31]) {
     for (const n of times.values()) {
       assert(n >= expected * 0.6 && n <= expected * 1.4, `${n} of ${expected}`);
     }
+  });
+}
+
+for (
+  const [count, total] of [[0, 5], [1, 1], [1, 7], [3, 30], [15, 30], [16, 40], [29, 30], [9, 4]]
+) {
+  Deno.test(`drawIndexes draws ${count} of ${total} in order, each about as often`, () => {
+    const draw = new Random(count + total).draw;
+    const times = new Array(total).fill(0);
+    const rounds = 4000;
+    for (let round = 0; round < rounds; round++) {
+      const indexes = drawIndexes(count, total, draw);
+      assertEquals(indexes.length, Math.min(count, total));
+      indexes.forEach((index, i) => {
+        assert(index < total && (i === 0 || index > indexes[i - 1]));
+        times[index]++;
+      });
+    }
+    const expected = rounds * Math.min(count, total) / total;
+    for (const n of times) assert(n >= expected * 0.6 && n <= expected * 1.4, `${n}`);
   });
 }
 

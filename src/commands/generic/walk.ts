@@ -35,19 +35,16 @@ function runKeys({ database, words, reply }: Call): void {
   const matchesAll = patternLength === 1 && bytes[patternAt] === STAR;
   const found: number[] = [];
   database.table.forEach((ref) => {
-    if (database.isExpired(ref)) return;
-    if (
-      matchesAll ||
-      globMatch(
-        bytes,
-        patternAt,
-        patternLength,
-        records.bytesOf(ref),
-        records.keyOffset(ref),
-        records.keyLength(ref),
-        false,
-      )
-    ) found.push(ref);
+    const isMatch = matchesAll || globMatch(
+      bytes,
+      patternAt,
+      patternLength,
+      records.bytesOf(ref),
+      records.keyOffset(ref),
+      records.keyLength(ref),
+      false,
+    );
+    if (isMatch && !database.isExpired(ref)) found.push(ref);
   });
   reply.array(found.length);
   for (const ref of found) {

@@ -3,7 +3,7 @@
 import type { Call } from "../../dispatch/call.ts";
 import { sortedSetView as view } from "../../keyspace/sorted_set.ts";
 import { SYNTAX_ERROR } from "../../resp/reply_error.ts";
-import { sampleDict, Sampler } from "../../values/sampling.ts";
+import { drawIndexes, sampleDict } from "../../values/sampling.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { checkDraws, checkPairs, drawCount } from "../draw_count.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
@@ -65,8 +65,11 @@ function drawDifferent({ reply, server }: Call, count: number, withScores: boole
     });
     return;
   }
-  const sampler = new Sampler(drawn, total, server.draw);
-  for (let on = drawn > 0 && view.first(); on; on = view.next()) {
-    if (sampler.drawNext()) replyElement(reply, view, withScores);
+  let at = -1;
+  for (const index of drawIndexes(drawn, total, server.draw)) {
+    if (at >= 0 && index === at + 1) view.next();
+    else view.seek(index);
+    at = index;
+    replyElement(reply, view, withScores);
   }
 }
