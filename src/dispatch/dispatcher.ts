@@ -502,6 +502,7 @@ export class Dispatcher {
    */
   answerOutside(client: Client, write: (reply: ReplyWriter) => void): void {
     const { reply } = client;
+    if (client.replyMode === "on") return write(reply);
     const { chunks, length, bytes } = reply.mark();
     write(reply);
     this.#dropUnwantedReply(client, chunks, length, bytes);
