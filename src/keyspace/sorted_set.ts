@@ -52,6 +52,7 @@ import {
 } from "../values/listpack.ts";
 import { OrderedCursor } from "../values/ordered_index.ts";
 import { isStoredAsInteger, parseScore, SCORE_TEXT_MAX, writeScore } from "../values/score.ts";
+import type { ScoredElements } from "../values/scored_elements.ts";
 import { SortedSet } from "../values/sorted_set.ts";
 import type { Database } from "./database.ts";
 import type { ValueLimits } from "./keyspace.ts";
@@ -582,7 +583,7 @@ const detached = new SortedSetView();
 let listpack = NO_BYTES;
 
 /**
- * Makes the key this sorted set, whatever it was, as a small or a large one; `set` belongs to the
+ * Makes the key this sorted set, whatever it was, as a small or a large one; a SortedSet belongs to the
  * database then and must not be empty. `expiresAtMs` NaN means no expiry. Tells nobody.
  */
 export function storeSortedSet(
@@ -590,14 +591,15 @@ export function storeSortedSet(
   key: Uint8Array,
   offset: number,
   length: number,
-  set: SortedSet,
+  made: SortedSet | ScoredElements,
   expiresAtMs = NaN,
 ): void {
-  const size = packSmall(database.keyspace.limits, set);
+  const size = packSmall(database.keyspace.limits, made);
   if (size > 0) {
     storeSmall(database, key, offset, length, size, expiresAtMs);
     return;
   }
+  const set = made instanceof SortedSet ? made : largeOf(made);
   const ref = database.findOrExpire(key, offset, length);
   if (ref === 0) {
     database.addLarge(key, offset, length, TYPE_ZSET, ENC_SKIPLIST, set, expiresAtMs);
@@ -607,14 +609,23 @@ export function storeSortedSet(
   }
 }
 
+function largeOf(elements: ScoredElements): SortedSet {
+  const set = new SortedSet();
+  set.reserve(elements.count);
+  for (let on = elements.first(); on; on = elements.next()) {
+    set.addOrdered(elements.bytes, elements.offset, elements.length, elements.score);
+  }
+  return set;
+}
+
 /** Puts a set into `listpack` if it is small enough; answers the size in bytes, or 0. */
-function packSmall(limits: ValueLimits, set: SortedSet): number {
+function packSmall(limits: ValueLimits, set: SortedSet | ScoredElements): number {
   if (set.count > limits.zsetMaxListpackEntries) return 0;
   if (listpack.length === 0) listpack = new Uint8Array(INLINE_VALUE_MAX);
   let size = lpNew(listpack, 0);
-  detached.openDetached(set);
-  for (let on = detached.first(); on; on = detached.next()) {
-    const { bytes, offset, length, score } = detached;
+  const elements = set instanceof SortedSet ? detached.openDetached(set) : set;
+  for (let on = elements.first(); on; on = elements.next()) {
+    const { bytes, offset, length, score } = elements;
     if (length > limits.zsetMaxListpackValue) return 0;
     size = lpAppend(listpack, 0, INLINE_VALUE_MAX, bytes, offset, length);
     if (size < 0) return 0;

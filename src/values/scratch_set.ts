@@ -59,6 +59,21 @@ export class ScratchSet {
     return this.#slots[this.#slotOf(bytes, offset, length, hash)] !== 0;
   }
 
+  /** The number of a member, counted from 0 as they were added; -1 if it is not there. */
+  numberOf(bytes: Uint8Array, offset: number, length: number, hash: number): number {
+    return this.#slots[this.#slotOf(bytes, offset, length, hash)] - 1;
+  }
+
+  /** The bytes of all members, one behind the other; until one is added. */
+  get texts(): Uint8Array {
+    return this.#texts;
+  }
+
+  /** Where member `number` begins in `texts`, and the one before it ends. */
+  startOf(number: number): number {
+    return this.#ends[number];
+  }
+
   /** The slot that holds the member, or the free one where it would go. */
   #slotOf(bytes: Uint8Array, offset: number, length: number, hash: number): number {
     const mask = this.#slots.length - 1;

@@ -11,6 +11,7 @@ import { SetView } from "../../keyspace/set.ts";
 import { SortedSetView, sortedSetView } from "../../keyspace/sorted_set.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
 import { parseScore } from "../../values/score.ts";
+import { SCORED_ELEMENTS_MAX, ScoredElements } from "../../values/scored_elements.ts";
 import { SortedSet } from "../../values/sorted_set.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { countedKeys, oneKey } from "../../dispatch/key_specs.ts";
@@ -256,7 +257,9 @@ class Request {
     if (keys > words.count - at - 1) throw new ReplyError(SYNTAX_ERROR);
     let word = at + 1;
     for (const end = word + keys; word < end; word++) {
-      this.sources.push(new Source(database, words.bytes, words.starts[word], words.lengths[word]));
+      const place = this.sources.length;
+      const { bytes, starts, lengths } = words;
+      this.sources.push(new Source(place, database, bytes, starts[word], lengths[word]));
     }
     const takesWeights = (options & UNWEIGHTED) === 0;
     while (word < words.count) {
@@ -312,6 +315,9 @@ type CommonVisitor = (
   hash: number,
 ) => boolean | void;
 
+const sortedViews: SortedSetView[] = [];
+const plainViews: SetView[] = [];
+
 /** One of the sets to be combined: sorted, plain, or missing (as if empty). */
 class Source {
   readonly count: number = 0;
@@ -321,15 +327,22 @@ class Source {
   readonly #sorted: SortedSetView | null = null;
   readonly #plain: SetView | null = null;
 
-  constructor(database: Database, bytes: Uint8Array, offset: number, length: number) {
+  /** `place` counts the sources of a call: the views of each place are kept for the next call. */
+  constructor(
+    place: number,
+    database: Database,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ) {
     const ref = database.lookupRead(bytes, offset, length);
     if (ref === 0) return;
     const type = database.typeOf(ref);
     if (type === TYPE_ZSET) {
-      this.#sorted = new SortedSetView().open(database, ref);
+      this.#sorted = (sortedViews[place] ??= new SortedSetView()).open(database, ref);
       this.count = this.#sorted.count;
     } else if (type === TYPE_SET) {
-      this.#plain = new SetView();
+      this.#plain = plainViews[place] ??= new SetView();
       this.#plain.open(database, ref);
       this.count = this.#plain.count;
     } else throw new ReplyError(WRONG_TYPE);
@@ -363,7 +376,12 @@ function weighted(score: number, weight: number): number {
   return product === product ? product : 0;
 }
 
-function union({ bySize, aggregate }: Request): SortedSet {
+/** The result where it has few members at most; kept for the next call. */
+const few = new ScoredElements();
+
+function union({ bySize, aggregate }: Request): SortedSet | ScoredElements {
+  const most = bySize.reduce((sum, source) => sum + source.count, 0);
+  if (most <= SCORED_ELEMENTS_MAX) return unionOfFew(bySize, aggregate);
   const result = new SortedSet();
   result.reserve(bySize[bySize.length - 1].count);
   for (const source of bySize) {
@@ -380,13 +398,40 @@ function union({ bySize, aggregate }: Request): SortedSet {
   return result;
 }
 
-function intersection(request: Request): SortedSet {
+function unionOfFew(sources: Source[], aggregate: Aggregate): ScoredElements {
+  few.clear();
+  for (const source of sources) {
+    const { weight } = source;
+    source.forEach((bytes, offset, length, score) => {
+      const value = weighted(score, weight);
+      const hash = hashBytes(bytes, offset, length);
+      const found = few.find(bytes, offset, length, hash);
+      if (found < 0) few.add(bytes, offset, length, value, hash);
+      else few.setScore(found, aggregate(few.scoreOf(found), value));
+    });
+  }
+  few.order();
+  return few;
+}
+
+/** Takes the members of a result in, of which there are `most` at the most. */
+function gather(most: number, fill: (add: CommonVisitor) => void): SortedSet | ScoredElements {
+  if (most <= SCORED_ELEMENTS_MAX) {
+    few.clear();
+    fill((bytes, offset, length, score, hash) => few.add(bytes, offset, length, score, hash));
+    few.order();
+    return few;
+  }
   const result = new SortedSet();
-  // They come in the order of the smallest set, which mostly is that of the result.
-  forEachCommon(request, (bytes, offset, length, score, hash) => {
+  fill((bytes, offset, length, score, hash) => {
     result.addOrdered(bytes, offset, length, score, hash);
   });
   return result;
+}
+
+function intersection(request: Request): SortedSet | ScoredElements {
+  // They come in the order of the smallest set, which mostly is that of the result.
+  return gather(request.bySize[0].count, (add) => forEachCommon(request, add));
 }
 
 /** Visits the members that all sets have, with their aggregated scores. */
@@ -403,19 +448,23 @@ function forEachCommon({ bySize, aggregate }: Request, visit: CommonVisitor): vo
   });
 }
 
-function difference({ sources }: Request): SortedSet {
+function difference({ sources }: Request): SortedSet | ScoredElements {
   const [first, ...others] = sources;
-  const result = new SortedSet();
-  first.forEach((bytes, offset, length, score) => {
-    const hash = hashBytes(bytes, offset, length);
-    for (const other of others) if (other.find(bytes, offset, length, hash)) return;
-    result.addOrdered(bytes, offset, length, score, hash);
+  return gather(first.count, (add) => {
+    first.forEach((bytes, offset, length, score) => {
+      const hash = hashBytes(bytes, offset, length);
+      for (const other of others) if (other.find(bytes, offset, length, hash)) return;
+      add(bytes, offset, length, score, hash);
+    });
   });
-  return result;
 }
 
-function replyResult({ reply }: Call, result: SortedSet, withScores: boolean): void {
-  const view = sortedSetView.openDetached(result);
+function replyResult(
+  { reply }: Call,
+  result: SortedSet | ScoredElements,
+  withScores: boolean,
+): void {
+  const view = result instanceof SortedSet ? sortedSetView.openDetached(result) : result;
   replyElementsHeader(reply, result.count, withScores);
   for (let on = view.first(); on; on = view.next()) replyElement(reply, view, withScores);
 }

@@ -3,6 +3,7 @@
 import type { Call } from "../../dispatch/call.ts";
 import { sortedSetView as view } from "../../keyspace/sorted_set.ts";
 import { SYNTAX_ERROR } from "../../resp/reply_error.ts";
+import { SCORED_ELEMENTS_MAX, ScoredElements } from "../../values/scored_elements.ts";
 import { SortedSet } from "../../values/sorted_set.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
@@ -247,9 +248,7 @@ function replyRange({ words, reply, database }: Call): void {
   replyElementsHeader(reply, count, withScores);
   for (let left = count; left > 0; left--) {
     replyElement(reply, view, withScores);
-    if (left === 1) return;
-    if (reverse) view.prev();
-    else view.next();
+    if (left > 1) step();
   }
 }
 
@@ -279,19 +278,39 @@ export const zrangestore = defineCommand({
   run: runZrangestore,
 });
 
+/** Short ranges on their way to the destination. */
+const few = new ScoredElements();
+
 function runZrangestore(call: Call): void {
   if (!readRange(call, 2, null, null)) return;
   const { words, database } = call;
-  const set = new SortedSet();
-  if (view.openRead(database, words.bytes, words.starts[2], words.lengths[2])) {
-    const count = seekRange();
-    set.reserve(count);
-    for (let left = count; left > 0; left--) {
-      set.addOrdered(view.bytes, view.offset, view.length, view.score);
-      if (left === 1) break;
-      if (reverse) view.prev();
-      else view.next();
-    }
+  few.clear();
+  if (!view.openRead(database, words.bytes, words.starts[2], words.lengths[2])) {
+    return storeResult(call, few, "zrangestore");
   }
-  storeResult(call, set, "zrangestore");
+  const count = seekRange();
+  if (count > SCORED_ELEMENTS_MAX) return storeResult(call, copyRange(count), "zrangestore");
+  for (let left = count; left > 0; left--) {
+    few.add(view.bytes, view.offset, view.length, view.score);
+    if (left > 1) step();
+  }
+  few.order();
+  storeResult(call, few, "zrangestore");
+}
+
+/** The elements of a long range, from the one that the view stands on. */
+function copyRange(count: number): SortedSet {
+  const set = new SortedSet();
+  set.reserve(count);
+  for (let left = count; left > 0; left--) {
+    set.addOrdered(view.bytes, view.offset, view.length, view.score);
+    if (left > 1) step();
+  }
+  return set;
+}
+
+/** Goes on to the next element of the range. */
+function step(): void {
+  if (reverse) view.prev();
+  else view.next();
 }

@@ -20,8 +20,11 @@ export function replyElementsHeader(reply: ReplyWriter, count: number, withScore
   reply.array(withScores && reply.resp === 2 ? count * 2 : count);
 }
 
+/** What stands on an element. */
+type OnElement = Pick<SortedSetView, "bytes" | "offset" | "length" | "score">;
+
 /** Writes the element the view stands on, announced by `replyElementsHeader`. */
-export function replyElement(reply: ReplyWriter, view: SortedSetView, withScores: boolean): void {
+export function replyElement(reply: ReplyWriter, view: OnElement, withScores: boolean): void {
   if (!withScores) {
     reply.bulk(view.bytes, view.offset, view.length);
     return;

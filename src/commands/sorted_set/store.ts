@@ -3,10 +3,11 @@
 import type { Call } from "../../dispatch/call.ts";
 import { EVENT_ZSET } from "../../base/event_classes.ts";
 import { storeSortedSet } from "../../keyspace/sorted_set.ts";
+import type { ScoredElements } from "../../values/scored_elements.ts";
 import type { SortedSet } from "../../values/sorted_set.ts";
 
 /** Stores the result of a command at the key in word 1, or removes that key, and answers its size. */
-export function storeResult(call: Call, set: SortedSet, event: string): void {
+export function storeResult(call: Call, set: SortedSet | ScoredElements, event: string): void {
   const { words, reply, database } = call;
   const { bytes, starts, lengths } = words;
   const { count } = set;
