@@ -165,11 +165,19 @@ export class LinkProxy implements AsyncDisposable {
     this.#damage = damage;
   }
 
+  /** From now on nothing is cut, changed, slowed down or held up, nor what was to be and has not been yet. */
+  heal(): void {
+    this.#cut = null;
+    this.#damage = null;
+    this.bytesPerMs = Infinity;
+    this.resume("toMaster");
+    this.resume("toReplica");
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.refuse();
     this.cut();
-    this.resume("toMaster");
-    this.resume("toReplica");
+    this.heal();
     await Promise.all(this.#pumps);
   }
 

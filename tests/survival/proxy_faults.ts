@@ -108,6 +108,7 @@ const FAULTS: Record<string, (link: Link) => Promise<void>> = {
     const at = proxy.link.count("toReplica") + random.below(4_000);
     proxy.damage({ direction: "toReplica", at, insert: garbage(random) });
     await pause(random.between(100, 500));
+    proxy.heal(); // what has not come so far is not to hit what comes later
     await forceFullSync(link);
   },
   async "a flipped bit within a full sync"({ proxy, random, master, replica }) {
@@ -121,6 +122,7 @@ const FAULTS: Record<string, (link: Link) => Promise<void>> = {
     await eventually(() => proxy.links.length > damaged, { what: "a new link" });
     // Whether the snapshot or what follows was hit: the next sync is a full one for certain.
     await pause(random.between(100, 500));
+    proxy.heal();
     await forceFullSync({ proxy, master, replica });
   },
 };
@@ -150,6 +152,7 @@ async function run(field: Field): Promise<Figures> {
       await using _ = load;
       await load.further(100);
       await FAULTS[kind]({ random, master, replica, proxy });
+      proxy.heal();
       await load.further(100);
       await load.stop();
       await linkUp(replica);
