@@ -61,7 +61,7 @@ export type InlineSplitter = (bytes: Uint8Array, offset: number, length: number)
 
 /** What the configuration and the state of the client allow. */
 export interface ParserLimits {
-  /** Largest bulk string, `proto-max-bulk-len`. */
+  /** Largest bulk string, `proto-max-bulk-len`. That is a megabyte at least: lengths below 1000 are not compared. */
   bulkBytesMax: number;
 }
 
@@ -313,29 +313,16 @@ export class RequestParser {
     while (left > 0) {
       if (length < 0) {
         if (at >= to) break;
-        // Short lengths are almost all there is: one or two digits, CR LF.
-        const isBulk = buffer[at] === 0x24;
-        const digit = buffer[at + 1] - 48;
-        if (isBulk && at + 4 <= to && buffer[at + 2] === CR && digit >= 0 && digit <= 9) {
-          length = digit;
-          at += 4;
-        } else {
-          const digit2 = buffer[at + 2] - 48;
-          if (
-            isBulk && at + 5 <= to && buffer[at + 3] === CR && digit >= 1 && digit <= 9 &&
-            digit2 >= 0 && digit2 <= 9
-          ) {
-            length = digit * 10 + digit2;
-            at += 5;
-          } else {
-            this.#at = at;
-            length = this.#readBulkLength();
-            at = this.#at;
-            if (length < 0) {
-              outcome = length === INCOMPLETE ? MORE : BROKEN;
-              length = -1;
-              break;
-            }
+        length = shortLength(buffer, at, to);
+        if (length >= 0) at += length < 10 ? 4 : length < 100 ? 5 : 6;
+        else {
+          this.#at = at;
+          length = this.#readBulkLength();
+          at = this.#at;
+          if (length < 0) {
+            outcome = length === INCOMPLETE ? MORE : BROKEN;
+            length = -1;
+            break;
           }
         }
       }
@@ -537,3 +524,21 @@ const BEGUN = 3;
 const EMPTY = 2;
 /** #readNumberLine: the end of the line has not arrived. No count or length has this value. */
 const INCOMPLETE = -Infinity;
+
+/**
+ * The length in the line of a bulk string at `at` if it has up to three digits, as almost all have, and has come
+ * whole; -1 for every other line.
+ */
+function shortLength(buffer: Uint8Array, at: number, to: number): number {
+  if (buffer[at] !== 0x24 || at + 4 > to) return -1;
+  const digit = buffer[at + 1] - 48;
+  if (!(digit >= 0 && digit <= 9)) return -1;
+  const second = buffer[at + 2];
+  if (second === CR) return digit;
+  if (digit === 0 || second < 48 || second > 57 || at + 5 > to) return -1;
+  const third = buffer[at + 3];
+  const two = digit * 10 + second - 48;
+  if (third === CR) return two;
+  if (third < 48 || third > 57 || at + 6 > to || buffer[at + 4] !== CR) return -1;
+  return two * 10 + third - 48;
+}

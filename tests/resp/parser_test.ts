@@ -194,12 +194,29 @@ Deno.test("before authentication ten words of 16384 bytes are let through", () =
   assertEquals(parse(request(...words), [], parser), [words]);
 });
 
+Deno.test("words of one to four digits' length are read wherever the bytes are split", () => {
+  for (const length of [0, 1, 9, 10, 11, 99, 100, 101, 512, 999, 1000, 1001]) {
+    const text = request("x".repeat(length), "end");
+    for (let split = 1; split < 12; split++) {
+      assertEquals(parse(text, [split]), [["x".repeat(length), "end"]], `${length} at ${split}`);
+    }
+  }
+});
+
+Deno.test("a length with a leading zero or something else than digits is refused, however short", () => {
+  for (const length of ["05", "005", "00", "012", "+5", "1x", "12x", "x", "1 2", "-1", "1-2", ""]) {
+    const text = `*1\r\n$${length}\r\nhello world, and more\r\n`;
+    assertEquals(parse(text), ["Protocol error: invalid bulk length"], length);
+  }
+});
+
 Deno.test("the largest bulk string is what the limits say at the time", () => {
-  const limits = { bulkBytesMax: 100 };
+  const limits = { bulkBytesMax: 1 << 20 };
   const parser = new RequestParser(limits, splitWords);
-  assertEquals(parse(request("x".repeat(100)), [], parser), [["x".repeat(100)]]);
-  limits.bulkBytesMax = 99;
-  assertEquals(parse(request("x".repeat(100)), [], parser), [
+  const text = "x".repeat(1 << 20);
+  assertEquals(parse(request(text), [], parser), [[text]]);
+  limits.bulkBytesMax--;
+  assertEquals(parse(request(text), [], parser), [
     "Protocol error: invalid bulk length",
   ]);
 });
