@@ -23,6 +23,9 @@ import type {
 } from "./runtime.ts";
 import { SystemError, systemErrorOf } from "./system_error.ts";
 
+/** Buffers of input from this size on are given back by hand: garbage of so much would pile up. */
+const LARGE_INPUT = 16 * 1024;
+
 export type Raw = BunSocket<Connected | undefined>;
 
 export class BunNetwork implements Network {
@@ -205,6 +208,9 @@ export class Connected implements Socket {
       else space.set(bytes.subarray(at, at + count));
       at += count;
       handler.filled(count);
+    }
+    if (at === bytes.length && at >= LARGE_INPUT && at === bytes.buffer.byteLength) {
+      bytes.buffer.transfer(0);
     }
     return at;
   }
