@@ -72,6 +72,7 @@ export class Evictor {
   /** The key chosen last. */
   #victim = 0;
   #victimDatabase!: Database;
+  #key = new Uint8Array(KEPT_KEY_BYTES);
   /** Since when, by the monotonic clock, memory has been above the limit; null while it is not. */
   #exceededSince: number | null = null;
   #exceededMs = 0;
@@ -241,19 +242,26 @@ export class Evictor {
   }
 
   #evictVictim(): void {
+    this.keyspace.stream.unit(this.#removeVictim);
+  }
+
+  /** Many small keys may have to go for one large value: this makes no objects. */
+  readonly #removeVictim = (): void => {
     const { keyspace } = this;
+    const { stream } = keyspace;
     const database = this.#victimDatabase;
     const ref = this.#victim;
     const { records } = database;
-    const offset = records.keyOffset(ref);
-    const key = records.bytesOf(ref).slice(offset, offset + records.keyLength(ref));
-    const { stream } = keyspace;
-    stream.unit(() => {
-      database.removeRecord(ref, key, 0, key.length, EVENT_EVICTED, "evicted", 0);
-      keyspace.evictedKeys++;
-      stream.add(database.index, [keyspace.unlinksEvicted ? "UNLINK" : "DEL", key]);
-    });
-  }
+    const length = records.keyLength(ref);
+    if (length > this.#key.length) this.#key = new Uint8Array(length);
+    const key = this.#key;
+    copyBytes(key, 0, records.bytesOf(ref), records.keyOffset(ref), length);
+    database.removeRecord(ref, key, 0, length, EVENT_EVICTED, "evicted", 0);
+    keyspace.evictedKeys++;
+    if (!stream.isActive) return;
+    const name = keyspace.unlinksEvicted ? "UNLINK" : "DEL";
+    stream.add(database.index, [name, key.subarray(0, length)]);
+  };
 }
 
 function isSameKey(candidate: Candidate, database: Database, ref: number): boolean {
