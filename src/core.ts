@@ -165,6 +165,7 @@ export class Core
     this.log = log;
     this.runtime = runtime;
     this.memory = new MemoryGuard(runtime.process);
+    blocks.returnedMin = runtime.process.returnedMin;
     this.clock = clock;
     this.draw = draw;
     this.runId = randomId(runtime.fillRandom);
@@ -714,13 +715,24 @@ export class Core
     }
     for (const { table } of this.keyspace.databases) {
       while (table.rehashSome(64)) if (this.clock.monotonic() > until) return this.#again("tidy");
-      while (table.compactStep(256)) if (this.clock.monotonic() > until) return this.#again("tidy");
+    }
+    const { defragmenter } = this.keyspace;
+    const isScarce = this.#isMemoryScarce;
+    while (defragmenter.step(isScarce)) {
+      if (this.clock.monotonic() > until) {
+        return this.#again("tidy", isScarce ? SLICE_MS : undefined);
+      }
     }
   }
 
-  /** Has housekeeping that ran out of time go on before the next turn, at a fifth of the time. */
-  #again(work: "expire" | "tidy"): void {
-    this.#soon(work, SLICE_MS * 4, () => {
+  /** Whether data and what lies unused between them pass `maxmemory`. */
+  get #isMemoryScarce(): boolean {
+    return this.keyspace.defragmenter.isScarce(this.usedBytes(), this.evictor.maxBytes);
+  }
+
+  /** Has housekeeping that ran out of time go on before the next turn: at a fifth of the time, if not told otherwise. */
+  #again(work: "expire" | "tidy", pauseMs = SLICE_MS * 4): void {
+    this.#soon(work, pauseMs, () => {
       if (!this.isTimerOn || this.persistence.isLoading) return;
       this.keyspace.refreshTime();
       if (work === "tidy") this.#tidy();

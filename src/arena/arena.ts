@@ -28,6 +28,11 @@ export const CHUNK_UNITS_MAX = 0x8000;
 const CLASS_COUNT = EXACT_UNITS + 1 + 8 * 10;
 /** Smaller segments, such as every database begins with, are no parts of blocks. */
 export const BLOCK_SEGMENT_MIN = 64 * 1024 + 1;
+/** Up to this size an arena doubles with a new segment; later on it grows by a sixteenth. */
+const DOUBLES_UP_TO = 1 << 20;
+const SEGMENT_SHARE = 16;
+/** Arenas up to this size are not compacted. */
+const SPARSE_MIN = 256 * 1024;
 const SEGMENT_COUNT_MAX = 4096;
 const NO_BYTES = new Uint8Array(0);
 const NO_INTS = new Int32Array(0);
@@ -121,15 +126,15 @@ export class Arena {
     this.#link(ref, units);
   }
 
-  /** Whether compaction would give back a fair part of the memory. */
-  get isSparse(): boolean {
-    return this.totalBytes > 1 << 20 && this.liveBytes < this.totalBytes * 0.6;
+  /** Whether less than a share of `density` is in use, so that compaction would give memory back. */
+  isSparse(density: number): boolean {
+    return this.totalBytes > SPARSE_MIN && this.liveBytes < this.totalBytes * density;
   }
 
-  /** Starts emptying the sparsest segment; false when none is worth it. */
-  beginEmptying(): boolean {
+  /** Starts emptying the sparsest segment; false when none is clearly sparser than `density`. */
+  beginEmptying(density: number): boolean {
     let best = -1;
-    let bestLive = 0.5;
+    let bestLive = 1 - (1 - density) * 1.25;
     for (let segment = 0; segment < this.u8.length; segment++) {
       if (segment === this.#segment || this.segmentTop[segment] === 0) continue;
       const size = this.u8[segment].length;
@@ -150,9 +155,13 @@ export class Arena {
     return best >= 0;
   }
 
-  /** The arena doubles with each segment, measured by what is in use. */
+  /**
+   * A small arena doubles with each segment, measured by what is in use; in a large one the segment being filled is
+   * a small part of all.
+   */
   #nextSegmentBytes(least: number): number {
-    const bytes = Math.max(this.liveBytes, least, 4096);
+    const grown = Math.max(Math.min(this.liveBytes, DOUBLES_UP_TO), this.liveBytes / SEGMENT_SHARE);
+    const bytes = Math.max(grown, least, 4096);
     return Math.min(SEGMENT_BYTES_MAX, (bytes + 4095) & ~4095);
   }
 
@@ -240,12 +249,32 @@ export class Arena {
       this.segmentLive.push(0);
       this.segmentTop.push(0);
     }
-    this.u8[segment] = view;
-    this.i32[segment] = new Int32Array(view.buffer, view.byteOffset, bytes >>> 2);
-    this.f64[segment] = new Float64Array(view.buffer, view.byteOffset, bytes >>> 3);
+    this.#place(segment, view);
     this.segmentLive[segment] = 0;
     this.totalBytes += bytes;
     return segment;
+  }
+
+  #place(segment: number, view: Uint8Array): void {
+    this.u8[segment] = view;
+    this.i32[segment] = new Int32Array(view.buffer, view.byteOffset, view.length >>> 2);
+    this.f64[segment] = new Float64Array(view.buffer, view.byteOffset, view.length >>> 3);
+  }
+
+  /**
+   * Moves one segment out of blocks that are being emptied, up to 8 MB; false when none lies there. References stay
+   * valid. @throws RangeError when memory is exhausted
+   */
+  vacateOne(): boolean {
+    for (let segment = 0; segment < this.u8.length; segment++) {
+      const view = this.u8[segment];
+      const used = segment === this.#segment ? this.#top << 3 : view.length;
+      const fresh = blocks.vacated(view, used);
+      if (fresh === view) continue;
+      this.#place(segment, fresh);
+      return true;
+    }
+    return false;
   }
 
   /** Gives the memory of all segments back. The arena may not be used any more. */

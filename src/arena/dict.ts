@@ -50,6 +50,9 @@ import {
  */
 export const COMPACT_RECORDS = 16;
 
+/** Compaction begins when less than this share of an arena is in use, unless memory is scarce. */
+const USUAL_DENSITY = 0.6;
+
 /** What has to know when a record gets a new reference: the expiry index, an ordered index. */
 export interface MoveListener {
   recordMoved(oldRef: number, newRef: number): void;
@@ -646,13 +649,22 @@ export class Dict {
   // -- compaction ---------------------------------------------------------------
 
   /**
-   * Empties sparse segments by copying their live records elsewhere, about `records` of them a
-   * call. Returns true while there is more to do. Cost per record: a copy and a table lookup.
+   * Moves one segment or table out of the blocks that are being emptied (see base/blocks.ts), without a change to
+   * references; false when nothing lies there. Not while a walk or a command is under way.
    */
-  compactStep(records: number): boolean {
+  vacateOne(): boolean {
+    return this.arena.vacateOne() || this.#table.vacate() || (this.#next?.vacate() ?? false);
+  }
+
+  /**
+   * Empties sparse segments by copying their live records elsewhere, about `records` of them a
+   * call, until a share of `density` is in use. Returns true while there is more to do. Cost per
+   * record: a copy and a table lookup.
+   */
+  compactStep(records: number, density = USUAL_DENSITY): boolean {
     const arena = this.arena;
     if (arena.emptying < 0) {
-      if (!arena.isSparse || !arena.beginEmptying()) return false;
+      if (!arena.isSparse(density) || !arena.beginEmptying(density)) return false;
       this.#compactAt = arena.emptying === 0 ? 1 : 0;
     }
     const segment = arena.emptying;
@@ -685,7 +697,7 @@ export class Dict {
     this.#compactAt = at;
     if (at < top) return true;
     arena.endEmptying();
-    return arena.isSparse;
+    return arena.isSparse(density);
   }
 }
 

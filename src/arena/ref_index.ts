@@ -74,6 +74,11 @@ export class RefIndex {
     }
   }
 
+  /** See `Dict.vacateOne`. */
+  vacateOne(): boolean {
+    return this.#table.vacate() || (this.#next?.vacate() ?? false);
+  }
+
   /** Gives the memory back. The index may not be used any more. */
   dispose(): void {
     this.#table.dispose();

@@ -79,6 +79,15 @@ export class Table {
     this.ints = NO_INTS;
   }
 
+  /** Moves out of a block that is being emptied; false when it lies in none. @throws RangeError */
+  vacate(): boolean {
+    const bytes = blocks.vacated(this.#bytes);
+    if (bytes === this.#bytes) return false;
+    this.#bytes = bytes;
+    this.ints = intsOf(bytes);
+    return true;
+  }
+
   /** Writes `ref` into a free slot of the chain of `hash`. */
   put(hash: number, ref: number): void {
     let ints = this.ints;
@@ -340,6 +349,13 @@ function nextCursor(cursor: number, mask: number): number {
   return reverseBits(v) >>> 0;
 }
 
+/** The next of a sequence of integers without a pattern. */
+function scrambled(seed: number): number {
+  let x = Math.imul(seed ^ (seed >>> 16), 0x21f0aaad) + 0x6d2b79f5;
+  x = Math.imul(x ^ (x >>> 15), 0x735a2d97);
+  return x ^ (x >>> 15);
+}
+
 /**
  * An even draw: a random slot of a random bucket, main or overflow, is tried until one is occupied, so
  * each record has the same chance. When the table is too sparse for that, falls back to the nearest
@@ -350,8 +366,10 @@ export function randomFrom(table: Table, next: Table | null, draw: () => number)
   if (total === 0) return 0;
   const own = table.bucketsTaken;
   const slots = (own + (next === null ? 0 : next.bucketsTaken)) * SLOTS;
+  const drawn = draw();
+  let place = Math.floor(drawn * slots);
+  let seed = (drawn * 2 ** 32) | 0;
   for (let tries = 0; tries < 512; tries++) {
-    let place = Math.floor(draw() * slots);
     let from = table;
     if (place >= own * SLOTS) {
       place -= own * SLOTS;
@@ -360,6 +378,8 @@ export function randomFrom(table: Table, next: Table | null, draw: () => number)
     const bucket = (place / SLOTS) | 0;
     const ref = from.ints[(bucket << 4) + FIRST_REF + place - bucket * SLOTS];
     if (ref !== 0) return ref;
+    seed = scrambled(seed);
+    place = Math.floor((seed >>> 0) / 2 ** 32 * slots);
   }
   const from = table.used > 0 ? table : next!;
   const start = (draw() * from.buckets) | 0;

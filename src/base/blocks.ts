@@ -4,9 +4,12 @@
  * without any of it goes back to the system at once.
  *
  * Why not buffers of their own: a buffer that is dropped stays until something collects, which an idle
- * server has no reason to do; and the C library keeps what was smaller than 32 MB for itself, wherever
- * something that is still in use lies behind it. Blocks are larger than that, and `transfer(0)` takes a buffer's
- * memory away without a collection. Pages of a block that were never written take no memory.
+ * server has no reason to do; and allocators keep what was not large for themselves, wherever something that is
+ * still in use lies behind it. Blocks are large enough, and `transfer(0)` takes a buffer's memory away without a
+ * collection. Pages of a block that were never written take no memory.
+ *
+ * Blocks that have become sparse can be emptied: who has something in one of them moves it elsewhere when asked to
+ * (`vacated`).
  *
  * What is forgotten instead of given back (a set that a command needed for a while) is noticed when its view is
  * collected. So whoever uses a part of a view has to hold the view itself.
@@ -22,11 +25,20 @@ export const BLOCK_SHARE_MIN = 16 * 1024;
 
 const PAGE_SHIFT = 12;
 const PAGE_BYTES = 1 << PAGE_SHIFT;
-/** The C library maps whatever is larger than 32 MB by itself, and unmaps it when it is freed. */
-const BLOCK_BYTES = 40 << 20;
-const BLOCK_PAGES = BLOCK_BYTES >> PAGE_SHIFT;
+/**
+ * A block gives nothing back before all of it is free, so each is to be a small part of all that is held. Where only
+ * large buffers go back (`Blocks.returnedMin`), a block is a part of one: pages that are never written take no memory.
+ */
+const BLOCK_BYTES_MAX = 40 << 20;
+const BLOCK_SHARE = 1 / 16;
+const BLOCK_BYTES_MIN = 4 << 20;
+/** Likewise where all buffers go back, so that blocks may be smaller. */
+const SMALL_BLOCK_SHARE = 1 / 64;
+const SMALL_BLOCK_BYTES_MIN = 1 << 20;
 /** More than this gets a block of its own, which goes with it. */
 const SHARE_MAX = 8 << 20;
+/** A block is worth emptying when gaps are at least this share of it. */
+const SPARSE_GAPS = 1 / 8;
 
 class Block {
   readonly buffer: ArrayBuffer;
@@ -39,17 +51,36 @@ class Block {
   untouched = 0;
   /** Where the next search begins. */
   from = 0;
+  /** It is being emptied: nothing is handed out of it. */
+  isLeaving = false;
+  /** Free pages that there were when emptying it failed, because somebody holds on to what is left. */
+  stuckAt = -1;
 
-  constructor(readonly pages: number) {
-    this.buffer = new ArrayBuffer(Math.max(pages << PAGE_SHIFT, BLOCK_BYTES));
+  constructor(readonly pages: number, bytesMin: number) {
+    this.buffer = new ArrayBuffer(Math.max(pages << PAGE_SHIFT, bytesMin));
     this.taken = new Uint8Array(pages);
     this.freePages = pages;
     this.missing = pages + 1;
   }
 
+  get takenPages(): number {
+    return this.pages - this.freePages;
+  }
+
+  /** Which share of the pages that were handed out some time is in use. */
+  get density(): number {
+    return this.takenPages / this.untouched;
+  }
+
+  /** Whether emptying it would give back a fair part of it, and may succeed. */
+  get isSparse(): boolean {
+    if (this.stuckAt >= 0 && this.freePages - this.stuckAt < this.pages >> 3) return false;
+    return this.density <= 1 - SPARSE_GAPS;
+  }
+
   /** The first page of a run of free ones, which are taken then; -1 when there is none. */
   take(pages: number): number {
-    if (pages > this.freePages || pages >= this.missing) return -1;
+    if (this.isLeaving || pages > this.freePages || pages >= this.missing) return -1;
     let at = this.#search(pages, this.from, this.pages);
     if (at < 0) at = this.#search(pages, 0, Math.min(this.pages, this.from + pages));
     if (at < 0) {
@@ -90,6 +121,11 @@ interface Place {
 }
 
 export class Blocks {
+  /**
+   * Freed buffers of at least so many bytes go back to the system; smaller ones may stay with the allocator. See
+   * `HostProcess.returnedMin`.
+   */
+  returnedMin = 33 << 20;
   /** Bytes of all that is handed out, in whole pages. */
   takenBytes = 0;
   /** Bytes given back that have not been settled. */
@@ -150,6 +186,48 @@ export class Blocks {
     this.#giveLater(place);
   }
 
+  // -- emptying sparse blocks --------------------------------------------------------------------
+
+  /**
+   * Chooses sparse blocks that are to be emptied, when there are more than `gapBytesMax` of gaps; false when there
+   * is nothing to do. Then whoever can has to call `vacated` for each view it has, and somebody `endEmptying`.
+   */
+  beginEmptying(gapBytesMax: number): boolean {
+    if (this.gapBytes <= gapBytesMax) return false;
+    const sparse = this.#blocks.filter((block) => block.isSparse);
+    sparse.sort((a, b) => a.density - b.density);
+    // What is moved is there twice for a while.
+    let pages = (this.heldBytes * BLOCK_SHARE) >> PAGE_SHIFT;
+    for (const block of sparse) {
+      block.isLeaving = true;
+      pages -= block.takenPages;
+      if (pages <= 0) break;
+    }
+    return sparse.length > 0;
+  }
+
+  /**
+   * The view itself; or, when it lies in a block that is being emptied, one of the same length elsewhere, with its
+   * first `used` bytes. The old one has been given back then. @throws RangeError when memory is exhausted
+   */
+  vacated(view: Uint8Array, used = view.length): Uint8Array {
+    if (this.#places.get(view)?.block.isLeaving !== true) return view;
+    const fresh = this.take(view.length);
+    fresh.set(used === view.length ? view : view.subarray(0, used));
+    this.give(view);
+    return fresh;
+  }
+
+  /** All views have been asked after. Blocks that something is left in stay for now. See `settle`. */
+  endEmptying(atOnce = false): void {
+    this.settle(atOnce);
+    for (const block of this.#blocks) {
+      if (!block.isLeaving) continue;
+      block.isLeaving = false;
+      block.stuckAt = block.freePages;
+    }
+  }
+
   /**
    * Has another thread free the memory of a block, which is gone here then; null where there is none. The
    * system takes a millisecond for every few megabytes.
@@ -195,9 +273,21 @@ export class Blocks {
         if (page >= 0) return { block, page, pages };
       }
     }
-    const block = new Block(pages <= SHARE_MAX >> PAGE_SHIFT ? BLOCK_PAGES : pages);
+    const block = new Block(
+      pages <= SHARE_MAX >> PAGE_SHIFT ? this.#pagesOfNext(pages) : pages,
+      this.returnedMin,
+    );
     this.#blocks.push(block);
     return { block, page: block.take(pages), pages };
+  }
+
+  /** How much of the next block is to be used when so many pages are asked for. */
+  #pagesOfNext(pages: number): number {
+    const bytes = pages << PAGE_SHIFT;
+    const wanted = this.returnedMin === 0
+      ? Math.max(SMALL_BLOCK_BYTES_MIN, this.heldBytes * SMALL_BLOCK_SHARE, bytes)
+      : Math.max(BLOCK_BYTES_MIN, this.heldBytes * BLOCK_SHARE, bytes * 2);
+    return Math.min(wanted, BLOCK_BYTES_MAX) >> PAGE_SHIFT;
   }
 }
 

@@ -782,6 +782,12 @@ export class Database implements MoveListener, ValueSource {
     return removed;
   }
 
+  /** A part of a pass over all memory: see Defragmenter and `ValueSlots.tidySome`. */
+  tidySome(from: number, count: number, density: number): number {
+    if (this.#dict.vacateOne() || this.#expires.vacateOne()) return from;
+    return this.#slots.tidySome(from, count, density);
+  }
+
   /** Exchanges everything but the number and the watchers with another database. */
   exchangeContent(other: Database): void {
     const dict = this.#dict;

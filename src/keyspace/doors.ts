@@ -54,8 +54,11 @@ export interface RecordTable {
   reserve(count: number): void;
   /** Moves some buckets if a resize is under way; true while there is more to do. */
   rehashSome(buckets: number): boolean;
-  /** Moves some records out of sparse segments; true while there is more to do. */
-  compactStep(records: number): boolean;
+  /**
+   * Moves some records out of sparse segments; true while there is more to do: less than a share of
+   * `density` in use, 0.6 if absent.
+   */
+  compactStep(records: number, density?: number): boolean;
 }
 
 /** Where the value of a record can be read: a database, or its content as a snapshot captured it. */

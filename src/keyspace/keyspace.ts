@@ -6,6 +6,7 @@
 import type { Clock, Draw } from "../base/clock.ts";
 import type { WriteStream } from "../propagation/write_stream.ts";
 import { Database } from "./database.ts";
+import { Defragmenter } from "./defragmenter.ts";
 import { EXPIRE_DELETES } from "./expire_mode.ts";
 import type { ValueSlots } from "./value_slots.ts";
 
@@ -69,6 +70,7 @@ export class Keyspace {
 
   readonly databases: Database[] = [];
   readonly limits: ValueLimits = { ...DEFAULT_LIMITS };
+  readonly defragmenter = new Defragmenter(this);
   /** Unix time in ms as of the start of the present turn: one instant for a whole command. */
   nowMs: number;
   /**

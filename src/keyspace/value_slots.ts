@@ -15,6 +15,11 @@ export interface LargeValue {
   /** A deep copy, for COPY. */
   clone(): LargeValue;
   /**
+   * Moves a part of it out of the blocks that are being emptied (see base/blocks.ts); false when none lies there.
+   * What has its memory only in `dict` may leave it out. @throws RangeError when memory is exhausted
+   */
+  vacateOne?(): boolean;
+  /**
    * Gives its memory back at once: nobody has it any more. May be left out; what is not told of its end is
    * collected some time.
    */
@@ -57,6 +62,15 @@ export class LongString implements LargeValue {
     this.memory = larger;
   }
 
+  vacateOne(): boolean {
+    const offset = this.bytes.byteOffset - this.memory.byteOffset;
+    const memory = blocks.vacated(this.memory, offset + this.length);
+    if (memory === this.memory) return false;
+    this.memory = memory;
+    this.bytes = memory.subarray(offset, offset + this.bytes.length);
+    return true;
+  }
+
   dispose(): void {
     blocks.give(this.memory);
   }
@@ -95,6 +109,22 @@ export class ValueSlots {
     this.#values[slot] = null;
     this.#free.push(slot);
     return value;
+  }
+
+  /**
+   * Asks some values, from a slot on, to compact themselves up to `density` and to move out of the blocks that are
+   * being emptied. Returns the slot to go on with, or -1 when all are through.
+   */
+  tidySome(from: number, count: number, density: number): number {
+    const end = Math.min(from + count, this.#values.length);
+    for (let slot = from; slot < end; slot++) {
+      const value = this.#values[slot];
+      if (value === null) continue;
+      const isMore = value.dict?.compactStep(count, density) || value.dict?.vacateOne() ||
+        value.vacateOne?.();
+      if (isMore) return slot;
+    }
+    return end < this.#values.length ? end : -1;
   }
 
   /**

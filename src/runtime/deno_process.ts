@@ -10,6 +10,8 @@ import type { HeapUse, HostProcess, SignalName } from "./runtime.ts";
 export class DenoProcess implements HostProcess {
   #collect: Collector | null = null;
 
+  /** GNU's C library maps what is larger than 32 MB by itself, and unmaps it at once. */
+  readonly returnedMin = 33 << 20;
   readonly id = Deno.pid;
   readonly arguments = Deno.args;
   readonly os = Deno.build.os;

@@ -19,6 +19,8 @@ const ARCHITECTURES: Record<string, string> = { x64: "x86_64", arm64: "aarch64" 
 
 export class NodeProcess implements HostProcess {
   readonly #process = nodeGlobal();
+  /** Of Bun: its allocator gives back pages of any size, a moment after they are freed. */
+  readonly returnedMin = 0;
   readonly id = this.#process.pid;
   /** The first two are the program that runs the script, and the script. */
   readonly arguments = this.#process.argv.slice(2);

@@ -313,6 +313,11 @@ export interface HostProcess {
   environment(name: string): string | undefined;
   /** Memory of the process in the machine, in bytes. */
   residentBytes(): number;
+  /**
+   * Buffers of at least so many bytes are given back to the system when they are freed; what is smaller, the
+   * runtime's allocator may keep.
+   */
+  readonly returnedMin: number;
   /** Memory that JavaScript objects take, buffers apart. */
   heap(): HeapUse;
   /**

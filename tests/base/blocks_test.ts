@@ -140,3 +140,64 @@ Deno.test("Blocks knows how much has been written that nobody has", () => {
   blocks.take(MB);
   assertEquals(blocks.gapBytes, MB);
 });
+
+/** Blocks of which every second part was given back, and the parts that remain, filled with their numbers. */
+function sparseBlocks(blocks: Blocks, parts: number): Uint8Array[] {
+  const views = Array.from({ length: parts }, (_, n) => blocks.take(MB / 4).fill(n));
+  for (let n = 0; n < parts; n += 2) blocks.give(views[n]);
+  blocks.settle();
+  return views.filter((_, n) => n % 2 === 1);
+}
+
+for (const returnedMin of [0, 33 * MB]) {
+  Deno.test(`Blocks closes gaps when all views are moved, returnedMin ${returnedMin}`, () => {
+    const blocks = new Blocks();
+    blocks.returnedMin = returnedMin;
+    let views = sparseBlocks(blocks, 200);
+    assertEquals(blocks.gapBytes, 25 * MB);
+    while (blocks.beginEmptying(4 * MB)) {
+      views = views.map((view) => blocks.vacated(view));
+      blocks.endEmptying();
+    }
+    assertEquals(blocks.takenBytes, 25 * MB);
+    assertEquals(blocks.gapBytes <= 4 * MB, true, `${blocks.gapBytes}`);
+    views.forEach((view, n) => {
+      const number = 2 * n + 1;
+      assertEquals([view.length, view[0], view[view.length - 1]], [MB / 4, number, number]);
+    });
+  });
+}
+
+Deno.test("Blocks leaves views alone that lie in no block that is being emptied", () => {
+  const blocks = new Blocks();
+  const view = blocks.take(MB);
+  assertStrictEquals(blocks.vacated(view), view);
+  assertEquals(blocks.beginEmptying(0), false);
+  const small = new Uint8Array(10);
+  assertStrictEquals(blocks.vacated(small), small);
+});
+
+Deno.test("Blocks copies as much of a view that moves as is in use", () => {
+  const blocks = new Blocks();
+  const views = sparseBlocks(blocks, 16);
+  assertEquals(blocks.beginEmptying(0), true);
+  const fresh = blocks.vacated(views[0], 1000);
+  assertEquals(fresh.length, views[0].length);
+  assertEquals(fresh.subarray(0, 1000), views[0].subarray(0, 1000));
+  assertEquals(fresh[1000], 0);
+});
+
+Deno.test("Blocks hands nothing out of a block that is being emptied, and does again when that has failed", () => {
+  const blocks = new Blocks();
+  const views = sparseBlocks(blocks, 16);
+  assertEquals(blocks.beginEmptying(0), true);
+  const elsewhere = blocks.take(MB / 4);
+  assertEquals(elsewhere.buffer === views[0].buffer, false);
+  blocks.endEmptying();
+  assertStrictEquals(blocks.take(MB / 4).buffer, views[0].buffer);
+  assertEquals(
+    blocks.beginEmptying(0),
+    false,
+    "somebody holds on to it, so it is left alone for now",
+  );
+});

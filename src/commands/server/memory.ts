@@ -224,9 +224,7 @@ function runMemoryPurge({ server, reply }: Call): void {
   const until = server.clock.monotonic() + PURGE_MS;
   const hasTime = () => server.clock.monotonic() <= until;
   while (server.keyspace.discardSome(1024) && hasTime());
-  for (const { table } of server.keyspace.databases) {
-    while (table.compactStep(1024) && hasTime());
-  }
+  while (server.keyspace.defragmenter.step(true, true) && hasTime());
   server.runtime.process.collectGarbage(true);
   blocks.settle(true);
   reply.ok();

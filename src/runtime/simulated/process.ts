@@ -36,6 +36,8 @@ export class SimulatedProcess implements HostProcess {
     return this.variables.get(name);
   }
 
+  readonly returnedMin = 0;
+
   residentBytes(): number {
     return 64 << 20;
   }
