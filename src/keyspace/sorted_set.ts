@@ -298,7 +298,8 @@ export class SortedSetView {
     const cap = records.valueCapacity(this.ref);
     const end = lpEnd(buf, base);
     let pos = lpFirst(buf, base);
-    if (pos < 0) pos = end;
+    // Scores often ascend: what belongs to the end need not be looked for.
+    if (pos < 0 || scoreAt(buf, lpLast(buf, base)) < score) pos = end;
     while (pos < end) {
       const at = pos + lpSize(buf, pos);
       const other = scoreAt(buf, at);
@@ -439,7 +440,9 @@ export class SortedSetView {
     const end = lpEnd(buf, base);
     let count = 0;
     let pos = lpFirst(buf, base);
-    if (pos < 0) pos = end;
+    if (pos < 0) return 0;
+    const highest = scoreAt(buf, lpLast(buf, base));
+    if (inclusive ? highest <= score : highest < score) return lpCount(buf, base) >> 1;
     while (pos < end) {
       const at = pos + lpSize(buf, pos);
       const other = scoreAt(buf, at);

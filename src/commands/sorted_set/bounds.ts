@@ -103,8 +103,11 @@ class ScoreRange implements Range {
   }
 
   locate(view: SortedSetView, skip: number): void {
-    const first = view.countBelowScore(this.#min, this.#minExclusive);
-    const end = view.countBelowScore(this.#max, !this.#maxExclusive);
+    // "-inf" and "+inf" need not be looked for.
+    const isFromFirst = this.#min === -Infinity && !this.#minExclusive;
+    const isToLast = this.#max === Infinity && !this.#maxExclusive;
+    const first = isFromFirst ? 0 : view.countBelowScore(this.#min, this.#minExclusive);
+    const end = isToLast ? view.count : view.countBelowScore(this.#max, !this.#maxExclusive);
     this.first = first;
     this.count = Math.max(0, end - first);
     leaveOut(this, skip);

@@ -2,7 +2,8 @@
 
 import type { Call } from "../../dispatch/call.ts";
 import { sortedSetView as view } from "../../keyspace/sorted_set.ts";
-import { latin1 } from "../../base/bytes.ts";
+import { writeText } from "../../base/bytes.ts";
+import { writeInteger } from "../../base/integers.ts";
 import { scoreToText, scoreToWideText } from "../../values/score.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
@@ -53,6 +54,13 @@ function runZscan(call: Call): void {
 function addElement(scan: Scan, toText: (score: number) => string): void {
   if (!scan.matches(view.bytes, view.offset, view.length)) return;
   scan.add(view.bytes, view.offset, view.length);
-  const score = latin1(toText(view.score));
-  scan.add(score, 0, score.length);
+  const { score } = view;
+  const isWhole = Number.isSafeInteger(score) && !Object.is(score, -0);
+  const length = isWhole
+    ? writeInteger(scoreText, 0, score)
+    : writeText(scoreText, 0, toText(score));
+  scan.add(scoreText, 0, length);
 }
+
+/** A score on its way into the answer. */
+const scoreText = new Uint8Array(64);
