@@ -163,6 +163,11 @@ export function copyListNode(node: ListNode, dst: Uint8Array, dstOff: number): n
   return lpFrame(dst, dstOff, size, node.count);
 }
 
+/** From here on a node is far; every so many nodes one is marked. */
+const FAR_NODES = 16;
+/** Nodes are marked when so many elements far off have been sought one after the other. */
+const MARKED_FROM_SEEK = 4;
+
 /** Smaller buffers are cheap to make. */
 const SPARE_BYTES_MIN = 1024;
 
@@ -279,7 +284,7 @@ export class QuickList {
     lpWriteStaged(node.buf, node.start, src, off);
     node.count++;
     this.count++;
-    this.#near = null;
+    this.#forgetPlaces();
   }
 
   /** Inserts an element behind the last. */
@@ -338,7 +343,7 @@ export class QuickList {
     node.start += lpSize(node.buf, node.start);
     node.count--;
     this.count--;
-    this.#near = null;
+    this.#forgetPlaces();
   }
 
   /** Removes the last element; the list must not be empty. See `dropHead`. */
@@ -385,6 +390,17 @@ export class QuickList {
    */
   #near: ListNode | null = null;
   #nearFirst = 0;
+  /** Far seeks since then, and from the fourth on every so many nodes one, with its first index. */
+  #farSeeks = 0;
+  #marks: { node: ListNode; first: number }[] | null = null;
+
+  /** To be called when elements before the last node have come or gone. */
+  #forgetPlaces(): void {
+    this.#near = null;
+    if (this.#farSeeks === 0) return;
+    this.#farSeeks = 0;
+    this.#marks = null;
+  }
 
   /** The node of an element; its index there is left in `#indexInNode`. */
   #nodeOf(index: number): ListNode | null {
@@ -398,6 +414,10 @@ export class QuickList {
       node = isFromHead ? this.head! : this.tail!;
       first = isFromHead ? 0 : count - node.count;
     }
+    if (this.nodes > FAR_NODES && Math.abs(index - first) > FAR_NODES * node.count) {
+      const mark = this.#markBefore(index);
+      if (mark !== null) ({ node, first } = mark);
+    }
     while (index < first) {
       node = node.prev!;
       first -= node.count;
@@ -410,6 +430,30 @@ export class QuickList {
     this.#nearFirst = first;
     this.#indexInNode = index - first;
     return node;
+  }
+
+  /** The last marked node that begins at this index or before it; null where none are marked yet. */
+  #markBefore(index: number): { node: ListNode; first: number } | null {
+    if (++this.#farSeeks < MARKED_FROM_SEEK) return null;
+    const marks = this.#marks ??= this.#markNodes();
+    let low = 0;
+    for (let high = marks.length; high - low > 1;) {
+      const middle = (low + high) >> 1;
+      if (marks[middle].first <= index) low = middle;
+      else high = middle;
+    }
+    return marks[low];
+  }
+
+  #markNodes(): { node: ListNode; first: number }[] {
+    const marks: { node: ListNode; first: number }[] = [];
+    let first = 0;
+    let n = 0;
+    for (let node = this.head; node !== null; node = node.next) {
+      if (n++ % FAR_NODES === 0) marks.push({ node, first });
+      first += node.count;
+    }
+    return marks;
   }
 
   /** Decodes the element with this index (negative from the last) into `lpEntry`. */
@@ -506,7 +550,7 @@ export class QuickList {
     lpWriteStaged(node.buf, cursor.pos, src, off);
     node.count++;
     this.count++;
-    this.#near = null;
+    this.#forgetPlaces();
   }
 
   /**
@@ -526,7 +570,7 @@ export class QuickList {
     const pos = this.#cut(node, cursor.pos, cursor.pos + lpSize(node.buf, cursor.pos));
     node.count--;
     this.count--;
-    this.#near = null;
+    this.#forgetPlaces();
     if (backward) {
       if (pos > node.start) cursor.pos = lpBefore(node.buf, pos);
       else cursor.enter(node.prev, false);
@@ -565,7 +609,7 @@ export class QuickList {
       index = 0;
       node = next;
     }
-    this.#near = null;
+    this.#forgetPlaces();
     edge ??= this.head;
     if (edge !== null) this.#mergeAround(edge, null);
     return before - this.count;
@@ -644,7 +688,7 @@ export class QuickList {
     if (next === null) this.tail = node;
     else {
       next.prev = node;
-      this.#near = null;
+      this.#forgetPlaces();
     }
     this.nodes++;
     this.bufferBytes += node.buf.length;
@@ -703,7 +747,7 @@ export class QuickList {
     else next.prev = prev;
     node.prev = null;
     node.next = null;
-    this.#near = null;
+    this.#forgetPlaces();
     this.nodes--;
     this.count -= node.count;
     this.bufferBytes -= node.buf.length;

@@ -392,3 +392,61 @@ Deno.test("quicklist: new nodes take the generation of the list", () => {
   assertEquals(list.head!.next!.generation, 0);
   assertEquals(list.head!.next!.next!.generation, 7);
 });
+
+Deno.test("quicklist: elements far from each other are found again after every kind of change", () => {
+  const random = new Random(77);
+  const list = new QuickList(4);
+  const model: string[] = [];
+  const put = (text: string) => latin1(text);
+  for (let i = 0; i < 600; i++) {
+    model.push(`e${i}`);
+    const bytes = put(`e${i}`);
+    list.pushTail(bytes, 0, bytes.length);
+  }
+  const cursor = new ListCursor();
+  for (let round = 0; round < 400; round++) {
+    for (let seek = 0; seek < 8; seek++) {
+      const index = random.below(model.length);
+      assert(list.seek(cursor, index));
+      cursor.read();
+      assertEquals(entryText(), model[index], `round ${round}, index ${index}`);
+    }
+    const bytes = put(`n${round}`);
+    const at = random.below(model.length);
+    switch (round % 8) {
+      case 0:
+        list.pushTail(bytes, 0, bytes.length);
+        model.push(`n${round}`);
+        break;
+      case 1:
+        list.pushHead(bytes, 0, bytes.length);
+        model.unshift(`n${round}`);
+        break;
+      case 2:
+        list.dropHead();
+        model.shift();
+        break;
+      case 3:
+        list.dropTail();
+        model.pop();
+        break;
+      case 4:
+        list.seek(cursor, at);
+        list.insertBefore(cursor, bytes, 0, bytes.length);
+        model.splice(at, 0, `n${round}`);
+        break;
+      case 5:
+        list.seek(cursor, at);
+        list.removeAt(cursor);
+        model.splice(at, 1);
+        break;
+      case 6:
+        list.set(at, bytes, 0, bytes.length);
+        model[at] = `n${round}`;
+        break;
+      case 7:
+        list.deleteRange(at, 3);
+        model.splice(at, 3);
+    }
+  }
+});
