@@ -535,9 +535,12 @@ export class SetBuilder {
       }
       if (plan === TO_LISTPACK) {
         const count = intsetCount(this.#bytes, 0);
-        const listpack = new Uint8Array(1024 + count * INTEGER_ENTRY_MAX);
-        writeAsListpack(this.#bytes, 0, listpack);
-        this.#bytes = listpack;
+        if (count === 0) lpNew(this.#bytes, 0);
+        else {
+          const listpack = new Uint8Array(1024 + count * INTEGER_ENTRY_MAX);
+          writeAsListpack(this.#bytes, 0, listpack);
+          this.#bytes = listpack;
+        }
         this.#encoding = ENC_LISTPACK;
         continue;
       }
