@@ -1,6 +1,7 @@
 /**
- * One large value that is taken in: by a replica in a full sync, at the start from a file, by RESTORE. Nobody waits
- * for it; the time that it takes altogether is told beside redis-server's.
+ * One large value that is taken in, by a replica in a full sync, at the start from a file, by RESTORE (of a client,
+ * and on a replica of its master), or handed out by DUMP. Nobody waits for it; the time that it takes altogether is
+ * told beside redis-server's.
  */
 
 import { encodeBytes, encodeCommand } from "../compare/client.ts";
@@ -41,6 +42,13 @@ export const LOADING: LimitsCase[] = SIZES.flatMap((size) =>
       { ...common, title: `A replica receives ${what}`, run: sync, bars: BARS },
       { ...common, title: `A start loads ${what}`, run: start, bars: BARS },
       { ...common, title: `RESTORE of ${what}`, run: restore, bars: BARS },
+      {
+        ...common,
+        title: `A replica is sent a RESTORE of ${what}`,
+        run: restoreOnReplica,
+        bars: BARS,
+      },
+      { ...common, title: `DUMP of ${what}`, run: dump, bars: BARS },
     ];
   })
 );
@@ -76,8 +84,30 @@ async function start(bench: Bench) {
 }
 
 async function restore(bench: Bench) {
+  const [client, request] = await restoreRequest(bench);
+  return await bench.watch(() => client.exchange(request));
+}
+
+/** A client, and the request by which it copies the value. */
+async function restoreRequest(bench: Bench) {
   const client = await bench.connect();
   const payload = await client.bulk("DUMP", "k");
-  const request = encodeBytes("RESTORE", "copy", "0", payload!);
-  return await bench.watch(() => client.exchange(request));
+  return [client, encodeBytes("RESTORE", "copy", "0", payload!)] as const;
+}
+
+/** Other clients are those of the replica, which has the value already under another name. */
+async function restoreOnReplica(bench: Bench) {
+  const replica = await bench.startAnother([]);
+  await replica.call("REPLICAOF", "127.0.0.1", String(bench.server.port));
+  while ((await linkOf(replica)) !== "up") await pause(10);
+  const [client, request] = await restoreRequest(bench);
+  return await bench.watch(async () => {
+    await client.exchange(request);
+    while ((await replica.call("EXISTS", "copy")) !== "1") await pause(2);
+  }, replica);
+}
+
+async function dump(bench: Bench) {
+  const client = await bench.connect();
+  return await bench.watch(() => client.bulk("DUMP", "k"));
 }

@@ -179,6 +179,33 @@ Deno.test("the memory of a payload goes back when its client goes, and when its 
   assertEquals(timers.waitsForOthers, true);
 });
 
+/** What others do while a value is built, and what is there after RESTORE REPLACE of key "k" in database 0. */
+const interleavings: [name: string, happens: (s: TestServer) => void, keys: unknown[]][] = [
+  ["FLUSHALL", (s) => s.run("FLUSHALL"), [MEMBERS, 0, 0]],
+  ["RENAME", (s) => s.run("RENAME", "k", "renamed"), [MEMBERS, 1, 0]],
+  ["SWAPDB", (s) => s.run("SWAPDB", 0, 1), [MEMBERS, 0, 1]],
+  ["DEL", (s) => s.run("DEL", "k"), [MEMBERS, 0, 0]],
+  ["SADD", (s) => s.run("SADD", "k", "more"), [MEMBERS, 0, 0]],
+  ["EXPIRE", (s) => s.run("PEXPIRE", "k", 1), [MEMBERS, 0, 0]],
+  ["another type", (s) => s.run("RPUSH", "k", "x") && s.run("SET", "k", "y"), [MEMBERS, 0, 0]],
+];
+
+for (const [name, happens, expected] of interleavings) {
+  Deno.test(`RESTORE REPLACE of a large payload replaces what is there at its end: after ${name}`, () => {
+    const { s, timers, client } = slowServer();
+    s.run("SADD", "k", "old");
+    client.run("RESTORE", "k", 0, PAYLOAD, "REPLACE");
+    for (let turn = 0; turn < 5; turn++) timers.othersDone();
+    happens(s);
+    s.clock.nowMs += 1000;
+    assertEquals(answerOf(client, timers)[0], "OK");
+    const found = [s.run("SCARD", "k"), s.run("EXISTS", "renamed")];
+    assertEquals([s.run("TTL", "k"), s.run("SISMEMBER", "k", "more")], [-1, 0]);
+    s.run("SELECT", 1);
+    assertEquals([...found, s.run("EXISTS", "k")], expected);
+  });
+}
+
 Deno.test("in a transaction RESTORE of a large payload does not wait", () => {
   const { s, timers, client } = slowServer();
   client.run("MULTI");
