@@ -17,6 +17,7 @@
  */
 
 import { blocks } from "../base/blocks.ts";
+import { tryAllocating } from "../base/refused.ts";
 import { FREE, REF_MASK, REF_SHIFT } from "./record.ts";
 
 /** Largest segment: as many bytes as the offset bits of a reference can address. */
@@ -80,6 +81,7 @@ export class Arena {
   /**
    * A chunk of at least `units` × 8 bytes (at most CHUNK_UNITS_MAX; more goes to
    * `allocateSegment`). Its size is `roundUnits(units)`; its content is undefined.
+   * @throws RangeError when memory is exhausted; nothing has changed then
    */
   allocate(units: number): number {
     const index = classOf(units);
@@ -94,7 +96,6 @@ export class Arena {
     const size = roundUnits(units);
     let at = this.#top;
     if (at + size > this.#end) {
-      this.#retire();
       this.#openSegment(this.#nextSegmentBytes(size << 3));
       at = this.#top;
     }
@@ -102,6 +103,16 @@ export class Arena {
     this.liveBytes += size << 3;
     this.segmentLive[this.#segment] += size << 3;
     return (this.#segment << REF_SHIFT) | at;
+  }
+
+  /**
+   * Sees to it that chunks of so many units together are to be had without asking for memory; of more than
+   * a segment holds, nothing is promised. @throws RangeError without a change when memory is exhausted
+   */
+  reserve(units: number): void {
+    const bytes = units << 3;
+    if (this.#top + units <= this.#end || bytes > SEGMENT_BYTES_MAX) return;
+    this.#openSegment(this.#nextSegmentBytes(bytes));
   }
 
   /** A segment of its own for one chunk of `bytes`. @throws RangeError when memory is exhausted */
@@ -147,9 +158,8 @@ export class Arena {
     }
     if (best < 0 && this.u8[this.#segment].length > 2 * this.#nextSegmentBytes(0)) {
       // Only the segment being filled is left: it gives way to one of less than half its size.
-      best = this.#segment;
-      this.#retire();
-      this.#openSegment(this.#nextSegmentBytes(0));
+      const filled = this.#segment;
+      if (tryAllocating(() => this.#openSegment(this.#nextSegmentBytes(0)))) best = filled;
     }
     this.emptying = best;
     return best >= 0;
@@ -226,8 +236,10 @@ export class Arena {
     this.segmentTop[this.#segment] = at;
   }
 
+  /** Goes on in a new segment. @throws RangeError without a change when there is no memory for it */
   #openSegment(bytes: number): void {
     const segment = this.#newSegment(bytes);
+    if (this.#segment >= 0) this.#retire();
     this.#segment = segment;
     // Offset 0 of segment 0 would be reference 0, which means "none".
     this.#top = segment === 0 ? 1 : 0;
@@ -236,12 +248,12 @@ export class Arena {
   }
 
   #newSegment(bytes: number): number {
+    if (this.#spare.length === 0 && this.u8.length >= SEGMENT_COUNT_MAX) {
+      throw new RangeError("arena: all references are in use, no more memory (32 GiB)");
+    }
     const view = blocks.take(bytes, false, BLOCK_SEGMENT_MIN);
     let segment = this.#spare.pop() ?? -1;
     if (segment < 0) {
-      if (this.u8.length >= SEGMENT_COUNT_MAX) {
-        throw new RangeError("arena: all references are in use (32 GiB)");
-      }
       segment = this.u8.length;
       this.u8.push(NO_BYTES);
       this.i32.push(NO_INTS);

@@ -15,6 +15,7 @@
 
 import { hashBytes, HASHED_BYTES_MAX, hashedWords } from "../base/hash.ts";
 import { equalBytes } from "../base/bytes.ts";
+import { isRefusal, tryAllocating } from "../base/refused.ts";
 import { Arena, CHUNK_UNITS_MAX, roundUnits } from "./arena.ts";
 import {
   EXPIRY_BIT,
@@ -69,6 +70,9 @@ export interface WriteHook {
 /** Records that `warmRecords` takes at once, at most. */
 export const WARM_RECORDS_MAX = 16;
 const warmHashes = new Int32Array(WARM_RECORDS_MAX);
+
+/** Overflow buckets that are made ready: more are needed only for hashes that were chosen for that. */
+const RESERVED_BUCKETS = 16;
 
 /** Records that a walk reads ahead, at least. */
 const GATHERED_MIN = 48;
@@ -248,6 +252,7 @@ export class Dict {
   /**
    * Adds a record for a key that is not there. The value's bytes are undefined: the caller fills
    * them in. `expiresAtMs` NaN means none. `slackBytes` is room for the value to grow in place.
+   * @throws RangeError without a change when there is no memory
    */
   add(
     bytes: Uint8Array,
@@ -285,14 +290,21 @@ export class Dict {
   }
 
   #insert(hash: number, ref: number): void {
-    if (this.#next === null) {
-      const table = this.#table;
+    const next = this.#next;
+    const table = next === null ? this.#table : next;
+    try {
       table.put(hash, ref);
-      if (table.used > table.buckets * GROW_FILL) this.#grow(table);
-    } else {
-      this.#next.put(hash, ref);
-      this.#rehashStep(1);
+    } catch (error) {
+      this.#freeChunk(ref);
+      throw error;
     }
+    if (next !== null) this.#rehashStep(1);
+    else if (table.used > table.buckets * GROW_FILL) this.#grow(table);
+  }
+
+  #freeChunk(ref: number): void {
+    const word3 = this.arena.i32[ref >>> REF_SHIFT][((ref & REF_MASK) << 1) + 3];
+    this.arena.free(ref, word3 >>> 16);
   }
 
   /** A chunk for a record of `bytes`; word 3 holds its size, the rest is undefined. */
@@ -309,13 +321,29 @@ export class Dict {
     return ref;
   }
 
-  /** Removes a record and frees its chunk. */
+  /** Removes a record and frees its chunk. Takes no memory. */
   remove(ref: number): void {
     if (this.hook !== null) this.hook.beforeRecordWrite(this, ref);
-    const i32 = this.arena.i32[ref >>> REF_SHIFT];
-    const head = (ref & REF_MASK) << 1;
-    this.#takeOut(i32[head], ref);
-    this.arena.free(ref, i32[head + 3] >>> 16);
+    this.detach(ref);
+    this.freeDetached(ref);
+  }
+
+  /**
+   * Takes a record out of reach: it is not found any more, but what it holds stays, until `freeDetached`
+   * ends it or `attach` brings it back.
+   */
+  detach(ref: number): void {
+    this.#takeOut(this.hashOf(ref), ref);
+  }
+
+  /** Brings a detached record back. Takes no memory, if no record has been added since. */
+  attach(ref: number): void {
+    (this.#next ?? this.#table).put(this.hashOf(ref), ref);
+  }
+
+  /** Frees the chunk of a detached record. */
+  freeDetached(ref: number): void {
+    this.#freeChunk(ref);
     const table = this.#table;
     if (this.#next !== null) this.#rehashStep(1);
     else if (table.used < table.buckets * SHRINK_FILL && table.buckets > MIN_BUCKETS) {
@@ -419,6 +447,7 @@ export class Dict {
    * Makes room for a value of `valueLength` (at most INLINE_VALUE_MAX) and sets that length; the
    * old value's bytes are kept up to the shorter length. Returns the record's reference, which is
    * a new one when the chunk was too small. `slackBytes` is added when it has to move.
+   * @throws RangeError without a change when there is no memory; never where the value gets no longer
    */
   resizeValue(ref: number, valueLength: number, slackBytes = 0): number {
     if (this.hook !== null) this.hook.beforeRecordWrite(this, ref);
@@ -441,12 +470,20 @@ export class Dict {
       return ref;
     }
     const slack = Math.min(slackBytes, 0xffff - valueLength);
-    return this.#rebuild(
-      ref,
-      before + valueLength + slack,
-      valueLength,
-      this.expiryOf(ref),
-    );
+    const bytes = before + valueLength + slack;
+    if (needed <= units) return this.#shrinkRecord(ref, bytes, valueLength);
+    return this.#rebuild(ref, bytes, valueLength, this.expiryOf(ref));
+  }
+
+  /** Moves a record to a smaller chunk; where there is no memory for that, it stays where it is. */
+  #shrinkRecord(ref: number, bytes: number, valueLength: number): number {
+    try {
+      return this.#rebuild(ref, bytes, valueLength, this.expiryOf(ref));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.setValueLength(ref, valueLength);
+      return ref;
+    }
   }
 
   /**
@@ -470,19 +507,29 @@ export class Dict {
     return (head << 2) + HEADER_BYTES + keyLength;
   }
 
-  /** Sets or (NaN) clears the expiry; returns the reference, new when the record had to move. */
+  /**
+   * Sets or (NaN) clears the expiry; returns the reference, new when the record had to move.
+   * @throws RangeError without a change when there is no memory
+   */
   setExpiry(ref: number, expiresAtMs: number): number {
-    if (this.hook !== null) this.hook.beforeRecordWrite(this, ref);
+    return this.resizeExpiring(ref, this.valueLength(ref), expiresAtMs);
+  }
+
+  /** `resizeValue` and `setExpiry` in one step: where there is no memory, nothing has changed. */
+  resizeExpiring(ref: number, valueLength: number, expiresAtMs: number, slackBytes = 0): number {
     const has = this.flagsOf(ref) < 0;
     const wants = expiresAtMs === expiresAtMs;
-    if (has && wants) {
-      this.arena.f64[ref >>> REF_SHIFT][(ref & REF_MASK) + (HEADER_BYTES >> 3)] = expiresAtMs;
-      return ref;
+    if (has === wants) {
+      const kept = this.resizeValue(ref, valueLength, slackBytes);
+      if (wants) {
+        this.arena.f64[kept >>> REF_SHIFT][(kept & REF_MASK) + (HEADER_BYTES >> 3)] = expiresAtMs;
+      }
+      return kept;
     }
-    if (has === wants) return ref;
-    const keyLength = this.keyLength(ref);
-    const valueLength = this.valueLength(ref);
-    const bytes = HEADER_BYTES + (wants ? EXPIRY_BYTES : 0) + keyLength + valueLength;
+    if (this.hook !== null) this.hook.beforeRecordWrite(this, ref);
+    const header = HEADER_BYTES + (wants ? EXPIRY_BYTES : 0);
+    const slack = Math.min(slackBytes, 0xffff - valueLength);
+    const bytes = header + this.keyLength(ref) + valueLength + slack;
     return this.#rebuild(ref, bytes, valueLength, expiresAtMs);
   }
 
@@ -537,14 +584,31 @@ export class Dict {
     if (this.count > 0) return;
     let buckets = MIN_BUCKETS;
     while (buckets * GROW_FILL < count && buckets < 1 << 26) buckets *= 2;
+    const table = new Table(buckets);
     this.#table.dispose();
     this.#next?.dispose();
-    this.#table = new Table(buckets);
+    this.#table = table;
     this.#next = null;
   }
 
   #grow(table: Table): void {
     if (mayGrow(table, this.growthGate)) this.#resize(table.buckets * 2);
+  }
+
+  /**
+   * Takes the memory for so many further records of `bytes` bytes together, as far as a segment and the
+   * usual spread of hashes go. @throws RangeError without a change when there is none
+   */
+  reserveRoom(records: number, bytes: number): void {
+    const needed = (this.count + records) / GROW_FILL;
+    let { buckets } = this.#table;
+    while (buckets < needed) buckets *= 2;
+    const isTooSmall = this.#next === null && buckets > this.#table.buckets;
+    if (isTooSmall && mayGrow(this.#table, this.growthGate)) this.#beginResize(buckets);
+    const table = this.#next ?? this.#table;
+    const overflow = RESERVED_BUCKETS + (table.buckets < needed ? records >> 2 : 0);
+    if (!table.hasOverflow(overflow)) table.growOverflow(overflow);
+    this.arena.reserve((bytes + 7) >>> 3);
   }
 
   #shrink(): void {
@@ -553,10 +617,15 @@ export class Dict {
     if (buckets < this.#table.buckets) this.#resize(buckets);
   }
 
+  /** Begins to move to a table of another size, if there is memory for one: the old one does too. */
   #resize(buckets: number): void {
+    const hasBegun = tryAllocating(() => this.#beginResize(buckets));
+    if (hasBegun && this.#table.buckets <= 8) this.#rehashStep(this.#table.buckets);
+  }
+
+  #beginResize(buckets: number): void {
     this.#next = new Table(buckets);
     this.#rehashAt = 0;
-    if (this.#table.buckets <= 8) this.#rehashStep(this.#table.buckets);
   }
 
   #rehashStep(buckets: number): void {
@@ -564,7 +633,7 @@ export class Dict {
     const table = this.#table;
     const next = this.#next!;
     for (let n = 0; n < buckets; n++) {
-      moveBucket(table, next, this.#rehashAt, this.arena);
+      if (!moveBucket(table, next, this.#rehashAt, this.arena)) return;
       if (++this.#rehashAt === table.buckets) {
         table.dispose();
         this.#table = next;
@@ -575,11 +644,12 @@ export class Dict {
     }
   }
 
-  /** Moves some buckets if a resize is under way; true while there is more to do. */
+  /** Moves some buckets if a resize is under way; true while there is more to do that can be done. */
   rehashSome(buckets: number): boolean {
     if (this.#next === null || this.#pinned > 0) return false;
+    const before = this.#rehashAt;
     this.#rehashStep(buckets);
-    return this.#next !== null;
+    return this.#next !== null && this.#rehashAt !== before;
   }
 
   // -- walking ----------------------------------------------------------------
@@ -658,8 +728,8 @@ export class Dict {
 
   /**
    * Empties sparse segments by copying their live records elsewhere, about `records` of them a
-   * call, until a share of `density` is in use. Returns true while there is more to do. Cost per
-   * record: a copy and a table lookup.
+   * call, until a share of `density` is in use. Returns true while there is more to do that can be
+   * done: without memory for it, it waits. Cost per record: a copy and a table lookup.
    */
   compactStep(records: number, density = USUAL_DENSITY): boolean {
     const arena = this.arena;
@@ -683,7 +753,11 @@ export class Dict {
         continue;
       }
       const units = i32[head + 3] >>> 16;
-      const fresh = arena.allocate(units);
+      const fresh = this.#placeToMove(units);
+      if (fresh === 0) {
+        this.#compactAt = at;
+        return false;
+      }
       const to = arena.i32[fresh >>> REF_SHIFT];
       const toHead = (fresh & REF_MASK) << 1;
       if (units <= 16) {
@@ -698,6 +772,16 @@ export class Dict {
     if (at < top) return true;
     arena.endEmptying();
     return arena.isSparse(density);
+  }
+
+  /** A chunk that a record may move to, or 0: what gives memory back fails nobody for lack of it. */
+  #placeToMove(units: number): number {
+    try {
+      return this.arena.allocate(units);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return 0;
+    }
   }
 }
 

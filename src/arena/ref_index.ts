@@ -4,6 +4,7 @@
  * moves. Resizes step by step, as Dict does.
  */
 
+import { tryAllocating } from "../base/refused.ts";
 import type { Dict } from "./dict.ts";
 import {
   GROW_FILL,
@@ -33,6 +34,7 @@ export class RefIndex {
     return this.#table.memoryBytes + (this.#next === null ? 0 : this.#next.memoryBytes);
   }
 
+  /** Adds a reference that is not there. @throws RangeError without a change when there is no memory */
   add(hash: number, ref: number): void {
     if (this.#next !== null) {
       this.#next.put(hash, ref);
@@ -42,8 +44,7 @@ export class RefIndex {
     this.#table.put(hash, ref);
     const isFull = this.#table.used > this.#table.buckets * GROW_FILL;
     if (isFull && mayGrow(this.#table, this.owner.growthGate)) {
-      this.#next = new Table(this.#table.buckets * 2);
-      this.#rehashAt = 0;
+      this.#resize(this.#table.buckets * 2);
     }
   }
 
@@ -53,9 +54,16 @@ export class RefIndex {
     else this.#table.take(hash, ref);
     if (next !== null) this.#step();
     else if (this.#table.used < this.#table.buckets >> 1 && this.#table.buckets > MIN_BUCKETS) {
-      this.#next = new Table(this.#table.buckets >> 1);
-      this.#rehashAt = 0;
+      this.#resize(this.#table.buckets >> 1);
     }
+  }
+
+  /** Begins to move to a table of another size, if there is memory for one: the old one does too. */
+  #resize(buckets: number): void {
+    tryAllocating(() => {
+      this.#next = new Table(buckets);
+      this.#rehashAt = 0;
+    });
   }
 
   replace(hash: number, oldRef: number, newRef: number): void {
@@ -66,7 +74,7 @@ export class RefIndex {
     if (this.#pinned > 0) return;
     const table = this.#table;
     const next = this.#next!;
-    moveBucket(table, next, this.#rehashAt, this.owner.arena);
+    if (!moveBucket(table, next, this.#rehashAt, this.owner.arena)) return;
     if (++this.#rehashAt === table.buckets) {
       table.dispose();
       this.#table = next;

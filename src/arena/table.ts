@@ -12,6 +12,7 @@
  */
 
 import { blocks } from "../base/blocks.ts";
+import { tryAllocating } from "../base/refused.ts";
 import { type Arena, BLOCK_SEGMENT_MIN } from "./arena.ts";
 import { REF_MASK, REF_SHIFT } from "./record.ts";
 
@@ -88,7 +89,10 @@ export class Table {
     return true;
   }
 
-  /** Writes `ref` into a free slot of the chain of `hash`. */
+  /**
+   * Writes `ref` into a free slot of the chain of `hash`. @throws RangeError without a change when there
+   * is no memory for a further overflow bucket
+   */
   put(hash: number, ref: number): void {
     let ints = this.ints;
     let at = (hash & this.mask) << 4;
@@ -199,17 +203,36 @@ export class Table {
       this.ints[(spare << 4) + LINK] = 0;
       return spare;
     }
-    if ((this.#nextOverflow + 1) * BUCKET_INTS > this.ints.length) {
-      // Rare: the eighth set aside is enough for a well spread hash at the fill we grow at.
-      const length = this.ints.length + (this.ints.length >> 2) + BUCKET_INTS * 2;
-      const bytes = blocks.take(length * 4, true, BLOCK_SEGMENT_MIN);
-      const larger = intsOf(bytes);
-      larger.set(this.ints);
-      blocks.give(this.#bytes);
-      this.#bytes = bytes;
-      this.ints = larger;
-    }
+    // Rare: the eighth set aside is enough for a well spread hash at the fill we grow at.
+    if (!this.hasOverflow(1)) this.growOverflow(1);
     return this.#nextOverflow++;
+  }
+
+  /** Whether so many overflow buckets are to be had without asking for memory. */
+  hasOverflow(buckets: number): boolean {
+    return (this.#nextOverflow + buckets) * BUCKET_INTS <= this.ints.length;
+  }
+
+  /** Makes room for so many overflow buckets more. @throws RangeError without a change */
+  growOverflow(buckets: number): void {
+    const more = Math.max(this.ints.length >> 2, buckets * BUCKET_INTS) + BUCKET_INTS * 2;
+    const bytes = blocks.take((this.ints.length + more) * 4, true, BLOCK_SEGMENT_MIN);
+    const larger = intsOf(bytes);
+    larger.set(this.ints);
+    blocks.give(this.#bytes);
+    this.#bytes = bytes;
+    this.ints = larger;
+  }
+
+  /** Main and overflow buckets that the chain of a main bucket has. */
+  chainLength(bucket: number): number {
+    let length = 1;
+    let link = this.ints[(bucket << 4) + LINK];
+    while (link !== 0) {
+      length++;
+      link = this.ints[(link << 4) + LINK];
+    }
+    return length;
   }
 }
 
@@ -256,11 +279,17 @@ const hashes = new Int32Array(SLOTS);
 /** Tables with more buckets than this take bits of the hash for the bucket that are the tag's too. */
 const TAGGED_BUCKETS_MAX = 1 << 24;
 
-/** Moves all records of one main bucket and its overflow from `table` to `next`. */
-export function moveBucket(table: Table, next: Table, bucket: number, arena: Arena): void {
+/**
+ * Moves all records of one main bucket and its overflow from `table` to `next`; false, without a change,
+ * when there is no memory for that.
+ */
+export function moveBucket(table: Table, next: Table, bucket: number, arena: Arena): boolean {
+  // A chain becomes two at most, neither of which takes more buckets in addition than it had.
+  const needed = 2 * table.chainLength(bucket);
+  if (!next.hasOverflow(needed) && !tryAllocating(() => next.growOverflow(needed))) return false;
   if (next.buckets <= table.buckets && next.buckets <= TAGGED_BUCKETS_MAX) {
     moveToSmaller(table, next, bucket);
-    return;
+    return true;
   }
   const segments = arena.i32;
   let at = bucket << 4;
@@ -276,7 +305,7 @@ export function moveBucket(table: Table, next: Table, bucket: number, arena: Are
       if (ref !== 0) next.put(hashes[slot], ref);
     }
     const link = table.empty(at);
-    if (link === 0) return;
+    if (link === 0) return true;
     at = link << 4;
   }
 }
