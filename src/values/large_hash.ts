@@ -12,11 +12,13 @@
 import { Dict } from "../arena/dict.ts";
 import { INLINE_VALUE_MAX } from "../arena/record.ts";
 import { copyBytes } from "../base/bytes.ts";
-import type { ElementText } from "./element_text.ts";
+import type { ElementStack } from "./element_stack.ts";
+import { ElementText } from "./element_text.ts";
 
 const LONG_VALUE = 1;
 const SLOT_BYTES = 4;
 const EMPTY = new Uint8Array(0);
+const replacedText = new ElementText();
 
 export class LargeHash {
   /** The fields; values only through the methods below. */
@@ -67,7 +69,9 @@ export class LargeHash {
 
   /**
    * Gives a field a value; true when the field is new. The bytes are copied; `valueOwned` says that a
-   * buffer which holds the value alone may be kept instead.
+   * buffer which holds the value alone may be kept instead. A value that was there is put on `replaced`
+   * before it goes, and its room is kept. @throws RangeError without a change when there
+   * is no memory
    */
   set(
     field: Uint8Array,
@@ -77,32 +81,37 @@ export class LargeHash {
     valueOffset: number,
     valueLength: number,
     valueOwned = false,
+    replaced: ElementStack | null = null,
   ): boolean {
     const { dict } = this;
     let ref = dict.get(field, fieldOffset, fieldLength);
     const isNew = ref === 0;
     const isLong = valueLength > INLINE_VALUE_MAX;
     const recordBytes = isLong ? SLOT_BYTES : valueLength;
+    const isAlone = valueOwned && valueLength === value.length;
+    const kept = !isLong || isAlone ? value : value.slice(valueOffset, valueOffset + valueLength);
     if (isNew) {
       const meta = isLong ? LONG_VALUE : 0;
       ref = dict.add(field, fieldOffset, fieldLength, dict.hash, recordBytes, meta, NaN);
     } else {
-      if ((dict.metaOf(ref) & LONG_VALUE) !== 0) this.#dropLongValue(ref);
-      ref = dict.resizeValue(ref, recordBytes);
-      if (isLong) dict.setMeta(ref, dict.metaOf(ref) | LONG_VALUE);
+      const wasLong = (dict.metaOf(ref) & LONG_VALUE) !== 0;
+      const slot = wasLong ? dict.intValue(ref) : 0;
+      if (replaced === null) ref = dict.resizeValue(ref, recordBytes);
+      else ref = this.#resizeReplaced(replaced, ref, recordBytes);
+      if (wasLong) this.#dropLongValue(slot);
+      if (isLong !== wasLong) dict.setMeta(ref, dict.metaOf(ref) ^ LONG_VALUE);
     }
-    if (isLong) {
-      const isAlone = valueOwned && valueLength === value.length;
-      const kept = isAlone ? value : value.slice(valueOffset, valueOffset + valueLength);
-      this.#writeSlot(ref, this.#keep(kept));
-    } else copyBytes(dict.bytesOf(ref), dict.valueOffset(ref), value, valueOffset, valueLength);
+    if (isLong) this.#writeSlot(ref, this.#keep(kept));
+    else copyBytes(dict.bytesOf(ref), dict.valueOffset(ref), value, valueOffset, valueLength);
     return isNew;
   }
 
   /** Removes a field. */
   remove(ref: number): void {
-    if ((this.dict.metaOf(ref) & LONG_VALUE) !== 0) this.#dropLongValue(ref);
-    this.dict.remove(ref);
+    const { dict } = this;
+    const slot = (dict.metaOf(ref) & LONG_VALUE) !== 0 ? dict.intValue(ref) : -1;
+    dict.remove(ref);
+    if (slot >= 0) this.#dropLongValue(slot);
   }
 
   /** A copy that shares nothing with this hash. */
@@ -129,15 +138,22 @@ export class LargeHash {
     return slot;
   }
 
-  /** Lets go of a record's long value, showing it to a snapshot first. The record must change then. */
-  #dropLongValue(ref: number): void {
-    const { dict } = this;
-    if (dict.hook !== null) dict.hook.beforeRecordWrite(dict, ref);
-    const slot = dict.intValue(ref);
+  /** Lets go of a long value, whose record a snapshot has been shown and which is gone or rewritten. */
+  #dropLongValue(slot: number): void {
     this.#longBytes -= this.#longValues[slot].length;
     this.#longValues[slot] = EMPTY;
     this.#freeSlots.push(slot);
-    dict.setMeta(ref, dict.metaOf(ref) & ~LONG_VALUE);
+  }
+
+  /** Puts a value on `replaced` and changes its length, so that it finds its room if it comes back. */
+  #resizeReplaced(replaced: ElementStack, ref: number, recordBytes: number): number {
+    const { dict } = this;
+    this.readValue(ref, replacedText);
+    replaced.push(replacedText.bytes, replacedText.offset, replacedText.length);
+    if (recordBytes > dict.valueCapacity(ref)) return dict.resizeValue(ref, recordBytes);
+    dict.hook?.beforeRecordWrite(dict, ref);
+    dict.setValueLength(ref, recordBytes);
+    return ref;
   }
 
   #writeSlot(ref: number, slot: number): void {

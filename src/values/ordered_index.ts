@@ -30,11 +30,15 @@
  * At both ends a full leaf is not halved but left full: loading in order, up or down, fills leaves
  * completely.
  *
+ * Memory is taken before anything changes, and what would only be of use (hints, smaller arrays) is done
+ * without where it is refused: a change is whole, or has not been.
+ *
  * Scores are never NaN. -0 and 0 are the same place in the order. Not promised: cursors are
  * invalid after any change of the tree, including `replaceRef`.
  */
 
 import { type Dict, WARM_RECORDS_MAX } from "../arena/dict.ts";
+import { tryAllocating } from "../base/refused.ts";
 import {
   EXPIRY_BYTES,
   HEADER_BYTES,
@@ -139,6 +143,13 @@ export class OrderedIndex {
   // Numbers that went out of use during a change; see #flush.
   readonly #goneNodes: number[] = [];
   #goneLeaf = NONE;
+  /**
+   * Whether what is taken out may come back, to undo a change: meanwhile no leaves are merged, and no memory
+   * is given back.
+   */
+  keepsMemory = false;
+  /** The element that is being taken out comes back: no node is given back. */
+  #keepsNodes = false;
 
   constructor(readonly dict: Dict) {
     this.#leafMeta = new Int32Array(4);
@@ -146,14 +157,17 @@ export class OrderedIndex {
   }
 
   #reset(): void {
+    const scores = new Float64Array(FIRST_PAIRS);
+    const refs = new Int32Array(FIRST_PAIRS);
+    const meta = Int32Array.of(0, NONE, NONE, NONE);
+    this.#leafSkip = Int32Array.of(UNHINTED);
+    this.#leafMeta = meta;
     this.#scores.length = 0;
     this.#refs.length = 0;
     this.#hints.length = 0;
-    this.#scores.push(new Float64Array(FIRST_PAIRS));
-    this.#refs.push(new Int32Array(FIRST_PAIRS));
+    this.#scores.push(scores);
+    this.#refs.push(refs);
     this.#hints.push(NO_REFS);
-    this.#leafMeta = Int32Array.of(0, NONE, NONE, NONE);
-    this.#leafSkip = Int32Array.of(UNHINTED);
     this.#leaves = 1;
     this.#firstLeaf =
       this.#lastLeaf =
@@ -161,8 +175,14 @@ export class OrderedIndex {
       this.#height =
       this.count =
         0;
-    this.#resizeNodes(0);
-    this.#nodes = 0;
+    this.#minScores = NO_SCORES;
+    this.#minRefs =
+      this.#minHints =
+      this.#kids =
+      this.#kidCounts =
+      this.#nodeMeta =
+        NO_REFS;
+    this.#nodes = this.#nodeRoom = 0;
     this.#measure();
   }
 
@@ -177,7 +197,10 @@ export class OrderedIndex {
 
   // -- changing -----------------------------------------------------------------
 
-  /** Adds an element that is not there; the record must be complete. O(log n) comparisons. */
+  /**
+   * Adds an element that is not there; the record must be complete. O(log n) comparisons.
+   * @throws RangeError without a change when there is no memory
+   */
   insert(score: number, ref: number): void {
     this.#seekRecord(ref);
     this.#descend(score);
@@ -221,7 +244,10 @@ export class OrderedIndex {
     this.#removeHere(1);
   }
 
-  /** Gives an element a new score; cheap when its place in the order stays the same. */
+  /**
+   * Gives an element a new score; cheap when its place in the order stays the same.
+   * @throws RangeError without a change when there is no memory
+   */
   update(oldScore: number, ref: number, newScore: number): void {
     this.#find(oldScore, ref);
     const leaf = this.#leaf;
@@ -232,15 +258,48 @@ export class OrderedIndex {
     const isFirst = this.#place === 0;
     const isLast = this.#place === this.#leafMeta[meta + COUNT] - 1;
     if (
+      // Also -0 in the place of 0.
+      oldScore === newScore ||
       (isFirst ? this.#leafMeta[meta + PREV] === NONE : scores[at - 1] < newScore) &&
-      (isLast ? this.#leafMeta[meta + NEXT] === NONE : scores[at + 1] > newScore)
+        (isLast ? this.#leafMeta[meta + NEXT] === NONE : scores[at + 1] > newScore)
     ) {
       scores[at] = newScore;
       if (isFirst) this.#setFirst(1, newScore, ref);
       return;
     }
-    this.#removeHere(1);
+    if (this.#hasSpare) {
+      this.#keepsNodes = true;
+      this.#removeHere(1);
+      this.#keepsNodes = false;
+      this.insert(newScore, ref);
+      return;
+    }
+    // There may be no memory to put it anywhere else: it goes from its old place once it has the new one.
     this.insert(newScore, ref);
+    this.#findOld(oldScore, ref);
+    this.#removeHere(1);
+  }
+
+  /** `#find` for an element that is there twice, with two scores that differ. */
+  #findOld(score: number, ref: number): void {
+    this.#find(score, ref);
+    const slab = this.#leaf >>> SHIFT;
+    const begin = (this.#leaf & MASK) << SHIFT;
+    const at = begin + this.#place;
+    if (this.#scores[slab][at] !== score) {
+      this.#place = this.#refs[slab].indexOf(ref, at + 1) - begin;
+    }
+  }
+
+  /** Whether an insertion takes no memory, wherever it is: also after an element was taken out. */
+  get #hasSpare(): boolean {
+    if (this.#height === 0) return true; // the one leaf has the place that was left
+    const leaf = this.#leaves;
+    const isSlabThere = leaf < FULL
+      ? (leaf + 1) << SHIFT <= this.#scores[0].length
+      : leaf >>> SHIFT < this.#scores.length;
+    return isSlabThere && leaf << 2 < this.#leafMeta.length &&
+      this.#nodes + this.#height < this.#nodeRoom;
   }
 
   /**
@@ -618,15 +677,23 @@ export class OrderedIndex {
     const refs = this.#refs[slab];
     let skip = this.#leafSkip[leaf];
     if (skip === UNHINTED && n >= HINTED_MIN) {
-      if (this.#hints[slab].length === 0 && scores[begin] === scores[begin + n - 1]) {
-        this.#hints[slab] = new Int32Array(refs.length);
-        this.memoryBytes += this.#hints[slab].byteLength;
-      }
+      if (
+        this.#hints[slab].length === 0 && scores[begin] === scores[begin + n - 1] &&
+        !this.#addHints(slab)
+      ) return this.#countAtMost(scores, refs, begin, n, score);
       skip = this.#makeHints(scores, refs, this.#hints[slab], begin, n);
       this.#leafSkip[leaf] = skip;
     }
     if (skip < 0) return this.#countAtMost(scores, refs, begin, n, score);
     return this.#countHinted(scores, refs, this.#hints[slab], begin, n, skip, score);
+  }
+
+  /** Makes room for the hints of a slab's leaves; false when there is no memory: a search can do without. */
+  #addHints(slab: number): boolean {
+    return tryAllocating(() => {
+      this.#hints[slab] = new Int32Array(this.#refs[slab].length);
+      this.memoryBytes += this.#hints[slab].byteLength;
+    });
   }
 
   /** Children of a node that start at or before (score, member searched for). */
@@ -787,14 +854,18 @@ export class OrderedIndex {
 
   /** Inserts at the path's place. */
   #insertHere(score: number, ref: number): void {
-    if (this.#leafMeta[this.#leaf << 2] === FULL) this.#splitLeaf();
+    if (this.#leafMeta[this.#leaf << 2] === FULL && !this.#goesToNext()) {
+      this.#reserveSplit();
+      this.#splitLeaf();
+    }
     const leaf = this.#leaf;
     const slab = leaf >>> SHIFT;
     const begin = (leaf & MASK) << SHIFT;
     const place = begin + this.#place;
-    if (this.#leafSkip[leaf] >= 0) this.#insertHint(score);
-    const end = begin + this.#leafMeta[leaf << 2]++;
+    const end = begin + this.#leafMeta[leaf << 2];
     if (slab === 0 && end === this.#scores[0].length) this.#resizeFirstSlab(end * 2);
+    if (this.#leafSkip[leaf] >= 0) this.#insertHint(score);
+    this.#leafMeta[leaf << 2]++;
     const scores = this.#scores[slab];
     const refs = this.#refs[slab];
     for (let at = end; at > place; at--) {
@@ -826,10 +897,6 @@ export class OrderedIndex {
       this.#writeHints(this.#refs[slab], this.#hints[slab], begin, end - begin, shared);
       this.#leafSkip[leaf] = shared;
     }
-    if (end === this.#hints[slab].length) {
-      // The one leaf of a small index is about to grow.
-      this.#hints[slab] = resizedInts(this.#hints[slab], end * 2);
-    }
     const hints = this.#hints[slab];
     const place = begin + this.#place;
     for (let at = end; at > place; at--) hints[at] = hints[at - 1];
@@ -845,6 +912,31 @@ export class OrderedIndex {
       this.#nodeMeta[(this.#pathNode[l] << 2) + SKIP] = UNHINTED;
       if (this.#pathIndex[l] > 0) return;
     }
+  }
+
+  /** Between the path's full leaf and the next, what is inserted goes into the next if that has room. */
+  #goesToNext(): boolean {
+    const next = this.#leafMeta[(this.#leaf << 2) + NEXT];
+    if (this.#place < FULL || next === NONE || this.#leafMeta[next << 2] === FULL) return false;
+    this.#leaf = next;
+    this.#place = 0;
+    this.#stepPath(1);
+    return true;
+  }
+
+  /** Takes the memory that a split of the path's leaf needs: a leaf, and a node for each one that is full. */
+  #reserveSplit(): void {
+    let nodes = 0;
+    let level = 1;
+    while (level <= this.#height && this.#nodeMeta[this.#pathNode[level] << 2] === FULL) {
+      nodes++;
+      level++;
+    }
+    if (level > this.#height) nodes++; // the root
+    let room = this.#nodeRoom;
+    while (room < this.#nodes + nodes) room += (room >> 1) + 1;
+    if (room > this.#nodeRoom) this.#resizeNodes(room);
+    this.#reserveLeaf();
   }
 
   /** Makes room in the path's full leaf; leaf, place and path then say where to insert. */
@@ -1012,26 +1104,52 @@ export class OrderedIndex {
     else this.#nodeMeta[(number << 2) + PARENT] = parent;
   }
 
-  #newLeaf(): number {
-    const leaf = this.#leaves++;
+  #addSlab(): void {
+    const scores = new Float64Array(SLAB_PAIRS);
+    const refs = new Int32Array(SLAB_PAIRS);
+    this.#scores.push(scores);
+    this.#refs.push(refs);
+    this.#hints.push(NO_REFS);
+    this.#measure();
+  }
+
+  /** Takes the memory for one leaf more. */
+  #reserveLeaf(): void {
+    const leaf = this.#leaves;
     const slab = leaf >>> SHIFT;
-    if (slab === this.#scores.length) {
-      this.#scores.push(new Float64Array(SLAB_PAIRS));
-      this.#refs.push(new Int32Array(SLAB_PAIRS));
-      this.#hints.push(NO_REFS);
-      this.#measure();
-    } else if (slab === 0 && (leaf + 1) << SHIFT > this.#scores[0].length) {
+    if (slab === this.#scores.length) this.#addSlab();
+    else if (slab === 0 && (leaf + 1) << SHIFT > this.#scores[0].length) {
       this.#resizeFirstSlab(this.#scores[0].length * 2);
     }
     if (leaf << 2 === this.#leafMeta.length) this.#resizeLeafMeta(leaf + (leaf >> 1) + 1);
+  }
+
+  /**
+   * Takes the memory for so many changes that may have to be undone: scattered over the order, they split
+   * more leaves than they fill. @throws RangeError without a change when there is none
+   */
+  reserve(changes: number): void {
+    const leaves = this.#leaves + (changes >> (SHIFT - 2)) + 2;
+    const nodes = this.#nodes + (leaves >> (SHIFT - 1)) + this.#height + 2;
+    if (nodes > this.#nodeRoom) this.#resizeNodes(nodes);
+    if (leaves << 2 > this.#leafMeta.length) this.#resizeLeafMeta(leaves);
+    let pairs = this.#scores[0].length;
+    while (pairs < SLAB_PAIRS && pairs < leaves << SHIFT) pairs *= 2;
+    if (pairs > this.#scores[0].length) this.#resizeFirstSlab(pairs);
+    while (this.#scores.length << SHIFT < leaves) this.#addSlab();
+  }
+
+  /** The number of a further leaf, for which there is room. */
+  #newLeaf(): number {
+    const leaf = this.#leaves++;
     this.#leafMeta[(leaf << 2) + PARENT] = NONE;
     this.#leafSkip[leaf] = UNHINTED;
     return leaf;
   }
 
+  /** The number of a further node, for which there is room. */
   #newNode(level: number): number {
     const node = this.#nodes++;
-    if (node === this.#nodeRoom) this.#resizeNodes(node + (node >> 1) + 1);
     const meta = node << 2;
     this.#nodeMeta[meta] = 0;
     this.#nodeMeta[meta + LEVEL] = level;
@@ -1040,27 +1158,38 @@ export class OrderedIndex {
     return node;
   }
 
+  // Each of these takes all that it needs before it changes anything.
+
   #resizeFirstSlab(pairs: number): void {
-    this.#scores[0] = resizedScores(this.#scores[0], pairs);
-    this.#refs[0] = resizedInts(this.#refs[0], pairs);
-    if (this.#hints[0].length > 0) this.#hints[0] = resizedInts(this.#hints[0], pairs);
+    const scores = resizedScores(this.#scores[0], pairs);
+    const refs = resizedInts(this.#refs[0], pairs);
+    const hints = this.#hints[0].length > 0 ? resizedInts(this.#hints[0], pairs) : NO_REFS;
+    this.#scores[0] = scores;
+    this.#refs[0] = refs;
+    this.#hints[0] = hints;
     this.#measure();
   }
 
   #resizeLeafMeta(leaves: number): void {
-    this.#leafMeta = resizedInts(this.#leafMeta, leaves << 2);
+    const meta = resizedInts(this.#leafMeta, leaves << 2);
     this.#leafSkip = resizedInts(this.#leafSkip, leaves);
+    this.#leafMeta = meta;
     this.#measure();
   }
 
   #resizeNodes(nodes: number): void {
-    this.#nodeRoom = nodes;
-    this.#minScores = resizedScores(this.#minScores, nodes << SHIFT);
-    this.#minRefs = resizedInts(this.#minRefs, nodes << SHIFT);
-    this.#minHints = resizedInts(this.#minHints, nodes << SHIFT);
-    this.#kids = resizedInts(this.#kids, nodes << SHIFT);
-    this.#kidCounts = resizedInts(this.#kidCounts, nodes << SHIFT);
+    const minScores = resizedScores(this.#minScores, nodes << SHIFT);
+    const minRefs = resizedInts(this.#minRefs, nodes << SHIFT);
+    const minHints = resizedInts(this.#minHints, nodes << SHIFT);
+    const kids = resizedInts(this.#kids, nodes << SHIFT);
+    const kidCounts = resizedInts(this.#kidCounts, nodes << SHIFT);
     this.#nodeMeta = resizedInts(this.#nodeMeta, nodes << 2);
+    this.#minScores = minScores;
+    this.#minRefs = minRefs;
+    this.#minHints = minHints;
+    this.#kids = kids;
+    this.#kidCounts = kidCounts;
+    this.#nodeRoom = nodes;
     this.#measure();
   }
 
@@ -1093,10 +1222,24 @@ export class OrderedIndex {
     if (this.#place === 0 && left > 0) this.#setFirst(1, scores[begin], refs[begin]);
     if (left >= SPARSE) return;
     if (left === 0) {
-      if (this.count === 0) this.#reset();
+      if (this.count === 0) this.#empty();
       else this.#dropLeaf(leaf, this.#pathIndex[1]);
-    } else this.#mergeLeaf();
+    } else if (!this.keepsMemory) this.#mergeLeaf();
     this.#flush();
+  }
+
+  /** The last element is gone: the arrays are made anew, or kept where there is no memory for others. */
+  #empty(): void {
+    if (!this.keepsMemory && tryAllocating(() => this.#reset())) return;
+    this.#leafMeta.set([0, NONE, NONE, NONE]);
+    this.#leafSkip[0] = UNHINTED;
+    this.#leaves = 1;
+    this.#firstLeaf =
+      this.#lastLeaf =
+      this.#root =
+      this.#height =
+      this.#nodes =
+        0;
   }
 
   /** Merges the path's leaf with a neighbour under the same node, if together they fit well. */
@@ -1155,7 +1298,7 @@ export class OrderedIndex {
     }
     if (index === 0) this.#setFirst(level + 1, this.#minScores[base], this.#minRefs[base]);
     if (level === this.#height) this.#lowerRoot();
-    else if (n < SPARSE) this.#mergeNode(level);
+    else if (n < SPARSE && !this.keepsMemory) this.#mergeNode(level);
   }
 
   /** Merges the path's node at `level` with a neighbour under the same parent, as with leaves. */
@@ -1210,7 +1353,9 @@ export class OrderedIndex {
       const last = --this.#nodes;
       if (node !== last) this.#moveNode(last, node);
     }
-    if (this.#nodes <= this.#nodeRoom >> 2) this.#resizeNodes(this.#nodes);
+    if (this.#nodes <= this.#nodeRoom >> 2 && !this.#keepsNodes && !this.keepsMemory) {
+      tryAllocating(() => this.#resizeNodes(this.#nodes));
+    }
   }
 
   #moveLeaf(from: number, to: number): void {
@@ -1262,6 +1407,7 @@ export class OrderedIndex {
 
   /** Gives memory back once half a slab more than one is unused. */
   #shrinkLeaves(): void {
+    if (this.keepsMemory) return;
     const slabs = this.#scores.length;
     if (slabs > 1) {
       if (this.#leaves > (slabs - 1) * FULL - (FULL >> 1)) return;
@@ -1270,9 +1416,11 @@ export class OrderedIndex {
       this.#hints.pop();
       this.#measure();
     } else if (this.#leaves << (SHIFT + 2) <= this.#scores[0].length) {
-      this.#resizeFirstSlab(this.#scores[0].length >> 1);
+      tryAllocating(() => this.#resizeFirstSlab(this.#scores[0].length >> 1));
     }
-    if (this.#leaves << 4 <= this.#leafMeta.length) this.#resizeLeafMeta(this.#leaves * 2);
+    if (this.#leaves << 4 <= this.#leafMeta.length) {
+      tryAllocating(() => this.#resizeLeafMeta(this.#leaves * 2));
+    }
   }
 
   /**

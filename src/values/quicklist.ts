@@ -19,12 +19,15 @@
  * one operation are possible; `generation` of the node is for the owner to remember that it has
  * seen it. New nodes take the `generation` of the list.
  *
+ * A change for which there is no memory throws a RangeError, and has not been made.
+ *
  * Elements are given as (buffer, offset, length), which must not lie in a node of the list itself.
  * They are read through the shared `lpEntry`. Positions and decoded entries are good until the next
  * change of the list.
  */
 
 import { copyBytes } from "../base/bytes.ts";
+import { tryAllocating } from "../base/refused.ts";
 import {
   LP_EMPTY_BYTES,
   lpBefore,
@@ -768,9 +771,14 @@ export class QuickList {
 
   /**
    * Joins a node with its neighbours where the result is at most half full, and trims it. Two nodes
-   * stay two: Redis joins none when elements go, and takes a list of one node for a small one.
+   * stay two: Redis joins none when elements go, and takes a list of one node for a small one. Without
+   * memory for a new buffer all stays as it is.
    */
   #mergeAround(node: ListNode, cursor: ListCursor | null): void {
+    tryAllocating(() => this.#mergeOrTrim(node, cursor));
+  }
+
+  #mergeOrTrim(node: ListNode, cursor: ListCursor | null): void {
     const { prev } = node;
     if (prev !== null && this.#mayMerge(prev, node)) {
       this.#merge(prev, node, cursor);

@@ -94,7 +94,10 @@ export class SortedSet implements MoveListener {
     return this.index.rankOf(this.scoreOf(ref), ref);
   }
 
-  /** Adds a member that is not there; returns its record. */
+  /**
+   * Adds a member that is not there; returns its record. @throws RangeError without a change when there is
+   * no memory
+   */
   add(
     bytes: Uint8Array,
     offset: number,
@@ -103,7 +106,12 @@ export class SortedSet implements MoveListener {
     hash = hashBytes(bytes, offset, length),
   ): number {
     const ref = this.#newRecord(bytes, offset, length, score, hash);
-    this.index.insert(score, ref);
+    try {
+      this.index.insert(score, ref);
+    } catch (error) {
+      this.dict.remove(ref);
+      throw error;
+    }
     return ref;
   }
 
@@ -119,7 +127,12 @@ export class SortedSet implements MoveListener {
     hash = hashBytes(bytes, offset, length),
   ): number {
     const ref = this.#newRecord(bytes, offset, length, score, hash);
-    this.index.insertOrdered(score, ref);
+    try {
+      this.index.insertOrdered(score, ref);
+    } catch (error) {
+      this.dict.remove(ref);
+      throw error;
+    }
     return ref;
   }
 
@@ -186,7 +199,10 @@ export class SortedSet implements MoveListener {
     return copy;
   }
 
-  /** Gives a member another score; its record stays where it is. */
+  /**
+   * Gives a member another score; its record stays where it is. @throws RangeError without a change when
+   * there is no memory
+   */
   setScore(ref: number, newScore: number): void {
     this.dict.hook?.beforeRecordWrite(this.dict, ref);
     this.index.update(this.scoreOf(ref), ref, newScore);
