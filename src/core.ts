@@ -500,8 +500,13 @@ export class Core
       !isReplica && replicasMin > 0 && values["min-replicas-max-lag"] > 0 &&
         master.goodCount < replicasMin,
     );
-    this.setGate(GATE_HEAP_FULL, this.memory.isHeapFull);
+    this.lookAtHeap();
     this.setGate(GATE_MEMORY, values["maxmemory"] > 0 && !this.#followsMemoryOfMaster);
+  }
+
+  /** DispatchOwner. */
+  lookAtHeap(): void {
+    this.setGate(GATE_HEAP_FULL, this.memory.isHeapFull);
   }
 
   // -- data ----------------------------------------------------------------------------------

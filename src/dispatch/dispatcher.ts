@@ -25,9 +25,12 @@ import {
 } from "./command.ts";
 import { toLatin1 } from "../base/bytes.ts";
 import { hashBytes } from "../base/hash.ts";
+import { isRefusal, tryAllocating } from "../base/refused.ts";
 import {
+  HEAP_FULL,
   LOADING,
   NO_AUTH,
+  NO_MEMORY,
   OUT_OF_MEMORY,
   READ_ONLY,
   ReplyError,
@@ -96,6 +99,17 @@ export let aheadSum = 0;
  */
 const TIMED_ONE_IN = 16;
 
+/** Room in the reply for what a write answers after its change: an integer, a status or an error. */
+const REPLY_RESERVE_BYTES = 128;
+/** What a word takes in the stream of writes beside its bytes, at most. */
+const WORD_OVERHEAD_BYTES = 24;
+
+/**
+ * After so many timed calls, which are at least as many calls, the heap is looked at: requests can fill it
+ * faster than the timer comes round. Looking takes some ten microseconds.
+ */
+const HEAP_LOOK_CALLS = 256;
+
 /** What dispatch asks of, and tells, the parts of the server that it does not know. */
 export interface DispatchOwner {
   /** Frees memory until below `maxmemory`; false when that is impossible. */
@@ -110,6 +124,8 @@ export interface DispatchOwner {
   linkFailed(client: Client, command: Command | null, text: string): void;
   /** Shows a command to the monitors. */
   showToMonitors(client: Client, words: Words): void;
+  /** Sets GATE_HEAP_FULL by what the heap holds now. */
+  lookAtHeap(): void;
 }
 
 export class Dispatcher {
@@ -134,6 +150,8 @@ export class Dispatcher {
   readonly #call: Call;
   readonly #nestedCall: Call;
   #depth = 0;
+  /** Timed calls until the heap is looked at. */
+  #untilHeapLook = HEAP_LOOK_CALLS;
   #slowest: Command | null = null;
   #slowestMs = 0;
   /**
@@ -419,11 +437,12 @@ export class Dispatcher {
     if (client.isMaster) keyspace.expireMode = EXPIRE_IGNORED;
     this.#depth++;
     try {
+      if ((command.flagBits & FLAG_WRITE) !== 0) this.#reserve(reply, words);
       command.run(call);
     } catch (error) {
       reply.rewind({ chunks: replyChunks, length: replyLength, bytes: replyBytes });
       if (error instanceof ReplyError) reply.error(error.text);
-      else this.#unexpected(error, client, words); // See "Faults" in NOTES.
+      else this.#unexpected(error, client, words);
     } finally {
       this.#depth--;
       if (client.isMaster) keyspace.expireMode = keyspace.roleExpireMode;
@@ -433,6 +452,7 @@ export class Dispatcher {
       !this.restores.isRunningAgain &&
       (command.flagBits & (FLAG_SKIP_MONITOR | FLAG_ADMIN)) === 0;
     if (call.isParked) {
+      reply.giveBackEmpty();
       if (isShown) this.owner.showToMonitors(client, words);
       return;
     }
@@ -465,6 +485,16 @@ export class Dispatcher {
       this.#dropUnwantedReply(client, replyChunks, replyLength, replyBytes);
     }
     if (isShown) this.owner.showToMonitors(client, words);
+  }
+
+  /**
+   * Takes the memory for what follows a change: that it is answered, and that it enters the stream of writes.
+   * @throws RangeError when there is none, before the change
+   */
+  #reserve(reply: ReplyWriter, words: Words): void {
+    reply.reserve(REPLY_RESERVE_BYTES);
+    const { stream } = this.server.keyspace;
+    if (stream.isActive) stream.reserve(words.sizeBytes + words.count * WORD_OVERHEAD_BYTES);
   }
 
   #startOfCall(): number {
@@ -555,6 +585,10 @@ export class Dispatcher {
       this.#slowestMs = ms;
       this.#slowest = command;
     }
+    if (--this.#untilHeapLook <= 0) {
+      this.#untilHeapLook = HEAP_LOOK_CALLS;
+      this.owner.lookAtHeap();
+    }
     const usec = ms * 1000;
     const weight = this.timesAll || !command.isQuick ? 1 : TIMED_ONE_IN;
     command.usec += usec * weight;
@@ -574,25 +608,36 @@ export class Dispatcher {
     }
   }
 
+  /**
+   * Answers a call that has ended with an error that is none of the client's; where there is no memory even
+   * for that, the client is closed. See "Faults" in NOTES.
+   */
   #unexpected(error: unknown, client: Client, words: Words): void {
-    client.reply.error(this.#faultText(error, client, words));
+    const { reply } = client;
+    if (!tryAllocating(() => reply.error(this.#faultText(error, client, words)))) {
+      reply.isCut = true;
+    }
   }
 
   /** Logs an error that is no answer, and gives the text of one. */
   #faultText(error: unknown, client: Client, words: Words): string {
     const { statistics, log } = this.server;
-    statistics.unexpectedErrors++;
     const shown: string[] = [];
     for (let i = 0; i < Math.min(words.count, 8); i++) {
       shown.push(
         JSON.stringify(toLatin1(words.bytes, words.starts[i], Math.min(words.lengths[i], 64))),
       );
     }
-    log.fault(`Cannot carry out ${shown.join(" ")} (client id=${client.id})`, error);
+    const what = `Cannot carry out ${shown.join(" ")} (client id=${client.id})`;
     const message = error instanceof Error ? error.message : String(error);
     // What cannot be allocated is an answer; everything else is a fault of ours.
-    const isMemory = error instanceof RangeError && /alloc|length|memory/i.test(message);
-    return isMemory ? OUT_OF_MEMORY : `ERR internal error: ${message}`;
+    if (isRefusal(error) && /alloc|length|memory/i.test(message)) {
+      log.warning(`${what}: ${message}`);
+      return NO_MEMORY;
+    }
+    statistics.unexpectedErrors++;
+    log.fault(what, error);
+    return `ERR internal error: ${message}`;
   }
 
   #dropUnwantedReply(client: Client, chunks: number, length: number, bytes: number): void {
@@ -648,7 +693,7 @@ export class Dispatcher {
     }
     if (
       (gates & GATE_HEAP_FULL) !== 0 && (isQueued || (effective & FLAG_DENYOOM) !== 0)
-    ) return OUT_OF_MEMORY;
+    ) return HEAP_FULL;
     if ((gates & GATE_SAVE_FAILED) !== 0 && (isWrite || name === "ping")) return SAVE_FAILED;
     if ((gates & GATE_FEW_REPLICAS) !== 0 && isWrite) {
       return "NOREPLICAS Not enough good replicas to write.";
@@ -674,7 +719,7 @@ export class Dispatcher {
       return "";
     }
     if (isQueued) {
-      if (!tryEnqueue(client, command, words)) return OUT_OF_MEMORY;
+      if (!tryAllocating(() => client.enqueue(command, words))) return NO_MEMORY;
       this.answerOutside(client, (reply) => reply.queued());
       return "";
     }
@@ -712,17 +757,6 @@ const SUBSCRIBER_COMMANDS = new Set([
   "quit",
   "reset",
 ]);
-
-/** Queues a request; false when there is no memory for it. */
-function tryEnqueue(client: Client, command: Command, words: Words): boolean {
-  try {
-    client.enqueue(command, words);
-    return true;
-  } catch (error) {
-    if (error instanceof RangeError) return false;
-    throw error;
-  }
-}
 
 /** Same for all cases of a name; letters are folded with one OR. */
 function nameHash(bytes: Uint8Array, offset: number, length: number): number {

@@ -9,13 +9,13 @@
  * To be asked:
  *   - with `mayAllocate`, before a command takes scratch in proportion to the data (SORT), and while a
  *     reply grows (net/limits.ts);
- *   - with `isHeapFull`, by dispatch through a gate that the timer sets: commands that may take memory
- *     (`denyoom`) and the queueing of transactions are refused.
+ *   - with `isHeapFull`, by dispatch through a gate that the timer sets, and dispatch itself every so many
+ *     calls: commands that may take memory (`denyoom`) and the queueing of transactions are refused.
  *
  * A buffer that the system refuses at once needs no asking: it is a RangeError, which dispatch answers.
  */
 
-import { OUT_OF_MEMORY, ReplyError } from "../resp/reply_error.ts";
+import { NO_MEMORY, ReplyError } from "../resp/reply_error.ts";
 import type { HeapUse } from "../runtime/runtime.ts";
 
 /** Who knows the figures: the process. Tests put something else in its place. */
@@ -53,6 +53,6 @@ export class MemoryGuard {
 
   /** @throws ReplyError unless buffers of so many bytes together may be made */
   demand(bytes: number): void {
-    if (!this.mayAllocate(bytes)) throw new ReplyError(OUT_OF_MEMORY);
+    if (!this.mayAllocate(bytes)) throw new ReplyError(NO_MEMORY);
   }
 }

@@ -176,6 +176,14 @@ export class WriteStream {
     }
   }
 
+  /**
+   * Takes the memory for so many bytes of commands: what is added after a change must not fail for lack of
+   * it. @throws RangeError when there is none
+   */
+  reserve(bytes: number): void {
+    this.#ensure(bytes);
+  }
+
   /** Whether the unit has commands. */
   get hasPending(): boolean {
     return this.#length > 0;

@@ -25,6 +25,10 @@ export const EXEC_ABORTED = "EXECABORT Transaction discarded because of previous
 export const READ_ONLY = "READONLY You can't write against a read only replica.";
 export const LOADING = "LOADING Redis is loading the dataset in memory";
 export const OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
+/** The heap of JavaScript objects has grown to the share of its limit from which on nothing is begun. */
+export const HEAP_FULL = "OOM command not allowed when the heap of the process is nearly full.";
+/** The system has refused a buffer, or has too little memory left for one. */
+export const NO_MEMORY = "OOM command not allowed when the system has no memory left for it.";
 export const SAVE_FAILED =
   "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. " +
   "Commands that may modify the data set are disabled, because this instance is configured to report " +

@@ -182,7 +182,17 @@ export class ReplyWriter {
     this.length = 0;
   }
 
-  /** Room for `count` more bytes in the current chunk; returns where to write. */
+  /** Gives an empty chunk back, for a client that will not be answered soon. */
+  giveBackEmpty(): void {
+    if (this.length > 0) return;
+    recycleChunk(this.bytes);
+    this.bytes = NONE;
+  }
+
+  /**
+   * Room for `count` more bytes in the current chunk; returns where to write. @throws RangeError when there
+   * is no memory; what was written is kept
+   */
   reserve(count: number): number {
     if (this.length + count > this.bytes.length) this.#nextChunk(count);
     return this.length;
@@ -195,14 +205,17 @@ export class ReplyWriter {
       if (count > this.bytes.length) this.bytes = new Uint8Array(Math.max(CHUNK_BYTES, count));
       return;
     }
+    const full = this.#full.length + (this.length > 0 ? 1 : 0);
+    const follows = this.length > 0 || (full > 0 && this.#starts[full - 1] === OWN);
+    let chunk: Uint8Array;
+    if (count <= CHUNK_BYTES && !follows) {
+      chunk = pool.pop() ?? new Uint8Array(CHUNK_BYTES);
+    } else if (count <= NEXT_CHUNK_BYTES && full < 4) {
+      chunk = nextPool.pop() ?? new Uint8Array(NEXT_CHUNK_BYTES);
+    } else chunk = blocks.take(Math.max(LARGE_CHUNK_BYTES, count));
     if (this.length > 0) this.#push(this.bytes, OWN, this.length);
     this.length = 0;
-    const full = this.#full.length;
-    if (count <= CHUNK_BYTES && (full === 0 || this.#starts[full - 1] !== OWN)) {
-      this.bytes = pool.pop() ?? new Uint8Array(CHUNK_BYTES);
-    } else if (count <= NEXT_CHUNK_BYTES && full < 4) {
-      this.bytes = nextPool.pop() ?? new Uint8Array(NEXT_CHUNK_BYTES);
-    } else this.bytes = blocks.take(Math.max(LARGE_CHUNK_BYTES, count));
+    this.bytes = chunk;
   }
 
   #push(chunk: Uint8Array, start: number, end: number): void {

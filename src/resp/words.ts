@@ -32,12 +32,18 @@ export class Words {
     this.lengths[this.count++] = length;
   }
 
+  /** Bytes of all words together, and of what may lie between them. */
+  get sizeBytes(): number {
+    const last = this.count - 1;
+    return last < 0 ? 0 : this.starts[last] + this.lengths[last] - this.starts[0];
+  }
+
   /** Makes room for more words. */
   grow(): void {
     const starts = new Int32Array(this.starts.length * 2);
+    const lengths = new Int32Array(this.lengths.length * 2);
     starts.set(this.starts);
     this.starts = starts;
-    const lengths = new Int32Array(this.lengths.length * 2);
     lengths.set(this.lengths);
     this.lengths = lengths;
   }
@@ -58,11 +64,17 @@ export class Words {
    */
   takeOver(index: number): Uint8Array | null {
     const { memory } = this;
-    if (memory === null || memory !== this.bytes) return null;
-    if (this.lengths[index] < memory.length - (memory.length >> 3)) return null;
+    if (!this.mayTakeOver(index)) return null;
     this.memory = null;
     this.taken = memory;
     return memory;
+  }
+
+  /** Whether `takeOver` of this word gives the buffer. */
+  mayTakeOver(index: number): boolean {
+    const { memory } = this;
+    return memory !== null && memory === this.bytes &&
+      this.lengths[index] >= memory.length - (memory.length >> 3);
   }
 
   /** A copy of word `index`. */

@@ -4,7 +4,10 @@ import { runtime } from "../../src/runtime/here.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
 
 const MB = 1 << 20;
-const OOM = { error: "OOM command not allowed when used memory > 'maxmemory'." };
+const OOM_HEAP = { error: "OOM command not allowed when the heap of the process is nearly full." };
+const OOM_SYSTEM = {
+  error: "OOM command not allowed when the system has no memory left for it.",
+};
 
 /** A server whose process says that it has so much memory. */
 function withMemory(availableBytes: number, heapUsed = 0, heapLimit = 0): TestServer {
@@ -53,11 +56,11 @@ Deno.test("INFO memory shows the heap and its limit", () => {
 Deno.test("commands that may take memory, and queued ones, are refused while the heap is full", () => {
   const s = withMemory(Infinity, 95, 100);
   s.core.updateGates();
-  assertEquals(s.run("SET", "k", "v"), OOM);
+  assertEquals(s.run("SET", "k", "v"), OOM_HEAP);
   assertEquals(s.run("GET", "k"), null);
   assertEquals(s.run("DEL", "k"), 0);
   s.run("MULTI");
-  assertEquals(s.run("GET", "k"), OOM);
+  assertEquals(s.run("GET", "k"), OOM_HEAP);
   assertEquals(s.run("EXEC"), {
     error: "EXECABORT Transaction discarded because of previous errors.",
   });
@@ -69,13 +72,22 @@ Deno.test("commands that may take memory, and queued ones, are refused while the
   assertEquals(s.run("SET", "k", "v"), "OK");
 });
 
+Deno.test("a burst between two turns of the timer is refused too once the heap is nearly full", () => {
+  const s = withMemory(Infinity, 95, 100);
+  let accepted = 0;
+  while (accepted < 10_000 && s.run("SET", "k", accepted) === "OK") accepted++;
+  assert(accepted > 0 && accepted < 10_000, `${accepted}`);
+  assertEquals(s.run("SET", "k", "v"), OOM_HEAP);
+  assertEquals(s.run("GET", "k"), String(accepted - 1));
+});
+
 Deno.test("SORT is refused when there is no memory for its scratch, and leaves everything as it was", () => {
   const s = withMemory(65 * MB);
   for (let i = 0; i < 200; i++) {
     s.run("RPUSH", "l", ...Array.from({ length: 1000 }, (_, n) => (i * 7919 + n * 31) % 10007));
   }
   for (const options of ["", "ALPHA", "BY w_*", "GET #", "STORE to", "ALPHA STORE to"]) {
-    assertEquals(s.run("SORT", "l", ...options.split(" ").filter(Boolean)), OOM, options);
+    assertEquals(s.run("SORT", "l", ...options.split(" ").filter(Boolean)), OOM_SYSTEM, options);
   }
   assertEquals(s.run("EXISTS", "to"), 0);
   assertEquals((s.run("SORT", "l", "BY", "nosort", "LIMIT", 0, 3) as string[]).length, 3);

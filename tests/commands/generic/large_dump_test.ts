@@ -291,7 +291,7 @@ Deno.test("DUMP of a large value there is no memory for is answered so, and leav
       },
     });
     assertEquals(answerOf(client, timers), {
-      error: "OOM command not allowed when used memory > 'maxmemory'.",
+      error: "OOM command not allowed when the system has no memory left for it.",
     });
   } finally {
     globalThis.Uint8Array = real;

@@ -53,8 +53,9 @@ export class StoredResults implements Results {
       }
       return;
     }
-    if (old !== 0) database.removeRecord(old, bytes, keyAt, keyLength, 0, "", 0);
-    listView.createFrom(database, bytes, keyAt, keyLength, this.#list);
+    database.putAt(old, () => {
+      listView.createFrom(database, bytes, keyAt, keyLength, this.#list);
+    });
     database.changed(bytes, keyAt, keyLength, EVENT_LIST, "sortstore", count);
   }
 }

@@ -11,7 +11,7 @@
 
 import { compareBytes, copyBytes } from "../../../base/bytes.ts";
 import type { MemoryGuard } from "../../../observe/memory_guard.ts";
-import { OUT_OF_MEMORY, ReplyError } from "../../../resp/reply_error.ts";
+import { NO_MEMORY, ReplyError } from "../../../resp/reply_error.ts";
 
 /** Stands for a text that is missing. */
 export const NO_TEXT = 0;
@@ -53,7 +53,7 @@ export class Texts {
 
   #beginBlock(sizeBytes: number): void {
     const index = this.#blocks.length;
-    if (index === BLOCKS_MAX) throw new ReplyError(OUT_OF_MEMORY);
+    if (index === BLOCKS_MAX) throw new ReplyError(NO_MEMORY);
     const usual = index < FIRST_BLOCKS.length ? FIRST_BLOCKS[index] : BLOCK_BYTES;
     this.#memory?.demand(Math.max(usual, sizeBytes));
     const block = new Uint8Array(Math.max(usual, sizeBytes));
