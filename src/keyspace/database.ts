@@ -64,6 +64,8 @@ export class WatchedKeys extends Holder<Watcher> {}
 /** A reference in the table, with its tag and the usual empty slots. */
 const TABLE_SHARE_BYTES = 8;
 const FIRST_SEGMENT_BYTES = 64 * 1024;
+/** The value of a record whose encoding keeps the value in a slot: its number. */
+const SLOT_BYTES = 4;
 
 export class Database implements MoveListener, ValueSource {
   #dict: Dict;
@@ -347,11 +349,7 @@ export class Database implements MoveListener, ValueSource {
           keyspace.notify(EVENT_NEW, "new", this.index, keyBytes, keyOffset, keyLength);
         }
       } else {
-        if (isSlotEncoding((dict.metaOf(ref) >>> 4) & 0xf)) this.#releaseSlot(ref);
-        if (!keepTtl && (dict.flagsOf(ref) < 0 || expiresAtMs === expiresAtMs)) {
-          ref = this.#setExpiry(ref, expiresAtMs);
-        }
-        ref = dict.resizeValue(ref, length);
+        ref = this.#resizeValue(ref, length, 0, keepTtl ? undefined : expiresAtMs);
         dict.setMeta(ref, meta);
       }
       at = dict.valueOffset(ref);
@@ -502,7 +500,7 @@ export class Database implements MoveListener, ValueSource {
   /**
    * Adds a key that is not there (the caller has looked). The value of an inline encoding has
    * `valueLength` undefined bytes. `hash` is `hashBytes` of the key. Event "new". Returns the
-   * reference.
+   * reference. @throws RangeError without a change when there is no memory
    */
   addRecord(
     bytes: Uint8Array,
@@ -534,7 +532,7 @@ export class Database implements MoveListener, ValueSource {
     return ref;
   }
 
-  /** Adds a key that is not there, with a value in a slot. */
+  /** Adds a key that is not there, with a value in a slot. @throws RangeError without a change */
   addLarge(
     bytes: Uint8Array,
     offset: number,
@@ -545,39 +543,103 @@ export class Database implements MoveListener, ValueSource {
     expiresAtMs = NaN,
     hash = hashBytes(bytes, offset, length),
   ): number {
-    const ref = this.addRecord(bytes, offset, length, type, encoding, 4, 0, expiresAtMs, hash);
+    const size = SLOT_BYTES;
+    const ref = this.addRecord(bytes, offset, length, type, encoding, size, 0, expiresAtMs, hash);
     this.#writeSlot(ref, this.#slots.add(value));
     return ref;
   }
 
-  /** Replaces the value of a record by one in a slot; returns the new reference. */
-  replaceByLarge(ref: number, type: number, encoding: number, value: LargeValue): number {
+  /**
+   * Takes the memory that so many records of `bytes` bytes together will need, headers included, so that
+   * what follows does not end in the midst of them. More than a segment's bytes are not asked for.
+   * @throws RangeError without a change when there is no memory
+   */
+  reserve(records: number, bytes: number): void {
+    this.#dict.reserveRoom(records, bytes);
+  }
+
+  /**
+   * Replaces the value of a record by one in a slot, and its expiry (NaN for none) if one is given;
+   * returns the new reference. @throws RangeError without a change when there is no memory
+   */
+  replaceByLarge(
+    ref: number,
+    type: number,
+    encoding: number,
+    value: LargeValue,
+    expiresAtMs?: number,
+  ): number {
     const dict = this.#dict;
-    if (isSlotEncoding(this.encodingOf(ref))) this.#releaseSlot(ref);
-    const fresh = dict.resizeValue(ref, 4);
+    const fresh = this.#resizeValue(ref, SLOT_BYTES, 0, expiresAtMs);
     dict.setMeta(fresh, (dict.metaOf(fresh) & ~0xff) | type | (encoding << 4));
     this.#writeSlot(fresh, this.#slots.add(value));
     return fresh;
   }
 
-  /** Replaces the value of a record by `valueLength` undefined bytes inside it; returns the new reference. */
+  /**
+   * Replaces the value of a record by `valueLength` undefined bytes inside it, and its expiry (NaN for
+   * none) if one is given; returns the new reference. @throws RangeError without a change when there is
+   * no memory
+   */
   replaceByInline(
     ref: number,
     type: number,
     encoding: number,
     valueLength: number,
     slackBytes = 0,
+    expiresAtMs?: number,
   ): number {
     const dict = this.#dict;
-    if (isSlotEncoding(this.encodingOf(ref))) this.#releaseSlot(ref);
-    const fresh = dict.resizeValue(ref, valueLength, slackBytes);
+    const fresh = this.#resizeValue(ref, valueLength, slackBytes, expiresAtMs);
     dict.setMeta(fresh, (dict.metaOf(fresh) & ~0xff) | type | (encoding << 4));
     return fresh;
   }
 
   /**
+   * Gives a record whose value is to be replaced another length, and another expiry (NaN for none) if one
+   * is given: memory is taken before anything is let go of. The caller writes value and meta word.
+   */
+  #resizeValue(ref: number, length: number, slackBytes: number, expiresAtMs?: number): number {
+    const dict = this.#dict;
+    const slot = isSlotEncoding(this.encodingOf(ref)) ? dict.intValue(ref) : -1;
+    const fresh = expiresAtMs === undefined
+      ? dict.resizeValue(ref, length, slackBytes)
+      : this.#resizeExpiring(ref, length, expiresAtMs, slackBytes);
+    if (slot >= 0) this.#releaseSlot(slot);
+    return fresh;
+  }
+
+  /**
+   * Has `add` put a value at a key in the place of the record `old`, 0 for none, which is out of reach
+   * meanwhile. It is let go of then without an event, or is back if `add` throws. Returns what `add` does.
+   */
+  putAt<T>(old: number, add: () => T): T {
+    if (old === 0) return add();
+    const dict = this.#dict;
+    this.beforeWrite(old);
+    dict.detach(old);
+    let added: T;
+    try {
+      added = add();
+    } catch (error) {
+      dict.attach(old);
+      throw error;
+    }
+    if (dict.flagsOf(old) < 0) this.#expires.delete(dict.hashOf(old), old);
+    if (isSlotEncoding(this.encodingOf(old))) this.#releaseSlot(dict.intValue(old));
+    dict.freeDetached(old);
+    return added;
+  }
+
+  /** Takes back a key that was added in this very call, as if it had never been. Takes no memory. */
+  takeBack(ref: number): void {
+    this.#drop(ref);
+  }
+
+  /**
    * Gives a record another key, in this database or another, where that key is not there. Value,
    * expiry and access clock go along; a value in a slot is not copied. Returns the new reference.
+   * @throws RangeError without a change when there is no memory
    */
   moveRecord(
     ref: number,
@@ -587,26 +649,22 @@ export class Database implements MoveListener, ValueSource {
     length: number,
   ): number {
     const dict = this.#dict;
+    const to = target.#dict;
     const meta = dict.metaOf(ref);
     const type = meta & 0xf;
     const encoding = this.encodingOf(ref);
     const expiresAtMs = dict.expiryOf(ref);
+    const size = dict.valueLength(ref);
+    const fresh = target.addRecord(bytes, offset, length, type, encoding, size, 0, expiresAtMs);
+    // Neither adding a record nor removing one moves any other.
+    const at = dict.valueOffset(ref);
+    copyBytes(to.bytesOf(fresh), to.valueOffset(fresh), dict.bytesOf(ref), at, size);
+    to.setMeta(fresh, meta);
     this.beforeWrite(ref);
-    let fresh: number;
     if (isSlotEncoding(encoding)) {
-      const value = this.#slots.remove(dict.intValue(ref));
-      this.#takeOut(ref);
-      fresh = target.addLarge(bytes, offset, length, type, encoding, value, expiresAtMs);
-    } else {
-      const size = dict.valueLength(ref);
-      fresh = target.addRecord(bytes, offset, length, type, encoding, size, 0, expiresAtMs);
-      // Neither adding a record nor removing one moves any other.
-      const to = target.#dict;
-      const at = dict.valueOffset(ref);
-      copyBytes(to.bytesOf(fresh), to.valueOffset(fresh), dict.bytesOf(ref), at, size);
-      this.#takeOut(ref);
+      target.#writeSlot(fresh, target.#slots.add(this.#slots.remove(dict.intValue(ref))));
     }
-    target.#dict.setMeta(fresh, meta);
+    this.#takeOut(ref);
     return fresh;
   }
 
@@ -653,18 +711,14 @@ export class Database implements MoveListener, ValueSource {
       this.addLarge(bytes, offset, length, TYPE_STRING, ENC_EXTERNAL, value, expiresAtMs);
       return;
     }
-    let fresh = ref;
-    if (!keepTtl && (this.#dict.flagsOf(ref) < 0 || expiresAtMs === expiresAtMs)) {
-      fresh = this.#setExpiry(ref, expiresAtMs);
-    }
-    fresh = this.replaceByLarge(fresh, TYPE_STRING, ENC_EXTERNAL, value);
+    const expiry = keepTtl ? undefined : expiresAtMs;
+    const fresh = this.replaceByLarge(ref, TYPE_STRING, ENC_EXTERNAL, value, expiry);
     this.#dict.setMeta(fresh, (this.#dict.metaOf(fresh) & 0xff) | this.keyspace.freshAccess);
   }
 
-  /** Lets go of a record's slot, showing it to a snapshot first. The record must be rewritten then. */
-  #releaseSlot(ref: number): void {
-    this.beforeWrite(ref);
-    const value = this.#slots.remove(this.#dict.intValue(ref));
+  /** Lets go of a slot, whose record a snapshot has been shown and which is gone or rewritten. */
+  #releaseSlot(slot: number): void {
+    const value = this.#slots.remove(slot);
     // A snapshot may still be reading it: then it is let go of, and collected after that.
     if (!this.#isRead) value.dispose?.();
   }
@@ -676,26 +730,42 @@ export class Database implements MoveListener, ValueSource {
     return this.#dict.expiryOf(ref);
   }
 
-  /** Sets (or with NaN clears) the expiry; returns the new reference. Says nothing of the change. */
+  /**
+   * Sets (or with NaN clears) the expiry; returns the new reference. Says nothing of the change.
+   * @throws RangeError without a change when there is no memory
+   */
   setExpiry(ref: number, expiresAtMs: number): number {
-    return this.#setExpiry(ref, expiresAtMs);
+    return this.#resizeExpiring(ref, this.#dict.valueLength(ref), expiresAtMs, 0);
   }
 
-  #setExpiry(ref: number, expiresAtMs: number): number {
+  /** `Dict.resizeExpiring`, keeping the index of expiries right. */
+  #resizeExpiring(ref: number, length: number, expiresAtMs: number, slackBytes: number): number {
     const dict = this.#dict;
     const hash = dict.hashOf(ref);
     const had = dict.flagsOf(ref) < 0;
     const wants = expiresAtMs === expiresAtMs;
+    // `recordMoved` sees to it that the index follows the record.
+    if (!had && wants) this.#expires.add(hash, ref);
+    let fresh: number;
+    try {
+      fresh = dict.resizeExpiring(ref, length, expiresAtMs, slackBytes);
+    } catch (error) {
+      if (!had && wants) this.#expires.delete(hash, ref);
+      throw error;
+    }
     if (had && !wants) this.#expires.delete(hash, ref);
-    const fresh = dict.setExpiry(ref, expiresAtMs);
-    if (!had && wants) this.#expires.add(hash, fresh);
     if (wants && this.keyspace.expireMode === EXPIRE_HIDES) this.#noteOwnExpiry(fresh);
     return fresh;
   }
 
-  /** A record was made with an expiry. */
+  /** A record was made with an expiry; without memory to note that, it goes again. */
   #expiryAdded(hash: number, ref: number): void {
-    this.#expires.add(hash, ref);
+    try {
+      this.#expires.add(hash, ref);
+    } catch (error) {
+      this.#dict.remove(ref);
+      throw error;
+    }
     if (this.keyspace.expireMode === EXPIRE_HIDES) this.#noteOwnExpiry(ref);
   }
 
@@ -753,7 +823,8 @@ export class Database implements MoveListener, ValueSource {
   }
 
   #drop(ref: number): void {
-    if (isSlotEncoding(this.encodingOf(ref))) this.#releaseSlot(ref);
+    this.beforeWrite(ref);
+    if (isSlotEncoding(this.encodingOf(ref))) this.#releaseSlot(this.#dict.intValue(ref));
     this.#takeOut(ref);
   }
 
@@ -764,17 +835,22 @@ export class Database implements MoveListener, ValueSource {
     dict.remove(ref);
   }
 
-  /** Removes everything. A running snapshot goes on with the old content, which nobody changes now. */
+  /**
+   * Removes everything. A running snapshot goes on with the old content, which nobody changes now.
+   * @throws RangeError without a change when there is no memory for an empty database
+   */
   clear(): number {
     const removed = this.count;
+    const dict = this.#newDict();
+    const expires = new RefIndex(dict);
     this.#dict.listener = null;
     if (!this.#isRead) {
       this.#dict.dispose();
       this.#expires.dispose();
       this.keyspace.discard(this.#slots);
     }
-    this.#dict = this.#newDict();
-    this.#expires = new RefIndex(this.#dict);
+    this.#dict = dict;
+    this.#expires = expires;
     this.#slots = new ValueSlots();
     this.ownExpiries = null;
     this.averageTtlMs = 0;

@@ -22,6 +22,7 @@ import { COMPACT_RECORDS } from "../arena/dict.ts";
 import { ENC_HASHTABLE, ENC_LISTPACK, INLINE_VALUE_MAX, TYPE_HASH } from "../arena/record.ts";
 import { copyBytes } from "../base/bytes.ts";
 import { ReplyError, WRONG_TYPE } from "../resp/reply_error.ts";
+import type { ElementStack } from "../values/element_stack.ts";
 import { ElementText } from "../values/element_text.ts";
 import { LargeHash } from "../values/large_hash.ts";
 import {
@@ -63,6 +64,8 @@ export class HashView {
   ref = 0;
   /** The hash if it is a large one. */
   large: LargeHash | null = null;
+  /** What `set` puts values on before others take their place, if it is to be undone; else null. */
+  replaced: ElementStack | null = null;
 
   /** Looks at the hash of a record. */
   open(database: Database, ref: number): void {
@@ -132,7 +135,7 @@ export class HashView {
 
   /**
    * Gives a field a value; true when the field is new. The bytes are copied; they must not lie in
-   * this hash.
+   * this hash. @throws RangeError without a change when there is no memory
    */
   set(
     field: Uint8Array,
@@ -161,6 +164,8 @@ export class HashView {
         value,
         valueOffset,
         valueLength,
+        false,
+        this.replaced,
       );
     }
     const { database } = this;
@@ -175,6 +180,10 @@ export class HashView {
       lpAppend(buf, base, size, field, fieldOffset, fieldLength);
       lpAppend(buf, base, size, value, valueOffset, valueLength);
       return true;
+    }
+    if (this.replaced !== null) {
+      this.value.setEntry(buf, base + this.#foundAt);
+      this.replaced.push(this.value.bytes, this.value.offset, this.value.length);
     }
     const oldSize = lpBytes(buf, base);
     if (size > oldSize) {

@@ -14,6 +14,7 @@
  */
 
 import { ENC_LISTPACK, ENC_QUICKLIST, INLINE_VALUE_MAX, TYPE_LIST } from "../arena/record.ts";
+import { tryAllocating } from "../base/refused.ts";
 import { ReplyError, WRONG_TYPE } from "../resp/reply_error.ts";
 import {
   LP_EMPTY_BYTES,
@@ -184,6 +185,11 @@ export class ListView {
     return this.#ref;
   }
 
+  /** Whether the list is a large one. */
+  get isLarge(): boolean {
+    return this.#quick !== null;
+  }
+
   /** Number of elements. */
   get length(): number {
     if (this.#quick !== null) return this.#quick.count;
@@ -320,11 +326,10 @@ export class ListView {
     const size = node.end - node.start + LP_EMPTY_BYTES;
     if (size > INLINE_VALUE_MAX) return false;
     if (exceedsHalf(fill, size, quick.count)) return false;
-    this.#makeSmall(quick);
-    return true;
+    return tryAllocating(() => this.#makeSmall(quick));
   }
 
-  /** Puts a large list of one node, which is not a plain one, into the record. */
+  /** Puts a large list of one node, which is not a plain one, into the record, if there is memory. */
   #makeSmall(quick: QuickList): void {
     const node = quick.head!;
     const size = node.end - node.start + LP_EMPTY_BYTES;
@@ -376,10 +381,8 @@ export class ListView {
 
   /** Puts an element in the place of the one it stands on. `makeRoom` has been called before. */
   replace(src: Uint8Array, off: number, len: number): void {
-    if (this.#quick !== null) {
-      this.#quick.replaceAt(this.#cursor, src, off, len);
-      return;
-    }
+    const quick = this.#quick;
+    if (quick !== null) return this.#measured(() => quick.replaceAt(this.#cursor, src, off, len));
     const { records } = this.#database;
     for (;;) {
       const base = records.valueOffset(this.#ref);
@@ -391,10 +394,12 @@ export class ListView {
 
   /** Inserts an element before or behind the one it stands on. `makeRoom` has been called before. */
   insert(src: Uint8Array, off: number, len: number, before: boolean): void {
-    if (this.#quick !== null) {
-      if (before) this.#quick.insertBefore(this.#cursor, src, off, len);
-      else this.#quick.insertAfter(this.#cursor, src, off, len);
-      return;
+    const quick = this.#quick;
+    if (quick !== null) {
+      return this.#measured(() => {
+        if (before) quick.insertBefore(this.#cursor, src, off, len);
+        else quick.insertAfter(this.#cursor, src, off, len);
+      });
     }
     const { records } = this.#database;
     if (!before) this.#pos += lpSize(records.bytesOf(this.#ref), this.#pos);
@@ -405,6 +410,16 @@ export class ListView {
       const pos = this.#pos === lpEnd(buf, base) ? -1 : this.#pos;
       if (lpInsertBefore(buf, base, cap, pos, src, off, len) >= 0) return;
       this.#growAround(lpStageText(src, off, len));
+    }
+  }
+
+  /** Does a change of a large list; if memory is refused, a node may have become two without it. */
+  #measured(change: () => void): void {
+    try {
+      change();
+    } catch (error) {
+      this.#database.measured(this.#ref, this.#quick!.memoryBytes);
+      throw error;
     }
   }
 

@@ -587,12 +587,17 @@ export class SetBuilder {
     return ref;
   }
 
-  /** Puts the set, which must have members, in the place of a record's value; returns the record. */
-  replace(database: Database, ref: number): number {
+  /**
+   * Puts the set, which must have members, in the place of a record's value, and its expiry (NaN for none)
+   * if one is given; returns the record. @throws RangeError without a change when there is no memory
+   */
+  replace(database: Database, ref: number, expiresAtMs?: number): number {
     const large = this.#takeLarge();
-    if (large !== null) return database.replaceByLarge(ref, TYPE_SET, ENC_HASHTABLE, large);
+    if (large !== null) {
+      return database.replaceByLarge(ref, TYPE_SET, ENC_HASHTABLE, large, expiresAtMs);
+    }
     const size = this.#size;
-    const fresh = database.replaceByInline(ref, TYPE_SET, this.#encoding, size);
+    const fresh = database.replaceByInline(ref, TYPE_SET, this.#encoding, size, 0, expiresAtMs);
     this.#copyInto(database, fresh, size);
     return fresh;
   }

@@ -111,6 +111,11 @@ function compareEntry(
 
 const memberText = new Uint8Array(24);
 
+/** Most bytes that a member of this length takes in a listpack, with its score. */
+function insertionSize(length: number): number {
+  return length + SCORE_TEXT_MAX + 2 * ENTRY_OVERHEAD_MAX;
+}
+
 function isSmall(limits: ValueLimits, count: number, memberLength: number): boolean {
   return count <= limits.zsetMaxListpackEntries && memberLength <= limits.zsetMaxListpackValue &&
     memberLength <= INLINE_VALUE_MAX - LP_EMPTY_BYTES - SCORE_TEXT_MAX - 2 * ENTRY_OVERHEAD_MAX;
@@ -130,7 +135,11 @@ export class SortedSetView {
   length = 0;
   /** Its score; after `put` the score that the member has now. */
   score = NaN;
+  /** After `put` of a member that was there: the score that it had before. */
+  oldScore = NaN;
 
+  /** What `mayUndo` was told. */
+  #changes = 0;
   readonly #cursor = new OrderedCursor();
   /** Place of the element in the listpack's buffer; record of the member found in a large set. */
   #pos = 0;
@@ -229,7 +238,7 @@ export class SortedSetView {
   /**
    * Gives a member a score, adding it if need be, under the conditions in `flags` (PUT_NEW to
    * PUT_LESS). Answers what it has done (PUT_REFUSED to PUT_NAN); `score` is then the member's score,
-   * unless refused.
+   * unless refused. @throws RangeError without a change when there is no memory
    */
   put(bytes: Uint8Array, off: number, len: number, score: number, flags: number): number {
     const large = this.large;
@@ -249,6 +258,7 @@ export class SortedSetView {
 
   /** What becomes of a member with score `old`; `score` is then its new one. */
   #decide(old: number, score: number, flags: number): number {
+    this.oldScore = old;
     if (flags !== 0) {
       if ((flags & PUT_NEW) !== 0) return PUT_REFUSED;
       if ((flags & PUT_INCREMENT) !== 0) {
@@ -270,10 +280,9 @@ export class SortedSetView {
     if (pos < 0) {
       if ((flags & PUT_OLD) !== 0) return PUT_REFUSED;
       const count = lpCount(buf, base) >> 1;
-      const room = len + SCORE_TEXT_MAX + 2 * ENTRY_OVERHEAD_MAX;
       if (
         !isSmall(keyspace.limits, count + 1, len) ||
-        lpBytes(buf, base) + room > INLINE_VALUE_MAX
+        lpBytes(buf, base) + insertionSize(len) > INLINE_VALUE_MAX
       ) {
         this.#convert(count + 1);
         this.large!.add(bytes, off, len, score);
@@ -281,9 +290,14 @@ export class SortedSetView {
       this.score = score;
       return PUT_ADDED;
     }
-    const outcome = this.#decide(scoreAt(buf, pos + lpSize(buf, pos)), score, flags);
+    const scorePos = pos + lpSize(buf, pos);
+    const outcome = this.#decide(scoreAt(buf, scorePos), score, flags);
     if (outcome === PUT_UPDATED) {
-      lpDelete(buf, base, pos, 2);
+      // The room that it needs at its new place, before it leaves the old one.
+      const oldSize = scorePos + lpSize(buf, scorePos) - pos;
+      this.#grow(insertionSize(len) - oldSize);
+      const at = records.valueOffset(this.ref);
+      lpDelete(records.bytesOf(this.ref), at, at + pos - base, 2);
       this.#insertSmall(bytes, off, len, this.score);
     }
     return outcome;
@@ -292,7 +306,7 @@ export class SortedSetView {
   /** Inserts a member at its place in the listpack. */
   #insertSmall(bytes: Uint8Array, off: number, len: number, score: number): void {
     const { records } = this.database;
-    this.#grow(len + SCORE_TEXT_MAX + 2 * ENTRY_OVERHEAD_MAX);
+    this.#grow(insertionSize(len));
     const buf = records.bytesOf(this.ref);
     const base = records.valueOffset(this.ref);
     const cap = records.valueCapacity(this.ref);
@@ -334,6 +348,8 @@ export class SortedSetView {
     for (let on = this.first(); on; on = this.next()) {
       set.addOrdered(this.bytes, this.offset, this.length, this.score);
     }
+    if (this.#changes > 0) set.index.reserve(this.#changes);
+    set.index.keepsMemory = this.#changes > 0;
     this.ref = this.database.replaceByLarge(this.ref, TYPE_ZSET, ENC_SKIPLIST, set);
     this.large = set;
   }
@@ -376,6 +392,22 @@ export class SortedSetView {
     if (large === null) this.removeRange(highest ? this.count - 1 : 0, 1);
     else if (highest) large.removeLast();
     else large.removeFirst();
+  }
+
+  /**
+   * Says how many changes follow that may all have to be undone: a large set takes the memory for that now.
+   * 0 is the end of them, which has to come before the next `open`. @throws RangeError without a change
+   */
+  mayUndo(changes: number): void {
+    this.#changes = changes;
+    const { large } = this;
+    if (large === null) return;
+    try {
+      if (changes > 0) large.index.reserve(changes);
+    } finally {
+      this.database.measured(this.ref, large.memoryBytes);
+    }
+    large.index.keepsMemory = changes > 0;
   }
 
   /** Ends a change: the record's length or the memory count. */
@@ -607,8 +639,7 @@ export function storeSortedSet(
   if (ref === 0) {
     database.addLarge(key, offset, length, TYPE_ZSET, ENC_SKIPLIST, set, expiresAtMs);
   } else {
-    const kept = database.setExpiry(ref, expiresAtMs);
-    database.replaceByLarge(kept, TYPE_ZSET, ENC_SKIPLIST, set);
+    database.replaceByLarge(ref, TYPE_ZSET, ENC_SKIPLIST, set, expiresAtMs);
   }
 }
 
@@ -657,8 +688,7 @@ function storeSmall(
   if (ref === 0) {
     ref = database.addRecord(key, offset, length, TYPE_ZSET, ENC_LISTPACK, size, 0, expiresAtMs);
   } else {
-    ref = database.setExpiry(ref, expiresAtMs);
-    ref = database.replaceByInline(ref, TYPE_ZSET, ENC_LISTPACK, size);
+    ref = database.replaceByInline(ref, TYPE_ZSET, ENC_LISTPACK, size, 0, expiresAtMs);
   }
   const { records } = database;
   copyBytes(records.bytesOf(ref), records.valueOffset(ref), listpack, 0, size);

@@ -173,9 +173,11 @@ function runRestore(call: Call): void {
     }
     return reply.ok();
   }
-  if (old !== 0) database.removeRecord(old, bytes, keyAt, keyLength, 0, "", 0);
   const hash = hashBytes(bytes, keyAt, keyLength);
-  const ref = values.place(database, bytes, keyAt, keyLength, hash, expiresAtMs);
+  const ref = database.putAt(
+    old,
+    () => values.place(database, bytes, keyAt, keyLength, hash, expiresAtMs),
+  );
   database.setAccess(ref, idleSeconds, frequency);
   database.changed(bytes, keyAt, keyLength, EVENT_GENERIC, "restore");
   if (call.isPropagating && ttl !== 0 && !isAbsolute) {

@@ -62,33 +62,18 @@ function runRenamenx(call: Call): void {
 /** 1 when the key was renamed, 0 when it stays as it is, -1 after an error reply. */
 function renameKey({ database, words, reply }: Call, overwrites: boolean): number {
   const { bytes, starts, lengths } = words;
-  let ref = database.lookupWrite(bytes, starts[1], lengths[1]);
+  const ref = database.lookupWrite(bytes, starts[1], lengths[1]);
   if (ref === 0) {
     reply.error(NO_SUCH_KEY);
     return -1;
   }
   if (equalBytes(bytes, starts[1], lengths[1], bytes, starts[2], lengths[2])) return 0;
   const old = database.lookupWrite(bytes, starts[2], lengths[2]);
-  if (old !== 0) {
-    if (!overwrites) return 0;
-    dropSilently(database, old, bytes, starts[2], lengths[2]);
-    ref = database.findOrExpire(bytes, starts[1], lengths[1]);
-  }
-  database.moveRecord(ref, database, bytes, starts[2], lengths[2]);
+  if (old !== 0 && !overwrites) return 0;
+  database.putAt(old, () => database.moveRecord(ref, database, bytes, starts[2], lengths[2]));
   database.changed(bytes, starts[1], lengths[1], EVENT_GENERIC, "rename_from", 1);
   database.changed(bytes, starts[2], lengths[2], EVENT_GENERIC, "rename_to", 0);
   return 1;
-}
-
-/** Removes a key that is about to be replaced: without an event, and not counted as a change. */
-function dropSilently(
-  database: Database,
-  ref: number,
-  bytes: Uint8Array,
-  offset: number,
-  length: number,
-): void {
-  database.removeRecord(ref, bytes, offset, length, 0, "", 0);
 }
 
 /**
@@ -164,15 +149,11 @@ function runCopy(call: Call): void {
   ) {
     return reply.error(SAME_OBJECT);
   }
-  let ref = database.lookupRead(bytes, starts[1], lengths[1]);
+  const ref = database.lookupRead(bytes, starts[1], lengths[1]);
   if (ref === 0) return reply.integer(0);
   const old = target.lookupWrite(bytes, starts[2], lengths[2]);
-  if (old !== 0) {
-    if (!replaces) return reply.integer(0);
-    dropSilently(target, old, bytes, starts[2], lengths[2]);
-    ref = database.findOrExpire(bytes, starts[1], lengths[1]);
-  }
-  copyRecord(database, ref, target, bytes, starts[2], lengths[2]);
+  if (old !== 0 && !replaces) return reply.integer(0);
+  target.putAt(old, () => copyRecord(database, ref, target, bytes, starts[2], lengths[2]));
   target.changed(bytes, starts[2], lengths[2], EVENT_GENERIC, "copy_to");
   reply.integer(1);
 }

@@ -2,9 +2,12 @@
 
 import { TYPE_HASH } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { tryAllocating } from "../../base/refused.ts";
 import { EVENT_HASH } from "../../base/event_classes.ts";
 import { hashBuilder, hashView } from "../../keyspace/hash.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
+import type { Words } from "../../resp/words.ts";
+import { ElementStack } from "../../values/element_stack.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
 
@@ -80,12 +83,59 @@ function setFields(call: Call): number {
     if (hashView.large === null && pairs > database.keyspace.limits.hashMaxListpackEntries) {
       hashView.convert(pairs);
     }
-    for (let i = 2; i < count; i += 2) {
-      if (hashView.set(bytes, starts[i], lengths[i], bytes, starts[i + 1], lengths[i + 1])) added++;
-    }
+    if (pairs > 1) added = setAll(words);
+    else if (hashView.set(bytes, starts[2], lengths[2], bytes, starts[3], lengths[3])) added = 1;
     hashView.measure();
   }
   database.changed(bytes, keyAt, keyLength, EVENT_HASH, "hset", pairs);
+  return added;
+}
+
+/** For each field of a request, whether it is new, and the values of the others before: to undo it. */
+let isNew = new Uint8Array(64);
+const replaced = new ElementStack();
+
+/** Gives a field the value on top of `replaced` back, which mostly finds the room that it had. */
+function restore(bytes: Uint8Array, offset: number, length: number): void {
+  replaced.pop();
+  hashView.set(bytes, offset, length, replaced.bytes, replaced.offset, replaced.length);
+}
+
+/** Sets all fields that a request names in the hash that is open, or none if memory is refused. */
+function setAll({ bytes, starts, lengths, count }: Words): number {
+  if (count > isNew.length) isNew = new Uint8Array(count * 2);
+  let added = 0;
+  let i = 2;
+  hashView.replaced = replaced;
+  try {
+    for (; i < count; i += 2) {
+      const isOne = hashView.set(
+        bytes,
+        starts[i],
+        lengths[i],
+        bytes,
+        starts[i + 1],
+        lengths[i + 1],
+      );
+      isNew[i] = isOne ? 1 : 0;
+      added += isNew[i];
+    }
+  } catch (error) {
+    hashView.replaced = null;
+    let lost = 0;
+    while ((i -= 2) >= 2) {
+      if (isNew[i] !== 0) hashView.remove(bytes, starts[i], lengths[i]);
+      else if (!tryAllocating(() => restore(bytes, starts[i], lengths[i]))) lost++;
+    }
+    hashView.measure();
+    if (lost > 0) {
+      throw new Error(`${lost} values are not what they were: no memory to undo a change`);
+    }
+    throw error;
+  } finally {
+    hashView.replaced = null;
+    replaced.clear();
+  }
   return added;
 }
 

@@ -84,31 +84,56 @@ export function tryMove(call: Call, fromHead: boolean, toHead: boolean): boolean
   const length = lpEntryTextLength();
   if (length > carried.length) carried = new Uint8Array(length * 2);
   lpEntryCopyText(carried, 0);
-  list.drop(fromHead);
+  // The element comes before it goes: the first takes memory, which may be refused.
   if (source === target) {
-    // The list may be empty for this moment, but it never loses its key.
-    list.makeRoom(length, 1);
-    list.push(carried, 0, length, toHead);
-    list.settle(true);
+    rotate(carried, length, fromHead, toHead);
     changedList(call, 2, toHead ? "lpush" : "rpush", 0);
     changedList(call, 1, fromHead ? "lpop" : "rpop", 1);
   } else {
-    const isEmpty = list.length === 0;
-    if (!isEmpty) list.settle(true);
-    if (target === 0) list.create(database, bytes, starts[2], lengths[2], length, 1);
-    else {
-      list.open(database, database.findOrExpire(bytes, starts[2], lengths[2]));
-      list.makeRoom(length, 1);
-      list.beforeWrite();
-    }
-    list.push(carried, 0, length, toHead);
-    list.settle(false);
+    pushCarried(call, target, length, toHead);
     changedList(call, 2, toHead ? "lpush" : "rpush", 0);
     list.open(database, database.findOrExpire(bytes, starts[1], lengths[1]));
+    list.drop(fromHead);
     elementsTaken(database, bytes, starts[1], lengths[1], fromHead, 1);
   }
   if (carried.length > 1 << 16) carried = new Uint8Array(64);
   return true;
+}
+
+/** Pushes the element on its way into the list `target`, which is made if it is 0. */
+function pushCarried(call: Call, target: number, length: number, toHead: boolean): void {
+  const { database, words } = call;
+  const { bytes, starts, lengths } = words;
+  const list = listView;
+  if (target === 0) list.create(database, bytes, starts[2], lengths[2], length, 1);
+  else {
+    list.open(database, target);
+    list.makeRoom(length, 1);
+    list.beforeWrite();
+  }
+  try {
+    list.push(carried, 0, length, toHead);
+  } catch (error) {
+    if (target === 0) database.takeBack(list.ref);
+    throw error;
+  }
+  list.settle(false);
+}
+
+/** Moves an element of the open list from one end to the other, or leaves it where it is. */
+function rotate(element: Uint8Array, length: number, fromHead: boolean, toHead: boolean): void {
+  const list = listView;
+  if (list.isLarge) {
+    if (fromHead !== toHead) {
+      list.push(element, 0, length, toHead);
+      list.drop(fromHead);
+    }
+  } else {
+    // The place that it leaves is room enough; the list is empty for this moment, but keeps its key.
+    list.drop(fromHead);
+    list.push(element, 0, length, toHead);
+  }
+  list.settle(true);
 }
 
 function changedList({ database, words }: Call, key: number, event: string, changes: number): void {

@@ -118,7 +118,17 @@ function push({ database, words, reply }: Call, atHead: boolean, mustExist: bool
     list.makeRoomFor(lengths, 2, count);
     list.beforeWrite();
   }
-  for (let i = 2; i < count; i++) list.push(bytes, starts[i], lengths[i], atHead);
+  let i = 2;
+  try {
+    for (; i < count; i++) list.push(bytes, starts[i], lengths[i], atHead);
+  } catch (error) {
+    if (ref === 0) database.takeBack(list.ref);
+    else {
+      while (--i >= 2) list.drop(atHead);
+      list.settle(true);
+    }
+    throw error;
+  }
   list.settle(false);
   reply.integer(list.length);
   database.changed(bytes, keyAt, keyLength, EVENT_LIST, atHead ? "lpush" : "rpush", count - 2);

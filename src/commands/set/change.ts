@@ -5,6 +5,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { EVENT_GENERIC, EVENT_SET } from "../../base/event_classes.ts";
 import { setBuilder, setView } from "../../keyspace/set.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
+import type { Words } from "../../resp/words.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
 
@@ -43,11 +44,33 @@ function runSadd({ database, words, reply }: Call): void {
     if (database.typeOf(ref) !== TYPE_SET) return reply.error(WRONG_TYPE);
     setView.openToWrite(database, ref);
     if (named > 1) setView.expect(named);
-    for (let i = 2; i < count; i++) if (setView.add(bytes, starts[i], lengths[i])) added++;
+    added = addAll(words);
     setView.measure();
   }
   if (added > 0) database.changed(bytes, keyAt, keyLength, EVENT_SET, "sadd", added);
   reply.integer(added);
+}
+
+/** For each word of a request, whether it is a member that was added: what it takes to undo that. */
+let isAdded = new Uint8Array(64);
+
+/** Adds all members that a request names to the set that is open, or none if memory is refused. */
+function addAll({ bytes, starts, lengths, count }: Words): number {
+  if (count > isAdded.length) isAdded = new Uint8Array(count * 2);
+  let added = 0;
+  let i = 2;
+  try {
+    for (; i < count; i++) {
+      const isNew = setView.add(bytes, starts[i], lengths[i]) ? 1 : 0;
+      isAdded[i] = isNew;
+      added += isNew;
+    }
+  } catch (error) {
+    while (--i >= 2) if (isAdded[i] !== 0) setView.remove(bytes, starts[i], lengths[i]);
+    setView.measure();
+    throw error;
+  }
+  return added;
 }
 
 /**
@@ -132,13 +155,8 @@ function runSmove({ database, words, reply }: Call): void {
     return reply.integer(setView.has(bytes, memberAt, memberLength) ? 1 : 0);
   }
   setView.openToWrite(database, source);
-  if (!setView.remove(bytes, memberAt, memberLength)) return reply.integer(0);
-  setView.measure();
-  const isEmpty = setView.count === 0;
-  database.changed(bytes, starts[1], lengths[1], EVENT_SET, "srem");
-  if (isEmpty) {
-    database.removeRecord(setView.ref, bytes, starts[1], lengths[1], EVENT_GENERIC, "del", 0);
-  }
+  if (!setView.has(bytes, memberAt, memberLength)) return reply.integer(0);
+  // It comes before it goes: the first takes memory, which may be refused.
   let added = true;
   if (destination === 0) {
     setBuilder.beginWith(database.keyspace.limits, bytes, memberAt, memberLength, 1);
@@ -148,6 +166,14 @@ function runSmove({ database, words, reply }: Call): void {
     setView.openToWrite(database, destination);
     added = setView.add(bytes, memberAt, memberLength);
     setView.measure();
+  }
+  setView.openToWrite(database, source);
+  setView.remove(bytes, memberAt, memberLength);
+  setView.measure();
+  const isEmpty = setView.count === 0;
+  database.changed(bytes, starts[1], lengths[1], EVENT_SET, "srem");
+  if (isEmpty) {
+    database.removeRecord(setView.ref, bytes, starts[1], lengths[1], EVENT_GENERIC, "del", 0);
   }
   if (added) database.changed(bytes, starts[2], lengths[2], EVENT_SET, "sadd");
   reply.integer(1);

@@ -422,7 +422,7 @@ function storeResult({ database, words, reply }: Call, event: string): void {
     if (ref !== 0) database.removeRecord(ref, bytes, keyAt, keyLength);
   } else {
     if (ref === 0) setBuilder.addTo(database, bytes, keyAt, keyLength);
-    else setBuilder.replace(database, database.setExpiry(ref, NaN));
+    else setBuilder.replace(database, ref, NaN);
     database.changed(bytes, keyAt, keyLength, EVENT_SET, event);
   }
   reply.integer(count);

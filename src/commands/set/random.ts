@@ -15,6 +15,8 @@ const NOT_POSITIVE = "ERR value is out of range, must be positive";
 
 /** Members that one SREM in the stream of writes names at most. */
 const SREM_MEMBERS_MAX = 1024;
+/** What a word takes in the stream of writes beside its bytes, at most. */
+const WORD_OVERHEAD_BYTES = 24;
 /**
  * When more than this many times the remaining members are to be popped, the remaining ones are drawn
  * instead and put into a new set.
@@ -84,16 +86,17 @@ function popMany(call: Call): void {
   if (large !== null && (size - count) * POPPED_PER_REMAINING <= count) {
     popAllBut(call, large, size - count, log);
   } else {
-    const { member } = setView;
-    for (let i = 0; i < count; i++) {
-      setView.draw(call.server.draw);
-      reply.bulk(member.bytes, member.offset, member.length);
-      if (log !== null) log.add(member.bytes, member.offset, member.length);
-      setView.removeDrawn();
-    }
+    // All are in the reply before the first goes: there may be no memory for that.
+    const members: Uint8Array[] = [];
+    setView.sample(count, call.server.draw, (member, offset, length) => {
+      reply.bulk(member, offset, length);
+      members.push(member.slice(offset, offset + length));
+    });
+    for (const member of members) log?.add(member, 0, member.length);
+    log?.flush();
+    for (const member of members) setView.remove(member, 0, member.length);
     setView.measure();
   }
-  if (log !== null) log.flush();
   database.changed(bytes, starts[1], lengths[1], EVENT_SET, "spop", count);
 }
 
@@ -130,26 +133,32 @@ function popAllBut(
     reply.bulk(bytes, offset, length);
     if (log !== null) log.add(bytes, offset, length);
   });
+  log?.flush();
   setBuilder.replace(database, setView.ref);
 }
 
 /** Popped members on their way into the stream of writes, so many to an SREM. */
 class RemovalLog {
-  readonly #key: Uint8Array;
-  #members: Uint8Array[] = [];
+  readonly #members: Uint8Array[] = [];
+  #bytes = 0;
 
-  constructor(readonly call: Call) {
-    this.#key = call.words.copy(1);
-  }
+  constructor(readonly call: Call) {}
 
   add(bytes: Uint8Array, offset: number, length: number): void {
     this.#members.push(bytes.slice(offset, offset + length));
-    if (this.#members.length === SREM_MEMBERS_MAX) this.flush();
+    this.#bytes += length + WORD_OVERHEAD_BYTES;
   }
 
+  /** @throws RangeError when there is no memory for all; then none has entered the stream */
   flush(): void {
-    if (this.#members.length > 0) this.call.propagateAs("SREM", this.#key, ...this.#members);
-    this.#members = [];
+    const { call } = this;
+    const key = call.words.copy(1);
+    const commands = Math.ceil(this.#members.length / SREM_MEMBERS_MAX);
+    const keyBytes = key.length + 4 * WORD_OVERHEAD_BYTES;
+    call.server.keyspace.stream.reserve(this.#bytes + commands * keyBytes);
+    for (let at = 0; at < this.#members.length; at += SREM_MEMBERS_MAX) {
+      call.propagateAs("SREM", key, ...this.#members.slice(at, at + SREM_MEMBERS_MAX));
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 /** Commands that give members scores: ZADD and ZINCRBY. */
 
 import type { Call } from "../../dispatch/call.ts";
+import { tryAllocating } from "../../base/refused.ts";
 import { EVENT_ZSET } from "../../base/event_classes.ts";
 import {
   PUT_ADDED,
@@ -16,6 +17,7 @@ import {
 } from "../../keyspace/sorted_set.ts";
 import { NOT_A_FLOAT, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { parseScore } from "../../values/score.ts";
+import type { Words } from "../../resp/words.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
 import { replyScore } from "./score_reply.ts";
@@ -103,6 +105,29 @@ function runZincrby(call: Call): void {
 
 /** Scores of the request, read before anything is changed. */
 let scores = new Float64Array(64);
+/** What has become of each pair. */
+let outcomes = new Int8Array(64);
+
+/** Takes back the first `count` pairs of a request by their `outcomes`; `scores` are those before. */
+function undo({ bytes, starts, lengths }: Words, first: number, count: number): void {
+  const wordOf = (i: number) => first + (i << 1) + 1;
+  let lost = 0;
+  for (let i = count - 1; i >= 0; i--) {
+    const word = wordOf(i);
+    if (outcomes[i] === PUT_ADDED) view.remove(bytes, starts[word], lengths[word]);
+  }
+  for (let i = count - 1; i >= 0; i--) {
+    const word = wordOf(i);
+    if (outcomes[i] !== PUT_UPDATED) continue;
+    // Only if it is there: a member that is named twice may have been new.
+    const restore = () => view.put(bytes, starts[word], lengths[word], scores[i], PUT_OLD);
+    if (!tryAllocating(restore)) lost++;
+  }
+  view.settle();
+  if (lost > 0) {
+    throw new Error(`${lost} scores are not what they were: no memory to undo a change`);
+  }
+}
 
 /** What ZADD and ZINCRBY have in common; pairs of scores and members begin at word `first`. */
 function put(call: Call, first: number, flags: number, countsChanged: boolean): void {
@@ -122,6 +147,7 @@ function put(call: Call, first: number, flags: number, countsChanged: boolean): 
     if (isIncrement && pairs > 1) return reply.error(INCREMENT_OF_MANY);
   }
   if (pairs > scores.length) scores = new Float64Array(pairs * 2);
+  if (pairs > outcomes.length) outcomes = new Int8Array(pairs * 2);
   for (let i = 0; i < pairs; i++) {
     const word = first + (i << 1);
     const score = parseScore(bytes, starts[word], lengths[word]);
@@ -129,7 +155,8 @@ function put(call: Call, first: number, flags: number, countsChanged: boolean): 
     scores[i] = score;
   }
 
-  if (view.openWrite(database, bytes, starts[1], lengths[1])) {
+  const isThere = view.openWrite(database, bytes, starts[1], lengths[1]);
+  if (isThere) {
     view.beforeWrite();
     view.makeRoom(pairs);
   } else if ((flags & PUT_OLD) !== 0) {
@@ -141,11 +168,24 @@ function put(call: Call, first: number, flags: number, countsChanged: boolean): 
   let added = 0;
   let updated = 0;
   let outcome = PUT_REFUSED;
-  for (let i = 0; i < pairs; i++) {
-    const word = first + (i << 1) + 1;
-    outcome = view.put(bytes, starts[word], lengths[word], scores[i], flags);
-    if (outcome === PUT_ADDED) added++;
-    else if (outcome === PUT_UPDATED) updated++;
+  let i = 0;
+  const mayUndo = isThere && pairs > 1;
+  if (mayUndo) view.mayUndo(pairs);
+  try {
+    for (; i < pairs; i++) {
+      const word = first + (i << 1) + 1;
+      outcome = view.put(bytes, starts[word], lengths[word], scores[i], flags);
+      if (outcome === PUT_ADDED) added++;
+      else if (outcome === PUT_UPDATED) updated++;
+      outcomes[i] = outcome;
+      if (outcome === PUT_UPDATED) scores[i] = view.oldScore; // to undo it
+    }
+  } catch (error) {
+    if (isThere) undo(words, first, i);
+    else database.takeBack(view.ref);
+    throw error;
+  } finally {
+    if (mayUndo) view.mayUndo(0);
   }
   view.settle();
   if (added + updated > 0) {

@@ -89,14 +89,16 @@ export function popElements(
   asPairs: boolean,
 ): void {
   const { words, reply, database } = call;
-  view.beforeWrite();
-  for (let left = count; left > 0; left--) {
-    if (highest) view.last();
-    else view.first();
+  // All are in the reply before the first goes: there may be no memory for that.
+  let on = highest ? view.last() : view.first();
+  for (let left = count; left > 0 && on; left--) {
     if (asPairs) reply.array(2);
     replyPopped(reply, view);
-    view.removeEnd(highest);
+    if (left > 1) on = highest ? view.prev() : view.next();
   }
+  view.beforeWrite();
+  if (count === 1) view.removeEnd(highest);
+  else view.removeRange(highest ? view.count - count : 0, count);
   view.settle();
   const event = highest ? "zpopmax" : "zpopmin";
   const key = words.starts[keyWord];

@@ -1,7 +1,10 @@
 /** SET, its older spellings SETEX, PSETEX, SETNX and GETSET, and MSET and MSETNX for several keys. */
 
 import type { Call } from "../../dispatch/call.ts";
+import { blocks } from "../../base/blocks.ts";
 import { EVENT_GENERIC } from "../../base/event_classes.ts";
+import { INLINE_STRING_MAX } from "../../keyspace/database.ts";
+import type { Words } from "../../resp/words.ts";
 import type { StreamPart } from "../../propagation/write_stream.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { keysToEnd, noted, oneKey, setKeys } from "../../dispatch/key_specs.ts";
@@ -57,6 +60,57 @@ function runSet(call: Call): void {
   if (words.count > 3) return setWithOptions(call);
   setPair(call, 1);
   call.reply.ok();
+}
+
+/** Bytes that a record takes beside key and value, at most. */
+const RECORD_OVERHEAD_MAX = 40;
+
+/**
+ * Sets keys to the words behind them, from word 1 on: all, or none if memory is refused, as all that it takes
+ * is asked for before the first key changes. More than a segment of an arena cannot be asked for: if it
+ * ends then in the midst of the keys, those that are set are what enters the stream.
+ */
+function setPairs(call: Call): void {
+  const { database, words } = call;
+  const { lengths, count } = words;
+  let inlineBytes = 0;
+  let hasLong = false;
+  for (let i = 1; i < count; i += 2) {
+    inlineBytes += lengths[i] + RECORD_OVERHEAD_MAX;
+    if (lengths[i + 1] <= INLINE_STRING_MAX) inlineBytes += lengths[i + 1];
+    else hasLong = true;
+  }
+  const longStrings = hasLong ? copyLongStrings(words) : null;
+  database.reserve(count >> 1, inlineBytes);
+  let i = 1;
+  try {
+    for (; i < count; i += 2) {
+      const copy = longStrings === null ? undefined : longStrings.get(i);
+      if (copy === undefined) setPair(call, i);
+      else database.setOwnString(words.bytes, words.starts[i], lengths[i], copy);
+    }
+  } catch (error) {
+    if (i > 1) {
+      const parts: StreamPart[] = ["MSET"];
+      for (let word = 1; word < i; word++) parts.push(words.copy(word));
+      call.propagateAs(...parts);
+    }
+    throw error;
+  }
+}
+
+/** Copies of the values that will not lie in records, by the words of their keys. */
+function copyLongStrings(words: Words): Map<number, Uint8Array> {
+  const copies = new Map<number, Uint8Array>();
+  for (let i = 1; i < words.count; i += 2) {
+    const length = words.lengths[i + 1];
+    if (length <= INLINE_STRING_MAX || words.mayTakeOver(i + 1)) continue;
+    const copy = blocks.take(length);
+    const start = words.starts[i + 1];
+    copy.set(words.bytes.subarray(start, start + length));
+    copies.set(i, copy);
+  }
+  return copies;
 }
 
 /** Sets the key of word `index` to the word behind it. */
@@ -258,7 +312,7 @@ export const mset = defineCommand({
 function runMset(call: Call): void {
   const { count } = call.words;
   if ((count & 1) === 0) throw call.arityError();
-  for (let i = 1; i < count; i += 2) setPair(call, i);
+  setPairs(call);
   call.reply.ok();
 }
 
@@ -289,6 +343,6 @@ function runMsetnx(call: Call): void {
       return reply.integer(0);
     }
   }
-  for (let i = 1; i < count; i += 2) setPair(call, i);
+  setPairs(call);
   reply.integer(1);
 }
