@@ -35,6 +35,7 @@
 
 import type { Dict, WriteHook } from "../arena/dict.ts";
 import { isSlotEncoding, SNAPSHOT_BIT } from "../arena/record.ts";
+import { isRefusal } from "../base/refused.ts";
 import type { Database } from "../keyspace/database.ts";
 import { Keyspace } from "../keyspace/keyspace.ts";
 import { kindOf } from "./kinds/index.ts";
@@ -80,8 +81,14 @@ class HookedDatabase extends SavedDatabase implements WriteHook {
   }
 
   beforeRecordWrite(dict: Dict, ref: number): void {
-    if ((dict.flagsOf(ref) & SNAPSHOT_BIT) !== dict.parity) this.snapshot.emit(this, ref, false);
-    else if (this.snapshot.borrowed !== null) this.snapshot.keepBorrowed(this, ref);
+    const { snapshot } = this;
+    try {
+      if ((dict.flagsOf(ref) & SNAPSHOT_BIT) !== dict.parity) snapshot.emit(this, ref, false);
+      else if (snapshot.borrowed !== null) snapshot.keepBorrowed(this, ref);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      snapshot.failure ??= error;
+    }
   }
 }
 
@@ -92,6 +99,11 @@ export class Snapshot {
   keysDone = 0;
   /** The walk under way if its value cannot tell of changes by itself (a long string), else null. */
   borrowed: ValueWalk | null = null;
+  /**
+   * Memory was refused for a record as it was before a change: the snapshot cannot be completed. That is no
+   * reason to refuse the change, so it is for `step` to throw.
+   */
+  failure: unknown = null;
 
   readonly #keyspace: Keyspace;
   readonly #sink: SnapshotSink;
@@ -139,8 +151,10 @@ export class Snapshot {
   /**
    * Walks until `now()` is past `untilMs` or the sink is full. True when everything has been handed to
    * the sink but the end mark and the checksum, which are for whoever finishes the chunks.
+   * @throws RangeError when memory was refused: nothing can be made of it any more
    */
   step(untilMs: number, now: () => number): boolean {
+    if (this.failure !== null) throw this.failure;
     do {
       if (this.#current !== null) this.#stepLarge(this.#current);
       else if (this.#waiting.length > 0) this.#beginLarge(this.#waiting.shift()!);

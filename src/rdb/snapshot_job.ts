@@ -6,6 +6,7 @@
 
 import { blocks } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
+import { isRefusal } from "../base/refused.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Runtime, WorkerPort, WorkerProgram } from "../runtime/runtime.ts";
 import { runSaveWork } from "./save_work.ts";
@@ -154,7 +155,16 @@ export abstract class SnapshotJob implements SnapshotSink {
     const before = snapshot.keysDone;
     const untilKeys = before + keysPerSlice(this.#delay());
     const now = () => snapshot.keysDone < untilKeys ? clock.monotonic() : Infinity;
-    if (!snapshot.step(clock.monotonic() + SLICE_MS, now)) {
+    let isWalked = false;
+    try {
+      isWalked = snapshot.step(clock.monotonic() + SLICE_MS, now);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.worker.send({ kind: "abandon", job: this.job });
+      this.hear({ kind: "failed", job: this.job, message: "no memory for what has changed" });
+      return;
+    }
+    if (!isWalked) {
       // With too much under way, somebody's answer brings the walk on.
       if (!this.isFull()) this.schedule(snapshot.keysDone - before);
       return;

@@ -4,10 +4,11 @@
  * change, move or go away. Not covered: the worker and the file, which tests/process/ has.
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { datasetDigest } from "../../src/rdb/digest.ts";
 import { RdbReader } from "../../src/rdb/reader.ts";
 import { fuzzRounds, fuzzSeed } from "../support/fuzz.ts";
+import { withRefusedAllocations } from "../support/refused_allocations.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
 import { loadBytes, readDataset, saveToBytes } from "./datasets.ts";
 import { Random } from "../support/random.ts";
@@ -254,6 +255,32 @@ Deno.test("the walk of a snapshot waits while the sink is full, and requests go 
   assert(running.snapshot.step(Infinity, () => 0));
   assertEquals(running.snapshot.keysDone, 500);
 });
+
+for (
+  const [what, make, change, answer] of [
+    ["a long list", "RPUSH", ["RPUSH", "k", "more"], 5001],
+    ["a large set", "SADD", ["SREM", "k", "m7"], 1],
+  ] as const
+) {
+  Deno.test(`a snapshot fails where ${what} that changes finds no memory for what it was`, () => {
+    const server = testServer();
+    server.run("SET", "small", "v");
+    server.run(make, "k", ...Array.from({ length: 5000 }, (_, i) => `m${i}`));
+    const running = new TestSnapshot(server, false);
+    running.snapshot.step(-Infinity, () => 0);
+    // Not the buffer for the answer, without which the change would not be made.
+    const isRefused = (bytes: number) => bytes >= 512 && bytes !== 16 * 1024;
+    const reply = withRefusedAllocations(isRefused, () => server.run(...change));
+    assertEquals(reply, answer);
+    assertThrows(() => {
+      while (!running.step());
+    }, RangeError);
+    running.snapshot.abort();
+    const next = new TestSnapshot(server, false);
+    while (!next.step());
+    assert(next.bytes().length > 0);
+  });
+}
 
 Deno.test("a snapshot of nothing has a header and an end", () => {
   const running = new TestSnapshot(testServer(), true);

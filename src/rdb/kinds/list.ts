@@ -9,6 +9,7 @@
 
 import { ENC_LISTPACK, ENC_QUICKLIST, INLINE_VALUE_MAX, TYPE_LIST } from "../../arena/record.ts";
 import { copyBytes } from "../../base/bytes.ts";
+import { isRefusal } from "../../base/refused.ts";
 import type { Database } from "../../keyspace/database.ts";
 import type { ValueSource } from "../../keyspace/doors.ts";
 import { listView } from "../../keyspace/list.ts";
@@ -134,7 +135,12 @@ class ListWalk extends ValueWalk {
   #keepNode(node: ListNode): void {
     if (node.generation === this.#list.generation) return;
     node.generation = this.#list.generation;
-    this.#kept.set(node, copyNode(node));
+    try {
+      this.#kept.set(node, copyNode(node));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.failure ??= error;
+    }
   }
 
   override begin(main: RdbEncoder): void {
@@ -142,6 +148,7 @@ class ListWalk extends ValueWalk {
   }
 
   override step(main: RdbEncoder): boolean {
+    if (this.failure !== null) throw this.failure;
     const node = this.#nodes[this.#at++];
     const kept = this.#kept.get(node);
     if (kept !== undefined) {

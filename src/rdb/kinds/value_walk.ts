@@ -7,6 +7,7 @@
 
 import type { Dict, WriteHook } from "../../arena/dict.ts";
 import { SNAPSHOT_BIT } from "../../arena/record.ts";
+import { isRefusal } from "../../base/refused.ts";
 import type { LargeValue } from "../../keyspace/value_slots.ts";
 import { type ChunkSink, RdbEncoder } from "../writer.ts";
 
@@ -29,12 +30,17 @@ export abstract class ValueWalk {
 
   /** Called when another walk of the value is to begin: this one has to come to its end before. */
   onPreempted: (() => void) | null = null;
+  /**
+   * What has ended the walk: memory was refused for the value as it was before a change. That is no reason
+   * to refuse the change, so it is for `step` to throw.
+   */
+  protected failure: unknown = null;
 
   constructor(readonly value: LargeValue) {}
 
   /** Writes the value's beginning; from now on everything of it goes to `main`. */
   abstract begin(main: RdbEncoder, sink: ChunkSink): void;
-  /** Writes a piece; true when that was the last. */
+  /** Writes a piece; true when that was the last. @throws RangeError when memory was refused */
   abstract step(main: RdbEncoder): boolean;
   /** The snapshot is given up: takes the hooks away. */
   abstract abort(): void;
@@ -116,7 +122,13 @@ export class TableWalk extends ValueWalk implements WriteHook {
   }
 
   beforeRecordWrite(dict: Dict, ref: number): void {
-    if ((dict.flagsOf(ref) & SNAPSHOT_BIT) !== dict.parity) this.#write(ref);
+    if ((dict.flagsOf(ref) & SNAPSHOT_BIT) === dict.parity) return;
+    try {
+      this.#write(ref);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.failure ??= error;
+    }
   }
 
   /** WriteHook. */
@@ -149,6 +161,7 @@ export class TableWalk extends ValueWalk implements WriteHook {
   }
 
   override step(): boolean {
+    if (this.failure !== null) throw this.failure;
     const table = this.#table;
     const isMore = this.nextSome((ref) => {
       if ((table.flagsOf(ref) & SNAPSHOT_BIT) !== table.parity) this.#write(ref);
