@@ -7,6 +7,7 @@
  * left; a replica always has one, as it may be promoted. While there is none, the offset stands still.
  */
 
+import { isRefusal, tryAllocating } from "../base/refused.ts";
 import { Backlog } from "../propagation/backlog.ts";
 import type { ReplicationHost } from "./host.ts";
 import { ReplicationIds } from "./identity.ts";
@@ -17,10 +18,15 @@ export class History {
   readonly events: LinkLog;
   readonly #host: ReplicationHost;
   readonly #grew: () => void;
+  readonly #lost: (why: string) => void;
   #backlog: Backlog | null = null;
 
-  /** `grew` is called when the backlog has become longer. */
-  constructor(host: ReplicationHost, grew: () => void) {
+  /**
+   * `grew` is called when the backlog has become longer, `lost` when there is no memory for more of it:
+   * whoever reads it can have it no further.
+   */
+  constructor(host: ReplicationHost, grew: () => void, lost: (why: string) => void) {
+    this.#lost = lost;
     this.ids = new ReplicationIds(host.runtime.fillRandom);
     this.events = new LinkLog(host.clock);
     this.#host = host;
@@ -69,7 +75,28 @@ export class History {
     length: number,
     isKept: boolean,
   ): void => {
-    this.#backlog!.append(bytes, offset, length, isKept);
+    try {
+      this.#backlog!.append(bytes, offset, length, isKept);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.#beginAnew();
+      return;
+    }
     this.#grew();
   };
+
+  /**
+   * There was no memory to keep what has just been changed: who has not been sent it has to synchronize
+   * from the start, for which the backlog begins anew behind it.
+   */
+  #beginAnew(): void {
+    const { log, keyspace } = this.#host;
+    const why = "there is no memory for the replication backlog";
+    log.warning(`Replicas have to synchronize anew: ${why}.`);
+    this.events.add("self", "", "backlog-freed", why);
+    this.dropBacklog();
+    this.#lost(why);
+    // Without one, the next replica that comes begins another history.
+    tryAllocating(() => this.restartAt(keyspace.stream.offset));
+  }
 }

@@ -26,7 +26,11 @@ export class Replication implements OwnReplicas {
   readonly replica: ReplicaRole;
 
   constructor(readonly host: ReplicationHost) {
-    this.history = new History(host, () => this.master.streamGrew());
+    this.history = new History(
+      host,
+      () => this.master.streamGrew(),
+      (why) => this.master.disconnectAll(why),
+    );
     this.replica = new ReplicaRole(host, this.history, this);
     this.master = new MasterRole(host, this.history, this.replica);
   }

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { measureMemory } from "../../../src/commands/server/memory_use.ts";
 import { MasterRig } from "../../support/master_rig.ts";
+import { withRefusedAllocations } from "../../support/refused_allocations.ts";
 
 const PING = "*1\r\n$4\r\nping\r\n";
 
@@ -184,4 +185,24 @@ Deno.test("a replica is woken once for what it has not been sent, and not while 
   peers[1].isStuck = false;
   await write();
   assertEquals(woken, 4);
+});
+
+Deno.test("without memory for the backlog a write is made, and replicas have to synchronize anew", () => {
+  const rig = new MasterRig({ "repl-backlog-size": "4mb" }); // in blocks of 64 KB
+  const peer = rig.onlineReplica();
+  rig.run("SET", "k", "v");
+  peer.read();
+
+  let refused = 0;
+  const isRefused = (bytes: number) => bytes === 64 * 1024 && ++refused > 0;
+  for (let i = 0; i < 10 && refused === 0; i++) {
+    const reply = withRefusedAllocations(isRefused, () => rig.run("SET", "k", "w".repeat(10_000)));
+    assertEquals(reply, "OK");
+  }
+  assertEquals([rig.run("STRLEN", "k"), peer.isClosed], [10_000, true]);
+  assert(rig.hasLogged("there is no memory for the replication backlog."));
+  rig.run("SET", "k", "after");
+  const again = rig.onlineReplica(7002);
+  rig.run("SET", "k", "last");
+  assert(again.read().endsWith("last\r\n"));
 });
