@@ -111,7 +111,9 @@ export class RequestParser {
 
   /**
    * Where in `bytes` the request begins that `next` found last. After MORE it is where the request
-   * begins that is not complete yet.
+   * begins that is not complete yet. Between two calls of `space` bytes stay where they are, and who
+   * has noted an earlier position still finds there what came after it. (Unless bytes are at hand: then
+   * the buffer may be given back once all that it had is answered.)
    */
   get position(): number {
     return this.#from;
@@ -162,9 +164,11 @@ export class RequestParser {
       this.words.clear();
       if (isUnfit) this.#beginWith(new Uint8Array(this.#firstBytes));
       else this.#shift();
-    } else if (this.#to === buffer.length || this.#from > buffer.length >> 1) {
+    } else {
+      this.#makeRoom();
+      buffer = this.#buffer;
       if (this.#from > buffer.length >> 1) this.#shift();
-      else this.#moveTo(blocks.take(this.#wantedBytes(pending)));
+      else if (this.#to === buffer.length) this.#moveTo(blocks.take(this.#wantedBytes(pending)));
     }
     buffer = this.#buffer;
     return this.#to === 0 ? buffer : buffer.subarray(this.#to);
@@ -260,8 +264,10 @@ export class RequestParser {
     this.#replace(buffer);
   }
 
-  /** Makes room for all of the word that was announced, of so many bytes, unless it is there. */
-  #makeRoom(length: number): void {
+  /** Makes room for all of a long word that is announced, unless it is there. */
+  #makeRoom(): void {
+    const length = this.#wordsLeft < 0 ? -1 : this.#bulkLength;
+    if (length <= USUAL_BUFFER_MAX || length > ROOM_AT_ONCE_MAX) return;
     const bytes = this.#at - this.#from + length + 2;
     if (this.#buffer.length - this.#from >= bytes) return;
     try {
@@ -343,7 +349,6 @@ export class RequestParser {
     this.#bulkLength = length;
     if (left > 0) {
       this.#wordsLeft = left;
-      if (length > USUAL_BUFFER_MAX && length <= ROOM_AT_ONCE_MAX) this.#makeRoom(length);
       return outcome;
     }
     this.#wordsLeft = -1;

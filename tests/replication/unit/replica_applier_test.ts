@@ -80,6 +80,25 @@ Deno.test("cut at any byte, the offset is the end of the last unit that was carr
   }
 });
 
+Deno.test("a long word that is announced behind other commands does not hide them from the stream", () => {
+  for (const length of [60_000, 70_000, 200_000, 1_000_000, 1_040_000]) {
+    for (const before of [array("INCR", "a"), array("INCR", "a") + array("MULTI")]) {
+      const after = before.includes("MULTI") ? array("INCR", "a") + array("EXEC") : "";
+      const stream = array("SET", "a", "0") + before + array("SET", "k", "v".repeat(length)) +
+        after + array("PING");
+      for (let cut = 20; cut < 20_000; cut += 1_111) {
+        const { s, applier: a, feed, relayed } = applier();
+        feed(stream.slice(0, cut));
+        assertEquals(a.readOffset, cut);
+        feed(stream.slice(cut));
+        assertEquals(s.keyspace.stream.offset, stream.length, `word of ${length}, cut at ${cut}`);
+        assertEquals(relayed() === stream, true, `word of ${length}, cut at ${cut}`);
+        assertEquals(s.run("STRLEN", "k"), length);
+      }
+    }
+  }
+});
+
 Deno.test("byte by byte, the stream is relayed as it came", () => {
   const { s, feed, relayed } = applier();
   for (const byte of STREAM) feed(byte);
