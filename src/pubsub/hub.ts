@@ -451,12 +451,30 @@ export class Hub {
     }
     const subscribers = topics.subscribersOf(topic);
     const isWide = count >= WIDE_SUBSCRIBERS;
-    for (let i = 0; i < count; i++) {
-      const subscriber = subscribers[i];
-      if (this.#give(subscriber, running, topics, topic) && !isWide) subscriber.transport.wake();
-    }
+    this.#giveAll(subscribers, running, topics, topic, !isWide);
     if (isWide) this.#scheduleRound(subscribers);
     return count;
+  }
+
+  /** Gives many subscribers the message: once it is encoded, each costs a few nanoseconds. */
+  #giveAll(
+    subscribers: readonly Subscriber[],
+    running: Subscriber | null,
+    topics: Topics,
+    topic: number,
+    isToWake: boolean,
+  ): void {
+    const resp2 = this.#resp2;
+    const resp3 = this.#resp3;
+    for (let i = 0; i < subscribers.length; i++) {
+      const subscriber = subscribers[i];
+      const { reply } = subscriber;
+      const encoded = reply.resp === 2 ? resp2 : resp3;
+      if (encoded.start < 0 || subscriber.isClosing || subscriber === running) {
+        if (!this.#give(subscriber, running, topics, topic)) continue;
+      } else reply.share(encoded.buffer, encoded.start, encoded.count);
+      if (isToWake) subscriber.transport.wake();
+    }
   }
 
   /** Gives a subscriber the message. Answers whether its socket has to be written. */
