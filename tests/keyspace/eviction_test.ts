@@ -253,10 +253,16 @@ Deno.test("a key longer than the pool's own buffers is evicted, not one that beg
     const kept = s.keyspace.keyCount - 1;
     s.propagated();
     const evictor = evictorOf(s, "allkeys-lru");
-    // As many draws as keys, over the 48 places of the smallest table in turn: each key is among them.
+    // As many draws as keys, of which each gives another key: one of the 48 places of the smallest table.
     evictor.samples = s.keyspace.keyCount;
-    let place = 0;
-    Object.assign(s.keyspace, { draw: () => (place++ % 48 + 0.5) / 48 });
+    const places = new Map<number, number>();
+    for (let place = 0.5 / 48; place < 1; place += 1 / 48) {
+      places.set(s.keyspace.databases[0].table.random(() => place), place);
+    }
+    const draws = [...places.values()];
+    assertEquals(draws.length, s.keyspace.keyCount);
+    let drawn = 0;
+    Object.assign(s.keyspace, { draw: () => draws[drawn++ % draws.length] });
     evictTo(s, evictor, kept);
     assertEquals(s.propagated(), [`DEL ${key}`]);
     assertEquals(s.run("EXISTS", key), 0);
