@@ -44,6 +44,11 @@ const ROOM_AT_ONCE_MAX = 1024 * 1024;
 const ROOM_FOR_ALL_MIN = 512 * 1024;
 /** Longer words are announced only where no limit holds, as on a master's link: room is made as they come. */
 const ROOM_FOR_ALL_MAX = 1024 * 1024 * 1024;
+/**
+ * At most so much is read at once: to fill memory that has not been written before takes the system a millisecond or
+ * more for as much.
+ */
+const READ_MAX = 1024 * 1024;
 /** Room behind a long word that is not its request's last: options are short. */
 const ROOM_BEHIND_BYTES = 4096;
 const NO_BUFFER = new Uint8Array(0);
@@ -171,6 +176,7 @@ export class RequestParser {
       else if (this.#to === buffer.length) this.#moveTo(blocks.take(this.#wantedBytes(pending)));
     }
     buffer = this.#buffer;
+    if (buffer.length > READ_MAX) return buffer.subarray(this.#to, this.#to + READ_MAX);
     return this.#to === 0 ? buffer : buffer.subarray(this.#to);
   }
 
