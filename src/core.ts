@@ -697,7 +697,9 @@ export class Core
     // Those that have come, and those that have gone.
     const connections = 2 * connectionsReceived - this.clients.count;
     const sliced = this.dispatcher.sliced.slices * SLICED_BYTES;
-    const work = { bytes: netInputBytes + netOutputBytes + sliced, connections };
+    const { persistence, replication } = this;
+    const isBusy = persistence.isSaving || replication.replica.isSyncing;
+    const work = { bytes: netInputBytes + netOutputBytes + sliced, connections, isBusy };
     this.#idleCollection.tick(work, this.clock.monotonic());
   }
 

@@ -2,13 +2,16 @@
  * Has garbage collected once a server has come to rest. The runtimes collect when much is made anew; what
  * a load has left behind (connections, buffers, views) would otherwise stay for as long as nothing happens.
  *
- * Called by the server's timer. A collection takes a few milliseconds, as records are no objects of the heap.
+ * Called by the server's timer. On Deno a collection takes some ten to twenty milliseconds, in which nobody is
+ * served, so there is none in the midst of a snapshot or a full sync: clients wait longer than usual as it is.
  */
 
 /** What has been done so far, as counters that only grow. */
 export interface Work {
   readonly bytes: number;
   readonly connections: number;
+  /** A snapshot or a full sync is under way. */
+  readonly isBusy: boolean;
 }
 
 /** A connection with its client counts as so many bytes. */
@@ -27,14 +30,15 @@ export class IdleCollection {
   constructor(readonly collect: () => void) {}
 
   /** `nowMs` is of a clock that only goes forward. */
-  tick({ bytes, connections }: Work, nowMs: number): void {
+  tick({ bytes, connections, isBusy }: Work, nowMs: number): void {
     const seenBytes = bytes + connections * CONNECTION_BYTES;
     const isLoad = seenBytes - this.#seenBytes > LOAD_BYTES;
     this.#seenBytes = seenBytes;
     if (isLoad) {
       this.#restSinceMs = nowMs;
       this.#due = COLLECTIONS;
-    } else if (this.#due > 0 && nowMs - this.#restSinceMs >= REST_MS) {
+    } else if (isBusy) this.#restSinceMs = nowMs;
+    else if (this.#due > 0 && nowMs - this.#restSinceMs >= REST_MS) {
       this.#restSinceMs = nowMs;
       this.#due--;
       this.collect();
