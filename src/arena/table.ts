@@ -332,19 +332,22 @@ function moveToSmaller(table: Table, next: Table, bucket: number): void {
 function visitBucket(table: Table, bucket: number, visit: (ref: number) => void): void {
   // Backwards through the chain, so that a removal by `visit` (which fills the hole from the
   // chain's end) cannot hide a record that was not visited yet.
-  const chain: number[] = [];
   let at = bucket << 4;
+  if (table.ints[at + LINK] === 0) return visitSlots(table, at, visit);
+  const chain: number[] = [];
   for (;;) {
     chain.push(at);
     const link = table.ints[at + LINK];
     if (link === 0) break;
     at = link << 4;
   }
-  for (let i = chain.length - 1; i >= 0; i--) {
-    for (let slot = SLOTS - 1; slot >= 0; slot--) {
-      const ref = table.ints[chain[i] + FIRST_REF + slot];
-      if (ref !== 0) visit(ref);
-    }
+  for (let i = chain.length - 1; i >= 0; i--) visitSlots(table, chain[i], visit);
+}
+
+function visitSlots(table: Table, at: number, visit: (ref: number) => void): void {
+  for (let slot = SLOTS - 1; slot >= 0; slot--) {
+    const ref = table.ints[at + FIRST_REF + slot];
+    if (ref !== 0) visit(ref);
   }
 }
 
