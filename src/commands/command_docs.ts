@@ -95,17 +95,12 @@ export function writeCommandCount(sink: ReplySink, commands: CommandsByName): vo
 /** COMMAND LIST: full names, subcommands among them, of those that the filter lets through. */
 export function writeCommandList(
   sink: ReplySink,
-  commands: CommandsByName,
+  commands: readonly Command[],
   filter: CommandFilter | null,
 ): void {
   const passes = filter === null ? () => true : predicateOf(filter);
   const names: string[] = [];
-  for (const command of commands.values()) {
-    if (passes(command)) names.push(command.fullName);
-    for (const subcommand of command.subcommands?.values() ?? []) {
-      if (passes(subcommand)) names.push(subcommand.fullName);
-    }
-  }
+  for (const command of commands) if (passes(command)) names.push(command.fullName);
   sink.array(names.length);
   for (const name of names) sink.bulk(name);
 }

@@ -135,6 +135,8 @@ export class Dispatcher {
   timesAll = false;
   /** Commands by name in use (`rename-command` changes them). */
   readonly byName = new Map<string, Command>();
+  /** The same in a list, each followed by its subcommands; another list once there are others. */
+  all: readonly Command[] = [];
   #table: (Command | null)[] = [];
   #names: Uint8Array[] = [];
   #mask = 0;
@@ -171,6 +173,8 @@ export class Dispatcher {
   setCommands(definitions: Iterable<readonly [string, CommandDefinition]>): void {
     this.byName.clear();
     for (const [name, definition] of definitions) this.byName.set(name, new Command(definition));
+    this.all = [...this.byName.values()]
+      .flatMap((command) => [command, ...command.subcommands?.values() ?? []]);
     let size = 1024;
     while (size < this.byName.size * 4) size *= 2;
     this.#mask = size - 1;

@@ -21,12 +21,14 @@ import { sampleCommands } from "../support/sample_commands.ts";
 
 const byName = new Map(sampleCommands.map((command) => [command.fullName, command]));
 
+const all = sampleCommands.flatMap((each) => [each, ...each.subcommands?.values() ?? []]);
+
 const info = (...names: string[]) =>
   replyOf((sink) => writeCommandInfo(sink, byName, names.map(latin1))) as Reply[];
 const docs = (...names: string[]) =>
   replyOf((sink) => writeCommandDocs(sink, byName, names.map(latin1)));
 const list = (filter: CommandFilter | null) =>
-  replyOf((sink) => writeCommandList(sink, byName, filter)) as string[];
+  replyOf((sink) => writeCommandList(sink, all, filter)) as string[];
 const getKeys = (line: string, withFlags: boolean) => {
   const words = line.split(" ").map((word) => latin1(word === "''" ? "" : word));
   return replyOf((sink) => writeGetKeys(sink, byName, words, withFlags));

@@ -9,7 +9,7 @@ import type { Services } from "../../dispatch/services.ts";
 import { wrongArity } from "../../dispatch/command_errors.ts";
 import type { AccessLogEntry } from "../../observe/access_log.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
-import { ACL_CATEGORIES, type Command, defineCommand } from "../../dispatch/command.ts";
+import { ACL_CATEGORIES, defineCommand } from "../../dispatch/command.ts";
 import { findByFullName } from "../command_docs.ts";
 import { writeHelp } from "../help.ts";
 
@@ -78,11 +78,9 @@ function runAclCat(call: Call): void {
   const place = ACL_CATEGORIES.findIndex((category) => category === name.toLowerCase());
   if (place < 0) throw new ReplyError(`ERR Unknown category '${name}'`);
   const found: string[] = [];
-  const look = (command: Command) => {
-    if ((command.categoryBits & (1 << place)) !== 0) found.push(command.fullName);
-    for (const subcommand of command.subcommands?.values() ?? []) look(subcommand);
-  };
-  for (const command of server.dispatcher.byName.values()) look(command);
+  for (const { categoryBits, fullName } of server.dispatcher.all) {
+    if ((categoryBits & (1 << place)) !== 0) found.push(fullName);
+  }
   reply.array(found.length);
   for (const each of found) reply.bulkText(each);
 }

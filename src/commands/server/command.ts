@@ -4,7 +4,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { ReplyWriter } from "../../resp/reply_writer.ts";
 import type { Words } from "../../resp/words.ts";
-import { defineCommand } from "../../dispatch/command.ts";
+import { type Command, defineCommand } from "../../dispatch/command.ts";
 import {
   type CommandFilter,
   type CommandsByName,
@@ -186,7 +186,7 @@ function runCommandList(call: Call): void {
     if (by === undefined) throw new ReplyError(SYNTAX_ERROR);
     filter = { by, value: words.copy(4) };
   }
-  writeCommandList(sinkOf(reply), commandsOf(call), filter);
+  writeCommandList(sinkOf(reply), call.server.dispatcher.all, filter);
 }
 
 /** `COMMAND HELP`. */
@@ -249,15 +249,15 @@ function runCommand(call: Call): void {
 }
 
 /** The answer in each protocol, once it has been asked for: clients ask when they begin. */
-const answers = new WeakMap<CommandsByName, Map<number, Uint8Array[]>>();
+const answers = new WeakMap<readonly Command[], Map<number, Uint8Array[]>>();
 
 function answerOf(call: Call): Uint8Array[] {
-  const commands = commandsOf(call);
-  let byProtocol = answers.get(commands);
-  if (byProtocol === undefined) answers.set(commands, byProtocol = new Map());
+  const { all, byName } = call.server.dispatcher;
+  let byProtocol = answers.get(all);
+  if (byProtocol === undefined) answers.set(all, byProtocol = new Map());
   const { resp } = call.reply;
   let parts = byProtocol.get(resp);
-  if (parts === undefined) byProtocol.set(resp, parts = writtenAside(resp, commands));
+  if (parts === undefined) byProtocol.set(resp, parts = writtenAside(resp, byName));
   return parts;
 }
 

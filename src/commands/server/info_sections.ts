@@ -458,18 +458,9 @@ function shutdownAndListeners({ server, steadyMs }: Look, to: TextBuffer): void 
   listeners.forEach((listener, i) => writePairs(to, [[`listener${i}`, listener]]));
 }
 
-/** All commands of a server and their subcommands, in one list. */
-const commandsOf = new WeakMap<Services, Command[]>();
-
 /** Commands and subcommands that have been called or refused, containers left out. */
 export function* usedCommands(server: Services): Generator<Command> {
-  let commands = commandsOf.get(server);
-  if (commands === undefined) {
-    commands = [...server.dispatcher.byName.values()]
-      .flatMap((command) => [command, ...command.subcommands?.values() ?? []]);
-    commandsOf.set(server, commands);
-  }
-  for (const command of commands) {
+  for (const command of server.dispatcher.all) {
     if (command.calls > 0 || command.rejectedCalls > 0 || command.failedCalls > 0) yield command;
   }
 }
