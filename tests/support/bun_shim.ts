@@ -109,8 +109,12 @@ function translated(error: unknown): unknown {
 /** A connection, as much of `Deno.Conn` as the tests' clients use. */
 class Connection {
   #failure: unknown = null;
+  /** Where the other end is; known also once the socket has been closed. */
+  readonly remoteAddr: { transport: "tcp"; hostname: string; port: number };
 
   constructor(private readonly socket: net.Socket) {
+    const { remoteAddress = "", remotePort = 0 } = socket;
+    this.remoteAddr = { transport: "tcp", hostname: remoteAddress, port: remotePort };
     socket.on("error", (error) => this.#failure = translated(error));
   }
 
