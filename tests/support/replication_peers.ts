@@ -80,7 +80,18 @@ export async function askText(server: Address, ...words: string[]): Promise<stri
 
 /** Makes `replica` a replica of `master`, or of the master behind a proxy. */
 export async function replicate(replica: Address, master: Address): Promise<void> {
-  await ask(replica, "REPLICAOF", "127.0.0.1", `${master.port}`);
+  await askOnceLoaded(replica, "REPLICAOF", "127.0.0.1", `${master.port}`);
+}
+
+/** Tells a server to lead, or what else it may not be told while it loads a dataset, once it has loaded. */
+export async function askOnceLoaded(server: Address, ...words: string[]): Promise<void> {
+  await eventually(async () => {
+    using client = await connect(server.port);
+    const reply = await client.call(...words);
+    if (reply.kind !== "error") return true;
+    if (reply.text.startsWith("LOADING")) return false;
+    throw new Error(`${words.join(" ")}: ${reply.text}`);
+  }, { timeoutMs: PATIENCE_MS, what: `an answer to ${words.join(" ")}` });
 }
 
 /** The fields of a section of INFO. */
@@ -196,7 +207,7 @@ export async function withLog<T>(servers: ServerProcess[], run: () => Promise<T>
  */
 export function assertNoFaults({ name, log }: ServerProcess, except: RegExp = /(?!)/): void {
   const faults = log.split("\n").filter((line) =>
-    /CRITICAL|Cannot (apply|carry out)|Error: /.test(line) && !except.test(line)
+    /CRITICAL|Cannot (apply|carry out|serve|go on with)|Error: /.test(line) && !except.test(line)
   );
   assertEquals(faults, [], `faults that ${name} has logged`);
 }

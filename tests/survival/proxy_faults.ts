@@ -8,6 +8,7 @@ import type { Random } from "../support/random.ts";
 import { startLoad } from "../support/replication_load.ts";
 import {
   ask,
+  askOnceLoaded,
   assertNoFaults,
   infoOf,
   inStep,
@@ -176,7 +177,7 @@ async function forceFullSync(
   { proxy, master, replica }: Pick<Link, "proxy" | "master" | "replica">,
   between: () => void = () => {},
 ): Promise<void> {
-  await ask(replica, "REPLICAOF", "NO", "ONE");
+  await askOnceLoaded(replica, "REPLICAOF", "NO", "ONE");
   await ask(replica, "DEBUG", "CHANGE-REPL-ID");
   const { full } = await syncCounts(master);
   between();

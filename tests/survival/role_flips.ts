@@ -10,6 +10,7 @@ import type { Random } from "../support/random.ts";
 import { startLoad } from "../support/replication_load.ts";
 import {
   ask,
+  askOnceLoaded,
   assertNoFaults,
   infoOf,
   inStep,
@@ -94,7 +95,7 @@ async function run(field: Field): Promise<Figures> {
 
 /** Has one lead and the others follow it, told in the order that a careless person would choose. */
 async function follow(servers: ServerProcess[], leader: number): Promise<void> {
-  await ask(servers[leader], "REPLICAOF", "NO", "ONE");
+  await askOnceLoaded(servers[leader], "REPLICAOF", "NO", "ONE");
   for (const [i, server] of servers.entries()) {
     if (i !== leader) await replicate(server, servers[leader]);
   }
