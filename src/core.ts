@@ -60,8 +60,8 @@ import { Shutdown, type ShutdownActions } from "./shutdown.ts";
 
 /** Time one turn of the timer may spend on housekeeping of data, in ms. */
 const SLICE_MS = 1;
-/** A slice of a call that takes long counts as so many bytes of load: some between two turns of the timer are. */
-const SLICED_BYTES = 16 * 1024;
+/** A slice of a call that takes long counts as so many bytes of load: one between two turns of the timer is enough. */
+const SLICED_BYTES = 64 * 1024;
 
 /** What the runtime itself takes, about; part of used memory so that `maxmemory` is not exceeded. */
 const BASE_BYTES = 1 << 20;
