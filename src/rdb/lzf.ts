@@ -73,17 +73,20 @@ export function lzfCompress(
   const isLong = len >= LONG_MIN;
   const view = isLong ? viewOf(src) : lastView;
   const at = src.byteOffset; // position in the view = position in src + at
-  const lastStart = end - COPY_MIN;
+  // A group is read with the byte behind it, which a run that is long has but at its end.
+  const lastStart = end - (isLong ? COPY_MIN + 1 : COPY_MIN);
   while (pos <= lastStart) {
-    const a = src[pos];
-    const b = src[pos + 1];
-    const c = src[pos + 2];
-    const slot = Math.imul(a | (b << 8) | (c << 16), 0x9e3779b1) >>> (32 - HASH_BITS);
+    const group = isLong
+      ? view.getInt32(at + pos, true) & 0xffffff
+      : src[pos] | (src[pos + 1] << 8) | (src[pos + 2] << 16);
+    const slot = Math.imul(group, 0x9e3779b1) >>> (32 - HASH_BITS);
     const from = seenAt[slot] - shift;
     seenAt[slot] = pos + shift;
     if (
-      from < off || pos - from > DISTANCE_MAX || src[from] !== a || src[from + 1] !== b ||
-      src[from + 2] !== c
+      from < off || pos - from > DISTANCE_MAX ||
+      (isLong
+        ? (view.getInt32(at + from, true) & 0xffffff) !== group
+        : (src[from] | (src[from + 1] << 8) | (src[from + 2] << 16)) !== group)
     ) {
       // Bytes that have long not repeated will likely not: look at fewer and fewer places.
       pos += 1 + (misses++ >> 6);
@@ -106,7 +109,11 @@ export function lzfCompress(
 
     const literals = pos - literalsFrom;
     if (literalsSize(literals) + 3 > outEnd - out) return 0;
-    if (literals > 0) out = writeLiterals(src, literalsFrom, literals, dst, out);
+    if (literals > LITERALS_MAX) out = writeLiterals(src, literalsFrom, literals, dst, out);
+    else if (literals > 0) {
+      dst[out++] = literals - 1;
+      do dst[out++] = src[literalsFrom++]; while (literalsFrom < pos);
+    }
     const distance = pos - from - 1;
     if (copied > 8) {
       dst[out++] = 0xe0 | (distance >>> 8);
