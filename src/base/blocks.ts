@@ -37,6 +37,8 @@ const SMALL_BLOCK_SHARE = 1 / 64;
 const SMALL_BLOCK_BYTES_MIN = 1 << 20;
 /** More than this gets a block of its own, which goes with it. */
 const SHARE_MAX = 8 << 20;
+/** What has a block of its own may grow in it: by so much, or as much as it is large. */
+const ROOM_MAX = 128 << 20;
 /** A block is worth emptying when gaps are at least this share of it. */
 const SPARSE_GAPS = 1 / 8;
 
@@ -56,7 +58,7 @@ class Block {
   /** Free pages that there were when emptying it failed, because somebody holds on to what is left. */
   stuckAt = -1;
 
-  constructor(readonly pages: number, bytesMin: number) {
+  constructor(readonly pages: number, bytesMin: number, readonly isShared = true) {
     this.buffer = new ArrayBuffer(Math.max(pages << PAGE_SHIFT, bytesMin));
     this.taken = new Uint8Array(pages);
     this.freePages = pages;
@@ -76,6 +78,17 @@ class Block {
   get isSparse(): boolean {
     if (this.stuckAt >= 0 && this.freePages - this.stuckAt < this.pages >> 3) return false;
     return this.density <= 1 - SPARSE_GAPS;
+  }
+
+  /** Takes the pages from `from` up to `to` when all of them are free. */
+  takeAt(from: number, to: number): boolean {
+    if (this.isLeaving || to > this.pages) return false;
+    const next = this.taken.indexOf(1, from);
+    if (next >= 0 && next < to) return false;
+    this.taken.fill(1, from, to);
+    this.freePages -= to - from;
+    this.untouched = Math.max(this.untouched, to);
+    return true;
   }
 
   /** The first page of a run of free ones, which are taken then; -1 when there is none. */
@@ -158,12 +171,33 @@ export class Blocks {
     const pages = Math.ceil(bytes / PAGE_BYTES);
     const place = this.#find(pages);
     const { block, page } = place;
-    const view = new Uint8Array(block.buffer, page * PAGE_BYTES, bytes);
+    const view = this.#viewOf(place, bytes);
     if (isZeroed && page < block.untouched) {
       view.fill(0, 0, Math.min(bytes, (block.untouched - page) * PAGE_BYTES));
     }
     block.untouched = Math.max(block.untouched, page + pages);
     this.takenBytes += pages * PAGE_BYTES;
+    return view;
+  }
+
+  /**
+   * A view of `bytes` bytes, more than before, at the place of `view`, which is not one of ours any more then; or
+   * null where there is no room behind it. Costs the same however long it is. What is new has undefined content.
+   */
+  extended(view: Uint8Array, bytes: number): Uint8Array | null {
+    const place = this.#places.get(view);
+    if (place === undefined) return null;
+    const { block, page } = place;
+    const pages = Math.ceil(bytes / PAGE_BYTES);
+    if (!block.takeAt(page + place.pages, page + pages)) return null;
+    this.takenBytes += (pages - place.pages) * PAGE_BYTES;
+    this.#places.delete(view);
+    this.#forgotten.unregister(view);
+    return this.#viewOf({ block, page, pages }, bytes);
+  }
+
+  #viewOf(place: Place, bytes: number): Uint8Array<ArrayBuffer> {
+    const view = new Uint8Array(place.block.buffer, place.page * PAGE_BYTES, bytes);
     this.#places.set(view, place);
     this.#forgotten.register(view, place, view);
     return view;
@@ -267,18 +301,31 @@ export class Blocks {
 
   /** Takes from the oldest block that has room: so the youngest ones become empty. */
   #find(pages: number): Place {
-    if (pages <= SHARE_MAX >> PAGE_SHIFT) {
+    const isShared = pages <= SHARE_MAX >> PAGE_SHIFT;
+    if (isShared) {
       for (const block of this.#blocks) {
-        const page = block.take(pages);
+        const page = block.isShared ? block.take(pages) : -1;
         if (page >= 0) return { block, page, pages };
       }
     }
-    const block = new Block(
-      pages <= SHARE_MAX >> PAGE_SHIFT ? this.#pagesOfNext(pages) : pages,
-      this.returnedMin,
-    );
+    const block = isShared
+      ? new Block(this.#pagesOfNext(pages), this.returnedMin)
+      : this.#ownBlock(pages);
     this.#blocks.push(block);
     return { block, page: block.take(pages), pages };
+  }
+
+  /** With room to grow where that takes no memory, and the system has no objection. */
+  #ownBlock(pages: number): Block {
+    if (this.returnedMin > 0) {
+      try {
+        const room = Math.min(pages, ROOM_MAX >> PAGE_SHIFT);
+        return new Block(pages + room, this.returnedMin, false);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+      }
+    }
+    return new Block(pages, this.returnedMin, false);
   }
 
   /** How much of the next block is to be used when so many pages are asked for. */

@@ -45,6 +45,9 @@ export const INLINE_STRING_MAX = 16 * 1024;
 /** A table of watched keys that has become larger than this is not kept for the next ones. */
 const SPARE_WATCHED_BYTES_MAX = 64 * 1024;
 
+/** Room that a long string gets on top of what it needs, where it can grow without being copied. */
+const APPEND_ROOM_MAX = 1 << 20;
+
 /** Whether a key is there: "hidden" is past its time, and not to be deleted here or now. */
 export type KeyPresence = "gone" | "hidden" | "there";
 
@@ -398,7 +401,10 @@ export class Database implements MoveListener, ValueSource {
       this.beforeWrite(ref);
       const slot = dict.intValue(ref);
       const value = slots.get(slot) as LongString;
-      if (length > value.bytes.length) {
+      if (
+        length > value.bytes.length &&
+        !value.growInPlace(length + Math.min(length, APPEND_ROOM_MAX))
+      ) {
         // Grows by half, so that many appends do not copy the string each time.
         value.grow(Math.max(length, Math.min(length + (length >> 1), length + (1 << 24))));
       }

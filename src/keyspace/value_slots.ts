@@ -53,6 +53,16 @@ export class LongString implements LargeValue {
     return LongString.copyOf(this.bytes, 0, this.length);
   }
 
+  /** Makes room for `capacity` bytes where the string lies, in constant time; false when that cannot be. */
+  growInPlace(capacity: number): boolean {
+    const offset = this.bytes.byteOffset - this.memory.byteOffset;
+    const memory = blocks.extended(this.memory, offset + capacity);
+    if (memory === null) return false;
+    this.memory = memory;
+    this.bytes = offset === 0 ? memory : memory.subarray(offset);
+    return true;
+  }
+
   /** Makes room for `capacity` bytes; what is there is kept. */
   grow(capacity: number): void {
     const larger = blocks.take(capacity);

@@ -201,3 +201,34 @@ Deno.test("Blocks hands nothing out of a block that is being emptied, and does a
     "somebody holds on to it, so it is left alone for now",
   );
 });
+
+Deno.test("Blocks lets a view grow where it lies as long as nothing follows it", () => {
+  const blocks = new Blocks();
+  const first = blocks.take(MB).fill(1);
+  const longer = blocks.extended(first, 2 * MB)!;
+  assertEquals([longer.length, longer.byteOffset, longer[0]], [2 * MB, first.byteOffset, 1]);
+  assertStrictEquals(longer.buffer, first.buffer);
+  assertEquals(blocks.takenBytes, 2 * MB);
+  const second = blocks.take(MB).fill(2);
+  assertEquals(blocks.extended(longer, 3 * MB), null);
+  blocks.give(first);
+  assertEquals(blocks.pendingBytes, 0, "the shorter view is none of ours any more");
+  blocks.give(second);
+  blocks.settle();
+  assertEquals(blocks.extended(longer, 3 * MB)!.length, 3 * MB);
+  assertEquals(blocks.extended(new Uint8Array(MB), 2 * MB), null);
+});
+
+Deno.test("Blocks gives what has a block of its own room to grow, which nobody else gets", () => {
+  const blocks = new Blocks();
+  const large = blocks.take(50 * MB);
+  const small = blocks.take(MB);
+  assertEquals(small.buffer === large.buffer, false);
+  assertEquals(blocks.takenBytes, 51 * MB);
+  assertEquals(blocks.heldBytes, 51 * MB);
+  const longer = blocks.extended(large, 60 * MB)!;
+  assertEquals([longer.length, blocks.takenBytes, blocks.heldBytes], [60 * MB, 61 * MB, 61 * MB]);
+  blocks.give(longer);
+  blocks.settle();
+  assertEquals([longer.length, blocks.takenBytes], [0, MB]);
+});
