@@ -324,8 +324,11 @@ export class Dict {
   /** Removes a record and frees its chunk. Takes no memory. */
   remove(ref: number): void {
     if (this.hook !== null) this.hook.beforeRecordWrite(this, ref);
-    this.detach(ref);
-    this.freeDetached(ref);
+    const i32 = this.arena.i32[ref >>> REF_SHIFT];
+    const head = (ref & REF_MASK) << 1;
+    this.#takeOut(i32[head], ref);
+    this.arena.free(ref, i32[head + 3] >>> 16);
+    this.#removed();
   }
 
   /**
@@ -344,6 +347,11 @@ export class Dict {
   /** Frees the chunk of a detached record. */
   freeDetached(ref: number): void {
     this.#freeChunk(ref);
+    this.#removed();
+  }
+
+  /** There is one record less: a table that is too large becomes smaller, step by step. */
+  #removed(): void {
     const table = this.#table;
     if (this.#next !== null) this.#rehashStep(1);
     else if (table.used < table.buckets * SHRINK_FILL && table.buckets > MIN_BUCKETS) {
@@ -600,6 +608,12 @@ export class Dict {
    * usual spread of hashes go. @throws RangeError without a change when there is none
    */
   reserveRoom(records: number, bytes: number): void {
+    this.arena.reserve((bytes + 7) >>> 3);
+    const roomy = this.#table;
+    if (
+      this.#next === null && roomy.used + records <= roomy.buckets * GROW_FILL &&
+      roomy.hasOverflow(RESERVED_BUCKETS)
+    ) return;
     const needed = (this.count + records) / GROW_FILL;
     let { buckets } = this.#table;
     while (buckets < needed) buckets *= 2;
@@ -608,7 +622,6 @@ export class Dict {
     const table = this.#next ?? this.#table;
     const overflow = RESERVED_BUCKETS + (table.buckets < needed ? records >> 2 : 0);
     if (!table.hasOverflow(overflow)) table.growOverflow(overflow);
-    this.arena.reserve((bytes + 7) >>> 3);
   }
 
   #shrink(): void {

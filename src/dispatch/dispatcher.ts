@@ -441,7 +441,10 @@ export class Dispatcher {
     if (client.isMaster) keyspace.expireMode = EXPIRE_IGNORED;
     this.#depth++;
     try {
-      if ((command.flagBits & FLAG_WRITE) !== 0) this.#reserve(reply, words);
+      if (
+        (command.flagBits & FLAG_WRITE) !== 0 &&
+        (replyLength + REPLY_RESERVE_BYTES > reply.bytes.length || keyspace.stream.isActive)
+      ) this.#reserve(reply, words);
       command.run(call);
     } catch (error) {
       reply.rewind({ chunks: replyChunks, length: replyLength, bytes: replyBytes });

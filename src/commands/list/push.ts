@@ -1,6 +1,8 @@
 /** Commands that add elements at an end of a list. */
 
 import { TYPE_LIST } from "../../arena/record.ts";
+import type { Database } from "../../keyspace/database.ts";
+import type { Words } from "../../resp/words.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { EVENT_LIST } from "../../base/event_classes.ts";
 import { listView } from "../../keyspace/list.ts";
@@ -101,6 +103,23 @@ function runRpushx(call: Call): void {
   push(call, false, true);
 }
 
+/** Pushes all words of a request on the open list; if memory is refused, none, and a list new to `newIn` goes. */
+function pushAll(words: Words, atHead: boolean, newIn: Database | null): void {
+  const { bytes, starts, lengths, count } = words;
+  const list = listView;
+  let i = 2;
+  try {
+    for (; i < count; i++) list.push(bytes, starts[i], lengths[i], atHead);
+  } catch (error) {
+    if (newIn !== null) newIn.takeBack(list.ref);
+    else {
+      while (--i >= 2) list.drop(atHead);
+      list.settle(true);
+    }
+    throw error;
+  }
+}
+
 function push({ database, words, reply }: Call, atHead: boolean, mustExist: boolean): void {
   const { bytes, starts, lengths, count } = words;
   const keyAt = starts[1];
@@ -118,17 +137,8 @@ function push({ database, words, reply }: Call, atHead: boolean, mustExist: bool
     list.makeRoomFor(lengths, 2, count);
     list.beforeWrite();
   }
-  let i = 2;
-  try {
-    for (; i < count; i++) list.push(bytes, starts[i], lengths[i], atHead);
-  } catch (error) {
-    if (ref === 0) database.takeBack(list.ref);
-    else {
-      while (--i >= 2) list.drop(atHead);
-      list.settle(true);
-    }
-    throw error;
-  }
+  if (ref !== 0 && count === 3) list.push(bytes, starts[2], lengths[2], atHead);
+  else pushAll(words, atHead, ref === 0 ? database : null);
   list.settle(false);
   reply.integer(list.length);
   database.changed(bytes, keyAt, keyLength, EVENT_LIST, atHead ? "lpush" : "rpush", count - 2);

@@ -43,8 +43,10 @@ function runSadd({ database, words, reply }: Call): void {
   } else {
     if (database.typeOf(ref) !== TYPE_SET) return reply.error(WRONG_TYPE);
     setView.openToWrite(database, ref);
-    if (named > 1) setView.expect(named);
-    added = addAll(words);
+    if (named > 1) {
+      setView.expect(named);
+      added = addAll(words);
+    } else if (setView.add(bytes, starts[2], lengths[2])) added = 1;
     setView.measure();
   }
   if (added > 0) database.changed(bytes, keyAt, keyLength, EVENT_SET, "sadd", added);

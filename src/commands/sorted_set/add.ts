@@ -1,5 +1,6 @@
 /** Commands that give members scores: ZADD and ZINCRBY. */
 
+import type { Database } from "../../keyspace/database.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { tryAllocating } from "../../base/refused.ts";
 import { EVENT_ZSET } from "../../base/event_classes.ts";
@@ -129,6 +130,37 @@ function undo({ bytes, starts, lengths }: Words, first: number, count: number): 
   }
 }
 
+/**
+ * Puts all pairs of a request into the set that is open; if memory is refused, none, and a set that is new to
+ * `newIn` goes. Leaves the `outcomes`; answers the last of them.
+ */
+function putAll(
+  words: Words,
+  first: number,
+  pairs: number,
+  flags: number,
+  newIn: Database | null,
+): number {
+  const { bytes, starts, lengths } = words;
+  let i = 0;
+  try {
+    if (pairs > outcomes.length) outcomes = new Int8Array(pairs * 2);
+    if (newIn === null) view.mayUndo(pairs);
+    for (; i < pairs; i++) {
+      const word = first + (i << 1) + 1;
+      outcomes[i] = view.put(bytes, starts[word], lengths[word], scores[i], flags);
+      if (outcomes[i] === PUT_UPDATED) scores[i] = view.oldScore; // to undo it
+    }
+  } catch (error) {
+    if (newIn === null) undo(words, first, i);
+    else newIn.takeBack(view.ref);
+    throw error;
+  } finally {
+    if (newIn === null) view.mayUndo(0);
+  }
+  return outcomes[pairs - 1];
+}
+
 /** What ZADD and ZINCRBY have in common; pairs of scores and members begin at word `first`. */
 function put(call: Call, first: number, flags: number, countsChanged: boolean): void {
   const { words, reply, database } = call;
@@ -147,7 +179,6 @@ function put(call: Call, first: number, flags: number, countsChanged: boolean): 
     if (isIncrement && pairs > 1) return reply.error(INCREMENT_OF_MANY);
   }
   if (pairs > scores.length) scores = new Float64Array(pairs * 2);
-  if (pairs > outcomes.length) outcomes = new Int8Array(pairs * 2);
   for (let i = 0; i < pairs; i++) {
     const word = first + (i << 1);
     const score = parseScore(bytes, starts[word], lengths[word]);
@@ -165,27 +196,19 @@ function put(call: Call, first: number, flags: number, countsChanged: boolean): 
     view.create(database, bytes, starts[1], lengths[1], pairs, lengths[first + 1]);
   }
 
+  let outcome = PUT_REFUSED;
   let added = 0;
   let updated = 0;
-  let outcome = PUT_REFUSED;
-  let i = 0;
-  const mayUndo = isThere && pairs > 1;
-  if (mayUndo) view.mayUndo(pairs);
-  try {
-    for (; i < pairs; i++) {
-      const word = first + (i << 1) + 1;
-      outcome = view.put(bytes, starts[word], lengths[word], scores[i], flags);
-      if (outcome === PUT_ADDED) added++;
-      else if (outcome === PUT_UPDATED) updated++;
-      outcomes[i] = outcome;
-      if (outcome === PUT_UPDATED) scores[i] = view.oldScore; // to undo it
+  if (isThere && pairs === 1) {
+    outcome = view.put(bytes, starts[first + 1], lengths[first + 1], scores[0], flags);
+    if (outcome === PUT_ADDED) added = 1;
+    else if (outcome === PUT_UPDATED) updated = 1;
+  } else {
+    outcome = putAll(words, first, pairs, flags, isThere ? null : database);
+    for (let i = 0; i < pairs; i++) {
+      if (outcomes[i] === PUT_ADDED) added++;
+      else if (outcomes[i] === PUT_UPDATED) updated++;
     }
-  } catch (error) {
-    if (isThere) undo(words, first, i);
-    else database.takeBack(view.ref);
-    throw error;
-  } finally {
-    if (mayUndo) view.mayUndo(0);
   }
   view.settle();
   if (added + updated > 0) {

@@ -72,35 +72,58 @@ const RECORD_OVERHEAD_MAX = 40;
  */
 function setPairs(call: Call): void {
   const { database, words } = call;
-  const { lengths, count } = words;
-  let inlineBytes = 0;
-  let hasLong = false;
-  for (let i = 1; i < count; i += 2) {
-    inlineBytes += lengths[i] + RECORD_OVERHEAD_MAX;
-    if (lengths[i + 1] <= INLINE_STRING_MAX) inlineBytes += lengths[i + 1];
-    else hasLong = true;
-  }
-  const longStrings = hasLong ? copyLongStrings(words) : null;
-  database.reserve(count >> 1, inlineBytes);
-  let i = 1;
+  const { count, sizeBytes } = words;
+  const pairs = count >> 1;
+  const longStrings = sizeBytes > INLINE_STRING_MAX ? copyLongStrings(words) : null;
+  const bytes = longStrings === null ? sizeBytes : inlineBytesOf(words);
+  database.reserve(pairs, bytes + pairs * RECORD_OVERHEAD_MAX);
+  settingAt = 1;
   try {
-    for (; i < count; i += 2) {
-      const copy = longStrings === null ? undefined : longStrings.get(i);
-      if (copy === undefined) setPair(call, i);
-      else database.setOwnString(words.bytes, words.starts[i], lengths[i], copy);
-    }
+    setEach(call, longStrings);
   } catch (error) {
-    if (i > 1) {
+    if (settingAt > 1) {
       const parts: StreamPart[] = ["MSET"];
-      for (let word = 1; word < i; word++) parts.push(words.copy(word));
+      for (let word = 1; word < settingAt; word++) parts.push(words.copy(word));
       call.propagateAs(...parts);
     }
     throw error;
   }
 }
 
-/** Copies of the values that will not lie in records, by the words of their keys. */
-function copyLongStrings(words: Words): Map<number, Uint8Array> {
+/** The word of the key that MSET has come to. */
+let settingAt = 1;
+
+function setEach(call: Call, longStrings: Map<number, Uint8Array> | null): void {
+  const { database, words } = call;
+  const { count } = words;
+  if (longStrings === null) {
+    for (; settingAt < count; settingAt += 2) setPair(call, settingAt);
+    return;
+  }
+  for (; settingAt < count; settingAt += 2) {
+    const copy = longStrings.get(settingAt);
+    if (copy === undefined) setPair(call, settingAt);
+    else {database.setOwnString(
+        words.bytes,
+        words.starts[settingAt],
+        words.lengths[settingAt],
+        copy,
+      );}
+  }
+}
+
+/** Bytes of all keys, and of the values that will lie in records. */
+function inlineBytesOf({ lengths, count }: Words): number {
+  let bytes = 0;
+  for (let i = 1; i < count; i++) {
+    const isKey = (i & 1) !== 0;
+    if (isKey || lengths[i] <= INLINE_STRING_MAX) bytes += lengths[i];
+  }
+  return bytes;
+}
+
+/** Copies of the values that will not lie in records, by the words of their keys; null for none. */
+function copyLongStrings(words: Words): Map<number, Uint8Array> | null {
   const copies = new Map<number, Uint8Array>();
   for (let i = 1; i < words.count; i += 2) {
     const length = words.lengths[i + 1];
@@ -110,7 +133,7 @@ function copyLongStrings(words: Words): Map<number, Uint8Array> {
     copy.set(words.bytes.subarray(start, start + length));
     copies.set(i, copy);
   }
-  return copies;
+  return copies.size > 0 ? copies : null;
 }
 
 /** Sets the key of word `index` to the word behind it. */
