@@ -200,6 +200,7 @@ export class Core
     config.bind([
       "hash-max-listpack-entries",
       "hash-max-listpack-value",
+      "hll-sparse-max-bytes",
       "list-max-listpack-size",
       "set-max-intset-entries",
       "set-max-listpack-entries",
@@ -212,6 +213,7 @@ export class Core
       limits.hashMaxListpackEntries = values["hash-max-listpack-entries"];
       limits.hashMaxListpackValue = values["hash-max-listpack-value"];
       limits.listMaxListpackSize = values["list-max-listpack-size"];
+      limits.hllSparseBytesMax = values["hll-sparse-max-bytes"];
       limits.setMaxIntsetEntries = values["set-max-intset-entries"];
       limits.setMaxListpackEntries = values["set-max-listpack-entries"];
       limits.setMaxListpackValue = values["set-max-listpack-value"];

@@ -1,5 +1,7 @@
 /** The classes of keyspace events, as `notify-keyspace-events` letters name them. */
 
+/** A change that no event tells of. */
+export const EVENT_NONE = 0;
 export const EVENT_GENERIC = 1 << 2; // g
 export const EVENT_STRING = 1 << 3; // $
 export const EVENT_LIST = 1 << 4; // l

@@ -32,3 +32,12 @@ function roundToEven(n: number, precision: number): string {
     ? `${mantissa.slice(0, precision + 1)}e${exponent}`
     : n.toExponential(precision - 1);
 }
+
+/** "%.<digits>f": that many digits behind the point, however large the number is. */
+export function formatFixed(n: number, digits: number): string {
+  if (n !== n) return "nan";
+  if (!Number.isFinite(n)) return n > 0 ? "inf" : "-inf";
+  // From here on a double is whole, and `toFixed` would turn to exponents.
+  if (Math.abs(n) >= 1e21) return `${BigInt(n)}.${"0".repeat(digits)}`;
+  return (Object.is(n, -0) ? "-" : "") + n.toFixed(digits);
+}

@@ -5,7 +5,9 @@ import { clusterCommands } from "./cluster/index.ts";
 import type { CommandDefinition } from "../dispatch/command.ts";
 import { connectionCommands } from "./connection/index.ts";
 import { genericCommands } from "./generic/index.ts";
+import { geoCommands } from "./geo/index.ts";
 import { hashCommands } from "./hash/index.ts";
+import { hyperloglogCommands } from "./hyperloglog/index.ts";
 import { listCommands } from "./list/index.ts";
 import { pubsubCommands } from "./pubsub/index.ts";
 import { serverCommands } from "./server/index.ts";
@@ -19,7 +21,9 @@ export const commandTable: readonly CommandDefinition[] = [
   ...clusterCommands,
   ...connectionCommands,
   ...genericCommands,
+  ...geoCommands,
   ...hashCommands,
+  ...hyperloglogCommands,
   ...listCommands,
   ...pubsubCommands,
   ...serverCommands,

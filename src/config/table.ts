@@ -323,7 +323,7 @@ export const DIRECTIVES = {
   "set-max-listpack-value": memory("64", 0, I64_MAX, { since: "7.2.0" }),
   "zset-max-listpack-entries": int("128", 0, I64_MAX, { aliases: ["zset-max-ziplist-entries"] }),
   "zset-max-listpack-value": memory("64", 0, I64_MAX, { aliases: ["zset-max-ziplist-value"] }),
-  "hll-sparse-max-bytes": memory("3000", 0, I64_MAX, idle("HyperLogLog does not exist yet")),
+  "hll-sparse-max-bytes": memory("3000", 0, I64_MAX),
   "stream-node-max-bytes": memory("4096", 0, I64_MAX, idle(STREAMS)),
   "stream-node-max-entries": int("100", 0, I64_MAX, idle(STREAMS)),
   "sanitize-dump-payload": choice(

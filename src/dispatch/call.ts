@@ -8,12 +8,11 @@
 
 import { parseInteger } from "../base/integers.ts";
 import { parseInt64 } from "../base/integers.ts";
-import { parseDouble } from "../base/doubles.ts";
 import type { Command } from "./command.ts";
 import type { Database } from "../keyspace/database.ts";
 import type { StreamPart } from "../propagation/write_stream.ts";
 import { shownText, wrongArity } from "./command_errors.ts";
-import { NOT_A_FLOAT, NOT_AN_INTEGER, ReplyError } from "../resp/reply_error.ts";
+import { NOT_AN_INTEGER, ReplyError } from "../resp/reply_error.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Words } from "../resp/words.ts";
 import type { Client } from "./client.ts";
@@ -106,12 +105,5 @@ export class Call {
     const { words } = this;
     const value = parseInteger(words.bytes, words.starts[index], words.lengths[index]);
     return value === value ? value : Number(this.bigInteger(index, errorText));
-  }
-
-  /** Word `index` as a double ("inf" allowed, "nan" not). */
-  double(index: number, errorText = NOT_A_FLOAT): number {
-    const value = parseDouble(this.words.text(index));
-    if (value !== value) throw new ReplyError(errorText);
-    return value;
   }
 }

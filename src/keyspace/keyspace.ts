@@ -20,6 +20,8 @@ export interface ValueLimits {
   zsetMaxListpackEntries: number;
   zsetMaxListpackValue: number;
   listMaxListpackSize: number;
+  /** Longest sparse form of a HyperLogLog in bytes, `hll-sparse-max-bytes`. */
+  hllSparseBytesMax: number;
   /** Longest string that may be made, `proto-max-bulk-len`. */
   stringBytesMax: number;
 }
@@ -33,6 +35,7 @@ const DEFAULT_LIMITS: ValueLimits = {
   zsetMaxListpackEntries: 128,
   zsetMaxListpackValue: 64,
   listMaxListpackSize: -2,
+  hllSparseBytesMax: 3000,
   stringBytesMax: 512 * 1024 * 1024,
 };
 

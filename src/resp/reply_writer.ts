@@ -477,7 +477,11 @@ export class ReplyWriter {
 
   /** A double: its shortest text as a bulk string in RESP2. */
   double(n: number): void {
-    const text = formatDouble(n);
+    this.longDouble(formatDouble(n));
+  }
+
+  /** A double of which the caller has made the text; a bulk string in RESP2. */
+  longDouble(text: string): void {
     if (this.resp === 2) this.bulkText(text);
     else this.raw(latin1(`,${text}\r\n`));
   }

@@ -265,6 +265,133 @@ const bitSpecs: CommandSpec[] = [
   spec("GET", 4, (g) => [s(g)]),
 ];
 
+const p = (g: Generator) => g.key("hll");
+/** Elements enough to make several runs, and now and then to make it dense. */
+const hllElements = (g: Generator) =>
+  g.many(0, g.chance(0.1) ? 400 : 6, () => g.chance(0.7) ? String(g.between(0, 5000)) : g.value());
+
+const hyperloglogSpecs: CommandSpec[] = [
+  spec("PFADD", 20, (g) => [p(g), ...hllElements(g)]),
+  spec("PFCOUNT", 6, (g) => [p(g)]),
+  spec("PFCOUNT", 3, (g) => g.keys("hll")),
+  spec("PFMERGE", 4, (g) => [p(g), ...(g.chance(0.9) ? g.keys("hll") : [])]),
+  spec(
+    "PFDEBUG",
+    4,
+    (g) => [g.case(g.pick(["GETREG", "DECODE", "ENCODING", "TODENSE", "DECODE", "NOSUCH"])), p(g)],
+  ),
+  spec("GET", 6, (g) => [p(g)]),
+  // Into the header only: where runs are wrong, Redis keeps half of a PFADD and we keep nothing.
+  spec("SETRANGE", 1, (g) => [p(g), String(g.between(0, 12)), g.binary(0, 3)]),
+  spec(
+    "SET",
+    1,
+    (g) => [p(g), g.pick(["HYLL", "HYLL\0" + "\0".repeat(20), "HYLL\x02" + "\0".repeat(20)])],
+  ),
+  spec("DEL", 2, (g) => [p(g)]),
+  spec("OBJECT ENCODING", 2, (g) => [p(g)], "encoding"),
+  spec("CONFIG SET", 1, (g) => ["hll-sparse-max-bytes", g.pick(["3000", "200", "0", "20000"])]),
+];
+
+const geoKey = (g: Generator) => g.key("geo");
+const place = (g: Generator) => `m${g.between(0, 60)}`;
+/** Mostly around a few places, so that small searches find something. */
+function position(g: Generator): string[] {
+  const near = (middle: number, by: number) => (middle + (g.draw() - 0.5) * by).toFixed(9);
+  if (g.chance(0.05)) return [g.float(), g.float()];
+  if (g.chance(0.08)) {
+    return g.pick([
+      ["180", "85.05112878"],
+      ["-180", "-85.05112878"],
+      ["0", "0"],
+      ["179.9999", "-85"],
+      [
+        "181",
+        "0",
+      ],
+      ["0", "-85.0512"],
+      ["nan", "0"],
+      ["inf", "0"],
+      ["1e300", "0"],
+      ["0", "-90"],
+    ]);
+  }
+  if (g.chance(0.3)) return [near(0, 359), near(0, 169)];
+  const [longitude, latitude] = g.pick([[13.3, 52.5], [-179.9, 10], [179.95, -20], [20, 80], [
+    0,
+    0,
+  ]]);
+  return [near(longitude, 0.4), near(latitude, 0.4)];
+}
+const unit = (g: Generator) => g.case(g.pick(["m", "km", "ft", "mi", "km", "km", "cm"]));
+const reach = (g: Generator) =>
+  g.chance(0.9) ? String(g.pick([0, 1, 10, 30, 100, 500, 2000, 7000, 30000, 1e6])) : g.float();
+const geoOptions = (g: Generator) =>
+  g.soup([
+    () => ["WITHDIST"],
+    () => ["WITHCOORD"],
+    () => ["WITHHASH"],
+    () => ["ASC"],
+    () => ["DESC"],
+    () => ["COUNT", g.count()],
+    () => ["COUNT", g.count(), "ANY"],
+    () => ["ANY"],
+  ]);
+const area = (g: Generator) =>
+  g.shuffle([
+    ...g.pick([[["FROMMEMBER", place(g)]], [["FROMLONLAT", ...position(g)]], [[
+      "FROMLONLAT",
+      ...position(g),
+    ]]]),
+    ...g.pick([
+      [["BYRADIUS", reach(g), unit(g)]],
+      [["BYBOX", reach(g), reach(g), unit(g)]],
+    ]),
+  ]).flat();
+
+const geoSpecs: CommandSpec[] = [
+  spec("GEOADD", 14, (g) => [
+    geoKey(g),
+    ...(g.chance(0.2) ? g.soup([() => ["NX"], () => ["XX"], () => ["CH"]]) : []),
+    ...Array.from({ length: g.between(0, 8) }, () => [...position(g), place(g)]).flat(),
+  ]),
+  spec("GEOPOS", 5, (g) => [geoKey(g), ...g.many(0, 4, () => place(g))]),
+  spec("GEOHASH", 5, (g) => [geoKey(g), ...g.many(0, 4, () => place(g))]),
+  spec("GEODIST", 6, (g) => [geoKey(g), place(g), place(g), ...(g.chance(0.6) ? [unit(g)] : [])]),
+  spec("GEOSEARCH", 14, (g) => [geoKey(g), ...area(g), ...geoOptions(g)]),
+  spec("GEOSEARCHSTORE", 6, (g) => [
+    geoKey(g),
+    geoKey(g),
+    ...area(g),
+    ...g.soup([() => ["STOREDIST"], () => ["COUNT", g.count()], () => ["ASC"], () => ["WITHDIST"]]),
+  ]),
+  spec("GEORADIUS", 6, (g) => [
+    geoKey(g),
+    ...position(g),
+    reach(g),
+    unit(g),
+    ...geoOptions(g),
+    ...(g.chance(0.3) ? [g.pick(["STORE", "STOREDIST"]), geoKey(g)] : []),
+  ]),
+  spec("GEORADIUSBYMEMBER", 5, (g) => [
+    geoKey(g),
+    place(g),
+    reach(g),
+    unit(g),
+    ...geoOptions(g),
+    ...(g.chance(0.3) ? [g.pick(["STORE", "STOREDIST"]), geoKey(g)] : []),
+  ]),
+  spec("GEORADIUS_RO", 3, (g) => [geoKey(g), ...position(g), reach(g), unit(g), ...geoOptions(g)]),
+  spec(
+    "GEORADIUSBYMEMBER_RO",
+    3,
+    (g) => [geoKey(g), place(g), reach(g), unit(g), ...geoOptions(g)],
+  ),
+  spec("ZADD", 2, (g) => [geoKey(g), g.score(), place(g)]),
+  spec("ZREM", 3, (g) => [geoKey(g), place(g), place(g)]),
+  spec("ZRANGE", 3, (g) => [geoKey(g), "0", "-1", "WITHSCORES"]),
+];
+
 /** Mostly refused: a session that is always empty compares little. */
 const flushArgs = (g: Generator) =>
   g.chance(0.15)
@@ -1060,6 +1187,8 @@ const transactionSpecs: CommandSpec[] = [
 export const groups: Group[] = [
   group("strings", stringSpecs, () => expirySpecs),
   group("bits", bitSpecs),
+  group("hyperloglogs", hyperloglogSpecs),
+  group("geo", geoSpecs),
   group("keys", keySpecs, anySpecs),
   group("expiry", expirySpecs, anySpecs),
   group("lists", listSpecs),

@@ -109,9 +109,14 @@ let scores = new Float64Array(64);
 /** What has become of each pair. */
 let outcomes = new Int8Array(64);
 
-/** Takes back the first `count` pairs of a request by their `outcomes`; `scores` are those before. */
-function undo({ bytes, starts, lengths }: Words, first: number, count: number): void {
-  const wordOf = (i: number) => first + (i << 1) + 1;
+/** Takes back the first `count` members, in words as `putMembers` has them, by their `outcomes`; `scores` are those before. */
+function undo(
+  { bytes, starts, lengths }: Words,
+  first: number,
+  step: number,
+  count: number,
+): void {
+  const wordOf = (i: number) => first + i * step;
   let lost = 0;
   for (let i = count - 1; i >= 0; i--) {
     const word = wordOf(i);
@@ -131,43 +136,49 @@ function undo({ bytes, starts, lengths }: Words, first: number, count: number): 
 }
 
 /**
- * Puts all pairs of a request into the set that is open; if memory is refused, none, and a set that is new to
+ * Puts all members of a request, in words as `putMembers` has them, into the set that is open; if memory is refused, none, and a set that is new to
  * `newIn` goes. Leaves the `outcomes`; answers the last of them.
  */
 function putAll(
   words: Words,
   first: number,
-  pairs: number,
+  step: number,
+  count: number,
   flags: number,
   newIn: Database | null,
 ): number {
   const { bytes, starts, lengths } = words;
   let i = 0;
   try {
-    if (pairs > outcomes.length) outcomes = new Int8Array(pairs * 2);
-    if (newIn === null) view.mayUndo(pairs);
-    for (; i < pairs; i++) {
-      const word = first + (i << 1) + 1;
+    if (count > outcomes.length) outcomes = new Int8Array(count * 2);
+    if (newIn === null) view.mayUndo(count);
+    for (; i < count; i++) {
+      const word = first + i * step;
       outcomes[i] = view.put(bytes, starts[word], lengths[word], scores[i], flags);
       if (outcomes[i] === PUT_UPDATED) scores[i] = view.oldScore; // to undo it
     }
   } catch (error) {
-    if (newIn === null) undo(words, first, i);
+    if (newIn === null) undo(words, first, step, i);
     else newIn.takeBack(view.ref);
     throw error;
   } finally {
     if (newIn === null) view.mayUndo(0);
   }
-  return outcomes[pairs - 1];
+  return outcomes[count - 1];
+}
+
+/** Room for as many scores, for `putMembers`, after which they are those from before. */
+export function roomForScores(count: number): Float64Array {
+  if (count > scores.length) scores = new Float64Array(count * 2);
+  return scores;
 }
 
 /** What ZADD and ZINCRBY have in common; pairs of scores and members begin at word `first`. */
 function put(call: Call, first: number, flags: number, countsChanged: boolean): void {
-  const { words, reply, database } = call;
+  const { words, reply } = call;
   const { bytes, starts, lengths } = words;
   const pairs = (words.count - first) >> 1;
   if (pairs === 0 || pairs << 1 !== words.count - first) return reply.error(SYNTAX_ERROR);
-  const isIncrement = (flags & PUT_INCREMENT) !== 0;
   if (flags !== 0) {
     const isNew = (flags & PUT_NEW) !== 0;
     const isGreater = (flags & PUT_GREATER) !== 0;
@@ -176,36 +187,55 @@ function put(call: Call, first: number, flags: number, countsChanged: boolean): 
     if ((isGreater && isNew) || (isLess && isNew) || (isGreater && isLess)) {
       return reply.error(GT_WITH_LT);
     }
-    if (isIncrement && pairs > 1) return reply.error(INCREMENT_OF_MANY);
+    if ((flags & PUT_INCREMENT) !== 0 && pairs > 1) return reply.error(INCREMENT_OF_MANY);
   }
-  if (pairs > scores.length) scores = new Float64Array(pairs * 2);
+  roomForScores(pairs);
   for (let i = 0; i < pairs; i++) {
     const word = first + (i << 1);
     const score = parseScore(bytes, starts[word], lengths[word]);
     if (score !== score) return reply.error(NOT_A_FLOAT);
     scores[i] = score;
   }
+  putMembers(call, pairs, first + 1, 2, flags, countsChanged);
+}
 
+/**
+ * Gives the members in word `first`, `first + step`, ... the scores that `roomForScores` holds, by the
+ * conditions in `flags` (PUT_*), and answers as ZADD does. Answers how many members were changed.
+ */
+export function putMembers(
+  call: Call,
+  count: number,
+  first: number,
+  step: number,
+  flags: number,
+  countsChanged: boolean,
+): number {
+  const { words, reply, database } = call;
+  const { bytes, starts, lengths } = words;
+  const isIncrement = (flags & PUT_INCREMENT) !== 0;
   const isThere = view.openWrite(database, bytes, starts[1], lengths[1]);
   if (isThere) {
     view.beforeWrite();
-    view.makeRoom(pairs);
+    view.makeRoom(count);
   } else if ((flags & PUT_OLD) !== 0) {
-    return isIncrement ? reply.null() : reply.integer(0);
+    if (isIncrement) reply.null();
+    else reply.integer(0);
+    return 0;
   } else {
-    view.create(database, bytes, starts[1], lengths[1], pairs, lengths[first + 1]);
+    view.create(database, bytes, starts[1], lengths[1], count, lengths[first]);
   }
 
   let outcome = PUT_REFUSED;
   let added = 0;
   let updated = 0;
-  if (isThere && pairs === 1) {
-    outcome = view.put(bytes, starts[first + 1], lengths[first + 1], scores[0], flags);
+  if (isThere && count === 1) {
+    outcome = view.put(bytes, starts[first], lengths[first], scores[0], flags);
     if (outcome === PUT_ADDED) added = 1;
     else if (outcome === PUT_UPDATED) updated = 1;
   } else {
-    outcome = putAll(words, first, pairs, flags, isThere ? null : database);
-    for (let i = 0; i < pairs; i++) {
+    outcome = putAll(words, first, step, count, flags, isThere ? null : database);
+    for (let i = 0; i < count; i++) {
       if (outcomes[i] === PUT_ADDED) added++;
       else if (outcomes[i] === PUT_UPDATED) updated++;
     }
@@ -220,4 +250,5 @@ function put(call: Call, first: number, flags: number, countsChanged: boolean): 
   else if (outcome === PUT_NAN) reply.error(SCORE_IS_NAN);
   else if (outcome === PUT_REFUSED) reply.null();
   else replyScore(reply, view.score);
+  return added + updated;
 }

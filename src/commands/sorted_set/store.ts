@@ -6,15 +6,24 @@ import { storeSortedSet } from "../../keyspace/sorted_set.ts";
 import type { ScoredElements } from "../../values/scored_elements.ts";
 import type { SortedSet } from "../../values/sorted_set.ts";
 
-/** Stores the result of a command at the key in word 1, or removes that key, and answers its size. */
-export function storeResult(call: Call, set: SortedSet | ScoredElements, event: string): void {
+/**
+ * Stores the result of a command at the key in word `key`, or removes that key, and answers its size.
+ * Storing counts as so many `changes`.
+ */
+export function storeResult(
+  call: Call,
+  set: SortedSet | ScoredElements,
+  event: string,
+  key = 1,
+  changes = 1,
+): void {
   const { words, reply, database } = call;
   const { bytes, starts, lengths } = words;
   const { count } = set;
-  if (count === 0) database.remove(bytes, starts[1], lengths[1]);
+  if (count === 0) database.remove(bytes, starts[key], lengths[key]);
   else {
-    storeSortedSet(database, bytes, starts[1], lengths[1], set);
-    database.changed(bytes, starts[1], lengths[1], EVENT_ZSET, event);
+    storeSortedSet(database, bytes, starts[key], lengths[key], set);
+    database.changed(bytes, starts[key], lengths[key], EVENT_ZSET, event, changes);
   }
   reply.integer(count);
 }
