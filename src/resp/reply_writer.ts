@@ -74,6 +74,15 @@ export interface Mark {
   bytes: number;
 }
 
+/** Where the length of an aggregate is to be written that is not known yet: see `openLength`. */
+export interface OpenLength {
+  readonly chunks: number;
+  readonly at: number;
+}
+
+/** Room for the longest header of an aggregate. */
+const LENGTH_ROOM = 16;
+
 export class ReplyWriter {
   /** The client's protocol: 2 or 3. */
   resp = 2;
@@ -369,6 +378,45 @@ export class ReplyWriter {
     bytes[end] = 13;
     bytes[end + 1] = 10;
     this.length = end + 2;
+  }
+
+  /**
+   * Begins an aggregate whose number of elements is known only when they have been written; then
+   * `closeArray` or `closeMap`. Those opened last are closed first, and no chunk is taken meanwhile.
+   */
+  openLength(): OpenLength {
+    const at = this.reserve(LENGTH_ROOM);
+    this.length = at + LENGTH_ROOM;
+    return { chunks: this.#full.length, at };
+  }
+
+  /** Makes what was written since `openLength` an array. */
+  closeArray(open: OpenLength, count: number): void {
+    this.#closeLength(open, 0x2a, count);
+  }
+
+  /** Makes what was written since `openLength` a map; RESP2 gets keys and values flat. */
+  closeMap(open: OpenLength, pairs: number): void {
+    if (this.resp === 2) this.#closeLength(open, 0x2a, pairs * 2);
+    else this.#closeLength(open, 0x25, pairs);
+  }
+
+  /** Writes the header into its room, and moves what follows in that chunk up to it. */
+  #closeLength({ chunks, at }: OpenLength, type: number, count: number): void {
+    if (this.isCut) return;
+    const isCurrent = chunks === this.#full.length;
+    const bytes = isCurrent ? this.bytes : this.#full[chunks];
+    bytes[at] = type;
+    const end = at + 1 + writeInteger(bytes, at + 1, count);
+    bytes[end] = 13;
+    bytes[end + 1] = 10;
+    const unused = at + LENGTH_ROOM - (end + 2);
+    bytes.copyWithin(end + 2, at + LENGTH_ROOM, isCurrent ? this.length : this.#ends[chunks]);
+    if (isCurrent) this.length -= unused;
+    else {
+      this.#ends[chunks] -= unused;
+      this.#fullBytes -= unused;
+    }
   }
 
   /** A bulk string of bytes that lie elsewhere. */
