@@ -38,6 +38,7 @@ export const TYPE_LIST = 1;
 export const TYPE_SET = 2;
 export const TYPE_ZSET = 3;
 export const TYPE_HASH = 4;
+export const TYPE_STREAM = 5;
 
 // Encodings, at most 15. Inline ones keep the value's bytes in the record; the others a 4-byte slot number.
 /** String: text bytes in the record, changed in place since it was set (always "raw"). */
@@ -54,6 +55,8 @@ export const ENC_QUICKLIST = 5;
 export const ENC_HASHTABLE = 6;
 /** Sorted set in a slot: SortedSet (answered as "skiplist"). */
 export const ENC_SKIPLIST = 7;
+/** Stream in a slot: Stream. */
+export const ENC_STREAM = 8;
 /**
  * String: text bytes in the record as they were set ("int", "embstr" or "raw" by what they are). See
  * "One text form for strings" in NOTES.
@@ -64,7 +67,7 @@ export const ENC_TEXT = 10;
 
 /** Encodings that keep the value in a slot, as bits. */
 const SLOT_ENCODINGS = 1 << ENC_EXTERNAL | 1 << ENC_QUICKLIST | 1 << ENC_HASHTABLE |
-  1 << ENC_SKIPLIST;
+  1 << ENC_SKIPLIST | 1 << ENC_STREAM;
 
 /** Whether values of this encoding are in a slot. */
 export function isSlotEncoding(encoding: number): boolean {

@@ -314,6 +314,25 @@ export class Database implements MoveListener, ValueSource {
     }
   }
 
+  /**
+   * `changed` for what WATCH does not look at, as it is no part of the value that clients read: the
+   * consumer groups of a stream.
+   */
+  changedUnseen(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    eventClass: number,
+    event: string,
+    changes = 1,
+  ): void {
+    const keyspace = this.keyspace;
+    keyspace.dirty += changes;
+    if (keyspace.eventMask !== 0) {
+      keyspace.notify(eventClass, event, this.index, bytes, offset, length);
+    }
+  }
+
   // -- strings -------------------------------------------------------------------
 
   /**

@@ -22,6 +22,10 @@ export interface ValueLimits {
   listMaxListpackSize: number;
   /** Longest sparse form of a HyperLogLog in bytes, `hll-sparse-max-bytes`. */
   hllSparseBytesMax: number;
+  /** `stream-node-max-bytes`, 0 for no limit. */
+  streamNodeMaxBytes: number;
+  /** `stream-node-max-entries`, 0 for no limit. */
+  streamNodeMaxEntries: number;
   /** Longest string that may be made, `proto-max-bulk-len`. */
   stringBytesMax: number;
 }
@@ -36,6 +40,8 @@ const DEFAULT_LIMITS: ValueLimits = {
   zsetMaxListpackValue: 64,
   listMaxListpackSize: -2,
   hllSparseBytesMax: 3000,
+  streamNodeMaxBytes: 4096,
+  streamNodeMaxEntries: 100,
   stringBytesMax: 512 * 1024 * 1024,
 };
 

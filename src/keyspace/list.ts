@@ -61,8 +61,8 @@ export function writeEntry(sink: ElementSink): void {
   else sink.bulkBigInt(lpEntry.big);
 }
 
-/** Hands on the entry at `pos`; returns where the next one begins. */
-function writeEntryAt(sink: ElementSink, buf: Uint8Array, pos: number): number {
+/** Hands on the entry of a listpack at `pos`; returns where the next one begins. */
+export function writeEntryAt(sink: ElementSink, buf: Uint8Array, pos: number): number {
   const head = buf[pos];
   if (head >= 0x80 && head < 0xc0) { // the usual short string
     const length = head & 0x3f;

@@ -651,6 +651,17 @@ export function lpReplace(
   return splice(buf, base, cap, pos, lpSize(buf, pos), size, src, off);
 }
 
+/** `lpReplace` by an integer. */
+export function lpReplaceInteger(
+  buf: Uint8Array,
+  base: number,
+  cap: number,
+  pos: number,
+  n: number | bigint,
+): number {
+  return splice(buf, base, cap, pos, lpSize(buf, pos), lpStageInteger(n), NO_TEXT, 0);
+}
+
 /** `lpInsertBefore` for an integer. */
 export function lpInsertIntegerBefore(
   buf: Uint8Array,

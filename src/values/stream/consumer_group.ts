@@ -1,0 +1,193 @@
+/**
+ * Consumer groups of a stream: how far each has read, what it has delivered and to whom. Pure.
+ *
+ * A pending id is in the list of its group, with its consumer, and in that consumer's own list; the
+ * methods here keep the two the same.
+ */
+
+import { compareBytes } from "../../base/bytes.ts";
+import type { Count } from "./count64.ts";
+import { type Generations, PendingIds, PendingPlace } from "./pending_ids.ts";
+import { StreamId } from "./stream_id.ts";
+
+/** `ConsumerGroup.entriesRead` when nobody knows. */
+export const ENTRIES_READ_UNKNOWN = -1;
+/** `Consumer.activeMs` of one that has never been given an entry. */
+export const NEVER_ACTIVE = -1;
+
+/** Approximate bytes of a consumer and of a group, beside their names and ids. */
+const CONSUMER_BYTES = 240;
+const GROUP_BYTES = 500;
+
+/** Things with names, in the order of the names' bytes. */
+export class ByName<T extends { readonly name: Uint8Array }> {
+  readonly items: T[] = [];
+
+  /** Where the name is, or (below 0) the complement of where it belongs. */
+  #search(bytes: Uint8Array, off: number, length: number): number {
+    const { items } = this;
+    let low = 0;
+    let high = items.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const { name } = items[middle];
+      const order = compareBytes(name, 0, name.length, bytes, off, length);
+      if (order === 0) return middle;
+      if (order < 0) low = middle + 1;
+      else high = middle;
+    }
+    return ~low;
+  }
+
+  find(bytes: Uint8Array, off = 0, length = bytes.length - off): T | null {
+    const at = this.#search(bytes, off, length);
+    return at < 0 ? null : this.items[at];
+  }
+
+  /** Adds something whose name is not there. */
+  add(item: T): void {
+    this.items.splice(~this.#search(item.name, 0, item.name.length), 0, item);
+  }
+
+  remove(item: T): void {
+    this.items.splice(this.#search(item.name, 0, item.name.length), 1);
+  }
+}
+
+export class Consumer {
+  /** The ids that wait for its acknowledgement. */
+  readonly pending: PendingIds;
+  /** When it was given an entry last, Unix time in ms, or NEVER_ACTIVE. */
+  activeMs: number = NEVER_ACTIVE;
+
+  /** `seenMs` is when it asked last, Unix time in ms. */
+  constructor(readonly name: Uint8Array, public seenMs: number, generations: Generations) {
+    this.pending = new PendingIds(false, generations);
+  }
+}
+
+const ownPlace = new PendingPlace();
+
+export class ConsumerGroup {
+  readonly lastId = new StreamId();
+  /** Entries read since the stream began, or ENTRIES_READ_UNKNOWN. */
+  entriesRead: Count = ENTRIES_READ_UNKNOWN;
+  readonly pending: PendingIds;
+  readonly consumers = new ByName<Consumer>();
+  /** Bytes of the consumers' own lists. */
+  #consumerBytes = 0;
+
+  constructor(readonly name: Uint8Array, readonly generations: Generations) {
+    this.pending = new PendingIds(true, generations);
+  }
+
+  get memoryBytes(): number {
+    return GROUP_BYTES + this.name.length + this.pending.memoryBytes + this.#consumerBytes;
+  }
+
+  addConsumer(name: Uint8Array, nowMs: number): Consumer {
+    const consumer = new Consumer(name, nowMs, this.generations);
+    this.consumers.add(consumer);
+    this.#consumerBytes += CONSUMER_BYTES + name.length;
+    return consumer;
+  }
+
+  /** Removes a consumer with all that is pending for it. */
+  removeConsumer(consumer: Consumer): void {
+    const id = new StreamId();
+    const place = new PendingPlace();
+    for (const chunk of consumer.pending.chunks()) {
+      for (let i = 0; i < chunk.count; i++) {
+        if (this.pending.find(place, chunk.readId(i, id))) this.pending.remove(place);
+      }
+    }
+    this.consumers.remove(consumer);
+    this.#consumerBytes -= CONSUMER_BYTES + consumer.name.length + consumer.pending.memoryBytes;
+  }
+
+  /** Adds a pending id that is not there, for a consumer, and stands on it. */
+  addPending(
+    place: PendingPlace,
+    id: StreamId,
+    consumer: Consumer,
+    timeMs: number,
+    deliveries: number,
+  ): void {
+    this.pending.add(place, id);
+    this.#setDetails(place, timeMs, deliveries);
+    place.chunk.consumers[place.index] = consumer;
+    this.#changeOwn(consumer, id, true);
+  }
+
+  /** Gives the pending id at a place to a consumer, who may have it already. */
+  assign(
+    place: PendingPlace,
+    id: StreamId,
+    consumer: Consumer,
+    timeMs: number,
+    deliveries: number,
+  ): void {
+    this.pending.beforeWrite(place);
+    this.#setDetails(place, timeMs, deliveries);
+    const before = place.chunk.consumers[place.index]!;
+    if (before === consumer) return;
+    this.#changeOwn(before, id, false);
+    place.chunk.consumers[place.index] = consumer;
+    this.#changeOwn(consumer, id, true);
+  }
+
+  #setDetails({ chunk, index }: PendingPlace, timeMs: number, deliveries: number): void {
+    chunk.times[index] = timeMs;
+    chunk.deliveries[index] = deliveries;
+  }
+
+  /** Removes the pending id at a place, which is good no more. */
+  removePending(place: PendingPlace, id: StreamId): void {
+    const consumer = place.chunk.consumers[place.index]!;
+    this.pending.remove(place);
+    this.#changeOwn(consumer, id, false);
+  }
+
+  /** Adds an id to a consumer's own list, or removes it there. */
+  #changeOwn({ pending }: Consumer, id: StreamId, isAdded: boolean): void {
+    const before = pending.memoryBytes;
+    if (isAdded) pending.add(ownPlace, id);
+    else if (pending.find(ownPlace, id)) pending.remove(ownPlace);
+    this.#consumerBytes += pending.memoryBytes - before;
+  }
+
+  /**
+   * While a snapshot is loaded: gives the pending id, which nobody has yet, to a consumer whose ids come
+   * in order. False when the group has no such id, somebody has it, or it is out of order.
+   */
+  loadOwn(place: PendingPlace, id: StreamId, consumer: Consumer): boolean {
+    if (!this.pending.find(place, id) || place.chunk.consumers[place.index] !== null) return false;
+    place.chunk.consumers[place.index] = consumer;
+    const before = consumer.pending.memoryBytes;
+    if (!consumer.pending.append(ownPlace, id)) return false;
+    this.#consumerBytes += consumer.pending.memoryBytes - before;
+    return true;
+  }
+
+  /** A copy for another stream. */
+  clone(generations: Generations): ConsumerGroup {
+    const copy = new ConsumerGroup(this.name, generations);
+    copy.lastId.copy(this.lastId);
+    copy.entriesRead = this.entriesRead;
+    const id = new StreamId();
+    const place = new PendingPlace();
+    const copies = new Map<Consumer, Consumer>();
+    for (const consumer of this.consumers.items) {
+      const twin = copy.addConsumer(consumer.name, consumer.seenMs);
+      twin.activeMs = consumer.activeMs;
+      copies.set(consumer, twin);
+    }
+    for (const chunk of this.pending.chunks()) {
+      for (let i = 0; i < chunk.count; i++) {
+        const owner = copies.get(chunk.consumers[i]!)!;
+        copy.addPending(place, chunk.readId(i, id), owner, chunk.times[i], chunk.deliveries[i]);
+      }
+    }
+    return copy;
+  }
+}

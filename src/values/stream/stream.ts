@@ -1,0 +1,416 @@
+/**
+ * A stream: entries in nodes (stream_node.ts), found by their ids, and the groups that read them.
+ *
+ * Pure. Nodes are an ordered list that is searched by halving; entries are added at the end, mostly
+ * removed at the front. Memory is that of the listpacks and about 250 bytes for each node.
+ *
+ * A snapshot walks over nodes and pending ids while requests go on changing them (`beginWalk`): what is
+ * older than the walk is not changed any more but replaced by a copy, so that the walk's own lists
+ * still hold what was there when it began.
+ */
+
+import { ByName, ConsumerGroup, ENTRIES_READ_UNKNOWN } from "./consumer_group.ts";
+import { addCount, type Count, subtractCount } from "./count64.ts";
+import type { Generations } from "./pending_ids.ts";
+import { StreamId } from "./stream_id.ts";
+import {
+  addToNode,
+  entryBytes,
+  type EntryWords,
+  NodeCursor,
+  nodeWith,
+  StreamNode,
+} from "./stream_node.ts";
+
+/** Approximate bytes of a stream, and of a node beside its listpack. */
+const STREAM_BYTES = 600;
+const NODE_BYTES = 250;
+
+/** No node and no entry has more bytes, whatever the limits say. */
+export const STREAM_NODE_BYTES_MAX = 2 ** 30;
+
+/** When a node is full: `stream-node-max-bytes` and `stream-node-max-entries`, 0 for no limit. */
+export interface NodeLimits {
+  readonly streamNodeMaxBytes: number;
+  readonly streamNodeMaxEntries: number;
+}
+
+/** What of the front of a stream is to go. */
+export interface Trim {
+  /** Entries that stay; null when `minId` decides. */
+  readonly maxLength: number | null;
+  /** The lowest id that stays. */
+  readonly minId: StreamId;
+  /** Whether whole nodes only are to go. */
+  readonly isApproximate: boolean;
+  /** Most entries to go, 0 for no limit. */
+  readonly limit: number;
+}
+
+const edge = new NodeCursor();
+
+export class Stream implements Generations {
+  /** The nodes, behind `#first` places that are free. */
+  #nodes: (StreamNode | null)[] = [];
+  #first = 0;
+  #nodeBytes = 0;
+  /** Entries that are not deleted. */
+  length = 0;
+  /** Of the first entry, 0-0 when there is none. */
+  readonly firstId = new StreamId();
+  /** Of the last entry that was ever added, or what XSETID said. */
+  readonly lastId = new StreamId();
+  /** The greatest id that was deleted by XDEL. */
+  readonly maxDeletedId = new StreamId();
+  entriesAdded: Count = 0;
+  readonly groups = new ByName<ConsumerGroup>();
+  /** Walks under way, and what may be changed in place while there are some. */
+  walks = 0;
+  generation = 0;
+
+  /** Bytes in use, in O(groups). */
+  get memoryBytes(): number {
+    let bytes = STREAM_BYTES + this.#nodeBytes + this.nodeCount * NODE_BYTES;
+    for (const group of this.groups.items) bytes += group.memoryBytes;
+    return bytes;
+  }
+
+  /** A copy with nodes and groups of its own. */
+  clone(): Stream {
+    const copy = new Stream();
+    for (let i = 0; i < this.nodeCount; i++) copy.#addNode(this.node(i).clone(0));
+    copy.length = this.length;
+    copy.firstId.copy(this.firstId);
+    copy.lastId.copy(this.lastId);
+    copy.maxDeletedId.copy(this.maxDeletedId);
+    copy.entriesAdded = this.entriesAdded;
+    for (const group of this.groups.items) copy.groups.add(group.clone(copy));
+    return copy;
+  }
+
+  // -- nodes ---------------------------------------------------------------------------------
+
+  get nodeCount(): number {
+    return this.#nodes.length - this.#first;
+  }
+
+  node(index: number): StreamNode {
+    return this.#nodes[this.#first + index]!;
+  }
+
+  /** The last node whose id is not above `id`, -1 when there is none. */
+  nodeIndexOf(id: StreamId): number {
+    let low = 0;
+    let high = this.nodeCount;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.node(middle).id.compare(id) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  /** The nodes as they are now, for a walk. */
+  nodes(): readonly StreamNode[] {
+    return this.#nodes.slice(this.#first) as StreamNode[];
+  }
+
+  /** From now on what is there is not changed in place, until `endWalk`. */
+  beginWalk(): void {
+    this.walks++;
+    this.generation++;
+  }
+
+  endWalk(): void {
+    this.walks--;
+  }
+
+  /** The node to be changed. */
+  #writable(index: number): StreamNode {
+    const node = this.node(index);
+    if (this.walks === 0 || node.generation === this.generation) return node;
+    const copy = node.clone(this.generation);
+    this.#nodeBytes += copy.bytes.length - node.bytes.length;
+    return this.#nodes[this.#first + index] = copy;
+  }
+
+  #addNode(node: StreamNode): void {
+    this.#nodes.push(node);
+    this.#nodeBytes += node.bytes.length;
+  }
+
+  #removeNode(index: number): void {
+    this.#nodeBytes -= this.node(index).bytes.length;
+    if (index > 0) {
+      this.#nodes.splice(this.#first + index, 1);
+      return;
+    }
+    this.#nodes[this.#first++] = null;
+    if (this.#first > 32 && this.#first > this.#nodes.length >> 1) {
+      this.#nodes.splice(0, this.#first);
+      this.#first = 0;
+    }
+  }
+
+  /** While a snapshot is loaded: adds a node behind the others; false when its id is not above theirs. */
+  loadNode(id: StreamId, listpack: Uint8Array): boolean {
+    const count = this.nodeCount;
+    if (count > 0 && this.node(count - 1).id.compare(id) >= 0) return false;
+    this.#addNode(new StreamNode(id.clone(), listpack, this.generation));
+    return true;
+  }
+
+  /** While a snapshot is loaded: takes the nodes' word for how many entries there are, and returns it. */
+  countNodes(): number {
+    this.length = 0;
+    for (let i = 0; i < this.nodeCount; i++) this.length += this.node(i).live;
+    return this.length;
+  }
+
+  // -- adding --------------------------------------------------------------------------------
+
+  /**
+   * Adds an entry with `count` fields and values in the words from `first` on. Its id must be above
+   * `lastId`, its bytes at most STREAM_NODE_BYTES_MAX.
+   */
+  append(
+    id: StreamId,
+    words: EntryWords,
+    first: number,
+    count: number,
+    limits: NodeLimits,
+  ): void {
+    const last = this.nodeCount - 1;
+    if (last < 0 || isFull(this.node(last), entryBytes(words, first, count), limits)) {
+      const node = nodeWith(id, words, first, count, this.generation);
+      if (last >= 0) this.#resized(last, (full) => full.shrink());
+      this.#addNode(node);
+    } else this.#resized(last, (node) => addToNode(node, id, words, first, count));
+    this.length++;
+    this.entriesAdded = addCount(this.entriesAdded, 1);
+    this.lastId.copy(id);
+    if (this.length === 1) this.firstId.copy(id);
+  }
+
+  /** Changes a node that may then take more or less memory. */
+  #resized(index: number, change: (node: StreamNode) => void): void {
+    const node = this.#writable(index);
+    const before = node.bytes.length;
+    change(node);
+    this.#nodeBytes += node.bytes.length - before;
+  }
+
+  // -- removing ------------------------------------------------------------------------------
+
+  /** Deletes an entry; false when it is not there. */
+  delete(id: StreamId): boolean {
+    const index = this.nodeIndexOf(id);
+    if (index < 0 || !standOn(edge, this.node(index), id)) return false;
+    if (this.node(index).live === 1) this.#removeNode(index);
+    else {
+      const { at } = edge;
+      this.#resized(index, (node) => markDeleted(node, at, 1));
+    }
+    this.length--;
+    if (this.length === 0) this.firstId.set(0, 0, 0, 0);
+    else if (id.equals(this.firstId)) this.findFirst();
+    if (id.compare(this.maxDeletedId) > 0) this.maxDeletedId.copy(id);
+    return true;
+  }
+
+  /** Sets `firstId` to what the nodes say. */
+  findFirst(): void {
+    const cursor = new StreamCursor(this);
+    if (cursor.seekFirst(ZERO)) this.firstId.copy(cursor.id);
+  }
+
+  /** Removes entries at the front; how many. */
+  trim(trim: Trim): number {
+    let removed = 0;
+    while (this.nodeCount > 0) {
+      if (trim.maxLength !== null && this.length <= trim.maxLength) break;
+      const node = this.node(0);
+      const { live } = node;
+      if (trim.limit > 0 && removed + live > trim.limit) break;
+      const goesWhole = trim.maxLength !== null
+        ? this.length - live >= trim.maxLength
+        : lastIdOf(node).compare(trim.minId) < 0;
+      if (!goesWhole) {
+        if (!trim.isApproximate) removed += this.#trimNode(trim);
+        break;
+      }
+      this.#removeNode(0);
+      this.length -= live;
+      removed += live;
+    }
+    if (this.length === 0) this.firstId.set(0, 0, 0, 0);
+    else if (removed > 0) this.findFirst();
+    return removed;
+  }
+
+  /** Removes entries of the first node, which keeps some; how many. */
+  #trimNode({ maxLength, minId }: Trim): number {
+    const node = this.node(0);
+    let removed = 0;
+    const marks: number[] = [];
+    edge.open(node);
+    for (let on = edge.first(); on; on = edge.next()) {
+      const stays = maxLength !== null
+        ? this.length - removed <= maxLength
+        : edge.id.compare(minId) >= 0;
+      if (stays) break;
+      if (edge.isDeleted) continue;
+      marks.push(edge.at);
+      removed++;
+    }
+    if (removed === 0) return 0;
+    this.#resized(0, (writable) => {
+      // From the last to the first, as what lies behind a mark may move.
+      for (let i = marks.length - 1; i > 0; i--) markDeleted(writable, marks[i], 0);
+      markDeleted(writable, marks[0], removed);
+    });
+    this.length -= removed;
+    return removed;
+  }
+
+  // -- groups --------------------------------------------------------------------------------
+
+  /** Adds a group whose name is not there; it has read up to `lastId`. */
+  addGroup(name: Uint8Array, lastId: StreamId, entriesRead: Count): ConsumerGroup {
+    const group = new ConsumerGroup(name, this);
+    group.lastId.copy(lastId);
+    group.entriesRead = entriesRead;
+    this.groups.add(group);
+    return group;
+  }
+
+  /** Whether an entry from `from` on may have been deleted, so that counting on from there is a guess. */
+  mayMissEntriesFrom(from: StreamId): boolean {
+    const { maxDeletedId } = this;
+    if (this.length === 0 || maxDeletedId.isZero) return false;
+    return this.firstId.compare(maxDeletedId) <= 0 && from.compare(maxDeletedId) <= 0;
+  }
+
+  /** How many entries were added up to an id, or ENTRIES_READ_UNKNOWN where that cannot be told. */
+  entriesUpTo(id: StreamId): Count {
+    const { entriesAdded, maxDeletedId } = this;
+    if (entriesAdded === 0) return 0;
+    const order = id.compare(this.lastId);
+    if (order === 0 || (order < 0 && this.length === 0)) return entriesAdded;
+    if (order > 0) return ENTRIES_READ_UNKNOWN;
+    if (!maxDeletedId.isZero && maxDeletedId.compare(this.firstId) >= 0) {
+      return ENTRIES_READ_UNKNOWN;
+    }
+    const before = subtractCount(entriesAdded, this.length);
+    const fromFirst = id.compare(this.firstId);
+    if (fromFirst > 0) return ENTRIES_READ_UNKNOWN;
+    return fromFirst < 0 ? before : addCount(before, 1);
+  }
+
+  /** How many entries a group has not read yet; null where that cannot be told. */
+  lagOf(group: ConsumerGroup): Count | null {
+    if (this.entriesAdded === 0) return 0;
+    const isKnown = group.entriesRead !== ENTRIES_READ_UNKNOWN &&
+      !this.mayMissEntriesFrom(group.lastId);
+    const read = isKnown ? group.entriesRead : this.entriesUpTo(group.lastId);
+    return read === ENTRIES_READ_UNKNOWN ? null : subtractCount(this.entriesAdded, read);
+  }
+
+  /** A group has been given the entry with this id: counts it, if it is the furthest so far. */
+  countRead(group: ConsumerGroup, id: StreamId): boolean {
+    if (id.compare(group.lastId) <= 0) return false;
+    if (group.entriesRead !== ENTRIES_READ_UNKNOWN && !this.mayMissEntriesFrom(id)) {
+      group.entriesRead = addCount(group.entriesRead, 1);
+    } else if (this.entriesAdded !== 0) group.entriesRead = this.entriesUpTo(id);
+    group.lastId.copy(id);
+    return true;
+  }
+}
+
+const ZERO = new StreamId();
+
+function isFull(node: StreamNode, entrySize: number, limits: NodeLimits): boolean {
+  const { streamNodeMaxBytes, streamNodeMaxEntries } = limits;
+  const bytesMax = streamNodeMaxBytes === 0
+    ? STREAM_NODE_BYTES_MAX
+    : Math.min(streamNodeMaxBytes, STREAM_NODE_BYTES_MAX);
+  if (node.size + entrySize >= bytesMax) return true;
+  return streamNodeMaxEntries > 0 && node.live + node.deleted >= streamNodeMaxEntries;
+}
+
+/** Stands on the entry with this id, which is not deleted. */
+function standOn(cursor: NodeCursor, node: StreamNode, id: StreamId): boolean {
+  cursor.open(node);
+  for (let on = cursor.first(); on; on = cursor.next()) {
+    const order = cursor.id.compare(id);
+    if (order > 0) return false;
+    if (order === 0 && !cursor.isDeleted) return true;
+  }
+  return false;
+}
+
+/** Makes the entry at `at` a tombstone, and counts `count` of them. */
+function markDeleted(node: StreamNode, at: number, count: number): void {
+  node.markDeleted(at);
+  if (count > 0) node.setCounts(node.live - count, node.deleted + count);
+}
+
+/** Id of a node's last entry, deleted or not. */
+function lastIdOf(node: StreamNode): StreamId {
+  edge.open(node);
+  return edge.last() ? edge.id : ZERO;
+}
+
+/** A place among the entries of a stream that are not deleted; good until the next change. */
+export class StreamCursor extends NodeCursor {
+  #index = 0;
+
+  constructor(public stream: Stream) {
+    super();
+  }
+
+  /** Stands on the first entry whose id is not below `start`; false when there is none. */
+  seekFirst(start: StreamId): boolean {
+    this.#index = Math.max(0, this.stream.nodeIndexOf(start));
+    if (!this.#openNode()) return false;
+    let on = this.first();
+    while (on && this.id.compare(start) < 0) on = this.next();
+    return this.#settle(on, true);
+  }
+
+  /** Stands on the last entry whose id is not above `end`; false when there is none. */
+  seekLast(end: StreamId): boolean {
+    this.#index = this.stream.nodeIndexOf(end);
+    if (!this.#openNode()) return false;
+    let on = this.last();
+    while (on && this.id.compare(end) > 0) on = this.previous();
+    return this.#settle(on, false);
+  }
+
+  /** Moves to the next entry; false at the end. */
+  nextEntry(): boolean {
+    return this.#settle(this.next(), true);
+  }
+
+  /** Moves to the entry before; false at the beginning. */
+  previousEntry(): boolean {
+    return this.#settle(this.previous(), false);
+  }
+
+  #openNode(): boolean {
+    if (this.#index < 0 || this.#index >= this.stream.nodeCount) return false;
+    this.open(this.stream.node(this.#index));
+    return true;
+  }
+
+  /** Goes on until the entry at hand is one, and not deleted. */
+  #settle(on: boolean, forward: boolean): boolean {
+    for (;;) {
+      while (on && this.isDeleted) on = forward ? this.next() : this.previous();
+      if (on) return true;
+      this.#index += forward ? 1 : -1;
+      if (!this.#openNode()) return false;
+      on = forward ? this.first() : this.last();
+    }
+  }
+}

@@ -1,0 +1,419 @@
+/**
+ * A node of a stream: entries in one listpack, as Redis lays them out, so that a snapshot copies it.
+ *
+ *     master entry   live | deleted | fields n | field 1 ... field n | 0
+ *     entry          flags | ms | seq | fields n | field 1 | value 1 ... | elements of this entry
+ *     with the fields of the master entry
+ *                    flags | ms | seq | value 1 ... value n | elements of this entry
+ *
+ * `live` and `deleted` count the entries behind them; ms and seq are what an entry's id has more than
+ * the node's. An entry that was deleted stays as a tombstone with a flag. The number at the end of
+ * each lets one walk back.
+ *
+ * Pure. Listpacks that somebody else wrote go through `isStreamListpack` first.
+ */
+
+import { equalBytes } from "../../base/bytes.ts";
+import {
+  lpAppend,
+  lpAppendInteger,
+  lpBefore,
+  lpBytes,
+  lpEnd,
+  lpEntry,
+  lpFirstAt,
+  lpGet,
+  lpNew,
+  lpReplaceInteger,
+  lpSize,
+  lpValidate,
+} from "../listpack.ts";
+import { StreamId } from "./stream_id.ts";
+
+/** Flag of an entry: it is a tombstone. */
+export const ENTRY_DELETED = 1;
+/** Flag of an entry: its fields are those of the master entry. */
+export const ENTRY_SAME_FIELDS = 2;
+
+/** Most bytes that an element of a listpack takes beside its text. */
+const ELEMENT_OVERHEAD_MAX = 10;
+/** Elements of an entry beside fields and values, and of the master entry. */
+const FIXED_ELEMENTS = 9;
+/** The first buffer of a node has at least so many bytes. */
+const FIRST_BYTES_MIN = 64;
+/** Room for a count that grows by a byte or more. */
+const COUNT_ROOM = 16;
+
+export class StreamNode {
+  bytes: Uint8Array;
+
+  /** `generation` is the stream's, when the node was made or copied for a change. */
+  constructor(readonly id: StreamId, bytes: Uint8Array, readonly generation: number) {
+    this.bytes = bytes;
+  }
+
+  /** Bytes of the listpack. */
+  get size(): number {
+    return lpBytes(this.bytes, 0);
+  }
+
+  /** Entries that are not deleted. */
+  get live(): number {
+    return integerAt(this.bytes, lpFirstAt(0));
+  }
+
+  /** Tombstones. */
+  get deleted(): number {
+    const live = lpFirstAt(0);
+    return integerAt(this.bytes, live + lpSize(this.bytes, live));
+  }
+
+  /** Where the number of fields of the master entry lies. */
+  get masterCountAt(): number {
+    const live = lpFirstAt(0);
+    const deleted = live + lpSize(this.bytes, live);
+    return deleted + lpSize(this.bytes, deleted);
+  }
+
+  /** Sets the counts of the master entry. What lies behind them may move. */
+  setCounts(live: number, deleted: number): void {
+    this.makeRoom(COUNT_ROOM);
+    const { bytes } = this;
+    const at = lpFirstAt(0);
+    lpReplaceInteger(bytes, 0, bytes.length, at, live);
+    lpReplaceInteger(bytes, 0, bytes.length, at + lpSize(bytes, at), deleted);
+  }
+
+  /** Makes the entry at `at` a tombstone; the counts are the caller's to set. What is behind it may move. */
+  markDeleted(at: number): void {
+    const { bytes } = this;
+    lpReplaceInteger(bytes, 0, bytes.length, at, integerAt(bytes, at) | ENTRY_DELETED);
+  }
+
+  /** Makes room for so many bytes more. */
+  makeRoom(more: number): void {
+    const needed = this.size + more;
+    if (needed > this.bytes.length) this.#resize(Math.max(needed, this.bytes.length * 2));
+  }
+
+  /** Gives back the room that is not used. */
+  shrink(): void {
+    if (this.bytes.length > this.size) this.#resize(this.size);
+  }
+
+  #resize(capacity: number): void {
+    const bytes = new Uint8Array(capacity);
+    bytes.set(this.bytes.subarray(0, this.size));
+    this.bytes = bytes;
+  }
+
+  /** The same node to be changed while somebody reads this one. */
+  clone(generation: number): StreamNode {
+    return new StreamNode(this.id, this.bytes.slice(0, this.size), generation);
+  }
+}
+
+/** The integer at `pos`, which must be a safe one. */
+export function integerAt(bytes: Uint8Array, pos: number): number {
+  const head = bytes[pos];
+  if (head < 0x80) return head;
+  lpGet(bytes, pos);
+  return lpEntry.int;
+}
+
+/** Fields and values of an entry that is to be added: words of a request. */
+export interface EntryWords {
+  readonly bytes: Uint8Array;
+  readonly starts: Int32Array;
+  readonly lengths: Int32Array;
+}
+
+/** Bytes of all fields and values, `count` pairs from word `first` on. */
+export function entryBytes({ lengths }: EntryWords, first: number, count: number): number {
+  let sum = 0;
+  for (let i = first; i < first + 2 * count; i++) sum += lengths[i];
+  return sum;
+}
+
+/** A node with one entry, whose fields are the master entry's. */
+export function nodeWith(
+  id: StreamId,
+  words: EntryWords,
+  first: number,
+  count: number,
+  generation: number,
+): StreamNode {
+  // The fields are there once, in the master entry.
+  const needed = entryBytes(words, first, count) +
+    (2 * count + FIXED_ELEMENTS) * ELEMENT_OVERHEAD_MAX;
+  const bytes = new Uint8Array(Math.max(FIRST_BYTES_MIN, needed));
+  const cap = bytes.length;
+  lpNew(bytes, 0);
+  lpAppendInteger(bytes, 0, cap, 1);
+  lpAppendInteger(bytes, 0, cap, 0);
+  lpAppendInteger(bytes, 0, cap, count);
+  for (let i = first; i < first + 2 * count; i += 2) {
+    lpAppend(bytes, 0, cap, words.bytes, words.starts[i], words.lengths[i]);
+  }
+  lpAppendInteger(bytes, 0, cap, 0);
+  const node = new StreamNode(id.clone(), bytes, generation);
+  appendEntry(node, id, words, first, count, true);
+  return node;
+}
+
+/** Adds an entry behind the others; its id must be above theirs. */
+export function addToNode(
+  node: StreamNode,
+  id: StreamId,
+  words: EntryWords,
+  first: number,
+  count: number,
+): void {
+  node.makeRoom(
+    entryBytes(words, first, count) + (2 * count + FIXED_ELEMENTS) * ELEMENT_OVERHEAD_MAX,
+  );
+  node.setCounts(node.live + 1, node.deleted);
+  appendEntry(node, id, words, first, count, hasMasterFields(node, words, first, count));
+}
+
+/** Whether the fields of an entry are those of the master entry, in the same order. */
+function hasMasterFields(
+  node: StreamNode,
+  words: EntryWords,
+  first: number,
+  count: number,
+): boolean {
+  const { bytes } = node;
+  let at = node.masterCountAt;
+  if (integerAt(bytes, at) !== count) return false;
+  at += lpSize(bytes, at);
+  for (let i = first; i < first + 2 * count; i += 2) {
+    if (!isText(bytes, at, words.bytes, words.starts[i], words.lengths[i])) return false;
+    at += lpSize(bytes, at);
+  }
+  return true;
+}
+
+const digits = new Uint8Array(24);
+
+function isText(
+  bytes: Uint8Array,
+  at: number,
+  text: Uint8Array,
+  off: number,
+  length: number,
+): boolean {
+  lpGet(bytes, at);
+  if (!lpEntry.isInt) return equalBytes(bytes, lpEntry.off, lpEntry.len, text, off, length);
+  if (length > digits.length) return false;
+  return equalBytes(digits, 0, entryText(), text, off, length);
+}
+
+/** Writes the integer in `lpEntry` to `digits`; its length. */
+function entryText(): number {
+  const text = lpEntry.big === null ? String(lpEntry.int) : lpEntry.big.toString();
+  for (let i = 0; i < text.length; i++) digits[i] = text.charCodeAt(i);
+  return text.length;
+}
+
+/** Writes an entry at the end; there is room for it. */
+function appendEntry(
+  node: StreamNode,
+  id: StreamId,
+  words: EntryWords,
+  first: number,
+  count: number,
+  isSame: boolean,
+): void {
+  const { bytes } = node;
+  const cap = bytes.length;
+  lpAppendInteger(bytes, 0, cap, isSame ? ENTRY_SAME_FIELDS : 0);
+  lpAppendInteger(bytes, 0, cap, id.msSince(node.id));
+  lpAppendInteger(bytes, 0, cap, id.seqSince(node.id));
+  if (!isSame) lpAppendInteger(bytes, 0, cap, count);
+  for (let i = isSame ? first + 1 : first; i < first + 2 * count; i += isSame ? 2 : 1) {
+    lpAppend(bytes, 0, cap, words.bytes, words.starts[i], words.lengths[i]);
+  }
+  lpAppendInteger(bytes, 0, cap, isSame ? count + 3 : 2 * count + 4);
+}
+
+// -- walking ---------------------------------------------------------------------------------
+
+/**
+ * A place among the entries of a node, tombstones included. Stands before the first entry, on one, or
+ * has ended.
+ */
+export class NodeCursor {
+  node!: StreamNode;
+  /** Where the entry begins: at its flags. */
+  at = -1;
+  flags = 0;
+  readonly id = new StreamId();
+  /** Fields of the entry. */
+  fieldCount = 0;
+  /** Where the first field lies, or with the master entry's fields the first value. */
+  contentAt = 0;
+  /** Where the first field of the master entry lies. */
+  masterFieldsAt = 0;
+  #masterCount = 0;
+  /** Behind the fields and values, where the number at the end lies; -1 when nobody has walked there. */
+  #contentEnd = -1;
+
+  get isDeleted(): boolean {
+    return (this.flags & ENTRY_DELETED) !== 0;
+  }
+
+  get hasMasterFields(): boolean {
+    return (this.flags & ENTRY_SAME_FIELDS) !== 0;
+  }
+
+  /** Stands before the first entry. */
+  open(node: StreamNode): void {
+    this.node = node;
+    const { bytes } = node;
+    const count = node.masterCountAt;
+    this.#masterCount = integerAt(bytes, count);
+    this.masterFieldsAt = count + lpSize(bytes, count);
+    this.at = -1;
+  }
+
+  /** Stands on the first entry; false when there is none. */
+  first(): boolean {
+    const { bytes } = this.node;
+    let at = this.masterFieldsAt;
+    for (let i = 0; i < this.#masterCount; i++) at += lpSize(bytes, at);
+    return this.#stand(at + lpSize(bytes, at));
+  }
+
+  /** Stands on the last entry; false when there is none. */
+  last(): boolean {
+    return this.#standBefore(lpEnd(this.node.bytes, 0));
+  }
+
+  /** Moves on; false at the end. */
+  next(): boolean {
+    const { bytes } = this.node;
+    const end = this.contentEnd;
+    return this.#stand(end + lpSize(bytes, end));
+  }
+
+  /** Moves back; false at the beginning. */
+  previous(): boolean {
+    return this.#standBefore(this.at);
+  }
+
+  /** Where the number at the entry's end lies. Whoever has walked over the content may say so. */
+  get contentEnd(): number {
+    if (this.#contentEnd < 0) {
+      const { bytes } = this.node;
+      let at = this.contentAt;
+      const count = this.hasMasterFields ? this.fieldCount : 2 * this.fieldCount;
+      for (let i = 0; i < count; i++) at += lpSize(bytes, at);
+      this.#contentEnd = at;
+    }
+    return this.#contentEnd;
+  }
+
+  set contentEnd(at: number) {
+    this.#contentEnd = at;
+  }
+
+  #stand(at: number): boolean {
+    const { bytes, id: nodeId } = this.node;
+    this.at = at;
+    this.#contentEnd = -1;
+    if (at >= lpEnd(bytes, 0)) return false;
+    this.flags = integerAt(bytes, at);
+    at += lpSize(bytes, at);
+    lpGet(bytes, at);
+    this.id.setMsAfter(nodeId, lpEntry.big ?? lpEntry.int);
+    at += lpSize(bytes, at);
+    lpGet(bytes, at);
+    this.id.setSeqAfter(nodeId, lpEntry.big ?? lpEntry.int);
+    at += lpSize(bytes, at);
+    if (this.hasMasterFields) this.fieldCount = this.#masterCount;
+    else {
+      this.fieldCount = integerAt(bytes, at);
+      at += lpSize(bytes, at);
+    }
+    this.contentAt = at;
+    return true;
+  }
+
+  /** Stands on the entry that ends at `end`. */
+  #standBefore(end: number): boolean {
+    const { bytes } = this.node;
+    let at = lpBefore(bytes, end);
+    const elements = integerAt(bytes, at);
+    if (elements === 0) return false; // the end of the master entry
+    for (let i = 0; i < elements; i++) at = lpBefore(bytes, at);
+    return this.#stand(at);
+  }
+}
+
+// -- bytes from outside ------------------------------------------------------------------------
+
+/** Whether these bytes are a listpack of a stream's entries, with at least the master entry. */
+export function isStreamListpack(bytes: Uint8Array, off: number, size: number): boolean {
+  return lpValidate(bytes, off, size) && new EntryCheck(bytes, off).isSound();
+}
+
+/** Walks over a sound listpack and sees whether it is laid out as entries. */
+class EntryCheck {
+  #at: number;
+  readonly #end: number;
+
+  constructor(readonly bytes: Uint8Array, base: number) {
+    this.#at = lpFirstAt(base);
+    this.#end = lpEnd(bytes, base);
+  }
+
+  isSound(): boolean {
+    const live = this.#integer();
+    const deleted = this.#integer();
+    const fields = this.#integer();
+    if (!(live >= 0) || !(deleted >= 0) || !this.#skip(fields) || this.#integer() !== 0) {
+      return false;
+    }
+    let left = live + deleted;
+    for (; left > 0 && this.#at < this.#end; left--) if (!this.#isEntry(fields)) return false;
+    return left === 0 && this.#at === this.#end;
+  }
+
+  #isEntry(masterFields: number): boolean {
+    const flags = this.#integer();
+    if (!this.#isInteger() || !this.#isInteger()) return false;
+    let fields = masterFields;
+    let elements = 3;
+    if (flags !== flags) return false;
+    if ((flags & ENTRY_SAME_FIELDS) === 0) {
+      fields = this.#integer();
+      if (!this.#skip(fields)) return false;
+      elements += fields + 1;
+    }
+    return this.#skip(fields) && this.#integer() === fields + elements;
+  }
+
+  /** Whether there is an integer of any size; passes over it. */
+  #isInteger(): boolean {
+    if (this.#at >= this.#end) return false;
+    lpGet(this.bytes, this.#at);
+    this.#at += lpSize(this.bytes, this.#at);
+    return lpEntry.isInt;
+  }
+
+  /** A safe integer; NaN when there is something else. */
+  #integer(): number {
+    return this.#isInteger() ? lpEntry.int : NaN;
+  }
+
+  /** Passes over so many elements; false when they are not there. */
+  #skip(count: number): boolean {
+    if (!(count >= 0) || count > this.#end - this.#at) return false;
+    for (let i = 0; i < count; i++) {
+      if (this.#at >= this.#end) return false;
+      this.#at += lpSize(this.bytes, this.#at);
+    }
+    return true;
+  }
+}
