@@ -178,6 +178,15 @@ export class RdbEncoder {
     }
   }
 
+  /** Writes a length of 64 bits, given in two halves, in its shortest form. */
+  writeWideLength(high: number, low: number): void {
+    if (high === 0) return this.writeLength(low);
+    if (this.#chunkBytes - this.#pos < 9) this.flush();
+    this.#chunk[this.#pos++] = LENGTH_64BIT;
+    this.#uint32be(high);
+    this.#uint32be(low);
+  }
+
   #uint32be(value: number): void {
     this.#chunk[this.#pos++] = value >>> 24;
     this.#chunk[this.#pos++] = value >>> 16;

@@ -84,8 +84,55 @@ export function readKey(server: TestServer, key: string): Partial<ExpectedKey> |
   } else if (type === "zset") {
     value = pairs(server.run("ZRANGE", key, 0, -1, "WITHSCORES") as string[])
       .map(([member, score]) => [jsonString(member), scoreOf(score)]);
-  }
+  } else if (type === "stream") value = readStream(server, key);
   return { type, ttl_ms_at, value };
+}
+
+/** A reply that is a map, as an object. */
+function record(flat: unknown): Record<string, unknown> {
+  const items = flat as unknown[];
+  return Object.fromEntries(
+    Array.from({ length: items.length / 2 }, (_, i) => [items[2 * i], items[2 * i + 1]]),
+  );
+}
+
+function readStream(server: TestServer, key: string) {
+  const info = record(server.run("XINFO", "STREAM", key, "FULL", "COUNT", 0));
+  return {
+    entries: (info["entries"] as [string, string[]][]).map((
+      [id, flat],
+    ) => [id, pairs(flat).map((pair) => pair.map(jsonString))]),
+    last_id: info["last-generated-id"],
+    max_deleted_id: info["max-deleted-entry-id"],
+    entries_added: info["entries-added"],
+    first_id: info["recorded-first-entry-id"],
+    groups: (info["groups"] as unknown[]).map(record).map((group) => ({
+      name: jsonString(group["name"] as string),
+      last_delivered_id: group["last-delivered-id"],
+      entries_read: group["entries-read"],
+      lag: group["lag"],
+      pending: (group["pending"] as [string, string, number, number][]).map((
+        [id, consumer, at, deliveries],
+      ) => [id, jsonString(consumer), deliveries, at]),
+      consumers: (group["consumers"] as unknown[]).map(record).map((consumer) => ({
+        name: jsonString(consumer["name"] as string),
+        seen_ms: consumer["seen-time"],
+        active_ms: consumer["active-time"],
+        pending: (consumer["pending"] as [string, number, number][]).map((
+          [id, at, deliveries],
+        ) => [id, deliveries, at]),
+      })),
+    })),
+  };
+}
+
+/** What is left of a dataset in a snapshot of version 10, which does not know when consumers were active. */
+export function asVersion10(dbs: ReturnType<typeof readDataset>): ReturnType<typeof readDataset> {
+  const text = JSON.stringify(dbs, (_, value) => {
+    if (typeof value === "bigint") return String(value);
+    return value?.seen_ms === undefined ? value : { ...value, active_ms: value.seen_ms };
+  });
+  return JSON.parse(text);
 }
 
 /** Every key of every database, by number and by the name that the JSON gives it. */

@@ -8,6 +8,7 @@ import { hashKind } from "./hash.ts";
 import { listKind } from "./list.ts";
 import { setKind } from "./set.ts";
 import { sortedSetKind } from "./sorted_set.ts";
+import { streamKind } from "./stream.ts";
 import { stringKind } from "./string.ts";
 import type { ValueKind } from "./value_kind.ts";
 
@@ -18,6 +19,7 @@ export const KINDS: readonly ValueKind[] = [
   setKind,
   sortedSetKind,
   hashKind,
+  streamKind,
 ];
 
 const BY_RDB_TYPE: (ValueKind | undefined)[] = [];

@@ -1,0 +1,469 @@
+/**
+ * Streams as a kind of value. In a snapshot they are written as type 19, which Redis 7.0 and later read;
+ * types 15 and 21 are read, too. TYPE_STREAM_LISTPACKS_3 of format.ts draws all three.
+ */
+
+import { ENC_STREAM, TYPE_STREAM } from "../../arena/record.ts";
+import type { Database } from "../../keyspace/database.ts";
+import type { ValueSource } from "../../keyspace/doors.ts";
+import { lpEntry, lpEntryCopyText, lpGet, lpSize } from "../../values/listpack.ts";
+import {
+  type Consumer,
+  type ConsumerGroup,
+  ENTRIES_READ_UNKNOWN,
+} from "../../values/stream/consumer_group.ts";
+import { type Count, countOf } from "../../values/stream/count64.ts";
+import { type PendingChunk, PendingPlace } from "../../values/stream/pending_ids.ts";
+import { Stream, StreamCursor } from "../../values/stream/stream.ts";
+import { STREAM_ID_BYTES, STREAM_ID_TEXT_MAX, StreamId } from "../../values/stream/stream_id.ts";
+import { isStreamListpack, type StreamNode } from "../../values/stream/stream_node.ts";
+import * as format from "../format.ts";
+import type { RdbReader } from "../reader.ts";
+import type { RdbEncoder } from "../writer.ts";
+import { INTEGER_TEXT_MAX, type LoadedValue } from "./loaded_value.ts";
+import type { ValueDigest } from "./value_digest.ts";
+import type { ValueKind } from "./value_kind.ts";
+import { LOAD_PART, LOAD_WHOLE, ValueLoad } from "./value_load.ts";
+import { ELEMENTS_AT_ONCE, ValueWalk } from "./value_walk.ts";
+
+/** A stream with more nodes is walked in pieces. */
+const NODES_AT_ONCE = 16;
+
+export const streamKind: ValueKind = {
+  type: TYPE_STREAM,
+  name: "stream",
+  encodings: [ENC_STREAM],
+  encodingName: () => "stream",
+  digestNumber: 6,
+  addToDigest,
+  rdbTypes: [
+    format.TYPE_STREAM_LISTPACKS,
+    format.TYPE_STREAM_LISTPACKS_2,
+    format.TYPE_STREAM_LISTPACKS_3,
+  ],
+  rdbTypeOf: () => format.TYPE_STREAM_LISTPACKS_2,
+  save,
+  newLoad: (rdbType) => new StreamLoad(rdbType),
+  walk,
+  tableOf: () => null,
+};
+
+const digits = new Uint8Array(Math.max(INTEGER_TEXT_MAX, STREAM_ID_TEXT_MAX));
+const START = new StreamId();
+const DASH = 0x2d;
+const POINT = 0x2e;
+
+function addToDigest(digest: ValueDigest, database: Database, ref: number): void {
+  const cursor = new StreamCursor(database.largeValue(ref) as Stream);
+  for (let on = cursor.seekFirst(START); on; on = cursor.nextEntry()) {
+    const length = cursor.id.writeText(digits, 0);
+    digits[digits.indexOf(DASH)] = POINT; // in a digest the two numbers have a point between them
+    digest.mix(digits, 0, length);
+    const { bytes } = cursor.node;
+    let field = cursor.masterFieldsAt;
+    let at = cursor.contentAt;
+    for (let i = 0; i < cursor.fieldCount; i++) {
+      if (cursor.hasMasterFields) field = mixElement(digest, bytes, field);
+      else at = mixElement(digest, bytes, at);
+      at = mixElement(digest, bytes, at);
+    }
+  }
+}
+
+/** Mixes the text of an element; returns where the next one begins. */
+function mixElement(digest: ValueDigest, bytes: Uint8Array, at: number): number {
+  lpGet(bytes, at);
+  if (lpEntry.isInt) digest.mix(digits, 0, lpEntryCopyText(digits, 0));
+  else digest.mix(bytes, lpEntry.off, lpEntry.len);
+  return at + lpSize(bytes, at);
+}
+
+// -- saving ------------------------------------------------------------------------------
+
+function save(out: RdbEncoder, source: ValueSource, ref: number): void {
+  const walk = new StreamWalk(source.largeValue(ref) as Stream);
+  walk.begin(out);
+  while (!walk.step());
+}
+
+function walk(source: ValueSource, ref: number): ValueWalk | null {
+  const stream = source.largeValue(ref) as Stream;
+  let pending = 0;
+  for (const group of stream.groups.items) {
+    pending += group.pending.count + group.consumers.items.length;
+  }
+  if (stream.nodeCount <= NODES_AT_ONCE && pending <= ELEMENTS_AT_ONCE) return null;
+  return new StreamWalk(stream);
+}
+
+/** A group as it was when the walk began. */
+interface KeptGroup {
+  readonly name: Uint8Array;
+  readonly lastId: StreamId;
+  readonly entriesRead: Count;
+  readonly pendingCount: number;
+  readonly pending: readonly PendingChunk[];
+  readonly consumers: readonly KeptConsumer[];
+}
+
+interface KeptConsumer {
+  readonly name: Uint8Array;
+  readonly seenMs: number;
+  readonly pendingCount: number;
+  readonly pending: readonly PendingChunk[];
+}
+
+function keepGroup({ name, lastId, entriesRead, pending, consumers }: ConsumerGroup): KeptGroup {
+  return {
+    name,
+    lastId: lastId.clone(),
+    entriesRead,
+    pendingCount: pending.count,
+    pending: pending.chunks(),
+    consumers: consumers.items.map(({ name, seenMs, pending }) => ({
+      name,
+      seenMs,
+      pendingCount: pending.count,
+      pending: pending.chunks(),
+    })),
+  };
+}
+
+/** Nodes, numbers and groups of a stream, as they were. */
+class StreamWalk extends ValueWalk {
+  readonly #stream: Stream;
+  readonly #nodes: readonly StreamNode[];
+  readonly #groups: readonly KeptGroup[];
+  /** Length, and ids and counts behind the nodes, as they are written. */
+  readonly #length: number;
+  readonly #ids: readonly StreamId[];
+  readonly #entriesAdded: Count;
+  #pieces: Generator<void, void> | null = null;
+
+  constructor(stream: Stream) {
+    super(stream);
+    this.#stream = stream;
+    stream.beginWalk();
+    this.#nodes = stream.nodes();
+    this.#length = stream.length;
+    this.#ids = [stream.lastId, stream.firstId, stream.maxDeletedId].map((id) => id.clone());
+    this.#entriesAdded = stream.entriesAdded;
+    this.#groups = stream.groups.items.map(keepGroup);
+  }
+
+  override begin(main: RdbEncoder): void {
+    this.#pieces = this.#write(main);
+  }
+
+  override step(): boolean {
+    if (this.#pieces!.next().done !== true) return false;
+    this.#stream.endWalk();
+    return true;
+  }
+
+  override abort(): void {
+    this.#stream.endWalk();
+  }
+
+  *#write(out: RdbEncoder): Generator<void, void> {
+    out.writeLength(this.#nodes.length);
+    for (const node of this.#nodes) {
+      node.id.writeBytes(idBytes, 0);
+      out.writeRawString(idBytes, 0, STREAM_ID_BYTES);
+      out.writeString(node.bytes, 0, node.size);
+      yield;
+    }
+    out.writeLength(this.#length);
+    for (const id of this.#ids) writeId(out, id);
+    writeCount(out, this.#entriesAdded);
+    out.writeLength(this.#groups.length);
+    for (const group of this.#groups) yield* writeGroup(out, group);
+  }
+}
+
+function* writeGroup(out: RdbEncoder, group: KeptGroup): Generator<void, void> {
+  out.writeString(group.name, 0, group.name.length);
+  writeId(out, group.lastId);
+  writeCount(out, group.entriesRead);
+  out.writeLength(group.pendingCount);
+  for (const chunk of group.pending) {
+    for (let i = 0; i < chunk.count; i++) {
+      writeRawId(out, chunk, i);
+      out.writeMillis(chunk.times[i]);
+      out.writeLength(chunk.deliveries[i]);
+    }
+    yield;
+  }
+  out.writeLength(group.consumers.length);
+  for (const { name, seenMs, pendingCount, pending } of group.consumers) {
+    out.writeString(name, 0, name.length);
+    out.writeMillis(seenMs);
+    out.writeLength(pendingCount);
+    for (const chunk of pending) {
+      for (let i = 0; i < chunk.count; i++) writeRawId(out, chunk, i);
+      yield;
+    }
+  }
+}
+
+const idBytes = new Uint8Array(STREAM_ID_BYTES);
+const scratchId = new StreamId();
+
+function writeRawId(out: RdbEncoder, chunk: PendingChunk, index: number): void {
+  chunk.readId(index, scratchId).writeBytes(idBytes, 0);
+  out.writeBytes(idBytes, 0, STREAM_ID_BYTES);
+}
+
+function writeId(out: RdbEncoder, id: StreamId): void {
+  out.writeWideLength(id.msHigh, id.msLow);
+  out.writeWideLength(id.seqHigh, id.seqLow);
+}
+
+function writeCount(out: RdbEncoder, count: Count): void {
+  if (typeof count === "number" && count >= 0) return out.writeLength(count);
+  const bits = BigInt.asUintN(64, BigInt(count));
+  out.writeWideLength(Number(bits >> 32n), Number(bits & 0xffffffffn));
+}
+
+// -- loading -----------------------------------------------------------------------------
+
+// What comes next in the snapshot.
+const NODE_COUNT = 0;
+const NODE_ID = 1;
+const NODE_BYTES = 2;
+const NUMBERS = 3;
+const GROUP_NAME = 4;
+const GROUP_NUMBERS = 5;
+const PENDING = 6;
+const CONSUMER_COUNT = 7;
+const CONSUMER_NAME = 8;
+const CONSUMER_NUMBERS = 9;
+const CONSUMER_PENDING = 10;
+const END = 11;
+
+class StreamLoad extends ValueLoad {
+  #next = NODE_COUNT;
+  #stream = new Stream();
+  #group!: ConsumerGroup;
+  #consumer!: Consumer;
+  /** Nodes, groups, consumers, pending ids that are still to come. */
+  #nodes = 0;
+  #groups = 0;
+  #consumers = 0;
+  #pending = 0;
+  /** Pending ids of the group that a consumer has. */
+  #owned = 0;
+  readonly #id = new StreamId();
+  #name = idBytes;
+  readonly #place = new PendingPlace();
+
+  constructor(readonly rdbType: number) {
+    super();
+  }
+
+  override begin(): void {
+    this.#next = NODE_COUNT;
+    this.#stream = new Stream();
+  }
+
+  override step(value: LoadedValue, reader: RdbReader): number {
+    value.beginPiece(reader);
+    while (this.#next !== END) {
+      if (value.isPieceOver(reader)) return LOAD_PART;
+      this.#readNext(reader);
+      reader.mark();
+    }
+    value.setLarge(TYPE_STREAM, ENC_STREAM, this.#stream);
+    this.#stream = new Stream();
+    return LOAD_WHOLE;
+  }
+
+  /** Reads what comes next, all of it before anything is changed. */
+  #readNext(reader: RdbReader): void {
+    switch (this.#next) {
+      case NODE_COUNT:
+        this.#nodes = reader.readCount("stream nodes");
+        this.#next = this.#nodes > 0 ? NODE_ID : NUMBERS;
+        break;
+      case NODE_ID:
+        reader.readStringOf(STREAM_ID_BYTES, "the id of a stream node");
+        this.#id.readBytes(reader.strBuf, reader.strOff);
+        this.#next = NODE_BYTES;
+        break;
+      case NODE_BYTES:
+        this.#readNode(reader);
+        break;
+      case NUMBERS:
+        this.#readNumbers(reader);
+        break;
+      case GROUP_NAME:
+        this.#name = readName(reader);
+        this.#next = GROUP_NUMBERS;
+        break;
+      case GROUP_NUMBERS:
+        this.#readGroup(reader);
+        break;
+      case PENDING:
+        this.#readPending(reader);
+        break;
+      case CONSUMER_COUNT:
+        this.#consumers = reader.readCount("consumers");
+        this.#next = this.#consumers > 0 ? CONSUMER_NAME : this.#endGroup(reader);
+        break;
+      case CONSUMER_NAME:
+        this.#name = readName(reader);
+        this.#next = CONSUMER_NUMBERS;
+        break;
+      case CONSUMER_NUMBERS:
+        this.#readConsumer(reader);
+        break;
+      default:
+        this.#readOwnPending(reader);
+    }
+  }
+
+  #readNode(reader: RdbReader): void {
+    reader.readString();
+    const { strBuf, strOff, strLen, strAt } = reader;
+    if (!isStreamListpack(strBuf, strOff, strLen)) {
+      throw reader.error("damaged listpack of a stream, value", strAt);
+    }
+    const listpack = strBuf.slice(strOff, strOff + strLen);
+    if (!this.#stream.loadNode(this.#id, listpack)) {
+      throw reader.error("the nodes of a stream are out of order", strAt);
+    }
+    if (--this.#nodes === 0) this.#next = NUMBERS;
+    else this.#next = NODE_ID;
+  }
+
+  #readNumbers(reader: RdbReader): void {
+    const at = reader.offset;
+    const length = reader.readPlainLength("the length of a stream");
+    const lastId = readId(reader);
+    const firstId = new StreamId();
+    const maxDeletedId = new StreamId();
+    let entriesAdded: Count = length;
+    const isOld = this.rdbType === format.TYPE_STREAM_LISTPACKS;
+    if (!isOld) {
+      firstId.copy(readId(reader));
+      maxDeletedId.copy(readId(reader));
+      entriesAdded = readCount64(reader);
+    }
+    const groups = reader.readCount("consumer groups");
+
+    const stream = this.#stream;
+    const found = stream.countNodes();
+    if (found !== length) {
+      throw reader.error(`a stream of ${length} entries, whose nodes have ${found},`, at);
+    }
+    stream.lastId.copy(lastId);
+    stream.firstId.copy(firstId);
+    // Without entries there is no first id: Redis takes the greatest one when it loads such a stream.
+    if (isOld && length === 0) stream.firstId.copy(StreamId.greatest());
+    else if (isOld) stream.findFirst();
+    stream.maxDeletedId.copy(maxDeletedId);
+    stream.entriesAdded = entriesAdded;
+    this.#groups = groups;
+    this.#next = groups > 0 ? GROUP_NAME : END;
+  }
+
+  #readGroup(reader: RdbReader): void {
+    const at = reader.offset;
+    const lastId = readId(reader);
+    const stream = this.#stream;
+    const entriesRead = this.rdbType === format.TYPE_STREAM_LISTPACKS
+      ? stream.entriesUpTo(lastId)
+      : readCount64(reader);
+    const pending = reader.readCount("pending ids", STREAM_ID_BYTES);
+
+    if (stream.groups.find(this.#name) !== null) {
+      throw reader.error("a consumer group is there twice", at);
+    }
+    this.#group = stream.addGroup(this.#name, lastId, entriesRead);
+    this.#pending = pending;
+    this.#owned = 0;
+    this.#next = pending > 0 ? PENDING : CONSUMER_COUNT;
+  }
+
+  #readPending(reader: RdbReader): void {
+    const at = reader.offset;
+    reader.readInto(idBytes, 0, STREAM_ID_BYTES);
+    const timeMs = safe(reader.readMillis());
+    const deliveries = safe(reader.readPlainLength("how often an entry was delivered"));
+
+    const { pending } = this.#group;
+    const place = this.#place;
+    if (!pending.append(place, this.#id.readBytes(idBytes, 0))) {
+      throw reader.error("the pending ids of a consumer group are out of order", at);
+    }
+    place.chunk.times[place.index] = timeMs;
+    place.chunk.deliveries[place.index] = deliveries;
+    if (--this.#pending === 0) this.#next = CONSUMER_COUNT;
+  }
+
+  #readConsumer(reader: RdbReader): void {
+    const at = reader.offset;
+    const seenMs = safe(reader.readMillis());
+    const activeMs = this.rdbType === format.TYPE_STREAM_LISTPACKS_3 ? reader.readMillis() : seenMs;
+    const pending = reader.readCount("pending ids of a consumer", STREAM_ID_BYTES);
+
+    if (this.#group.consumers.find(this.#name) !== null) {
+      throw reader.error("a consumer is there twice", at);
+    }
+    this.#consumer = this.#group.addConsumer(this.#name, seenMs);
+    this.#consumer.activeMs = activeMs;
+    this.#pending = pending;
+    if (pending > 0) this.#next = CONSUMER_PENDING;
+    else this.#endConsumer(reader);
+  }
+
+  #readOwnPending(reader: RdbReader): void {
+    const at = reader.offset;
+    reader.readInto(idBytes, 0, STREAM_ID_BYTES);
+    const id = this.#id.readBytes(idBytes, 0);
+    if (!this.#group.loadOwn(this.#place, id, this.#consumer)) {
+      throw reader.error("a pending id of a consumer is not for it alone in its group", at);
+    }
+    this.#owned++;
+    if (--this.#pending === 0) this.#endConsumer(reader);
+  }
+
+  #endConsumer(reader: RdbReader): void {
+    this.#next = --this.#consumers > 0 ? CONSUMER_NAME : this.#endGroup(reader);
+  }
+
+  /** What comes behind the group that has been read. */
+  #endGroup(reader: RdbReader): number {
+    if (this.#owned !== this.#group.pending.count) {
+      throw reader.error("a pending id of a consumer group is for no consumer");
+    }
+    return --this.#groups > 0 ? GROUP_NAME : END;
+  }
+}
+
+/** A time or a number of deliveries, at most what is exact as a number: no server comes near that. */
+function safe(n: number): number {
+  return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, n));
+}
+
+function readName(reader: RdbReader): Uint8Array<ArrayBuffer> {
+  reader.readString();
+  return new Uint8Array(reader.strBuf.subarray(reader.strOff, reader.strOff + reader.strLen));
+}
+
+function readId(reader: RdbReader): StreamId {
+  const id = new StreamId();
+  reader.readPlainLength("the milliseconds of an id");
+  const { lengthHigh, lengthLow } = reader;
+  reader.readPlainLength("the sequence of an id");
+  return id.set(lengthHigh, lengthLow, reader.lengthHigh, reader.lengthLow);
+}
+
+/** A count of 64 bits with a sign. */
+function readCount64(reader: RdbReader): Count {
+  const near = reader.readPlainLength("a count of entries");
+  if (Number.isSafeInteger(near)) return near;
+  const bits = (BigInt(reader.lengthHigh) << 32n) | BigInt(reader.lengthLow);
+  const count = countOf(BigInt.asIntN(64, bits));
+  return count < 0 ? ENTRIES_READ_UNKNOWN : count;
+}
