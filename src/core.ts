@@ -205,6 +205,8 @@ export class Core
       "set-max-intset-entries",
       "set-max-listpack-entries",
       "set-max-listpack-value",
+      "stream-node-max-bytes",
+      "stream-node-max-entries",
       "zset-max-listpack-entries",
       "zset-max-listpack-value",
       "proto-max-bulk-len",
@@ -217,6 +219,8 @@ export class Core
       limits.setMaxIntsetEntries = values["set-max-intset-entries"];
       limits.setMaxListpackEntries = values["set-max-listpack-entries"];
       limits.setMaxListpackValue = values["set-max-listpack-value"];
+      limits.streamNodeMaxBytes = values["stream-node-max-bytes"];
+      limits.streamNodeMaxEntries = values["stream-node-max-entries"];
       limits.zsetMaxListpackEntries = values["zset-max-listpack-entries"];
       limits.zsetMaxListpackValue = values["zset-max-listpack-value"];
       limits.stringBytesMax = values["proto-max-bulk-len"];

@@ -13,6 +13,7 @@ import { pubsubCommands } from "./pubsub/index.ts";
 import { serverCommands } from "./server/index.ts";
 import { setCommands } from "./set/index.ts";
 import { sortedSetCommands } from "./sorted_set/index.ts";
+import { streamCommands } from "./stream/index.ts";
 import { stringCommands } from "./string/index.ts";
 import { transactionCommands } from "./transactions/index.ts";
 
@@ -29,6 +30,7 @@ export const commandTable: readonly CommandDefinition[] = [
   ...serverCommands,
   ...setCommands,
   ...sortedSetCommands,
+  ...streamCommands,
   ...stringCommands,
   ...transactionCommands,
 ];

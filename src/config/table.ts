@@ -176,7 +176,6 @@ const TLS = "connections are not encrypted; put a TLS proxy in front";
 const NO_TLS = "connections are not encrypted";
 const TLS_PROXY = "put a TLS proxy in front";
 const TRACKING = "client-side caching does not exist yet";
-const STREAMS = "streams do not exist yet";
 const WHO_MAY = ["no", "yes", "local"] as const;
 
 /** All directives by name, grouped by what they are about. */
@@ -324,8 +323,8 @@ export const DIRECTIVES = {
   "zset-max-listpack-entries": int("128", 0, I64_MAX, { aliases: ["zset-max-ziplist-entries"] }),
   "zset-max-listpack-value": memory("64", 0, I64_MAX, { aliases: ["zset-max-ziplist-value"] }),
   "hll-sparse-max-bytes": memory("3000", 0, I64_MAX),
-  "stream-node-max-bytes": memory("4096", 0, I64_MAX, idle(STREAMS)),
-  "stream-node-max-entries": int("100", 0, I64_MAX, idle(STREAMS)),
+  "stream-node-max-bytes": memory("4096", 0, I64_MAX),
+  "stream-node-max-entries": int("100", 0, I64_MAX),
   "sanitize-dump-payload": choice(
     "no",
     ["no", "yes", "clients"],

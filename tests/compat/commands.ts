@@ -392,6 +392,174 @@ const geoSpecs: CommandSpec[] = [
   spec("ZRANGE", 3, (g) => [geoKey(g), "0", "-1", "WITHSCORES"]),
 ];
 
+const streamKey = (g: Generator) => g.key("stream");
+const consumerGroup = (g: Generator) => g.pick(["g1", "g1", "g2", "g\x00x"]);
+const consumer = (g: Generator) => g.pick(["c1", "c2", "c3", ""]);
+/** An id that may be there: sessions count up slowly. */
+const streamId = (g: Generator) =>
+  g.chance(0.85)
+    ? `${g.between(0, 60)}-${g.between(0, 5)}`
+    : g.chance(0.5)
+    ? String(g.between(0, 60))
+    : g.pick([
+      "0-0",
+      "18446744073709551615-18446744073709551615",
+      "18446744073709551615",
+      "9007199254740993-1",
+      "9223372036854775808-0",
+      "18446744073709551616-1",
+      "007-1",
+      "+5-1",
+      " 5-1",
+      "5--1",
+      "5-",
+      "-5",
+      "",
+      "x",
+      "1-1-1",
+      "-",
+      "+",
+      "$",
+      ">",
+      "*",
+    ]);
+const streamEnd = (g: Generator) =>
+  g.chance(0.3) ? g.pick(["-", "+", "(-", "(+"]) : (g.chance(0.2) ? "(" : "") + streamId(g);
+/** Mostly above what is there, and few great ones: behind those nothing can be added. */
+const newStreamId = (g: Generator) =>
+  g.chance(0.6)
+    ? `${g.between(0, 60)}-*`
+    : g.chance(0.97)
+    ? `${g.between(0, 60)}-${g.between(0, 5)}`
+    : streamId(g).replace("*", "5-*"); // an id of the time is another one on each side
+const streamFields = (g: Generator) =>
+  g.chance(0.6)
+    ? ["f", g.value(), "g", g.member()]
+    : Array.from({ length: g.between(1, 4) }, () => [g.member(), g.value()]).flat();
+const trimming = (g: Generator) => [
+  ...g.pick([["MAXLEN"], ["MINID"], ["maxlen"]]),
+  ...g.pick([[], ["~"], ["="], ["~"]]),
+  g.chance(0.7) ? String(g.between(0, 15)) : streamId(g),
+  ...(g.chance(0.3) ? ["LIMIT", g.count()] : []),
+];
+const readOptions = (g: Generator) => [
+  ...(g.chance(0.4) ? ["COUNT", g.count()] : []),
+  ...(g.chance(0.1) ? ["NOACK"] : []),
+];
+
+const streamSpecs: CommandSpec[] = [
+  spec("XADD", 30, (g) => [
+    streamKey(g),
+    ...(g.chance(0.1) ? ["NOMKSTREAM"] : []),
+    ...(g.chance(0.15) ? trimming(g) : []),
+    newStreamId(g),
+    ...streamFields(g),
+  ]),
+  spec("XLEN", 3, (g) => [streamKey(g)]),
+  spec("XRANGE", 8, (g) => [
+    streamKey(g),
+    streamEnd(g),
+    streamEnd(g),
+    ...(g.chance(0.4) ? ["COUNT", g.count()] : []),
+  ]),
+  spec("XREVRANGE", 6, (g) => [
+    streamKey(g),
+    streamEnd(g),
+    streamEnd(g),
+    ...(g.chance(0.4) ? ["COUNT", g.count()] : []),
+  ]),
+  spec("XDEL", 6, (g) => [streamKey(g), ...g.many(1, 4, () => streamId(g))]),
+  spec("XTRIM", 3, (g) => [streamKey(g), ...trimming(g)]),
+  spec("XREAD", 6, (g) => {
+    const keys = g.many(1, 2, () => streamKey(g));
+    return [...readOptions(g), "STREAMS", ...keys, ...keys.map(() => streamId(g))];
+  }),
+  spec("XREADGROUP", 14, (g) => {
+    const keys = g.many(1, 2, () => streamKey(g));
+    return [
+      "GROUP",
+      consumerGroup(g),
+      consumer(g),
+      ...readOptions(g),
+      "STREAMS",
+      ...keys,
+      ...keys.map(() => g.chance(0.75) ? ">" : streamId(g)),
+    ];
+  }),
+  spec("XGROUP CREATE", 6, (g) => [
+    streamKey(g),
+    consumerGroup(g),
+    g.chance(0.3) ? "$" : streamId(g),
+    ...(g.chance(0.4) ? ["MKSTREAM"] : []),
+    ...(g.chance(0.2) ? ["ENTRIESREAD", g.int()] : []),
+  ]),
+  spec("XGROUP SETID", 3, (g) => [
+    streamKey(g),
+    consumerGroup(g),
+    g.chance(0.3) ? "$" : streamId(g),
+    ...(g.chance(0.3) ? ["ENTRIESREAD", g.int()] : []),
+  ]),
+  spec("XGROUP DESTROY", 1, (g) => [streamKey(g), consumerGroup(g)]),
+  spec("XGROUP CREATECONSUMER", 3, (g) => [streamKey(g), consumerGroup(g), consumer(g)]),
+  spec("XGROUP DELCONSUMER", 2, (g) => [streamKey(g), consumerGroup(g), consumer(g)]),
+  spec("XGROUP HELP", 1, () => [], "kind"),
+  spec("XACK", 6, (g) => [streamKey(g), consumerGroup(g), ...g.many(1, 4, () => streamId(g))]),
+  spec("XPENDING", 5, (g) => [streamKey(g), consumerGroup(g)]),
+  spec("XPENDING", 5, (g) => [
+    streamKey(g),
+    consumerGroup(g),
+    ...(g.chance(0.2) ? ["IDLE", g.pick(["0", "1000000", "x"])] : []),
+    streamEnd(g),
+    streamEnd(g),
+    g.count(),
+    ...(g.chance(0.4) ? [consumer(g)] : []),
+  ], "shape"),
+  spec("XCLAIM", 6, (g) => [
+    streamKey(g),
+    consumerGroup(g),
+    consumer(g),
+    g.pick(["0", "0", "0", "1000000", "-1", "x"]),
+    ...g.many(1, 4, () => streamId(g)),
+    ...g.soup([
+      () => ["IDLE", g.pick(["0", "5", "x"])],
+      () => ["TIME", g.pick(["0", "1700000000000", "x"])],
+      () => ["RETRYCOUNT", g.count()],
+      () => ["FORCE"],
+      () => ["JUSTID"],
+      () => ["LASTID", streamId(g)],
+      () => ["NONE"],
+    ], 0.7),
+  ]),
+  spec("XAUTOCLAIM", 5, (g) => [
+    streamKey(g),
+    consumerGroup(g),
+    consumer(g),
+    g.pick(["0", "0", "0", "1000000", "-1", "x"]),
+    streamEnd(g),
+    ...g.soup([() => ["COUNT", g.count()], () => ["JUSTID"]], 0.7),
+  ]),
+  spec("XINFO STREAM", 6, (g) => [streamKey(g)]),
+  spec("XINFO STREAM", 2, (g) => [streamKey(g), "FULL", "COUNT", g.count()], "kind"),
+  spec("XINFO GROUPS", 6, (g) => [streamKey(g)]),
+  spec("XINFO CONSUMERS", 2, (g) => [streamKey(g), consumerGroup(g)], "kind"),
+  // Since 7.2 an id below what was deleted is refused: only such as are above all others are tried.
+  spec("XSETID", 1, (g) => [
+    streamKey(g),
+    g.pick(["70-0", "71-1", "x"]),
+    ...g.soup([
+      () => ["ENTRIESADDED", g.int()],
+      () => ["MAXDELETEDID", streamId(g)],
+    ]),
+  ]),
+  spec("DEL", 1, (g) => [streamKey(g)]),
+  spec("COPY", 1, (g) => [streamKey(g), streamKey(g), "REPLACE"]),
+  spec("OBJECT ENCODING", 1, (g) => [streamKey(g)], "encoding"),
+  spec("TYPE", 1, (g) => [streamKey(g)]),
+  spec("DUMP", 2, (g) => [streamKey(g)], "payload"),
+  spec("CONFIG SET", 1, (g) => ["stream-node-max-entries", g.pick(["100", "3", "0", "5"])]),
+  spec("CONFIG SET", 1, (g) => ["stream-node-max-bytes", g.pick(["4096", "60", "0", "300"])]),
+];
+
 /** Mostly refused: a session that is always empty compares little. */
 const flushArgs = (g: Generator) =>
   g.chance(0.15)
@@ -1183,12 +1351,33 @@ const transactionSpecs: CommandSpec[] = [
   spec("UNWATCH", 1, () => []),
 ];
 
+/**
+ * Since 7.2 a consumer is made also where a claim claims nothing, or a read finds nothing: here it is
+ * there before.
+ */
+function drawStreamCall(g: Generator): Call[] {
+  const call = drawCall(g, pickSpec(g, streamSpecs));
+  const { words, conn } = call;
+  const made = (key: string, group: string, name: string): Call => ({
+    conn,
+    words: ["XGROUP", "CREATECONSUMER", key, group, name],
+    mode: "equal",
+  });
+  if (/^X(AUTO)?CLAIM$/i.test(words[0]) && words.length > 3) {
+    return [made(words[1], words[2], words[3]), call];
+  }
+  const streams = words.findIndex((word) => /^STREAMS$/i.test(word));
+  if (!/^XREADGROUP$/i.test(words[0]) || streams < 4) return [call];
+  return [...words.slice(streams + 1).map((key) => made(key, words[2], words[3])), call];
+}
+
 /** Every group, by the name of its test. */
 export const groups: Group[] = [
   group("strings", stringSpecs, () => expirySpecs),
   group("bits", bitSpecs),
   group("hyperloglogs", hyperloglogSpecs),
   group("geo", geoSpecs),
+  { name: "streams", specs: streamSpecs, draw: drawStreamCall },
   group("keys", keySpecs, anySpecs),
   group("expiry", expirySpecs, anySpecs),
   group("lists", listSpecs),

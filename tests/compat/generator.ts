@@ -12,7 +12,17 @@
 import { Random } from "../support/random.ts";
 
 /** The kinds of keys that have a pool. */
-export type KeyKind = "string" | "list" | "set" | "hash" | "zset" | "text" | "lex" | "hll" | "geo";
+export type KeyKind =
+  | "string"
+  | "list"
+  | "set"
+  | "hash"
+  | "zset"
+  | "text"
+  | "lex"
+  | "hll"
+  | "geo"
+  | "stream";
 
 const KEY_POOLS: Record<KeyKind, readonly string[]> = {
   string: ["s:0", "s:1", "s:2", "s:3", "s:4", "s:{long name}" + "k".repeat(70)],
@@ -26,6 +36,7 @@ const KEY_POOLS: Record<KeyKind, readonly string[]> = {
   lex: ["x:0", "x:1", "x:2"],
   hll: ["p:0", "p:1", "p:2", "p:3"],
   geo: ["g:0", "g:1", "g:2"],
+  stream: ["m:0", "m:1", "m:2"],
 };
 const KINDS: readonly KeyKind[] = ["string", "list", "set", "hash", "zset"];
 const MISSING = ["no:0", "no:1", ""];

@@ -1,0 +1,77 @@
+/** Entries of streams, and their ids, in replies. */
+
+import { writeEntryAt } from "../../keyspace/list.ts";
+import type { ReplyWriter } from "../../resp/reply_writer.ts";
+import { type Stream, StreamCursor } from "../../values/stream/stream.ts";
+import { STREAM_ID_TEXT_MAX, type StreamId } from "../../values/stream/stream_id.ts";
+import type { NodeCursor } from "../../values/stream/stream_node.ts";
+
+const text = new Uint8Array(STREAM_ID_TEXT_MAX);
+
+/** Writes an id as a bulk string. */
+export function replyId(reply: ReplyWriter, id: StreamId): void {
+  reply.bulk(text, 0, id.writeText(text, 0));
+}
+
+/** The text of an id, in bytes of its own. */
+export function idBytes(id: StreamId): Uint8Array {
+  return text.slice(0, id.writeText(text, 0));
+}
+
+/** Writes the entry that the cursor stands on: its id, and an array of fields and values. */
+export function replyEntry(reply: ReplyWriter, cursor: NodeCursor): void {
+  reply.array(2);
+  replyId(reply, cursor.id);
+  const { bytes } = cursor.node;
+  const { fieldCount } = cursor;
+  reply.array(fieldCount * 2);
+  let at = cursor.contentAt;
+  if (cursor.hasMasterFields) {
+    let field = cursor.masterFieldsAt;
+    for (let i = 0; i < fieldCount; i++) {
+      field = writeEntryAt(reply, bytes, field);
+      at = writeEntryAt(reply, bytes, at);
+    }
+  } else for (let i = 0; i < 2 * fieldCount; i++) at = writeEntryAt(reply, bytes, at);
+  cursor.contentEnd = at;
+}
+
+/** The cursor of the running command. */
+export const cursor = new StreamCursor(null!);
+
+/** Writes the entry with this id alone; false, and nothing, when it is not there. */
+export function replyEntryOf(reply: ReplyWriter, stream: Stream, id: StreamId): boolean {
+  cursor.stream = stream;
+  if (!cursor.seekFirst(id) || !cursor.id.equals(id)) return false;
+  replyEntry(reply, cursor);
+  return true;
+}
+
+/** Whether the entry with this id is there. */
+export function hasEntry(stream: Stream, id: StreamId): boolean {
+  cursor.stream = stream;
+  return cursor.seekFirst(id) && cursor.id.equals(id);
+}
+
+/** Writes the entries between two ids, both included, as an array; `count` at most. */
+export function replyRange(
+  reply: ReplyWriter,
+  stream: Stream,
+  start: StreamId,
+  stop: StreamId,
+  count: number,
+  reverse: boolean,
+): void {
+  const open = reply.openLength();
+  let written = 0;
+  cursor.stream = stream;
+  let on = reverse ? cursor.seekLast(stop) : cursor.seekFirst(start);
+  while (on && !reply.isCut) {
+    const isOutside = reverse ? cursor.id.compare(start) < 0 : cursor.id.compare(stop) > 0;
+    if (isOutside) break;
+    replyEntry(reply, cursor);
+    if (++written === count) break;
+    on = reverse ? cursor.previousEntry() : cursor.nextEntry();
+  }
+  reply.closeArray(open, written);
+}

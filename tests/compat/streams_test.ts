@@ -1,0 +1,3 @@
+import { compatTest } from "./session.ts";
+
+compatTest("streams");
