@@ -59,7 +59,7 @@ export class StreamView {
 
   /** Ends a change: the memory count. */
   settle(): void {
-    this.#database.measure(this.#ref);
+    this.#database.measured(this.#ref, this.stream.memoryBytes);
   }
 }
 

@@ -45,6 +45,8 @@ export const streamKind: ValueKind = {
   save,
   newLoad: (rdbType) => new StreamLoad(rdbType),
   walk,
+  // Any number of walks can be under way: each has lists of its own.
+  isWalked: () => false,
   tableOf: () => null,
 };
 
@@ -86,14 +88,20 @@ function save(out: RdbEncoder, source: ValueSource, ref: number): void {
   while (!walk.step());
 }
 
-function walk(source: ValueSource, ref: number): ValueWalk | null {
+function walk(
+  source: ValueSource,
+  ref: number,
+  _compress: boolean,
+  _canBorrow: boolean,
+  alwaysWalks = false,
+): ValueWalk | null {
   const stream = source.largeValue(ref) as Stream;
   let pending = 0;
   for (const group of stream.groups.items) {
     pending += group.pending.count + group.consumers.items.length;
   }
-  if (stream.nodeCount <= NODES_AT_ONCE && pending <= ELEMENTS_AT_ONCE) return null;
-  return new StreamWalk(stream);
+  const isSmall = stream.nodeCount <= NODES_AT_ONCE && pending <= ELEMENTS_AT_ONCE;
+  return isSmall && !alwaysWalks ? null : new StreamWalk(stream);
 }
 
 /** A group as it was when the walk began. */
