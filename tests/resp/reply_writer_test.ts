@@ -227,3 +227,33 @@ Deno.test("the limit is looked at for shared parts too", () => {
   reply.clear();
   assertEquals(reply.pendingBytes, 0);
 });
+
+Deno.test("an array whose length comes later is what one announced is, also across chunks and nested", () => {
+  for (const size of [0, 3, 90, 4_000, 17_000, 70_000]) {
+    for (const resp of [2, 3]) {
+      const item = new Uint8Array(size).fill(97);
+      const later = new ReplyWriter();
+      const announced = new ReplyWriter();
+      later.resp = announced.resp = resp;
+      for (const writer of [later, announced]) writer.ok();
+      const outer = later.openLength();
+      const counts = [0, 1, 12, 3];
+      announced.map(counts.length);
+      for (const count of counts) {
+        later.bulk(item);
+        announced.bulk(item);
+        const inner = later.openLength();
+        announced.array(count);
+        for (let i = 0; i < count; i++) {
+          later.bulk(item);
+          announced.bulk(item);
+        }
+        later.closeArray(inner, count);
+      }
+      later.closeMap(outer, counts.length);
+      for (const writer of [later, announced]) writer.integer(7);
+      assertEquals(later.pendingBytes, announced.pendingBytes);
+      assertEquals(taken(later), taken(announced), `${size} bytes, RESP${resp}`);
+    }
+  }
+});

@@ -122,7 +122,8 @@ const GROUPS = [
   "streams",
 ];
 /** Drawn by the load itself, or of no use to it. */
-const OWN = /^(SELECT|SWAPDB|FLUSHDB|FLUSHALL|KEYS|SCAN|DBSIZE|DEBUG|MEMORY|OBJECT|RANDOMKEY|CONFIG)/;
+const OWN =
+  /^(SELECT|SWAPDB|FLUSHDB|FLUSHALL|KEYS|SCAN|DBSIZE|DEBUG|MEMORY|OBJECT|RANDOMKEY|CONFIG)/;
 
 const fromCompat = GROUPS.map((name) => groups.find((group) => group.name === name)!)
   .map(({ specs }) => specs.filter((one) => !OWN.test(one.name)));
