@@ -685,6 +685,50 @@ export function lpAppendInteger(
 }
 
 /**
+ * Appends several entries with one look at the header: `open`, entries, `close`. Between them the listpack
+ * is no sound one, and nobody looks whether there is room: the caller has made it.
+ */
+export class ListpackAppender {
+  #buf: Uint8Array = NO_TEXT;
+  #base = 0;
+  #at = 0;
+  #count = 0;
+
+  open(buf: Uint8Array, base: number): void {
+    this.#buf = buf;
+    this.#base = base;
+    this.#at = lpEnd(buf, base);
+    this.#count = 0;
+  }
+
+  text(src: Uint8Array, off: number, len: number): void {
+    const size = lpStageText(src, off, len);
+    lpWriteStaged(this.#buf, this.#at, src, off);
+    this.#at += size;
+    this.#count++;
+  }
+
+  integer(n: number | bigint): void {
+    this.#count++;
+    if (typeof n === "number" && n >= 0 && n <= 127) {
+      this.#buf[this.#at] = n;
+      this.#buf[this.#at + 1] = 1;
+      this.#at += 2;
+      return;
+    }
+    const size = lpStageInteger(n);
+    lpWriteStaged(this.#buf, this.#at, NO_TEXT, 0);
+    this.#at += size;
+  }
+
+  close(): void {
+    this.#buf[this.#at] = END;
+    setBytes(this.#buf, this.#base, this.#at + 1 - this.#base);
+    addCount(this.#buf, this.#base, this.#count);
+  }
+}
+
+/**
  * Removes up to `count` entries from the one at `pos` on, and answers the new size. What followed
  * them stands at `pos` afterwards, be it an entry or the end.
  */

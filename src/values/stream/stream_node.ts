@@ -15,8 +15,7 @@
 
 import { equalBytes } from "../../base/bytes.ts";
 import {
-  lpAppend,
-  lpAppendInteger,
+  ListpackAppender,
   lpBefore,
   lpBytes,
   lpEnd,
@@ -41,6 +40,8 @@ const ELEMENT_OVERHEAD_MAX = 10;
 const FIXED_ELEMENTS = 9;
 /** The first buffer of a node has at least so many bytes. */
 const FIRST_BYTES_MIN = 64;
+/** The greatest integer of a listpack that is its own encoding. */
+const SHORT_INTEGER_MAX = 127;
 /** Room for a count that grows by a byte or more. */
 const COUNT_ROOM = 16;
 
@@ -82,6 +83,14 @@ export class StreamNode {
     const at = lpFirstAt(0);
     lpReplaceInteger(bytes, 0, bytes.length, at, live);
     lpReplaceInteger(bytes, 0, bytes.length, at + lpSize(bytes, at), deleted);
+  }
+
+  /** Counts an entry that is to be added. */
+  countLive(): void {
+    const { bytes } = this;
+    const at = lpFirstAt(0);
+    if (bytes[at] < SHORT_INTEGER_MAX) bytes[at]++;
+    else this.setCounts(this.live + 1, this.deleted);
   }
 
   /** Makes the entry at `at` a tombstone; the counts are the caller's to set. What is behind it may move. */
@@ -147,15 +156,16 @@ export function nodeWith(
   const needed = entryBytes(words, first, count) +
     (2 * count + FIXED_ELEMENTS) * ELEMENT_OVERHEAD_MAX;
   const bytes = new Uint8Array(Math.max(FIRST_BYTES_MIN, needed));
-  const cap = bytes.length;
   lpNew(bytes, 0);
-  lpAppendInteger(bytes, 0, cap, 1);
-  lpAppendInteger(bytes, 0, cap, 0);
-  lpAppendInteger(bytes, 0, cap, count);
+  appender.open(bytes, 0);
+  appender.integer(1);
+  appender.integer(0);
+  appender.integer(count);
   for (let i = first; i < first + 2 * count; i += 2) {
-    lpAppend(bytes, 0, cap, words.bytes, words.starts[i], words.lengths[i]);
+    appender.text(words.bytes, words.starts[i], words.lengths[i]);
   }
-  lpAppendInteger(bytes, 0, cap, 0);
+  appender.integer(0);
+  appender.close();
   const node = new StreamNode(id.clone(), bytes, generation);
   appendEntry(node, id, words, first, count, true);
   return node;
@@ -172,7 +182,7 @@ export function addToNode(
   node.makeRoom(
     entryBytes(words, first, count) + (2 * count + FIXED_ELEMENTS) * ELEMENT_OVERHEAD_MAX,
   );
-  node.setCounts(node.live + 1, node.deleted);
+  node.countLive();
   appendEntry(node, id, words, first, count, hasMasterFields(node, words, first, count));
 }
 
@@ -195,6 +205,7 @@ function hasMasterFields(
 }
 
 const digits = new Uint8Array(24);
+const appender = new ListpackAppender();
 
 function isText(
   bytes: Uint8Array,
@@ -225,16 +236,16 @@ function appendEntry(
   count: number,
   isSame: boolean,
 ): void {
-  const { bytes } = node;
-  const cap = bytes.length;
-  lpAppendInteger(bytes, 0, cap, isSame ? ENTRY_SAME_FIELDS : 0);
-  lpAppendInteger(bytes, 0, cap, id.msSince(node.id));
-  lpAppendInteger(bytes, 0, cap, id.seqSince(node.id));
-  if (!isSame) lpAppendInteger(bytes, 0, cap, count);
+  appender.open(node.bytes, 0);
+  appender.integer(isSame ? ENTRY_SAME_FIELDS : 0);
+  appender.integer(id.msSince(node.id));
+  appender.integer(id.seqSince(node.id));
+  if (!isSame) appender.integer(count);
   for (let i = isSame ? first + 1 : first; i < first + 2 * count; i += isSame ? 2 : 1) {
-    lpAppend(bytes, 0, cap, words.bytes, words.starts[i], words.lengths[i]);
+    appender.text(words.bytes, words.starts[i], words.lengths[i]);
   }
-  lpAppendInteger(bytes, 0, cap, isSame ? count + 3 : 2 * count + 4);
+  appender.integer(isSame ? count + 3 : 2 * count + 4);
+  appender.close();
 }
 
 // -- walking ---------------------------------------------------------------------------------
