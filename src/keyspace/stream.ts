@@ -44,10 +44,16 @@ export class StreamView {
     return this.open(database, ref);
   }
 
-  /** Adds an empty stream at a key that is not there, and opens it. */
-  create(database: Database, bytes: Uint8Array, offset: number, length: number): Stream {
+  /** Adds a stream, by default an empty one, at a key that is not there, and opens it. */
+  create(
+    database: Database,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    stream = new Stream(),
+  ): Stream {
     this.#database = database;
-    this.stream = new Stream();
+    this.stream = stream;
     this.#ref = database.addLarge(bytes, offset, length, TYPE_STREAM, ENC_STREAM, this.stream);
     return this.stream;
   }

@@ -46,12 +46,22 @@ const DATA: (string | number)[][] = [
   ["SET", "other", LARGE.replaceAll("x", "y")],
   ["SET", "small", "abcabcabc".repeat(100)],
   ["SET", "passing", "abc", "EX", 100],
+  ["XADD", "x", "1-1", ...pairs(SOME)],
+  ["XADD", "x", "2-1", ...pairs(SOME)],
+  ["XADD", "x", "2-2", "f", LARGE],
+  ["XGROUP", "CREATE", "x", "g", 0],
+  ["XREADGROUP", "GROUP", "g", "c", "COUNT", 1, "STREAMS", "x", ">"],
+  ["PFADD", "hll", ...MEMBERS],
+  ["PFADD", "hll2", "a", "b"],
+  ["GEOADD", "geo", ...MEMBERS.flatMap((member, n) => [n / 50, n / 50, member])],
 ];
 
 /** A server with the keys that the command names; with all where it names none. */
 function filled(command: (string | number)[]): TestServer {
   const s = testServer();
-  const named = DATA.filter(([, key]) => command.includes(key));
+  const named = DATA.filter((words) =>
+    command.includes(words[words[0] === "XGROUP" ? 2 : 1]) || words[0] === "XREADGROUP"
+  );
   for (const words of named.length > 0 ? named : DATA) s.run(...words);
   return s;
 }
@@ -160,6 +170,24 @@ const COMMANDS: (string | number)[][] = [
   ["MOVE", "passing", 1],
   ["SWAPDB", 0, 1],
   ["FLUSHDB"],
+  ["XADD", "x", "3-1", ...pairs(SOME)],
+  ["XADD", "x", "3-1", "f", LARGE],
+  ["XADD", "x", "MAXLEN", 1, "3-1", "f", LARGE],
+  ["XADD", "fresh", "3-1", ...pairs(SOME)],
+  ["XTRIM", "x", "MAXLEN", 1],
+  ["XDEL", "x", "1-1", "2-2"],
+  ["XRANGE", "x", "-", "+"],
+  ["XREADGROUP", "GROUP", "g", "c", "STREAMS", "x", ">"],
+  ["XCLAIM", "x", "g", "c", 0, "1-1", "2-1", "2-2", "FORCE"],
+  ["COPY", "x", "to"],
+  ["PFADD", "hll", ...NEW_MEMBERS],
+  ["PFADD", "hll2", ...MEMBERS],
+  ["PFADD", "fresh", ...MEMBERS],
+  ["PFMERGE", "to", "hll", "hll2"],
+  ["PFCOUNT", "hll", "hll2"],
+  ["GEOADD", "geo", ...NEW_MEMBERS.flatMap((member, n) => [n / 50, n / 50, member])],
+  ["GEOSEARCH", "geo", "FROMLONLAT", 5, 5, "BYRADIUS", 900, "km", "ASC"],
+  ["GEOSEARCHSTORE", "to", "geo", "FROMLONLAT", 5, 5, "BYRADIUS", 900, "km"],
 ];
 
 /** They find something else when they are run again. */
@@ -183,6 +211,8 @@ const ONCE = new Set([
   "RENAME",
   "MOVE",
   "SWAPDB",
+  "XADD",
+  "XREADGROUP",
 ]);
 
 interface Outcome {

@@ -6,7 +6,7 @@ import { defineCommand } from "../../dispatch/command.ts";
 import { noted, oneKey } from "../../dispatch/key_specs.ts";
 import { streamView as view } from "../../keyspace/stream.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
-import { type Stream, STREAM_NODE_BYTES_MAX } from "../../values/stream/stream.ts";
+import { Stream, STREAM_NODE_BYTES_MAX } from "../../values/stream/stream.ts";
 import { StreamId } from "../../values/stream/stream_id.ts";
 import { entryBytes } from "../../values/stream/stream_node.ts";
 import { idBytes, replyId } from "./entry_reply.ts";
@@ -87,9 +87,15 @@ function runXadd(call: Call): void {
   const isNew = stream === null;
   chooseId(stream, call.nowMs);
   if (entryBytes(words, first, pairs) > STREAM_NODE_BYTES_MAX) return reply.error(TOO_LARGE);
-  if (stream === null) stream = view.create(database, bytes, starts[1], lengths[1]);
-  else view.beforeWrite();
-  stream.append(id, words, first, pairs, database.keyspace.limits);
+  const { limits } = database.keyspace;
+  if (stream === null) {
+    stream = new Stream();
+    stream.append(id, words, first, pairs, limits);
+    view.create(database, bytes, starts[1], lengths[1], stream);
+  } else {
+    view.beforeWrite();
+    stream.append(id, words, first, pairs, limits);
+  }
   replyId(reply, id);
   database.changed(bytes, starts[1], lengths[1], EVENT_STREAM, "xadd");
   if (trim.isGiven && stream.trim(trim) > 0) {

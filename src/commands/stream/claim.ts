@@ -1,6 +1,7 @@
 /** XCLAIM and XAUTOCLAIM: pending entries go to another consumer of their group. */
 
 import { EVENT_NONE } from "../../base/event_classes.ts";
+import { isRefusal, tryAllocating } from "../../base/refused.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
@@ -33,24 +34,32 @@ function dropPending(call: Call, group: ConsumerGroup, id: StreamId): void {
   changed(call);
 }
 
-/** Gives the pending entry at `place` to a consumer, and writes it, or its id alone. */
+/** What becomes of an entry that is claimed. */
+interface Delivery {
+  readonly timeMs: number;
+  readonly deliveries: number;
+}
+
+/** Gives the entry to a consumer: the pending one at `place`, or one that was pending for nobody. */
 function claim(
   call: Call,
-  stream: Stream,
   group: ConsumerGroup,
   consumer: Consumer,
   id: StreamId,
-  timeMs: number,
-  deliveries: number,
-  justId: boolean,
+  isPending: boolean,
+  { timeMs, deliveries }: Delivery,
 ): void {
-  const { reply, nowMs } = call;
-  group.assign(place, id, consumer, timeMs, deliveries);
-  if (justId) replyId(reply, id);
-  else replyEntryOf(reply, stream, id);
-  consumer.activeMs = nowMs;
+  if (isPending) group.assign(place, id, consumer, timeMs, deliveries);
+  else group.addPending(place, id, consumer, timeMs, deliveries);
+  consumer.activeMs = call.nowMs;
   propagateClaim(call, KEY, group, id, place);
   changed(call);
+}
+
+/** Writes an entry, or its id alone. */
+function replyClaimed({ reply }: Call, stream: Stream, id: StreamId, justId: boolean): void {
+  if (justId) replyId(reply, id);
+  else replyEntryOf(reply, stream, id);
 }
 
 /** Stream and group that the words name. Throws a ReplyError. */
@@ -136,14 +145,21 @@ function runXclaim(call: Call): void {
       }
       continue;
     }
-    if (!isPending) {
-      if (!options.force) continue;
-      group.addPending(place, id, consumer, nowMs, 1);
-    } else if (nowMs - place.chunk.times[place.index] < minIdleMs) continue;
-    const counted = place.chunk.deliveries[place.index];
-    const deliveries = options.deliveries ?? (options.justId ? counted : counted + 1);
+    if (!isPending && !options.force) continue;
+    if (isPending && nowMs - place.chunk.times[place.index] < minIdleMs) continue;
     const { timeMs, justId } = options;
-    claim(call, stream, group, consumer, id, timeMs, deliveries, justId);
+    const counted = isPending ? place.chunk.deliveries[place.index] : 1;
+    const deliveries = options.deliveries ?? (justId ? counted : counted + 1);
+    const mark = reply.mark();
+    try {
+      replyClaimed(call, stream, id, justId);
+      claim(call, group, consumer, id, isPending, { timeMs, deliveries });
+    } catch (error) {
+      // What has been claimed already is answered.
+      if (claimed === 0 || !isRefusal(error)) throw error;
+      reply.rewind(mark);
+      break;
+    }
     isSaid = true;
     claimed++;
   }
@@ -229,10 +245,8 @@ function runXautoclaim(call: Call): void {
   const consumer = seenConsumer(call, group, KEY, CONSUMER);
   const { pending } = group;
 
-  // The cursor is written first and known last: entries go to a writer's array behind its room.
   const claimed: StreamId[] = [];
   const dropped: StreamId[] = [];
-  const deliveries: number[] = [];
   let attempts = count * ATTEMPTS_EACH;
   let on = pending.seek(place, id);
   while (on && attempts-- > 0 && claimed.length + dropped.length < count) {
@@ -244,23 +258,24 @@ function runXautoclaim(call: Call): void {
       continue;
     }
     if (nowMs - place.chunk.times[place.index] >= minIdleMs) {
+      const deliveries = place.chunk.deliveries[place.index] + (justId ? 0 : 1);
+      const isDone = tryAllocating(() =>
+        claim(call, group, consumer, id, true, { timeMs: nowMs, deliveries })
+      );
+      if (!isDone) break;
       claimed.push(id.clone());
-      deliveries.push(place.chunk.deliveries[place.index] + (justId ? 0 : 1));
     }
     on = pending.next(place);
   }
   if (on) place.chunk.readId(place.index, id);
+  view.settle();
 
   reply.array(3);
   replyId(reply, on ? id : START_OVER);
   reply.array(claimed.length);
-  for (const [i, each] of claimed.entries()) {
-    pending.find(place, each);
-    claim(call, stream, group, consumer, each, nowMs, deliveries[i], justId);
-  }
+  for (const each of claimed) replyClaimed(call, stream, each, justId);
   reply.array(dropped.length);
   for (const each of dropped) replyId(reply, each);
-  view.settle();
 }
 
 function readCount(call: Call, at: number): number {

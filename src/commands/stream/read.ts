@@ -5,6 +5,7 @@
 
 import { TYPE_STREAM } from "../../arena/record.ts";
 import { EVENT_NONE } from "../../base/event_classes.ts";
+import { isRefusal } from "../../base/refused.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { keysAfter } from "../../dispatch/key_specs.ts";
@@ -238,9 +239,12 @@ function serve(call: Call, request: Request, index: number, position: Position):
   reply.bulk(words.bytes, words.starts[key], words.lengths[key]);
   if (group === null) replyRange(reply, stream, start, END, request.count, false);
   else {
-    if (hasHistory) replyHistory(call, stream, group, consumer!, request.count);
-    else deliver(call, request, key, stream, group, consumer!);
-    view.settle();
+    try {
+      if (hasHistory) replyHistory(call, stream, group, consumer!, request.count);
+      else deliver(call, request, key, stream, group, consumer!);
+    } finally {
+      view.settle();
+    }
     const { database } = call;
     database.changedUnseen(words.bytes, words.starts[key], words.lengths[key], EVENT_NONE, "");
   }
@@ -265,7 +269,7 @@ function deliver(
   group: ConsumerGroup,
   consumer: Consumer,
 ): void {
-  const { reply, nowMs } = call;
+  const { reply } = call;
   const { count, noAck } = request;
   const openArray = reply.openLength();
   let written = 0;
@@ -273,20 +277,30 @@ function deliver(
   cursor.stream = stream;
   for (let on = cursor.seekFirst(start); on && !reply.isCut; on = cursor.nextEntry()) {
     const { id } = cursor;
-    if (stream.countRead(group, id)) hasMoved = true;
-    replyEntry(reply, cursor);
-    if (!noAck) {
-      // XGROUP SETID may have gone back to entries that somebody has.
-      if (group.pending.find(place, id)) group.assign(place, id, consumer, nowMs, 1);
-      else group.addPending(place, id, consumer, nowMs, 1);
-      consumer.activeMs = nowMs;
-      propagateClaim(call, key, group, id, place);
+    const mark = reply.mark();
+    try {
+      replyEntry(reply, cursor);
+      if (!noAck) giveTo(call, group, consumer, id);
+    } catch (error) {
+      // What has been given already is answered; the rest is there for the next time.
+      if (written === 0 || !isRefusal(error)) throw error;
+      reply.rewind(mark);
+      break;
     }
+    if (stream.countRead(group, id)) hasMoved = true;
+    if (!noAck) propagateClaim(call, key, group, id, place);
     if (++written === count) break;
   }
   // An XCLAIM says which entry was the last, not how many have been read: `lag` would be lost.
   if (hasMoved) propagateGroupId(call, key, group);
   reply.closeArray(openArray, written);
+}
+
+/** The entry is the consumer's from now on. XGROUP SETID may have gone back to one that somebody has. */
+function giveTo({ nowMs }: Call, group: ConsumerGroup, consumer: Consumer, id: StreamId): void {
+  if (group.pending.find(place, id)) group.assign(place, id, consumer, nowMs, 1);
+  else group.addPending(place, id, consumer, nowMs, 1);
+  consumer.activeMs = nowMs;
 }
 
 const pendingId = new StreamId();

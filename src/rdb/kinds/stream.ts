@@ -147,11 +147,13 @@ class StreamWalk extends ValueWalk {
   readonly #ids: readonly StreamId[];
   readonly #entriesAdded: Count;
   #pieces: Generator<void, void> | null = null;
+  readonly #generation: number;
 
   constructor(stream: Stream) {
     super(stream);
     this.#stream = stream;
     stream.beginWalk();
+    this.#generation = stream.generation;
     this.#nodes = stream.nodes();
     this.#length = stream.length;
     this.#ids = [stream.lastId, stream.firstId, stream.maxDeletedId].map((id) => id.clone());
@@ -164,6 +166,10 @@ class StreamWalk extends ValueWalk {
   }
 
   override step(): boolean {
+    const { failedGeneration } = this.#stream;
+    if (failedGeneration >= this.#generation) {
+      throw new RangeError("no memory to keep a stream as it was");
+    }
     if (this.#pieces!.next().done !== true) return false;
     this.#stream.endWalk();
     return true;
@@ -336,8 +342,7 @@ class StreamLoad extends ValueLoad {
     if (!isStreamListpack(strBuf, strOff, strLen)) {
       throw reader.error("damaged listpack of a stream, value", strAt);
     }
-    const listpack = strBuf.slice(strOff, strOff + strLen);
-    if (!this.#stream.loadNode(this.#id, listpack)) {
+    if (!this.#stream.loadNode(this.#id, strBuf, strOff, strLen)) {
       throw reader.error("the nodes of a stream are out of order", strAt);
     }
     if (--this.#nodes === 0) this.#next = NUMBERS;

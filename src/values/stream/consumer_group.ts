@@ -105,7 +105,10 @@ export class ConsumerGroup {
     this.#consumerBytes -= CONSUMER_BYTES + consumer.name.length + consumer.pending.memoryBytes;
   }
 
-  /** Adds a pending id that is not there, for a consumer, and stands on it. */
+  /**
+   * Adds a pending id that is not there, for a consumer, and stands on it.
+   * @throws RangeError before anything is changed
+   */
   addPending(
     place: PendingPlace,
     id: StreamId,
@@ -113,13 +116,21 @@ export class ConsumerGroup {
     timeMs: number,
     deliveries: number,
   ): void {
-    this.pending.add(place, id);
+    this.#changeOwn(consumer, id, true);
+    try {
+      this.pending.add(place, id);
+    } catch (error) {
+      this.#changeOwn(consumer, id, false);
+      throw error;
+    }
     this.#setDetails(place, timeMs, deliveries);
     place.chunk.consumers[place.index] = consumer;
-    this.#changeOwn(consumer, id, true);
   }
 
-  /** Gives the pending id at a place to a consumer, who may have it already. */
+  /**
+   * Gives the pending id at a place to a consumer, who may have it already.
+   * @throws RangeError before anything is changed
+   */
   assign(
     place: PendingPlace,
     id: StreamId,
@@ -127,13 +138,13 @@ export class ConsumerGroup {
     timeMs: number,
     deliveries: number,
   ): void {
+    const before = place.chunk.consumers[place.index]!;
+    if (before !== consumer) this.#changeOwn(consumer, id, true);
     this.pending.beforeWrite(place);
     this.#setDetails(place, timeMs, deliveries);
-    const before = place.chunk.consumers[place.index]!;
     if (before === consumer) return;
-    this.#changeOwn(before, id, false);
     place.chunk.consumers[place.index] = consumer;
-    this.#changeOwn(consumer, id, true);
+    this.#changeOwn(before, id, false);
   }
 
   #setDetails({ chunk, index }: PendingPlace, timeMs: number, deliveries: number): void {

@@ -7,6 +7,7 @@
  * keeps the old one (see `Stream.beginWalk`).
  */
 
+import { tryAllocating } from "../../base/refused.ts";
 import type { Consumer } from "./consumer_group.ts";
 import { StreamId } from "./stream_id.ts";
 
@@ -117,6 +118,8 @@ export class PendingChunk {
 export interface Generations {
   readonly walks: number;
   readonly generation: number;
+  /** Memory was refused for what a walk has to keep. */
+  walksFail(): void;
 }
 
 /** A place among pending ids; good until the next change. */
@@ -200,10 +203,14 @@ export class PendingIds {
     const chunk = this.#chunks[at];
     const { walks, generation } = this.generations;
     if (walks === 0 || chunk.generation === generation) return chunk;
-    return this.#chunks[at] = chunk.copyFrom(0, chunk.count, chunk.capacity, generation);
+    const isKept = tryAllocating(() => {
+      this.#chunks[at] = chunk.copyFrom(0, chunk.count, chunk.capacity, generation);
+    });
+    if (!isKept) this.generations.walksFail();
+    return this.#chunks[at];
   }
 
-  /** Adds an id that is not there, and stands on it. */
+  /** Adds an id that is not there, and stands on it. @throws RangeError before anything is changed */
   add(place: PendingPlace, id: StreamId): void {
     const chunks = this.#chunks;
     let at: number;
@@ -236,15 +243,16 @@ export class PendingIds {
   }
 
   #newChunk(capacity: number): PendingChunk {
+    const chunk = new PendingChunk(capacity, this.hasDetails, this.generations.generation);
     this.#capacity += capacity;
-    return new PendingChunk(capacity, this.hasDetails, this.generations.generation);
+    return chunk;
   }
 
   /** Puts a copy of a chunk with another capacity in its place. */
   #replace(at: number, chunk: PendingChunk, capacity: number): void {
-    this.#capacity += capacity - chunk.capacity;
     const { generation } = this.generations;
     this.#chunks[at] = chunk.copyFrom(0, chunk.count, capacity, generation);
+    this.#capacity += capacity - chunk.capacity;
   }
 
   #split(at: number): void {
@@ -269,7 +277,7 @@ export class PendingIds {
     if (chunk.count === 0) {
       this.#chunks.splice(at, 1);
       this.#capacity -= chunk.capacity;
-    } else if (chunk.count < chunk.capacity >> 2) this.#shrink(at, chunk);
+    } else if (chunk.count < chunk.capacity >> 2) tryAllocating(() => this.#shrink(at, chunk));
   }
 
   /** Lets a chunk that has become sparse take less, with its neighbour if that is sparse, too. */

@@ -9,6 +9,7 @@
  * still hold what was there when it began.
  */
 
+import { tryAllocating } from "../../base/refused.ts";
 import { ByName, ConsumerGroup, ENTRIES_READ_UNKNOWN } from "./consumer_group.ts";
 import { addCount, type Count, subtractCount } from "./count64.ts";
 import type { Generations } from "./pending_ids.ts";
@@ -67,6 +68,7 @@ export class Stream implements Generations {
   /** Walks under way, and what may be changed in place while there are some. */
   walks = 0;
   generation = 0;
+  failedGeneration = -1;
 
   /** Bytes in use, in O(groups). */
   get memoryBytes(): number {
@@ -125,13 +127,25 @@ export class Stream implements Generations {
     this.walks--;
   }
 
+  /**
+   * Memory was refused for what a walk still has to write as it was: that is no reason to refuse the change.
+   * The walks of this generation or before it find it in `failedGeneration`.
+   */
+  walksFail(): void {
+    this.failedGeneration = this.generation;
+  }
+
   /** The node to be changed. */
   #writable(index: number): StreamNode {
     const node = this.node(index);
     if (this.walks === 0 || node.generation === this.generation) return node;
-    const copy = node.clone(this.generation);
+    if (!tryAllocating(() => this.#nodes[this.#first + index] = node.clone(this.generation))) {
+      this.walksFail();
+      return node;
+    }
+    const copy = this.node(index);
     this.#nodeBytes += copy.bytes.length - node.bytes.length;
-    return this.#nodes[this.#first + index] = copy;
+    return copy;
   }
 
   #addNode(node: StreamNode): void {
@@ -153,10 +167,10 @@ export class Stream implements Generations {
   }
 
   /** While a snapshot is loaded: adds a node behind the others; false when its id is not above theirs. */
-  loadNode(id: StreamId, listpack: Uint8Array): boolean {
+  loadNode(id: StreamId, bytes: Uint8Array, off: number, size: number): boolean {
     const count = this.nodeCount;
     if (count > 0 && this.node(count - 1).id.compare(id) >= 0) return false;
-    this.#addNode(new StreamNode(id.clone(), listpack, this.generation));
+    this.#addNode(StreamNode.of(id.clone(), bytes, off, size, this.generation));
     return true;
   }
 
@@ -209,7 +223,9 @@ export class Stream implements Generations {
     if (this.node(index).live === 1) this.#removeNode(index);
     else {
       const { at } = edge;
-      this.#resized(index, (node) => markDeleted(node, at, 1));
+      const node = this.#writable(index);
+      node.markDeleted(at);
+      node.setCounts(node.live - 1, node.deleted + 1);
     }
     this.length--;
     if (this.length === 0) this.firstId.set(0, 0, 0, 0);
@@ -248,11 +264,11 @@ export class Stream implements Generations {
     return removed;
   }
 
-  /** Removes entries of the first node, which keeps some; how many. */
+  /** Removes entries of the first node, which keeps some; how many. Takes no memory. */
   #trimNode({ maxLength, minId }: Trim): number {
-    const node = this.node(0);
+    const node = this.#writable(0);
     let removed = 0;
-    const marks: number[] = [];
+    // From the first on: a mark moves what lies behind it only where it makes the flags shorter.
     edge.open(node);
     for (let on = edge.first(); on; on = edge.next()) {
       const stays = maxLength !== null
@@ -260,15 +276,11 @@ export class Stream implements Generations {
         : edge.id.compare(minId) >= 0;
       if (stays) break;
       if (edge.isDeleted) continue;
-      marks.push(edge.at);
+      node.markDeleted(edge.at);
+      edge.reread();
       removed++;
     }
-    if (removed === 0) return 0;
-    this.#resized(0, (writable) => {
-      // From the last to the first, as what lies behind a mark may move.
-      for (let i = marks.length - 1; i > 0; i--) markDeleted(writable, marks[i], 0);
-      markDeleted(writable, marks[0], removed);
-    });
+    if (removed > 0) node.setCounts(node.live - removed, node.deleted + removed);
     this.length -= removed;
     return removed;
   }
@@ -347,12 +359,6 @@ function standOn(cursor: NodeCursor, node: StreamNode, id: StreamId): boolean {
     if (order === 0 && !cursor.isDeleted) return true;
   }
   return false;
-}
-
-/** Makes the entry at `at` a tombstone, and counts `count` of them. */
-function markDeleted(node: StreamNode, at: number, count: number): void {
-  node.markDeleted(at);
-  if (count > 0) node.setCounts(node.live - count, node.deleted + count);
 }
 
 /** Id of a node's last entry, deleted or not. */

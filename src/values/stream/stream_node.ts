@@ -42,8 +42,11 @@ const FIXED_ELEMENTS = 9;
 const FIRST_BYTES_MIN = 64;
 /** The greatest integer of a listpack that is its own encoding. */
 const SHORT_INTEGER_MAX = 127;
-/** Room for a count that grows by a byte or more. */
-const COUNT_ROOM = 16;
+/**
+ * Bytes that a node keeps free: the two counts of its master entry may grow when an entry is deleted, for
+ * which no memory is asked then.
+ */
+const SPARE_BYTES = 8;
 
 export class StreamNode {
   bytes: Uint8Array;
@@ -51,6 +54,19 @@ export class StreamNode {
   /** `generation` is the stream's, when the node was made or copied for a change. */
   constructor(readonly id: StreamId, bytes: Uint8Array, readonly generation: number) {
     this.bytes = bytes;
+  }
+
+  /** A node of a copy of these bytes. */
+  static of(
+    id: StreamId,
+    bytes: Uint8Array,
+    off: number,
+    size: number,
+    generation: number,
+  ): StreamNode {
+    const copy = new Uint8Array(size + SPARE_BYTES);
+    copy.set(bytes.subarray(off, off + size));
+    return new StreamNode(id, copy, generation);
   }
 
   /** Bytes of the listpack. */
@@ -78,7 +94,6 @@ export class StreamNode {
 
   /** Sets the counts of the master entry. What lies behind them may move. */
   setCounts(live: number, deleted: number): void {
-    this.makeRoom(COUNT_ROOM);
     const { bytes } = this;
     const at = lpFirstAt(0);
     lpReplaceInteger(bytes, 0, bytes.length, at, live);
@@ -101,13 +116,14 @@ export class StreamNode {
 
   /** Makes room for so many bytes more. */
   makeRoom(more: number): void {
-    const needed = this.size + more;
+    const needed = this.size + more + SPARE_BYTES;
     if (needed > this.bytes.length) this.#resize(Math.max(needed, this.bytes.length * 2));
   }
 
   /** Gives back the room that is not used. */
   shrink(): void {
-    if (this.bytes.length > this.size) this.#resize(this.size);
+    const needed = this.size + SPARE_BYTES;
+    if (this.bytes.length > needed) this.#resize(needed);
   }
 
   #resize(capacity: number): void {
@@ -118,7 +134,7 @@ export class StreamNode {
 
   /** The same node to be changed while somebody reads this one. */
   clone(generation: number): StreamNode {
-    return new StreamNode(this.id, this.bytes.slice(0, this.size), generation);
+    return StreamNode.of(this.id, this.bytes, 0, this.size, generation);
   }
 }
 
@@ -155,7 +171,7 @@ export function nodeWith(
   // The fields are there once, in the master entry.
   const needed = entryBytes(words, first, count) +
     (2 * count + FIXED_ELEMENTS) * ELEMENT_OVERHEAD_MAX;
-  const bytes = new Uint8Array(Math.max(FIRST_BYTES_MIN, needed));
+  const bytes = new Uint8Array(Math.max(FIRST_BYTES_MIN, needed + SPARE_BYTES));
   lpNew(bytes, 0);
   appender.open(bytes, 0);
   appender.integer(1);
@@ -327,6 +343,11 @@ export class NodeCursor {
 
   set contentEnd(at: number) {
     this.#contentEnd = at;
+  }
+
+  /** Looks at the entry again, which has been changed where it begins. */
+  reread(): void {
+    this.#stand(this.at);
   }
 
   #stand(at: number): boolean {

@@ -22,7 +22,7 @@ for (const hasDetails of [true, false]) {
   Deno.test(`PendingIds ${hasDetails ? "with" : "without"} details are what a sorted list is`, () => {
     for (const seed of [1, 2, 3, 4]) {
       const random = new Random(seed);
-      const generations = { walks: 0, generation: 0 };
+      const generations = { walks: 0, generation: 0, walksFail() {} };
       const pending = new PendingIds(hasDetails, generations);
       const model = new Map<number, number>();
       const place = new PendingPlace();
@@ -82,7 +82,7 @@ for (const hasDetails of [true, false]) {
 
 Deno.test("a group and its consumers agree on who has what, and count their memory back to nothing", () => {
   const random = new Random(9);
-  const group = new ConsumerGroup(new Uint8Array([1]), { walks: 0, generation: 0 });
+  const group = new ConsumerGroup(new Uint8Array([1]), { walks: 0, generation: 0, walksFail() {} });
   const empty = group.memoryBytes;
   const consumers = [1, 2, 3].map((n) => group.addConsumer(new Uint8Array([n]), 0));
   const owners = new Map<number, number>();
