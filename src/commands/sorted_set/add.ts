@@ -136,8 +136,8 @@ function undo(
 }
 
 /**
- * Puts all members of a request, in words as `putMembers` has them, into the set that is open; if memory is refused, none, and a set that is new to
- * `newIn` goes. Leaves the `outcomes`; answers the last of them.
+ * Puts all members of a request, in words as `putMembers` has them, into the set that is open; if memory is
+ * refused, none, and a set that is new to `newIn` goes. Leaves the `outcomes`; answers the last of them.
  */
 function putAll(
   words: Words,
