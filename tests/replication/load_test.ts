@@ -14,7 +14,8 @@ const writeCommands = commandTable.filter(({ flags = [], name }) =>
 /** Those that enter the stream as another command, by what they have done. */
 const REWRITTEN = new Set(
   ("setex psetex getex getset getdel incrbyfloat hincrbyfloat expire expireat pexpire spop lmpop " +
-    "blmpop blpop brpop brpoplpush blmove zmpop bzmpop bzpopmin bzpopmax").split(" "),
+    "blmpop blpop brpop brpoplpush blmove zmpop bzmpop bzpopmin bzpopmax geoadd xreadgroup " +
+    "xautoclaim").split(" "),
 );
 
 Deno.test("the load has every write command there is, each succeeds and enters the stream", () => {

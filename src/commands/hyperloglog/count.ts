@@ -2,6 +2,7 @@
 
 import { EVENT_NONE } from "../../base/event_classes.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { EXPIRE_HIDES } from "../../keyspace/expire_mode.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { keysToEnd, noted } from "../../dispatch/key_specs.ts";
 import {
@@ -16,7 +17,8 @@ import { CORRUPTED, locateHyperLogLog } from "./open.ts";
 
 /**
  * `PFCOUNT key [key ...]`: the estimated number of different elements in all of them. That of a single
- * key is kept in its value until an element is added, which is a change that replicas are told of.
+ * key is kept in its value until an element is added, which is a change that replicas are told of. A
+ * replica keeps none of its own: its data are its master's.
  *
  * @see {@link https://redis.io/docs/latest/commands/pfcount/}
  */
@@ -46,9 +48,11 @@ function runPfcount(call: Call): void {
 
   const estimate = estimateOf(hll, offset, database.stringLength);
   if (estimate === null) return reply.error(CORRUPTED);
-  database.beforeWrite(ref);
-  keepEstimate(hll, offset, estimate);
-  database.changed(bytes, starts[1], lengths[1], EVENT_NONE, "");
+  if (database.keyspace.expireMode !== EXPIRE_HIDES) {
+    database.beforeWrite(ref);
+    keepEstimate(hll, offset, estimate);
+    database.changed(bytes, starts[1], lengths[1], EVENT_NONE, "");
+  }
   reply.bigInteger(estimate);
 }
 
