@@ -95,17 +95,21 @@ const hits: CommandSpec[] = [
   spec("XADD", 3, (g) => [g.key("stream"), `${g.between(0, 60)}-*`, "f", g.value()]),
   spec("XADD", 1, (g) => ["short:stream", "*", "f", g.value()]),
   spec("XGROUP", 2, (g) => ["CREATE", g.key("stream"), "g1", "0", "MKSTREAM"]),
-  spec("XREADGROUP", 4, (g) => [
+  spec("XREADGROUP", 8, (g) => [
     ...["GROUP", "g1", g.pick(["c1", "c2"]), "COUNT", "3"],
     ...["STREAMS", g.key("stream"), ">"],
   ]),
   spec("XCLAIM", 2, (g) => [
     ...[g.key("stream"), "g1", "c2", "0", ...g.many(2, 5, () => `${g.between(0, 60)}-0`), "FORCE"],
   ]),
-  spec("XTRIM", 1, (g) => [g.key("stream"), "MAXLEN", g.pick(["~", "="]), "3"]),
+  spec("XTRIM", 2, (g) => [g.key("stream"), "MAXLEN", "1"]),
+  spec("GEOADD", 2, (g) => [g.key("geo"), "13.3", "52.5", `m${g.between(0, 5)}`]),
+  spec("GEORADIUSBYMEMBER", 2, (g) => [
+    ...[g.key("geo"), `m${g.between(0, 5)}`, "100", "km", "STORE", g.key("geo")],
+  ]),
   spec("XSETID", 1, () => ["short:stream", "4000000000000-0"]),
   spec("XDEL", 2, (g) => [g.key("stream"), ...g.many(2, 5, () => `${g.between(0, 60)}-0`)]),
-  spec("XACK", 2, (g) => [g.key("stream"), "g1", ...g.many(3, 6, () => `${g.between(0, 60)}-0`)]),
+  spec("XACK", 3, (g) => [g.key("stream"), "g1", ...g.many(30, 40, () => `${g.between(0, 60)}-0`)]),
   spec("XAUTOCLAIM", 2, (g) => [g.key("stream"), "g1", "c1", "0", "0"]),
   spec("LINSERT", 1, (g) => [g.key("list"), "AFTER", `m${g.between(0, 9)}`, g.value()]),
 ];
