@@ -650,7 +650,7 @@ export class Core
     if (held !== null) this.requestShutdown(held);
     const { keyspace, statistics } = this;
     this.cronTurns++;
-    blocks.settle();
+    blocks.tick();
     this.#collectAtRest();
     keyspace.refreshTime();
     // What is waited for is a matter of durations: nobody is to wait longer because a clock was set.

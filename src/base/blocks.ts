@@ -1,7 +1,7 @@
 /**
  * Memory for what is large and has an owner: segments of arenas, tables, long strings, the buffers of large
  * requests and replies. It is taken in pages of large blocks and given back by its owner; a block
- * without any of it goes back to the system at once.
+ * without any of it goes back to the system, at once or with the next turns of the timer.
  *
  * Why not buffers of their own: a buffer that is dropped stays until something collects, which an idle
  * server has no reason to do; and allocators keep what was not large for themselves, wherever something that is
@@ -57,12 +57,18 @@ class Block {
   isLeaving = false;
   /** Free pages that there were when emptying it failed, because somebody holds on to what is left. */
   stuckAt = -1;
+  /** Whether something of it was in use since `Blocks.tick` was last called. */
+  isUsed = true;
 
   constructor(readonly pages: number, bytesMin: number, readonly isShared = true) {
     this.buffer = new ArrayBuffer(Math.max(pages << PAGE_SHIFT, bytesMin));
     this.taken = new Uint8Array(pages);
     this.freePages = pages;
     this.missing = pages + 1;
+  }
+
+  get isEmpty(): boolean {
+    return this.freePages === this.pages;
   }
 
   get takenPages(): number {
@@ -103,6 +109,7 @@ class Block {
     this.taken.fill(1, at, at + pages);
     this.freePages -= pages;
     this.from = at + pages;
+    this.isUsed = true;
     return at;
   }
 
@@ -255,6 +262,8 @@ export class Blocks {
   /** All views have been asked after. Blocks that something is left in stay for now. See `settle`. */
   endEmptying(atOnce = false): void {
     this.settle(atOnce);
+    for (const block of this.#blocks) if (block.isLeaving) block.isUsed = false;
+    this.#release(atOnce);
     for (const block of this.#blocks) {
       if (!block.isLeaving) continue;
       block.isLeaving = false;
@@ -269,21 +278,36 @@ export class Blocks {
   freeElsewhere: ((memory: ArrayBuffer) => void) | null = null;
 
   /**
-   * Lets what was given back be used again, and gives blocks that are empty back to the system; with `atOnce`
-   * it has them when this returns.
+   * Lets what was given back be used again, and gives blocks that are empty back to the system, but for those used
+   * since the last `tick`; with `atOnce` all of them, and it has them when this returns.
    */
   settle(atOnce = false): void {
-    if (this.pendingBytes === 0) return;
+    if (this.pendingBytes === 0 && !atOnce) return;
     const pending = this.#pending;
     this.#pending = [];
     this.pendingBytes = 0;
     for (const { block, page, pages } of pending) block.give(page, pages);
+    this.#release(atOnce);
+  }
+
+  /**
+   * `settle`, by the timer: empty blocks that nobody has used since the last time go. Large replies take memory
+   * and give it back in each turn of their connections, and new memory costs more than what is written to it.
+   */
+  tick(): void {
+    this.settle();
+    this.#release(false);
+    for (const block of this.#blocks) block.isUsed = !block.isEmpty;
+  }
+
+  /** Gives blocks that are empty back to the system, with `all` also those that may be needed again. */
+  #release(all: boolean): void {
     for (let i = this.#blocks.length - 1; i >= 0; i--) {
       const block = this.#blocks[i];
-      if (block.freePages < block.pages) continue;
+      if (!block.isEmpty || (block.isUsed && block.isShared && !all)) continue;
       this.#blocks.splice(i, 1);
       this.releasedBytes += block.buffer.byteLength;
-      this.#free(block.buffer, atOnce);
+      this.#free(block.buffer, all);
     }
   }
 

@@ -46,13 +46,37 @@ Deno.test("Blocks gives a block back to the system when nothing of it is in use"
   const [first, last] = [views[0], views[5]];
   assertEquals(first.buffer === last.buffer, false);
   blocks.give(last);
-  blocks.settle();
+  blocks.settle(true);
   assertEquals(last.length, 0);
   assertEquals(first.length, MB);
   for (const view of views) blocks.give(view);
   blocks.settle();
+  blocks.tick();
+  blocks.tick();
   assertEquals(views.map((view) => view.length), [0, 0, 0, 0, 0, 0]);
   assertEquals([blocks.takenBytes, blocks.heldBytes], [0, 0]);
+});
+
+Deno.test("Blocks keeps an empty block while it is used again and again, and no longer", () => {
+  const blocks = new Blocks();
+  const first = blocks.take(MB);
+  const { buffer } = first;
+  blocks.give(first);
+  for (let turn = 0; turn < 5; turn++) {
+    blocks.settle();
+    assertEquals(blocks.heldBytes, MB);
+    const again = blocks.take(MB);
+    assertStrictEquals(again.buffer, buffer);
+    blocks.tick();
+    blocks.give(again);
+  }
+  blocks.tick();
+  assertEquals(blocks.heldBytes, MB, "it was used since the turn before");
+  blocks.tick();
+  assertEquals([blocks.heldBytes, buffer.byteLength], [0, 0]);
+  blocks.give(blocks.take(MB));
+  blocks.settle(true);
+  assertEquals(blocks.heldBytes, 0);
 });
 
 Deno.test("Blocks has memory freed elsewhere, except by who needs it at once", () => {
