@@ -334,6 +334,9 @@ export class Stream implements Generations {
     if (group.entriesRead !== ENTRIES_READ_UNKNOWN && !this.mayMissEntriesFrom(id)) {
       group.entriesRead = addCount(group.entriesRead, 1);
     } else if (this.entriesAdded !== 0) group.entriesRead = this.entriesUpTo(id);
+    // A client may have set the count so high that it goes beyond 64 bits here. No command can set what
+    // comes of that, so that replicas would refuse it together with the id.
+    if (group.entriesRead < 0) group.entriesRead = ENTRIES_READ_UNKNOWN;
     group.lastId.copy(id);
     return true;
   }

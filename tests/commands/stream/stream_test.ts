@@ -314,6 +314,27 @@ Deno.test("lag and entries-read say what is known, and null where entries were d
   assertEquals(String(progress()[1]), "9223372036854775807");
 });
 
+Deno.test("a count of entries read that goes beyond 64 bits is unknown, and a replica follows", () => {
+  const master = testServer();
+  for (let i = 1; i <= 3; i++) master.run("XADD", "k", `${i}-0`, "f", i);
+  master.run("XGROUP", "CREATE", "k", "g", "1-0", "ENTRIESREAD", "9223372036854775807");
+  master.run("XREADGROUP", "GROUP", "g", "c", "COUNT", 1, "STREAMS", "k", ">");
+  const groups = (server: typeof master) => (server.run("XINFO", "GROUPS", "k") as unknown[][])[0];
+  assertEquals(groups(master).slice(6), [
+    "last-delivered-id",
+    "2-0",
+    "entries-read",
+    null,
+    "lag",
+    null,
+  ]);
+  const replica = testServer();
+  for (const line of master.propagated()) {
+    if (line !== "MULTI" && line !== "EXEC") replica.run(...line.split(" "));
+  }
+  assertEquals(groups(replica), groups(master));
+});
+
 Deno.test("a stream under a snapshot is saved as of its instant while everything in it changes", () => {
   const s = testServer({ directives: { "stream-node-max-entries": 3 } });
   for (let i = 1; i <= 10; i++) s.run("XADD", "k", `${i}-0`, "f", i);
