@@ -10,8 +10,11 @@ import type { HeapUse, HostProcess, SignalName } from "./runtime.ts";
 export class DenoProcess implements HostProcess {
   #collect: Collector | null = null;
 
-  /** GNU's C library maps what is larger than 32 MB by itself, and unmaps it at once. */
-  readonly returnedMin = 33 << 20;
+  /**
+   * GNU's C library maps what is larger than 32 MB by itself, and unmaps it at once, unless it has so much free in
+   * one piece: it keeps up to 64 MB. Of those all would be zeroed and so become resident.
+   */
+  readonly returnedMin = 65 << 20;
   readonly id = Deno.pid;
   readonly arguments = Deno.args;
   readonly os = Deno.build.os;
