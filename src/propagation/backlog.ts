@@ -31,6 +31,8 @@ class Block {
   next: Block | null = null;
   /** How many cursors stand in it. */
   users = 0;
+  /** A connection that has ended may still be sending bytes of it: they must never change. */
+  isLent = false;
 
   /** `offset` is that of its first byte; `memory` is what `bytes` are a part of, which has to be held with them. */
   constructor(
@@ -45,6 +47,8 @@ export class Backlog {
   #first: Block;
   #last: Block;
   #heldBytes = 0;
+  /** Memory of a block that has fallen off, for the next one: what is left to the collector stays for long. */
+  #spare: Uint8Array | null = null;
 
   /** `offset` is the present offset of the stream, `sizeBytes` is `repl-backlog-size`. */
   constructor(offset: number, sizeBytes: number) {
@@ -58,8 +62,11 @@ export class Backlog {
   }
 
   #newBlock(offset: number, sizeBytes: number): Block {
+    const spare = this.#spare;
+    this.#spare = null;
+    const bytes = spare?.length === sizeBytes ? spare : new Uint8Array(sizeBytes);
     this.#heldBytes += sizeBytes;
-    return new Block(offset, new Uint8Array(sizeBytes));
+    return new Block(offset, bytes);
   }
 
   /** Bytes that never change become the next block, uncopied. */
@@ -146,8 +153,10 @@ export class Backlog {
       this.#first.users === 0 && this.#first !== this.#last &&
       this.#first.next!.offset <= keepFrom
     ) {
-      this.#heldBytes -= this.#first.bytes.length;
-      this.#first = this.#first.next!;
+      const { bytes, memory, isLent, next } = this.#first;
+      this.#heldBytes -= bytes.length;
+      if (!isLent && bytes === memory) this.#spare = bytes;
+      this.#first = next!;
     }
   }
 
@@ -174,6 +183,8 @@ export class BacklogCursor {
   readonly #backlog: Backlog;
   #block: Block;
   #at: number;
+  /** Where what `peek` has shown of the block ends. */
+  #shownTo = 0;
 
   /** Made by Backlog.cursor. */
   constructor(backlog: Backlog, block: Block, at: number) {
@@ -199,8 +210,9 @@ export class BacklogCursor {
   }
 
   /**
-   * The next bytes, as many as lie together; null when there are none yet. They never change. A
-   * block that has been read to its end is let go of here.
+   * The next bytes, as many as lie together; null when there are none yet. They do not change before
+   * `advance` has passed them, and never if this is closed before it has. A block that has been read to its end is
+   * let go of here.
    */
   peek(): Uint8Array | null {
     if (this.#at === this.#block.length) {
@@ -209,10 +221,11 @@ export class BacklogCursor {
       next.users++;
       this.#backlog.left(this.#block);
       this.#block = next;
-      this.#at = 0;
+      this.#at = this.#shownTo = 0;
       if (this.#block.length === 0) return null;
     }
     const end = Math.min(this.#block.length, this.#at + BLOCK_BYTES_MAX);
+    this.#shownTo = end;
     return this.#block.bytes.subarray(this.#at, end);
   }
 
@@ -223,6 +236,7 @@ export class BacklogCursor {
 
   /** Lets go of what it holds. To be called once; the cursor must not be read from afterwards. */
   close(): void {
+    if (this.#at < this.#shownTo) this.#block.isLent = true;
     this.#backlog.left(this.#block);
   }
 }

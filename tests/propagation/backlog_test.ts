@@ -140,3 +140,27 @@ Deno.test("Backlog holds long runs that never change as they are, between others
   assertEquals(backlog.heldBytes < 1 << 20, true); // read and old, the long run is let go of
   cursor.close();
 });
+
+Deno.test("Backlog uses the memory of what has fallen off again, but not what is still being sent", () => {
+  const backlog = new Backlog(0, 64 * 1024);
+  const seen = new Set<ArrayBufferLike>();
+  const fill = () => {
+    for (let i = 0; i < 100; i++) {
+      append(backlog, 10_000);
+      const cursor = backlog.cursor(backlog.endOffset - 1);
+      seen.add(cursor.peek()!.buffer);
+      cursor.advance(1);
+      cursor.close();
+    }
+  };
+  fill();
+  assertEquals(seen.size, 6);
+
+  const cursor = backlog.cursor(backlog.endOffset - 10_000);
+  const lent = cursor.peek()!;
+  const bytes = lent.slice();
+  cursor.close(); // while it is being sent
+  fill();
+  assertEquals(lent, bytes);
+  assertEquals(seen.size, 7);
+});
