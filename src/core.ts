@@ -7,7 +7,7 @@
  * the core is the owner of them all.
  */
 
-import { blocks } from "./base/blocks.ts";
+import { blocks, connectionBlocks } from "./base/blocks.ts";
 import type { Clock, Draw } from "./base/clock.ts";
 import { randomId } from "./base/random_id.ts";
 import { commandTable } from "./commands/index.ts";
@@ -165,7 +165,7 @@ export class Core
     this.log = log;
     this.runtime = runtime;
     this.memory = new MemoryGuard(runtime.process);
-    blocks.returnedMin = runtime.process.returnedMin;
+    blocks.returnedMin = connectionBlocks.returnedMin = runtime.process.returnedMin;
     this.clock = clock;
     this.draw = draw;
     this.runId = randomId(runtime.fillRandom);
@@ -651,6 +651,7 @@ export class Core
     const { keyspace, statistics } = this;
     this.cronTurns++;
     blocks.tick();
+    connectionBlocks.tick();
     this.#collectAtRest();
     keyspace.refreshTime();
     // What is waited for is a matter of durations: nobody is to wait longer because a clock was set.

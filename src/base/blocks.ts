@@ -364,3 +364,9 @@ export class Blocks {
 
 /** The blocks of this thread, which all that lives in it shares. */
 export const blocks = new Blocks();
+
+/**
+ * Likewise, for small buffers that belong to connections and cannot be moved: in blocks of values each would keep one
+ * from becoming empty, and between what the C library has for others they keep that from going back.
+ */
+export const connectionBlocks = new Blocks();

@@ -14,7 +14,7 @@
  * @see {@link https://redis.io/docs/latest/develop/reference/protocol-spec/}
  */
 
-import { blocks } from "../base/blocks.ts";
+import { blocks, connectionBlocks } from "../base/blocks.ts";
 import { copyBytes } from "../base/bytes.ts";
 import { Words } from "./words.ts";
 
@@ -153,6 +153,13 @@ export class RequestParser {
     return this.#areAtHand ? FIRST_BUFFER_BYTES : WAITING_BUFFER_BYTES;
   }
 
+  /** A read that waits in it has to keep this parser, which keeps the view. */
+  #firstBuffer(): Uint8Array<ArrayBuffer> {
+    return this.#areAtHand
+      ? new Uint8Array(FIRST_BUFFER_BYTES)
+      : connectionBlocks.take(WAITING_BUFFER_BYTES, false, WAITING_BUFFER_BYTES);
+  }
+
   /**
    * Room to read into, at least 1 byte; may move what is pending to the front. `hint` is how many bytes
    * are at hand, 0 where they are yet to come.
@@ -167,7 +174,7 @@ export class RequestParser {
       const isUnfit = buffer.length === 0 || buffer.length > USUAL_BUFFER_MAX ||
         (this.#smallReads > SMALL_READS_MAX && buffer.length > this.#firstBytes);
       this.words.clear();
-      if (isUnfit) this.#beginWith(new Uint8Array(this.#firstBytes));
+      if (isUnfit) this.#beginWith(this.#firstBuffer());
       else this.#shift();
     } else {
       this.#makeRoom();
@@ -284,7 +291,10 @@ export class RequestParser {
   }
 
   #replace(buffer: Uint8Array<ArrayBuffer>): void {
-    if (this.words.taken !== this.#buffer) blocks.give(this.#buffer);
+    const old = this.#buffer;
+    if (this.words.taken !== old) {
+      (old.length === WAITING_BUFFER_BYTES ? connectionBlocks : blocks).give(old);
+    }
     this.words.taken = null;
     this.words.memory = null;
     this.#buffer = buffer;

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { connectionBlocks } from "../../src/base/blocks.ts";
 import { splitWords } from "../../src/config/parse.ts";
 import { BROKEN, MORE, READY, RequestParser } from "../../src/resp/parser.ts";
 
@@ -276,4 +277,14 @@ Deno.test("where a read waits in the buffer, it stays, and is small", () => {
   parser.space();
   parser.giveBackUnused(60_000);
   assertEquals(parser.freeBytes, 4096);
+});
+
+Deno.test("RequestParser has the buffer of a read that waits from blocks of connections, and gives it back", () => {
+  const before = connectionBlocks.takenBytes;
+  const parser = newParser();
+  const space = parser.space();
+  assertEquals([space.length, connectionBlocks.takenBytes - before], [4096, 4096]);
+  space.fill(32);
+  parser.filled(4096); // a full buffer is followed by a larger one
+  assertEquals([parser.bytes.length, connectionBlocks.takenBytes - before], [16 * 1024, 0]);
 });
