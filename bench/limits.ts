@@ -3,7 +3,8 @@
  * memory, how long do others wait meanwhile, and does the memory come back?
  *
  * Every case does the same steps with a fresh tsredis and a fresh redis-server in turn. Prints a table of figures
- * with the bars they are held to, and after a whole run writes LIMITS.md (on Bun LIMITS-bun.md) beside this file.
+ * with the bars they are held to, and after a run of whole subjects writes these into LIMITS.md (on Bun
+ * LIMITS-bun.md) beside this file.
  * Needs Linux (/proc) and Debian's redis-server.
  *
  * The parts: `limits/cases.ts` says what a case is, `limits/subjects.ts` lists the files of cases,
@@ -24,13 +25,14 @@ import {
   describeMachine,
   introduce,
   keepReport,
+  keptReport,
   nameOf,
   runTool,
   UsageError,
 } from "./compare/tool.ts";
 import { Bench } from "./limits/bench.ts";
 import type { Figures, LimitsCase } from "./limits/cases.ts";
-import { type CaseResult, toMarkdown } from "./limits/report.ts";
+import { type CaseResult, mergedMarkdown, toMarkdown } from "./limits/report.ts";
 import { SUBJECTS } from "./limits/subjects.ts";
 
 const HELP = `deno task bench:limits [options]
@@ -66,16 +68,22 @@ async function run(options: Options, workDir: string): Promise<void> {
   const { reference, subject, rounds, note } = options;
   const about = await introduce(subject, workDir);
   const results = await measure(options, { reference, subject }, workDir);
-  const markdown = toMarkdown(results, {
+  const context = {
     date: new Date().toISOString().slice(0, 10),
     machine: describeMachine(),
     reference: nameOf(await introduce(reference, workDir)),
     subject: nameOf(about),
     rounds,
     note,
-  });
-  console.log(markdown);
-  if (options.write) keepReport("LIMITS.md", markdown, about);
+  };
+  console.log(toMarkdown(results, context));
+  if (!options.write) return;
+  const titles = SUBJECTS.map(({ title }) => title);
+  keepReport(
+    "LIMITS.md",
+    mergedMarkdown(keptReport("LIMITS.md", about), titles, results, context),
+    about,
+  );
 }
 
 async function measure(
@@ -118,7 +126,12 @@ async function runCase(one: LimitsCase, spec: ServerSpec, workDir: string): Prom
 /** The options of the command line, or null when help was asked for. Throws UsageError. */
 function readOptions(line: string[]): Options | null {
   const read = readWords(line, { values: ["only", "case"], rounds: 1 });
-  return read && { ...read.common, cases: chooseCases(read.words) };
+  if (read === null) return null;
+  const { common, words } = read;
+  if (common.write && words.case !== undefined) {
+    throw new UsageError("--write keeps whole subjects: not with --case");
+  }
+  return { ...common, cases: chooseCases(words) };
 }
 
 function chooseCases({ only, case: text = "" }: { only?: string; case?: string }): Chosen[] {

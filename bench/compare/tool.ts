@@ -143,6 +143,16 @@ export function keepReport(file: string, markdown: string, { isTsredis, runtime 
   console.error(`written: bench/${name}`);
 }
 
+/** What `keepReport` has kept for this runtime, "" if nothing. */
+export function keptReport(file: string, { runtime }: About): string {
+  try {
+    return Deno.readTextFileSync(new URL(`../${reportName(file, runtime)}`, import.meta.url));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
+
 /** Starts a server to ask it who it is. */
 export async function introduce(spec: ServerSpec, workDir: string): Promise<About> {
   const server = await startServer(spec, Deno.makeTempDirSync({ dir: workDir }));

@@ -22,44 +22,65 @@ export interface LimitsContext {
   note?: string;
 }
 
-/** The whole report. A figure that misses its bar says so in its row and again at the end. */
+/** The whole report. A figure that misses its bar says so in its row and again at the end of its subject. */
 export function toMarkdown(results: CaseResult[], context: LimitsContext): string {
-  const missed: string[] = [];
-  const sections = [heading(context)];
-  for (const subject of new Set(results.map((result) => result.subject))) {
-    const rows = results.filter((result) => result.subject === subject)
-      .flatMap((result) => rowsOf(result, missed));
-    sections.push(
-      `## ${subject}\n\n` + table(["Case", "figure", "tsredis", "redis", "ratio", "bar"], rows),
-    );
-  }
-  sections.push(
-    missed.length === 0
-      ? "## Bars\n\nEvery figure above meets its bar."
-      : `## Bars\n\n${missed.length} missed:\n\n${missed.map((one) => `- ${one}`).join("\n")}`,
-  );
-  return sections.join("\n\n") + "\n";
+  return [heading(), ...sectionsOf(results, context)].join("\n\n") + "\n";
 }
 
-function heading(context: LimitsContext): string {
-  const lines = [
+/**
+ * A report that is kept, with the sections of these results in place of its own for the same subjects; those of
+ * other subjects stay, in the order of `subjects`. @param kept what the file holds, "" for none
+ */
+export function mergedMarkdown(
+  kept: string,
+  subjects: string[],
+  results: CaseResult[],
+  context: LimitsContext,
+): string {
+  const fresh = sectionsOf(results, context);
+  const old = kept.split(/\n+(?=## )/).slice(1).map((section) => section.trimEnd());
+  const sections = subjects.flatMap((subject) => {
+    const isIts = (section: string) => section.startsWith(`## ${subject}\n`);
+    const found = fresh.find(isIts) ?? old.find(isIts);
+    return found === undefined ? [] : [found];
+  });
+  return [heading(), ...sections].join("\n\n") + "\n";
+}
+
+function sectionsOf(results: CaseResult[], context: LimitsContext): string[] {
+  return [...new Set(results.map((result) => result.subject))].map((subject) => {
+    const missed: string[] = [];
+    const rows = results.filter((result) => result.subject === subject)
+      .flatMap((result) => rowsOf(result, missed));
+    return [
+      `## ${subject}`,
+      conditions(context),
+      table(["Case", "figure", "tsredis", "redis", "ratio", "bar"], rows),
+      missed.length === 0
+        ? "Every figure above meets its bar."
+        : `Bars missed: ${missed.length}\n\n${missed.map((one) => `- ${one}`).join("\n")}`,
+    ].join("\n\n");
+  });
+}
+
+function conditions(context: LimitsContext): string {
+  const { date, machine, reference, subject, rounds, note } = context;
+  const lines = [`${date}, ${machine}. ${reference}; ${subject}. Rounds: ${rounds}.`];
+  if (note) lines.push(`Note: ${note}`);
+  return lines.join("\n");
+}
+
+function heading(): string {
+  return [
     "# Limits: what can be long or large, beside redis-server",
     "",
-    "Written by `deno task bench:limits`; edit the tool rather than this page.",
+    "Written by `deno task bench:limits`; edit the tool rather than this page. Each subject tells when it was measured.",
     "",
-    `- Date: ${context.date}`,
-    `- Machine: ${context.machine}`,
-    `- ${context.reference}; ${context.subject}`,
-    '- Both with `--save ""` and the options of the case, otherwise as shipped; a fresh server for every case.',
-    `- Rounds: ${context.rounds}, the servers in turn; figures are medians, the longest waits maxima.`,
-  ];
-  if (context.note) lines.push(`- Note: ${context.note}`);
-  lines.push(
-    "",
-    "Ratio is tsredis's figure divided by redis-server's: below 1 is better than redis-server. Memory is resident",
-    "memory less what the same server has when idle and empty. The other client sends PING every millisecond.",
-  );
-  return lines.join("\n");
+    'Both servers run with `--save ""` and the options of the case, otherwise as shipped, a fresh one for every case, in',
+    "turn. Figures are medians of the rounds, the longest waits maxima. Ratio is tsredis's figure divided by",
+    "redis-server's: below 1 is better than redis-server. Memory is resident memory less what the same server has when",
+    "idle and empty. The other client sends PING every millisecond.",
+  ].join("\n");
 }
 
 /** A row for each figure of a case; its title stands in the first alone. */

@@ -3,7 +3,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Client, encodeBytes, ErrorReply } from "../../bench/compare/client.ts";
 import { atMost, atMostOf, type LimitsCase, ratioAtMost } from "../../bench/limits/cases.ts";
-import { type CaseResult, toMarkdown } from "../../bench/limits/report.ts";
+import {
+  type CaseResult,
+  type LimitsContext,
+  mergedMarkdown,
+  toMarkdown,
+} from "../../bench/limits/report.ts";
 
 Deno.test("a ratio's bar lets small figures differ by the slack", () => {
   const bar = ratioAtMost(1.5, 10);
@@ -50,6 +55,35 @@ Deno.test("the report has a row a figure, marks what misses its bar, and names i
   assert(lines.includes("| LCS | time, ms | **305** | 100 | 3.05 | ≤ 1.5 of redis **missed** |"));
   assert(lines.includes("| | longest wait, ms | 9.00 | 1.00 | 9.00 | |"));
   assert(lines.includes("- LCS: time, ms 305, bar ≤ 1.5 of redis"));
+});
+
+Deno.test("a report that is kept gets the sections of what was measured, and keeps the others", () => {
+  const result = (subject: string, ms: number): CaseResult => ({
+    subject,
+    case: { title: "a case", expectedMs: 0, run: () => Promise.resolve({}), bars: {} },
+    ours: [{ "time, ms": ms }],
+    redis: [{ "time, ms": 1 }],
+  });
+  const context = (date: string): LimitsContext => ({
+    date,
+    machine: "",
+    reference: "",
+    subject: "",
+    rounds: 1,
+  });
+  const subjects = ["Sort", "Memory", "Loading"];
+  const both = [result("Memory", 11), result("Loading", 12)];
+  const first = mergedMarkdown("", subjects, both, context("day 1"));
+  assertEquals(first, toMarkdown(both, context("day 1")));
+  const second = [result("Loading", 13), result("Sort", 14)];
+  const kept = mergedMarkdown(first, subjects, second, context("day 2"));
+  const figures = [...kept.matchAll(/^## (\w+)\n\nday (\d)[^]*?\| +([\d.]+) \| +1\.00 /gm)];
+  assertEquals(figures.map(([, ...figure]) => figure), [
+    ["Sort", "2", "14.0"],
+    ["Memory", "1", "11.0"],
+    ["Loading", "2", "13.0"],
+  ]);
+  assertEquals(mergedMarkdown(kept, subjects, second, context("day 2")), kept);
 });
 
 Deno.test("the client skips replies of any shape, in pieces of any size, and then reads the next", async () => {
