@@ -314,7 +314,10 @@ export class ListView {
       }
       return;
     }
-    if (isSmaller && quick.nodes === 1 && this.#shrink(quick)) return;
+    if (isSmaller) {
+      if (quick.nodes === 1 && this.#shrink(quick)) return;
+      quick.tidy();
+    }
     database.measured(this.#ref, quick.memoryBytes);
   }
 

@@ -2,10 +2,11 @@
  * Quicklist: the encoding of lists too large to lie inside their record.
  *
  * A doubly linked chain of nodes; each packed node holds listpack entries (see listpack.ts for
- * their bytes), without the listpack's header and end, in the middle of a buffer:
+ * their bytes), without the listpack's header and end, in the middle of its part of a buffer
+ * (see list_node.ts for where that comes from):
  *
  *     |  gap  | entry | entry | ... | entry |  gap  |
- *     0     start                          end    buf.length
+ *    low    start                          end     high
  *
  * Pushing and popping at either end moves `start` or `end` and no bytes: LPUSH costs what RPUSH
  * costs. Elsewhere the shorter side is moved. An element larger than a node may be gets a plain
@@ -28,6 +29,7 @@
 
 import { copyBytes } from "../base/bytes.ts";
 import { tryAllocating } from "../base/refused.ts";
+import { ListNode, NodeMemory } from "./list_node.ts";
 import {
   LP_EMPTY_BYTES,
   lpBefore,
@@ -49,30 +51,7 @@ const SAFETY_LIMIT_BYTES = 8192;
 const ENTRY_OVERHEAD_ESTIMATE = 8;
 /** The first buffer of a list. */
 const FIRST_BUFFER_BYTES = 64;
-/** Estimate of what V8 needs for a node, its typed array and its buffer, beside the bytes. */
-const NODE_OVERHEAD_BYTES = 280;
-const LIST_OVERHEAD_BYTES = 120;
-
-/** A link of the chain. Owned by its list: only read it from outside (but `generation` is yours). */
-export class ListNode {
-  prev: ListNode | null = null;
-  next: ListNode | null = null;
-  buf: Uint8Array;
-  /** The content is `buf[start..end)`: listpack entries, or the one element of a plain node. */
-  start = 0;
-  end = 0;
-  /** Number of elements, 1 for a plain node. */
-  count = 0;
-  readonly plain: boolean;
-  generation: number;
-
-  /** `buf` is the buffer, or how many bytes a new one is to have. */
-  constructor(buf: Uint8Array | number, plain: boolean, generation: number) {
-    this.buf = typeof buf === "number" ? new Uint8Array(buf) : buf;
-    this.plain = plain;
-    this.generation = generation;
-  }
-}
+const LIST_OVERHEAD_BYTES = 280;
 
 /**
  * A place in a list; make one and seek it again and again. Ended (`node` is null) when it ran past
@@ -206,8 +185,7 @@ export class QuickList {
   /** For who has set `onNodeWrite`: called by another who is about to. */
   onOtherWalk: (() => void) | null = null;
 
-  /** Bytes of all buffers, gaps included. */
-  bufferBytes = 0;
+  readonly #memory: NodeMemory;
   /** Most bytes a node may have, with the seven of a listpack's frame. */
   readonly nodeBytesMax: number;
   /** Most elements a node may have. */
@@ -228,6 +206,7 @@ export class QuickList {
       this.nodeBytesMax = SAFETY_LIMIT_BYTES;
       this.nodeCountMax = Math.max(fill, 1);
     }
+    this.#memory = new NodeMemory(this.nodeBytesMax);
   }
 
   /** A list with the elements of a listpack, in one node whatever its size. */
@@ -237,27 +216,40 @@ export class QuickList {
     return list;
   }
 
-  /** Estimate of the memory in use, in bytes. */
-  get byteSize(): number {
-    return LIST_OVERHEAD_BYTES + this.nodes * NODE_OVERHEAD_BYTES + this.bufferBytes;
+  /** Bytes that all nodes may use, gaps included. */
+  get bufferBytes(): number {
+    return this.#memory.nodeBytes;
   }
 
-  /** `byteSize`, under the name that values in a slot have for it. */
+  /** LargeValue: estimate of the memory in use. */
   get memoryBytes(): number {
-    return this.byteSize;
+    return LIST_OVERHEAD_BYTES + this.#memory.heldBytes;
+  }
+
+  /** LargeValue. */
+  vacateOne(): boolean {
+    return this.#memory.vacateOne();
+  }
+
+  /** LargeValue. What the nodes hold may be read until the end of the command, and nothing else be done. */
+  dispose(): void {
+    this.#memory.dispose();
+  }
+
+  /** Gives memory back after elements have gone. Nodes may move: nothing of what was read before is good any more. */
+  tidy(): void {
+    if (this.#memory.isSparse && this.#memory.tidy(this.nodes)) this.#sought = -1;
   }
 
   /** A list of its own with the same elements in nodes of the same content, limits included. */
   clone(): QuickList {
     const copy = new QuickList(this.#fill);
     for (let node = this.head; node !== null; node = node.next) {
-      const size = node.end - node.start;
-      const twin = copy.#linkNode(copy.tail, null, new ListNode(size, node.plain, 0));
-      copyBytes(twin.buf, 0, node.buf, node.start, size);
-      twin.end = size;
-      twin.count = node.count;
+      const { plain, buf, start, end, count } = node;
+      const size = end - start;
+      if (plain) copy.#linkPlain(copy.tail, null, buf, start, size);
+      else copy.#appendPacked(buf, start, size, count);
     }
-    copy.count = this.count;
     return copy;
   }
 
@@ -274,7 +266,7 @@ export class QuickList {
     let node = this.head;
     if (node === null || !this.#hasRoom(node, len)) {
       node = this.#linkPacked(null, node, size, true, src);
-    } else if (node.start >= size) {
+    } else if (node.start - node.low >= size) {
       if (this.onNodeWrite !== null) this.onNodeWrite(node);
     } else if (this.#worthMoving(node, size)) {
       if (this.onNodeWrite !== null) this.onNodeWrite(node);
@@ -300,7 +292,7 @@ export class QuickList {
     let node = this.tail;
     if (node === null || !this.#hasRoom(node, len)) {
       node = this.#linkPacked(node, null, size, false, src);
-    } else if (node.buf.length - node.end >= size) {
+    } else if (node.high - node.end >= size) {
       if (this.onNodeWrite !== null) this.onNodeWrite(node);
     } else if (this.#worthMoving(node, size)) {
       if (this.onNodeWrite !== null) this.onNodeWrite(node);
@@ -361,13 +353,13 @@ export class QuickList {
     node.end = lpBefore(node.buf, node.end);
     node.count--;
     this.count--;
+    this.#sought = -1;
   }
 
   /** Keeps the buffer of a node that is empty now, unless a snapshot may still read it. */
   #keepSpare(node: ListNode): void {
-    if (this.onNodeWrite === null && !node.plain && node.buf.length >= SPARE_BYTES_MIN) {
-      spare = node.buf;
-    }
+    if (this.onNodeWrite !== null || node.plain || node.shelf !== null) return;
+    if (node.capacity >= SPARE_BYTES_MIN && node.capacity === node.buf.length) spare = node.buf;
   }
 
   // -------------------------------------------------------------------------------------------
@@ -381,11 +373,30 @@ export class QuickList {
     const node = this.#nodeOf(index);
     cursor.node = node;
     if (node === null) return false;
-    cursor.pos = entryOffset(node, this.#indexInNode);
+    cursor.pos = this.#offsetOf(node, this.#indexInNode);
     return true;
   }
 
   #indexInNode = 0;
+  /** Where the element lies that was sought last, and its index in `#near`; -1 once that may have changed. */
+  #sought = -1;
+  #soughtIndex = 0;
+
+  /** Offset of an element of `#near`, from the closest of its ends and the one that was sought last. */
+  #offsetOf(node: ListNode, index: number): number {
+    const distance = index - this.#soughtIndex;
+    if (this.#sought < 0 || Math.min(index, node.count - index) <= Math.abs(distance)) {
+      this.#sought = entryOffset(node, index);
+    } else {
+      const { buf } = node;
+      let pos = this.#sought;
+      for (let rest = distance; rest > 0; rest--) pos += lpSize(buf, pos);
+      for (let rest = distance; rest < 0; rest++) pos = lpBefore(buf, pos);
+      this.#sought = pos;
+    }
+    this.#soughtIndex = index;
+    return this.#sought;
+  }
 
   /**
    * The node of the element that was sought last, so that the way to those around it is short, and the
@@ -400,6 +411,7 @@ export class QuickList {
   /** To be called when elements before the last node have come or gone. */
   #forgetPlaces(): void {
     this.#near = null;
+    this.#sought = -1;
     if (this.#farSeeks === 0) return;
     this.#farSeeks = 0;
     this.#marks = null;
@@ -429,6 +441,7 @@ export class QuickList {
       first += node.count;
       node = node.next!;
     }
+    if (node !== this.#near) this.#sought = -1;
     this.#near = node;
     this.#nearFirst = first;
     this.#indexInNode = index - first;
@@ -482,9 +495,10 @@ export class QuickList {
       const others = node.end - node.start - oldSize;
       if (size <= oldSize || others === 0 || this.#fits(others, len)) {
         if (this.onNodeWrite !== null) this.onNodeWrite(node);
-        cursor.pos = size > oldSize
-          ? this.#openGap(node, cursor.pos, size - oldSize)
-          : this.#cut(node, cursor.pos, cursor.pos + oldSize - size);
+        if (size > oldSize) cursor.pos = this.#openGap(node, cursor.pos, size - oldSize);
+        if (size < oldSize) {
+          cursor.pos = this.#cut(node, cursor.pos, cursor.pos + oldSize - size);
+        }
         lpWriteStaged(node.buf, cursor.pos, src, off);
         return;
       }
@@ -634,13 +648,27 @@ export class QuickList {
     const size = lpBytes(buf, base) - LP_EMPTY_BYTES;
     if (size === 0) return;
     const first = base + LP_EMPTY_BYTES - 1;
-    const node = new ListNode(owned ? buf : size, false, this.generation);
-    node.start = owned ? first : 0;
-    node.end = node.start + size;
-    if (!owned) copyBytes(node.buf, 0, buf, first, size);
+    const count = lpCount(buf, base);
+    if (!owned) return this.#appendPacked(buf, first, size, count);
+    const node = new ListNode(buf, false, this.generation);
+    node.start = first;
+    node.end = first + size;
+    this.#linkFull(node, count);
+  }
+
+  /** Appends a packed node with a copy of these entries. */
+  #appendPacked(buf: Uint8Array, off: number, size: number, count: number): void {
+    const node = this.#memory.newNode(size, this.nodes, this.generation);
+    copyBytes(node.buf, node.low, buf, off, size);
+    node.end = node.low + size;
+    this.#linkFull(node, count);
+  }
+
+  /** Links a node with elements behind the last one. */
+  #linkFull(node: ListNode, count: number): void {
     this.#linkNode(this.tail, null, node);
-    node.count = lpCount(buf, base);
-    this.count += node.count;
+    node.count = count;
+    this.count += count;
   }
 
   /**
@@ -694,7 +722,7 @@ export class QuickList {
       this.#forgetPlaces();
     }
     this.nodes++;
-    this.bufferBytes += node.buf.length;
+    this.#memory.add(node);
     return node;
   }
 
@@ -717,8 +745,11 @@ export class QuickList {
       capacity = Math.min(Math.max(capacity, expected), this.nodeBytesMax);
     }
     const bytes = Math.max(capacity, size);
-    const node = new ListNode(takeSpare(bytes, src) ?? bytes, false, this.generation);
-    if (atHead) node.start = node.end = node.buf.length;
+    const used = takeSpare(bytes, src);
+    const node = used === null
+      ? this.#memory.newNode(bytes, this.nodes, this.generation)
+      : new ListNode(used, false, this.generation);
+    if (atHead) node.start = node.end = node.high;
     return this.#linkNode(prev, next, node);
   }
 
@@ -753,7 +784,7 @@ export class QuickList {
     this.#forgetPlaces();
     this.nodes--;
     this.count -= node.count;
-    this.bufferBytes -= node.buf.length;
+    this.#memory.remove(node);
   }
 
   /** Moves the elements from `pos` on into a new node behind `node`. Neither may be left empty. */
@@ -766,6 +797,7 @@ export class QuickList {
     for (let at = 0; at < size; at += lpSize(right.buf, at)) right.count++;
     node.end = pos;
     node.count -= right.count;
+    this.#sought = -1;
     this.#linkNode(node, node.next, right);
   }
 
@@ -787,8 +819,9 @@ export class QuickList {
     if (node.next !== null && this.#mayMerge(node, node.next)) this.#merge(node, node.next, cursor);
 
     const used = node.end - node.start;
-    if (!node.plain && node.buf.length > FIRST_BUFFER_BYTES && used * 4 < node.buf.length) {
-      this.#rebuffer(node, new Uint8Array(Math.max(used, FIRST_BUFFER_BYTES)), used, cursor);
+    const { plain, capacity } = node;
+    if (!plain && capacity > FIRST_BUFFER_BYTES && used * 4 < capacity) {
+      this.#rebuffer(node, new Uint8Array(Math.max(used, FIRST_BUFFER_BYTES)), cursor);
     }
   }
 
@@ -802,7 +835,7 @@ export class QuickList {
     if (this.onNodeWrite !== null) this.onNodeWrite(a);
     const aSize = a.end - a.start;
     const bSize = b.end - b.start;
-    this.#rebuffer(a, new Uint8Array(aSize + bSize), aSize, cursor);
+    this.#rebuffer(a, new Uint8Array(aSize + bSize), cursor);
     copyBytes(a.buf, aSize, b.buf, b.start, bSize);
     if (cursor !== null && cursor.node === b) {
       cursor.node = a;
@@ -815,14 +848,11 @@ export class QuickList {
     a.count += moved;
   }
 
-  /** Moves the `used` bytes of a node to the beginning of another buffer. */
-  #rebuffer(node: ListNode, buf: Uint8Array, used: number, cursor: ListCursor | null): void {
-    copyBytes(buf, 0, node.buf, node.start, used);
+  /** Moves what a node holds to the beginning of another buffer. */
+  #rebuffer(node: ListNode, buf: Uint8Array, cursor: ListCursor | null): void {
     if (cursor !== null && cursor.node === node) cursor.pos -= node.start;
-    this.bufferBytes += buf.length - node.buf.length;
-    node.buf = buf;
-    node.start = 0;
-    node.end = used;
+    this.#memory.rebuffer(node, buf);
+    this.#sought = -1;
   }
 
   // -------------------------------------------------------------------------------------------
@@ -832,6 +862,7 @@ export class QuickList {
   #cut(node: ListNode, from: number, to: number): number {
     const left = from - node.start;
     const right = node.end - to;
+    this.#sought = -1;
     if (left < right) {
       copyBytes(node.buf, to - left, node.buf, node.start, left);
       node.start = to - left;
@@ -847,8 +878,9 @@ export class QuickList {
     const { buf, start, end } = node;
     const left = pos - start;
     const right = end - pos;
-    const headFits = start >= size;
-    if (buf.length - end >= size && !(headFits && left < right)) {
+    const headFits = start - node.low >= size;
+    this.#sought = -1;
+    if (node.high - end >= size && !(headFits && left < right)) {
       copyBytes(buf, pos + size, buf, pos, right);
       node.end = end + size;
       return pos;
@@ -865,36 +897,53 @@ export class QuickList {
   #worthMoving(node: ListNode, size: number): boolean {
     // A buffer of full size that is mostly used would be moved again too soon: a queue that is
     // pushed at one end and popped at the other would copy its node for every few elements.
-    const capacity = node.buf.length;
+    const { capacity } = node;
     return capacity < this.nodeBytesMax || (node.end - node.start + size) * 4 <= capacity * 3;
   }
 
   /**
-   * Moves a node to a new buffer, leaving room for `size` bytes before what lies at `pos`; answers
-   * where that room is. Free space goes to the end that is growing, and a quarter of it to the
-   * other one if that had some.
+   * Moves what a node holds, leaving room for `size` bytes before what lies at `pos`; answers where that
+   * room is. Free space goes to the end that is growing, and a quarter of it to the other one if that had
+   * some. Into a larger buffer where this one is nearly full.
    */
   #rebuild(node: ListNode, pos: number, size: number): number {
-    const { buf, start, end } = node;
-    const left = pos - start;
-    const right = end - pos;
-    const used = end - start + size;
-    let capacity = buf.length;
-    if (used * 4 > capacity * 3) {
-      capacity = Math.max(used, Math.min(capacity * 2, this.nodeBytesMax));
-    }
+    const left = pos - node.start;
+    const right = node.end - pos;
+    const used = left + size + right;
+    const capacity = this.#capacityFor(node, used);
     const free = capacity - used;
-    let newStart: number;
-    if (left === 0 && right > 0) newStart = end < buf.length ? free - (free >> 2) : free;
-    else newStart = start > 0 ? free >> 2 : 0;
+    let room: number;
+    if (left === 0 && right > 0) room = node.end < node.high ? free - (free >> 2) : free;
+    else room = node.start > node.low ? free >> 2 : 0;
+    this.#sought = -1;
+    if (capacity === node.capacity) return shift(node, pos, size, node.low + room);
 
     const fresh = new Uint8Array(capacity);
-    copyBytes(fresh, newStart, buf, start, left);
-    copyBytes(fresh, newStart + left + size, buf, pos, right);
-    this.bufferBytes += capacity - buf.length;
-    node.buf = fresh;
-    node.start = newStart;
-    node.end = newStart + used;
-    return newStart + left;
+    copyBytes(fresh, room, node.buf, node.start, left);
+    copyBytes(fresh, room + left + size, node.buf, pos, right);
+    this.#memory.replace(node, fresh, room, room + used);
+    return room + left;
   }
+
+  #capacityFor({ capacity }: ListNode, used: number): number {
+    if (used * 4 <= capacity * 3) return capacity;
+    return Math.max(used, Math.min(capacity * 2, this.nodeBytesMax));
+  }
+}
+
+/**
+ * Moves what a node holds within its buffer so that it begins at `newStart`, with room for `size` bytes before what
+ * lay at `pos`; answers where that room is.
+ */
+function shift(node: ListNode, pos: number, size: number, newStart: number): number {
+  const { buf, start, end } = node;
+  const left = pos - start;
+  const room = newStart + left;
+  // What goes to the right goes before what lies to the left of it, so that nothing is written over.
+  if (newStart > start) copyBytes(buf, room + size, buf, pos, end - pos);
+  copyBytes(buf, newStart, buf, start, left);
+  if (newStart <= start) copyBytes(buf, room + size, buf, pos, end - pos);
+  node.start = newStart;
+  node.end = room + size + (end - pos);
+  return room;
 }

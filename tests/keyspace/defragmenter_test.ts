@@ -7,6 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { blocks } from "../../src/base/blocks.ts";
 import { latin1 } from "../../src/base/bytes.ts";
 import { Keyspace } from "../../src/keyspace/keyspace.ts";
+import type { QuickList } from "../../src/values/quicklist.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
 
 const MB = 1 << 20;
@@ -62,6 +63,7 @@ Deno.test("segments and tables of the keyspace and of large collections move, an
     s.run("SADD", "set", ...names);
     s.run("HSET", "hash", ...names.flatMap((field) => [field, field]));
     s.run("ZADD", "zset", ...names.flatMap((member, i) => [n + i, member]));
+    s.run("RPUSH", "list", ...names);
     s.run("MSET", ...names.flatMap((key, i) => [key, n + i]));
     for (const key of names.slice(0, 20)) s.run("PEXPIREAT", key, 1_800_000_000_000 + n);
     // What lies between goes, so that all the rest is sparse.
@@ -70,18 +72,25 @@ Deno.test("segments and tables of the keyspace and of large collections move, an
   const large = s.keyspace.databases[0].largeValue(
     s.keyspace.databases[0].records.get(latin1("hash"), 0, 4),
   );
+  const list = s.keyspace.databases[0].largeValue(
+    s.keyspace.databases[0].records.get(latin1("list"), 0, 4),
+  ) as QuickList;
   const places = () => large.dict!.arena.u8.map((view) => `${view.byteOffset}`).join();
+  const placeOfList = () => list.tail!.buf.byteOffset;
   for (let n = 0; n < 20_000; n += 50) s.run("DEL", `long:${n}`);
   blocks.settle();
   const digest = s.run("DEBUG", "DIGEST");
   const before = places();
+  const listBefore = placeOfList();
   const released = releasedBy(() => defragment(s));
   assert(released >= 4 * MB, `${released}`);
   assert(places() !== before);
+  assert(placeOfList() !== listBefore);
   assertEquals(s.run("DEBUG", "DIGEST"), digest);
   assertEquals(s.run("SISMEMBER", "set", name(19_999)), 1);
   assertEquals(s.run("HGET", "hash", name(12_345)), name(12_345));
   assertEquals(s.run("ZRANGE", "zset", 10_000, 10_001), [name(10_000), name(10_001)]);
+  assertEquals(s.run("LRANGE", "list", 10_000, 10_001), [name(10_000), name(10_001)]);
   assertEquals(s.run("PEXPIRETIME", name(50)), 1_800_000_000_050);
   s.run("SET", name(50), "changed");
   assertEquals(s.run("PTTL", name(50)), -1);
