@@ -56,9 +56,17 @@ const DATA: (string | number)[][] = [
   ["GEOADD", "geo", ...MEMBERS.flatMap((member, n) => [n / 50, n / 50, member])],
 ];
 
-/** A server with the keys that the command names; with all where it names none. */
+/**
+ * A server with the keys that the command names; with all where it names none. `twin` is a copy of the stream,
+ * whose nodes it has in common with it.
+ */
 function filled(command: (string | number)[]): TestServer {
   const s = testServer();
+  if (command.includes("twin")) {
+    for (const words of DATA) if (String(words[0]).startsWith("X")) s.run(...words);
+    s.run("COPY", "x", "twin");
+    return s;
+  }
   const named = DATA.filter((words) =>
     command.includes(words[words[0] === "XGROUP" ? 2 : 1]) || words[0] === "XREADGROUP"
   );
@@ -180,6 +188,18 @@ const COMMANDS: (string | number)[][] = [
   ["XREADGROUP", "GROUP", "g", "c", "STREAMS", "x", ">"],
   ["XCLAIM", "x", "g", "c", 0, "1-1", "2-1", "2-2", "FORCE"],
   ["COPY", "x", "to"],
+  ["XADD", "twin", "2-3", "f", "v"],
+  ["XADD", "twin", "MAXLEN", 2, "2-3", "f", "v"],
+  ["XADD", "twin", "MINID", "2-1", "3-1", "f", LARGE],
+  ["XTRIM", "twin", "MAXLEN", 1],
+  ["XTRIM", "twin", "MINID", "2-2"],
+  ["XDEL", "twin", "2-1", "1-1"],
+  ["XDEL", "twin", "2-2", "2-1"],
+  ["XACK", "twin", "g", "1-1", "2-1"],
+  ["XREADGROUP", "GROUP", "g", "c", "STREAMS", "twin", ">"],
+  ["XCLAIM", "twin", "g", "other", 0, "1-1", "2-1", "2-2", "FORCE"],
+  ["XAUTOCLAIM", "twin", "g", "other", 0, "-"],
+  ["XGROUP", "DELCONSUMER", "twin", "g", "c"],
   ["PFADD", "hll", ...NEW_MEMBERS],
   ["PFADD", "hll2", ...MEMBERS],
   ["PFADD", "fresh", ...MEMBERS],

@@ -94,6 +94,7 @@ function runXadd(call: Call): void {
     view.create(database, bytes, starts[1], lengths[1], stream);
   } else {
     view.beforeWrite();
+    if (trim.isGiven) stream.reserveTrim(trim, 1);
     stream.append(id, words, first, pairs, limits);
   }
   replyId(reply, id);
@@ -187,6 +188,7 @@ function runXdel(call: Call): void {
   if (stream === null) return reply.integer(0);
   const ids = readIds(words, 2);
   view.beforeWrite();
+  stream.reserveDelete(ids);
   let deleted = 0;
   for (const each of ids) if (stream.delete(each)) deleted++;
   if (deleted > 0) {

@@ -29,6 +29,7 @@ function changed({ database, words }: Call): void {
 
 /** Removes a pending entry, at `place`, that is not in the stream any more. */
 function dropPending(call: Call, group: ConsumerGroup, id: StreamId): void {
+  group.reserveChange(place, id);
   propagateClaim(call, KEY, group, id, place);
   group.removePending(place, id);
   changed(call);

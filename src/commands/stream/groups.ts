@@ -75,14 +75,15 @@ export function propagateClaim(
   key: number,
   group: ConsumerGroup,
   id: StreamId,
-  { chunk, index }: PendingPlace,
+  place: PendingPlace,
 ): void {
   if (!call.isPropagating) return;
+  const { chunk, index } = place;
   call.propagateAs(
     "XCLAIM",
     call.words.copy(key),
     group.name,
-    chunk.consumers[index]!.name,
+    group.ownerAt(place).name,
     "0",
     idBytes(id),
     "TIME",

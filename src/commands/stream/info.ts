@@ -175,11 +175,13 @@ function replyPending(
   const own = new PendingPlace();
   let written = 0;
   for (let on = pending.first(own); on; on = pending.next(own)) {
-    group.pending.find(place, own.chunk.readId(own.index, id));
-    const { chunk, index } = place;
+    own.chunk.readId(own.index, id);
+    const at = consumer === null ? own : place;
+    if (consumer !== null) group.pending.find(place, id);
+    const { chunk, index } = at;
     reply.array(consumer === null ? 4 : 3);
     replyId(reply, id);
-    if (consumer === null) reply.bulk(chunk.consumers[index]!.name);
+    if (consumer === null) reply.bulk(group.ownerAt(own).name);
     reply.integer(chunk.times[index]);
     reply.integer(chunk.deliveries[index]);
     if (++written === count) break;

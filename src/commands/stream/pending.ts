@@ -42,6 +42,7 @@ function runXack(call: Call): void {
   if (group === null) return reply.integer(0);
   const ids = readIds(words, 3);
   view.beforeWrite();
+  group.reserveChanges(place, ids);
   let acknowledged = 0;
   for (const each of ids) {
     if (!group.pending.find(place, each)) continue;
@@ -159,7 +160,7 @@ function replyPending(
     if (minIdleMs !== 0 && idleMs < minIdleMs) continue;
     reply.array(4);
     replyId(reply, id);
-    reply.bulk(chunk.consumers[index]!.name);
+    reply.bulk(group.ownerAt(place).name);
     reply.integer(Math.max(0, idleMs));
     reply.integer(chunk.deliveries[index]);
     written++;

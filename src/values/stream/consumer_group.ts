@@ -7,7 +7,7 @@
 
 import { compareBytes } from "../../base/bytes.ts";
 import type { Count } from "./count64.ts";
-import { type Generations, PendingIds, PendingPlace } from "./pending_ids.ts";
+import { type Generations, NO_OWNER, PendingIds, PendingPlace } from "./pending_ids.ts";
 import { StreamId } from "./stream_id.ts";
 
 /** `ConsumerGroup.entriesRead` when nobody knows. */
@@ -60,9 +60,14 @@ export class Consumer {
   /** When it was given an entry last, Unix time in ms, or NEVER_ACTIVE. */
   activeMs: number = NEVER_ACTIVE;
 
-  /** `seenMs` is when it asked last, Unix time in ms. */
-  constructor(readonly name: Uint8Array, public seenMs: number, generations: Generations) {
-    this.pending = new PendingIds(false, generations);
+  /** `number` is its own in the group, above 0; `seenMs` is when it asked last, Unix time in ms. */
+  constructor(
+    readonly name: Uint8Array,
+    readonly number: number,
+    public seenMs: number,
+    pending: PendingIds,
+  ) {
+    this.pending = pending;
   }
 }
 
@@ -74,11 +79,18 @@ export class ConsumerGroup {
   entriesRead: Count = ENTRIES_READ_UNKNOWN;
   readonly pending: PendingIds;
   readonly consumers = new ByName<Consumer>();
+  /** The consumers by their numbers; those of consumers that have gone are given again. */
+  readonly #numbered: (Consumer | null)[] = [null];
+  readonly #freeNumbers: number[] = [];
   /** Bytes of the consumers' own lists. */
   #consumerBytes = 0;
 
-  constructor(readonly name: Uint8Array, readonly generations: Generations) {
-    this.pending = new PendingIds(true, generations);
+  constructor(
+    readonly name: Uint8Array,
+    readonly generations: Generations,
+    pending = new PendingIds(true, generations),
+  ) {
+    this.pending = pending;
   }
 
   get memoryBytes(): number {
@@ -86,22 +98,29 @@ export class ConsumerGroup {
   }
 
   addConsumer(name: Uint8Array, nowMs: number): Consumer {
-    const consumer = new Consumer(name, nowMs, this.generations);
-    this.consumers.add(consumer);
-    this.#consumerBytes += CONSUMER_BYTES + name.length;
+    const number = this.#freeNumbers.pop() ?? this.#numbered.length;
+    const consumer = new Consumer(name, number, nowMs, new PendingIds(false, this.generations));
+    this.#keep(consumer);
     return consumer;
   }
 
-  /** Removes a consumer with all that is pending for it. */
+  #keep(consumer: Consumer): void {
+    this.#numbered[consumer.number] = consumer;
+    this.consumers.add(consumer);
+    this.#consumerBytes += CONSUMER_BYTES + consumer.name.length + consumer.pending.memoryBytes;
+  }
+
+  /** Whom the id at a place was delivered to. */
+  ownerAt({ chunk, index }: PendingPlace): Consumer {
+    return this.#numbered[chunk.owners[index]]!;
+  }
+
+  /** Removes a consumer with all that is pending for it. @throws RangeError before anything is changed */
   removeConsumer(consumer: Consumer): void {
-    const id = new StreamId();
-    const place = new PendingPlace();
-    for (const chunk of consumer.pending.chunks()) {
-      for (let i = 0; i < chunk.count; i++) {
-        if (this.pending.find(place, chunk.readId(i, id))) this.pending.remove(place);
-      }
-    }
+    if (consumer.pending.count > 0) this.pending.removeOwner(consumer.number);
     this.consumers.remove(consumer);
+    this.#numbered[consumer.number] = null;
+    this.#freeNumbers.push(consumer.number);
     this.#consumerBytes -= CONSUMER_BYTES + consumer.name.length + consumer.pending.memoryBytes;
   }
 
@@ -124,7 +143,7 @@ export class ConsumerGroup {
       throw error;
     }
     this.#setDetails(place, timeMs, deliveries);
-    place.chunk.consumers[place.index] = consumer;
+    place.chunk.owners[place.index] = consumer.number;
   }
 
   /**
@@ -138,13 +157,15 @@ export class ConsumerGroup {
     timeMs: number,
     deliveries: number,
   ): void {
-    const before = place.chunk.consumers[place.index]!;
-    if (before !== consumer) this.#changeOwn(consumer, id, true);
+    const before = this.ownerAt(place);
     this.pending.beforeWrite(place);
+    if (before !== consumer) {
+      reserveOwn(before, id);
+      this.#changeOwn(consumer, id, true);
+      this.#changeOwn(before, id, false);
+      place.chunk.owners[place.index] = consumer.number;
+    }
     this.#setDetails(place, timeMs, deliveries);
-    if (before === consumer) return;
-    place.chunk.consumers[place.index] = consumer;
-    this.#changeOwn(before, id, false);
   }
 
   #setDetails({ chunk, index }: PendingPlace, timeMs: number, deliveries: number): void {
@@ -152,9 +173,23 @@ export class ConsumerGroup {
     chunk.deliveries[index] = deliveries;
   }
 
-  /** Removes the pending id at a place, which is good no more. */
+  /** Takes the memory for removing a pending id, or giving it to another consumer. @throws RangeError */
+  reserveChange(place: PendingPlace, id: StreamId): void {
+    if (!this.pending.mayShare) return;
+    this.pending.beforeWrite(place);
+    reserveOwn(this.ownerAt(place), id);
+  }
+
+  /** `reserveChange` for those of these ids that are pending. */
+  reserveChanges(place: PendingPlace, ids: readonly StreamId[]): void {
+    if (!this.pending.mayShare) return;
+    for (const id of ids) if (this.pending.find(place, id)) this.reserveChange(place, id);
+  }
+
+  /** Removes the pending id at a place, which is good no more. @throws RangeError before anything is changed */
   removePending(place: PendingPlace, id: StreamId): void {
-    const consumer = place.chunk.consumers[place.index]!;
+    const consumer = this.ownerAt(place);
+    this.reserveChange(place, id);
     this.pending.remove(place);
     this.#changeOwn(consumer, id, false);
   }
@@ -172,33 +207,32 @@ export class ConsumerGroup {
    * in order. False when the group has no such id, somebody has it, or it is out of order.
    */
   loadOwn(place: PendingPlace, id: StreamId, consumer: Consumer): boolean {
-    if (!this.pending.find(place, id) || place.chunk.consumers[place.index] !== null) return false;
-    place.chunk.consumers[place.index] = consumer;
+    if (!this.pending.find(place, id) || place.chunk.owners[place.index] !== NO_OWNER) return false;
+    place.chunk.owners[place.index] = consumer.number;
     const before = consumer.pending.memoryBytes;
     if (!consumer.pending.append(ownPlace, id)) return false;
     this.#consumerBytes += consumer.pending.memoryBytes - before;
     return true;
   }
 
-  /** A copy for another stream. */
+  /** A copy for another stream, in O(consumers + pending ids / 256). */
   clone(generations: Generations): ConsumerGroup {
-    const copy = new ConsumerGroup(this.name, generations);
+    const copy = new ConsumerGroup(this.name, generations, this.pending.share(generations));
     copy.lastId.copy(this.lastId);
     copy.entriesRead = this.entriesRead;
-    const id = new StreamId();
-    const place = new PendingPlace();
-    const copies = new Map<Consumer, Consumer>();
-    for (const consumer of this.consumers.items) {
-      const twin = copy.addConsumer(consumer.name, consumer.seenMs);
-      twin.activeMs = consumer.activeMs;
-      copies.set(consumer, twin);
-    }
-    for (const chunk of this.pending.chunks()) {
-      for (let i = 0; i < chunk.count; i++) {
-        const owner = copies.get(chunk.consumers[i]!)!;
-        copy.addPending(place, chunk.readId(i, id), owner, chunk.times[i], chunk.deliveries[i]);
-      }
+    copy.#numbered.length = this.#numbered.length;
+    copy.#numbered.fill(null);
+    for (const number of this.#freeNumbers) copy.#freeNumbers.push(number);
+    for (const { name, number, seenMs, activeMs, pending } of this.consumers.items) {
+      const twin = new Consumer(name, number, seenMs, pending.share(generations));
+      twin.activeMs = activeMs;
+      copy.#keep(twin);
     }
     return copy;
   }
+}
+
+/** Takes the memory for removing an id from a consumer's own list. @throws RangeError */
+function reserveOwn({ pending }: Consumer, id: StreamId): void {
+  if (pending.mayShare && pending.find(ownPlace, id)) pending.beforeWrite(ownPlace);
 }

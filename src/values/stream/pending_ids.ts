@@ -4,11 +4,11 @@
  * and no object, and what is added at the end or taken from the front moves little.
  *
  * Pure. While a snapshot walks over them, a chunk that is to change is replaced by a copy, and the walk
- * keeps the old one (see `Stream.beginWalk`).
+ * keeps the old one (see `Stream.beginWalk`). In the same way a copy of the whole has the chunks in common
+ * with it, until one of the two is to change.
  */
 
 import { tryAllocating } from "../../base/refused.ts";
-import type { Consumer } from "./consumer_group.ts";
 import { StreamId } from "./stream_id.ts";
 
 /** Ids in a full chunk. */
@@ -20,9 +20,12 @@ const JOIN_BELOW = 64;
 /** Approximate bytes of a chunk beside its columns. */
 const CHUNK_OVERHEAD_BYTES = 300;
 const ID_BYTES = 16;
-const DETAIL_BYTES = 24;
+const DETAIL_BYTES = 20;
 
 const NO_NUMBERS = new Float64Array(0);
+const NO_OWNERS = new Uint32Array(0);
+/** Number of no consumer. */
+export const NO_OWNER = 0;
 
 /** A run of ids. Only read from outside. */
 export class PendingChunk {
@@ -33,13 +36,16 @@ export class PendingChunk {
   times: Float64Array;
   /** How often it was delivered. */
   deliveries: Float64Array;
-  /** Whom to; null while a snapshot is being loaded. */
-  readonly consumers: (Consumer | null)[] = [];
+  /** Whom to: `Consumer.number`, or NO_OWNER while a snapshot is being loaded. */
+  owners: Uint32Array;
+  /** Whether others have it, too: it does not change any more. */
+  isShared = false;
 
   constructor(capacity: number, readonly hasDetails: boolean, readonly generation: number) {
     this.ids = new Uint32Array(capacity * 4);
     this.times = hasDetails ? new Float64Array(capacity) : NO_NUMBERS;
     this.deliveries = hasDetails ? new Float64Array(capacity) : NO_NUMBERS;
+    this.owners = hasDetails ? new Uint32Array(capacity) : NO_OWNERS;
   }
 
   get capacity(): number {
@@ -80,9 +86,27 @@ export class PendingChunk {
     if (this.hasDetails) {
       copy.times.set(this.times.subarray(from, to));
       copy.deliveries.set(this.deliveries.subarray(from, to));
-      for (let i = from; i < to; i++) copy.consumers.push(this.consumers[i]);
+      copy.owners.set(this.owners.subarray(from, to));
     }
     return copy;
+  }
+
+  /** How many of the ids are this owner's. */
+  countOf(owner: number): number {
+    let found = 0;
+    for (let i = 0; i < this.count; i++) if (this.owners[i] === owner) found++;
+    return found;
+  }
+
+  /** Whether most of it is free. */
+  get isSparse(): boolean {
+    return this.capacity > CHUNK_IDS_FIRST && this.count < this.capacity >> 2;
+  }
+
+  /** A copy that is at least half full. */
+  fitting(generation: number): PendingChunk {
+    const capacity = Math.max(CHUNK_IDS_FIRST, 2 ** Math.ceil(Math.log2(this.count)));
+    return this.copyFrom(0, this.count, capacity, generation);
   }
 
   /** Opens a place at `index`; there is room. */
@@ -97,8 +121,8 @@ export class PendingChunk {
     if (this.hasDetails) {
       this.times.copyWithin(index + 1, index, this.count);
       this.deliveries.copyWithin(index + 1, index, this.count);
-      if (index === this.count) this.consumers.push(null);
-      else this.consumers.splice(index, 0, null);
+      this.owners.copyWithin(index + 1, index, this.count);
+      this.owners[index] = NO_OWNER;
     }
     this.count++;
   }
@@ -108,7 +132,7 @@ export class PendingChunk {
     if (this.hasDetails) {
       this.times.copyWithin(index, index + 1, this.count);
       this.deliveries.copyWithin(index, index + 1, this.count);
-      this.consumers.splice(index, 1);
+      this.owners.copyWithin(index, index + 1, this.count);
     }
     this.count--;
   }
@@ -130,9 +154,11 @@ export class PendingPlace {
 }
 
 export class PendingIds {
-  readonly #chunks: PendingChunk[] = [];
+  #chunks: PendingChunk[] = [];
   count = 0;
   #capacity = 0;
+  /** Whether there may be others that have chunks in common with these. */
+  mayShare = false;
 
   constructor(readonly hasDetails: boolean, readonly generations: Generations) {}
 
@@ -144,6 +170,17 @@ export class PendingIds {
   /** The chunks as they are now, for a walk. */
   chunks(): readonly PendingChunk[] {
     return this.#chunks.slice();
+  }
+
+  /** A copy of its own, in O(chunks). */
+  share(generations: Generations): PendingIds {
+    const copy = new PendingIds(this.hasDetails, generations);
+    for (const chunk of this.#chunks) chunk.isShared = true;
+    copy.#chunks = this.#chunks.slice();
+    this.mayShare = copy.mayShare = true;
+    copy.count = this.count;
+    copy.#capacity = this.#capacity;
+    return copy;
   }
 
   // -- reading -------------------------------------------------------------------------------
@@ -194,7 +231,10 @@ export class PendingIds {
 
   // -- changing ------------------------------------------------------------------------------
 
-  /** To be called before the details at a place are changed in place. */
+  /**
+   * To be called before the details at a place are changed in place; what follows there takes no memory.
+   * @throws RangeError when there is none for a chunk that others have, too
+   */
   beforeWrite(place: PendingPlace): void {
     place.chunk = this.#writable(place.chunkIndex);
   }
@@ -202,6 +242,9 @@ export class PendingIds {
   #writable(at: number): PendingChunk {
     const chunk = this.#chunks[at];
     const { walks, generation } = this.generations;
+    if (chunk.isShared) {
+      return this.#chunks[at] = chunk.copyFrom(0, chunk.count, chunk.capacity, generation);
+    }
     if (walks === 0 || chunk.generation === generation) return chunk;
     const isKept = tryAllocating(() => {
       this.#chunks[at] = chunk.copyFrom(0, chunk.count, chunk.capacity, generation);
@@ -268,7 +311,7 @@ export class PendingIds {
     this.#capacity += 2 * CHUNK_IDS_MAX - chunk.capacity;
   }
 
-  /** Removes the id at a place, which is good no more. */
+  /** Removes the id at a place, which is good no more. @throws as `beforeWrite`, before any change */
   remove(place: PendingPlace): void {
     const at = place.chunkIndex;
     const chunk = this.#writable(at);
@@ -292,6 +335,44 @@ export class PendingIds {
     } else if (chunk.capacity > CHUNK_IDS_FIRST) this.#replace(at, chunk, chunk.capacity >> 1);
   }
 
+  /**
+   * Removes all ids of an owner, in O(count). Places are good no more.
+   * @throws RangeError before anything is changed
+   */
+  removeOwner(owner: number): void {
+    const kept = this.#chunksWithout(owner);
+    this.#chunks = kept;
+    this.count = 0;
+    this.#capacity = 0;
+    for (const chunk of kept) {
+      this.count += chunk.count;
+      this.#capacity += chunk.capacity;
+    }
+  }
+
+  /** The chunks without an owner's ids: those that have none of them as they are, what is left of others joined. */
+  #chunksWithout(owner: number): PendingChunk[] {
+    const { generation } = this.generations;
+    const kept: PendingChunk[] = [];
+    let rest: PendingChunk | null = null;
+    for (const chunk of this.#chunks) {
+      const left = chunk.count - chunk.countOf(owner);
+      if (left === chunk.count) {
+        kept.push(chunk);
+        rest = null;
+      } else if (left > 0) {
+        if (rest === null || rest.count + left > CHUNK_IDS_MAX) {
+          rest = new PendingChunk(CHUNK_IDS_MAX, this.hasDetails, generation);
+          kept.push(rest);
+        }
+        for (let i = 0; i < chunk.count; i++) {
+          if (chunk.owners[i] !== owner) appendTo(rest, chunk, i);
+        }
+      }
+    }
+    return kept.map((chunk) => chunk.isSparse ? chunk.fitting(generation) : chunk);
+  }
+
   /** Adds an id behind all others, as a snapshot has them; false when it is not above them. */
   append(place: PendingPlace, id: StreamId): boolean {
     if (this.last(place) && place.chunk.compare(place.index, id) >= 0) return false;
@@ -308,5 +389,5 @@ function appendTo(chunk: PendingChunk, from: PendingChunk, index: number): void 
   if (!chunk.hasDetails) return;
   chunk.times[at] = from.times[index];
   chunk.deliveries[at] = from.deliveries[index];
-  chunk.consumers[at] = from.consumers[index];
+  chunk.owners[at] = from.owners[index];
 }

@@ -6,7 +6,10 @@
  *
  * A snapshot walks over nodes and pending ids while requests go on changing them (`beginWalk`): what is
  * older than the walk is not changed any more but replaced by a copy, so that the walk's own lists
- * still hold what was there when it began.
+ * still hold what was there when it began. In the same way a copy of a stream (`clone`) has nodes and
+ * pending ids in common with it, until one of the two is to change them. Both count them as their own.
+ * Then memory may be refused, before anything is different: what changes several places takes it for all
+ * of them first (`reserveDelete`, `reserveTrim`).
  */
 
 import { tryAllocating } from "../../base/refused.ts";
@@ -48,6 +51,12 @@ export interface Trim {
   readonly limit: number;
 }
 
+/** Nodes at the front of a stream, and the entries that they have. */
+interface WholeNodes {
+  readonly nodes: number;
+  readonly entries: number;
+}
+
 const edge = new NodeCursor();
 
 export class Stream implements Generations {
@@ -69,6 +78,8 @@ export class Stream implements Generations {
   walks = 0;
   generation = 0;
   failedGeneration = -1;
+  /** Whether there may be a stream that has nodes or pending ids in common with this one. */
+  #mayShare = false;
 
   /** Bytes in use, in O(groups). */
   get memoryBytes(): number {
@@ -77,10 +88,13 @@ export class Stream implements Generations {
     return bytes;
   }
 
-  /** A copy with nodes and groups of its own. */
+  /** A copy of its own, in O(nodes + pending ids / 256). */
   clone(): Stream {
     const copy = new Stream();
-    for (let i = 0; i < this.nodeCount; i++) copy.#addNode(this.node(i).clone(0));
+    copy.#nodes = this.#nodes.slice(this.#first);
+    for (const node of copy.#nodes) node!.isShared = true;
+    copy.#nodeBytes = this.#nodeBytes;
+    this.#mayShare = copy.#mayShare = true;
     copy.length = this.length;
     copy.firstId.copy(this.firstId);
     copy.lastId.copy(this.lastId);
@@ -135,17 +149,18 @@ export class Stream implements Generations {
     this.failedGeneration = this.generation;
   }
 
-  /** The node to be changed. */
+  /** The node to be changed. @throws RangeError when there is no memory for one that others have, too */
   #writable(index: number): StreamNode {
     const node = this.node(index);
+    if (node.isShared) return this.#copied(index);
     if (this.walks === 0 || node.generation === this.generation) return node;
-    if (!tryAllocating(() => this.#nodes[this.#first + index] = node.clone(this.generation))) {
-      this.walksFail();
-      return node;
-    }
-    const copy = this.node(index);
-    this.#nodeBytes += copy.bytes.length - node.bytes.length;
-    return copy;
+    if (!tryAllocating(() => this.#copied(index))) this.walksFail();
+    return this.node(index);
+  }
+
+  /** Puts a copy in the place of a node. */
+  #copied(index: number): StreamNode {
+    return this.#nodes[this.#first + index] = this.node(index).clone(this.generation);
   }
 
   #addNode(node: StreamNode): void {
@@ -154,12 +169,16 @@ export class Stream implements Generations {
   }
 
   #removeNode(index: number): void {
+    if (index === 0) return this.#removeFirst(1);
     this.#nodeBytes -= this.node(index).bytes.length;
-    if (index > 0) {
-      this.#nodes.splice(this.#first + index, 1);
-      return;
+    this.#nodes.splice(this.#first + index, 1);
+  }
+
+  #removeFirst(count: number): void {
+    for (let i = 0; i < count; i++) {
+      this.#nodeBytes -= this.node(0).bytes.length;
+      this.#nodes[this.#first++] = null;
     }
-    this.#nodes[this.#first++] = null;
     if (this.#first > 32 && this.#first > this.#nodes.length >> 1) {
       this.#nodes.splice(0, this.#first);
       this.#first = 0;
@@ -197,7 +216,7 @@ export class Stream implements Generations {
     const last = this.nodeCount - 1;
     if (last < 0 || isFull(this.node(last), entryBytes(words, first, count), limits)) {
       const node = nodeWith(id, words, first, count, this.generation);
-      if (last >= 0) this.#resized(last, (full) => full.shrink());
+      if (last >= 0 && !this.node(last).isShared) this.#resized(last, (full) => full.shrink());
       this.#addNode(node);
     } else this.#resized(last, (node) => addToNode(node, id, words, first, count));
     this.length++;
@@ -240,33 +259,72 @@ export class Stream implements Generations {
     if (cursor.seekFirst(ZERO)) this.firstId.copy(cursor.id);
   }
 
-  /** Removes entries at the front; how many. */
-  trim(trim: Trim): number {
-    let removed = 0;
-    while (this.nodeCount > 0) {
-      if (trim.maxLength !== null && this.length <= trim.maxLength) break;
-      const node = this.node(0);
-      const { live } = node;
-      if (trim.limit > 0 && removed + live > trim.limit) break;
-      const goesWhole = trim.maxLength !== null
-        ? this.length - live >= trim.maxLength
-        : lastIdOf(node).compare(trim.minId) < 0;
-      if (!goesWhole) {
-        if (!trim.isApproximate) removed += this.#trimNode(trim);
-        break;
-      }
-      this.#removeNode(0);
-      this.length -= live;
-      removed += live;
+  /** Takes the memory for deleting these entries. @throws RangeError */
+  reserveDelete(ids: readonly StreamId[]): void {
+    if (!this.#mayShare) return;
+    for (const id of ids) {
+      const index = this.nodeIndexOf(id);
+      if (index >= 0 && standOn(edge, this.node(index), id)) this.#writable(index);
     }
+  }
+
+  /** Takes the memory for a trim once `added` entries have come behind the others. @throws RangeError */
+  reserveTrim(trim: Trim, added: number): void {
+    if (this.#mayShare) this.#reservePart(trim, this.#wholeNodes(trim, added), added);
+  }
+
+  /** Takes the memory for what a trim removes of the node behind those that go as a whole. @throws RangeError */
+  #reservePart(
+    { isApproximate, maxLength }: Trim,
+    { nodes, entries }: WholeNodes,
+    added: number,
+  ): boolean {
+    if (isApproximate || nodes === this.nodeCount) return false;
+    if (maxLength !== null && this.length + added - entries <= maxLength) return false;
+    this.#writable(nodes);
+    return true;
+  }
+
+  /** The nodes at the front that a trim removes as a whole. */
+  #wholeNodes({ maxLength, minId, limit }: Trim, added: number): WholeNodes {
+    const { nodeCount } = this;
+    const length = this.length + added;
+    let nodes = 0;
+    let entries = 0;
+    for (; nodes < nodeCount; nodes++) {
+      const { live } = this.node(nodes);
+      if (limit > 0 && entries + live > limit) break;
+      const goesWhole = maxLength !== null
+        ? length - entries - live >= maxLength && length - entries > maxLength
+        : this.#isBefore(nodes, minId);
+      if (!goesWhole) break;
+      entries += live;
+    }
+    return { nodes, entries };
+  }
+
+  /** Whether all entries of a node have ids below this one. */
+  #isBefore(index: number, id: StreamId): boolean {
+    // Where the next node begins says it mostly, and is at hand.
+    if (index + 1 < this.nodeCount && this.node(index + 1).id.compare(id) <= 0) return true;
+    return lastIdOf(this.node(index)).compare(id) < 0;
+  }
+
+  /** Removes entries at the front; how many. @throws RangeError before any change, see `reserveTrim` */
+  trim(trim: Trim): number {
+    const whole = this.#wholeNodes(trim, 0);
+    const hasPart = this.#reservePart(trim, whole, 0);
+    this.#removeFirst(whole.nodes);
+    this.length -= whole.entries;
+    const removed = whole.entries + (hasPart ? this.#trimNode(trim) : 0);
     if (this.length === 0) this.firstId.set(0, 0, 0, 0);
     else if (removed > 0) this.findFirst();
     return removed;
   }
 
-  /** Removes entries of the first node, which keeps some; how many. Takes no memory. */
+  /** Removes entries of the first node, which may be written, and keeps some; how many. Takes no memory. */
   #trimNode({ maxLength, minId }: Trim): number {
-    const node = this.#writable(0);
+    const node = this.node(0);
     let removed = 0;
     // From the first on: a mark moves what lies behind it only where it makes the flags shorter.
     edge.open(node);

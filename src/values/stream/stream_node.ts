@@ -50,6 +50,8 @@ const SPARE_BYTES = 8;
 
 export class StreamNode {
   bytes: Uint8Array;
+  /** Whether other streams have it, too: it does not change any more. */
+  isShared = false;
 
   /** `generation` is the stream's, when the node was made or copied for a change. */
   constructor(readonly id: StreamId, bytes: Uint8Array, readonly generation: number) {
@@ -132,9 +134,9 @@ export class StreamNode {
     this.bytes = bytes;
   }
 
-  /** The same node to be changed while somebody reads this one. */
+  /** The same node, of the same size in memory, to be changed while somebody reads this one. */
   clone(generation: number): StreamNode {
-    return StreamNode.of(this.id, this.bytes, 0, this.size, generation);
+    return new StreamNode(this.id, this.bytes.slice(), generation);
   }
 }
 
