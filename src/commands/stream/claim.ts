@@ -11,7 +11,7 @@ import type { Consumer, ConsumerGroup } from "../../values/stream/consumer_group
 import { PendingPlace } from "../../values/stream/pending_ids.ts";
 import type { Stream } from "../../values/stream/stream.ts";
 import { StreamId } from "../../values/stream/stream_id.ts";
-import { hasEntry, replyEntryOf, replyId } from "./entry_reply.ts";
+import { EntriesInOrder, hasEntry, replyEntryOf, replyId } from "./entry_reply.ts";
 import { findGroup, noGroup, propagateClaim, propagateGroupId, seenConsumer } from "./groups.ts";
 import { ID_INVALID, parseId, readId, readStart } from "./ids.ts";
 
@@ -248,11 +248,12 @@ function runXautoclaim(call: Call): void {
 
   const claimed: StreamId[] = [];
   const dropped: StreamId[] = [];
+  const entries = new EntriesInOrder(stream);
   let attempts = count * ATTEMPTS_EACH;
   let on = pending.seek(place, id);
   while (on && attempts-- > 0 && claimed.length + dropped.length < count) {
     place.chunk.readId(place.index, id);
-    if (!hasEntry(stream, id)) {
+    if (!entries.has(id)) {
       dropPending(call, group, id);
       dropped.push(id.clone());
       on = pending.seek(place, id);
@@ -274,7 +275,11 @@ function runXautoclaim(call: Call): void {
   reply.array(3);
   replyId(reply, on ? id : START_OVER);
   reply.array(claimed.length);
-  for (const each of claimed) replyClaimed(call, stream, each, justId);
+  const answered = new EntriesInOrder(stream);
+  for (const each of claimed) {
+    if (justId) replyId(reply, each);
+    else answered.reply(reply, each);
+  }
   reply.array(dropped.length);
   for (const each of dropped) replyId(reply, each);
 }

@@ -41,16 +41,36 @@ export const cursor = new StreamCursor(null!);
 
 /** Writes the entry with this id alone; false, and nothing, when it is not there. */
 export function replyEntryOf(reply: ReplyWriter, stream: Stream, id: StreamId): boolean {
-  cursor.stream = stream;
-  if (!cursor.seekFirst(id) || !cursor.id.equals(id)) return false;
+  if (!hasEntry(stream, id)) return false;
   replyEntry(reply, cursor);
   return true;
 }
 
-/** Whether the entry with this id is there. */
+/** Whether the entry with this id is there; the cursor stands on it. */
 export function hasEntry(stream: Stream, id: StreamId): boolean {
   cursor.stream = stream;
   return cursor.seekFirst(id) && cursor.id.equals(id);
+}
+
+/** Entries of one stream by their ids, which come in order while the stream does not change. */
+export class EntriesInOrder {
+  readonly #cursor: StreamCursor;
+
+  constructor(stream: Stream) {
+    this.#cursor = new StreamCursor(stream);
+  }
+
+  /** `hasEntry` */
+  has(id: StreamId): boolean {
+    return this.#cursor.seekAhead(id) && this.#cursor.id.equals(id);
+  }
+
+  /** `replyEntryOf` */
+  reply(reply: ReplyWriter, id: StreamId): boolean {
+    if (!this.has(id)) return false;
+    replyEntry(reply, this.#cursor);
+    return true;
+  }
 }
 
 /** Writes the entries between two ids, both included, as an array; `count` at most. */

@@ -17,7 +17,7 @@ import { PendingPlace } from "../../values/stream/pending_ids.ts";
 import type { Stream } from "../../values/stream/stream.ts";
 import { StreamId } from "../../values/stream/stream_id.ts";
 import { readTimeoutMs } from "../timeout.ts";
-import { cursor, idBytes, replyEntry, replyEntryOf, replyId, replyRange } from "./entry_reply.ts";
+import { cursor, EntriesInOrder, idBytes, replyEntry, replyId, replyRange } from "./entry_reply.ts";
 import { findGroup, noGroup, propagateClaim, propagateGroupId, seenConsumer } from "./groups.ts";
 import { readId } from "./ids.ts";
 
@@ -315,10 +315,11 @@ function replyHistory(
 ): void {
   const openArray = reply.openLength();
   const own = new PendingPlace();
+  const entries = new EntriesInOrder(stream);
   let written = 0;
   for (let on = consumer.pending.seek(own, start); on; on = consumer.pending.next(own)) {
     own.chunk.readId(own.index, pendingId);
-    if (!replyEntryOf(reply, stream, pendingId)) {
+    if (!entries.reply(reply, pendingId)) {
       // It has been deleted from the stream, and still waits for its acknowledgement.
       reply.array(2);
       replyId(reply, pendingId);

@@ -431,6 +431,8 @@ function lastIdOf(node: StreamNode): StreamId {
 /** A place among the entries of a stream that are not deleted; good until the next change. */
 export class StreamCursor extends NodeCursor {
   #index = 0;
+  /** Whether it stands on an entry. */
+  #isOn = false;
 
   constructor(public stream: Stream) {
     super();
@@ -439,8 +441,20 @@ export class StreamCursor extends NodeCursor {
   /** Stands on the first entry whose id is not below `start`; false when there is none. */
   seekFirst(start: StreamId): boolean {
     this.#index = Math.max(0, this.stream.nodeIndexOf(start));
-    if (!this.#openNode()) return false;
+    if (!this.#openNode()) return this.#isOn = false;
     let on = this.first();
+    while (on && this.id.compare(start) < 0) on = this.next();
+    return this.#settle(on, true);
+  }
+
+  /**
+   * `seekFirst`, for who goes through ids in order: nothing has changed since the cursor was set on this stream,
+   * and `start` is not below what it was set on.
+   */
+  seekAhead(start: StreamId): boolean {
+    const index = this.stream.nodeIndexOf(start);
+    if (!this.#isOn || index !== this.#index) return this.seekFirst(start);
+    let on = true;
     while (on && this.id.compare(start) < 0) on = this.next();
     return this.#settle(on, true);
   }
@@ -448,7 +462,7 @@ export class StreamCursor extends NodeCursor {
   /** Stands on the last entry whose id is not above `end`; false when there is none. */
   seekLast(end: StreamId): boolean {
     this.#index = this.stream.nodeIndexOf(end);
-    if (!this.#openNode()) return false;
+    if (!this.#openNode()) return this.#isOn = false;
     let on = this.last();
     while (on && this.id.compare(end) > 0) on = this.previous();
     return this.#settle(on, false);
@@ -474,9 +488,9 @@ export class StreamCursor extends NodeCursor {
   #settle(on: boolean, forward: boolean): boolean {
     for (;;) {
       while (on && this.isDeleted) on = forward ? this.next() : this.previous();
-      if (on) return true;
+      if (on) return this.#isOn = true;
       this.#index += forward ? 1 : -1;
-      if (!this.#openNode()) return false;
+      if (!this.#openNode()) return this.#isOn = false;
       on = forward ? this.first() : this.last();
     }
   }
