@@ -218,6 +218,17 @@ export class Dict {
     return sum;
   }
 
+  /** Reads the headers of records, listed in `refs` from `at` to `end`, which are about to be looked at. */
+  warmHeaders(refs: Int32Array, at: number, end: number): void {
+    const segments = this.arena.i32;
+    let sum = 0;
+    for (let i = at; i < end; i++) {
+      const ref = refs[i];
+      sum ^= segments[ref >>> REF_SHIFT][((ref & REF_MASK) << 1) + 2];
+    }
+    warmedSum = sum;
+  }
+
   /**
    * The same for records that are known: reads what is needed to look at `count` of them, listed in
    * `refs` from `at` on, and to remove them.

@@ -237,7 +237,7 @@ function findInCell(
   const end = endScoreOf(cell);
   let rank = view.countBelowScore(firstScoreOf(cell), false);
   if (rank >= view.count) return;
-  for (let on = view.seek(rank); on && view.score < end; on = view.next(), rank++) {
+  for (let on = view.seekScore(rank); on && view.score < end; on = view.nextScore(), rank++) {
     if (!shape.contains(view.score)) continue;
     found.add(rank, shape.distance);
     if (found.count >= most) return;
@@ -250,6 +250,13 @@ function placesOf({ order }: GeoSearch, found: FoundPoints): Uint32Array | null 
   return found.placesByDistance(order === "farthest first");
 }
 
+/** Has the view stand on a rank, coming from another one: the next is at hand. Returns the rank. */
+function stepTo(rank: number, from: number): number {
+  if (rank === from + 1) view.next();
+  else view.seek(rank);
+  return rank;
+}
+
 function replyPoints(
   reply: ReplyWriter,
   asked: GeoSearch,
@@ -260,9 +267,10 @@ function replyPoints(
   const { withDistance, withHash, withPosition, unit } = asked;
   const parts = 1 + Number(withDistance) + Number(withHash) + Number(withPosition);
   reply.array(count);
+  let rank = -2;
   for (let i = 0; i < count; i++) {
     const place = places === null ? i : places[i];
-    view.seek(found.ranks[place]);
+    rank = stepTo(found.ranks[place], rank);
     if (parts > 1) reply.array(parts);
     reply.bulk(view.bytes, view.offset, view.length);
     if (withDistance) replyDistance(reply, found.distances[place] / unit);
@@ -287,9 +295,10 @@ function resultOf(
 ): SortedSet {
   const set = new SortedSet();
   set.reserve(count);
+  let rank = -2;
   for (let i = 0; i < count; i++) {
     const place = places === null ? i : places[i];
-    view.seek(found.ranks[place]);
+    rank = stepTo(found.ranks[place], rank);
     const score = asked.storesDistances ? found.distances[place] / asked.unit : view.score;
     set.add(view.bytes, view.offset, view.length, score);
   }

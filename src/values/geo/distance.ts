@@ -31,12 +31,35 @@ export function distance(
   longitudeB: number,
   latitudeB: number,
 ): number {
+  const cosA = Math.cos(toRadians(latitudeA));
+  return distanceFrom(longitudeA, latitudeA, cosA, longitudeB, latitudeB);
+}
+
+/** `distance` from a position whose cosine of the latitude is known: that of many others from one. */
+export function distanceFrom(
+  longitudeA: number,
+  latitudeA: number,
+  cosA: number,
+  longitudeB: number,
+  latitudeB: number,
+): number {
   const across = Math.sin((toRadians(longitudeB) - toRadians(longitudeA)) / 2);
   // On one meridian the formula comes to this, and rounding does not get in between.
   if (across === 0) return latitudeDistance(latitudeA, latitudeB);
-  const a = toRadians(latitudeA);
   const b = toRadians(latitudeB);
-  const up = Math.sin((b - a) / 2);
-  const haversine = up * up + Math.cos(a) * Math.cos(b) * across * across;
+  const up = Math.sin((b - toRadians(latitudeA)) / 2);
+  const haversine = up * up + cosA * Math.cos(b) * across * across;
   return 2 * EARTH_RADIUS * Math.asin(Math.sqrt(haversine));
+}
+
+/** Meters between two longitudes on one parallel, in degrees. */
+export function longitudeDistance(
+  latitude: number,
+  longitudeA: number,
+  longitudeB: number,
+): number {
+  const across = Math.sin((toRadians(longitudeB) - toRadians(longitudeA)) / 2);
+  if (across === 0) return 0;
+  const cos = Math.cos(toRadians(latitude));
+  return 2 * EARTH_RADIUS * Math.asin(Math.sqrt(cos * cos * across * across));
 }

@@ -6,7 +6,14 @@
  * of a search without a sort, so both are Redis's.
  */
 
-import { distance, EARTH_RADIUS, latitudeDistance, toDegrees, toRadians } from "./distance.ts";
+import {
+  distanceFrom,
+  EARTH_RADIUS,
+  latitudeDistance,
+  longitudeDistance,
+  toDegrees,
+  toRadians,
+} from "./distance.ts";
 import {
   boundsOf,
   cellAt,
@@ -35,19 +42,30 @@ export class GeoShape {
   height = 0;
   /** Distance of the last position that `contains` was asked about and found inside. */
   distance = 0;
+  /** The cosine of a latitude, which is that of the middle unless that has changed. */
+  #cos = NaN;
+  #cosOf = NaN;
 
   /** Whether the position of a score is inside: sets `distance` to how far it is from the middle. */
   contains(score: number): boolean {
     decodePosition(score);
-    if (!this.isBox) {
-      this.distance = distance(this.longitude, this.latitude, longitude, latitude);
-      return this.distance <= this.radius;
+    if (this.isBox) {
+      if (latitudeDistance(latitude, this.latitude) > this.height / 2) return false;
+      const across = longitudeDistance(latitude, longitude, this.longitude);
+      if (across > this.width / 2) return false;
     }
-    if (latitudeDistance(latitude, this.latitude) > this.height / 2) return false;
-    const across = distance(longitude, latitude, this.longitude, latitude);
-    if (across > this.width / 2) return false;
-    this.distance = distance(this.longitude, this.latitude, longitude, latitude);
-    return true;
+    if (this.#cosOf !== this.latitude) {
+      this.#cosOf = this.latitude;
+      this.#cos = Math.cos(toRadians(this.latitude));
+    }
+    this.distance = distanceFrom(
+      this.longitude,
+      this.latitude,
+      this.#cos,
+      longitude,
+      latitude,
+    );
+    return this.isBox || this.distance <= this.radius;
   }
 
   /** The cells that cover it: the one in the middle, then those around it that are needed. */
