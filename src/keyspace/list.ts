@@ -25,15 +25,18 @@ import {
   lpEnd,
   lpEntry,
   lpFirst,
+  lpFirstAt,
   lpGet,
   lpInsertBefore,
-  lpIsNeedle,
   lpLast,
   lpNew,
   lpNext,
+  lpPassed,
   lpPrepend,
   lpPrev,
   lpReplace,
+  lpScan,
+  lpScanBack,
   lpSeek,
   lpSetNeedle,
   lpSize,
@@ -371,15 +374,26 @@ export class ListView {
     else lpGet(this.#database.records.bytesOf(this.#ref), this.#pos);
   }
 
-  /** Sets the bytes that `isNeedle` compares with; they must stay where they are. */
+  /** Sets the bytes that `find` looks for; they must stay where they are. */
   setNeedle(src: Uint8Array, off: number, len: number): void {
     lpSetNeedle(src, off, len);
   }
 
-  /** Whether the element it stands on is the needle. */
-  isNeedle(): boolean {
-    if (this.#quick !== null) return this.#cursor.isNeedle();
-    return lpIsNeedle(this.#database.records.bytesOf(this.#ref), this.#pos);
+  /**
+   * Moves to the first of `most` elements, from the one it stands on, that is the needle; with `backward` from there
+   * back. Answers how many it passed over, or -1 when there is none, and it stands nowhere then.
+   */
+  find(backward: boolean, most = 0x7fffffff): number {
+    if (this.#quick !== null) return this.#cursor.find(most, backward);
+    const { records } = this.#database;
+    const buf = records.bytesOf(this.#ref);
+    const base = records.valueOffset(this.#ref);
+    const pos = this.#pos;
+    if (pos < 0) return -1;
+    this.#pos = backward
+      ? lpScanBack(buf, pos + lpSize(buf, pos), lpFirstAt(base), most)
+      : lpScan(buf, pos, lpEnd(buf, base), most);
+    return this.#pos < 0 ? -1 : lpPassed;
   }
 
   /** Puts an element in the place of the one it stands on. `makeRoom` has been called before. */

@@ -415,7 +415,7 @@ let needleHigh = 0;
 let needleLow = 0;
 
 /**
- * Sets the bytes that `lpIsNeedle` compares with, for searches that walk by themselves. They must
+ * Sets the bytes that `lpIsNeedle` and `lpScan` compare with, for searches that walk by themselves. They must
  * stay where they are meanwhile; `lpFind` sets a needle too.
  */
 export function lpSetNeedle(src: Uint8Array, off: number, len: number): void {
@@ -446,8 +446,67 @@ export function lpIsNeedle(buf: Uint8Array, pos: number): boolean {
 }
 
 /** Whether plain bytes, not an entry, are the needle set last. */
-export function lpBytesAreNeedle(buf: Uint8Array, off: number, len: number): boolean {
+function lpBytesAreNeedle(buf: Uint8Array, off: number, len: number): boolean {
   return equalBytes(buf, off, len, needleBuf, needleOff, needleLen);
+}
+
+/** How many entries that were something else `lpScan` or `lpScanBack` passed over last. */
+export let lpPassed = 0;
+
+/** The head of a short entry that is the needle set last; END where that is long. */
+function needleHead(): number {
+  return needleLen < 64 ? 0x80 | needleLen : END;
+}
+
+/**
+ * Position of the first entry that is the needle set last, of `most` from the one at `pos` on that lie before
+ * `end`; -1 when there is none.
+ */
+export function lpScan(buf: Uint8Array, pos: number, end: number, most: number): number {
+  const head = needleHead();
+  const last = needleLen > 0 ? needleBuf[needleOff + needleLen - 1] : 0;
+  const isString = !needleIsInt;
+  let passed = 0;
+  for (; pos < end && passed < most; passed++) {
+    const at = buf[pos];
+    if (at >= 0x80 && at < 0xc0) {
+      // Names that are counted up differ in their last byte from most others.
+      const size = at & 0x3f;
+      if (at === head && (size === 0 || buf[pos + size] === last) && lpIsNeedle(buf, pos)) break;
+      pos += size + 2;
+    } else if (at < 0x80) {
+      if (needleIsInt && at === needleInt) break;
+      pos += 2;
+    } else {
+      if ((at > 0xdf || !isString) && lpIsNeedle(buf, pos)) break;
+      pos += lpSize(buf, pos);
+    }
+  }
+  lpPassed = passed;
+  return pos < end && passed < most ? pos : -1;
+}
+
+/** `lpScan` backward: of `most` entries from the one that ends at `pos`, down to the one at `start`. */
+export function lpScanBack(buf: Uint8Array, pos: number, start: number, most: number): number {
+  const head = needleHead();
+  let passed = 0;
+  for (; pos > start && passed < most; passed++) {
+    pos = lpBefore(buf, pos);
+    const at = buf[pos];
+    if ((at === head || at < 0x80 || at > 0xbf) && lpIsNeedle(buf, pos)) {
+      lpPassed = passed;
+      return pos;
+    }
+  }
+  lpPassed = passed;
+  return -1;
+}
+
+/** `lpScan` of plain bytes, which are no entry but stand for one. */
+export function lpScanPlain(buf: Uint8Array, off: number, len: number): number {
+  const isNeedle = lpBytesAreNeedle(buf, off, len);
+  lpPassed = isNeedle ? 0 : 1;
+  return isNeedle ? off : -1;
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -34,12 +34,14 @@ import {
   LP_EMPTY_BYTES,
   lpBefore,
   lpBytes,
-  lpBytesAreNeedle,
   lpCount,
   lpEntry,
   lpFrame,
   lpGet,
-  lpIsNeedle,
+  lpPassed,
+  lpScan,
+  lpScanBack,
+  lpScanPlain,
   lpSize,
   lpStageText,
   lpWriteStaged,
@@ -67,11 +69,24 @@ export class ListCursor {
     readNodeEntry(this.node!, this.pos);
   }
 
-  /** Whether the element is the needle of `lpSetNeedle`. The cursor must not be ended. */
-  isNeedle(): boolean {
-    const node = this.node!;
-    if (node.plain) return lpBytesAreNeedle(node.buf, node.start, node.end - node.start);
-    return lpIsNeedle(node.buf, this.pos);
+  /**
+   * Moves to the first of `most` elements, from this one on, that is the needle of `lpSetNeedle`; with `backward`
+   * from this one back. Answers how many it passed over, or -1 when there is none: then it is ended.
+   */
+  find(most: number, backward: boolean): number {
+    let passed = 0;
+    for (let node = this.node; node !== null && passed < most;) {
+      const pos = scanNode(node, this.pos, most - passed, backward);
+      passed += lpPassed;
+      if (pos >= 0) {
+        this.pos = pos;
+        return passed;
+      }
+      node = backward ? node.prev : node.next;
+      this.enter(node, !backward);
+    }
+    this.node = null;
+    return -1;
   }
 
   /** Moves to the following element; false when there is none. */
@@ -102,6 +117,14 @@ export class ListCursor {
     this.pos = atFirst || node.plain ? node.start : lpBefore(node.buf, node.end);
     return true;
   }
+}
+
+/** `lpScan` or `lpScanBack` in a node, from the element at `pos` on. */
+function scanNode(node: ListNode, pos: number, most: number, backward: boolean): number {
+  const { buf, start, end } = node;
+  if (node.plain) return lpScanPlain(buf, start, end - start);
+  if (backward) return lpScanBack(buf, pos + lpSize(buf, pos), start, most);
+  return lpScan(buf, pos, end, most);
 }
 
 function readNodeEntry(node: ListNode, pos: number): void {

@@ -206,6 +206,59 @@ Deno.test("listpack: entries encoded longer than needed still compare by their t
   }
 });
 
+for (const seed of [1, 2]) {
+  Deno.test(`listpack: scans in both directions find what comparing one by one does, seed ${seed}`, () => {
+    const random = new Random(seed);
+    const items = Array.from({ length: 300 }, () => {
+      const kind = random.below(10);
+      if (kind < 4) return `name:${random.below(20)}`;
+      if (kind < 8) return String((random.below(40) - 20) * 10 ** random.below(14));
+      return "w".repeat(random.below(3) * 100) + random.below(3);
+    });
+    const buf = make(items);
+    const places: number[] = [];
+    for (let pos = lp.lpFirst(buf, BASE); pos >= 0; pos = lp.lpNext(buf, pos)) places.push(pos);
+    const end = lp.lpEnd(buf, BASE);
+    for (let n = 0; n < 2_000; n++) {
+      const needle = n % 5 === 0 ? "none" : random.pick(items);
+      lp.lpSetNeedle(latin1(`<${needle}>`), 1, needle.length);
+      const from = random.below(items.length);
+      const most = random.below(2) === 0 ? 1000 : random.below(50);
+      const ahead = items.indexOf(needle, from);
+      const isAhead = ahead >= 0 && ahead - from < most;
+      assertEquals(lp.lpScan(buf, places[from], end, most), isAhead ? places[ahead] : -1);
+      const wayAhead = isAhead ? ahead - from : Math.min(most, items.length - from);
+      assertEquals(lp.lpPassed, wayAhead);
+      const behind = items.lastIndexOf(needle, from);
+      const isBehind = behind >= 0 && from - behind < most;
+      const back = lp.lpScanBack(buf, places[from + 1] ?? end, places[0], most);
+      assertEquals(back, isBehind ? places[behind] : -1);
+      assertEquals(lp.lpPassed, isBehind ? from - behind : Math.min(most, from + 1));
+    }
+  });
+}
+
+Deno.test("listpack: scans find entries that were encoded longer than needed", () => {
+  // "17" as a string of six bits, of twelve, of 32, and as an integer of 16 bits; then 17 as usual.
+  const entries = "82 31 37 03 | e0 02 31 37 04 | f0 02 00 00 00 31 37 07 | f1 11 00 03 | 11 01";
+  const starts: number[] = [];
+  const bytes: number[] = [];
+  for (const entry of entries.split(" | ")) {
+    starts.push(bytes.length);
+    for (const byte of entry.split(" ")) bytes.push(parseInt(byte, 16));
+  }
+  const buf = Uint8Array.from(bytes);
+  lp.lpSetNeedle(latin1("17"), 0, 2);
+  for (const start of starts) {
+    assertEquals(lp.lpScan(buf, start, buf.length, 9), start);
+    const end = start + lp.lpSize(buf, start);
+    assertEquals(lp.lpScanBack(buf, end, 0, 9), start);
+  }
+  lp.lpSetNeedle(latin1("18"), 0, 2);
+  assertEquals(lp.lpScan(buf, 0, buf.length, 9), -1);
+  assertEquals(lp.lpScanBack(buf, buf.length, 0, 9), -1);
+});
+
 Deno.test("listpack: 65535 and more entries are counted by walking", () => {
   const buf = make([]);
   for (let i = 0; i < 65534; i++) lp.lpAppendInteger(buf, BASE, CAP, i & 63);

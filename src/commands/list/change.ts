@@ -77,9 +77,8 @@ function runLinsert({ database, words, reply }: Call): void {
   const list = listView.open(database, ref);
   list.makeRoom(lengths[4], 1);
   list.setNeedle(bytes, starts[3], lengths[3]);
-  let isThere = list.seek(0);
-  while (isThere && !list.isNeedle()) isThere = list.step(false);
-  if (!isThere) {
+  list.seek(0);
+  if (list.find(false) < 0) {
     list.settle(true);
     return reply.integer(-1);
   }
@@ -121,12 +120,9 @@ function runLrem(call: Call): void {
   let removed = 0;
   list.setNeedle(bytes, starts[3], lengths[3]);
   let isThere = list.seek(backward ? -1 : 0);
-  while (isThere && removed < limit) {
-    if (!list.isNeedle()) isThere = list.step(backward);
-    else {
-      if (removed++ === 0) list.beforeWrite();
-      isThere = list.remove(backward);
-    }
+  while (isThere && removed < limit && list.find(backward) >= 0) {
+    if (removed++ === 0) list.beforeWrite();
+    isThere = list.remove(backward);
   }
   reply.integer(removed);
   if (removed === 0) return;

@@ -143,16 +143,14 @@ function runLpos(call: Call): void {
   const last = longest === 0 ? length : Math.min(length, longest);
   const found: number[] = [];
   list.setNeedle(words.bytes, words.starts[2], words.lengths[2]);
-  list.seek(backward ? -1 : 0);
-  for (let i = 0; i < last; i++) {
-    if (list.isNeedle()) {
-      if (toSkip > 0) toSkip--;
-      else {
-        found.push(backward ? length - 1 - i : i);
-        if (found.length === enough) break;
-      }
-    }
-    list.step(backward);
+  let isThere = list.seek(backward ? -1 : 0);
+  for (let i = 0; isThere && found.length < enough; i++) {
+    const passed = list.find(backward, last - i);
+    if (passed < 0) break;
+    i += passed;
+    if (toSkip > 0) toSkip--;
+    else found.push(backward ? length - 1 - i : i);
+    isThere = list.step(backward);
   }
   if (wanted === -1) {
     if (found.length === 0) return reply.null();
