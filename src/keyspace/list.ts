@@ -209,10 +209,7 @@ export class ListView {
 
   /** `makeRoom` for elements with the lengths from index `from` to `end`. */
   makeRoomFor(lengths: Int32Array, from: number, end: number): void {
-    if (this.#quick !== null) return;
-    let bytes = 0;
-    for (let i = from; i < end; i++) bytes += lengths[i];
-    this.makeRoom(bytes, end - from);
+    if (this.#quick === null) this.makeRoom(sizeOfWords(lengths, from, end), end - from);
   }
 
   /** Makes the list a large one if `count` more elements of `bytes` bytes are too many for a small one. */
@@ -229,6 +226,28 @@ export class ListView {
     const quick = QuickList.fromListpack(buf, base, fill);
     this.#ref = database.replaceByLarge(this.#ref, TYPE_LIST, ENC_QUICKLIST, quick);
     this.#quick = quick;
+  }
+
+  /**
+   * Adds the elements with the indices from `from` to `end` of offsets and lengths in `src`, one after the other; none
+   * of them when memory is refused.
+   */
+  pushAll(
+    src: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    from: number,
+    end: number,
+    atHead: boolean,
+  ): void {
+    const { length } = this;
+    try {
+      if (this.#quick !== null) this.#quick.pushAll(src, offsets, lengths, from, end, atHead);
+      else for (let i = from; i < end; i++) this.push(src, offsets[i], lengths[i], atHead);
+    } catch (error) {
+      while (this.length > length) this.drop(atHead);
+      throw error;
+    }
   }
 
   /** Adds an element at the head or the tail. */
@@ -496,6 +515,13 @@ export class ListView {
       pos = node.start;
     }
   }
+}
+
+/** Sum of the lengths from index `from` to `end`, as far as it matters: what is more than any record holds is much. */
+export function sizeOfWords(lengths: Int32Array, from: number, end: number): number {
+  let bytes = 0;
+  for (let i = from; i < end && bytes <= INLINE_VALUE_MAX; i++) bytes += lengths[i];
+  return bytes;
 }
 
 /** Whether entries with `bytes` of text may pass what a record can hold. */

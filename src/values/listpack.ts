@@ -533,6 +533,28 @@ export function lpStageText(src: Uint8Array, off: number, len: number): number {
   return lpStageString(len);
 }
 
+/** Whether a text is short and surely no integer, so that `lpWriteName` may write it: the usual element. */
+export function lpIsName(src: Uint8Array, off: number, len: number): boolean {
+  return len < 64 && (len === 0 || src[off] > 0x39);
+}
+
+/** Writes such a text as an entry, of `len + 2` bytes, at `pos`. */
+export function lpWriteName(
+  buf: Uint8Array,
+  pos: number,
+  src: Uint8Array,
+  off: number,
+  len: number,
+): void {
+  buf[pos++] = 0x80 | len;
+  if (len < 48) { for (const end = off + len; off < end; off++) buf[pos++] = src[off]; }
+  else {
+    copyBytes(buf, pos, src, off, len);
+    pos += len;
+  }
+  buf[pos] = len + 1;
+}
+
 /** Like `lpStageText` for a text known not to be an integer. */
 function lpStageString(len: number): number {
   stagedPayload = len;

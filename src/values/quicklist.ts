@@ -38,12 +38,14 @@ import {
   lpEntry,
   lpFrame,
   lpGet,
+  lpIsName,
   lpPassed,
   lpScan,
   lpScanBack,
   lpScanPlain,
   lpSize,
   lpStageText,
+  lpWriteName,
   lpWriteStaged,
 } from "./listpack.ts";
 
@@ -328,6 +330,96 @@ export class QuickList {
     node.end += size;
     node.count++;
     this.count++;
+  }
+
+  /**
+   * Inserts the elements with the indices from `from` to `end` of offsets and lengths in `src`, one after the other.
+   * When memory is refused, those before are in the list.
+   */
+  pushAll(
+    src: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    from: number,
+    end: number,
+    atHead: boolean,
+  ): void {
+    for (let i = from; i < end; i++) {
+      i = atHead
+        ? this.#fillHead(src, offsets, lengths, i, end)
+        : this.#fillTail(src, offsets, lengths, i, end);
+      if (i === end) return;
+      if (atHead) this.pushHead(src, offsets[i], lengths[i]);
+      else this.pushTail(src, offsets[i], lengths[i]);
+    }
+  }
+
+  /** Inserts elements into the first node while they are names and it has a gap for them; answers the next index. */
+  #fillHead(
+    src: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    from: number,
+    end: number,
+  ): number {
+    const node = this.head;
+    if (node === null || node.plain) return from;
+    if (this.onNodeWrite !== null) this.onNodeWrite(node);
+    const { buf } = node;
+    const lowest = Math.max(node.low, node.end - this.#contentMax);
+    let at = node.start;
+    const stop = Math.min(end, from + this.nodeCountMax - node.count);
+    let i = from;
+    for (; i < stop; i++) {
+      const off = offsets[i];
+      const len = lengths[i];
+      if (at - len - ENTRY_OVERHEAD_ESTIMATE < lowest || !lpIsName(src, off, len)) break;
+      at -= len + 2;
+      lpWriteName(buf, at, src, off, len);
+    }
+    node.start = at;
+    this.#added(node, i - from);
+    return i;
+  }
+
+  /** The same at the end of the last node. */
+  #fillTail(
+    src: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    from: number,
+    end: number,
+  ): number {
+    const node = this.tail;
+    if (node === null || node.plain) return from;
+    if (this.onNodeWrite !== null) this.onNodeWrite(node);
+    const { buf } = node;
+    const highest = Math.min(node.high, node.start + this.#contentMax);
+    let at = node.end;
+    const stop = Math.min(end, from + this.nodeCountMax - node.count);
+    let i = from;
+    for (; i < stop; i++) {
+      const off = offsets[i];
+      const len = lengths[i];
+      if (at + len + ENTRY_OVERHEAD_ESTIMATE > highest || !lpIsName(src, off, len)) break;
+      lpWriteName(buf, at, src, off, len);
+      at += len + 2;
+    }
+    node.end = at;
+    this.#added(node, i - from);
+    return i;
+  }
+
+  /** Counts elements that a node has more. */
+  #added(node: ListNode, count: number): void {
+    node.count += count;
+    this.count += count;
+    this.#forgetPlaces();
+  }
+
+  /** Most bytes that the entries of a node may have. */
+  get #contentMax(): number {
+    return this.nodeBytesMax - LP_EMPTY_BYTES;
   }
 
   /** Decodes the first element into `lpEntry`; false when the list is empty. */

@@ -379,6 +379,40 @@ for (const [fill, most] of [[-1, 400], [-1, 1500], [-2, 400], [1, 400], [3, 400]
   }
 }
 
+for (const fill of [-1, -2, 1, 7]) {
+  Deno.test(`quicklist: many elements pushed at once lie as if pushed one by one (fill ${fill})`, () => {
+    const random = new Random(fill + 50);
+    const lists = [new QuickList(fill), new QuickList(fill)];
+    const watch = new WriteWatch(lists[0]);
+    for (let round = 0; round < 60; round++) {
+      const all = Array.from(
+        { length: random.below(200) },
+        () => random.below(20) > 0 ? `name:${random.below(1e6)}` : randomText(random),
+      );
+      const bytes = latin1(all.join(""));
+      const lengths = Int32Array.from(all, (text) => text.length);
+      const offsets = new Int32Array(all.length);
+      for (let i = 1; i < all.length; i++) offsets[i] = offsets[i - 1] + lengths[i - 1];
+      const from = Math.min(2, all.length);
+      const atHead = random.below(2) === 0;
+      watch.begin();
+      lists[0].pushAll(bytes, offsets, lengths, from, all.length, atHead);
+      watch.end();
+      for (let i = from; i < all.length; i++) {
+        if (atHead) lists[1].pushHead(bytes, offsets[i], lengths[i]);
+        else lists[1].pushTail(bytes, offsets[i], lengths[i]);
+      }
+      assertEquals(contents(lists[0]), contents(lists[1]));
+      const sizes = lists.map((list) => {
+        const found: number[] = [];
+        for (let node = list.head; node !== null; node = node.next) found.push(node.count);
+        return found;
+      });
+      assertEquals(sizes[0], sizes[1]);
+    }
+  });
+}
+
 Deno.test("quicklist: new nodes take the generation of the list", () => {
   const list = listOf(numbered(2000), 100);
   list.generation = 7;

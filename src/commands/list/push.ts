@@ -5,7 +5,7 @@ import type { Database } from "../../keyspace/database.ts";
 import type { Words } from "../../resp/words.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { EVENT_LIST } from "../../base/event_classes.ts";
-import { listView } from "../../keyspace/list.ts";
+import { listView, sizeOfWords } from "../../keyspace/list.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
@@ -107,15 +107,11 @@ function runRpushx(call: Call): void {
 function pushAll(words: Words, atHead: boolean, newIn: Database | null): void {
   const { bytes, starts, lengths, count } = words;
   const list = listView;
-  let i = 2;
   try {
-    for (; i < count; i++) list.push(bytes, starts[i], lengths[i], atHead);
+    list.pushAll(bytes, starts, lengths, 2, count, atHead);
   } catch (error) {
     if (newIn !== null) newIn.takeBack(list.ref);
-    else {
-      while (--i >= 2) list.drop(atHead);
-      list.settle(true);
-    }
+    else list.settle(true);
     throw error;
   }
 }
@@ -128,8 +124,7 @@ function push({ database, words, reply }: Call, atHead: boolean, mustExist: bool
   const list = listView;
   if (ref === 0) {
     if (mustExist) return reply.integer(0);
-    let size = 0;
-    for (let i = 2; i < count; i++) size += lengths[i];
+    const size = sizeOfWords(lengths, 2, count);
     list.create(database, bytes, keyAt, keyLength, size, count - 2);
   } else {
     if (database.typeOf(ref) !== TYPE_LIST) return reply.error(WRONG_TYPE);
