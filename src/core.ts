@@ -8,7 +8,9 @@
  */
 
 import { blocks, connectionBlocks } from "./base/blocks.ts";
+import { toLatin1 } from "./base/bytes.ts";
 import type { Clock, Draw } from "./base/clock.ts";
+import { quoted } from "./base/printable.ts";
 import { randomId } from "./base/random_id.ts";
 import { commandTable } from "./commands/index.ts";
 import { feedMonitors } from "./commands/server/monitor_feed.ts";
@@ -47,6 +49,7 @@ import type { Log } from "./observe/log.ts";
 import { AccessLog } from "./observe/access_log.ts";
 import { SlowLog } from "./observe/slow_log.ts";
 import { Statistics } from "./observe/statistics.ts";
+import { ABORT_EXIT_CODE, logPanic, PANIC_EXIT_CODE } from "./panic.ts";
 import { WriteStream } from "./propagation/write_stream.ts";
 import { Hub } from "./pubsub/hub.ts";
 import { KeyEventPublisher } from "./pubsub/key_events.ts";
@@ -72,6 +75,9 @@ const INSTANCE_CHANGED =
 
 /** What a master sends is not bounded by `proto-max-bulk-len` of ours. */
 const MASTER_LIMITS: ParserLimits = { bulkBytesMax: 0xffffffff };
+
+/** Bytes of the stream that are shown in the log with a command of the master that has failed. */
+const BACKLOG_SHOWN = 256;
 
 /** Directives that open and close gates. */
 const GATE_DIRECTIVES = [
@@ -450,22 +456,35 @@ export class Core
   /** DispatchOwner. */
   linkFailed(client: Client, command: Command | null, text: string): void {
     this.statistics.unexpectedErrors++;
+    const name = command?.fullName ?? "<unknown>";
     const [from, to] = client.isMaster ? ["replica", "master"] : ["master", "replica"];
     this.log.warning(
       `== CRITICAL == This ${from} is sending an error to its ${to}: '${text}' after processing ` +
-        `the command '${command?.fullName ?? "<unknown>"}'`,
+        `the command '${name}'`,
     );
+    if (!client.isMaster) return;
+    const { config, replication } = this;
+    const latest = replication.backlog?.latest(BACKLOG_SHOWN);
+    if (latest !== undefined && latest.length > 0) {
+      this.log.notice(`Latest backlog is: '${quoted(toLatin1(latest, 0, latest.length))}'`);
+    }
+    replication.replica.commandFailed(name, text);
     // As in Redis, a replica whose data has parted from its master's ends where that is asked for.
-    const { config } = this;
     if (config.value("propagation-error-behavior") === "ignore") return;
-    if (!client.isMaster || !config.value("replica-read-only")) return;
-    this.log.warning(
-      `This ${from} panicked sending an error to its ${to} after processing the command ` +
-        `'${command?.fullName ?? "<unknown>"}'`,
-    );
+    if (!config.value("replica-read-only")) return;
     client.isClosing = true; // what has come behind it is not carried out
+    this.#panic(
+      `This ${from} panicked sending an error to its ${to} after processing the command '${name}'`,
+    );
+  }
+
+  /** Ends the process: going on would do harm. */
+  #panic(message: string): void {
+    logPanic(this.log, message);
     this.#ending.stop();
-    this.#ending.exit(1);
+    this.#ending.exit(
+      this.config.value("use-exit-on-panic") ? PANIC_EXIT_CODE : ABORT_EXIT_CODE,
+    );
   }
 
   /** DispatchOwner. */
@@ -593,6 +612,14 @@ export class Core
     // What the master sends is never refused, so room is made as long as there is something to evict.
     if ((this.dispatcher.gateBits & GATE_MEMORY) !== 0) this.evictor.evict();
     this.dispatcher.processInput(client as Client);
+  }
+
+  /** ReplicationHost. */
+  masterCommandFault(client: MasterClient, error: unknown): void {
+    this.log.fault("Cannot apply a command of the master", error);
+    const { lastCommand } = client as Client;
+    const message = error instanceof Error ? error.message : String(error);
+    this.linkFailed(client as Client, lastCommand, `ERR internal error: ${message}`);
   }
 
   /** ReplicationHost. */

@@ -1,4 +1,4 @@
-/** Text from outside on its way into lines that people and programs read: the log, INFO. */
+/** Text from outside on its way into lines that people and programs read: the log, INFO, MONITOR. */
 
 /** What ends or hides a line: control bytes, also those above ASCII, and the two line ends of Unicode. */
 // deno-lint-ignore no-control-regex
@@ -16,4 +16,26 @@ function shown(control: string): string {
   const code = control.charCodeAt(0);
   return NAMED[control] ??
     (code > 0xff ? "\\u" + code.toString(16) : "\\x" + code.toString(16).padStart(2, "0"));
+}
+
+const ESCAPES: Record<string, string> = {
+  "\\": "\\\\",
+  '"': '\\"',
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\x07": "\\a",
+  "\b": "\\b",
+};
+
+/** Latin1 text in double quotes, what cannot be printed as \xHH. */
+export function quoted(text: string): string {
+  let out = '"';
+  for (const c of text) {
+    const escape = ESCAPES[c];
+    if (escape !== undefined) out += escape;
+    else if (c >= " " && c <= "~") out += c;
+    else out += "\\x" + c.charCodeAt(0).toString(16).padStart(2, "0");
+  }
+  return out + '"';
 }

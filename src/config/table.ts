@@ -266,10 +266,7 @@ export const DIRECTIVES = {
   "crash-memcheck-enabled": bool("yes", idle("the runtime has its own kind of report")),
   // Not told of before the event loop goes on: nothing can look at a thread from outside here.
   "watchdog-period": int("0", 0, I32_MAX, { hidden: true }),
-  "use-exit-on-panic": bool("no", {
-    hidden: true,
-    ...idle("the runtime has its own kind of report"),
-  }),
+  "use-exit-on-panic": bool("no", { hidden: true }),
   "disable-thp": bool("yes", idle(KERNEL, { settable: false })),
   "oom-score-adj": choice("no", ["no", "yes", "relative", "absolute"], idle(KERNEL)),
   "oom-score-adj-values": directive(oomScoresKind(), "0 200 800", idle(KERNEL)),

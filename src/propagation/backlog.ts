@@ -172,6 +172,21 @@ export class Backlog {
     return new BacklogCursor(this, block, offset - block.offset);
   }
 
+  /** A copy of the latest bytes of the stream, at most `countMax`. */
+  latest(countMax: number): Uint8Array {
+    const count = Math.min(countMax, this.historyBytes);
+    const latest = new Uint8Array(count);
+    const cursor = this.cursor(this.endOffset - count);
+    for (let filled = 0; filled < count;) {
+      const bytes = cursor.peek()!;
+      latest.set(bytes, filled);
+      filled += bytes.length;
+      cursor.advance(bytes.length);
+    }
+    cursor.close();
+    return latest;
+  }
+
   /** To be called when a cursor has left this block. */
   left(block: Block): void {
     if (--block.users === 0 && block === this.#first) this.#trim();

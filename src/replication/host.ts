@@ -94,6 +94,8 @@ export interface ReplicationHost {
   readonly isPaused: boolean;
   /** Runs the requests that have arrived for it; throws when one of them is a fault of ours. */
   processMasterInput(client: MasterClient): void;
+  /** Tells of such a fault, as of any command of the master that has failed. */
+  masterCommandFault(client: MasterClient, error: unknown): void;
   /** Forgets it. */
   closeMasterClient(client: MasterClient): void;
   /** Our role or the state of the link has changed: gates are to be looked at. */

@@ -50,14 +50,30 @@ export class LinkLog {
     if (this.#events.length > EVENTS_MAX) this.#events.shift();
   }
 
+  /** The same again, if the latest event told of it: the cause is the new one, and `count` goes up. */
+  again(side: LinkEvent["side"], peerText: string, event: string, detailText: string): void {
+    const last = this.#latestOf(side, oneLine(peerText), event);
+    if (last === null) return this.add(side, peerText, event, detailText);
+    last.count++;
+    last.detail = oneLine(detailText);
+    last.timeMs = this.clock.now();
+  }
+
   /** How far something has come: takes the place of the latest event if that told of the same. */
   progress(side: LinkEvent["side"], peerText: string, event: string, detail: string): void {
     const peer = oneLine(peerText);
+    const last = this.#latestOf(side, peer, event);
+    if (last === null) return this.add(side, peer, event, detail);
+    last.detail = detail;
+    last.timeMs = this.clock.now();
+  }
+
+  /** The latest event of all, if it is such a one. */
+  #latestOf(side: LinkEvent["side"], peer: string, event: string): LinkEvent | null {
     const last = this.#events.at(-1);
-    if (last !== undefined && last.side === side && last.peer === peer && last.event === event) {
-      last.detail = detail;
-      last.timeMs = this.clock.now();
-    } else this.add(side, peer, event, detail);
+    return last !== undefined && last.side === side && last.peer === peer && last.event === event
+      ? last
+      : null;
   }
 
   /** The latest events, at most `count`, newest first. */

@@ -67,6 +67,8 @@ export interface LinkOwner {
   linkUp(link: MasterLink): void;
   stateChanged(): void;
   /** Our history has another name from now on, or is another: our own replicas have to ask again. */
+  /** The dataset of the master has taken the place of ours: the two are equal now. */
+  synchronized(): void;
   historyChanged(why: string): void;
   /** Called once. */
   linkEnded(link: MasterLink, failure: LinkFailure): void;
@@ -312,6 +314,7 @@ export class MasterLink implements LinkTransport {
     if (persistence.replicaLoad === load) persistence.replicaLoad = null;
     if (full === null) history.ids.renew();
     else history.ids.adopt(full.id);
+    this.owner.synchronized();
     this.owner.historyChanged("our dataset is another one now");
     history.restartAt(full === null ? keyspace.stream.offset : full.offset);
     log.notice("MASTER <-> REPLICA sync: Finished with success");

@@ -13,6 +13,7 @@
 import type { ReplicaLoad } from "../rdb/replica_load.ts";
 import type { Timer, Timers } from "../runtime/runtime.ts";
 import { refusesEmpty } from "./guard.ts";
+import { oneLine } from "../base/printable.ts";
 import type { History } from "./history.ts";
 import type { ReplicationHost } from "./host.ts";
 import type { OurMaster } from "./master_role.ts";
@@ -28,6 +29,8 @@ const STEADY_MS = 1000;
 /** Our own replicas, as following a master changes their lot. */
 export interface OwnReplicas {
   /** They have to ask again: our history has another name, or is another. */
+/** Characters of the error of a command that are kept. */
+const ERROR_SHOWN_MAX = 400;
   historyChanged(why: string): void;
   /** We are a master from now on. */
   becameMaster(): void;
@@ -70,6 +73,12 @@ export class ReplicaRole implements LinkOwner, OurMaster {
 
   // -- whom we follow ------------------------------------------------------------------------
 
+  /**
+   * Commands of the master that have failed here since its dataset was taken over: as long as there are any,
+   * the two datasets may differ. What the latest failed with.
+   */
+  #streamErrors = 0;
+  #lastStreamError = "";
   /** At the start of the server: this is the master; it is not sought before the dataset is loaded. */
   begin(host: string, port: number): void {
     this.masterHost = host;
@@ -227,6 +236,21 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   linkEnded(link: MasterLink, failure: LinkFailure): void {
     if (link !== this.#link) return;
     this.#link = null;
+  /** LinkOwner. */
+  synchronized(): void {
+    this.#streamErrors = 0;
+    this.#lastStreamError = "";
+  }
+
+  /** A command of the master, unknown here perhaps, has ended with this error. */
+  commandFailed(name: string, text: string): void {
+    this.#streamErrors++;
+    const what = `'${name}' has failed here: ${text.slice(0, ERROR_SHOWN_MAX)}`;
+    this.#lastStreamError = oneLine(what);
+    const peer = `${this.masterHost}:${this.masterPort}`;
+    this.history.events.again("replica", peer, "command-failed", what);
+  }
+
     const { host, history: { events } } = this;
     const steadyMs = host.clock.monotonic();
     const wasUp = link.state === "connected";
@@ -254,7 +278,29 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     if (wasUp && !this.isQuiet) {
       host.log.notice(`Reconnecting to MASTER ${this.masterHost}:${this.masterPort}`);
     }
-    this.#retry = this.#timers.after(this.#delayMs(wasSteady), () => this.#connect());
+    const delayMs = failure.more.isOfSnapshot === true
+      ? this.#badSnapshot(link.peer, failure.message)
+      : this.#delayMs(wasSteady);
+    this.#retry = this.#timers.after(delayMs, () => this.#connect());
+  }
+
+  /** A full sync has failed for what the snapshot holds: returns how long to wait before the next. */
+  #badSnapshot(peer: string, why: string): number {
+    const { host, history: { events } } = this;
+    const delayMs = Math.min(
+      SNAPSHOT_RETRY_MS_MAX,
+      SNAPSHOT_RETRY_MS_MIN * 2 ** Math.min(10, this.#badSnapshots),
+    );
+    this.#badSnapshots++;
+    this.#snapshotProblem = oneLine(why);
+    this.#snapshotRetryMs = host.clock.monotonic() + delayMs;
+    const seconds = delayMs / 1000;
+    host.log.warning(
+      `The dataset of MASTER ${peer} cannot be taken over (${this.#badSnapshots} in a row): the next full ` +
+        `sync is tried in ${seconds} seconds, or at once with REPLICAOF ${this.masterHost} ${this.masterPort}`,
+    );
+    events.again("replica", peer, "waiting", `the next full sync is tried in ${seconds} seconds`);
+    return delayMs;
   }
 
   /** How long to wait before the next try. */
@@ -384,3 +430,5 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     return fields;
   }
 }
+      ["master_stream_errors", this.#streamErrors],
+    if (this.#streamErrors > 0) fields.push(["master_last_stream_error", this.#lastStreamError]);

@@ -57,7 +57,7 @@ export class StreamApplier {
     return kept;
   }
 
-  /** Carries out all requests that have come completely. A fault of ours in one of them is logged. */
+  /** Carries out all requests that have come completely. A fault of ours in one of them counts as its failure. */
   turn(): void {
     const { host, client } = this;
     const parser = this.#parser;
@@ -70,7 +70,7 @@ export class StreamApplier {
         break;
       } catch (error) {
         // What failed is behind us: each further try begins with the next request.
-        host.log.fault("Cannot apply a command of the master", error);
+        host.masterCommandFault(client, error);
       }
     }
     this.settle();

@@ -164,3 +164,16 @@ Deno.test("Backlog uses the memory of what has fallen off again, but not what is
   assertEquals(lent, bytes);
   assertEquals(seen.size, 7);
 });
+
+Deno.test("Backlog.latest copies the end of the stream, across blocks, and holds nothing", () => {
+  const backlog = new Backlog(1000, 100_000);
+  assertEquals(backlog.latest(10).length, 0);
+  const bytes = Uint8Array.from({ length: 50_000 }, (_, i) => i);
+  for (let at = 0; at < bytes.length; at += 100) backlog.append(bytes, at, 100);
+  assertEquals(backlog.latest(256), bytes.subarray(-256));
+  assertEquals(backlog.latest(40_000), bytes.subarray(-40_000));
+  assertEquals(backlog.latest(90_000), bytes);
+  const heldBytes = backlog.heldBytes;
+  for (let i = 0; i < 1000; i++) backlog.append(bytes, 0, 1000);
+  assertEquals(backlog.heldBytes < heldBytes + 100_000, true);
+});

@@ -27,6 +27,20 @@ Deno.test("LinkLog counts what happens again and again as one event", () => {
   assertEquals([second.count, second.detail], [1, "timed out"]);
 });
 
+Deno.test("LinkLog.again counts as one event what happens again for another cause", () => {
+  const { log, clock } = linkLog();
+  clock.nowMs = 1000;
+  log.again("replica", "host:1", "command-failed", "one\ncause");
+  clock.nowMs = 2000;
+  log.again("replica", "host:1", "command-failed", "another\ncause");
+  log.add("replica", "host:1", "closed", "by the peer");
+  log.again("replica", "host:1", "command-failed", "a third");
+  assertEquals(
+    log.latest(9).map(({ count, timeMs, detail }) => [count, timeMs, detail]),
+    [[1, 2000, "a third"], [1, 2000, "by the peer"], [2, 2000, "another\\ncause"]],
+  );
+});
+
 Deno.test("LinkLog.progress renews the latest event, and begins one where another has come", () => {
   const { log } = linkLog();
   log.progress("replica", "host:1", "receiving", "10%");

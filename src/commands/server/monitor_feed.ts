@@ -1,6 +1,7 @@
 /** MONITOR: shows every command to the clients that asked for it, in Redis's line. */
 
 import { toLatin1 } from "../../base/bytes.ts";
+import { quoted } from "../../base/printable.ts";
 import type { Client } from "../../dispatch/client.ts";
 import type { Services } from "../../dispatch/services.ts";
 import type { Words } from "../../resp/words.ts";
@@ -22,26 +23,4 @@ export function feedMonitors(server: Services, client: Client, words: Words): vo
     monitor.reply.status(line);
     monitor.transport.wake();
   }
-}
-
-const ESCAPES: Record<string, string> = {
-  "\\": "\\\\",
-  '"': '\\"',
-  "\n": "\\n",
-  "\r": "\\r",
-  "\t": "\\t",
-  "\x07": "\\a",
-  "\b": "\\b",
-};
-
-/** Latin1 text in double quotes, what cannot be printed as \xHH. */
-export function quoted(text: string): string {
-  let out = '"';
-  for (const c of text) {
-    const escape = ESCAPES[c];
-    if (escape !== undefined) out += escape;
-    else if (c >= " " && c <= "~") out += c;
-    else out += "\\x" + c.charCodeAt(0).toString(16).padStart(2, "0");
-  }
-  return out + '"';
 }

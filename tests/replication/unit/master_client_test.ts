@@ -1,10 +1,10 @@
 /** The client in whose name our master's commands run: which gates it passes, and what it leaves behind. */
 
 import { assertEquals } from "@std/assert";
-import { toLatin1 } from "../../../src/base/bytes.ts";
+import { latin1, toLatin1 } from "../../../src/base/bytes.ts";
 import { GATE_READ_ONLY } from "../../../src/dispatch/dispatcher.ts";
 import { EXPIRE_DELETES, EXPIRE_HIDES } from "../../../src/keyspace/expire_mode.ts";
-import { testServer } from "../../support/test_server.ts";
+import { type TestServer, testServer } from "../../support/test_server.ts";
 
 /** A replica, and what its master sends. */
 function replica(directives: Record<string, string> = {}) {
@@ -92,18 +92,26 @@ for (const behaviour of ["panic", "panic-on-replicas"]) {
     send("SET k v\r\n");
     assertEquals(server.exits, []);
     send("LPUSH k x\r\nSET after all\r\n");
-    assertEquals(server.exits, [1]);
-    assertEquals(
-      server.logLines.filter((line) => line.includes("panicked")).map((line) =>
-        line.replace(/^.*# /, "")
-      ),
-      [
-        "This replica panicked sending an error to its master after processing the command 'lpush'\n",
-      ],
-    );
+    assertEquals(server.exits, [134]); // as of a process that SIGABRT has ended
+    const lines = server.logLines.map((line) => line.replace(/^.*# /, "").trimEnd());
+    const begin = lines.findIndex((line) => line.startsWith("=== REDIS BUG REPORT START"));
+    assertEquals(lines.slice(begin + 2, begin + 4), [
+      "!!! Software Failure. Press left mouse button to continue",
+      "Guru Meditation: This replica panicked sending an error to its master after processing the " +
+      "command 'lpush'",
+    ]);
     assertEquals(server.run("GET", "after"), null);
   });
 }
+
+Deno.test("use-exit-on-panic: a panic ends the process with exit code 1", () => {
+  const { server, send } = replica({
+    "propagation-error-behavior": "panic",
+    "use-exit-on-panic": "yes",
+  });
+  send("NOSUCH\r\n");
+  assertEquals(server.exits, [1]);
+});
 
 const lenient: Record<string, string>[] = [
   { "propagation-error-behavior": "ignore" },
@@ -117,3 +125,69 @@ for (const directives of lenient) {
     assertEquals(server.run("GET", "after"), "all");
   });
 }
+
+function fields(server: TestServer): Map<string, string | number> {
+  return new Map(server.core.replication.infoFields(server.clock.nowMs));
+}
+
+Deno.test("commands of the master that fail here are counted in INFO and told in REPLICATION LOG", () => {
+  const { server, send } = replica();
+  assertEquals(fields(server).get("master_stream_errors"), 0);
+  assertEquals(fields(server).has("master_last_stream_error"), false);
+  send("SET k v\r\nLPUSH k x\r\nNOSUCH a b\r\nSET k\r\nSET after all\r\n");
+  assertEquals(server.run("GET", "after"), "all");
+  assertEquals(fields(server).get("master_stream_errors"), 3);
+  assertEquals(
+    fields(server).get("master_last_stream_error"),
+    "'set' has failed here: ERR wrong number of arguments for 'set' command",
+  );
+  const [event] = server.core.replication.events.latest(1);
+  assertEquals([event.side, event.peer, event.event, event.count], [
+    "replica",
+    "127.0.0.1:1",
+    "command-failed",
+    3,
+  ]);
+  assertEquals(event.detail, fields(server).get("master_last_stream_error"));
+});
+
+Deno.test("a command of the master that is unknown here: line ends in it forge no field of INFO", () => {
+  const { server, send } = replica();
+  send("*2\r\n$6\r\nNOSUCH\r\n$17\r\na\r\nrole:master\r\nb\r\n");
+  assertEquals(
+    fields(server).get("master_last_stream_error"),
+    "'<unknown>' has failed here: ERR unknown command 'NOSUCH', with args beginning with: " +
+      "'a\\r\\nrole:master\\r\\nb' ",
+  );
+});
+
+Deno.test("the other commands of a transaction are applied where one fails, and none where one is unknown", () => {
+  const { server, send } = replica();
+  send("SET k v\r\nMULTI\r\nSET a 1\r\nLPUSH k x\r\nSET b 1\r\nEXEC\r\n");
+  assertEquals([server.run("GET", "a"), server.run("GET", "b")], ["1", "1"]);
+  assertEquals(fields(server).get("master_stream_errors"), 1);
+  send("MULTI\r\nSET c 1\r\nNOSUCH\r\nSET d 1\r\nEXEC\r\nSET after all\r\n");
+  assertEquals([server.run("GET", "c"), server.run("GET", "d")], [null, null]);
+  assertEquals(server.run("GET", "after"), "all");
+  // As in Redis, the transaction that is dropped counts beside what it is dropped for.
+  assertEquals(fields(server).get("master_stream_errors"), 3);
+});
+
+Deno.test("a master that fails to answer to its own clients counts no errors of a stream", () => {
+  const server = testServer();
+  server.run("SET", "k", "v");
+  server.run("LPUSH", "k", "x");
+  assertEquals(fields(server).has("master_stream_errors"), false);
+});
+
+Deno.test("the log shows the latest of the stream with a command that fails", () => {
+  const { server, send } = replica();
+  server.core.replication.history.createBacklog();
+  server.keyspace.stream.relay(latin1("*2\r\n$3\r\nGET\r\n$1\r\n\x01\r\n"), 0, 20);
+  send("NOSUCH\r\n");
+  const line = server.logLines.find((line) => line.includes("Latest backlog is"))!;
+  assertEquals(
+    line.replace(/^.*\* /, ""),
+    "Latest backlog is: '\"*2\\r\\n$3\\r\\nGET\\r\\n$1\\r\\n\\x01\\r\\n\"'\n",
+  );
+});

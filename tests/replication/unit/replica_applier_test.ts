@@ -132,6 +132,24 @@ Deno.test("a fault of ours in one command is logged, and the next ones are appli
   assertEquals(s.logLines.filter((line) => line.includes('Cannot carry out "ECHO" "x"')).length, 1);
 });
 
+Deno.test("a fault outside of a command counts as the failure of that one, and the next ones are applied", () => {
+  const { s, feed } = applier();
+  replaceEcho(s, () => {});
+  const endUnit = s.dispatcher.endUnit;
+  s.dispatcher.endUnit = () => {
+    s.dispatcher.endUnit = endUnit;
+    throw new Error("a fault");
+  };
+  feed(array("ECHO", "x") + array("SET", "k", "v"));
+  assertEquals(s.run("GET", "k"), "v");
+  const info = new Map(s.core.replication.infoFields(0));
+  assertEquals(info.get("master_stream_errors"), undefined, "it follows no master");
+  assertEquals(
+    s.logLines.filter((line) => line.includes("after processing the command 'echo'")).length,
+    1,
+  );
+});
+
 /** A request that takes long: RESTORE of a set. */
 function longRequest(): string {
   const s = testServer();
