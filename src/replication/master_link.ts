@@ -15,7 +15,9 @@
  */
 
 import { toLatin1 } from "../base/bytes.ts";
+import { isRefusal } from "../base/refused.ts";
 import type { Setting } from "../config/config.ts";
+import { RdbError } from "../rdb/rdb_error.ts";
 import { RECEIVED_MAX, type ReplicaLoad } from "../rdb/replica_load.ts";
 import { problemOf } from "../runtime/system_error.ts";
 import {
@@ -47,6 +49,8 @@ export class LinkFailure extends Error {
       readonly forgets?: boolean;
       /** An empty dataset was refused. */
       readonly isGuard?: boolean;
+      /** What the snapshot holds cannot be taken: the next one will most likely be no better. */
+      readonly isOfSnapshot?: boolean;
     } = {},
   ) {
     super(message);
@@ -63,12 +67,12 @@ export interface LinkOwner {
   readonly isQuiet: boolean;
   /** Whether the dataset may take the place of ours; if not, says so itself. */
   takes(load: ReplicaLoad, id: string): boolean;
+  /** The dataset of the master has taken the place of ours: the two are equal now. */
+  synchronized(): void;
   /** A dataset has taken the place of ours, or ours goes on: the stream follows. */
   linkUp(link: MasterLink): void;
   stateChanged(): void;
   /** Our history has another name from now on, or is another: our own replicas have to ask again. */
-  /** The dataset of the master has taken the place of ours: the two are equal now. */
-  synchronized(): void;
   historyChanged(why: string): void;
   /** Called once. */
   linkEnded(link: MasterLink, failure: LinkFailure): void;
@@ -310,11 +314,11 @@ export class MasterLink implements LinkTransport {
       throw new LinkFailure("the empty dataset of the master was refused", { isGuard: true });
     }
     load.swap();
+    this.owner.synchronized();
     this.load = null;
     if (persistence.replicaLoad === load) persistence.replicaLoad = null;
     if (full === null) history.ids.renew();
     else history.ids.adopt(full.id);
-    this.owner.synchronized();
     this.owner.historyChanged("our dataset is another one now");
     history.restartAt(full === null ? keyspace.stream.offset : full.offset);
     log.notice("MASTER <-> REPLICA sync: Finished with success");
@@ -382,6 +386,7 @@ export class MasterLink implements LinkTransport {
     const from = this.#host.config.value("repl-diskless-load") === "disabled" ? "disk" : "socket";
     return new LinkFailure(
       `Failed trying to load the MASTER synchronization DB from ${from}: ${problemOf(error)}`,
+      { isOfSnapshot: error instanceof RdbError || isRefusal(error) },
     );
   }
 

@@ -7,13 +7,16 @@
  *     stop(): no master; what was applied so far is ours, under a history of its own
  *
  * A link that was up is sought again at once, one that did not get that far after a while that grows
- * to about a second. The log tells of a failure once, however often it repeats.
+ * to about a second. Where a full sync has failed for what the snapshot holds (a kind of value that is not
+ * known here, damage), the next one is likely to fail too, and each costs the master a whole snapshot: so
+ * the pauses grow to a minute, until a sync succeeds or a person says REPLICAOF. The log tells of a failure
+ * once, however often it repeats, but of these.
  */
 
+import { oneLine } from "../base/printable.ts";
 import type { ReplicaLoad } from "../rdb/replica_load.ts";
 import type { Timer, Timers } from "../runtime/runtime.ts";
 import { refusesEmpty } from "./guard.ts";
-import { oneLine } from "../base/printable.ts";
 import type { History } from "./history.ts";
 import type { ReplicationHost } from "./host.ts";
 import type { OurMaster } from "./master_role.ts";
@@ -21,16 +24,19 @@ import { LinkFailure, type LinkOwner, type LinkState, MasterLink } from "./maste
 
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 1000;
+/** After full syncs that have failed for what the snapshot holds. */
+const SNAPSHOT_RETRY_MS_MIN = 1000;
+const SNAPSHOT_RETRY_MS_MAX = 60_000;
 /** Between the tries of a replica that guards its data: each is a full sync for the master. */
 const GUARDED_RETRY_MS = 2000;
+/** Characters of the error of a command that are kept. */
+const ERROR_SHOWN_MAX = 400;
 /** A link that was up for less does not count as one that works. */
 const STEADY_MS = 1000;
 
 /** Our own replicas, as following a master changes their lot. */
 export interface OwnReplicas {
   /** They have to ask again: our history has another name, or is another. */
-/** Characters of the error of a command that are kept. */
-const ERROR_SHOWN_MAX = 400;
   historyChanged(why: string): void;
   /** We are a master from now on. */
   becameMaster(): void;
@@ -55,6 +61,11 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   /** Tries in a row that have failed, and what the latest failed with. */
   #failures = 0;
   #lastFailure = "";
+  /** Full syncs, since the last that succeeded, that have failed for what the snapshot holds; why the latest did. */
+  #badSnapshots = 0;
+  #snapshotProblem = "";
+  /** When the next try begins after such a one, by the monotonic clock; 0: it is not waited for. */
+  #snapshotRetryMs = 0;
   /** Unix ms since when the link is up, or down; 0 for never. */
   #upSinceMs = 0;
   #downSinceMs = 0;
@@ -62,6 +73,12 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   #isAccepted = false;
   /** Our data are a master's, not of our own making. */
   #isOfMaster = false;
+  /**
+   * Commands of the master that have failed here since its dataset was taken over: as long as there are any,
+   * the two datasets may differ. What the latest failed with.
+   */
+  #streamErrors = 0;
+  #lastStreamError = "";
 
   constructor(
     readonly host: ReplicationHost,
@@ -73,12 +90,6 @@ export class ReplicaRole implements LinkOwner, OurMaster {
 
   // -- whom we follow ------------------------------------------------------------------------
 
-  /**
-   * Commands of the master that have failed here since its dataset was taken over: as long as there are any,
-   * the two datasets may differ. What the latest failed with.
-   */
-  #streamErrors = 0;
-  #lastStreamError = "";
   /** At the start of the server: this is the master; it is not sought before the dataset is loaded. */
   begin(host: string, port: number): void {
     this.masterHost = host;
@@ -167,6 +178,13 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.isGuarded = false;
     this.#failures = 0;
     this.#lastFailure = "";
+    this.#forgetBadSnapshots();
+  }
+
+  #forgetBadSnapshots(): void {
+    this.#badSnapshots = 0;
+    this.#snapshotProblem = "";
+    this.#snapshotRetryMs = 0;
   }
 
   // -- links ---------------------------------------------------------------------------------
@@ -179,6 +197,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
 
   #connect(): void {
     this.#timers.cancel(this.#retry);
+    this.#snapshotRetryMs = 0;
     if (this.#isClosed || this.masterHost === null || this.#link !== null) return;
     const link = new MasterLink(this.host, this.history, this, this.masterHost, this.masterPort);
     this.#link = link;
@@ -208,12 +227,28 @@ export class ReplicaRole implements LinkOwner, OurMaster {
       history.events.add("replica", link.peer, "unguarded", "the master has data again");
       host.log.notice("The master has data again: the guard of ours is over.");
     }
+    this.#forgetBadSnapshots();
     this.#isAccepted = false;
     this.#isOfMaster = true;
     this.wantsPartial = true;
     this.#upSinceMs = host.clock.monotonic();
     this.#downSinceMs = 0;
     this.stateChanged();
+  }
+
+  /** LinkOwner. */
+  synchronized(): void {
+    this.#streamErrors = 0;
+    this.#lastStreamError = "";
+  }
+
+  /** A command of the master, unknown here perhaps, has ended with this error. */
+  commandFailed(name: string, text: string): void {
+    this.#streamErrors++;
+    const what = `'${name}' has failed here: ${text.slice(0, ERROR_SHOWN_MAX)}`;
+    this.#lastStreamError = oneLine(what);
+    const peer = `${this.masterHost}:${this.masterPort}`;
+    this.history.events.again("replica", peer, "command-failed", what);
   }
 
   /** LinkOwner. */
@@ -236,21 +271,6 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   linkEnded(link: MasterLink, failure: LinkFailure): void {
     if (link !== this.#link) return;
     this.#link = null;
-  /** LinkOwner. */
-  synchronized(): void {
-    this.#streamErrors = 0;
-    this.#lastStreamError = "";
-  }
-
-  /** A command of the master, unknown here perhaps, has ended with this error. */
-  commandFailed(name: string, text: string): void {
-    this.#streamErrors++;
-    const what = `'${name}' has failed here: ${text.slice(0, ERROR_SHOWN_MAX)}`;
-    this.#lastStreamError = oneLine(what);
-    const peer = `${this.masterHost}:${this.masterPort}`;
-    this.history.events.again("replica", peer, "command-failed", what);
-  }
-
     const { host, history: { events } } = this;
     const steadyMs = host.clock.monotonic();
     const wasUp = link.state === "connected";
@@ -259,7 +279,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     if (isGuarded) this.#guard(link.peer);
     else {
       events.add("replica", link.peer, wasUp ? "closed" : "failed", failure.message);
-      const isNew = failure.message !== this.#lastFailure;
+      const isNew = failure.message !== this.#lastFailure || failure.more.isOfSnapshot === true;
       if (!isNew || this.isGuarded) host.log.debug(failure.message);
       else if (failure.more.level === "notice") host.log.notice(failure.message);
       else host.log.warning(failure.message);
@@ -337,6 +357,11 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   /** Whether the link is up: the dataset is that of the master, and its stream arrives. */
   get isLinkUp(): boolean {
     return this.#link !== null && this.#link.state === "connected";
+  }
+
+  /** Whether the next full sync is put off, as the last could not be loaded. */
+  get isPuttingOff(): boolean {
+    return this.#snapshotRetryMs > 0;
   }
 
   /** Whether a full sync is being received or loaded. */
@@ -421,14 +446,24 @@ export class ReplicaRole implements LinkOwner, OurMaster {
         this.#downSinceMs === 0 ? -1 : secondsSince(this.#downSinceMs),
       ]);
     }
+    if (this.#badSnapshots > 0) {
+      fields.push(
+        ["master_sync_failures", this.#badSnapshots],
+        ["master_sync_last_error", this.#snapshotProblem],
+      );
+    }
+    if (this.isPuttingOff) {
+      const leftMs = Math.max(0, this.#snapshotRetryMs - steadyMs);
+      fields.push(["master_sync_retry_in_seconds", Math.ceil(leftMs / 1000)]);
+    }
     fields.push(
       ["slave_priority", config.value("replica-priority")],
       ["slave_read_only", config.value("replica-read-only") ? 1 : 0],
       ["replica_announced", config.value("replica-announced") ? 1 : 0],
       ["master_link_state", this.state],
+      ["master_stream_errors", this.#streamErrors],
     );
+    if (this.#streamErrors > 0) fields.push(["master_last_stream_error", this.#lastStreamError]);
     return fields;
   }
 }
-      ["master_stream_errors", this.#streamErrors],
-    if (this.#streamErrors > 0) fields.push(["master_last_stream_error", this.#lastStreamError]);

@@ -1,9 +1,13 @@
 /** Users of simulated sockets for tests: they keep what comes, and send as much as they are told to. */
 
+import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import type { ConnectHandler, Socket, SocketHandler } from "../../src/runtime/runtime.ts";
 import type { SimulatedSocket } from "../../src/runtime/simulated/network.ts";
 
-/** One end of a connection: sends all of what it is given, keeps what comes and what becomes of it. */
+/**
+ * One end of a connection: sends all of what it is given, keeps what comes and what becomes of it. Each
+ * character of a text is a byte.
+ */
 export class Peer implements SocketHandler, ConnectHandler {
   socket: Socket | null = null;
   received = "";
@@ -40,7 +44,7 @@ export class Peer implements SocketHandler, ConnectHandler {
 
   filled(count: number): void {
     this.calls.push(`filled ${count}`);
-    const text = new TextDecoder().decode(this.#space.subarray(0, count));
+    const text = toLatin1(this.#space, 0, count);
     this.received += text;
     this.onText(text, this);
   }
@@ -73,7 +77,7 @@ export class Peer implements SocketHandler, ConnectHandler {
       this.#next += text;
       return;
     }
-    this.#output = new TextEncoder().encode(text);
+    this.#output = latin1(text);
     this.#sent = 0;
     this.#push();
   }

@@ -7,7 +7,8 @@ import { writeHelp } from "../help.ts";
 
 /**
  * `REPLICAOF host port | NO ONE`. The master is sought after the reply. Naming the present master again
- * changes nothing, unless its empty dataset has been refused: then it is accepted from now on.
+ * changes nothing, unless its empty dataset has been refused: then it is accepted from now on; or its
+ * dataset could not be taken over: then that is tried again at once.
  *
  * Errors: an invalid port.
  *
@@ -57,7 +58,7 @@ function runReplicaof(call: Call): void {
   const host = words.text(1);
   const isSame = replica.masterHost?.toLowerCase() === host.toLowerCase() &&
     replica.masterPort === port;
-  if (isSame && !replica.isGuarded) {
+  if (isSame && !replica.isGuarded && !replica.isPuttingOff) {
     server.log.notice(
       "REPLICAOF would result into synchronization with the master we are already connected with. " +
         "No operation performed.",
