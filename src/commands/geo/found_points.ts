@@ -1,6 +1,7 @@
 /** The members that a search has found, without an object for each. */
 
 import { KeyedItems } from "../../base/keyed_items.ts";
+import { sortPartially } from "../generic/sort/partial_order.ts";
 
 const FIRST_ROOM = 64;
 
@@ -30,8 +31,28 @@ export class FoundPoints {
     this.distances = distances;
   }
 
-  /** The places of the points by distance; points at the same distance stay as they were found. */
-  placesByDistance(farthestFirst: boolean): Uint32Array {
+  /**
+   * The places of the points by distance, so far that the first `wanted` are right. Of points at the same
+   * distance those come first that were found first, or, where not all are wanted, whom Redis's way to find
+   * those few brings first.
+   */
+  placesByDistance(farthestFirst: boolean, wanted: number): Uint32Array {
+    return wanted < this.count
+      ? this.#fewByDistance(farthestFirst, wanted)
+      : this.#allByDistance(farthestFirst);
+  }
+
+  #fewByDistance(farthestFirst: boolean, wanted: number): Uint32Array {
+    const { count } = this;
+    const distances = this.distances.slice(0, count);
+    if (farthestFirst) { for (let i = 0; i < count; i++) distances[i] = -distances[i]; }
+    const places = new Uint32Array(count);
+    for (let i = 0; i < count; i++) places[i] = i;
+    sortPartially(distances, places, 0, wanted);
+    return places;
+  }
+
+  #allByDistance(farthestFirst: boolean): Uint32Array {
     const { count, distances } = this;
     const sorted = new KeyedItems(count);
     for (let i = 0; i < count; i++) {

@@ -212,8 +212,8 @@ function search(call: Call, spelling: Spelling, event: string): void {
 
   const found = new FoundPoints();
   if (isThere) findAll(asked, found);
-  const places = placesOf(asked, found);
   const count = asked.count === 0 ? found.count : Math.min(asked.count, found.count);
+  const places = placesOf(asked, found, count);
   if (asked.destination === 0) return replyPoints(reply, asked, found, places, count);
   const result = resultOf(asked, found, places, count);
   storeResult(call, result, event, asked.destination, count);
@@ -244,10 +244,14 @@ function findInCell(
   }
 }
 
-/** The places of the points in the order asked for; null for the order they were found in. */
-function placesOf({ order }: GeoSearch, found: FoundPoints): Uint32Array | null {
+/** The places of the first `count` points in the order asked for; null for the order they were found in. */
+function placesOf(
+  { order }: GeoSearch,
+  found: FoundPoints,
+  count: number,
+): Uint32Array | null {
   if (order === "none") return null;
-  return found.placesByDistance(order === "farthest first");
+  return found.placesByDistance(order === "farthest first", count);
 }
 
 /** Has the view stand on a rank, coming from another one: the next is at hand. Returns the rank. */

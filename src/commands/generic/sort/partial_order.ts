@@ -1,14 +1,15 @@
 /**
- * The order in which `SORT … BY … ALPHA LIMIT` leaves elements whose weights are the same.
+ * The order in which `SORT … BY … ALPHA LIMIT` leaves elements whose weights are the same, and GEOSEARCH with
+ * COUNT members at the same distance.
  *
  * It is part of what clients of Redis see, and it is not the order in which the elements came: there,
- * where BY and a LIMIT that leaves something out meet, a quicksort works on those parts alone that
- * overlap what is wanted, and where that puts elements of the same weight follows from how it chooses
+ * where a part of what is sorted is wanted (of SORT: where BY and a LIMIT that leaves something out meet), a
+ * quicksort works on those parts alone that overlap what is wanted, and where that puts elements of the same weight follows from how it chooses
  * its pivots and whom it exchanges. So this is the same algorithm: the quicksort of Bentley and McIlroy
  * (three parts, pivots by a median of three or of nine, insertion for a few), which goes on with a part
  * only if some of it is wanted.
  *
- * It works on numbers, the ranks that a faster sort has found: comparing costs next to nothing.
+ * It works on numbers, as ranks that a faster sort has found: comparing costs next to nothing.
  *
  * @see {@link https://doi.org/10.1002/spe.4380231105} "Engineering a Sort Function"
  */
@@ -23,7 +24,7 @@ const THREE_MAX = 40;
  * done to `ranks` is done to `items` too.
  */
 export function sortPartially(
-  ranks: Uint32Array,
+  ranks: Uint32Array | Float64Array,
   items: Uint32Array,
   from: number,
   to: number,
@@ -33,7 +34,7 @@ export function sortPartially(
 
 class PartialQuicksort {
   constructor(
-    readonly ranks: Uint32Array,
+    readonly ranks: Uint32Array | Float64Array,
     readonly items: Uint32Array,
     readonly firstWanted: number,
     readonly lastWanted: number,
