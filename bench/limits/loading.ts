@@ -7,6 +7,7 @@
 import { encodeBytes, encodeCommand } from "../compare/client.ts";
 import { type Bench, pause } from "./bench.ts";
 import { atMost, FIGURE, type LimitsCase, ratioAtMost } from "./cases.ts";
+import { fillStream } from "./streams.ts";
 
 /** Elements of a filling command. */
 const BATCH = 1_000;
@@ -21,18 +22,19 @@ const BARS = {
   [FIGURE.time]: ratioAtMost(1.5, TIME_SLACK_MS),
 };
 
-/** Kinds of values, and the words that element `i` adds to a command that fills one. */
-const KINDS: [name: string, command: string, words: (i: number) => string[]][] = [
-  ["sorted set", "ZADD", (i) => [String(i), `member:${i}`]],
-  ["hash", "HSET", (i) => [`field:${i}`, `value:${i}`]],
-  ["set", "SADD", (i) => [`member:${i}`]],
-  ["list", "RPUSH", (i) => [`element:${i}`]],
+/** Kinds of values, and what fills one at `k`. */
+const KINDS: [name: string, fill: (bench: Bench, size: number) => Promise<void>][] = [
+  ["sorted set", filledBy("ZADD", (i) => [String(i), `member:${i}`])],
+  ["hash", filledBy("HSET", (i) => [`field:${i}`, `value:${i}`])],
+  ["set", filledBy("SADD", (i) => [`member:${i}`])],
+  ["list", filledBy("RPUSH", (i) => [`element:${i}`])],
+  ["stream", (bench, size) => fillStream(bench, size, "k")],
 ];
 
 export const LOADING: LimitsCase[] = SIZES.flatMap((size) =>
-  KINDS.flatMap(([kind, command, words]): LimitsCase[] => {
+  KINDS.flatMap(([kind, fill]): LimitsCase[] => {
     const what = `a ${kind} of ${size / 1e6} million`;
-    const prepare = (bench: Bench) => fill(bench, command, words, size);
+    const prepare = (bench: Bench) => fill(bench, size);
     const common = {
       expectedMs: size / 100,
       options: ["--repl-diskless-sync-delay", "0"],
@@ -53,16 +55,13 @@ export const LOADING: LimitsCase[] = SIZES.flatMap((size) =>
   })
 );
 
-function fill(
-  bench: Bench,
-  command: string,
-  words: (i: number) => string[],
-  size: number,
-): Promise<void> {
-  return bench.server.fill(size / BATCH, (batch) => {
-    const all = Array.from({ length: BATCH }, (_, i) => words(batch * BATCH + i)).flat();
-    return encodeCommand(command, "k", ...all);
-  });
+/** A filling by a command to which element `i` adds these words. */
+function filledBy(command: string, words: (i: number) => string[]) {
+  return (bench: Bench, size: number): Promise<void> =>
+    bench.server.fill(size / BATCH, (batch) => {
+      const all = Array.from({ length: BATCH }, (_, i) => words(batch * BATCH + i)).flat();
+      return encodeCommand(command, "k", ...all);
+    });
 }
 
 async function sync(bench: Bench) {

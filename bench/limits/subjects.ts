@@ -7,6 +7,7 @@ import { LOADING } from "./loading.ts";
 import { PIPELINED } from "./pipelined.ts";
 import { SORT } from "./sort.ts";
 import { MEMORY } from "./memory.ts";
+import { STREAMS } from "./streams.ts";
 
 export interface Subject {
   /** As `--only` takes it. */
@@ -17,6 +18,7 @@ export interface Subject {
 
 export const SUBJECTS: Subject[] = [
   { name: "commands", title: "Commands that go through large values", cases: COMMANDS },
+  { name: "streams", title: "Large streams and searches of places", cases: STREAMS },
   { name: "sort", title: "SORT of large lists", cases: SORT },
   {
     name: "loading",
