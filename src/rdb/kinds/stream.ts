@@ -340,7 +340,7 @@ class StreamLoad extends ValueLoad {
     reader.readString();
     const { strBuf, strOff, strLen, strAt } = reader;
     if (!isStreamListpack(strBuf, strOff, strLen)) {
-      throw reader.error("damaged listpack of a stream, value", strAt);
+      throw reader.error("Stream listpack integrity check failed, value", strAt);
     }
     if (!this.#stream.loadNode(this.#id, strBuf, strOff, strLen)) {
       throw reader.error("the nodes of a stream are out of order", strAt);
@@ -421,7 +421,7 @@ class StreamLoad extends ValueLoad {
     const pending = reader.readCount("pending ids of a consumer", STREAM_ID_BYTES);
 
     if (this.#group.consumers.find(this.#name) !== null) {
-      throw reader.error("a consumer is there twice", at);
+      throw reader.error("Duplicate stream consumer detected", at);
     }
     this.#consumer = this.#group.addConsumer(this.#name, seenMs);
     this.#consumer.activeMs = activeMs;

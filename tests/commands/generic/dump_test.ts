@@ -161,3 +161,24 @@ for (const [hex, problem] of damaged) {
     assertEquals(line.includes(`RESTORE: ${problem}`), true, line);
   });
 }
+
+for (
+  const [what, from, to, log] of [
+    ["a consumer that is there twice", "\x02c2", "\x02c1", "Duplicate stream consumer detected"],
+    ["a damaged node", "\x85field", "\x86field", "Stream listpack integrity check failed"],
+  ]
+) {
+  Deno.test(`RESTORE refuses a stream with ${what}, and the log says what watches it look for`, () => {
+    const { server } = restoring();
+    server.run("XADD", "x", "1-0", "field", "value");
+    server.run("XGROUP", "CREATE", "x", "g", "0");
+    server.run("XGROUP", "CREATECONSUMER", "x", "g", "c1");
+    server.run("XGROUP", "CREATECONSUMER", "x", "g", "c2");
+    const payload = server.run("DUMP", "x") as string;
+    assertEquals(payload.split(from).length, 2);
+    server.core.skipsChecksums = true;
+    const damaged = payload.replace(from, to);
+    assertEquals(server.run("RESTORE", "y", "0", damaged), { error: "ERR Bad data format" });
+    assertEquals(server.logLines.filter((line) => line.includes(log)).length, 1);
+  });
+}
