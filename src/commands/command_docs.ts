@@ -15,7 +15,8 @@ import {
   type CommandDefinition,
   FLAG_NO_MANDATORY_KEYS,
 } from "../dispatch/command.ts";
-import { type KeyPosition, keysFromSpecs, type KeySpec } from "../dispatch/key_specs.ts";
+import { getKeys } from "../dispatch/call_keys.ts";
+import type { KeySpec } from "../dispatch/key_specs.ts";
 
 /**
  * Where a reply is written. `array`, `map` and `set` announce n elements (n pairs for a map), which
@@ -123,18 +124,6 @@ function predicateOf({ by, value }: CommandFilter): (command: Command) => boolea
         return globMatch(value, 0, value.length, nameBytes, 0, length, true);
       };
   }
-}
-
-/**
- * The keys of a call, `words` being all of it with the name(s) first; null when they cannot be told
- * because the words make no sense. Does not look at arity. A command's `findKeys` is asked where its
- * specifications fail, or where they say that what is done to the keys varies.
- */
-export function getKeys(command: Command, words: readonly Uint8Array[]): KeyPosition[] | null {
-  const { keys = [], findKeys } = command.definition;
-  const varies = keys.some((spec) => spec.flags.includes("variable_flags"));
-  if (varies && findKeys !== undefined) return findKeys(words);
-  return keysFromSpecs(keys, words) ?? (findKeys === undefined ? null : findKeys(words));
 }
 
 /** COMMAND GETKEYS and, with flags, COMMAND GETKEYSANDFLAGS of the call in `words`. */
