@@ -203,6 +203,8 @@ export class Blocking {
       this.#current = null;
     }
     this.dispatcher.endUnit(client);
+    const { hub } = this.dispatcher.server;
+    if (hub.hasDeferred) hub.deliverDeferred();
     if (waiter.isParkedAgain) client.park = waiter;
     else {
       this.#abandon(waiter);

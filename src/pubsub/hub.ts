@@ -173,9 +173,12 @@ class Topics {
 
 type TagListener = (tag: number) => void;
 
+/** Whom messages may be sent to. */
+type Receiver = Pick<Subscriber, "reply" | "transport">;
+
 /** What waits for the end of a command of the client that it goes to. */
 interface Deferred {
-  readonly subscriber: Subscriber;
+  readonly subscriber: Receiver;
   readonly buffer: Uint8Array;
   readonly start: number;
   readonly count: number;
@@ -198,6 +201,8 @@ export class Hub {
   /** Patterns that a message goes to; for the time of one message. */
   readonly #found: number[] = [];
   #deferred: Deferred[] = [];
+  /** What comes before that. */
+  #deferredFirst: Deferred[] = [];
 
   readonly #timers: Timers;
   readonly #clock: Clock;
@@ -493,7 +498,7 @@ export class Hub {
     }
     const { buffer, start, count } = encoded;
     if (subscriber === running) {
-      this.#deferred.push({ subscriber, buffer, start, count });
+      this.defer(subscriber, buffer, start, count);
       return false;
     }
     reply.share(buffer, start, count);
@@ -536,19 +541,29 @@ export class Hub {
   // -- what waits for the end of a command -------------------------------------------------------
 
   /** Whether something waits for `deliverDeferred`. */
-  get hasDeferred(): boolean {
-    return this.#deferred.length > 0;
-  }
+  hasDeferred = false;
 
-  /** Has a client sent these bytes, RESP of its protocol, when its command has ended. */
-  defer(subscriber: Subscriber, buffer: Uint8Array, start: number, count: number): void {
-    this.#deferred.push({ subscriber, buffer, start, count });
+  /**
+   * Has a client sent these bytes, RESP of its protocol, when the command at hand has ended; with
+   * `goesFirst` before all messages that have been published.
+   */
+  defer(
+    subscriber: Receiver,
+    buffer: Uint8Array,
+    start: number,
+    count: number,
+    goesFirst = false,
+  ): void {
+    (goesFirst ? this.#deferredFirst : this.#deferred).push({ subscriber, buffer, start, count });
+    this.hasDeferred = true;
   }
 
   /** The command has ended, its reply is written: sends what has waited for that. */
   deliverDeferred(): void {
-    const deferred = this.#deferred;
+    const deferred = this.#deferredFirst.concat(this.#deferred);
+    this.#deferredFirst = [];
     this.#deferred = [];
+    this.hasDeferred = false;
     for (const { subscriber, buffer, start, count } of deferred) {
       subscriber.reply.share(buffer, start, count);
       subscriber.transport.wake();
