@@ -10,6 +10,7 @@
 import { blocks, connectionBlocks } from "./base/blocks.ts";
 import { toLatin1 } from "./base/bytes.ts";
 import type { Clock, Draw } from "./base/clock.ts";
+import { EVERY_CHANGE } from "./base/event_classes.ts";
 import { quoted } from "./base/printable.ts";
 import { randomId } from "./base/random_id.ts";
 import { commandTable } from "./commands/index.ts";
@@ -53,6 +54,9 @@ import { ABORT_EXIT_CODE, logPanic, PANIC_EXIT_CODE } from "./panic.ts";
 import { WriteStream } from "./propagation/write_stream.ts";
 import { Hub } from "./pubsub/hub.ts";
 import { KeyEventPublisher } from "./pubsub/key_events.ts";
+import type { Encoded } from "./tracking/invalidation.ts";
+import type { TrackedClient } from "./tracking/tracker.ts";
+import { Tracking, type TrackingOwner } from "./tracking/tracking.ts";
 import { Persistence, type PersistenceOwner, type SnapshotMaker } from "./rdb/persistence.ts";
 import type { LinkTransport, MasterClient, ReplicationHost } from "./replication/host.ts";
 import { Replication } from "./replication/replication.ts";
@@ -113,6 +117,7 @@ export class Core
     ReplicationHost,
     PersistenceOwner,
     KeyspaceListener,
+    TrackingOwner,
     EvictionOwner {
   readonly config: Config;
   readonly log: Log;
@@ -126,6 +131,7 @@ export class Core
   readonly clients = new Clients();
   readonly pause: Pause;
   readonly hub: Hub;
+  readonly tracking: Tracking;
   readonly turn: Turn;
   readonly dispatcher: Dispatcher;
   readonly clientLimits: ClientLimits;
@@ -158,7 +164,7 @@ export class Core
   #gateValues!: Values<(typeof GATE_DIRECTIVES)[number]>;
   readonly #idleCollection = new IdleCollection(() => this.runtime.process.collectGarbage(false));
   /** Work that is to go on soon, by what it is. */
-  readonly #pending = new Map<"expire" | "tidy" | "evict", Timer>();
+  readonly #pending = new Map<"expire" | "tidy" | "evict" | "trim", Timer>();
   /** It has ended: nothing is served any more. */
   isClosed = false;
   /** `load` is under way. */
@@ -189,6 +195,8 @@ export class Core
     this.dispatcher = new Dispatcher(this, this);
     this.dispatcher.setCommands(namedCommands(config));
     this.hub = new Hub(runtime.timers, clock, () => this.dispatcher.runningClient);
+    this.tracking = new Tracking(runtime.timers, draw, this);
+    this.keyspace.defragmenter.others.push(this.tracking);
     this.turn = new Turn(runtime.timers);
     this.#keyEvents = new KeyEventPublisher(this.hub);
     this.clientLimits = new ClientLimits(this);
@@ -298,7 +306,11 @@ export class Core
       const flags = values["notify-keyspace-events"];
       events.toKeyspace = (flags & NOTIFY_KEYSPACE) !== 0;
       events.toKeyevent = (flags & NOTIFY_KEYEVENT) !== 0;
-      keyspace.eventMask = events.toKeyspace || events.toKeyevent ? flags : 0;
+      const mask = events.toKeyspace || events.toKeyevent ? flags : 0;
+      keyspace.eventMask = mask | (keyspace.eventMask & EVERY_CHANGE);
+    });
+    config.bind(["tracking-table-max-keys"], (values) => {
+      this.tracking.keysMax = values["tracking-table-max-keys"];
     });
 
     // Who came while no password was asked for may stay; the others need one while there is one.
@@ -419,6 +431,7 @@ export class Core
     if (client.isReplica) this.replication.master.closed(client);
     client.paused = null;
     this.hub.forget(client);
+    this.tracking.forget(client);
     client.reply.clear();
     this.clientLimits.forget(client);
     this.clients.remove(client);
@@ -539,6 +552,44 @@ export class Core
   /** KeyspaceListener. */
   keyEvent(event: string, database: number, bytes: Uint8Array, offset: number, length: number) {
     this.#keyEvents.publish(event, database, bytes, offset, length);
+  }
+
+  /** KeyspaceListener. */
+  keyChanged(bytes: Uint8Array, offset: number, length: number, isByCommand: boolean): void {
+    this.tracking.keyChanged(bytes, offset, length, isByCommand);
+  }
+
+  /** KeyspaceListener. */
+  contentReplaced(): void {
+    this.tracking.allChanged();
+  }
+
+  /** TrackingOwner. */
+  clientOf(id: number): TrackedClient | undefined {
+    return this.clients.byId.get(id);
+  }
+
+  /** TrackingOwner. */
+  runningClient(): TrackedClient | null {
+    return this.dispatcher.runningClient;
+  }
+
+  /** TrackingOwner. */
+  defer(client: TrackedClient, { buffer, start, count }: Encoded, goesFirst: boolean): void {
+    this.hub.defer(client, buffer, start, count, goesFirst);
+  }
+
+  /** TrackingOwner. */
+  wantsChanges(isWanted: boolean): void {
+    if (isWanted) this.keyspace.eventMask |= EVERY_CHANGE;
+    else this.keyspace.eventMask &= ~EVERY_CHANGE;
+  }
+
+  /** TrackingOwner. */
+  trimSoon(): void {
+    this.#soon("trim", 0, () => {
+      if (this.tracking.trim()) this.trimSoon();
+    });
   }
 
   /** KeyspaceListener. */
@@ -751,6 +802,9 @@ export class Core
   /** Moves on resizes and compaction, a slice at a time. */
   #tidy(): void {
     const until = this.clock.monotonic() + SLICE_MS;
+    while (this.tracking.tidySome()) {
+      if (this.clock.monotonic() > until) return this.#again("tidy");
+    }
     while (this.keyspace.discardSome(64)) {
       if (this.clock.monotonic() > until) return this.#again("tidy");
     }
@@ -782,7 +836,7 @@ export class Core
   }
 
   /** Has this done in `ms` milliseconds, once however often it is asked for. */
-  #soon(name: "expire" | "tidy" | "evict", ms: number, work: () => void): void {
+  #soon(name: "expire" | "tidy" | "evict" | "trim", ms: number, work: () => void): void {
     if (this.isClosed || this.#pending.has(name)) return;
     const timer = this.runtime.timers.after(ms, () => {
       this.#pending.delete(name);
@@ -794,7 +848,8 @@ export class Core
   /** Bytes in use: data, clients' buffers, and a flat share for the program itself. */
   usedMemory(): number {
     const backlogBytes = this.replication.backlog?.heldBytes ?? 0;
-    return BASE_BYTES + this.keyspace.dataBytes + this.clientBytes() + backlogBytes;
+    return BASE_BYTES + this.keyspace.dataBytes + this.tracking.memoryBytes + this.clientBytes() +
+      backlogBytes;
   }
 
   /** As each was last looked at: asked before each command where `maxmemory` is set. */

@@ -14,3 +14,6 @@ export const EVENT_STREAM = 1 << 10; // t
 export const EVENT_KEY_MISS = 1 << 11; // m
 export const EVENT_MODULE = 1 << 13; // d
 export const EVENT_NEW = 1 << 14; // n
+
+/** No event: somebody wants to hear of every change of a key, whatever its event. */
+export const EVERY_CHANGE = 1 << 15;

@@ -175,7 +175,6 @@ const SYSLOG = "the log goes to a file or to standard output, where systemd coll
 const TLS = "connections are not encrypted; put a TLS proxy in front";
 const NO_TLS = "connections are not encrypted";
 const TLS_PROXY = "put a TLS proxy in front";
-const TRACKING = "client-side caching does not exist yet";
 const WHO_MAY = ["no", "yes", "local"] as const;
 
 /** All directives by name, grouped by what they are about. */
@@ -416,7 +415,7 @@ export const DIRECTIVES = {
   "latency-tracking": bool("yes"),
   "latency-tracking-info-percentiles": directive(percentilesKind(), "50 99 99.9"),
   "notify-keyspace-events": directive(notifyKind(), ""),
-  "tracking-table-max-keys": int("1000000", 0, I64_MAX, idle(TRACKING)),
+  "tracking-table-max-keys": int("1000000", 0, I64_MAX),
   "busy-reply-threshold": int("5000", 0, I64_MAX, idle(SCRIPTS, { aliases: ["lua-time-limit"] })),
 
   // Cluster

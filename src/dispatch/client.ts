@@ -13,6 +13,7 @@ import {
   type Watcher,
 } from "../keyspace/database.ts";
 import type { Subscriber, Subscriptions } from "../pubsub/hub.ts";
+import type { TrackedClient, Tracker } from "../tracking/tracker.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { OutputFeed } from "../replication/host.ts";
 import type { RequestParser } from "../resp/parser.ts";
@@ -91,7 +92,7 @@ const NO_TRANSPORT: Transport = {
   close() {},
 };
 
-export class Client implements Watcher, Subscriber {
+export class Client implements Watcher, Subscriber, TrackedClient {
   readonly reply = new ReplyWriter();
   transport: Transport = NO_TRANSPORT;
   /** Null for clients without a connection. */
@@ -148,7 +149,9 @@ export class Client implements Watcher, Subscriber {
   replicaState: unknown = null;
   /** What it listens to; the hub's. */
   subscriptions: Subscriptions | null = null;
-  /** How many of each kind. */
+  /** What it is told of when keys change; tracking's. */
+  tracker: Tracker | null = null;
+  /** How many subscriptions of each kind. */
   channelCount = 0;
   patternCount = 0;
   shardChannelCount = 0;
@@ -280,7 +283,7 @@ export class Client implements Watcher, Subscriber {
   /** Whether it has the server hold something beyond its request and the reply. */
   get holdsMore(): boolean {
     return this.queue !== null || this.subscriptions !== null || this.#watches.length > 0 ||
-      this.park?.memoryBytes !== undefined;
+      this.tracker !== null || this.park?.memoryBytes !== undefined;
   }
 
   /** Bytes it takes, about: its buffers, its transaction and a share for the object itself. */
@@ -291,6 +294,7 @@ export class Client implements Watcher, Subscriber {
     if (this.parser !== null) bytes += this.parser.bufferBytes;
     if (this.paused !== null) bytes += this.paused.bytes.length;
     if (this.subscriptions !== null) bytes += this.subscriptions.sizeBytes;
+    if (this.tracker !== null) bytes += this.tracker.sizeBytes;
     for (const { keys } of this.#watches) bytes += keys.sizeBytes;
     return bytes;
   }

@@ -32,6 +32,7 @@ export function infoLine(client: Client, steadyMs: number): string {
   const wordBytes = (parser?.wordBytes ?? 0) + (client.paused?.bytes.length ?? 0);
   const freeBytes = parser?.freeBytes ?? 0;
   const fullBytes = reply.heldBytes - reply.bytes.length;
+  const redirect = redirectOf(client);
   return `id=${client.id} addr=${transport.address} laddr=${transport.localAddress} ` +
     `fd=${transport.descriptor} name=${client.name} ` +
     `age=${seconds(steadyMs - client.createdMs)} ` +
@@ -44,8 +45,13 @@ export function infoLine(client: Client, steadyMs: number): string {
     `rbs=${reply.bytes.length} rbp=${reply.length} obl=${reply.length} ` +
     `oll=${reply.fullChunks} omem=${fullBytes} tot-mem=${client.memoryBytes} ` +
     `events=${transport.isWriting ? "rw" : "r"} ` +
-    `cmd=${client.lastCommand?.fullName ?? "NULL"} user=${client.user} redir=-1 ` +
+    `cmd=${client.lastCommand?.fullName ?? "NULL"} user=${client.user} redir=${redirect} ` +
     `resp=${reply.resp} lib-name=${client.libraryName} lib-ver=${client.libraryVersion}`;
+}
+
+/** Who is sent what tracking tells this client: 0 itself, -1 nobody. */
+export function redirectOf({ tracker }: Client): number {
+  return tracker?.isOn ? tracker.options.redirectId : -1;
 }
 
 function seconds(ms: number): number {
@@ -61,6 +67,9 @@ function flagsOf(client: Client): string {
   if (client.isSubscriber) flags += "P";
   if (client.isInMulti) flags += "x";
   if (client.park !== null) flags += "b";
+  if (client.tracker?.isOn) flags += "t";
+  if (client.tracker?.isRedirectBroken) flags += "R";
+  if (client.tracker?.options.isBroadcast) flags += "B";
   if (client.isDirty) flags += "d";
   if (client.isClosing) flags += "c";
   if (client.isUnixSocket) flags += "U";

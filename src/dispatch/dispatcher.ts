@@ -39,12 +39,14 @@ import {
 import { BROKEN, MORE, type RequestParser } from "../resp/parser.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Words } from "../resp/words.ts";
+import type { Tracker } from "../tracking/tracker.ts";
 import { AcknowledgementWaits } from "./acknowledgement_waits.ts";
 import { Blocking } from "./blocking.ts";
 import { Dumps } from "./dumps.ts";
 import { Restores } from "./restores.ts";
 import { SlicedCalls } from "./sliced_calls.ts";
 import { Call, PROPAGATE_VERBATIM } from "./call.ts";
+import { forEachKey } from "./call_keys.ts";
 import {
   type Client,
   CLIENT_IN_MULTI,
@@ -386,6 +388,7 @@ export class Dispatcher {
       client.endTransaction();
       text = `EXECABORT Transaction discarded because of: ${refusal.replace(/^ERR /, "")}`;
     }
+    endCaching(client, command);
     if (command !== null) command.rejectedCalls++;
     this.answerOutside(client, (reply) => reply.error(text));
     this.server.statistics.countError(text);
@@ -460,6 +463,7 @@ export class Dispatcher {
       (command.flagBits & (FLAG_SKIP_MONITOR | FLAG_ADMIN)) === 0;
     if (call.isParked) {
       reply.giveBackEmpty();
+      if (client.tracker !== null) this.#track(client, client.tracker, command, words, true);
       if (isShown) this.owner.showToMonitors(client, words);
       return;
     }
@@ -491,6 +495,7 @@ export class Dispatcher {
     if (client.replyMode !== "on" && this.#depth === 0) {
       this.#dropUnwantedReply(client, replyChunks, replyLength, replyBytes);
     }
+    if (client.tracker !== null) this.#track(client, client.tracker, command, words, false);
     if (isShown) this.owner.showToMonitors(client, words);
   }
 
@@ -526,6 +531,23 @@ export class Dispatcher {
       stream.endUnitWith(database, bytes, requestAt, requestEnd - requestAt, true);
       client.writeOffset = stream.offset;
     } else stream.addWords(database, words);
+  }
+
+  /** A client with tracking has called a command: what it has read is remembered. */
+  #track(
+    client: Client,
+    tracker: Tracker,
+    command: Command,
+    words: Words,
+    isParked: boolean,
+  ): void {
+    if ((command.flagBits & FLAG_READONLY) !== 0 && tracker.remembersKeys) {
+      const { tracking } = this.server;
+      forEachKey(command, words, (index) => {
+        tracking.remember(tracker, words.bytes, words.starts[index], words.lengths[index]);
+      });
+    }
+    if (this.#depth === 0 && !isParked) endCaching(client, command);
   }
 
   /** The client whose command is being run, or null; in a transaction the client of EXEC. */
@@ -732,6 +754,12 @@ export class Dispatcher {
     }
     return null;
   }
+}
+
+/** CLIENT CACHING is about one command, or one transaction, and is over now. */
+function endCaching({ tracker, isInMulti }: Client, command: Command | null): void {
+  if (tracker === null || !tracker.isCachingGiven || isInMulti) return;
+  if (command === null || !command.fullName.startsWith("client|")) tracker.isCachingGiven = false;
 }
 
 /** What is looked ahead into. */

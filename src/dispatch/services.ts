@@ -17,6 +17,7 @@ import type { Persistence } from "../rdb/persistence.ts";
 import type { Replication } from "../replication/replication.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Hub } from "../pubsub/hub.ts";
+import type { Tracking } from "../tracking/tracking.ts";
 import type { Clients } from "./clients.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Pause } from "./pause.ts";
@@ -40,6 +41,7 @@ export interface Services {
   readonly memory: MemoryGuard;
   readonly persistence: Persistence;
   readonly hub: Hub;
+  readonly tracking: Tracking;
   readonly replication: Replication;
   /** 40 hex digits that name this run. */
   readonly runId: string;

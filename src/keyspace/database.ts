@@ -32,6 +32,7 @@ import {
   EVENT_KEY_MISS,
   EVENT_NEW,
   EVENT_STRING,
+  EVERY_CHANGE,
 } from "../base/event_classes.ts";
 import { EXPIRE_HIDES, EXPIRE_IGNORED } from "./expire_mode.ts";
 import { Keyspace } from "./keyspace.ts";
@@ -265,6 +266,9 @@ export class Database implements MoveListener, ValueSource {
     if (this.watched !== null) this.#touchWatched(key, 0, key.length);
     if (keyspace.eventMask !== 0) {
       keyspace.notify(EVENT_EXPIRED, "expired", this.index, key, 0, key.length);
+      if ((keyspace.eventMask & EVERY_CHANGE) !== 0) {
+        keyspace.listener.keyChanged(key, 0, key.length, false);
+      }
     }
   }
 
@@ -310,7 +314,7 @@ export class Database implements MoveListener, ValueSource {
     keyspace.dirty += changes;
     if (this.watched !== null) this.#touchWatched(bytes, offset, length);
     if (keyspace.eventMask !== 0) {
-      keyspace.notify(eventClass, event, this.index, bytes, offset, length);
+      keyspace.notifyChange(eventClass, event, this.index, bytes, offset, length);
     }
   }
 

@@ -25,7 +25,15 @@ const USUAL_GAP_BYTES_MIN = 32 << 20;
 /** Records, or values in slots, looked at before time is. */
 const ITEMS = 64;
 
+/** What has memory in blocks besides the databases: see `Dict`. */
+export interface MovableTable {
+  compactStep(records: number, density: number): boolean;
+  vacateOne(): boolean;
+}
+
 export class Defragmenter {
+  /** Tables that are no part of a database. */
+  readonly others: MovableTable[] = [];
   #isUnderWay = false;
   #database = 0;
   #slot = 0;
@@ -66,12 +74,13 @@ export class Defragmenter {
     for (const { table } of this.keyspace.databases) {
       if (table.compactStep(ITEMS * 2, density)) return true;
     }
-    return false;
+    return this.others.some((table) => table.compactStep(ITEMS * 2, density));
   }
 
   #moveSome(density: number): boolean {
     const { databases } = this.keyspace;
     try {
+      if (this.others.some((table) => table.vacateOne())) return true;
       this.#slot = databases[this.#database].tidySome(this.#slot, ITEMS, density);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;

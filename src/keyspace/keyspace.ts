@@ -5,6 +5,7 @@
 
 import type { Clock, Draw } from "../base/clock.ts";
 import type { WriteStream } from "../propagation/write_stream.ts";
+import { EVERY_CHANGE } from "../base/event_classes.ts";
 import { Database } from "./database.ts";
 import { Defragmenter } from "./defragmenter.ts";
 import { EXPIRE_DELETES } from "./expire_mode.ts";
@@ -55,11 +56,23 @@ export interface KeyspaceListener {
     offset: number,
     length: number,
   ): void;
+  /**
+   * A key has changed, or (`isByCommand` false) passed its time and gone; only while EVERY_CHANGE is in
+   * `eventMask`. The bytes hold only during the call, and nothing may be thrown.
+   */
+  keyChanged(bytes: Uint8Array, offset: number, length: number, isByCommand: boolean): void;
+  /** A database has been emptied, or has got another content as a whole. */
+  contentReplaced(): void;
   /** FLUSHALL has removed everything. */
   flushed(): void;
 }
 
-const NOBODY: KeyspaceListener = { keyEvent() {}, flushed() {} };
+const NOBODY: KeyspaceListener = {
+  keyEvent() {},
+  keyChanged() {},
+  contentReplaced() {},
+  flushed() {},
+};
 
 /** How far the two clocks may go before they are compared again, in ms. */
 const COMPARE_MS = 50;
@@ -118,7 +131,7 @@ export class Keyspace {
   /** Keys (latin1) that blocked clients wait for and that were made since dispatch last looked. */
   readyKeys: { readonly database: number; readonly key: string }[] = [];
 
-  /** Classes of events that the listener hears of; 0 for none. */
+  /** Classes of events that the listener hears of, and EVERY_CHANGE; 0 for none. */
   eventMask = 0;
 
   keyspaceHits = 0;
@@ -214,6 +227,21 @@ export class Keyspace {
     let count = 0;
     for (const database of this.databases) count += database.count;
     return count;
+  }
+
+  /** Tells listeners of a change of a key, and of its event. */
+  notifyChange(
+    eventClass: number,
+    event: string,
+    database: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
+    if ((this.eventMask & EVERY_CHANGE) !== 0) {
+      this.listener.keyChanged(bytes, offset, length, true);
+    }
+    this.notify(eventClass, event, database, bytes, offset, length);
   }
 
   /** Tells listeners of an event on a key. */

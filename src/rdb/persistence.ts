@@ -541,6 +541,7 @@ export class Persistence implements SnapshotMaker {
       keyspace.expireMode = expireMode;
       keyspace.eventMask = eventMask;
       for (const database of keyspace.databases) database.touchAllWatched();
+      keyspace.listener.contentReplaced();
     }
   }
 

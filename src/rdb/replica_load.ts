@@ -356,6 +356,7 @@ export class ReplicaLoad {
       database.exchangeContent(other);
       database.signalAllReady();
     });
+    this.keyspace.listener.contentReplaced();
     if (this.#file !== null) this.#keepFile(this.#file);
     this.#file = null;
     for (const database of this.#fresh.databases) database.clear();

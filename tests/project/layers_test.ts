@@ -16,6 +16,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "dispatch",
     "replication",
     "rdb",
+    "tracking",
     "pubsub",
     "keyspace",
     "propagation",
@@ -30,6 +31,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   dispatch: [
     "replication",
     "rdb",
+    "tracking",
     "pubsub",
     "keyspace",
     "propagation",
@@ -50,6 +52,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "base",
   ],
   rdb: ["keyspace", "observe", "config", "resp", "values", "arena", "runtime", "base"],
+  tracking: ["pubsub", "resp", "arena", "runtime", "base"],
   pubsub: ["resp", "arena", "runtime", "base"],
   keyspace: ["propagation", "resp", "values", "arena", "base"],
   propagation: ["resp", "base"],

@@ -91,7 +91,8 @@ export class Listener implements Disposable {
 
 /**
  * Plays the steps on connections named by their first use and gives what each of them got. A name
- * that begins with "3" says HELLO 3 first, whose answer is left out. The step `["sleep"]` waits.
+ * that begins with "3" says HELLO 3 first, whose answer is left out. A word "@name" stands for what
+ * CLIENT ID says of that connection, which has been used before.
  */
 export async function transcripts(port: number, steps: Step[]): Promise<Record<string, string>> {
   const listeners = new Map<string, Listener>();
@@ -113,7 +114,15 @@ export async function transcripts(port: number, steps: Step[]): Promise<Record<s
       const line = typeof send === "string" ? send : send.join(" ");
       if (/^MULTI|^CLIENT REPLY (OFF|SKIP)/i.test(line)) silent.add(on);
       if (/^(EXEC|DISCARD|RESET|CLIENT REPLY ON)/i.test(line)) silent.delete(on);
-      await listener.send(send);
+      if (typeof send === "string") await listener.send(send);
+      else {
+        const words: string[] = [];
+        for (const word of send) {
+          const named = word.startsWith("@") ? listeners.get(word.slice(1)) : undefined;
+          words.push(named === undefined ? word : await idOf(named));
+        }
+        await listener.send(words);
+      }
       if (silent.has(on)) await new Promise((resolve) => setTimeout(resolve, SILENCE_MS));
       else await listener.until((text) => text.length > before, line);
       for (const [name, other] of listeners) {
@@ -127,4 +136,14 @@ export async function transcripts(port: number, steps: Step[]): Promise<Record<s
   } finally {
     for (const listener of listeners.values()) await listener.close();
   }
+}
+
+/** What CLIENT ID says; the answer does not stay in the transcript. */
+async function idOf(listener: Listener): Promise<string> {
+  const before = listener.text;
+  await listener.send(["CLIENT", "ID"]);
+  await listener.until((text) => /:\d+\r\n$/.test(text.slice(before.length)), "CLIENT ID");
+  const id = listener.text.slice(before.length + 1).trim();
+  listener.text = before;
+  return id;
 }

@@ -156,6 +156,7 @@ function runReset({ client, reply, server }: Call): void {
 function resetClient(client: Client, server: Services): void {
   client.endTransaction();
   server.hub.forget(client);
+  server.tracking.turnOff(client);
   client.isMonitor = false;
   server.clients.monitors.delete(client);
   client.database = server.keyspace.databases[0];

@@ -18,7 +18,10 @@ import {
 import { checkClientWord } from "./client_word.ts";
 
 const HELP: readonly HelpEntry[] = [
-  ["CACHING (YES|NO)", "Whether the next command's keys are tracked (not supported)."],
+  [
+    "CACHING (YES|NO)",
+    "Whether the next command's keys are tracked, in the modes OPTIN and OPTOUT.",
+  ],
   ["GETREDIR", "The ID of the client that this one's invalidations go to, -1 for none."],
   ["GETNAME", "The name of this connection."],
   ["ID", "The ID of this connection; no two connections of one run have the same."],
@@ -57,7 +60,7 @@ const HELP: readonly HelpEntry[] = [
   [
     "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
     "     [OPTIN] [OPTOUT] [NOLOOP]",
-    "Whether this connection hears of changes to keys it has read (not supported).",
+    "Whether this connection hears of changes to keys it has read.",
   ],
   ["TRACKINGINFO", "The state of tracking for this connection."],
   ["NO-EVICT (ON|OFF)", "Keep this connection out of the reach of `maxmemory-clients`."],

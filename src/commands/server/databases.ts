@@ -52,6 +52,7 @@ function runFlushdb(call: Call): void {
   const { database, reply } = call;
   database.touchAllWatched();
   database.keyspace.dirty += database.clear();
+  database.keyspace.listener.contentReplaced();
   propagateFlush(call);
   reply.ok();
 }
@@ -83,6 +84,7 @@ function runFlushall(call: Call): void {
     database.touchAllWatched();
     keyspace.dirty += database.clear();
   }
+  keyspace.listener.contentReplaced();
   keyspace.listener.flushed();
   propagateFlush(call);
   call.reply.ok();

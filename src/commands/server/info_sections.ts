@@ -140,7 +140,7 @@ const CLIENTS: Field[] = [
     return most;
   }],
   ["blocked_clients", ({ server }) => server.clients.blockedCount],
-  none("tracking_clients"),
+  ["tracking_clients", ({ server }) => server.tracking.clientCount],
   [
     "clients_in_timeout_table",
     ({ server: { dispatcher: { blocking, acknowledgementWaits } } }) =>
@@ -257,9 +257,9 @@ const STATS: Field[] = [
   none("active_defrag_key_misses"),
   none("total_active_defrag_time"),
   none("current_active_defrag_time"),
-  none("tracking_total_keys"),
-  none("tracking_total_items"),
-  none("tracking_total_prefixes"),
+  ["tracking_total_keys", ({ server }) => server.tracking.keyCount],
+  ["tracking_total_items", ({ server }) => server.tracking.itemCount],
+  ["tracking_total_prefixes", ({ server }) => server.tracking.prefixCount],
   ["unexpected_error_replies", ({ server }) => server.statistics.unexpectedErrors],
   ["total_error_replies", ({ server }) => server.statistics.errorReplies],
   ["total_reads_processed", ({ server }) => server.statistics.readsProcessed],

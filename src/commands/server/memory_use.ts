@@ -35,17 +35,19 @@ export function measureMemory(server: Services): MemoryUse {
   const { backlog } = server.replication;
   const held = backlog?.heldBytes ?? 0;
   const excess = server.replication.master.count === 0 ? 0 : backlog?.excessBytes ?? 0;
-  const startup = used - data - allClients - held;
+  const tracked = server.tracking.memoryBytes;
+  const startup = used - data - allClients - held - tracked;
   let tables = 0;
   for (const database of keyspace.databases) {
     tables += database.tableBytes + database.expiryIndexBytes;
   }
-  const overhead = Math.min(used, startup + allClients + held + tables);
+  const overhead = Math.min(used, startup + allClients + held + tracked + tables);
   return {
     used,
     peak: Math.max(used, server.statistics.peakMemoryBytes),
     resident: residentBytes(server),
-    reserved: keyspace.reservedBytes + blocks.gapBytes + startup + allClients + held,
+    reserved: keyspace.reservedBytes + server.tracking.reservedBytes + blocks.gapBytes + startup +
+      allClients + held,
     startup,
     overhead,
     dataset: used - overhead,

@@ -35,7 +35,10 @@ const REFUSALS: [words: string, error: string][] = [
   ["UNBLOCK x", "ERR value is not an integer or out of range"],
   ["UNBLOCK 1 x", "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"],
   ["TRACKING x", SYNTAX],
-  ["TRACKING on", "ERR CLIENT TRACKING is not supported by this server"],
+  ["TRACKING on PREFIX a", "ERR PREFIX option requires BCAST mode to be enabled"],
+  ["TRACKING on BCAST OPTIN", "ERR OPTIN and OPTOUT are not compatible with BCAST"],
+  ["TRACKING on OPTIN OPTOUT", "ERR You can't specify both OPTIN mode and OPTOUT mode"],
+  ["TRACKING on REDIRECT 12345", "ERR The client ID you want redirect to does not exist"],
   [
     "CACHING yes",
     "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or " +
