@@ -4,14 +4,11 @@
  */
 
 import type { Words } from "../resp/words.ts";
-import type { Timer } from "../runtime/runtime.ts";
+import { type Timer, TIMER_MAX_MS } from "../runtime/runtime.ts";
 import type { Command } from "./command.ts";
 import type { Call } from "./call.ts";
 import type { Client, Park } from "./client.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-
-/** Longer timers do not exist in the runtimes; nobody will tell the difference. */
-const TIMER_MAX_MS = 0x7fffffff;
 
 class Waiter implements Park {
   readonly isBlocking = true;

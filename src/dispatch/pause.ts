@@ -3,6 +3,7 @@
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Client } from "./client.ts";
 import type { Clients } from "./clients.ts";
+import { PutOffClients } from "./put_off_clients.ts";
 
 /** Told when a pause begins or ends, to close or open its gate. */
 export interface PauseOwner {
@@ -14,13 +15,11 @@ export class Pause {
   endsMs = 0;
   /** Whether commands that only read wait too. */
   includesReads = false;
-  readonly #waiting = new Set<Client>();
+  readonly #waiting: PutOffClients;
 
-  constructor(
-    readonly clients: Clients,
-    readonly keyspace: Keyspace,
-    readonly owner: PauseOwner,
-  ) {}
+  constructor(clients: Clients, readonly keyspace: Keyspace, readonly owner: PauseOwner) {
+    this.#waiting = new PutOffClients(clients);
+  }
 
   /** Starts a pause or makes the present one longer or stricter, never shorter or milder. */
   begin(endsMs: number, includesReads: boolean): void {
@@ -34,7 +33,7 @@ export class Pause {
     this.endsMs = 0;
     this.includesReads = false;
     this.owner.pauseChanged(false);
-    for (const client of [...this.#waiting]) this.#letGo(client);
+    this.#waiting.letAllGo();
   }
 
   /** Called by the timer. */
@@ -46,17 +45,7 @@ export class Pause {
   parkIfPaused(client: Client, isWrite: boolean): boolean {
     if (this.endsMs === 0 || client.isMaster || client.isReplica) return false;
     if (!this.includesReads && !isWrite) return false;
-    client.park = { isBlocking: false, unblock: () => this.#letGo(client) };
-    this.clients.blockedCount++;
-    this.#waiting.add(client);
+    this.#waiting.park(client);
     return true;
-  }
-
-  /** The client's next turn begins with the command that was put off (Dispatcher.processInput). */
-  #letGo(client: Client): void {
-    if (!this.#waiting.delete(client)) return;
-    client.park = null;
-    this.clients.blockedCount--;
-    client.transport.resume();
   }
 }

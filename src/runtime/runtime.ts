@@ -43,6 +43,9 @@ export interface Runtime {
 /** What `after` and `every` return; only for `cancel`. */
 export type Timer = number | object;
 
+/** Longer timers do not exist in the runtimes; nobody will tell the difference. */
+export const TIMER_MAX_MS = 0x7fffffff;
+
 export interface Timers {
   /** Calls `work` once, after `ms` milliseconds or a little more. */
   after(ms: number, work: () => void): Timer;
