@@ -349,6 +349,7 @@ export class Core
     for (const timer of this.#pending.values()) this.runtime.timers.cancel(timer);
     this.#pending.clear();
     this.replication.close();
+    this.dispatcher.migrations.close();
     this.persistence.close();
     for (const client of [...this.clients.byId.values()]) client.transport.close(false);
   }
@@ -509,7 +510,9 @@ export class Core
   pauseChanged(isPaused: boolean): void {
     this.setGate(GATE_PAUSED, isPaused);
     this.keyspace.keepsExpired = isPaused;
-    if (!isPaused) this.replication.replica.goOn();
+    if (isPaused) return;
+    this.replication.replica.goOn();
+    this.dispatcher.migrations.goOn();
   }
 
   /** Puts what a state of the server closes or opens into the gates; called after each change. */
@@ -703,6 +706,7 @@ export class Core
     if (isReplica) {
       this.dispatcher.blocking.releaseAll(INSTANCE_CHANGED);
       this.dispatcher.acknowledgementWaits.releaseAll(INSTANCE_CHANGED);
+      this.dispatcher.migrations.cancelAll(INSTANCE_CHANGED);
     }
     this.updateGates();
   }
@@ -745,6 +749,7 @@ export class Core
     if (used > statistics.peakMemoryBytes) statistics.peakMemoryBytes = used;
     this.pause.tick(steadyMs);
     this.dispatcher.blocking.expire(steadyMs);
+    this.dispatcher.migrations.tick(steadyMs);
     this.clientLimits.tick(steadyMs);
     if (!this.persistence.isLoading) {
       if (this.isActiveExpireOn && this.pause.endsMs === 0) this.#expire();

@@ -66,6 +66,8 @@ export const FLAG_ALLOW_BUSY = 1 << 18;
 export const FLAG_MAY_REPLICATE = 1 << 19;
 /** Only runs where the configuration allows it (DEBUG, MODULE LOAD). COMMAND hides it. */
 export const FLAG_PROTECTED = 1 << 20;
+/** Has to wait for another server before it is answered, so it cannot be part of a transaction. COMMAND hides it. */
+export const FLAG_WAITS = 1 << 21;
 
 const FLAG_BITS = {
   write: FLAG_WRITE,
@@ -89,9 +91,10 @@ const FLAG_BITS = {
   allow_busy: FLAG_ALLOW_BUSY,
   may_replicate: FLAG_MAY_REPLICATE,
   protected: FLAG_PROTECTED,
+  waits: FLAG_WAITS,
 } as const;
 
-const HIDDEN_FLAGS = FLAG_MAY_REPLICATE | FLAG_PROTECTED;
+const HIDDEN_FLAGS = FLAG_MAY_REPLICATE | FLAG_PROTECTED | FLAG_WAITS;
 
 /** A flag as a definition writes it. */
 export type CommandFlag = Exclude<keyof typeof FLAG_BITS, "movablekeys">;

@@ -106,6 +106,22 @@ export class CommandQueue {
     spare = queue;
   }
 
+  /** Whether one of the commands is what `isSought` says; the words hold until it returns. */
+  some(isSought: (command: Command, words: Words) => boolean): boolean {
+    const words = this.#words;
+    for (let i = 0; i < this.#pieces.length; i++) {
+      const piece = this.#pieces[i];
+      const end = this.#ends[i] ?? this.#at;
+      for (let at = 0; at < end;) {
+        at = readNumber(piece, at);
+        const command = this.#commands[readValue];
+        at = readWords(piece, at, words);
+        if (isSought(command, words)) return true;
+      }
+    }
+    return false;
+  }
+
   /**
    * Hands out all commands in their order and lets go of their memory on the way, the last piece apart.
    * The words are one object for all of them: they hold until `visit` returns. Afterwards the queue is

@@ -21,6 +21,7 @@ import {
   FLAG_SKIP_MONITOR,
   FLAG_SKIP_SLOWLOG,
   FLAG_STALE,
+  FLAG_WAITS,
   FLAG_WRITE,
 } from "./command.ts";
 import { toLatin1 } from "../base/bytes.ts";
@@ -43,6 +44,8 @@ import type { Tracker } from "../tracking/tracker.ts";
 import { AcknowledgementWaits } from "./acknowledgement_waits.ts";
 import { Blocking } from "./blocking.ts";
 import { Dumps } from "./dumps.ts";
+import { HeldKeys } from "./held_keys.ts";
+import { Migrations } from "./migrations.ts";
 import { Restores } from "./restores.ts";
 import { SlicedCalls } from "./sliced_calls.ts";
 import { Call, PROPAGATE_VERBATIM } from "./call.ts";
@@ -78,6 +81,8 @@ export const GATE_FEW_REPLICAS = 1 << 22;
 export const GATE_ASYNC_LOADING = 1 << 23;
 /** The heap of JavaScript objects is nearly as large as it may be; see observe/memory_guard.ts. */
 export const GATE_HEAP_FULL = 1 << 24;
+/** There are keys that are not to be changed for a while; see held_keys.ts. */
+const GATE_KEYS_HELD = 1 << 25;
 
 /** Requests looked at ahead of their turn at once. */
 const AHEAD_COUNT = 16;
@@ -150,6 +155,8 @@ export class Dispatcher {
   readonly sliced = new SlicedCalls(this);
   readonly restores = new Restores(this);
   readonly dumps = new Dumps(this);
+  readonly heldKeys: HeldKeys;
+  readonly migrations: Migrations;
   /** For commands, and for those that EXEC runs. */
   readonly #call: Call;
   readonly #nestedCall: Call;
@@ -167,6 +174,13 @@ export class Dispatcher {
   constructor(readonly server: Services, readonly owner: DispatchOwner) {
     this.#call = new Call(server);
     this.#nestedCall = new Call(server);
+    this.heldKeys = new HeldKeys(server.clients, (isClosed) => this.#setHeldGate(isClosed));
+    this.migrations = new Migrations(this);
+  }
+
+  #setHeldGate(isClosed: boolean): void {
+    if (isClosed) this.gateBits |= GATE_KEYS_HELD;
+    else this.gateBits &= ~GATE_KEYS_HELD;
   }
 
   // -- the table of commands -------------------------------------------------------
@@ -342,14 +356,19 @@ export class Dispatcher {
     this.call(client, command, words);
     if (this.#depth === 0) {
       this.endUnit(client);
-      if (this.server.keyspace.readyKeys.length > 0) {
-        this.blocking.serveReady();
-        this.#endedMs = NaN;
-      }
-      if (this.server.hub.hasDeferred) {
-        this.server.hub.deliverDeferred();
-        this.#endedMs = NaN;
-      }
+      this.unitEnded();
+    }
+  }
+
+  /** Serves who has waited for what the unit of work has changed. */
+  unitEnded(): void {
+    if (this.server.keyspace.readyKeys.length > 0) {
+      this.blocking.serveReady();
+      this.#endedMs = NaN;
+    }
+    if (this.server.hub.hasDeferred) {
+      this.server.hub.deliverDeferred();
+      this.#endedMs = NaN;
     }
   }
 
@@ -706,7 +725,7 @@ export class Dispatcher {
     if ((gates & CLIENT_NEEDS_AUTH) !== 0 && (flags & FLAG_NO_AUTH) === 0) return NO_AUTH;
     const inMulti = (gates & CLIENT_IN_MULTI) !== 0;
     const name = command.fullName;
-    if ((flags & FLAG_NO_MULTI) !== 0 && inMulti) {
+    if ((flags & (FLAG_NO_MULTI | FLAG_WAITS)) !== 0 && inMulti) {
       return "ERR Command not allowed inside a transaction";
     }
     // EXEC counts as what it will run: as able to do what one of those does, and as allowed only
@@ -744,6 +763,13 @@ export class Dispatcher {
     const enters = isWrite || (effective & FLAG_MAY_REPLICATE) !== 0;
     if ((gates & GATE_PAUSED) !== 0 && this.owner.parkIfPaused(client, enters)) {
       // The words are in the parser's buffer, which goes on with later requests: keep a copy.
+      client.paused = words.clone();
+      return "";
+    }
+    if (
+      (gates & GATE_KEYS_HELD) !== 0 && enters && !isQueued &&
+      this.heldKeys.parkIfHeld(client, command, words)
+    ) {
       client.paused = words.clone();
       return "";
     }

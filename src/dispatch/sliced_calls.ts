@@ -12,7 +12,7 @@ import type { Client, Park } from "./client.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 
 /** Time that the work takes before others get their turn, in ms. */
-const SLICE_MS = 2;
+export const SLICE_MS = 2;
 
 export abstract class SlicedCall implements Park {
   /** Not for a person to end: it does not wait for anything. */

@@ -1,6 +1,7 @@
 /**
- * The socket of a link to our master, with promises: a link is a long story told in order
- * (master_link.ts), and reads only as fast as it can use what comes. Between two reads nothing is taken
+ * The socket of a link to another server that we have asked for, with promises: a link is a long story told in
+ * order (to our master in master_link.ts, for MIGRATE in dispatch/target_link.ts), and reads only as fast as it can
+ * use what comes. Between two reads nothing is taken
  * from the socket, so what the master sends meanwhile waits in the system. The stream at the end of the
  * story is read without a promise for each piece.
  */

@@ -6,7 +6,7 @@ import { EVENT_GENERIC } from "../../base/event_classes.ts";
 import { EXPIRE_DELETES } from "../../keyspace/expire_mode.ts";
 import { dumpPayload, PayloadLoad } from "../../rdb/payload.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
-import { defineCommand } from "../../dispatch/command.ts";
+import { type CommandDefinition, defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
 
 const BUSY_KEY = "BUSYKEY Target key name already exists.";
@@ -52,6 +52,23 @@ function runDump(call: Call): void {
   reply.bulk(payload, 0, payload.length);
 }
 
+/** What both of its names have in common. */
+const RESTORING = {
+  history: [["3.0.0", "`REPLACE`"], ["5.0.0", "`ABSTTL`"], ["5.0.0", "`IDLETIME` and `FREQ`"]],
+  complexity: "O(N) where N is the size of the value, O(N*log(N)) for sorted sets",
+  arity: -4,
+  acl: ["keyspace", "dangerous"],
+  keys: [oneKey("OW update")],
+  args: `
+    key ttl:integer serialized-value
+    [REPLACE@3.0.0]
+    [ABSTTL@5.0.0]
+    [IDLETIME seconds:integer@5.0.0]
+    [FREQ frequency:integer@5.0.0]
+  `,
+  run: runRestore,
+} satisfies Partial<CommandDefinition>;
+
 /**
  * `RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]`. A ttl of
  * 0 is none; with ABSTTL it is a Unix time in ms, and one that is past leaves no key.
@@ -66,21 +83,24 @@ export const restore = defineCommand({
   name: "restore",
   group: "generic",
   since: "2.6.0",
-  history: [["3.0.0", "`REPLACE`"], ["5.0.0", "`ABSTTL`"], ["5.0.0", "`IDLETIME` and `FREQ`"]],
   summary: "Makes a key of a value that DUMP has given",
-  complexity: "O(N) where N is the size of the value, O(N*log(N)) for sorted sets",
-  arity: -4,
   flags: ["write", "denyoom"],
-  acl: ["keyspace", "dangerous"],
-  keys: [oneKey("OW update")],
-  args: `
-    key ttl:integer serialized-value
-    [REPLACE@3.0.0]
-    [ABSTTL@5.0.0]
-    [IDLETIME seconds:integer@5.0.0]
-    [FREQ frequency:integer@5.0.0]
-  `,
-  run: runRestore,
+  ...RESTORING,
+});
+
+/**
+ * `RESTORE-ASKING`: RESTORE as the nodes of a cluster send it to each other, with ASKING in it.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/restore-asking/}
+ */
+export const restoreAsking = defineCommand({
+  name: "restore-asking",
+  group: "server",
+  since: "3.0.0",
+  summary: "Makes a key of a value that another node of a cluster has sent",
+  flags: ["write", "denyoom", "asking"],
+  internal: true,
+  ...RESTORING,
 });
 
 interface RestoreOptions {

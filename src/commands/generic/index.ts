@@ -3,6 +3,7 @@
 import type { CommandDefinition } from "../../dispatch/command.ts";
 import { dump, restore } from "./dump.ts";
 import { expire, expireat, persist, pexpire, pexpireat } from "./expire.ts";
+import { migrate } from "./migrate.ts";
 import { object } from "./object.ts";
 import { exists, touch, type } from "./presence.ts";
 import { del, unlink } from "./remove.ts";
@@ -21,6 +22,7 @@ export const genericCommands: readonly CommandDefinition[] = [
   expireat,
   expiretime,
   keys,
+  migrate,
   move,
   object,
   persist,

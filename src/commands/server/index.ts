@@ -17,6 +17,7 @@ import { psync, replconf, sync } from "./replication_master.ts";
 import { bgsave, lastsave, save } from "./save.ts";
 import { shutdown } from "./shutdown.ts";
 import { slowlog } from "./slowlog.ts";
+import { restoreAsking } from "../generic/dump.ts";
 import { time } from "./time.ts";
 
 export const serverCommands: readonly CommandDefinition[] = [
@@ -39,6 +40,7 @@ export const serverCommands: readonly CommandDefinition[] = [
   replconf,
   replicaof,
   replication,
+  restoreAsking,
   role,
   save,
   shutdown,

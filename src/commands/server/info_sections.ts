@@ -249,7 +249,7 @@ const STATS: Field[] = [
   ["pubsubshard_channels", ({ server }) => server.hub.shardChannelCount],
   none("latest_fork_usec"),
   none("total_forks"),
-  none("migrate_cached_sockets"),
+  ["migrate_cached_sockets", ({ server }) => server.dispatcher.migrations.connectionCount],
   none("slave_expires_tracked_keys"),
   none("active_defrag_hits"),
   none("active_defrag_misses"),
