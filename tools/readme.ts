@@ -36,7 +36,33 @@ export function commandsMarkdown(): string {
   const lines = [...groups].sort(([a], [b]) => a < b ? -1 : 1).map(([group, names]) =>
     `- **${group}**: ${names.sort().join(", ")}`
   );
-  return `${commandTable.length} commands.\n\n${lines.join("\n")}\n`;
+  return `${commandTable.length} commands.\n\n${lines.join("\n")}\n\n${newerMarkdown()}`;
+}
+
+/** The version that commands follow where nothing else is said. */
+const VERSION = 7.2;
+
+/** Commands and options that came after the version that is followed, each with the one that has them so. */
+function newerMarkdown(): string {
+  const byVersion = new Map<string, string[]>();
+  const add = (version: string, what: string) => {
+    const short = version.replace(/\.0$/, "");
+    if (parseFloat(short) <= VERSION) return;
+    byVersion.set(short, [...byVersion.get(short) ?? [], what]);
+  };
+  for (const { name, since, history = [] } of commandTable) {
+    const shown = "`" + name.toUpperCase() + "`";
+    add(since, shown);
+    for (const [version, added] of history) add(version, `${shown} (${added})`);
+  }
+  // Redis has not come to 9.
+  const maker = (version: string) => parseFloat(version) < 9 ? "Redis" : "Valkey";
+  const lines = [...byVersion].sort().map(([version, names]) =>
+    `- ${maker(version)} ${version}: ${names.sort().join(", ")}`
+  );
+  return `They follow Redis ${VERSION}; what is newer follows the version named here:\n\n${
+    lines.join("\n")
+  }\n`;
 }
 
 /** The README with its printed parts as they should be. */

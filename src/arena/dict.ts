@@ -39,6 +39,8 @@ import {
   moveBucket,
   ONES,
   randomFrom,
+  RESERVED_BUCKETS,
+  reserveInTables,
   scanTables,
   SHRINK_FILL,
   Table,
@@ -70,9 +72,6 @@ export interface WriteHook {
 /** Records that `warmRecords` takes at once, at most. */
 export const WARM_RECORDS_MAX = 16;
 const warmHashes = new Int32Array(WARM_RECORDS_MAX);
-
-/** Overflow buckets that are made ready: more are needed only for hashes that were chosen for that. */
-const RESERVED_BUCKETS = 16;
 
 /** Records that a walk reads ahead, at least. */
 const GATHERED_MIN = 48;
@@ -625,14 +624,13 @@ export class Dict {
       this.#next === null && roomy.used + records <= roomy.buckets * GROW_FILL &&
       roomy.hasOverflow(RESERVED_BUCKETS)
     ) return;
-    const needed = (this.count + records) / GROW_FILL;
-    let { buckets } = this.#table;
-    while (buckets < needed) buckets *= 2;
-    const isTooSmall = this.#next === null && buckets > this.#table.buckets;
-    if (isTooSmall && mayGrow(this.#table, this.growthGate)) this.#beginResize(buckets);
-    const table = this.#next ?? this.#table;
-    const overflow = RESERVED_BUCKETS + (table.buckets < needed ? records >> 2 : 0);
-    if (!table.hasOverflow(overflow)) table.growOverflow(overflow);
+    reserveInTables(
+      this.#table,
+      this.#next,
+      records,
+      this.growthGate,
+      (buckets) => this.#beginResize(buckets),
+    );
   }
 
   #shrink(): void {
@@ -647,9 +645,10 @@ export class Dict {
     if (hasBegun && this.#table.buckets <= 8) this.#rehashStep(this.#table.buckets);
   }
 
-  #beginResize(buckets: number): void {
+  #beginResize(buckets: number): Table {
     this.#next = new Table(buckets);
     this.#rehashAt = 0;
+    return this.#next;
   }
 
   #rehashStep(buckets: number): void {

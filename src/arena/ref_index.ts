@@ -12,6 +12,7 @@ import {
   MIN_BUCKETS,
   moveBucket,
   randomFrom,
+  reserveInTables,
   scanTables,
   Table,
 } from "./table.ts";
@@ -58,12 +59,26 @@ export class RefIndex {
     }
   }
 
+  /** Takes the memory for so many references more. @throws RangeError without a change when there is none */
+  reserve(count: number): void {
+    reserveInTables(
+      this.#table,
+      this.#next,
+      count,
+      this.owner.growthGate,
+      (buckets) => this.#beginResize(buckets),
+    );
+  }
+
   /** Begins to move to a table of another size, if there is memory for one: the old one does too. */
   #resize(buckets: number): void {
-    tryAllocating(() => {
-      this.#next = new Table(buckets);
-      this.#rehashAt = 0;
-    });
+    tryAllocating(() => this.#beginResize(buckets));
+  }
+
+  #beginResize(buckets: number): Table {
+    this.#next = new Table(buckets);
+    this.#rehashAt = 0;
+    return this.#next;
   }
 
   replace(hash: number, oldRef: number, newRef: number): void {

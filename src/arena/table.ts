@@ -279,6 +279,30 @@ const hashes = new Int32Array(SLOTS);
 /** Tables with more buckets than this take bits of the hash for the bucket that are the tag's too. */
 const TAGGED_BUCKETS_MAX = 1 << 24;
 
+/** Overflow buckets that are made ready: more are needed only for hashes that were chosen for that. */
+export const RESERVED_BUCKETS = 16;
+
+/**
+ * Takes the memory for so many further references in a table and the one it is moving to, if any, as far as the
+ * usual spread of hashes goes; `begin` begins to move to a table of so many buckets. @throws RangeError without a
+ * change when there is none
+ */
+export function reserveInTables(
+  table: Table,
+  next: Table | null,
+  count: number,
+  gate: GrowthGate | null,
+  begin: (buckets: number) => Table,
+): void {
+  const needed = (table.used + (next === null ? 0 : next.used) + count) / GROW_FILL;
+  let { buckets } = table;
+  while (buckets < needed) buckets *= 2;
+  const isTooSmall = next === null && buckets > table.buckets;
+  const into = isTooSmall && mayGrow(table, gate) ? begin(buckets) : next ?? table;
+  const overflow = RESERVED_BUCKETS + (into.buckets < needed ? count >> 2 : 0);
+  if (!into.hasOverflow(overflow)) into.growOverflow(overflow);
+}
+
 /**
  * Moves all records of one main bucket and its overflow from `table` to `next`; false, without a change,
  * when there is no memory for that.

@@ -117,11 +117,11 @@ export function keyRange(flags: string, from: number, last: number, step = 1): K
 }
 
 /** A number of keys at word `at`, then that many keys. */
-export function countedKeys(flags: string, at = 1): KeySpec {
+export function countedKeys(flags: string, at = 1, step = 1): KeySpec {
   const spec = new KeySpec(flags, "index", "keynum");
   spec.beginIndex = at;
   spec.firstKey = 1;
-  spec.keyStep = 1;
+  spec.keyStep = step;
   return spec;
 }
 
@@ -227,12 +227,21 @@ function isWord(word: Uint8Array, upper: string): boolean {
 // Finders for the commands whose keys, or whose use of them, depend on their options. They are
 // given as `findKeys` in those definitions.
 
-/** SET reads the old value only with GET. */
+/** SET reads the old value only with GET, and compares it with IFEQ and its kin. */
 export function setKeys(words: readonly Uint8Array[]): KeyPosition[] | null {
+  let flags: KeyFlag[] = ["OW", "update"];
   for (let i = 3; i < words.length; i++) {
     if (isWord(words[i], "GET")) return [{ index: 1, flags: ["RW", "access", "update"] }];
+    if (COMPARISONS.some((name) => isWord(words[i], name))) flags = ["RW", "update"];
   }
-  return [{ index: 1, flags: ["OW", "update"] }];
+  return [{ index: 1, flags }];
+}
+
+const COMPARISONS = ["IFEQ", "IFNE", "IFDEQ", "IFDNE"];
+
+/** DELEX looks at the value only on a condition. */
+export function delexKeys(words: readonly Uint8Array[]): KeyPosition[] | null {
+  return [{ index: 1, flags: words.length > 2 ? ["RW", "delete"] : ["RM", "delete"] }];
 }
 
 /** BITFIELD only reads when each of its operations is a GET. */

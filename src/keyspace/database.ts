@@ -401,14 +401,17 @@ export class Database implements MoveListener, ValueSource {
     keyLength: number,
     bytes: Uint8Array,
     memory = bytes,
+    expiresAtMs = NaN,
+    keepTtl = false,
   ): void {
     const { length } = bytes;
     if (length <= INLINE_STRING_MAX) {
-      return this.setString(keyBytes, keyOffset, keyLength, bytes, 0, length);
+      this.setString(keyBytes, keyOffset, keyLength, bytes, 0, length, expiresAtMs, keepTtl);
+      return;
     }
     const ref = this.#unlessExpired(this.#dict.get(keyBytes, keyOffset, keyLength));
     const value = new LongString(bytes, length, memory);
-    this.#setLarge(keyBytes, keyOffset, keyLength, ref, value, NaN, false);
+    this.#setLarge(keyBytes, keyOffset, keyLength, ref, value, expiresAtMs, keepTtl);
     this.changed(keyBytes, keyOffset, keyLength, EVENT_STRING, "set");
   }
 
@@ -580,11 +583,12 @@ export class Database implements MoveListener, ValueSource {
 
   /**
    * Takes the memory that so many records of `bytes` bytes together will need, headers included, so that
-   * what follows does not end in the midst of them. More than a segment's bytes are not asked for.
-   * @throws RangeError without a change when there is no memory
+   * what follows does not end in the midst of them; `expiring` of them will have an expiry. More than a segment's
+   * bytes are not asked for. @throws RangeError without a change when there is no memory
    */
-  reserve(records: number, bytes: number): void {
+  reserve(records: number, bytes: number, expiring = 0): void {
     this.#dict.reserveRoom(records, bytes);
+    if (expiring > 0) this.#expires.reserve(expiring);
   }
 
   /**

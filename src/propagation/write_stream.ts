@@ -177,11 +177,12 @@ export class WriteStream {
   }
 
   /**
-   * Takes the memory for so many bytes of commands: what is added after a change must not fail for lack of
-   * it. @throws RangeError when there is none
+   * Takes the memory for so many bytes of commands, and so many of them: what is added after a change must not fail
+   * for lack of it. @throws RangeError when there is none
    */
-  reserve(bytes: number): void {
+  reserve(bytes: number, commands = 1): void {
     this.#ensure(bytes);
+    while (this.#count + commands > this.#begins.length) this.#enlargeUnit();
   }
 
   /** Whether the unit has commands. */
@@ -244,13 +245,17 @@ export class WriteStream {
   }
 
   #begin(database: number): void {
+    if (this.#count === this.#begins.length) this.#enlargeUnit();
     const n = this.#count++;
-    if (n === this.#begins.length) {
-      this.#begins = enlarged(this.#begins);
-      this.#databases = enlarged(this.#databases);
-    }
     this.#begins[n] = this.#length;
     this.#databases[n] = database;
+  }
+
+  /** Makes room for more commands, in both or in neither. */
+  #enlargeUnit(): void {
+    const begins = enlarged(this.#begins);
+    this.#databases = enlarged(this.#databases);
+    this.#begins = begins;
   }
 
   #bulk(bytes: Uint8Array, offset: number, length: number): void {

@@ -1,6 +1,7 @@
 /** What a real server (redis 7.0.15) answers to COMMAND and COMMAND DOCS, as data. */
 
 import { CHANGES_OF_7_2 } from "./command_facts_7_2.ts";
+import { CHANGES_OF_8 } from "./command_facts_8.ts";
 import type { Argument } from "../../src/commands/arguments_syntax.ts";
 
 /** A command or subcommand of the real server. Lists without an order are sorted. */
@@ -38,11 +39,13 @@ export const aclCategoryFacts: Readonly<Record<string, string[]>> = JSON.parse(
   Deno.readTextFileSync(new URL("acl_categories.json", folder)),
 );
 
-/** The facts of a command of 7.2 by its full name ("config|get"); undefined if 7.0 lacks it. */
+/** The facts of a command of 7.2, with the options of 8 that are here, by its full name ("config|get"); undefined if 7.0 lacks it. */
 export function factOf(fullName: string): CommandFact | undefined {
   const top = commandFacts[fullName.split("|")[0]];
   const fact = fullName.includes("|") ? top?.subcommands?.[fullName] : top;
-  return fact && { ...fact, ...CHANGES_OF_7_2[fullName] };
+  if (fact === undefined) return undefined;
+  const ofSeven: CommandFact = { ...fact, ...CHANGES_OF_7_2[fullName] };
+  return { ...ofSeven, ...CHANGES_OF_8[fullName]?.(ofSeven) };
 }
 
 /** Every command and subcommand. */

@@ -36,10 +36,16 @@ const set = defineCommand({
   name: "set",
   group: "string",
   since: "1.0.0",
-  history: [["2.6.12", "`EX`, `PX`, `NX` and `XX`"], ["6.0.0", "`KEEPTTL`"], [
-    "6.2.0",
-    "`GET`, `EXAT` and `PXAT`",
-  ], ["7.0.0", "`NX` together with `GET`"]],
+  history: [
+    ["2.6.12", "`EX`, `PX`, `NX` and `XX`"],
+    ["6.0.0", "`KEEPTTL`"],
+    [
+      "6.2.0",
+      "`GET`, `EXAT` and `PXAT`",
+    ],
+    ["7.0.0", "`NX` together with `GET`"],
+    ["8.4.0", "`IFEQ`, `IFNE`, `IFDEQ` and `IFDNE`"],
+  ],
   summary,
   complexity: "O(1)",
   arity: -3,
@@ -53,7 +59,11 @@ const set = defineCommand({
   findKeys: setKeys,
   args: `
     key value
-    [condition:(NX | XX)@2.6.12]
+    [condition:(
+      NX | XX |
+      IFEQ ifeq-value@8.4.0 | IFNE ifne-value@8.4.0 |
+      IFDEQ ifdeq-digest@8.4.0 | IFDNE ifdne-digest@8.4.0
+    )@2.6.12]
     [GET@6.2.0]
     [expiration:(
       EX seconds:integer@2.6.12 |

@@ -1,8 +1,9 @@
-/** The expiry options that SET, SETEX, PSETEX and GETEX share: from words to an instant. */
+/** The options that SET, SETEX, PSETEX, MSETEX and GETEX share: from words to an instant, and conditions. */
 
 import { INT64_MAX } from "../../base/integers.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
+import { type Comparison, comparisonAt } from "./compare.ts";
 
 /** The largest instant that is stored: the last double below 2^63. See "Expiry instants" in NOTES. */
 const INSTANT_MAX = 9223372036854774784;
@@ -11,6 +12,8 @@ const INSTANT_MAX = 9223372036854774784;
 export const EXPIRY_MS = 0;
 export const EXPIRY_SECONDS = 1;
 export const EXPIRY_FROM_NOW = 2;
+type Condition = "nx" | "xx" | Comparison;
+
 /** None of the four options. */
 const NO_UNIT = -1;
 
@@ -43,10 +46,23 @@ function invalidExpireTime(call: Call): ReplyError {
   return new ReplyError(`ERR invalid expire time in '${call.command.fullName}' command`);
 }
 
-/** Reads the options behind SET's value or GETEX's key. One instance serves all calls. */
+// Which options a command has beside the four that name an instant.
+const TAKES_CONDITIONS = 1;
+const TAKES_COMPARISONS = 2;
+const TAKES_GET = 4;
+const TAKES_KEEPTTL = 8;
+const TAKES_PERSIST = 16;
+export const FOR_SET = TAKES_CONDITIONS | TAKES_COMPARISONS | TAKES_GET | TAKES_KEEPTTL;
+export const FOR_MSETEX = TAKES_CONDITIONS | TAKES_KEEPTTL;
+export const FOR_GETEX = TAKES_PERSIST;
+
+/** Reads the options behind SET's value, MSETEX's pairs or GETEX's key. One instance serves all calls. */
 export class StringOptions {
   onlyIfMissing = false;
   onlyIfPresent = false;
+  /** IFEQ and its kin, with the index of the word to compare with. */
+  comparison: Comparison | null = null;
+  comparedIndex = 0;
   wantsOld = false;
   keepsTtl = false;
   persists = false;
@@ -55,8 +71,9 @@ export class StringOptions {
   unit = EXPIRY_MS;
 
   /** Reads all words from `from` on; refuses what contradicts itself or belongs to the other command. */
-  read(call: Call, from: number, isSet: boolean): void {
+  read(call: Call, from: number, taken: number): void {
     const { words } = call;
+    this.comparison = null;
     this.onlyIfMissing =
       this.onlyIfPresent =
       this.wantsOld =
@@ -75,13 +92,38 @@ export class StringOptions {
         unitSeen = unit;
         this.unit = unit;
         this.deadlineIndex = ++i;
-      } else if (isSet && words.is(i, "nx") && !this.onlyIfPresent) this.onlyIfMissing = true;
-      else if (isSet && words.is(i, "xx") && !this.onlyIfMissing) this.onlyIfPresent = true;
-      else if (isSet && words.is(i, "get")) this.wantsOld = true;
-      else if (isSet && words.is(i, "keepttl") && unitSeen === NO_UNIT) this.keepsTtl = true;
-      else if (!isSet && words.is(i, "persist") && unitSeen === NO_UNIT) this.persists = true;
-      else throw new ReplyError(SYNTAX_ERROR);
+      } else if (words.is(i, "nx")) this.onlyIfMissing = this.#hasRoomFor(taken, "nx");
+      else if (words.is(i, "xx")) this.onlyIfPresent = this.#hasRoomFor(taken, "xx");
+      else if ((taken & TAKES_GET) !== 0 && words.is(i, "get")) this.wantsOld = true;
+      else if (
+        (taken & TAKES_KEEPTTL) !== 0 && unitSeen === NO_UNIT && words.is(i, "keepttl")
+      ) this.keepsTtl = true;
+      else if (
+        (taken & TAKES_PERSIST) !== 0 && unitSeen === NO_UNIT && words.is(i, "persist")
+      ) this.persists = true;
+      else {
+        this.#readComparison(call, i, taken);
+        this.comparedIndex = ++i;
+      }
     }
+  }
+
+  /** True if the condition may stand beside those that were read: the same again may. @throws ReplyError */
+  #hasRoomFor(taken: number, condition: Condition): boolean {
+    const { onlyIfMissing, onlyIfPresent, comparison } = this;
+    const others = (onlyIfMissing && condition !== "nx") || (onlyIfPresent && condition !== "xx") ||
+      (comparison !== null && condition !== comparison);
+    const isTaken = (taken & TAKES_CONDITIONS) !== 0;
+    if (others || !isTaken) throw new ReplyError(SYNTAX_ERROR);
+    return true;
+  }
+
+  #readComparison({ words }: Call, index: number, taken: number): void {
+    const comparison = comparisonAt(words, index);
+    if (comparison === null || (taken & TAKES_COMPARISONS) === 0 || index + 1 === words.count) {
+      throw new ReplyError(SYNTAX_ERROR);
+    }
+    if (this.#hasRoomFor(taken, comparison)) this.comparison = comparison;
   }
 
   /** The instant that the options name, NaN for none. */

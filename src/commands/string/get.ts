@@ -7,7 +7,7 @@ import { EXPIRE_DELETES } from "../../keyspace/expire_mode.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { keysToEnd, noted, oneKey } from "../../dispatch/key_specs.ts";
-import { StringOptions } from "./expiration.ts";
+import { FOR_GETEX, StringOptions } from "./expiration.ts";
 
 /**
  * `GET key`.
@@ -176,7 +176,7 @@ function runGetex(call: Call): void {
   const { database, words, reply } = call;
   const keyOffset = words.starts[1];
   const keyLength = words.lengths[1];
-  options.read(call, 2, false);
+  options.read(call, 2, FOR_GETEX);
   const ref = database.lookupRead(words.bytes, keyOffset, keyLength);
   if (ref === 0) return reply.null();
   if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
