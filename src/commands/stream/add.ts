@@ -11,7 +11,8 @@ import { StreamId } from "../../values/stream/stream_id.ts";
 import { entryBytes } from "../../values/stream/stream_node.ts";
 import { idBytes, replyId } from "./entry_reply.ts";
 import { ID_INVALID, ID_WITHOUT_SEQUENCE, INVALID_ID, parseId, readIds } from "./ids.ts";
-import { TrimOptions } from "./trim.ts";
+import type { Deletions } from "./references.ts";
+import { partsOf, TrimOptions } from "./trim.ts";
 
 const ZERO_ID = "ERR The ID specified in XADD must be greater than 0-0";
 const NO_MORE_IDS = "ERR The stream has exhausted the last possible ID, unable to add more items";
@@ -33,8 +34,8 @@ let idForm = ID_OF_TIME;
 let makesStream = true;
 
 /**
- * `XADD key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field
- * value ...]`: the entry's id; null with NOMKSTREAM when there is no stream. Enters the stream of
+ * `XADD key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field
+ * value [field value ...]`: the entry's id; null with NOMKSTREAM when there is no stream. Enters the stream of
  * writes with that id, and with how far it has been trimmed.
  *
  * Errors: an id that is not above the last one; more than a gigabyte.
@@ -48,6 +49,7 @@ export const xadd = defineCommand({
   history: [
     ["6.2.0", "`NOMKSTREAM`, `MINID` and `LIMIT`"],
     ["7.0.0", "ids of the form `<ms>-*`"],
+    ["8.2.0", "`KEEPREF`, `DELREF` and `ACKED`"],
   ],
   summary: "Adds an entry to a stream, which is made if missing",
   complexity: "O(1) without trimming, else O(N), N being the entries removed",
@@ -63,6 +65,7 @@ export const xadd = defineCommand({
   args: `
     key
     [NOMKSTREAM@6.2.0]
+    [condition:(KEEPREF | DELREF | ACKED)@8.2.0]
     [trim:(
       strategy:(MAXLEN | MINID@6.2.0) [operator:(equal:"=" | approximately:"~")] threshold
       [LIMIT count:integer@6.2.0]
@@ -88,6 +91,7 @@ function runXadd(call: Call): void {
   chooseId(stream, call.nowMs);
   if (entryBytes(words, first, pairs) > STREAM_NODE_BYTES_MAX) return reply.error(TOO_LARGE);
   const { limits } = database.keyspace;
+  trim.reserve(call, stream, 1);
   if (stream === null) {
     stream = new Stream();
     stream.append(id, words, first, pairs, limits);
@@ -99,11 +103,17 @@ function runXadd(call: Call): void {
   }
   replyId(reply, id);
   database.changed(bytes, starts[1], lengths[1], EVENT_STREAM, "xadd");
-  if (trim.isGiven && stream.trim(trim) > 0) {
-    database.changed(bytes, starts[1], lengths[1], EVENT_STREAM, "xtrim", 0);
+  let deletions: Deletions | null = null;
+  if (trim.isGiven) {
+    const trimmed = trim.run(stream);
+    deletions = trimmed.deletions;
+    if (trimmed.removed > 0) {
+      database.changed(bytes, starts[1], lengths[1], EVENT_STREAM, "xtrim", 0);
+    }
   }
   view.settle();
-  if (idForm !== ID_GIVEN || trim.isApproximate) propagate(call, stream, idWord);
+  if (idForm !== ID_GIVEN || trim.isRewritten) propagate(call, stream, idWord);
+  deletions?.propagate(call);
   if (!isNew) database.signalReady(bytes, starts[1], lengths[1]);
 }
 
@@ -154,12 +164,8 @@ const NO_ID = new StreamId();
 /** Says what became of the id and of the trimming. */
 function propagate(call: Call, stream: Stream, idWord: number): void {
   if (!call.isPropagating) return;
-  const { words } = call;
   const word = trim.outcome(call, stream);
-  const parts = Array.from(
-    { length: words.count - 1 },
-    (_, i) => i + 1 === idWord ? idBytes(id) : word(i + 1),
-  );
+  const parts = partsOf(call, (index) => index === idWord ? idBytes(id) : word(index));
   call.propagateAs("XADD", ...parts);
 }
 

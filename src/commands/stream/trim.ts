@@ -10,6 +10,14 @@ import { type Stream, StreamCursor, type Trim } from "../../values/stream/stream
 import { StreamId } from "../../values/stream/stream_id.ts";
 import { idBytes } from "./entry_reply.ts";
 import { readId } from "./ids.ts";
+import {
+  Deletions,
+  isReferenced,
+  policyAt,
+  type ReferencePolicy,
+  reserveFor,
+} from "./references.ts";
+import type { StreamPart } from "../../propagation/write_stream.ts";
 
 const TWO_STRATEGIES =
   "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
@@ -32,9 +40,18 @@ export class TrimOptions implements Trim {
   limit = 0;
   /** Word of the threshold. */
   thresholdWord = 0;
+  /** What of references to the entries that go. */
+  policy: ReferencePolicy = "keepref";
+  /** Word of that, 0 when there is none. */
+  policyWord = 0;
+  /** Words of MAXLEN or MINID, and of LIMIT. */
+  #strategyWord = 0;
+  #limitWord = 0;
   #isLimited = false;
 
   clear(): void {
+    this.policy = "keepref";
+    this.policyWord = this.#strategyWord = this.#limitWord = 0;
     this.isGiven = false;
     this.maxLength = null;
     this.isApproximate = false;
@@ -45,9 +62,16 @@ export class TrimOptions implements Trim {
   /** Reads an option at word `at`; how many words it takes, 0 when it is none. Throws a ReplyError. */
   read(call: Call, at: number): number {
     const { words } = call;
+    const policy = policyAt(words, at);
+    if (policy !== null && this.policyWord === 0) {
+      this.policy = policy;
+      this.policyWord = at;
+      return 1;
+    }
     const left = words.count - 1 - at;
     if (left < 1) return 0;
     if (words.is(at, "limit")) {
+      this.#limitWord = at;
       this.limit = call.clampedInteger(at + 1);
       if (this.limit < 0) throw new ReplyError("ERR The LIMIT argument must be >= 0.");
       this.#isLimited = true;
@@ -56,6 +80,7 @@ export class TrimOptions implements Trim {
     const isMaxLength = words.is(at, "maxlen");
     if (!isMaxLength && !words.is(at, "minid")) return 0;
     if (this.isGiven) throw new ReplyError(TWO_STRATEGIES);
+    this.#strategyWord = at;
     this.isApproximate = left >= 2 && words.is(at + 1, "~");
     const hasOperator = this.isApproximate || (left >= 2 && words.is(at + 1, "="));
     this.thresholdWord = hasOperator ? at + 2 : at + 1;
@@ -84,17 +109,83 @@ export class TrimOptions implements Trim {
   }
 
   /**
-   * The request as it enters the stream of writes: how far an approximate trim has gone depends on
-   * nodes and limits, so that the outcome is said. Words from `first` on go as they are.
+   * Takes the memory for what `run` has to tell when the stream has got `added` entries more.
+   * @throws RangeError when there is none
    */
-  outcome({ words }: Call, stream: Stream): (index: number) => Uint8Array | string | number {
+  reserve(call: Call, stream: Stream | null, added: number): void {
+    if (!this.isGiven || this.policy === "keepref" || stream === null) return;
+    const { maxLength, minId, limit } = this;
+    const trim = {
+      maxLength: maxLength === null ? null : Math.max(0, maxLength - added),
+      minId,
+      isApproximate: false,
+      limit,
+    };
+    reserveFor(call, stream, this.#idsOf(stream, trim).length + added);
+  }
+
+  /**
+   * Removes what is to go; how many entries that are. What was done beyond that, or in place of it, is to be told by
+   * what is returned too: `propagate` of the deletions comes behind the request's own `outcome`.
+   */
+  run(stream: Stream): { readonly removed: number; readonly deletions: Deletions } {
+    const deletions = new Deletions(stream);
+    if (this.policy === "keepref") return { removed: stream.trim(this), deletions };
+    const ids = this.#idsOf(stream, this);
+    const isAcked = this.policy === "acked";
+    for (const id of ids) {
+      if (isAcked) deletions.deleteEntry(id);
+      else deletions.removeReferences(id);
+    }
+    return { removed: isAcked ? ids.length : stream.trim(this), deletions };
+  }
+
+  #idsOf(stream: Stream, trim: Trim): StreamId[] {
+    const isAcked = this.policy === "acked";
+    return stream.entriesToTrim(trim, (id) => !isAcked || !isReferenced(stream, id));
+  }
+
+  /** Whether the stream of writes is to have another form of the request. */
+  get isRewritten(): boolean {
+    return this.isApproximate || this.policyWord > 0;
+  }
+
+  /**
+   * The words behind the command's as they enter the stream of writes. How far an approximate trim has gone depends on
+   * nodes and limits, so that the outcome is said; of references older servers know nothing, so that these words are
+   * left out, and with ACKED, which passes entries over, all words of the trim.
+   */
+  outcome({ words }: Call, stream: Stream): (index: number) => StreamPart | null {
     const threshold = this.maxLength !== null ? stream.length : idBytes(firstIdOf(stream));
     return (index) => {
+      if (index === this.policyWord && index > 0) return null;
+      if (this.policy === "acked" && this.#isOfTrim(index)) return null;
       if (this.isApproximate && index === this.thresholdWord - 1) return "=";
       if (this.isApproximate && index === this.thresholdWord) return threshold;
       return words.copy(index);
     };
   }
+
+  #isOfTrim(index: number): boolean {
+    const isOfStrategy = this.#strategyWord > 0 && index >= this.#strategyWord &&
+      index <= this.thresholdWord;
+    const isOfLimit = this.#limitWord > 0 && index >= this.#limitWord &&
+      index <= this.#limitWord + 1;
+    return isOfStrategy || isOfLimit;
+  }
+}
+
+/** The words of a request behind the first, as `word` gives them. */
+export function partsOf(
+  { words }: Call,
+  word: (index: number) => StreamPart | null,
+): StreamPart[] {
+  const parts: StreamPart[] = [];
+  for (let i = 1; i < words.count; i++) {
+    const part = word(i);
+    if (part !== null) parts.push(part);
+  }
+  return parts;
 }
 
 /** Id of the first entry, tombstones included; the greatest id when there is none. */
@@ -108,7 +199,8 @@ function firstIdOf(stream: Stream): StreamId {
 const options = new TrimOptions();
 
 /**
- * `XTRIM key <MAXLEN | MINID> [= | ~] threshold [LIMIT count]`: how many entries were removed.
+ * `XTRIM key <MAXLEN | MINID> [= | ~] threshold [LIMIT count] [KEEPREF | DELREF | ACKED]`: how many entries were
+ * removed.
  *
  * With "~" only whole nodes go, and, unless LIMIT says otherwise, no more than a hundred nodes' entries
  * at a time.
@@ -119,7 +211,7 @@ export const xtrim = defineCommand({
   name: "xtrim",
   group: "stream",
   since: "5.0.0",
-  history: [["6.2.0", "`MINID` and `LIMIT`"]],
+  history: [["6.2.0", "`MINID` and `LIMIT`"], ["8.2.0", "`KEEPREF`, `DELREF` and `ACKED`"]],
   summary: "Removes the first entries of a stream",
   complexity: "O(N), N being the entries removed, which mostly go by whole nodes",
   arity: -4,
@@ -131,6 +223,7 @@ export const xtrim = defineCommand({
     trim:(
       strategy:(MAXLEN | MINID@6.2.0) [operator:(equal:"=" | approximately:"~")] threshold
       [LIMIT count:integer@6.2.0]
+      [condition:(KEEPREF | DELREF | ACKED)@8.2.0]
     )
   `,
   run: runXtrim,
@@ -148,14 +241,17 @@ function runXtrim(call: Call): void {
   options.finish(call, true);
   const stream = view.openWrite(database, bytes, starts[1], lengths[1]);
   if (stream === null) return reply.integer(0);
+  options.reserve(call, stream, 0);
   view.beforeWrite();
-  const removed = stream.trim(options);
+  const { removed, deletions } = options.run(stream);
   if (removed > 0) {
     view.settle();
     database.changed(bytes, starts[1], lengths[1], EVENT_STREAM, "xtrim", removed);
-    if (options.isApproximate && call.isPropagating) {
-      const word = options.outcome(call, stream);
-      call.propagateAs("XTRIM", ...Array.from({ length: words.count - 1 }, (_, i) => word(i + 1)));
+    if (options.isRewritten && call.isPropagating) {
+      if (options.policy !== "acked") {
+        call.propagateAs("XTRIM", ...partsOf(call, options.outcome(call, stream)));
+      }
+      deletions.propagate(call);
     }
   }
   reply.integer(removed);

@@ -322,6 +322,33 @@ export class Stream implements Generations {
     return removed;
   }
 
+  /**
+   * The entries that a trim removes if those that `mayGo` says no to are passed over, which makes the rest of the
+   * first entries go: their ids, for `delete`.
+   */
+  entriesToTrim(trim: Trim, mayGo: (id: StreamId) => boolean): StreamId[] {
+    const { maxLength, minId } = trim;
+    const ids: StreamId[] = [];
+    let left = this.length;
+    for (let i = 0; i < this.nodeCount && (maxLength === null || left > maxLength); i++) {
+      const node = this.node(i);
+      if (trim.limit > 0 && ids.length + node.live > trim.limit) break;
+      const isBefore = maxLength === null
+        ? lastIdOf(node).compare(minId) < 0
+        : left - node.live >= maxLength;
+      if (!isBefore && trim.isApproximate) break;
+      edge.open(node);
+      for (let on = edge.first(); on; on = edge.next()) {
+        if (maxLength === null ? edge.id.compare(minId) >= 0 : left <= maxLength) break;
+        if (edge.isDeleted || !mayGo(edge.id)) continue;
+        ids.push(edge.id.clone());
+        left--;
+      }
+      if (!isBefore) break;
+    }
+    return ids;
+  }
+
   /** Removes entries of the first node, which may be written, and keeps some; how many. Takes no memory. */
   #trimNode({ maxLength, minId }: Trim): number {
     const node = this.node(0);
