@@ -102,7 +102,8 @@ function skipOnes(words: Int32Array): number {
 /** Fewer bytes than these are combined one by one. */
 const ASIDE_MIN = 64;
 
-export type BitOperation = "and" | "or" | "xor";
+/** "andnot" takes the bits of the source out of the target. */
+export type BitOperation = "and" | "or" | "xor" | "andnot";
 
 /** `target` op= `source`: combines `length` bytes from the start of `target` with those at `offset`. */
 export function combineBits(
@@ -151,7 +152,8 @@ function combine<T extends Int32Array | Uint8Array>(
 ): void {
   if (operation === "and") { for (let i = from; i < to; i++) target[i] &= source[i]; }
   else if (operation === "or") { for (let i = from; i < to; i++) target[i] |= source[i]; }
-  else for (let i = from; i < to; i++) target[i] ^= source[i];
+  else if (operation === "xor") { for (let i = from; i < to; i++) target[i] ^= source[i]; }
+  else for (let i = from; i < to; i++) target[i] &= ~source[i];
 }
 
 /** Turns every bit of `bytes` over. */

@@ -33,6 +33,19 @@ export const CHANGES_OF_8: Readonly<
     ),
     history: [...history, ["8.4.0", ""]],
   }),
+  // 8.2, whose history says nothing of it.
+  bitop: ({ arguments: [operation, ...rest] = [] }) => ({
+    arguments: [{
+      name: operation.name,
+      type: "oneof" as const,
+      arguments: ["AND", "OR", "XOR", "NOT", "DIFF", "DIFF1", "ANDOR", "ONE"].map((token) => ({
+        name: token.toLowerCase(),
+        type: "pure-token" as const,
+        token,
+      })),
+    }, ...rest],
+    history: [["8.2.0", ""]],
+  }),
   // 8.2.
   xadd: ({ arguments: [key, nomkstream, ...rest] = [], history = [] }) => ({
     arguments: [key, nomkstream, POLICY, ...rest],

@@ -1,4 +1,4 @@
-/** What depends on the value that a string has: DELEX, the conditions of SET, and DIGEST, by which they compare. */
+/** What depends on the value that a string has: DELEX, DELIFEQ, the conditions of SET, and DIGEST, by which they compare. */
 
 import { equalBytes } from "../../base/bytes.ts";
 import { xxh3Hex } from "../../base/xxh3.ts";
@@ -124,7 +124,39 @@ function runDelex(call: Call): void {
     if (comparison === null) throw new ReplyError(NO_CONDITION);
     if (!isComparisonMet(call, ref, comparison, 3)) return reply.integer(0);
   }
-  database.removeRecord(ref, bytes, starts[1], lengths[1]);
+  removeCompared(call, ref);
+}
+
+/**
+ * `DELIFEQ key value`, which Valkey has: removes a string with this value. 1 if it did, else 0. Propagates as DEL.
+ *
+ * @see {@link https://valkey.io/commands/delifeq/}
+ */
+export const delifeq = defineCommand({
+  name: "delifeq",
+  group: "string",
+  since: "9.0.0",
+  summary: "Removes a string that has this value",
+  complexity: "O(1)",
+  arity: 3,
+  flags: ["write"],
+  keys: [oneKey("RM access delete")],
+  args: "key value",
+  run: runDelifeq,
+});
+
+function runDelifeq(call: Call): void {
+  const { database, words, reply } = call;
+  const { bytes, starts, lengths } = words;
+  const ref = database.lookupWrite(bytes, starts[1], lengths[1]);
+  if (!isComparisonMet(call, ref, "ifeq", 2)) return reply.integer(0);
+  removeCompared(call, ref);
+}
+
+/** Removes what has been found at the key of word 1, and says so. */
+function removeCompared(call: Call, ref: number): void {
+  const { database, words, reply } = call;
+  database.removeRecord(ref, words.bytes, words.starts[1], words.lengths[1]);
   if (call.isPropagating) call.propagateAs("DEL", words.copy(1));
   reply.integer(1);
 }

@@ -1,7 +1,7 @@
 /** The commands of this group. */
 
 import type { CommandDefinition } from "../../dispatch/command.ts";
-import { delex, digest } from "./compare.ts";
+import { delex, delifeq, digest } from "./compare.ts";
 import { get, getdel, getex, mget, strlen } from "./get.ts";
 import { decr, decrby, incr, incrby, incrbyfloat } from "./increment.ts";
 import { lcs } from "./lcs.ts";
@@ -14,6 +14,7 @@ export const stringCommands: readonly CommandDefinition[] = [
   decr,
   decrby,
   delex,
+  delifeq,
   digest,
   get,
   getdel,

@@ -54,7 +54,12 @@ Deno.test("BITOP refuses operations, counts and types and changes nothing", () =
   s.run("MSET", "a", "1", "d", "old");
   s.run("RPUSH", "list", "e");
   s.propagated();
-  assertEquals(s.run("BITOP", "DIFF", "d", "list"), { error: "ERR syntax error" });
+  assertEquals(s.run("BITOP", "NAND", "d", "list"), { error: "ERR syntax error" });
+  for (const operation of ["DIFF", "DIFF1", "ANDOR"]) {
+    assertEquals(s.run("BITOP", operation, "d", "list"), {
+      error: `ERR BITOP ${operation} must be called with at least two source keys.`,
+    });
+  }
   assertEquals(s.run("BITOP", "NOT", "d", "list", "a"), {
     error: "ERR BITOP NOT must be called with a single source key.",
   });
@@ -64,3 +69,64 @@ Deno.test("BITOP refuses operations, counts and types and changes nothing", () =
   assertEquals(s.run("GET", "d"), "old");
   assertEquals(s.propagated(), []);
 });
+
+const text = (...bytes: number[]) => String.fromCharCode(...bytes);
+
+Deno.test("BITOP DIFF, DIFF1, ANDOR and ONE compare sources with each other", () => {
+  const s = testServer();
+  s.run("SET", "x", text(0b11110000, 0xff));
+  s.run("SET", "y", text(0b10101010));
+  s.run("SET", "z", text(0b00001111, 0, 1));
+  const cases: [string[], string][] = [
+    [["DIFF", "d", "x", "y", "z"], text(0b01010000, 0xff, 0)],
+    [["diff1", "d", "x", "y", "z"], text(0b00001111, 0, 1)],
+    [["ANDOR", "d", "x", "y", "z"], text(0b10100000, 0, 0)],
+    [["ONE", "d", "x", "y", "z"], text(0b01010101, 0xff, 1)],
+    [["ONE", "d", "x", "y", "z", "y"], text(0b01010101, 0xff, 1)],
+    [["ONE", "d", "y"], text(0b10101010)],
+    [["DIFF", "d", "none", "y"], text(0)],
+    [["DIFF1", "d", "none", "y"], text(0b10101010)],
+    [["ANDOR", "d", "none", "y"], text(0)],
+    [["DIFF", "d", "y", "none"], text(0b10101010)],
+    [["DIFF", "x", "x", "x"], text(0, 0)],
+  ];
+  for (const [words, expected] of cases) {
+    s.propagated();
+    assertEquals(s.run("BITOP", ...words), expected.length, words.join(" "));
+    assertEquals(s.run("GET", words[1]), expected, words.join(" "));
+    assertEquals(s.propagated(), [`SET ${words[1]} ${expected}`]);
+  }
+});
+
+/** Each operation on one bit of each source, said without bytes. */
+const BY_BIT: Record<string, (bits: boolean[]) => boolean> = {
+  DIFF: ([first, ...others]) => first && !others.includes(true),
+  DIFF1: ([first, ...others]) => !first && others.includes(true),
+  ANDOR: ([first, ...others]) => first && others.includes(true),
+  ONE: (bits) => bits.filter((bit) => bit).length === 1,
+};
+
+for (const [operation, ofBits] of Object.entries(BY_BIT)) {
+  Deno.test(`BITOP ${operation} of long strings is right in every bit`, () => {
+    const s = testServer();
+    let state = 1;
+    const lengths = [40_000, 16_384, 33_001, 7];
+    const sources = lengths.map((length) =>
+      Uint8Array.from({ length }, () => (state = (state * 1103515245 + 12345) & 0x7fffffff) >> 16)
+    );
+    for (const [i, bytes] of sources.entries()) {
+      s.run("SET", `s${i}`, Array.from(bytes, (byte) => text(byte)).join(""));
+    }
+    assertEquals(s.run("BITOP", operation, "d", "s0", "s1", "s2", "s3"), 40_000);
+    const found = s.run("GET", "d") as string;
+    for (let i = 0; i < 40_000; i++) {
+      let expected = 0;
+      for (let bit = 1; bit < 256; bit <<= 1) {
+        if (ofBits(sources.map((bytes) => ((bytes[i] ?? 0) & bit) !== 0))) expected |= bit;
+      }
+      if (found.charCodeAt(i) !== expected) {
+        assertEquals(found.charCodeAt(i), expected, `byte ${i}`);
+      }
+    }
+  });
+}

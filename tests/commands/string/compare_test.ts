@@ -188,3 +188,18 @@ Deno.test("COMMAND GETKEYSANDFLAGS tells SET and DELEX that compare from those t
   assertEquals(flags("DELEX", "k"), [["k", ["RM", "delete"]]]);
   assertEquals(flags("DELEX", "k", "IFEQ", "a"), [["k", ["RW", "delete"]]]);
 });
+
+Deno.test("DELIFEQ removes a string that has the value, and nothing else", () => {
+  const s = testServer();
+  s.run("MSET", "k", "v", "other", "v");
+  s.run("RPUSH", "list", "v");
+  s.propagated();
+  assertEquals(s.run("DELIFEQ", "k", "w"), 0);
+  assertEquals(s.run("DELIFEQ", "k", "v"), 1);
+  assertEquals(s.run("DELIFEQ", "k", "v"), 0);
+  assertEquals(s.run("DELIFEQ", "list", "v"), {
+    error: "WRONGTYPE Operation against a key holding the wrong kind of value",
+  });
+  assertEquals(s.run("EXISTS", "k", "other", "list"), 2);
+  assertEquals(s.propagated(), ["DEL k"]);
+});
