@@ -183,13 +183,17 @@ export class Blocking {
     const bytes = latin1(key);
     for (const waiter of [...queue]) {
       const { client, wait } = waiter;
-      const ref = database.findOrExpire(bytes, 0, bytes.length);
       if (client.isClosed) this.#abandon(waiter);
-      else if (wait.hearsChanges === true || (ref !== 0 && database.typeOf(ref) === wait.type)) {
+      else if (wait.hearsChanges === true || this.#hasKey(database, bytes, wait.type)) {
         this.#runAgain(waiter);
       }
     }
-    database.keyspace.stream.endUnit(); // a key past its time has gone
+  }
+
+  /** A key past its time serves nobody, and is left for who asks for it, as in Redis. */
+  #hasKey(database: Database, bytes: Uint8Array, type: number): boolean {
+    const ref = database.records.get(bytes, 0, bytes.length);
+    return ref !== 0 && !database.isExpired(ref) && database.typeOf(ref) === type;
   }
 
   #runAgain(waiter: Waiter): void {
