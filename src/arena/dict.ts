@@ -22,7 +22,7 @@ import {
   EXPIRY_BYTES,
   FREE,
   HEADER_BYTES,
-  isSlotEncoding,
+  isNotedEncoding,
   KEY_LENGTH_MASK,
   REF_MASK,
   REF_SHIFT,
@@ -506,7 +506,7 @@ export class Dict {
 
   /**
    * Takes a value of `valueLength` bytes and a new meta word in the place of what is there, where that
-   * is simple: no expiry, no value in a slot, no snapshot that wants to see the old value, a chunk of the
+   * is simple: no expiry, no value in a slot or an index, no snapshot that wants to see the old value, a chunk of the
    * right size. For a Dict whose meta words are a database's.
    * Returns where in `bytesOf` the value is to be written, or -1: nothing has been done.
    */
@@ -519,7 +519,7 @@ export class Dict {
     const units = word3 >>> 16;
     const needed = (HEADER_BYTES + keyLength + valueLength + 7) >>> 3;
     if (keyLength < 0 || needed > units || needed << 1 < units) return -1;
-    if (isSlotEncoding((i32[head + 1] >>> 4) & 0xf)) return -1;
+    if (isNotedEncoding((i32[head + 1] >>> 4) & 0xf)) return -1;
     i32[head + 1] = meta;
     i32[head + 3] = (word3 & ~0xffff) | valueLength;
     return (head << 2) + HEADER_BYTES + keyLength;

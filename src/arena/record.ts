@@ -64,10 +64,25 @@ export const ENC_STREAM = 8;
 export const ENC_EMBSTR = 9;
 /** String: text bytes in the record that count as text even where they are an integer. */
 export const ENC_TEXT = 10;
+/**
+ * Hash with fields that expire: the place of the record in the database's index of such hashes + 1, or 0
+ * (4 bytes, little-endian), and a listpack of triples (values/timed_listpack.ts), in the record.
+ */
+export const ENC_LISTPACK_EX = 11;
+/** Bytes before that listpack. */
+export const PLACE_BYTES = 4;
 
 /** Encodings that keep the value in a slot, as bits. */
 const SLOT_ENCODINGS = 1 << ENC_EXTERNAL | 1 << ENC_QUICKLIST | 1 << ENC_HASHTABLE |
   1 << ENC_SKIPLIST | 1 << ENC_STREAM;
+
+/** Encodings of values that something else than the record knows of: a slot, an index. */
+const NOTED_ENCODINGS = SLOT_ENCODINGS | 1 << ENC_LISTPACK_EX;
+
+/** Whether a value of this encoding may not simply be overwritten. */
+export function isNotedEncoding(encoding: number): boolean {
+  return (NOTED_ENCODINGS >>> encoding & 1) !== 0;
+}
 
 /** Whether values of this encoding are in a slot. */
 export function isSlotEncoding(encoding: number): boolean {

@@ -5,24 +5,34 @@
  *     record key    field
  *     record value  the value's bytes; with LONG_VALUE in the meta word, a slot number (4 bytes,
  *                   little-endian) of a value that is too long for a record
+ *     meta word     bit 0 LONG_VALUE; from bit 1 on, of a field that expires, its place in `due` + 1
+ *
+ * What expires stands in `due` with its time; a hash in which nothing has ever expired has none, and
+ * pays nothing. Whether a time is over is not looked at here.
  *
  * References are valid until the next change of the hash.
  */
 
-import { Dict } from "../arena/dict.ts";
+import { Dict, type MoveListener } from "../arena/dict.ts";
+import { DueTimes, type PlaceKeeper } from "../arena/due_times.ts";
 import { INLINE_VALUE_MAX } from "../arena/record.ts";
 import { copyBytes } from "../base/bytes.ts";
 import type { ElementStack } from "./element_stack.ts";
 import { ElementText } from "./element_text.ts";
 
 const LONG_VALUE = 1;
+const PLACE_SHIFT = 1;
 const SLOT_BYTES = 4;
 const EMPTY = new Uint8Array(0);
 const replacedText = new ElementText();
 
-export class LargeHash {
+export class LargeHash implements MoveListener, PlaceKeeper {
   /** The fields; values only through the methods below. */
   readonly dict = new Dict();
+  /** When fields expire; null as long as none ever has. */
+  due: DueTimes | null = null;
+  /** Place of the hash in the database's index of hashes with fields that expire, + 1; 0 for none. */
+  dueAt = 0;
   #longValues: Uint8Array[] = [];
   #freeSlots: number[] = [];
   #longBytes = 0;
@@ -34,12 +44,18 @@ export class LargeHash {
 
   /** Bytes in use. O(1). */
   get memoryBytes(): number {
-    return this.dict.memoryBytes + this.#longBytes;
+    return this.dict.memoryBytes + this.#longBytes + (this.due === null ? 0 : this.due.memoryBytes);
   }
 
   /** Gives the memory back. The hash may not be used any more. */
   dispose(): void {
     this.dict.dispose();
+    this.due?.dispose();
+  }
+
+  /** See LargeValue; the fields have a way of their own. */
+  vacateOne(): boolean {
+    return this.due?.vacateOne() ?? false;
   }
 
   /** Makes room for `count` fields at once, while the hash is empty. */
@@ -109,9 +125,67 @@ export class LargeHash {
   /** Removes a field. */
   remove(ref: number): void {
     const { dict } = this;
-    const slot = (dict.metaOf(ref) & LONG_VALUE) !== 0 ? dict.intValue(ref) : -1;
+    const meta = dict.metaOf(ref);
+    const slot = (meta & LONG_VALUE) !== 0 ? dict.intValue(ref) : -1;
+    // A snapshot still looks at the time before the record goes.
     dict.remove(ref);
     if (slot >= 0) this.#dropLongValue(slot);
+    const place = meta >>> PLACE_SHIFT;
+    if (place !== 0) this.due!.removeAt(place - 1);
+  }
+
+  // -- fields that expire -------------------------------------------------------------------
+
+  /** When a field expires, in Unix ms; NaN when it does not. */
+  expiryOf(ref: number): number {
+    const place = this.dict.metaOf(ref) >>> PLACE_SHIFT;
+    return place === 0 ? NaN : this.due!.timeAt(place - 1);
+  }
+
+  /** The earliest time at which a field expires, Infinity when none does. */
+  get firstExpiryMs(): number {
+    return this.due === null ? Infinity : this.due.firstMs;
+  }
+
+  /** Takes the memory for expiries of so many further fields. @throws RangeError without a change */
+  reserveExpiries(count: number): void {
+    if (this.due === null) {
+      const due = new DueTimes(this);
+      due.reserve(count);
+      this.due = due;
+      this.dict.listener = this;
+    } else this.due.reserve(count);
+  }
+
+  /**
+   * Has a field expire at this time, or with NaN not at all. @throws RangeError without a change when there
+   * is no memory, which cannot be after `reserveExpiries`
+   */
+  setExpiry(ref: number, expiresAtMs: number): void {
+    const { dict } = this;
+    const place = dict.metaOf(ref) >>> PLACE_SHIFT;
+    const wants = expiresAtMs === expiresAtMs;
+    if (place === 0 && !wants) return;
+    if (place === 0) this.reserveExpiries(1);
+    if (dict.hook !== null) dict.hook.beforeRecordWrite(dict, ref);
+    if (place === 0) this.due!.add(ref, expiresAtMs);
+    else if (wants) this.due!.change(place - 1, expiresAtMs);
+    else {
+      dict.setMeta(ref, dict.metaOf(ref) & LONG_VALUE);
+      this.due!.removeAt(place - 1);
+    }
+  }
+
+  /** PlaceKeeper: where the expiry of a field stands. */
+  placed(ref: number, place: number): void {
+    const { dict } = this;
+    dict.setMeta(ref, (dict.metaOf(ref) & LONG_VALUE) | ((place + 1) << PLACE_SHIFT));
+  }
+
+  /** MoveListener: a field has a new reference. */
+  recordMoved(_oldRef: number, newRef: number): void {
+    const place = this.dict.metaOf(newRef) >>> PLACE_SHIFT;
+    if (place !== 0) this.due!.moved(place - 1, newRef);
   }
 
   /** A copy that shares nothing with this hash. */
@@ -127,6 +201,9 @@ export class LargeHash {
         const value = this.#longValues[dict.intValue(ref)];
         copy.set(bytes, at, length, value, 0, value.length);
       } else copy.set(bytes, at, length, bytes, dict.valueOffset(ref), dict.valueLength(ref));
+      if (this.due === null) return;
+      const expiresAtMs = this.expiryOf(ref);
+      if (expiresAtMs === expiresAtMs) copy.setExpiry(copy.find(bytes, at, length), expiresAtMs);
     });
     return copy;
   }

@@ -580,7 +580,7 @@ function lpStageString(len: number): number {
  * Chooses the encoding of an integer (a safe one, or a `bigint` of which the lower 64 bits are
  * kept) and answers the size of the whole entry.
  */
-function lpStageInteger(n: number | bigint): number {
+export function lpStageInteger(n: number | bigint): number {
   if (typeof n === "bigint") {
     const wide = BigInt.asIntN(64, n);
     const near = Number(wide);
