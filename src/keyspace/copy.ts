@@ -4,8 +4,9 @@
  */
 
 import { copyBytes } from "../base/bytes.ts";
-import { isSlotEncoding } from "../arena/record.ts";
+import { isSlotEncoding, TYPE_HASH } from "../arena/record.ts";
 import type { Database } from "./database.ts";
+import { firstFieldExpiry } from "./hash.ts";
 
 /**
  * Copies a record to a key that is not there, in the same or another database, with its expiry.
@@ -22,9 +23,13 @@ export function copyRecord(
   const type = source.typeOf(ref);
   const encoding = source.encodingOf(ref);
   const expiresAtMs = source.expiryOf(ref);
+  const firstMs = type === TYPE_HASH ? firstFieldExpiry(source, ref) : Infinity;
+  if (firstMs !== Infinity) target.reserveFieldTime();
   if (isSlotEncoding(encoding)) {
     const twin = source.largeValue(ref).clone();
-    return target.addLarge(bytes, offset, length, type, encoding, twin, expiresAtMs);
+    const fresh = target.addLarge(bytes, offset, length, type, encoding, twin, expiresAtMs);
+    if (firstMs !== Infinity) target.setFieldTime(fresh, firstMs, true);
+    return fresh;
   }
   const from = source.records;
   const size = from.valueLength(ref);
@@ -38,5 +43,6 @@ export function copyRecord(
     from.valueOffset(ref),
     size,
   );
+  if (firstMs !== Infinity) target.setFieldTime(fresh, firstMs, true);
   return fresh;
 }

@@ -15,11 +15,13 @@ import { blocks } from "../base/blocks.ts";
 import { hashBytes } from "../base/hash.ts";
 import { copyBytes, toLatin1 } from "../base/bytes.ts";
 import { Dict, type MoveListener } from "../arena/dict.ts";
+import { DueTimes, type PlaceKeeper } from "../arena/due_times.ts";
 import { RefIndex } from "../arena/ref_index.ts";
 import {
   ENC_EMBSTR,
   ENC_EXTERNAL,
   ENC_HASHTABLE,
+  ENC_LISTPACK_EX,
   ENC_RAW,
   ENC_SKIPLIST,
   ENC_TEXT,
@@ -29,6 +31,7 @@ import {
 import {
   EVENT_EXPIRED,
   EVENT_GENERIC,
+  EVENT_HASH,
   EVENT_KEY_MISS,
   EVENT_NEW,
   EVENT_STRING,
@@ -71,10 +74,12 @@ const FIRST_SEGMENT_BYTES = 64 * 1024;
 /** The value of a record whose encoding keeps the value in a slot: its number. */
 const SLOT_BYTES = 4;
 
-export class Database implements MoveListener, ValueSource {
+export class Database implements MoveListener, PlaceKeeper, ValueSource {
   #dict: Dict;
   /** Keys that have an expiry. */
   #expires: RefIndex;
+  /** Hashes with fields that expire, by the earliest; null as long as there have been none. */
+  #fieldTimes: DueTimes | null = null;
   #slots = new ValueSlots();
   /** Watched keys with their watchers; null when there are none. */
   watched: Links<Watcher> | null = null;
@@ -138,14 +143,19 @@ export class Database implements MoveListener, ValueSource {
     return this.#expires.count;
   }
 
+  /** Hashes with fields that expire. */
+  get expiringHashCount(): number {
+    return this.#fieldTimes === null ? 0 : this.#fieldTimes.count;
+  }
+
   /** Bytes in use: records, tables, large values. */
   get memoryBytes(): number {
-    return this.#dict.memoryBytes + this.#expires.memoryBytes + this.#slots.bytes;
+    return this.#dict.memoryBytes + this.expiryIndexBytes + this.#slots.bytes;
   }
 
   /** Bytes held from the system. */
   get reservedBytes(): number {
-    return this.#dict.reservedBytes + this.#expires.memoryBytes + this.#slots.bytes;
+    return this.#dict.reservedBytes + this.expiryIndexBytes + this.#slots.bytes;
   }
 
   /** Bytes of the records, keys and small values included. */
@@ -163,9 +173,10 @@ export class Database implements MoveListener, ValueSource {
     return this.#dict.memoryBytes - this.#dict.arena.liveBytes;
   }
 
-  /** Bytes of the index of keys that have an expiry. */
+  /** Bytes of the indexes of keys that have an expiry, and of hashes whose fields have. */
   get expiryIndexBytes(): number {
-    return this.#expires.memoryBytes;
+    const fieldTimes = this.#fieldTimes;
+    return this.#expires.memoryBytes + (fieldTimes === null ? 0 : fieldTimes.memoryBytes);
   }
 
   /** Bytes of the values in slots. */
@@ -255,11 +266,8 @@ export class Database implements MoveListener, ValueSource {
 
   /** Removes a key whose time is over: it enters the stream as DEL. */
   expireNow(ref: number): void {
-    const dict = this.#dict;
     const { keyspace } = this;
-    const bytes = dict.bytesOf(ref);
-    const offset = dict.keyOffset(ref);
-    const key = bytes.slice(offset, offset + dict.keyLength(ref));
+    const key = this.#keyOf(ref);
     this.#drop(ref);
     keyspace.expiredKeys++;
     keyspace.stream.add(this.index, [keyspace.unlinksExpired ? "UNLINK" : "DEL", key]);
@@ -635,9 +643,11 @@ export class Database implements MoveListener, ValueSource {
   #resizeValue(ref: number, length: number, slackBytes: number, expiresAtMs?: number): number {
     const dict = this.#dict;
     const slot = isSlotEncoding(this.encodingOf(ref)) ? dict.intValue(ref) : -1;
+    const place = this.#fieldTimes === null ? 0 : this.#placeOf(ref);
     const fresh = expiresAtMs === undefined
       ? dict.resizeValue(ref, length, slackBytes)
       : this.#resizeExpiring(ref, length, expiresAtMs, slackBytes);
+    if (place > 0) this.#fieldTimes!.removeAt(place - 1);
     if (slot >= 0) this.#releaseSlot(slot);
     return fresh;
   }
@@ -659,6 +669,7 @@ export class Database implements MoveListener, ValueSource {
       throw error;
     }
     if (dict.flagsOf(old) < 0) this.#expires.delete(dict.hashOf(old), old);
+    this.#forgetFieldTimes(old);
     if (isSlotEncoding(this.encodingOf(old))) this.#releaseSlot(dict.intValue(old));
     dict.freeDetached(old);
     return added;
@@ -688,16 +699,21 @@ export class Database implements MoveListener, ValueSource {
     const encoding = this.encodingOf(ref);
     const expiresAtMs = dict.expiryOf(ref);
     const size = dict.valueLength(ref);
+    const place = this.#fieldTimes === null ? 0 : this.#placeOf(ref);
+    if (place > 0) target.reserveFieldTime();
     const fresh = target.addRecord(bytes, offset, length, type, encoding, size, 0, expiresAtMs);
     // Neither adding a record nor removing one moves any other.
     const at = dict.valueOffset(ref);
     copyBytes(to.bytesOf(fresh), to.valueOffset(fresh), dict.bytesOf(ref), at, size);
     to.setMeta(fresh, meta);
     this.beforeWrite(ref);
+    const firstMs = place > 0 ? this.#fieldTimes!.timeAt(place - 1) : Infinity;
+    this.#forgetFieldTimes(ref);
     if (isSlotEncoding(encoding)) {
       target.#writeSlot(fresh, target.#slots.add(this.#slots.remove(dict.intValue(ref))));
     }
     this.#takeOut(ref);
+    target.setFieldTime(fresh, firstMs, true);
     return fresh;
   }
 
@@ -824,6 +840,96 @@ export class Database implements MoveListener, ValueSource {
     if (this.#dict.flagsOf(newRef) < 0) {
       this.#expires.replace(this.#dict.hashOf(newRef), oldRef, newRef);
     }
+    if (this.#fieldTimes !== null) {
+      // Of the new one not all may have been written yet.
+      const place = this.#placeOf(oldRef);
+      if (place > 0) this.#fieldTimes.moved(place - 1, newRef);
+    }
+  }
+
+  // -- hashes with fields that expire ------------------------------------------------------
+
+  /** The place of a record among the hashes with fields that expire, + 1; 0 when it has none. */
+  #placeOf(ref: number): number {
+    const encoding = this.encodingOf(ref);
+    if (encoding === ENC_LISTPACK_EX) return this.#dict.intValue(ref);
+    return encoding === ENC_HASHTABLE ? this.largeValue(ref).dueAt ?? 0 : 0;
+  }
+
+  #setPlace(ref: number, place: number): void {
+    if (this.encodingOf(ref) === ENC_LISTPACK_EX) this.#writeSlot(ref, place);
+    else this.largeValue(ref).dueAt = place;
+  }
+
+  /** PlaceKeeper: where the time of a hash stands. */
+  placed(ref: number, place: number): void {
+    this.#setPlace(ref, place + 1);
+  }
+
+  /** Takes the memory that `setFieldTime` needs for a hash. @throws RangeError without a change */
+  reserveFieldTime(): void {
+    this.#fieldTimes ??= new DueTimes(this);
+    this.#fieldTimes.reserve(1);
+  }
+
+  /**
+   * Takes note of when the first field of a hash expires, in Unix ms; Infinity when none does. The record
+   * must be such a hash. It `isAdded` when it has come with its value, which may name a place elsewhere.
+   * @throws RangeError without a change when there is no memory: see `reserveFieldTime`
+   */
+  setFieldTime(ref: number, firstMs: number, isAdded = false): void {
+    if (firstMs === Infinity) return isAdded ? undefined : this.#forgetFieldTimes(ref);
+    this.#fieldTimes ??= new DueTimes(this);
+    const place = isAdded ? 0 : this.#placeOf(ref);
+    if (place === 0) this.#fieldTimes.add(ref, firstMs);
+    else if (this.#fieldTimes.timeAt(place - 1) !== firstMs) {
+      this.#fieldTimes.change(place - 1, firstMs);
+    }
+  }
+
+  #forgetFieldTimes(ref: number): void {
+    if (this.#fieldTimes === null) return;
+    const place = this.#placeOf(ref);
+    if (place === 0) return;
+    this.#setPlace(ref, 0);
+    this.#fieldTimes.removeAt(place - 1);
+  }
+
+  /** The hash of which a field expires first, or 0 when none of them is over. */
+  get hashDue(): number {
+    const fieldTimes = this.#fieldTimes;
+    return fieldTimes !== null && fieldTimes.firstMs < this.keyspace.nowMs
+      ? fieldTimes.firstRef
+      : 0;
+  }
+
+  /** Has it enter the stream that a field of a hash is gone, as its time was over, and counts it. */
+  fieldExpired(ref: number, field: Uint8Array, offset: number, length: number): void {
+    const { keyspace } = this;
+    keyspace.expiredFields++;
+    if (!keyspace.stream.isActive) return;
+    const name = field.subarray(offset, offset + length);
+    keyspace.stream.add(this.index, ["HDEL", this.#keyOf(ref), name]);
+  }
+
+  /** Tells of fields that are gone from a hash, as their time was over; the hash goes with the last of them. */
+  fieldsExpired(ref: number, isEmpty: boolean): void {
+    const key = this.#keyOf(ref);
+    const { keyspace } = this;
+    if (isEmpty) this.#drop(ref);
+    if (this.watched !== null) this.#touchWatched(key, 0, key.length);
+    if (keyspace.eventMask === 0) return;
+    keyspace.notify(EVENT_HASH, "hexpired", this.index, key, 0, key.length);
+    if (isEmpty) keyspace.notify(EVENT_GENERIC, "del", this.index, key, 0, key.length);
+    if ((keyspace.eventMask & EVERY_CHANGE) !== 0) {
+      keyspace.listener.keyChanged(key, 0, key.length, false);
+    }
+  }
+
+  #keyOf(ref: number): Uint8Array {
+    const dict = this.#dict;
+    const offset = dict.keyOffset(ref);
+    return dict.bytesOf(ref).slice(offset, offset + dict.keyLength(ref));
   }
 
   // -- removal -----------------------------------------------------------------------
@@ -857,6 +963,7 @@ export class Database implements MoveListener, ValueSource {
 
   #drop(ref: number): void {
     this.beforeWrite(ref);
+    this.#forgetFieldTimes(ref);
     if (isSlotEncoding(this.encodingOf(ref))) this.#releaseSlot(this.#dict.intValue(ref));
     this.#takeOut(ref);
   }
@@ -880,8 +987,10 @@ export class Database implements MoveListener, ValueSource {
     if (!this.#isRead) {
       this.#dict.dispose();
       this.#expires.dispose();
+      this.#fieldTimes?.dispose();
       this.keyspace.discard(this.#slots);
     }
+    this.#fieldTimes = null;
     this.#dict = dict;
     this.#expires = expires;
     this.#slots = new ValueSlots();
@@ -894,6 +1003,7 @@ export class Database implements MoveListener, ValueSource {
   /** A part of a pass over all memory: see Defragmenter and `ValueSlots.tidySome`. */
   tidySome(from: number, count: number, density: number): number {
     if (this.#dict.vacateOne() || this.#expires.vacateOne()) return from;
+    if (this.#fieldTimes?.vacateOne()) return from;
     return this.#slots.tidySome(from, count, density);
   }
 
@@ -902,16 +1012,21 @@ export class Database implements MoveListener, ValueSource {
     const dict = this.#dict;
     const expires = this.#expires;
     const slots = this.#slots;
+    const fieldTimes = this.#fieldTimes;
     const { ownExpiries, averageTtlMs, expireCursor } = this;
     this.#dict = other.#dict;
     this.#expires = other.#expires;
     this.#slots = other.#slots;
+    this.#fieldTimes = other.#fieldTimes;
     this.ownExpiries = other.ownExpiries;
     this.averageTtlMs = other.averageTtlMs;
     this.expireCursor = other.expireCursor;
     other.#dict = dict;
     other.#expires = expires;
     other.#slots = slots;
+    other.#fieldTimes = fieldTimes;
+    if (this.#fieldTimes !== null) this.#fieldTimes.owner = this;
+    if (fieldTimes !== null) fieldTimes.owner = other;
     other.ownExpiries = ownExpiries;
     other.averageTtlMs = averageTtlMs;
     other.expireCursor = expireCursor;

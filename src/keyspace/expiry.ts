@@ -1,8 +1,10 @@
 /**
- * The active expiry cycle: finds keys whose time is over though nobody asks for them. Called by the
- * server's timer; removes them through Database.expireNow, which lets replicas and the AOF know.
+ * The active expiry cycle: finds keys, and fields of hashes, whose time is over though nobody asks for them.
+ * Called by the server's timer; removes them through Database.expireNow and HashView.removeOver, which
+ * let replicas and the AOF know.
  *
- * There is no index by time. The cycle goes round the keys that have an expiry, bucket by bucket, in
+ * Hashes stand in an index by the time of their first field, and fields in one of their hash, so all that are
+ * over go, some at a time. Of keys there is no index by time. The cycle goes round the keys that have an expiry, bucket by bucket, in
  * rounds of a few dozen. As long as a good part of a round was expired it pays to go on; once few are,
  * the rest is left to lookups and to the next call. So the work follows the number of expired keys,
  * and what stays behind is at most about a tenth of the keys with an expiry (less with more effort).
@@ -17,6 +19,7 @@ import { latin1 } from "../base/bytes.ts";
 import { hashBytes } from "../base/hash.ts";
 import type { Database } from "./database.ts";
 import { EXPIRE_DELETES, EXPIRE_HIDES } from "./expire_mode.ts";
+import { HashView } from "./hash.ts";
 import type { Keyspace } from "./keyspace.ts";
 
 /** Keys of a round with effort 1, and what each further step adds. */
@@ -28,6 +31,12 @@ const STALE_ACCEPTED = 10;
 const BUCKETS_PER_KEY = 20;
 /** Keys of a replica's own that are looked at in a round. */
 const OWN_KEYS = 100;
+/** Fields that are removed between two looks at the clock. */
+const FIELDS_AT_ONCE = 16;
+/** Hashes that are looked at between two looks at the clock. */
+const HASHES_PER_LOOK = 16;
+/** Share of a slice that is for fields, where there are keys with an expiry too. */
+const FIELDS_SHARE = 0.5;
 /** Weight of a new estimate against the old one. */
 const TTL_WEIGHT = 0.02;
 const SHARE_WEIGHT = 0.05;
@@ -50,6 +59,13 @@ export function expireSlice(keyspace: Keyspace, budgetMs: number, now: () => num
     return false;
   }
   if (keyspace.expireMode !== EXPIRE_DELETES) return false;
+  const hasFields = expireFields(keyspace, now() + budgetMs * FIELDS_SHARE, now);
+  return expireKeys(keyspace, until, now) || hasFields;
+}
+
+/** Looks for keys; returns true when it ran out of time with more to do. */
+function expireKeys(keyspace: Keyspace, until: number, now: () => number): boolean {
+  const { databases } = keyspace;
   let allSampled = 0;
   let allExpired = 0;
   let isUnfinished = false;
@@ -78,6 +94,40 @@ export function expireSlice(keyspace: Keyspace, budgetMs: number, now: () => num
   const share = allSampled === 0 ? 0 : allExpired / allSampled;
   keyspace.expiredShare += (share - keyspace.expiredShare) * SHARE_WEIGHT;
   return isUnfinished;
+}
+
+const view = new HashView();
+
+/** Removes fields of hashes; returns true when it ran out of time with more to do. */
+function expireFields(keyspace: Keyspace, until: number, now: () => number): boolean {
+  const { databases } = keyspace;
+  for (let turn = 0; turn < databases.length; turn++) {
+    const database = databases[keyspace.expireFieldsDatabase % databases.length];
+    let hashes = 0;
+    for (let ref = database.hashDue; ref !== 0; ref = database.hashDue) {
+      if (expireFieldsOf(database, ref, until, now)) return true;
+      if (++hashes % HASHES_PER_LOOK === 0 && now() >= until) return true;
+    }
+    keyspace.expireFieldsDatabase = (keyspace.expireFieldsDatabase + 1) % databases.length;
+  }
+  return false;
+}
+
+/** Removes fields of one hash, which may be gone then; returns true when time is over. */
+function expireFieldsOf(
+  database: Database,
+  ref: number,
+  until: number,
+  now: () => number,
+): boolean {
+  view.open(database, ref);
+  let isOver = false;
+  while (!isOver && view.removeOver(FIELDS_AT_ONCE, true) === FIELDS_AT_ONCE && view.count > 0) {
+    view.measure();
+    isOver = now() >= until;
+  }
+  view.tellLapsed();
+  return isOver;
 }
 
 /** Looks at the keys of a replica's own; returns true when it ran out of time with more to do. */

@@ -1,13 +1,19 @@
 /**
  * Hashes in the keyspace: `HashView` looks at one and changes it, whatever its encoding, and
  * `HashBuilder` makes new ones. Between commands (and snapshots) and values/listpack.ts,
- * values/large_hash.ts. As in Redis:
+ * values/timed_listpack.ts, values/large_hash.ts. As in Redis:
  *
- *     ENC_LISTPACK    field, value, field, value … in the record, up to `hash-max-listpack-entries`
- *                     pairs with no text longer than `hash-max-listpack-value`
- *     ENC_HASHTABLE   a LargeHash in a slot; it never becomes a listpack again
+ *     ENC_LISTPACK      field, value, field, value … in the record, up to `hash-max-listpack-entries`
+ *                       pairs with no text longer than `hash-max-listpack-value`
+ *     ENC_LISTPACK_EX   the same with a time behind each value, once a field was to expire
+ *     ENC_HASHTABLE     a LargeHash in a slot; it never becomes a listpack again
  *
- * To read a hash elsewhere (DUMP, DEBUG DIGEST, SORT BY): `view.open(database, ref)`, then `forEach`
+ * A field whose time is over is there and hidden: `find`, `has` and `forEach` pass it by, `count`, `set`
+ * and `remove` do not. Where expired keys are ours to delete, `find` and `has` remove it; then the hash
+ * may be gone, and `ref` is 0. After changes of times comes `measure`, too. See "Fields that expire" in
+ * NOTES.
+ *
+ * To read a hash elsewhere (DEBUG DIGEST, SORT BY): `view.open(database, ref)`, then `forEachStored`
  * or `find`. The bytes of a small one may be saved as they are, since a listpack is RDB's form too.
  *
  * To make one (RDB, COPY): `builder.begin(limits, pairs)`, `builder.set(…)` per pair (false: the field
@@ -19,7 +25,14 @@
  */
 
 import { COMPACT_RECORDS } from "../arena/dict.ts";
-import { ENC_HASHTABLE, ENC_LISTPACK, INLINE_VALUE_MAX, TYPE_HASH } from "../arena/record.ts";
+import {
+  ENC_HASHTABLE,
+  ENC_LISTPACK,
+  ENC_LISTPACK_EX,
+  INLINE_VALUE_MAX,
+  PLACE_BYTES,
+  TYPE_HASH,
+} from "../arena/record.ts";
 import { copyBytes } from "../base/bytes.ts";
 import { ReplyError, WRONG_TYPE } from "../resp/reply_error.ts";
 import type { ElementStack } from "../values/element_stack.ts";
@@ -34,6 +47,7 @@ import {
   lpEnd,
   lpFind,
   lpFirst,
+  lpFirstAt,
   lpNew,
   lpReplace,
   lpSeek,
@@ -41,8 +55,26 @@ import {
   lpStageText,
 } from "../values/listpack.ts";
 import { drawIndexes, sampleDict } from "../values/sampling.ts";
+import {
+  addTimes,
+  appendTriple,
+  countBefore,
+  firstNotBefore,
+  firstTime,
+  NO_TIME_BYTES,
+  retime,
+  TIME_BYTES_MAX,
+  timeOfField,
+  TRIPLE,
+} from "../values/timed_listpack.ts";
 import type { Database } from "./database.ts";
+import type { ValueSource } from "./doors.ts";
+import { EXPIRE_IGNORED } from "./expire_mode.ts";
 import type { ValueLimits } from "./keyspace.ts";
+
+/** Entries of a pair in a listpack without times. */
+const PAIR = 2;
+const ANY_TIME = -Infinity;
 
 /** Sees a pair: the field's bytes, then the value's. They hold only during the call. */
 export type PairVisitor = (
@@ -53,6 +85,29 @@ export type PairVisitor = (
   valueOffset: number,
   valueLength: number,
 ) => void;
+
+/** A pair and when it expires, in Unix ms, NaN when it does not. */
+export type TimedPairVisitor = (
+  field: Uint8Array,
+  fieldOffset: number,
+  fieldLength: number,
+  value: Uint8Array,
+  valueOffset: number,
+  valueLength: number,
+  expiresAtMs: number,
+) => void;
+
+/** The earliest time at which a field of a hash expires, Infinity when none does. */
+export function firstFieldExpiry(source: ValueSource, ref: number): number {
+  const { records } = source;
+  const encoding = (records.metaOf(ref) >>> 4) & 0xf;
+  if (encoding === ENC_HASHTABLE) return (source.largeValue(ref) as LargeHash).firstExpiryMs;
+  if (encoding !== ENC_LISTPACK_EX) return Infinity;
+  return firstTime(records.bytesOf(ref), records.valueOffset(ref) + PLACE_BYTES);
+}
+
+/** Draws that may meet fields whose time is over, before those that are there are listed. */
+const DRAWS_MAX = 64;
 
 export class HashView {
   /** The field that a walk or draw is at. */
@@ -66,14 +121,26 @@ export class HashView {
   large: LargeHash | null = null;
   /** What `set` puts values on before others take their place, if it is to be undone; else null. */
   replaced: ElementStack | null = null;
+  /** Whether `find` and `has` leave it to `tellLapsed` to tell of the fields that they remove. */
+  tellsLater = false;
+  /** Fields that `find` and `has` have removed and nobody was told of. */
+  #lapsed = 0;
+  /** Entries of a field in the listpack of a small one: PAIR or TRIPLE. */
+  #step = PAIR;
 
   /** Looks at the hash of a record. */
   open(database: Database, ref: number): void {
+    const encoding = database.encodingOf(ref);
     this.database = database;
     this.ref = ref;
-    this.large = database.encodingOf(ref) === ENC_HASHTABLE
-      ? database.largeValue(ref) as LargeHash
-      : null;
+    this.large = encoding === ENC_HASHTABLE ? database.largeValue(ref) as LargeHash : null;
+    this.#step = encoding === ENC_LISTPACK_EX ? TRIPLE : PAIR;
+  }
+
+  /** Where the listpack of a small one lies in its record's buffer. */
+  get #base(): number {
+    const at = this.database.records.valueOffset(this.ref);
+    return this.#step === PAIR ? at : at + PLACE_BYTES;
   }
 
   /** Looks a key up for reading; false when it is missing. @throws ReplyError WRONGTYPE */
@@ -91,19 +158,23 @@ export class HashView {
     database.beforeWrite(ref);
   }
 
-  /** Says that the changes are done: takes the new size into account. */
+  /** Says that the changes are done: takes the new size, and the earliest expiry, into account. */
   measure(): void {
-    if (this.large !== null) {
-      this.large.dict.compactStep(COMPACT_RECORDS);
-      this.database.measured(this.ref, this.large.memoryBytes);
-    }
+    const { large } = this;
+    if (this.ref === 0) return;
+    if (large !== null) {
+      large.dict.compactStep(COMPACT_RECORDS);
+      this.database.measured(this.ref, large.memoryBytes);
+      if (large.due !== null) this.database.setFieldTime(this.ref, large.due.firstMs);
+    } else if (this.#step !== PAIR) this.database.setFieldTime(this.ref, this.firstExpiryMs);
   }
 
-  /** Pairs in the hash. */
+  /** Pairs in the hash; those whose time is over count. */
   get count(): number {
+    if (this.ref === 0) return 0;
     if (this.large !== null) return this.large.count;
-    const { records } = this.database;
-    return lpCount(records.bytesOf(this.ref), records.valueOffset(this.ref)) >> 1;
+    const entries = lpCount(this.database.records.bytesOf(this.ref), this.#base);
+    return this.#step === PAIR ? entries >> 1 : entries / TRIPLE;
   }
 
   /** Points `value` at the value of a field; false when there is no such field. */
@@ -112,25 +183,37 @@ export class HashView {
     if (large !== null) {
       const ref = large.find(bytes, offset, length);
       if (ref === 0) return false;
+      if (large.due !== null && this.isOver(large.expiryOf(ref))) {
+        return this.#lapse(bytes, offset, length);
+      }
       large.readValue(ref, this.value);
       return true;
     }
-    const { records } = this.database;
-    const buf = records.bytesOf(this.ref);
-    const base = records.valueOffset(this.ref);
-    const pos = lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, 1);
+    const pos = this.#findEntry(bytes, offset, length);
     if (pos < 0) return false;
+    const buf = this.database.records.bytesOf(this.ref);
     this.value.setEntry(buf, pos + lpSize(buf, pos));
     return true;
   }
 
   /** Whether there is such a field. */
   has(bytes: Uint8Array, offset: number, length: number): boolean {
-    if (this.large !== null) return this.large.find(bytes, offset, length) !== 0;
-    const { records } = this.database;
-    const buf = records.bytesOf(this.ref);
-    const base = records.valueOffset(this.ref);
-    return lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, 1) >= 0;
+    const { large } = this;
+    if (large === null) return this.#findEntry(bytes, offset, length) >= 0;
+    const ref = large.find(bytes, offset, length);
+    if (ref === 0 || large.due === null || !this.isOver(large.expiryOf(ref))) return ref !== 0;
+    return this.#lapse(bytes, offset, length);
+  }
+
+  /** The position of a field in the listpack, -1 when it is not there or its time is over. */
+  #findEntry(bytes: Uint8Array, offset: number, length: number): number {
+    if (this.ref === 0) return -1;
+    const buf = this.database.records.bytesOf(this.ref);
+    const base = this.#base;
+    const pos = lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, this.#step - 1);
+    if (pos < 0 || this.#step === PAIR || !this.isOver(timeOfField(buf, pos) || NaN)) return pos;
+    this.#lapse(bytes, offset, length);
+    return -1;
   }
 
   /**
@@ -171,12 +254,26 @@ export class HashView {
     const { database } = this;
     const { records } = database;
     let buf = records.bytesOf(this.ref);
-    let base = records.valueOffset(this.ref);
+    let base = this.#base;
     const size = this.#newSize;
+    const ahead = this.#step === PAIR ? 0 : PLACE_BYTES;
     if (this.#foundAt < 0) {
-      this.ref = database.resizeInline(this.ref, size, size >> 3);
+      this.ref = database.resizeInline(this.ref, size + ahead, size >> 3);
       buf = records.bytesOf(this.ref);
-      base = records.valueOffset(this.ref);
+      base = this.#base;
+      if (this.#step !== PAIR) {
+        appendTriple(
+          buf,
+          base,
+          field,
+          fieldOffset,
+          fieldLength,
+          value,
+          valueOffset,
+          valueLength,
+        );
+        return true;
+      }
       lpAppend(buf, base, size, field, fieldOffset, fieldLength);
       lpAppend(buf, base, size, value, valueOffset, valueLength);
       return true;
@@ -187,13 +284,13 @@ export class HashView {
     }
     const oldSize = lpBytes(buf, base);
     if (size > oldSize) {
-      this.ref = database.resizeInline(this.ref, size, size >> 3);
+      this.ref = database.resizeInline(this.ref, size + ahead, size >> 3);
       buf = records.bytesOf(this.ref);
-      base = records.valueOffset(this.ref);
+      base = this.#base;
     }
     const pos = base + this.#foundAt;
     lpReplace(buf, base, size > oldSize ? size : oldSize, pos, value, valueOffset, valueLength);
-    if (size < oldSize) this.ref = database.resizeInline(this.ref, size);
+    if (size < oldSize) this.ref = database.resizeInline(this.ref, size + ahead);
     return false;
   }
 
@@ -214,14 +311,24 @@ export class HashView {
     const { limits } = this.database.keyspace;
     const longest = limits.hashMaxListpackValue;
     if (fieldLength > longest || valueLength > longest) return false;
-    const { records } = this.database;
-    const buf = records.bytesOf(this.ref);
-    const base = records.valueOffset(this.ref);
-    const pos = lpFind(buf, base, lpFirst(buf, base), field, fieldOffset, fieldLength, 1);
+    const buf = this.database.records.bytesOf(this.ref);
+    const base = this.#base;
+    const isTimed = this.#step !== PAIR;
+    const pos = lpFind(
+      buf,
+      base,
+      lpFirst(buf, base),
+      field,
+      fieldOffset,
+      fieldLength,
+      this.#step - 1,
+    );
     let size = lpBytes(buf, base) + lpStageText(value, valueOffset, valueLength);
     if (pos < 0) {
-      if (lpCount(buf, base) >> 1 >= limits.hashMaxListpackEntries) return false;
-      size += lpStageText(field, fieldOffset, fieldLength);
+      const entries = lpCount(buf, base);
+      const pairs = isTimed ? entries / TRIPLE : entries >> 1;
+      if (pairs >= limits.hashMaxListpackEntries) return false;
+      size += lpStageText(field, fieldOffset, fieldLength) + (isTimed ? NO_TIME_BYTES : 0);
       this.#foundAt = -1;
     } else {
       const valueAt = pos + lpSize(buf, pos);
@@ -229,7 +336,7 @@ export class HashView {
       this.#foundAt = valueAt - base;
     }
     this.#newSize = size;
-    return size <= INLINE_VALUE_MAX;
+    return size <= (isTimed ? INLINE_VALUE_MAX - PLACE_BYTES : INLINE_VALUE_MAX);
   }
 
   /** Removes a field; false when it is not there. A hash without fields has to be removed then. */
@@ -241,12 +348,13 @@ export class HashView {
       large.remove(ref);
       return true;
     }
-    const { records } = this.database;
-    const buf = records.bytesOf(this.ref);
-    const base = records.valueOffset(this.ref);
-    const pos = lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, 1);
+    const buf = this.database.records.bytesOf(this.ref);
+    const base = this.#base;
+    const step = this.#step;
+    const pos = lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, step - 1);
     if (pos < 0) return false;
-    this.ref = this.database.resizeInline(this.ref, lpDelete(buf, base, pos, 2));
+    const size = lpDelete(buf, base, pos, step);
+    this.ref = this.database.resizeInline(this.ref, step === PAIR ? size : size + PLACE_BYTES);
     return true;
   }
 
@@ -254,14 +362,21 @@ export class HashView {
   convert(expected: number): void {
     const large = new LargeHash();
     large.reserve(Math.max(expected, this.count));
-    this.forEach((f, fOff, fLen, v, vOff, vLen) => large.set(f, fOff, fLen, v, vOff, vLen));
+    if (this.#step !== PAIR) large.reserveExpiries(this.count);
+    this.forEachStored((f, fOff, fLen, v, vOff, vLen, expiresAtMs) => {
+      large.set(f, fOff, fLen, v, vOff, vLen);
+      if (expiresAtMs === expiresAtMs) large.setExpiry(large.find(f, fOff, fLen), expiresAtMs);
+    });
     this.ref = this.database.replaceByLarge(this.ref, TYPE_HASH, ENC_HASHTABLE, large);
     this.large = large;
+    this.#step = PAIR;
+    if (large.due !== null) this.database.setFieldTime(this.ref, large.due.firstMs);
   }
 
-  /** Visits all pairs. `visit` must not change the hash. */
+  /** Visits all pairs whose time is not over. `visit` must not change the hash. */
   forEach(visit: PairVisitor): void {
     const { large, field, value } = this;
+    if (this.hasOver) return this.#forEachBut(this.database.keyspace.nowMs, visit);
     if (large !== null) {
       large.dict.forEach((ref) => {
         this.#read(large, ref);
@@ -269,44 +384,290 @@ export class HashView {
       });
       return;
     }
+    if (this.#step !== PAIR) return this.#forEachBut(ANY_TIME, visit);
     const { records } = this.database;
     const buf = records.bytesOf(this.ref);
     const base = records.valueOffset(this.ref);
     forEachPair(buf, base, field, value, visit);
   }
 
-  /** Points `field` and `value` at a pair drawn evenly. `draw` gives [0, 1). */
+  /** `forEach` with the time at which each expires (NaN: it does not), whether that is over or not. */
+  forEachStored(visit: TimedPairVisitor): void {
+    this.#forEachBut(ANY_TIME, visit);
+  }
+
+  /** Visits all pairs but those whose time is before `untilMs`. */
+  #forEachBut(untilMs: number, visit: TimedPairVisitor): void {
+    const { large, field, value } = this;
+    const show = (timeMs: number) =>
+      visit(
+        field.bytes,
+        field.offset,
+        field.length,
+        value.bytes,
+        value.offset,
+        value.length,
+        timeMs,
+      );
+    if (large !== null) {
+      large.dict.forEach((ref) => {
+        const timeMs = large.due === null ? NaN : large.expiryOf(ref);
+        if (timeMs < untilMs) return;
+        this.#read(large, ref);
+        show(timeMs);
+      });
+      return;
+    }
+    const buf = this.database.records.bytesOf(this.ref);
+    const base = this.#base;
+    if (this.#step === PAIR) return forEachPair(buf, base, field, value, () => show(NaN));
+    const end = lpEnd(buf, base);
+    for (let pos = firstNotBefore(buf, base, untilMs); pos < end;) {
+      const timeMs = timeOfField(buf, pos) || NaN;
+      field.setEntry(buf, pos);
+      pos += lpSize(buf, pos);
+      value.setEntry(buf, pos);
+      pos += lpSize(buf, pos);
+      pos += lpSize(buf, pos);
+      show(timeMs);
+    }
+  }
+
+  /**
+   * Points `field` and `value` at a pair drawn evenly among those whose time is not over; there must be one.
+   * `draw` gives [0, 1).
+   */
   drawPair(draw: () => number): void {
     const { large } = this;
-    if (large !== null) return this.#read(large, large.dict.random(draw));
-    const { records } = this.database;
-    const buf = records.bytesOf(this.ref);
-    const base = records.valueOffset(this.ref);
-    const pos = lpSeek(buf, base, Math.floor(draw() * this.count) * 2);
+    if (large !== null) return this.#read(large, this.#drawField(large, draw));
+    const buf = this.database.records.bytesOf(this.ref);
+    const over = this.overCount;
+    const index = over + Math.floor(draw() * (this.count - over));
+    const pos = lpSeek(buf, this.#base, index * this.#step);
     this.field.setEntry(buf, pos);
     this.value.setEntry(buf, pos + lpSize(buf, pos));
   }
 
-  /** Visits `count` different pairs, drawn evenly; all when there are no more. */
+  /** Draws until the time is not over; where that is true of few, from a list of them. */
+  #drawField(large: LargeHash, draw: () => number): number {
+    const { dict } = large;
+    if (!this.hasOver) return dict.random(draw);
+    for (let i = 0; i < DRAWS_MAX; i++) {
+      const ref = dict.random(draw);
+      if (!this.isOver(large.expiryOf(ref))) return ref;
+    }
+    const refs = this.#refsThere(large);
+    return refs[Math.floor(draw() * refs.length)];
+  }
+
+  /** The fields whose time is not over. */
+  #refsThere(large: LargeHash): number[] {
+    const refs: number[] = [];
+    large.dict.forEach((ref) => {
+      if (!this.isOver(large.expiryOf(ref))) refs.push(ref);
+    });
+    return refs;
+  }
+
+  /** Visits `count` different pairs whose time is not over, drawn evenly; all when there are no more. */
   sample(count: number, draw: () => number, visit: PairVisitor): void {
     const { large, field, value } = this;
     if (large !== null) {
-      sampleDict(large.dict, count, draw, (ref) => {
+      const show = (ref: number) => {
         this.#read(large, ref);
         visit(field.bytes, field.offset, field.length, value.bytes, value.offset, value.length);
-      });
+      };
+      if (!this.hasOver) return sampleDict(large.dict, count, draw, show);
+      const refs = this.#refsThere(large);
+      for (const index of drawIndexes(count, refs.length, draw)) show(refs[index]);
       return;
     }
-    const { records } = this.database;
-    const buf = records.bytesOf(this.ref);
-    let pos = lpFirst(buf, records.valueOffset(this.ref));
+    const buf = this.database.records.bytesOf(this.ref);
+    const step = this.#step;
+    let pos = lpFirst(buf, this.#base);
     let at = 0;
-    for (const index of drawIndexes(count, this.count, draw)) {
-      for (; at < index * 2; at++) pos += lpSize(buf, pos);
+    const over = this.overCount;
+    for (const index of drawIndexes(count, this.count - over, draw)) {
+      for (; at < (over + index) * step; at++) pos += lpSize(buf, pos);
       field.setEntry(buf, pos);
       value.setEntry(buf, pos + lpSize(buf, pos));
       visit(field.bytes, field.offset, field.length, value.bytes, value.offset, value.length);
     }
+  }
+
+  // -- fields that expire -------------------------------------------------------------------
+
+  /** Whether a time, NaN for none, is over, as a lookup by whoever it is just now has it. */
+  isOver(timeMs: number): boolean {
+    const { keyspace } = this.database;
+    return timeMs < keyspace.nowMs && keyspace.expireMode !== EXPIRE_IGNORED;
+  }
+
+  /** Whether a field has or has had a time: its value may be one that HSET has to clear it of. */
+  get hasTimes(): boolean {
+    return this.large === null ? this.#step !== PAIR : this.large.due !== null;
+  }
+
+  /** The earliest time at which a field expires, Infinity when none does. */
+  get firstExpiryMs(): number {
+    if (this.large !== null) return this.large.firstExpiryMs;
+    if (this.#step === PAIR) return Infinity;
+    return firstTime(this.database.records.bytesOf(this.ref), this.#base);
+  }
+
+  /** Whether there are fields whose time is over. */
+  get hasOver(): boolean {
+    return this.hasTimes && this.isOver(this.firstExpiryMs);
+  }
+
+  /** How many those are. */
+  get overCount(): number {
+    if (!this.hasOver) return 0;
+    const { nowMs } = this.database.keyspace;
+    if (this.large !== null) return this.large.due!.countBefore(nowMs);
+    return countBefore(this.database.records.bytesOf(this.ref), this.#base, nowMs);
+  }
+
+  /**
+   * When a field expires, in Unix ms: NaN when it does not, -1 when there is no such field or its time is
+   * over. Removes nothing.
+   */
+  expiryOf(bytes: Uint8Array, offset: number, length: number): number {
+    const { large } = this;
+    let timeMs = NaN;
+    if (large !== null) {
+      const ref = large.find(bytes, offset, length);
+      if (ref === 0) return -1;
+      timeMs = large.expiryOf(ref);
+    } else {
+      if (this.ref === 0) return -1;
+      const buf = this.database.records.bytesOf(this.ref);
+      const base = this.#base;
+      const pos = lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, this.#step - 1);
+      if (pos < 0) return -1;
+      if (this.#step !== PAIR) timeMs = timeOfField(buf, pos) || NaN;
+    }
+    return this.isOver(timeMs) ? -1 : timeMs;
+  }
+
+  /**
+   * Takes the memory for times of so many fields, after which `setExpiry` takes none. The hash has to be
+   * open for writing. @throws RangeError with nothing changed but, perhaps, the encoding
+   */
+  reserveExpiries(fields: number): void {
+    const { database } = this;
+    database.reserveFieldTime();
+    if (this.large === null) {
+      const { records } = database;
+      const buf = records.bytesOf(this.ref);
+      const size = lpBytes(buf, this.#base);
+      const added = this.#step === PAIR ? NO_TIME_BYTES * this.count : 0;
+      const most = PLACE_BYTES + size + added + TIME_BYTES_MAX * fields;
+      if (most > INLINE_VALUE_MAX) this.convert(0);
+      else if (this.#step === PAIR) this.#addTimes(size, most);
+      else this.ref = database.resizeInline(this.ref, most);
+    }
+    this.large?.reserveExpiries(fields);
+  }
+
+  /** Makes the listpack one of triples, in a record with room for `most` bytes. */
+  #addTimes(size: number, most: number): void {
+    const { database } = this;
+    const { records } = database;
+    const base = this.#base;
+    const pairs = records.bytesOf(this.ref).slice(base, base + size);
+    this.ref = database.replaceByInline(this.ref, TYPE_HASH, ENC_LISTPACK_EX, most);
+    this.#step = TRIPLE;
+    const buf = records.bytesOf(this.ref);
+    const at = this.#base;
+    buf.fill(0, at - PLACE_BYTES, at);
+    addTimes(buf, at, pairs, 0);
+  }
+
+  /**
+   * Has a field that is there expire at this time, or with NaN not at all. Comes after `reserveExpiries`;
+   * taking a time away needs no memory.
+   */
+  setExpiry(bytes: Uint8Array, offset: number, length: number, expiresAtMs: number): void {
+    const { large } = this;
+    if (large !== null) {
+      const ref = large.find(bytes, offset, length);
+      if (ref !== 0) large.setExpiry(ref, expiresAtMs);
+      return;
+    }
+    if (this.#step === PAIR) return;
+    const buf = this.database.records.bytesOf(this.ref);
+    const base = this.#base;
+    const pos = lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, TRIPLE - 1);
+    if (pos < 0) return;
+    const timeMs = expiresAtMs === expiresAtMs ? expiresAtMs : 0;
+    if (timeOfField(buf, pos) !== timeMs) retime(buf, base, pos, timeMs);
+  }
+
+  /** Gives back what `reserveExpiries` has taken too much; then comes `measure`. */
+  trim(): void {
+    if (this.ref === 0 || this.large !== null || this.#step === PAIR) return;
+    const size = lpBytes(this.database.records.bytesOf(this.ref), this.#base);
+    this.ref = this.database.resizeInline(this.ref, PLACE_BYTES + size);
+  }
+
+  /** A field was come upon whose time is over: it goes, where that is ours to do. False: it is not there. */
+  #lapse(bytes: Uint8Array, offset: number, length: number): false {
+    const { database } = this;
+    if (!database.keyspace.deletesExpired) return false;
+    database.beforeWrite(this.ref);
+    database.fieldExpired(this.ref, bytes, offset, length);
+    this.remove(bytes, offset, length);
+    this.#lapsed++;
+    if (!this.tellsLater) this.tellLapsed();
+    return false;
+  }
+
+  /** Tells of the fields that have been removed as their time was over; the hash goes with the last one. */
+  tellLapsed(): void {
+    this.tellsLater = false;
+    if (this.#lapsed === 0) return;
+    this.#lapsed = 0;
+    const isEmpty = this.count === 0;
+    if (!isEmpty) this.measure();
+    this.database.fieldsExpired(this.ref, isEmpty);
+    if (!isEmpty) return;
+    this.ref = 0;
+    this.large = null;
+  }
+
+  /**
+   * Removes up to `most` fields whose time is over, each as a unit of the stream if `inUnits`; returns how
+   * many those were. Nobody is told yet, see `tellLapsed`.
+   */
+  removeOver(most: number, inUnits: boolean): number {
+    const { database, large, field } = this;
+    const { keyspace } = database;
+    database.beforeWrite(this.ref);
+    let removed = 0;
+    for (; removed < most && this.firstExpiryMs < keyspace.nowMs; removed++) {
+      if (large !== null) large.readField(large.due!.firstRef, field);
+      else field.setEntry(database.records.bytesOf(this.ref), lpFirstAt(this.#base));
+      const { bytes, offset, length } = field;
+      if (inUnits) {
+        keyspace.stream.unit(() => database.fieldExpired(this.ref, bytes, offset, length));
+      } else database.fieldExpired(this.ref, bytes, offset, length);
+      if (large !== null) large.remove(large.due!.firstRef);
+      else this.#removeFirst();
+    }
+    this.#lapsed += removed;
+    return removed;
+  }
+
+  #removeFirst(): void {
+    const base = this.#base;
+    const size = lpDelete(
+      this.database.records.bytesOf(this.ref),
+      base,
+      lpFirstAt(base),
+      TRIPLE,
+    );
+    this.ref = this.database.resizeInline(this.ref, PLACE_BYTES + size);
   }
 
   #read(large: LargeHash, ref: number): void {

@@ -137,6 +137,8 @@ export class Keyspace {
   keyspaceHits = 0;
   keyspaceMisses = 0;
   expiredKeys = 0;
+  /** Fields of hashes that are gone as their time was over. */
+  expiredFields = 0;
   evictedKeys = 0;
   /** Milliseconds the active cycle has spent on expired keys. */
   expireCycleMs = 0;
@@ -148,6 +150,8 @@ export class Keyspace {
   expireTimeouts = 0;
   /** Database that the expiry cycle looks at next. */
   expireDatabase = 0;
+  /** The same for fields of hashes. */
+  expireFieldsDatabase = 0;
 
   /** Whether there is room for so many bytes below `maxmemory`; set by the server. */
   hasRoom: (bytes: number) => boolean = () => true;

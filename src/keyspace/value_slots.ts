@@ -12,11 +12,13 @@ export interface LargeValue {
   readonly memoryBytes: number;
   /** The elements, of a collection that keeps them by their bytes. */
   readonly dict?: Dict;
+  /** Of a hash: its place in the database's index of hashes with fields that expire, + 1; 0 for none. */
+  dueAt?: number;
   /** A deep copy, for COPY. */
   clone(): LargeValue;
   /**
    * Moves a part of it out of the blocks that are being emptied (see base/blocks.ts); false when none lies there.
-   * What has its memory only in `dict` may leave it out. @throws RangeError when memory is exhausted
+   * What lies in `dict` is not asked for here. @throws RangeError when memory is exhausted
    */
   vacateOne?(): boolean;
   /**

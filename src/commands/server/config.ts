@@ -131,6 +131,7 @@ function runConfigResetstat({ server, reply }: Call): void {
   keyspace.keyspaceHits = 0;
   keyspace.keyspaceMisses = 0;
   keyspace.expiredKeys = 0;
+  keyspace.expiredFields = 0;
   keyspace.evictedKeys = 0;
   keyspace.expireCycleMs = 0;
   keyspace.expireTimeouts = 0;
