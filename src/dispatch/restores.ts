@@ -61,7 +61,6 @@ export class Restores {
       lengths[index],
       skipsChecksum,
       database.keyspace.limits,
-      call.nowMs,
     );
     this.dispatcher.sliced.park(call, new Restoring(this, client, words, load));
   }

@@ -1,10 +1,12 @@
 /**
- * The numbers of the snapshot format (RDB), versions 1 to 12, as Redis 1.0 to 7.4 and Valkey 8 write
- * it. Read by reader, writer, loader and saver; no code here but look-ups.
+ * The numbers of the snapshot format (RDB), versions 1 to 12, as Redis 1.0 to 8.0 and Valkey 8 write
+ * it, and version 80, as Valkey 9 does. Read by reader, writer, loader and saver; no code here but
+ * look-ups.
  *
  * A file:
  *
  *     "REDIS" "0010"                      magic, version as four decimal digits
+ *     "VALKEY" "080"                      the same of Valkey 9, with three
  *     250 <string> <string>  ...          aux fields: who wrote this, when
  *     245 <string>  ...                   function libraries
  *     254 <length>                        database number, before its keys
@@ -36,8 +38,12 @@
 
 /** The version written unless asked otherwise: what Redis 7.0 writes and every later one reads. */
 export const RDB_VERSION = 10;
-/** The latest version that is read. */
+/** Written where hashes have fields that expire: what Redis 7.4 writes. */
+export const RDB_VERSION_FIELDS = 12;
+/** The latest version of Redis that is read. */
 export const RDB_VERSION_MAX = 12;
+/** The version of Valkey 9, which has numbers of its own for what Valkey has added. */
+export const RDB_VERSION_VALKEY = 80;
 /** The first version that ends with a checksum. */
 export const RDB_VERSION_CHECKSUM = 5;
 
@@ -130,6 +136,11 @@ export const TYPE_HASH_LISTPACK_EX_PRE_GA = 23;
 export const TYPE_HASH_METADATA = 24;
 /** int64le, the earliest expiry in ms; a listpack blob: field, value, expiry in ms or 0, ... */
 export const TYPE_HASH_LISTPACK_EX = 25;
+/**
+ * The number of type 22 in version 80: a hash with expiring fields as Valkey 9 writes it. <n> n times:
+ * <s field> <s value> int64le, the expiry in ms or -1.
+ */
+export const TYPE_VALKEY_HASH_2 = 0x100 | TYPE_HASH_METADATA_PRE_GA;
 /** The greatest value type. */
 export const TYPE_MAX = TYPE_HASH_LISTPACK_EX;
 
@@ -212,6 +223,22 @@ const OPCODE_NAMES = [
   "selectdb",
   "eof",
 ];
+
+/** Whether snapshots and payloads of a version are read. */
+export function isReadVersion(version: number): boolean {
+  return version <= RDB_VERSION_MAX || version === RDB_VERSION_VALKEY;
+}
+
+/** What a type byte stands for in a version. */
+export function typeIn(version: number, type: number): number {
+  const isValkeys = version === RDB_VERSION_VALKEY && type === TYPE_HASH_METADATA_PRE_GA;
+  return isValkeys ? TYPE_VALKEY_HASH_2 : type;
+}
+
+/** The version of a payload with a value of this type. */
+export function versionOfType(type: number): number {
+  return type >= TYPE_HASH_METADATA_PRE_GA ? RDB_VERSION_FIELDS : RDB_VERSION;
+}
 
 /** The name of an opcode or value type, or undefined when the byte is neither. */
 export function codeName(code: number): string | undefined {

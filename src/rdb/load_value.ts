@@ -65,9 +65,12 @@ export class ValueReader extends LoadedValue {
     hash: number,
     expiresAtMs: number,
   ): number {
-    const { type, encoding, large } = this;
+    const { type, encoding, large, firstFieldMs } = this;
+    if (firstFieldMs !== Infinity) database.reserveFieldTime();
     if (large !== null) {
-      return database.addLarge(key, offset, length, type, encoding, large, expiresAtMs, hash);
+      const ref = database.addLarge(key, offset, length, type, encoding, large, expiresAtMs, hash);
+      if (firstFieldMs !== Infinity) database.setFieldTime(ref, firstFieldMs, true);
+      return ref;
     }
     const size = this.length;
     const ref = database.addRecord(
@@ -83,6 +86,7 @@ export class ValueReader extends LoadedValue {
     );
     const { records } = database;
     copyBytes(records.bytesOf(ref), records.valueOffset(ref), this.bytes, this.offset, size);
+    if (firstFieldMs !== Infinity) database.setFieldTime(ref, firstFieldMs, true);
     return ref;
   }
 }

@@ -29,6 +29,7 @@ import {
   OPCODE_SLOT_INFO,
   RDB_VERSION_CHECKSUM,
   TYPE_MAX,
+  typeIn,
 } from "./format.ts";
 import { LOAD_PART, LOAD_WHOLE } from "./kinds/value_load.ts";
 import { ValueReader } from "./load_value.ts";
@@ -113,7 +114,7 @@ export class RdbLoader {
     this.#options = options;
     this.#nowMs = keyspace.clock.now();
     this.#database = keyspace.databases[0];
-    this.values = new ValueReader(keyspace.limits, this.#nowMs);
+    this.values = new ValueReader(keyspace.limits);
   }
 
   /** Bytes read so far. */
@@ -194,7 +195,7 @@ export class RdbLoader {
     const length = this.#keyLength = reader.strLen;
     if (this.#key.length < length) this.#key = new Uint8Array(length * 2);
     copyBytes(this.#key, 0, reader.strBuf, reader.strOff, length);
-    this.values.begin(reader, type, at);
+    this.values.begin(reader, typeIn(this.#version, type), at);
     this.#valueOf = at;
     reader.mark();
   }

@@ -6,7 +6,7 @@
 import type { Database } from "../keyspace/database.ts";
 import type { ValueLimits } from "../keyspace/keyspace.ts";
 import { Crc64 } from "./crc64.ts";
-import { DUMP_FOOTER_BYTES, RDB_VERSION_MAX, TYPE_MAX } from "./format.ts";
+import { DUMP_FOOTER_BYTES, isReadVersion, TYPE_MAX, typeIn, versionOfType } from "./format.ts";
 import { LOAD_EMPTY, LOAD_PART } from "./kinds/value_load.ts";
 import { ValueReader } from "./load_value.ts";
 import { RdbError } from "./rdb_error.ts";
@@ -24,9 +24,10 @@ const CHECKSUM_BYTES = 8;
 export function dumpPayload(database: Database, ref: number, compress: boolean): Uint8Array {
   encoder.reset();
   encoder.compress = compress;
-  encoder.writeByte(typeByte(database.records.metaOf(ref)));
+  const type = typeByte(database, ref);
+  encoder.writeByte(type);
   writeValue(encoder, database, ref);
-  encoder.writeDumpFooter();
+  encoder.writeDumpFooter(versionOfType(type));
   return collector.take();
 }
 
@@ -45,6 +46,7 @@ export class PayloadLoad {
   readonly #length: number;
   readonly #crc = new Crc64();
   #summed = 0;
+  #version = 0;
   #reader: RdbReader | null = null;
 
   /** With `skipsChecksum` the checksum may be wrong. */
@@ -54,12 +56,11 @@ export class PayloadLoad {
     length: number,
     readonly skipsChecksum: boolean,
     limits: ValueLimits,
-    nowMs: number,
   ) {
     this.#bytes = bytes;
     this.#offset = offset;
     this.#length = length;
-    this.values = new ValueReader(limits, nowMs);
+    this.values = new ValueReader(limits);
   }
 
   /** Goes to the end at once. */
@@ -100,7 +101,8 @@ export class PayloadLoad {
     if (this.#length < DUMP_FOOTER_BYTES) return false;
     const bytes = this.#bytes;
     const footer = this.#offset + this.#length - DUMP_FOOTER_BYTES;
-    if ((bytes[footer] | (bytes[footer + 1] << 8)) > RDB_VERSION_MAX) return false;
+    this.#version = bytes[footer] | (bytes[footer + 1] << 8);
+    if (!isReadVersion(this.#version)) return false;
     return this.skipsChecksum || this.#crc.equalsAt(bytes, footer + 2);
   }
 
@@ -113,7 +115,7 @@ export class PayloadLoad {
     const reader = this.#reader = RdbReader.fromBytes(this.#bytes, this.#offset, size, {
       checksum: false,
     });
-    this.values.begin(reader, reader.readByte(), 0);
+    this.values.begin(reader, typeIn(this.#version, reader.readByte()), 0);
     reader.mark();
     return false;
   }

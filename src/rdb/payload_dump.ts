@@ -15,6 +15,7 @@ import type { Database } from "../keyspace/database.ts";
 import type { DatabaseContent } from "../keyspace/doors.ts";
 import { Keyspace } from "../keyspace/keyspace.ts";
 import type { LongString } from "../keyspace/value_slots.ts";
+import { versionOfType } from "./format.ts";
 import { ChunkFinisher } from "./finisher.ts";
 import { kindOf } from "./kinds/index.ts";
 import type { ValueWalk } from "./kinds/value_walk.ts";
@@ -43,6 +44,7 @@ export class PayloadDump {
   readonly lengths: number[] = [];
   readonly #out: RdbEncoder;
   readonly #source: Source;
+  readonly #type: number;
   #isOver = false;
   /** What has put an end to it while nobody asked for a step. */
   #failure: unknown = null;
@@ -53,7 +55,8 @@ export class PayloadDump {
       this.lengths.push(length);
     }, { compress, chunkBytes: CHUNK_BYTES });
     const meta = content.records.metaOf(ref);
-    this.#out.writeByte(typeByte(meta));
+    this.#type = typeByte(content, ref);
+    this.#out.writeByte(this.#type);
     this.#source = isLongString(meta)
       ? new StringSource(content, ref, this.#out, compress)
       : new WalkSource(this, content, ref, this.#out, compress);
@@ -85,7 +88,7 @@ export class PayloadDump {
     if (this.#failure !== null) throw this.#failure;
     if (this.#isOver) return true;
     if (!this.#source.step()) return false;
-    this.#out.writeDumpFooter();
+    this.#out.writeDumpFooter(versionOfType(this.#type));
     this.#end();
     return true;
   }

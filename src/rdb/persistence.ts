@@ -22,7 +22,7 @@ import { type Relay, RelayedSnapshot, type RelayEvents } from "./relayed_snapsho
 import { ReplicaLoad, type ReplicaLoadOptions } from "./replica_load.ts";
 import { SaveWorker } from "./snapshot_job.ts";
 import { FileSource, RdbReader } from "./reader.ts";
-import { accessOf, saveDataset } from "./save_dataset.ts";
+import { accessOf, saveDataset, versionRemark } from "./save_dataset.ts";
 import type { SnapshotOptions } from "./snapshot.ts";
 import { SnapshotFile } from "./snapshot_file.ts";
 import { keysPerSlice, nextSlice } from "./slice_delay.ts";
@@ -199,6 +199,8 @@ export class Persistence implements SnapshotMaker {
         encoder.recycle(chunk);
       }, { compress: config.value("rdbcompression"), checksum: config.value("rdbchecksum") });
       const access = accessOf(config.value("maxmemory-policy"));
+      const remark = versionRemark(keyspace);
+      if (remark !== null) this.log.notice(remark);
       saveDataset(keyspace, encoder, access, this.owner.replicationAux());
       target.finish();
       target.rename();
@@ -270,6 +272,8 @@ export class Persistence implements SnapshotMaker {
   }
 
   #beginSave(ended: (failure: string | null) => void): void {
+    const remark = versionRemark(this.keyspace);
+    if (remark !== null) this.log.notice(remark);
     const { keyspace, config } = this;
     this.#backgroundStarted = keyspace.clock.monotonic();
     this.#backgroundDirty = keyspace.dirty;
@@ -631,12 +635,6 @@ export class Persistence implements SnapshotMaker {
         `The RDB file has data of modules, which were left out: ${
           loader.modulesSkipped.join(", ")
         }.`,
-      );
-    }
-    if (loader.values.fieldExpiriesDropped > 0) {
-      log.warning(
-        `${loader.values.fieldExpiriesDropped} hash fields of the RDB file expire one day; they ` +
-          "were loaded without that, as expiring fields are not supported.",
       );
     }
   }

@@ -38,6 +38,7 @@ import {
   LENGTH_ENCODED,
   RDB_HEADER_BYTES,
   RDB_VERSION_MAX,
+  RDB_VERSION_VALKEY,
 } from "./format.ts";
 import { LZF_DAMAGED, LZF_EXPANSION_MAX, LZF_MORE, lzfDecompress, LzfRun } from "./lzf.ts";
 import { RdbError, type RdbErrorKind } from "./rdb_error.ts";
@@ -93,6 +94,8 @@ export interface RdbReaderOptions {
   windowBytes?: number;
 }
 
+const MAGIC = "REDIS";
+const VALKEY_MAGIC = "VALKEY";
 const WINDOW_BYTES = 1 << 20;
 /** Bytes of a long string that are read, or decompressed, until the next pause. */
 const PIECE_BYTES = 1 << 20;
@@ -249,22 +252,29 @@ export class RdbReader {
     return new RdbError(kind, what, offset);
   }
 
-  /** Reads "REDIS" and four digits; answers the version, 1 to RDB_VERSION_MAX. */
+  /** Reads magic and version; answers the version, 1 to RDB_VERSION_MAX or RDB_VERSION_VALKEY. */
   readHeader(): number {
     this.#need(RDB_HEADER_BYTES);
     const buf = this.#window;
     const at = this.#pos;
-    for (let i = 0; i < 5; i++) {
-      if (buf[at + i] !== "REDIS".charCodeAt(i)) throw this.error("wrong signature");
+    const isValkeys = buf[at] === VALKEY_MAGIC.charCodeAt(0);
+    const magic = isValkeys ? VALKEY_MAGIC : MAGIC;
+    for (let i = 0; i < magic.length; i++) {
+      if (buf[at + i] !== magic.charCodeAt(i)) throw this.error("wrong signature");
     }
     let version = 0;
-    for (let i = 5; i < RDB_HEADER_BYTES; i++) {
+    for (let i = magic.length; i < RDB_HEADER_BYTES; i++) {
       const digit = buf[at + i] - 0x30;
-      if (digit < 0 || digit > 9) throw this.error("version is not a number", this.offset + 5);
+      if (digit < 0 || digit > 9) {
+        throw this.error("version is not a number", this.offset + magic.length);
+      }
       version = version * 10 + digit;
     }
-    if (version < 1 || version > RDB_VERSION_MAX) {
-      throw this.error(`RDB format version ${version}`, this.offset + 5, "unsupported");
+    const isRead = isValkeys
+      ? version === RDB_VERSION_VALKEY
+      : version >= 1 && version <= RDB_VERSION_MAX;
+    if (!isRead) {
+      throw this.error(`RDB format version ${version}`, this.offset + magic.length, "unsupported");
     }
     this.#pos += RDB_HEADER_BYTES;
     return version;

@@ -7,6 +7,7 @@ import { REDIS_VERSION } from "../config/version.ts";
 import type { Database } from "../keyspace/database.ts";
 import type { DatabaseContent } from "../keyspace/doors.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import { RDB_VERSION, RDB_VERSION_FIELDS } from "./format.ts";
 import { writeRecord } from "./save_value.ts";
 import type { RdbEncoder } from "./writer.ts";
 
@@ -38,6 +39,22 @@ export class SavedDatabase {
   }
 }
 
+/**
+ * The version of a snapshot of this dataset as it is now: what every server since 7.0 reads, if that can say
+ * all there is to be said. See "Fields that expire" in NOTES.
+ */
+export function versionFor({ databases }: Keyspace): number {
+  const hasExpiringFields = databases.some((database) => database.expiringHashCount > 0);
+  return hasExpiringFields ? RDB_VERSION_FIELDS : RDB_VERSION;
+}
+
+/** What there is to be said in the log of that version; null for the usual one. */
+export function versionRemark(keyspace: Keyspace): string | null {
+  if (versionFor(keyspace) === RDB_VERSION) return null;
+  return `Hashes have fields that expire, so the snapshot is written in RDB version ${RDB_VERSION_FIELDS}, ` +
+    "which Redis reads from 7.4 on";
+}
+
 /** Writes aux fields, and before each key which database it is in, its expiry and access clock. */
 export class DatasetWriter {
   readonly #keyspace: Keyspace;
@@ -52,7 +69,7 @@ export class DatasetWriter {
 
   /** Writes header and aux fields. `aux` are further ones. */
   begin(out: RdbEncoder, aux: readonly (readonly [string, string | number])[] = []): void {
-    out.writeHeader();
+    out.writeHeader(versionFor(this.#keyspace));
     out.writeAux("redis-ver", REDIS_VERSION);
     out.writeAux("redis-bits", 64);
     out.writeAux("ctime", Math.floor(this.#keyspace.clock.now() / 1000));

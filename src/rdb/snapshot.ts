@@ -222,7 +222,7 @@ export class Snapshot {
   #beginLarge(large: LargeRecord): void {
     const main = this.#main;
     this.#writer.writePrefix(main, large.source, large.expiresAtMs, large.meta);
-    main.writeByte(typeByte(large.meta));
+    main.writeByte(large.type);
     main.writeString(large.key, 0, large.key.length);
     large.walk.begin(main, this.#sink.write);
     this.#current = large;
@@ -248,12 +248,14 @@ export class Snapshot {
 class LargeRecord {
   readonly expiresAtMs: number;
   readonly meta: number;
+  readonly type: number;
   readonly key: Uint8Array;
 
   constructor(readonly source: HookedDatabase, ref: number, readonly walk: ValueWalk) {
     const { records } = source.content;
     this.expiresAtMs = records.expiryOf(ref);
     this.meta = records.metaOf(ref);
+    this.type = typeByte(source.content, ref);
     const at = records.keyOffset(ref);
     this.key = records.bytesOf(ref).slice(at, at + records.keyLength(ref));
   }

@@ -11,6 +11,8 @@ export interface ExpectedKey {
   type: string;
   ttl_ms_at: number | null;
   value: unknown;
+  /** Of a hash: the fields that expire and when, where there are any. */
+  field_ttl_ms_at?: unknown;
   rdb_type: number;
   file_freq?: number;
   file_idle_s?: number;

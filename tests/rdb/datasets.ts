@@ -85,7 +85,19 @@ export function readKey(server: TestServer, key: string): Partial<ExpectedKey> |
     value = pairs(server.run("ZRANGE", key, 0, -1, "WITHSCORES") as string[])
       .map(([member, score]) => [jsonString(member), scoreOf(score)]);
   } else if (type === "stream") value = readStream(server, key);
-  return { type, ttl_ms_at, value };
+  const field_ttl_ms_at = type === "hash" ? readFieldTimes(server, key) : [];
+  return { type, ttl_ms_at, value, ...(field_ttl_ms_at.length > 0 ? { field_ttl_ms_at } : {}) };
+}
+
+/** The fields of a hash that expire, and when. */
+function readFieldTimes(server: TestServer, key: string): [JsonString, number][] {
+  const fields = server.run("HKEYS", key) as string[];
+  if (fields.length === 0) return [];
+  const words = ["HPEXPIRETIME", key, "FIELDS", fields.length, ...fields];
+  const times = server.run(...words) as number[];
+  return fields.map((field, i): [string, number] => [field, times[i]])
+    .filter(([, time]) => time >= 0).toSorted(byBytes(([field]) => field))
+    .map(([field, time]) => [jsonString(field), time]);
 }
 
 /** A reply that is a map, as an object. */
@@ -157,12 +169,13 @@ export function expectedDataset(
     const entries = Object.entries(keys);
     if (entries.length === 0) continue;
     reduced[db] = Object.fromEntries(
-      entries.map(([key, { type, ttl_ms_at, value }]) => [key, {
+      entries.map(([key, { type, ttl_ms_at, value, field_ttl_ms_at }]) => [key, {
         type,
         ttl_ms_at,
         value: type === "zset"
           ? (value as [JsonString, string][]).map(([member, text]) => [member, scoreOf(text)])
           : value,
+        ...(field_ttl_ms_at === undefined ? {} : { field_ttl_ms_at }),
       }]),
     );
   }

@@ -58,7 +58,7 @@ const lengthForms: [number, string][] = [
 
 /** Whether RESTORE would take the frame of these bytes. */
 function isWhole(payload: Uint8Array, length: number): boolean {
-  const load = new PayloadLoad(payload, 0, length, false, testServer().keyspace.limits, 0);
+  const load = new PayloadLoad(payload, 0, length, false, testServer().keyspace.limits);
   load.run();
   return load.isWhole;
 }

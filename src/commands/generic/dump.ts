@@ -152,7 +152,6 @@ function loadPayload(call: Call): PayloadLoad | null {
     words.lengths[3],
     server.skipsChecksums,
     call.database.keyspace.limits,
-    call.nowMs,
   );
   load.run();
   return load;

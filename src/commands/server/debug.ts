@@ -6,7 +6,7 @@
  */
 
 import { rewriteConfigFile } from "../../config/rewrite.ts";
-import { HEADER_BYTES, TYPE_STRING } from "../../arena/record.ts";
+import { HEADER_BYTES, PLACE_BYTES, TYPE_STRING } from "../../arena/record.ts";
 import { latin1 } from "../../base/bytes.ts";
 import { parseDouble } from "../../base/doubles.ts";
 import { globMatch } from "../../base/glob.ts";
@@ -382,12 +382,14 @@ function savedBytes({ database, server }: Call, ref: number): number {
 function debugListpack(call: Call): void {
   const { database, server, reply } = call;
   const ref = recordOfKey(call);
-  if (encodingName(database, ref) !== "listpack") {
+  const encoding = encodingName(database, ref);
+  if (encoding !== "listpack" && encoding !== "listpackex") {
     return reply.error("ERR Not a listpack encoded object.");
   }
   const { records } = database;
   const at = records.valueOffset(ref);
-  const bytes = records.bytesOf(ref).subarray(at, at + records.valueLength(ref));
+  const ahead = encoding === "listpackex" ? PLACE_BYTES : 0;
+  const bytes = records.bytesOf(ref).subarray(at + ahead, at + records.valueLength(ref));
   server.log.warning(`DEBUG LISTPACK: ${Array.from(bytes, hexByte).join(" ")}`);
   reply.status("Listpack structure printed on stdout");
 }

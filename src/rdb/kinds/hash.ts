@@ -3,27 +3,43 @@
  *
  *     written   16   a listpack blob
  *                4   <fields> of each <string> <string>: a table
+ *               25   with fields that expire: the earliest time, a listpack blob
+ *               24   the same as a table
  *     read too   9   a zipmap blob
  *               13   a ziplist blob
- *               22 to 25   fields that expire, as a table or a listpack
+ *               22, 23   fields that expire, without the earliest time before them
+ *               22   in version 80: fields that expire as Valkey writes them
  *
- * Fields that expire are taken without their times, which the keyspace does not have; fields past
- * theirs are left out, and the others are counted in `fieldExpiriesDropped` so that the loader can say
- * so.
+ * A hash in which no field expires is written as if none ever had. Fields whose time is over are loaded as
+ * the others are: they go when somebody comes upon them, and their HDEL enters the stream.
  */
 
-import { ENC_HASHTABLE, ENC_LISTPACK, TYPE_HASH } from "../../arena/record.ts";
+import {
+  ENC_HASHTABLE,
+  ENC_LISTPACK,
+  ENC_LISTPACK_EX,
+  PLACE_BYTES,
+  TYPE_HASH,
+} from "../../arena/record.ts";
+import { copyBytes, latin1 } from "../../base/bytes.ts";
 import type { Database } from "../../keyspace/database.ts";
 import type { ValueSource } from "../../keyspace/doors.ts";
-import { hashView } from "../../keyspace/hash.ts";
+import { firstFieldExpiry, hashView } from "../../keyspace/hash.ts";
 import { parseInt64 } from "../../base/integers.ts";
 import { ElementText } from "../../values/element_text.ts";
 import { LargeHash } from "../../values/large_hash.ts";
-import { lpBytes, lpFirst, lpNext } from "../../values/listpack.ts";
+import { lpBytes, lpCount, lpFirst, lpNext } from "../../values/listpack.ts";
+import {
+  firstTime,
+  sortTriples,
+  TIME_BYTES_MAX,
+  timeOfField,
+  TRIPLE,
+} from "../../values/timed_listpack.ts";
 import * as format from "../format.ts";
 import type { EntryCursor } from "../legacy.ts";
 import type { RdbReader } from "../reader.ts";
-import type { RdbEncoder } from "../writer.ts";
+import type { ChunkSink, RdbEncoder } from "../writer.ts";
 import { type LoadedValue, refuseTwice, reservedFor, takeListpack } from "./loaded_value.ts";
 import { type ValueDigest, xorPair } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
@@ -33,8 +49,8 @@ import { ELEMENTS_AT_ONCE, TableWalk, type ValueWalk } from "./value_walk.ts";
 export const hashKind: ValueKind = {
   type: TYPE_HASH,
   name: "hash",
-  encodings: [ENC_LISTPACK, ENC_HASHTABLE],
-  encodingName: (source, ref) => largeOf(source, ref) === null ? "listpack" : "hashtable",
+  encodings: [ENC_LISTPACK, ENC_LISTPACK_EX, ENC_HASHTABLE],
+  encodingName: (source, ref) => ENCODING_NAMES[encodingOf(source, ref)],
   digestNumber: 4,
   addToDigest,
   rdbTypes: [
@@ -46,8 +62,9 @@ export const hashKind: ValueKind = {
     format.TYPE_HASH_LISTPACK_EX_PRE_GA,
     format.TYPE_HASH_METADATA,
     format.TYPE_HASH_LISTPACK_EX,
+    format.TYPE_VALKEY_HASH_2,
   ],
-  rdbTypeOf: (encoding) => encoding === ENC_LISTPACK ? format.TYPE_HASH_LISTPACK : format.TYPE_HASH,
+  rdbTypeOf,
   save,
   newLoad,
   walk,
@@ -55,30 +72,81 @@ export const hashKind: ValueKind = {
   tableOf: (source, ref) => largeOf(source, ref)?.dict ?? null,
 };
 
-function largeOf(source: ValueSource, ref: number): LargeHash | null {
-  const encoding = (source.records.metaOf(ref) >>> 4) & 0xf;
-  return encoding === ENC_HASHTABLE ? source.largeValue(ref) as LargeHash : null;
+const ENCODING_NAMES: Readonly<Record<number, string>> = {
+  [ENC_LISTPACK]: "listpack",
+  [ENC_LISTPACK_EX]: "listpackex",
+  [ENC_HASHTABLE]: "hashtable",
+};
+
+function encodingOf({ records }: ValueSource, ref: number): number {
+  return (records.metaOf(ref) >>> 4) & 0xf;
 }
+
+function largeOf(source: ValueSource, ref: number): LargeHash | null {
+  return encodingOf(source, ref) === ENC_HASHTABLE ? source.largeValue(ref) as LargeHash : null;
+}
+
+/** A digest tells of a field that it expires, not when. */
+const EXPIRES = latin1("!!hexpire!!");
 
 function addToDigest(digest: ValueDigest, database: Database, ref: number): void {
   hashView.open(database, ref);
-  hashView.forEach((field, fieldAt, fieldLength, value, valueAt, valueLength) =>
-    xorPair(digest, field, fieldAt, fieldLength, value, valueAt, valueLength)
-  );
+  hashView.forEachStored((field, fieldAt, fieldLength, value, valueAt, valueLength, timeMs) => {
+    const mark = timeMs === timeMs ? EXPIRES : null;
+    xorPair(digest, field, fieldAt, fieldLength, value, valueAt, valueLength, mark);
+  });
 }
 
 // -- saving ------------------------------------------------------------------------------
 
+function rdbTypeOf(source: ValueSource, ref: number): number {
+  const encoding = encodingOf(source, ref);
+  if (encoding === ENC_LISTPACK) return format.TYPE_HASH_LISTPACK;
+  if (firstFieldExpiry(source, ref) === Infinity) return format.TYPE_HASH;
+  return encoding === ENC_HASHTABLE ? format.TYPE_HASH_METADATA : format.TYPE_HASH_LISTPACK_EX;
+}
+
 function save(out: RdbEncoder, source: ValueSource, ref: number): void {
   const hash = largeOf(source, ref);
-  if (hash !== null) {
-    out.writeLength(hash.count);
-    hash.dict.forEach((field) => writeField(out, hash, field));
-    return;
-  }
+  if (hash !== null) return saveTable(out, hash);
   const bytes = source.records.bytesOf(ref);
   const at = source.records.valueOffset(ref);
-  out.writeString(bytes, at, lpBytes(bytes, at));
+  if (encodingOf(source, ref) === ENC_LISTPACK) {
+    return out.writeString(bytes, at, lpBytes(bytes, at));
+  }
+  const base = at + PLACE_BYTES;
+  const firstMs = firstTime(bytes, base);
+  if (firstMs === Infinity) return saveTriples(out, bytes, base);
+  out.writeMillis(firstMs);
+  out.writeString(bytes, base, lpBytes(bytes, base));
+}
+
+function saveTable(out: RdbEncoder, hash: LargeHash): void {
+  const { firstExpiryMs } = hash;
+  const expires = firstExpiryMs !== Infinity;
+  if (expires) out.writeMillis(firstExpiryMs);
+  out.writeLength(hash.count);
+  hash.dict.forEach((field) => {
+    if (expires) writeTime(out, hash, field, firstExpiryMs);
+    writeField(out, hash, field);
+  });
+}
+
+/** Writes the fields of a listpack of triples that all do not expire. */
+function saveTriples(out: RdbEncoder, listpack: Uint8Array, base: number): void {
+  out.writeLength(lpCount(listpack, base) / TRIPLE);
+  let at = 0;
+  for (let pos = lpFirst(listpack, base); pos >= 0; pos = lpNext(listpack, pos)) {
+    if (++at % TRIPLE === 0) continue;
+    valueText.setEntry(listpack, pos);
+    out.writeString(valueText.bytes, valueText.offset, valueText.length);
+  }
+}
+
+/** Writes when a field expires, counted from the earliest of its hash. */
+function writeTime(out: RdbEncoder, hash: LargeHash, field: number, firstMs: number): void {
+  const timeMs = hash.expiryOf(field);
+  out.writeLength(timeMs === timeMs ? timeMs - firstMs + 1 : 0);
 }
 
 const valueText = new ElementText();
@@ -100,7 +168,27 @@ function walk(
 ): ValueWalk | null {
   const hash = largeOf(source, ref);
   if (hash === null || (hash.count <= ELEMENTS_AT_ONCE && !alwaysWalks)) return null;
+  const { firstExpiryMs } = hash;
+  if (firstExpiryMs !== Infinity) return new TimedWalk(hash, firstExpiryMs, compress);
   return new TableWalk(hash, hash.dict, (out, field) => writeField(out, hash, field), compress);
+}
+
+/** A walk of a hash with fields that expire: their times count from the earliest, as of its beginning. */
+class TimedWalk extends TableWalk {
+  readonly #firstMs: number;
+
+  constructor(hash: LargeHash, firstMs: number, compress: boolean) {
+    super(hash, hash.dict, (out, field) => {
+      writeTime(out, hash, field, firstMs);
+      writeField(out, hash, field);
+    }, compress);
+    this.#firstMs = firstMs;
+  }
+
+  override begin(main: RdbEncoder, sink: ChunkSink): void {
+    main.writeMillis(this.#firstMs);
+    super.begin(main, sink);
+  }
 }
 
 // -- loading -----------------------------------------------------------------------------
@@ -116,20 +204,34 @@ function newLoad(rdbType: number): ValueLoad {
     case format.TYPE_HASH_METADATA:
     case format.TYPE_HASH_METADATA_PRE_GA:
       return new ExpiringFieldsLoad(rdbType === format.TYPE_HASH_METADATA);
+    case format.TYPE_VALKEY_HASH_2:
+      return new ValkeyFieldsLoad();
     default:
       return new PackedExpiringFieldsLoad(rdbType === format.TYPE_HASH_LISTPACK_EX);
   }
 }
 
-/** A hash under construction: a listpack in `value.packed` as long as the limits let it be one. */
+/**
+ * A hash under construction: a listpack in `value.packed` as long as the limits let it be one, of triples
+ * if it `isTimed`.
+ */
 class HashInProgress {
   #large: LargeHash | null = null;
+  #isTimed = false;
+  /** Whether the triples have come in the order of their times. */
+  #isSorted = true;
+  #latestMs = 0;
   #count = 0;
   #expected = 0;
   #at = 0;
+  /** A listpack of triples with what stands before it in a record. */
+  #placed = new Uint8Array(256);
 
   /** `expected` fields at least are to come (0: not known). `at` is where the value lies in the snapshot. */
-  begin(value: LoadedValue, expected: number, at: number): void {
+  begin(value: LoadedValue, expected: number, at: number, isTimed = false): void {
+    this.#isTimed = isTimed;
+    this.#isSorted = true;
+    this.#latestMs = 0;
     this.#count = 0;
     this.#expected = expected;
     this.#at = at;
@@ -138,7 +240,10 @@ class HashInProgress {
     if (!isLarge) value.packed.beginListpack();
   }
 
-  /** Adds the field that stands in `value.name`, with this value, which may be `owned` by the hash. */
+  /**
+   * Adds the field that stands in `value.name`, with this value, which may be `owned` by the hash. It expires
+   * at `timeMs`, 0 for not at all.
+   */
   add(
     value: LoadedValue,
     reader: RdbReader,
@@ -146,36 +251,71 @@ class HashInProgress {
     offset: number,
     length: number,
     owned: boolean,
+    timeMs = 0,
   ): void {
-    const { name, packed, limits } = value;
-    if (this.#large === null) {
-      const longest = limits.hashMaxListpackValue;
-      if (
-        this.#count < limits.hashMaxListpackEntries && name.length <= longest &&
-        length <= longest && packed.fits(name.length + length)
-      ) {
-        packed.append(name.bytes, 0, name.length);
-        packed.append(bytes, offset, length);
-        this.#count++;
-        return;
-      }
-      this.#large = hashOfListpack(value, reader, this.#at, packed.bytes, this.#expected);
-    }
+    const { name } = value;
+    if (this.#large === null && this.#pack(value, bytes, offset, length, timeMs)) return;
+    this.#large ??= hashOfListpack(value, reader, this.#at, this.#expected, this.#isTimed);
     if (!this.#large.set(name.bytes, 0, name.length, bytes, offset, length, owned)) {
       refuseTwice(reader, 2, this.#at);
     }
+    if (timeMs !== 0) {
+      this.#large.setExpiry(this.#large.find(name.bytes, 0, name.length), timeMs);
+    }
     this.#count++;
+  }
+
+  /** Adds it to the listpack; false when that may not be one any more. */
+  #pack(
+    { name, packed, limits }: LoadedValue,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    timeMs: number,
+  ): boolean {
+    const longest = limits.hashMaxListpackValue;
+    const extra = this.#isTimed ? TIME_BYTES_MAX + PLACE_BYTES : 0;
+    if (
+      this.#count >= limits.hashMaxListpackEntries || name.length > longest ||
+      length > longest || !packed.fits(name.length + length + extra)
+    ) return false;
+    packed.append(name.bytes, 0, name.length);
+    packed.append(bytes, offset, length);
+    this.#count++;
+    if (!this.#isTimed) return true;
+    packed.appendInteger(timeMs);
+    const orderMs = timeMs || Infinity;
+    if (orderMs < this.#latestMs) this.#isSorted = false;
+    this.#latestMs = orderMs;
+    return true;
   }
 
   /** Makes it the value; false when it is empty. */
   finish(value: LoadedValue, reader: RdbReader): boolean {
     if (this.#count === 0) return false;
-    if (this.#large === null) {
-      value.checkUnique(reader, value.packed.bytes, 0, 2, this.#at);
-      value.setListpack(TYPE_HASH);
-    } else value.setLarge(TYPE_HASH, ENC_HASHTABLE, this.#large);
+    const large = this.#large;
     this.#large = null;
+    if (large !== null) {
+      value.setLarge(TYPE_HASH, ENC_HASHTABLE, large);
+      value.firstFieldMs = large.firstExpiryMs;
+      return true;
+    }
+    const listpack = value.packed.bytes;
+    value.checkUnique(reader, listpack, 0, this.#isTimed ? TRIPLE : 2, this.#at);
+    if (this.#isTimed) this.#finishTimed(value, listpack);
+    else value.setListpack(TYPE_HASH);
     return true;
+  }
+
+  #finishTimed(value: LoadedValue, listpack: Uint8Array): void {
+    if (!this.#isSorted) sortTriples(listpack);
+    const size = lpBytes(listpack, 0);
+    if (this.#placed.length < PLACE_BYTES + size) {
+      this.#placed = new Uint8Array(2 * (PLACE_BYTES + size));
+    }
+    copyBytes(this.#placed, PLACE_BYTES, listpack, 0, size);
+    value.setInline(TYPE_HASH, ENC_LISTPACK_EX, this.#placed, 0, PLACE_BYTES + size);
+    value.firstFieldMs = firstTime(listpack, 0);
   }
 }
 
@@ -206,12 +346,12 @@ class FieldsLoad extends ElementsLoad {
     reader.mark();
   }
 
-  protected addValue(value: LoadedValue, reader: RdbReader, isDropped = false): void {
+  /** Reads the value that belongs to the field; it expires at `timeMs`, 0 for not at all. */
+  protected addValue(value: LoadedValue, reader: RdbReader, timeMs = 0): void {
     reader.readString();
     this.hasField = false;
-    if (isDropped) return;
     const { strBuf, strOff, strLen, strOwned } = reader;
-    this.hash.add(value, reader, strBuf, strOff, strLen, strOwned);
+    this.hash.add(value, reader, strBuf, strOff, strLen, strOwned, timeMs);
   }
 
   protected override finish(value: LoadedValue, reader: RdbReader): boolean {
@@ -219,10 +359,19 @@ class FieldsLoad extends ElementsLoad {
   }
 }
 
+/** The latest time of a field that Redis keeps. */
+const TIME_MAX = 2 ** 48 - 2;
+
+/** The time itself, if a field can have it. @throws RdbError */
+function checkedTime(timeMs: number, reader: RdbReader, at: number): number {
+  if (timeMs >= 0 && timeMs <= TIME_MAX) return timeMs;
+  throw reader.error(`the expiry of a field is out of range`, at);
+}
+
 /** <earliest expiry>, where there is one, and <fields> of each <expiry> <string> <string>. */
 class ExpiringFieldsLoad extends FieldsLoad {
   #earliestMs = 0;
-  #expiresAtMs = 0;
+  #timeMs = 0;
 
   /** `isRelative`: the expiries count from the earliest. */
   constructor(readonly isRelative: boolean) {
@@ -234,19 +383,50 @@ class ExpiringFieldsLoad extends FieldsLoad {
     this.#earliestMs = this.isRelative ? reader.readMillis() : 0;
     const count = reader.readCount("fields", 3);
     this.hasField = false;
-    this.hash.begin(value, reservedFor(count, reader), at);
+    this.hash.begin(value, reservedFor(count, reader), at, true);
     return count;
   }
 
   protected override readElement(value: LoadedValue, reader: RdbReader): void {
     if (!this.hasField) {
+      const at = reader.offset;
       const ttl = reader.readPlainLength("the expiry of a field");
-      this.#expiresAtMs = ttl === 0 || !this.isRelative ? ttl : this.#earliestMs + ttl - 1;
+      const timeMs = ttl === 0 || !this.isRelative ? ttl : this.#earliestMs + ttl - 1;
+      this.#timeMs = checkedTime(timeMs, reader, at);
       this.readField(value, reader);
     }
-    const isOver = isFieldOver(value, this.#expiresAtMs);
-    this.addValue(value, reader, isOver);
-    if (!isOver && this.#expiresAtMs !== 0) value.fieldExpiriesDropped++;
+    this.addValue(value, reader, this.#timeMs);
+  }
+}
+
+/** <fields> of each <string> <string> <expiry, -1 for none>, as Valkey 9 writes them. */
+class ValkeyFieldsLoad extends FieldsLoad {
+  /** The value stands in `value.content`, the expiry comes next. */
+  #hasValue = false;
+
+  protected override open(value: LoadedValue, reader: RdbReader): number {
+    const at = reader.offset;
+    const count = reader.readCount("fields", 10);
+    this.hasField = this.#hasValue = false;
+    this.hash.begin(value, reservedFor(count, reader), at, true);
+    return count;
+  }
+
+  protected override readElement(value: LoadedValue, reader: RdbReader): void {
+    this.readField(value, reader);
+    const { content } = value;
+    if (!this.#hasValue) {
+      reader.readString();
+      content.keep(reader.strBuf, reader.strOff, reader.strLen);
+      this.#hasValue = true;
+      reader.mark();
+    }
+    const at = reader.offset;
+    const timeMs = reader.readMillis();
+    this.hasField = this.#hasValue = false;
+    // 0 is a time like others there, and long over.
+    const keptMs = timeMs === -1 ? 0 : Math.max(1, checkedTime(timeMs, reader, at));
+    this.hash.add(value, reader, content.bytes, 0, content.length, false, keptMs);
   }
 }
 
@@ -317,7 +497,7 @@ class PackedExpiringFieldsLoad extends PackedLoad {
   }
 
   protected override open(value: LoadedValue, reader: RdbReader): void {
-    this.#hash.begin(value, 0, reader.strAt);
+    this.#hash.begin(value, 0, reader.strAt, true);
   }
 
   protected override readEntry(value: LoadedValue, reader: RdbReader, cursor: EntryCursor): void {
@@ -330,10 +510,8 @@ class PackedExpiringFieldsLoad extends PackedLoad {
     if (expiry === null) {
       throw reader.error("the expiry of a field is not a number", reader.strAt);
     }
-    const expiresAtMs = Number(expiry);
-    if (isFieldOver(value, expiresAtMs)) return;
-    if (expiresAtMs !== 0) value.fieldExpiriesDropped++;
-    this.#hash.add(value, reader, content.bytes, 0, content.length, false);
+    const timeMs = checkedTime(Number(expiry), reader, reader.strAt);
+    this.#hash.add(value, reader, content.bytes, 0, content.length, false, timeMs);
   }
 
   #endsEarly(reader: RdbReader): never {
@@ -350,26 +528,24 @@ function keepName({ name }: LoadedValue, cursor: EntryCursor): void {
   name.keep(cursor.buf, cursor.off, cursor.len);
 }
 
-/** Whether a field is left out as its time (0: has none) is over. */
-function isFieldOver(value: LoadedValue, expiresAtMs: number): boolean {
-  return expiresAtMs !== 0 && expiresAtMs < value.nowMs;
-}
-
 function newHash(expected: number): LargeHash {
   const hash = new LargeHash();
   hash.reserve(expected);
   return hash;
 }
 
+/** A table of what is in `value.packed`: pairs, or triples if it `isTimed`. */
 function hashOfListpack(
-  { text, otherText }: LoadedValue,
+  { packed, text, otherText }: LoadedValue,
   reader: RdbReader,
   at: number,
-  listpack: Uint8Array,
   expected: number,
+  isTimed: boolean,
 ): LargeHash {
+  const listpack = packed.bytes;
   const hash = newHash(expected);
   for (let pos = lpFirst(listpack, 0); pos >= 0; pos = lpNext(listpack, pos)) {
+    const timeMs = isTimed ? timeOfField(listpack, pos) : 0;
     text.setEntry(listpack, pos);
     pos = lpNext(listpack, pos);
     otherText.setEntry(listpack, pos);
@@ -377,6 +553,8 @@ function hashOfListpack(
     if (!hash.set(text.bytes, text.offset, text.length, bytes, offset, length)) {
       refuseTwice(reader, 2, at);
     }
+    if (isTimed) pos = lpNext(listpack, pos);
+    if (timeMs !== 0) hash.setExpiry(hash.find(text.bytes, text.offset, text.length), timeMs);
   }
   return hash;
 }

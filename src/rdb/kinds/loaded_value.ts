@@ -54,9 +54,6 @@ const FEW_ENTRIES = 8;
 
 /** The value read last, with the means to read the next; one at a time. */
 export class LoadedValue {
-  /** Expiries of hash fields that were dropped, since this was made. */
-  fieldExpiriesDropped = 0;
-
   // The value: TYPE_* and ENC_* of record.ts, and an object or bytes.
   type = 0;
   encoding = 0;
@@ -66,6 +63,8 @@ export class LoadedValue {
   bytes: Uint8Array = new Uint8Array(0);
   offset = 0;
   length = 0;
+  /** Of a hash: when its first field expires, in Unix ms; Infinity when none does. */
+  firstFieldMs = Infinity;
 
   // Scratch of the kinds.
   readonly packed = new PackedBuilder();
@@ -84,11 +83,7 @@ export class LoadedValue {
   #pieceEnd = 0;
   #places = new Int32Array(256);
 
-  constructor(
-    readonly limits: ValueLimits,
-    /** Unix time in ms; hash fields whose time was before are left out. */
-    readonly nowMs: number,
-  ) {}
+  constructor(readonly limits: ValueLimits) {}
 
   /** A step of a load begins. */
   beginPiece(reader: RdbReader): void {
@@ -112,6 +107,7 @@ export class LoadedValue {
     this.type = type;
     this.encoding = encoding;
     this.large = null;
+    this.firstFieldMs = Infinity;
     this.bytes = bytes;
     this.offset = offset;
     this.length = length;
@@ -128,6 +124,7 @@ export class LoadedValue {
     this.type = type;
     this.encoding = encoding;
     this.large = value;
+    this.firstFieldMs = Infinity;
   }
 
   /**
@@ -175,10 +172,10 @@ export class LoadedValue {
   }
 }
 
-/** An element is there twice; `step` is 2 where it has a value or score. @throws RdbError */
+/** An element is there twice; `step` is above 1 where it has a value or score. @throws RdbError */
 export function refuseTwice(reader: RdbReader, step: number, at: number): never {
   throw reader.error(
-    `a ${step === 2 ? "field or member" : "member"} is there twice in the value`,
+    `a ${step > 1 ? "field or member" : "member"} is there twice in the value`,
     at,
   );
 }
@@ -256,14 +253,18 @@ export class PackedBuilder {
     }
   }
 
+  /** Appends an integer to the listpack. */
+  appendInteger(n: number): void {
+    while (lpAppendInteger(this.bytes, 0, this.bytes.length, n) < 0) {
+      this.#grow(lpBytes(this.bytes, 0), this.bytes.length * 2);
+    }
+  }
+
   /** Appends a score to the listpack: an integer where it is one, else its text. */
   appendScore(score: number): void {
     if (isStoredAsInteger(score) && Number.isSafeInteger(score)) {
       // -0 has no other form as an integer than 0.
-      while (lpAppendInteger(this.bytes, 0, this.bytes.length, score + 0) < 0) {
-        this.#grow(lpBytes(this.bytes, 0), this.bytes.length * 2);
-      }
-      return;
+      return this.appendInteger(score + 0);
     }
     const text = formatDouble(score);
     for (let i = 0; i < text.length; i++) this.#digits[i] = text.charCodeAt(i);

@@ -45,7 +45,8 @@ export const setKind: ValueKind = {
   digestNumber: 2,
   addToDigest,
   rdbTypes: [format.TYPE_SET, format.TYPE_SET_INTSET, format.TYPE_SET_LISTPACK],
-  rdbTypeOf: (encoding) => encoding === ENC_INTSET ? format.TYPE_SET_INTSET : format.TYPE_SET,
+  rdbTypeOf: ({ records }, ref) =>
+    ((records.metaOf(ref) >>> 4) & 0xf) === ENC_INTSET ? format.TYPE_SET_INTSET : format.TYPE_SET,
   save,
   newLoad,
   walk,

@@ -48,8 +48,10 @@ export const sortedSetKind: ValueKind = {
     format.TYPE_ZSET_ZIPLIST,
     format.TYPE_ZSET_LISTPACK,
   ],
-  rdbTypeOf: (encoding) =>
-    encoding === ENC_LISTPACK ? format.TYPE_ZSET_LISTPACK : format.TYPE_ZSET_2,
+  rdbTypeOf: ({ records }, ref) =>
+    ((records.metaOf(ref) >>> 4) & 0xf) === ENC_LISTPACK
+      ? format.TYPE_ZSET_LISTPACK
+      : format.TYPE_ZSET_2,
   save,
   newLoad,
   walk,

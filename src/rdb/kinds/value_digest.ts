@@ -50,7 +50,10 @@ export class ValueDigest {
 
 const ofPair = new ValueDigest();
 
-/** Xors the digest of mixing two runs of bytes: a field and its value, a member and its score. */
+/**
+ * Xors the digest of mixing two runs of bytes: a field and its value, a member and its score. `mark` is xored
+ * into that first, for what there is to be said of the pair beside.
+ */
 export function xorPair(
   digest: ValueDigest,
   first: Uint8Array,
@@ -59,9 +62,11 @@ export function xorPair(
   second: Uint8Array,
   secondAt: number,
   secondLength: number,
+  mark: Uint8Array | null = null,
 ): void {
   ofPair.clear();
   ofPair.mix(first, firstAt, firstLength);
   ofPair.mix(second, secondAt, secondLength);
+  if (mark !== null) ofPair.xor(mark, 0, mark.length);
   digest.xorDigest(ofPair);
 }

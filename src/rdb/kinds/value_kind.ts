@@ -32,8 +32,8 @@ export interface ValueKind {
 
   /** The types of format.ts that are read: every one that a server has ever written. */
   readonly rdbTypes: readonly number[];
-  /** The type of format.ts that `save` writes for a record with this encoding. */
-  rdbTypeOf(encoding: number): number;
+  /** The type of format.ts that `save` writes for a record, and `walk` of the value as it is now. */
+  rdbTypeOf(source: ValueSource, ref: number): number;
   /** Writes the value without its type byte and key, at once. */
   save(out: RdbEncoder, source: ValueSource, ref: number): void;
   /**
