@@ -11,7 +11,8 @@ import { assert, assertEquals } from "@std/assert";
 import type { LargeValue } from "../../src/keyspace/value_slots.ts";
 import { Words } from "../../src/resp/words.ts";
 import { SortedSet } from "../../src/values/sorted_set.ts";
-import { isSlotEncoding } from "../../src/arena/record.ts";
+import { isSlotEncoding, TYPE_HASH } from "../../src/arena/record.ts";
+import { firstFieldExpiry } from "../../src/keyspace/hash.ts";
 import { NO_MEMORY } from "../../src/resp/reply_error.ts";
 import { withRefusedAllocations } from "../support/refused_allocations.ts";
 import { type TestServer, testServer, type Value } from "../support/test_server.ts";
@@ -23,6 +24,7 @@ const REFUSALS_MAX = 80;
 const MEMBERS = Array.from({ length: 700 }, (_, n) => `member:${n * 7919 % 700}`);
 const NEW_MEMBERS = MEMBERS.map((member) => `new:${member}`);
 const SOME = MEMBERS.slice(0, 100);
+const FAR_MS = 4_000_000_000_000;
 const LARGE = "x".repeat(70_000);
 const pairs = (words: string[]) => words.flatMap((word, n) => [word, String(n)]);
 const scored = (words: string[]) => words.flatMap((word, n) => [String(n), word]);
@@ -42,6 +44,10 @@ const DATA: (string | number)[][] = [
   ["ZADD", "zs", ...scored(SOME)],
   ["HSET", "h", ...pairs(MEMBERS)],
   ["HSET", "hs", ...pairs(SOME)],
+  ["HSET", "ht", ...pairs(MEMBERS)],
+  ["HPEXPIREAT", "ht", FAR_MS, "FIELDS", 350, ...MEMBERS.slice(0, 350)],
+  ["HSET", "hst", ...pairs(SOME)],
+  ["HPEXPIREAT", "hst", FAR_MS, "FIELDS", 50, ...SOME.slice(0, 50)],
   ["SET", "str", LARGE],
   ["SET", "other", LARGE.replaceAll("x", "y")],
   ["SET", "small", "abcabcabc".repeat(100)],
@@ -146,6 +152,29 @@ const COMMANDS: (string | number)[][] = [
   ["HSET", "hs", ...pairs(SOME.slice(50)), "long", LARGE],
   ["HSET", "fresh", ...pairs(MEMBERS)],
   ["HSET", "fresh", ...pairs(SOME)],
+  ["HPEXPIREAT", "h", FAR_MS, "FIELDS", 700, ...MEMBERS],
+  ["HPEXPIREAT", "hs", FAR_MS, "FIELDS", 100, ...SOME],
+  ["HPEXPIREAT", "ht", FAR_MS + 1, "FIELDS", 700, ...MEMBERS],
+  ["HPEXPIREAT", "hst", FAR_MS + 1, "FIELDS", 100, ...SOME],
+  ["HPEXPIREAT", "ht", 1, "FIELDS", 700, ...MEMBERS],
+  ["HPEXPIREAT", "hst", 1, "FIELDS", 90, ...SOME.slice(10)],
+  ["HPERSIST", "hst", "FIELDS", 100, ...SOME],
+  ["HSETEX", "h", "PXAT", FAR_MS, "FIELDS", 1400, ...pairs([...MEMBERS, ...NEW_MEMBERS])],
+  ["HSETEX", "hs", "PXAT", FAR_MS, "FIELDS", 150, ...pairs([...SOME, ...NEW_MEMBERS.slice(0, 50)])],
+  ["HSETEX", "hst", "KEEPTTL", "FIELDS", 150, ...pairs([...SOME, ...NEW_MEMBERS.slice(0, 50)])],
+  ["HSETEX", "fresh", "PXAT", FAR_MS, "FIELDS", 700, ...pairs(MEMBERS)],
+  ["HSETEX", "fresh", "PXAT", FAR_MS, "FIELDS", 100, ...pairs(SOME)],
+  ["HGETEX", "ht", "PERSIST", "FIELDS", 700, ...MEMBERS],
+  ["HGETEX", "hs", "PXAT", FAR_MS, "FIELDS", 100, ...SOME],
+  ["HGETDEL", "ht", "FIELDS", 650, ...MEMBERS.slice(50)],
+  ["HSET", "ht", ...pairs([...MEMBERS.slice(300), ...NEW_MEMBERS])],
+  ["HSET", "hst", ...pairs([...SOME, ...NEW_MEMBERS])],
+  ["HDEL", "hst", ...SOME.slice(10)],
+  ["COPY", "ht", "to", "REPLACE"],
+  ["COPY", "hst", "passing", "REPLACE"],
+  ["RENAME", "hst", "passing"],
+  ["MOVE", "ht", 1],
+  ["SET", "hst", LARGE],
   ["RPUSH", "l", ...NEW_MEMBERS, LARGE, ...NEW_MEMBERS],
   ["LPUSH", "l2", ...NEW_MEMBERS],
   ["RPUSH", "fresh", ...MEMBERS],
@@ -248,6 +277,7 @@ const ONCE = new Set([
   "XDELEX",
   "XACKDEL",
   "DELEX",
+  "HGETDEL",
 ]);
 
 interface Outcome {
@@ -274,12 +304,16 @@ function verify(s: TestServer, where: string): void {
     const { records, table } = database;
     let count = 0;
     let expiring = 0;
+    let withFields = 0;
     let bytes = 0;
     table.forEach((ref) => {
       count++;
       const at = records.keyOffset(ref);
       assertEquals(records.get(records.bytesOf(ref), at, records.keyLength(ref)), ref);
       if (!Number.isNaN(records.expiryOf(ref))) expiring++;
+      if (database.typeOf(ref) === TYPE_HASH && firstFieldExpiry(database, ref) < Infinity) {
+        withFields++;
+      }
       if (!isSlotEncoding(database.encodingOf(ref))) return;
       const value = database.largeValue(ref);
       bytes += value.memoryBytes;
@@ -287,6 +321,7 @@ function verify(s: TestServer, where: string): void {
     });
     assertEquals(count, database.count, "keys");
     assertEquals(expiring, database.expiringCount, "keys with an expiry");
+    assertEquals(withFields, database.expiringHashCount, `hashes with times, ${where}`);
     assertEquals(bytes, database.largeValueBytes, `memory of large values, ${where}`);
   }
 }

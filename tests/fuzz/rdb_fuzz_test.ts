@@ -47,6 +47,10 @@ function everyEncoding(): TestServer {
     server.run("SADD", "table", `${i}${long}`);
     server.run("HSET", "fields", `${i}${long}`, i);
     server.run("ZADD", "skiplist", i, `${i}${long}`);
+    server.run("HSET", "timed", `f${i}`, i, `g${i}`, "text");
+    server.run("HPEXPIREAT", "timed", 4_000_000_000_000 + 7 * i, "FIELDS", 1, `f${i}`);
+    server.run("HSET", "timed fields", `${i}${long}`, i);
+    server.run("HPEXPIREAT", "timed fields", 4_000_000_000_000 - i, "FIELDS", 1, `${i % 3}${long}`);
   }
   server.run("SELECT", 3);
   server.run("SET", "other", "database");
@@ -142,6 +146,11 @@ const PROBES: string[][] = [
   ["SPOP", "k", "2"],
   ["HSET", "k", "f", "v"],
   ["HGETALL", "k"],
+  ["HPEXPIRE", "k", "1000", "FIELDS", "3", "f", "f1", "f2"],
+  ["HTTL", "k", "FIELDS", "3", "f", "f1", "f2"],
+  ["HGET", "k", "f1"],
+  ["HSET", "k", "f1", "w", "f2", "w"],
+  ["HRANDFIELD", "k", "-3"],
   ["HDEL", "k", "f1", "f"],
   ["ZADD", "k", "2.5", "new"],
   ["ZRANGE", "k", "0", "-1", "WITHSCORES"],

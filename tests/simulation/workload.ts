@@ -32,6 +32,7 @@ export class Workload {
       const g = new LoadGenerator(
         this.seed * 10 + i,
         () => cluster.server(cluster.master).server!.runtime.clock.now(),
+        true,
       );
       this.#run(() => cluster.master, 50, (client) => this.#writeAtRandom(client, g));
     }

@@ -48,6 +48,33 @@ const shortLives: CommandSpec[] = [
   spec("HSET", 1, (g) => [shortKey(g), g.member(), g.member()]),
 ];
 
+/** Fields of hashes that live for a moment: what only servers since 7.4 know. */
+const shortFields: CommandSpec[] = [
+  spec("HPEXPIRE", 4, (g) => [g.key("hash"), shortMs(g), ...fields(g)]),
+  spec("HPEXPIREAT", 2, (g) => [
+    g.key("hash"),
+    String((g as LoadGenerator).now() + g.between(-20, 250)),
+    g.pick(["NX", "XX", "GT", "LT"]),
+    ...fields(g),
+  ]),
+  spec("HEXPIRE", 1, (g) => [g.key("hash"), g.pick(["1", "0"]), ...fields(g)]),
+  spec("HEXPIREAT", 1, (g) => [g.key("hash"), g.pick(["1", "4000000000"]), ...fields(g)]),
+  spec("HPERSIST", 1, (g) => [g.key("hash"), ...fields(g)]),
+  spec("HGETEX", 2, (g) => [g.key("hash"), "PX", shortMs(g), ...fields(g)]),
+  spec("HGETDEL", 1, (g) => [g.key("hash"), ...fields(g)]),
+  spec("HSETEX", 4, (g) => [
+    ...[shortKey(g), "PX", shortMs(g), "FIELDS", "2"],
+    ...[g.member(), g.value(), g.member(), g.value()],
+  ]),
+  spec("HSETEX", 1, (g) => [g.key("hash"), "KEEPTTL", "FIELDS", "1", g.member(), g.value()]),
+  spec("HINCRBYFLOAT", 1, (g) => [g.key("hash"), g.member(), "1.5"]),
+  spec("HGET", 2, (g) => [shortKey(g), g.member()]),
+];
+
+function fields(g: Generator): string[] {
+  return ["FIELDS", "2", `m${g.between(0, 9)}`, g.member()];
+}
+
 /** What other clients wait for, and what the load writes there. */
 const feeding: CommandSpec[] = [
   spec(
@@ -175,8 +202,15 @@ function isLeftOpen(words: string[]): boolean {
 export class LoadGenerator extends Generator {
   #untilFill = 0;
 
-  /** `now` tells the unix time of the server that is written to, in milliseconds. */
-  constructor(seed: number, readonly now: () => number = Date.now) {
+  /**
+   * `now` tells the unix time of the server that is written to, in milliseconds. With `hasShortFields` there are
+   * commands that redis 7.0 does not know.
+   */
+  constructor(
+    seed: number,
+    readonly now: () => number = Date.now,
+    readonly hasShortFields = false,
+  ) {
     super(seed);
   }
 
@@ -185,7 +219,7 @@ export class LoadGenerator extends Generator {
     for (;;) {
       const roll = this.between(0, 99);
       const specs = roll < 12
-        ? shortLives
+        ? (this.hasShortFields && this.chance(0.5) ? shortFields : shortLives)
         : roll < 20
         ? feeding
         : roll < 24
@@ -194,7 +228,7 @@ export class LoadGenerator extends Generator {
         ? hits
         : this.pick(fromCompat);
       const { words } = drawCall(this, pickSpec(this, specs));
-      if (specs !== shortLives && tooMuch(words)) continue;
+      if (specs !== shortLives && specs !== shortFields && tooMuch(words)) continue;
       if (!isLeftOpen(words)) return words;
     }
   }

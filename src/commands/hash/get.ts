@@ -4,6 +4,8 @@ import type { Call } from "../../dispatch/call.ts";
 import { hashView } from "../../keyspace/hash.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
+import type { ReplyWriter } from "../../resp/reply_writer.ts";
+import type { Words } from "../../resp/words.ts";
 
 /**
  * `HGET key field`.
@@ -50,12 +52,27 @@ export const hmget = defineCommand({
 function runHmget({ database, words, reply }: Call): void {
   const { bytes, starts, lengths, count } = words;
   const isThere = hashView.openRead(database, bytes, starts[1], lengths[1]);
-  const { value } = hashView;
   reply.array(count - 2);
-  for (let i = 2; i < count; i++) {
-    if (isThere && hashView.find(bytes, starts[i], lengths[i])) {
-      reply.bulk(value.bytes, value.offset, value.length);
-    } else reply.null();
+  if (isThere) return replyWithValues(words, reply, 2);
+  for (let i = 2; i < count; i++) reply.null();
+}
+
+/**
+ * Answers with the values of the fields that words from `first` on name, in the hash that is open; null
+ * where there is no such field. Of those that turn out to be over one event tells.
+ */
+export function replyWithValues(words: Words, reply: ReplyWriter, first: number): void {
+  const { bytes, starts, lengths, count } = words;
+  const { value } = hashView;
+  hashView.tellsLater = true;
+  try {
+    for (let i = first; i < count; i++) {
+      if (hashView.find(bytes, starts[i], lengths[i])) {
+        reply.bulk(value.bytes, value.offset, value.length);
+      } else reply.null();
+    }
+  } finally {
+    hashView.tellLapsed();
   }
 }
 
@@ -78,7 +95,7 @@ function runHgetall({ database, words, reply }: Call): void {
   if (!hashView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
     return reply.map(0);
   }
-  reply.map(hashView.count);
+  reply.map(hashView.count - hashView.overCount);
   hashView.forEach((field, fieldOffset, fieldLength, value, valueOffset, valueLength) => {
     reply.bulk(field, fieldOffset, fieldLength);
     reply.bulk(value, valueOffset, valueLength);
@@ -104,7 +121,7 @@ function runHkeys({ database, words, reply }: Call): void {
   if (!hashView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
     return reply.array(0);
   }
-  reply.array(hashView.count);
+  reply.array(hashView.count - hashView.overCount);
   hashView.forEach((field, offset, length) => reply.bulk(field, offset, length));
 }
 
@@ -127,7 +144,7 @@ function runHvals({ database, words, reply }: Call): void {
   if (!hashView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
     return reply.array(0);
   }
-  reply.array(hashView.count);
+  reply.array(hashView.count - hashView.overCount);
   hashView.forEach((_f, _fOffset, _fLength, value, offset, length) => {
     reply.bulk(value, offset, length);
   });
@@ -154,7 +171,10 @@ function runHexists({ database, words, reply }: Call): void {
   reply.integer(hashView.has(bytes, starts[2], lengths[2]) ? 1 : 0);
 }
 
-/** `HLEN key`: how many fields. */
+/**
+ * `HLEN key`: how many fields. As in Redis, those count whose time is over and that have not been removed
+ * yet, since counting them would take time for each.
+ */
 export const hlen = defineCommand({
   name: "hlen",
   group: "hash",

@@ -61,13 +61,17 @@ function runHincrby(call: Call): void {
   const increment = parseInteger(bytes, starts[3], lengths[3]);
   // Sums that a number holds exactly are the rule; bigint is for the rest.
   const wideIncrement = increment === increment ? null : call.bigInteger(3);
-  const ref = database.lookupWrite(bytes, starts[1], lengths[1]);
+  let ref = database.lookupWrite(bytes, starts[1], lengths[1]);
+  let isThere = false;
   let old = 0;
   let wideOld: bigint | null = null;
   if (ref !== 0) {
     if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
     hashView.open(database, ref);
-    if (hashView.find(bytes, starts[2], lengths[2])) {
+    isThere = hashView.find(bytes, starts[2], lengths[2]);
+    // The hash is gone if that was its last field, and over.
+    ref = hashView.ref;
+    if (isThere) {
       const { value } = hashView;
       old = parseInteger(value.bytes, value.offset, value.length);
       if (old !== old) {
@@ -78,12 +82,12 @@ function runHincrby(call: Call): void {
   }
   const sum = old + increment; // NaN when one of them is wide
   if (Number.isSafeInteger(sum)) {
-    setField(call, ref, text, 0, writeInteger(text, 0, sum));
+    setField(call, ref, text, 0, writeInteger(text, 0, sum), isThere);
     reply.integer(sum);
   } else {
     const wideSum = (wideOld ?? BigInt(old)) + (wideIncrement ?? BigInt(increment));
     if (wideSum > INT64_MAX || wideSum < INT64_MIN) return reply.error(OVERFLOW);
-    setField(call, ref, text, 0, writeBigInt(text, 0, wideSum));
+    setField(call, ref, text, 0, writeBigInt(text, 0, wideSum), isThere);
     reply.bigInteger(wideSum);
   }
   database.changed(bytes, starts[1], lengths[1], EVENT_HASH, "hincrby");
@@ -92,7 +96,8 @@ function runHincrby(call: Call): void {
 /**
  * `HINCRBYFLOAT key field increment`: adds in extended precision and answers the sum.
  *
- * Propagates as `HSET key field sum`: a replica's rounding may differ.
+ * Propagates as `HSET key field sum`: a replica's rounding may differ. When the field expires follows as
+ * HPEXPIREAT, since HSET puts an end to that.
  *
  * @see {@link https://redis.io/docs/latest/commands/hincrbyfloat/}
  */
@@ -116,12 +121,17 @@ function runHincrbyfloat(call: Call): void {
   const increment = parseLongDouble(words.text(3));
   if (increment === null) return reply.error(NOT_A_FLOAT);
   if (increment.isInfinite) return reply.error(INCREMENT_NOT_FINITE);
-  const ref = database.lookupWrite(bytes, starts[1], lengths[1]);
+  let ref = database.lookupWrite(bytes, starts[1], lengths[1]);
+  let isThere = false;
+  let expiresAtMs = NaN;
   let sum: LongDouble | null = increment;
   if (ref !== 0) {
     if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
     hashView.open(database, ref);
-    if (hashView.find(bytes, starts[2], lengths[2])) {
+    isThere = hashView.find(bytes, starts[2], lengths[2]);
+    ref = hashView.ref;
+    if (isThere) {
+      if (hashView.hasTimes) expiresAtMs = hashView.expiryOf(bytes, starts[2], lengths[2]);
       const { value } = hashView;
       const old = value.length <= FLOAT_TEXT_MAX
         ? parseLongDouble(toLatin1(value.bytes, value.offset, value.length))
@@ -132,8 +142,12 @@ function runHincrbyfloat(call: Call): void {
     }
   }
   const sumText = latin1(formatLongDouble(sum));
-  setField(call, ref, sumText, 0, sumText.length);
+  setField(call, ref, sumText, 0, sumText.length, isThere);
   database.changed(bytes, starts[1], lengths[1], EVENT_HASH, "hincrbyfloat");
   reply.bulk(sumText);
-  if (call.isPropagating) call.propagateAs("HSET", words.copy(1), words.copy(2), sumText);
+  if (!call.isPropagating) return;
+  call.propagateAs("HSET", words.copy(1), words.copy(2), sumText);
+  if (expiresAtMs === expiresAtMs) {
+    call.propagateAs("HPEXPIREAT", words.copy(1), expiresAtMs, "FIELDS", 1, words.copy(2));
+  }
 }

@@ -39,22 +39,33 @@ function runHrandfield(call: Call): void {
   drawMany(call, count, withValues);
 }
 
-function drawOne({ database, words, reply, server }: Call): void {
-  if (!hashView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
-    return reply.null();
+/** Fields whose time is over that a call removes at most; what is left is not drawn. */
+const REMOVED_MAX = 1000;
+
+/** Opens the hash without fields whose time is over, where that is ours to do; false when nothing is left. */
+function openToDraw({ database, words }: Call): boolean {
+  if (!hashView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) return false;
+  if (!hashView.hasOver) return true;
+  if (database.keyspace.deletesExpired) {
+    hashView.removeOver(REMOVED_MAX, false);
+    hashView.tellLapsed();
   }
+  return hashView.count > hashView.overCount;
+}
+
+function drawOne(call: Call): void {
+  const { reply, server } = call;
+  if (!openToDraw(call)) return reply.null();
   hashView.drawPair(server.draw);
   const { field } = hashView;
   reply.bulk(field.bytes, field.offset, field.length);
 }
 
 function drawMany(call: Call, count: number, withValues: boolean): void {
-  const { database, words, reply, server } = call;
-  if (!hashView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) {
-    return reply.array(0);
-  }
+  const { reply, server } = call;
+  if (!openToDraw(call)) return reply.array(0);
   checkDraws(count);
-  const drawn = count < 0 ? -count : Math.min(count, hashView.count);
+  const drawn = count < 0 ? -count : Math.min(count, hashView.count - hashView.overCount);
   // RESP3 gives each pair an array of its own, RESP2 field and value one after the other.
   const nested = withValues && reply.resp > 2;
   reply.array(withValues && !nested ? drawn * 2 : drawn);

@@ -37,6 +37,7 @@ function runHscan(call: Call): void {
   let next = 0;
   if (large !== null) {
     next = scan.walkTable(large.dict, cursor, (record) => {
+      if (large.due !== null && hashView.isOver(large.expiryOf(record))) return;
       large.readField(record, field);
       if (!scan.matches(field.bytes, field.offset, field.length)) return;
       scan.add(field.bytes, field.offset, field.length);

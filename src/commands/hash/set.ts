@@ -83,8 +83,9 @@ function setFields(call: Call): number {
     if (hashView.large === null && pairs > database.keyspace.limits.hashMaxListpackEntries) {
       hashView.convert(pairs);
     }
-    if (pairs > 1) added = setAll(words);
+    if (pairs > 1) added = setAll(words, 2);
     else if (hashView.set(bytes, starts[2], lengths[2], bytes, starts[3], lengths[3])) added = 1;
+    if (hashView.hasTimes) clearTimes(words, 2);
     hashView.measure();
   }
   database.changed(bytes, keyAt, keyLength, EVENT_HASH, "hset", pairs);
@@ -101,11 +102,24 @@ function restore(bytes: Uint8Array, offset: number, length: number): void {
   hashView.set(bytes, offset, length, replaced.bytes, replaced.offset, replaced.length);
 }
 
-/** Sets all fields that a request names in the hash that is open, or none if memory is refused. */
-function setAll({ bytes, starts, lengths, count }: Words): number {
+/** The fields that words from `first` on give values expire no more. */
+export function clearTimes({ bytes, starts, lengths, count }: Words, first: number): void {
+  for (let i = first; i < count; i += 2) hashView.setExpiry(bytes, starts[i], lengths[i], NaN);
+  hashView.trim();
+}
+
+/**
+ * Sets all fields that words from `first` on name in the hash that is open, or none if memory is refused,
+ * to this or to what `andThen` does. When they expire stays as it is. Returns how many are new.
+ */
+export function setAll(
+  { bytes, starts, lengths, count }: Words,
+  first: number,
+  andThen?: () => void,
+): number {
   if (count > isNew.length) isNew = new Uint8Array(count * 2);
   let added = 0;
-  let i = 2;
+  let i = first;
   hashView.replaced = replaced;
   try {
     for (; i < count; i += 2) {
@@ -120,10 +134,11 @@ function setAll({ bytes, starts, lengths, count }: Words): number {
       isNew[i] = isOne ? 1 : 0;
       added += isNew[i];
     }
+    andThen?.();
   } catch (error) {
     hashView.replaced = null;
     let lost = 0;
-    while ((i -= 2) >= 2) {
+    while ((i -= 2) >= first) {
       if (isNew[i] !== 0) hashView.remove(bytes, starts[i], lengths[i]);
       else if (!tryAllocating(() => restore(bytes, starts[i], lengths[i]))) lost++;
     }
@@ -161,20 +176,22 @@ export const hsetnx = defineCommand({
 function runHsetnx(call: Call): void {
   const { database, words, reply } = call;
   const { bytes, starts, lengths } = words;
-  const ref = database.lookupWrite(bytes, starts[1], lengths[1]);
+  let ref = database.lookupWrite(bytes, starts[1], lengths[1]);
   if (ref !== 0) {
     if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
     hashView.open(database, ref);
     if (hashView.has(bytes, starts[2], lengths[2])) return reply.integer(0);
+    // The hash is gone if that was its last field, and over.
+    ref = hashView.ref;
   }
-  setField(call, ref, bytes, starts[3], lengths[3]);
+  setField(call, ref, bytes, starts[3], lengths[3], false);
   database.changed(bytes, starts[1], lengths[1], EVENT_HASH, "hset");
   reply.integer(1);
 }
 
 /**
- * Gives the field of word 2 a value in the hash of word 1, whose record is `ref` (0: to be made).
- * Says nothing of the change.
+ * Gives the field of word 2 a value in the hash of word 1, whose record is `ref` (0: to be made); what
+ * there is of a time stays if it `keepsTime`. Says nothing of the change.
  */
 export function setField(
   { database, words }: Call,
@@ -182,6 +199,7 @@ export function setField(
   value: Uint8Array,
   valueOffset: number,
   valueLength: number,
+  keepsTime: boolean,
 ): void {
   const { bytes, starts, lengths } = words;
   if (ref === 0) {
@@ -192,5 +210,9 @@ export function setField(
   }
   hashView.openToWrite(database, ref);
   hashView.set(bytes, starts[2], lengths[2], value, valueOffset, valueLength);
+  if (!keepsTime && hashView.hasTimes) {
+    hashView.setExpiry(bytes, starts[2], lengths[2], NaN);
+    hashView.trim();
+  }
   hashView.measure();
 }

@@ -231,6 +231,7 @@ const STATS: Field[] = [
   ["sync_full", ({ server }) => server.statistics.fullSyncs],
   ["sync_partial_ok", ({ server }) => server.statistics.partialSyncs],
   ["sync_partial_err", ({ server }) => server.statistics.partialSyncsRefused],
+  ["expired_subkeys", ({ server }) => server.keyspace.expiredFields],
   ["expired_keys", ({ server }) => server.keyspace.expiredKeys],
   ["expired_stale_perc", ({ server }) => (server.keyspace.expiredShare * 100).toFixed(2)],
   ["expired_time_cap_reached_count", ({ server }) => server.keyspace.expireTimeouts],
@@ -505,11 +506,14 @@ function latencyLines({ server }: Look, to: TextBuffer): void {
 }
 
 function databaseLines({ server }: Look, to: TextBuffer): void {
-  for (const { index, count, expiringCount, averageTtlMs } of server.keyspace.databases) {
+  for (const database of server.keyspace.databases) {
+    const { index, count, expiringCount, averageTtlMs, expiringHashCount } = database;
     if (count === 0) continue;
     to.text(
       `db${index}:keys=${count},expires=${expiringCount},avg_ttl=${Math.floor(averageTtlMs)}`,
     );
+    // Where there are none, the line is that of servers that do not know such hashes.
+    if (expiringHashCount > 0) to.text(`,subexpiry=${expiringHashCount}`);
     to.raw(LINE_END);
   }
 }
