@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { latin1 } from "../../../src/base/bytes.ts";
-import { expectedDataset, readKey } from "../../rdb/datasets.ts";
+import { asVersion10, expectedDataset, readKey } from "../../rdb/datasets.ts";
 import type { ExpectedKey } from "../../rdb/corpus.ts";
 import { type TestServer, testServer } from "../../support/test_server.ts";
 
@@ -17,19 +17,40 @@ function fromHex(hex: string): string {
   return (hex.match(/../g) ?? []).map((pair) => String.fromCharCode(parseInt(pair, 16))).join("");
 }
 
+/** What of `found` the server knew that has written `expected`: Redis 6.2 does not tell all of a stream. */
+function withMembersOf(expected: unknown, found: unknown): unknown {
+  if (typeof expected !== "object" || typeof found !== "object" || !expected || !found) {
+    return found;
+  }
+  if (Array.isArray(found)) {
+    return found.map((item, i) => withMembersOf((expected as unknown[])[i], item));
+  }
+  const known = Object.entries(expected).filter(([name]) => name in found);
+  return Object.fromEntries(
+    known.map((
+      [name, value],
+    ) => [name, withMembersOf(value, (found as typeof expected)[name as never])]),
+  );
+}
+
 for (const { name } of [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".json"))) {
   Deno.test(`RESTORE takes every payload of ${name}, and DUMP gives one that is as good`, () => {
     const server = testServer();
     const dumped: Dumped[] = JSON.parse(Deno.readTextFileSync(new URL(name, folder)));
     for (const { key, dump_hex, type, value } of dumped) {
       assertEquals(server.run("RESTORE", "k", 0, fromHex(dump_hex), "REPLACE"), "OK", key);
-      const expected = expectedDataset({
+      const expected = asVersion10(expectedDataset({
         0: { k: { type, value, ttl_ms_at: null } as ExpectedKey },
-      });
-      assertEquals(readKey(server, "k"), expected[0].k, key);
+      }));
+      // Payloads of ours do not say when a consumer was active last.
+      const read = (name: string) => {
+        const found = asVersion10({ 0: { k: readKey(server, name) } });
+        return withMembersOf(expected, found);
+      };
+      assertEquals(read("k"), expected, key);
       const payload = server.run("DUMP", "k") as string;
       assertEquals(server.run("RESTORE", "again", 0, payload, "REPLACE"), "OK", key);
-      assertEquals(readKey(server, "again"), expected[0].k, key);
+      assertEquals(read("again"), expected, key);
     }
   });
 }
