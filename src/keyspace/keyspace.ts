@@ -9,6 +9,7 @@ import { EVERY_CHANGE } from "../base/event_classes.ts";
 import { Database } from "./database.ts";
 import { Defragmenter } from "./defragmenter.ts";
 import { EXPIRE_DELETES } from "./expire_mode.ts";
+import { FunctionLibraries } from "./function_libraries.ts";
 import type { ValueSlots } from "./value_slots.ts";
 
 /** Bounds of values and thresholds of the small encodings; see the directives of the same names. */
@@ -91,6 +92,7 @@ export class Keyspace {
   static snapshotsOpen = 0;
 
   readonly databases: Database[] = [];
+  readonly libraries = new FunctionLibraries();
   readonly limits: ValueLimits = { ...DEFAULT_LIMITS };
   readonly defragmenter = new Defragmenter(this);
   /** Unix time in ms as of the start of the present turn: one instant for a whole command. */
@@ -200,9 +202,9 @@ export class Keyspace {
     return this.expireMode === EXPIRE_DELETES && !this.keepsExpired;
   }
 
-  /** Bytes in use for data: records, tables, large values. */
+  /** Bytes in use for data: records, tables, large values, function libraries. */
   get dataBytes(): number {
-    let bytes = 0;
+    let bytes = this.libraries.memoryBytes;
     for (const database of this.databases) bytes += database.memoryBytes;
     return bytes;
   }

@@ -3,14 +3,15 @@
  * clients in between. Opcodes and keys are read here, values in load_value.ts, primitives in
  * reader.ts; format.ts draws the layout.
  *
- * What the file may hold and this server does not have: function libraries and data of modules are
- * passed over and counted, for the caller to tell; a value of a type that does not exist here stops
- * the load, as leaving out a key would.
+ * Function libraries are kept as they are. Of what the file may hold and this server does not have, data
+ * of a module beside keys are passed over and noted, for the caller to tell; a value of a type that does
+ * not exist here stops the load, as leaving out a key would.
  */
 
 import { copyBytes, toLatin1 } from "../base/bytes.ts";
 import { hashBytes } from "../base/hash.ts";
 import type { Database } from "../keyspace/database.ts";
+import { libraryName } from "../keyspace/function_libraries.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   codeName,
@@ -81,8 +82,7 @@ export class RdbLoader {
   keysLoaded = 0;
   keysExpired = 0;
   keysEmpty = 0;
-  /** Function libraries that were passed over. */
-  functionsSkipped = 0;
+  librariesLoaded = 0;
   /** Names of modules whose own data were passed over. */
   readonly modulesSkipped: string[] = [];
   readonly values: ValueReader;
@@ -283,9 +283,7 @@ export class RdbLoader {
         return;
       }
       case OPCODE_FUNCTION_2:
-        reader.beginSkipString();
-        this.functionsSkipped++;
-        reader.finishSkip();
+        this.#readLibrary(at);
         return;
       case OPCODE_MODULE_AUX: {
         reader.readPlainLength("the number of a module");
@@ -312,6 +310,20 @@ export class RdbLoader {
       throw this.#reader.error(what, at);
     }
     this.#database = databases[index];
+  }
+
+  #readLibrary(at: number): void {
+    const reader = this.#reader;
+    reader.readString();
+    const code = reader.strBuf.slice(reader.strOff, reader.strOff + reader.strLen);
+    const name = libraryName(code);
+    const { libraries } = this.#keyspace;
+    if (name === null) throw reader.error("a function library without a name", at);
+    if (libraries.has(name) && this.#options.replaces !== true) {
+      throw reader.error(`function library "${name}" is there twice`, at);
+    }
+    libraries.set(name, code);
+    this.librariesLoaded++;
   }
 
   #readAux(name: string): void {

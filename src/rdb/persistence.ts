@@ -9,6 +9,7 @@ import { toPath } from "../config/parse.ts";
 import { randomId } from "../base/random_id.ts";
 import { Database } from "../keyspace/database.ts";
 import { EXPIRE_DELETES, EXPIRE_HIDES, EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
+import { FunctionLibraries } from "../keyspace/function_libraries.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
@@ -527,6 +528,8 @@ export class Persistence implements SnapshotMaker {
     keyspace.expireMode = EXPIRE_IGNORED;
     keyspace.eventMask = 0;
     const before = options.flushes ? keyspace.databases.map(emptied) : null;
+    const libraries = new FunctionLibraries();
+    if (options.flushes) libraries.exchange(keyspace.libraries);
     try {
       const loading = this.#begin(file, expireMode === EXPIRE_DELETES, options.merges);
       loading.loader.run();
@@ -536,6 +539,7 @@ export class Persistence implements SnapshotMaker {
     } catch (error) {
       if (before !== null) {
         keyspace.databases.forEach((database, index) => database.exchangeContent(before[index]));
+        keyspace.libraries.exchange(libraries);
       }
       const failure = this.#failure(error);
       log.warning(failure.message);
@@ -624,10 +628,10 @@ export class Persistence implements SnapshotMaker {
       `Done loading RDB, keys loaded: ${loader.keysLoaded}, ` +
         `keys expired: ${loader.keysExpired}${empty}.`,
     );
-    if (loader.functionsSkipped > 0) {
+    if (loader.librariesLoaded > 0) {
       log.warning(
-        `The RDB file has ${loader.functionsSkipped} function libraries, which were left out: ` +
-          "functions are not supported.",
+        `The RDB file has ${loader.librariesLoaded} function libraries: they are kept and saved as they ` +
+          "are, and cannot be called.",
       );
     }
     if (loader.modulesSkipped.length > 0) {

@@ -356,6 +356,7 @@ export class ReplicaLoad {
       database.exchangeContent(other);
       database.signalAllReady();
     });
+    this.keyspace.libraries.exchange(this.#fresh.libraries);
     this.keyspace.listener.contentReplaced();
     if (this.#file !== null) this.#keepFile(this.#file);
     this.#file = null;

@@ -78,6 +78,11 @@ export class DatasetWriter {
     out.writeAux("aof-base", 0);
   }
 
+  /** Writes the function libraries, which stand before the first key. */
+  writeLibraries(out: RdbEncoder): void {
+    for (const code of this.#keyspace.libraries.codes) out.writeLibrary(code);
+  }
+
   /** Writes what goes before type and key of a record with this expiry (NaN: none) and meta word. */
   writePrefix(out: RdbEncoder, source: SavedDatabase, expiresAtMs: number, meta: number): void {
     if (this.#selected !== source.index) this.#select(out, source);
@@ -113,6 +118,7 @@ export function saveDataset(
 ): number {
   const writer = new DatasetWriter(keyspace, access);
   writer.begin(out, aux);
+  writer.writeLibraries(out);
   let keys = 0;
   for (const database of keyspace.databases) {
     if (database.count === 0) continue;

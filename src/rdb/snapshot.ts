@@ -141,6 +141,7 @@ export class Snapshot {
     this.keysTotal = keys;
     Keyspace.snapshotsOpen++;
     this.#writer.begin(this.#main, options.aux);
+    this.#writer.writeLibraries(this.#main);
   }
 
   /** Gives a chunk back that the sink was handed. */

@@ -24,6 +24,7 @@ import {
   OPCODE_EOF,
   OPCODE_EXPIRETIME_MS,
   OPCODE_FREQ,
+  OPCODE_FUNCTION_2,
   OPCODE_IDLE,
   OPCODE_RESIZEDB,
   OPCODE_SELECTDB,
@@ -329,6 +330,12 @@ export class RdbEncoder {
     this.writeString(nameBytes, 0, nameBytes.length);
     const valueBytes = latin1(String(value));
     this.writeString(valueBytes, 0, valueBytes.length);
+  }
+
+  /** The source of a function library. */
+  writeLibrary(code: Uint8Array): void {
+    this.writeByte(OPCODE_FUNCTION_2);
+    this.writeString(code, 0, code.length);
   }
 
   /** Says that the keys that follow belong to database `index`. */

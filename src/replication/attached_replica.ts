@@ -52,7 +52,7 @@ export class AttachedReplica implements OutputFeed {
   hasCapaPsync2 = false;
   /** Wants the snapshot and nothing after it. */
   isRdbOnly = false;
-  /** `rdb-filter-only`: wants a snapshot without data. */
+  /** `rdb-filter-only`: wants a snapshot without keys, or without function libraries. */
   excludesData = false;
   excludesFunctions = false;
 

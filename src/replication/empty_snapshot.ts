@@ -1,6 +1,6 @@
 /**
- * A snapshot without data, for who asks for the stream only (`redis-cli --replica`) or for functions,
- * of which there are none (`redis-cli --functions-rdb`).
+ * A snapshot without keys, for who asks for the stream only (`redis-cli --replica`) or for functions
+ * (`redis-cli --functions-rdb`).
  */
 
 import { accessOf, DatasetWriter } from "../rdb/save_dataset.ts";
@@ -16,7 +16,11 @@ export class EmptySnapshot {
   }
 
   /** Puts all of it, with these aux fields, into a transfer, once its receivers are there. */
-  sendTo(transfer: RelayTransfer, aux: readonly (readonly [string, string | number])[]): void {
+  sendTo(
+    transfer: RelayTransfer,
+    aux: readonly (readonly [string, string | number])[],
+    hasLibraries: boolean,
+  ): void {
     const { config, keyspace, runtime } = this.#host;
     const pieces: { chunk: Uint8Array<ArrayBuffer>; length: number }[] = [];
     const encoder = new RdbEncoder((chunk, length) => pieces.push({ chunk, length }), {
@@ -26,6 +30,7 @@ export class EmptySnapshot {
     });
     const writer = new DatasetWriter(keyspace, accessOf(config.value("maxmemory-policy")));
     writer.begin(encoder, aux);
+    if (hasLibraries) writer.writeLibraries(encoder);
     encoder.writeEof();
     runtime.timers.soon(() => {
       for (const { chunk, length } of pieces) transfer.onBytes(chunk, length);

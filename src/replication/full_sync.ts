@@ -159,7 +159,8 @@ export class FullSyncs {
       }
     };
     if (group[0].excludesData) {
-      new EmptySnapshot(host).sendTo(transfer, this.master.snapshotAux());
+      const { excludesFunctions } = group[0];
+      new EmptySnapshot(host).sendTo(transfer, this.master.snapshotAux(), !excludesFunctions);
     } else {
       this.#relay = transfer;
       transfer.begun(host.snapshots.startRelay({

@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { latin1 } from "../../src/base/bytes.ts";
+import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { datasetDigest } from "../../src/rdb/digest.ts";
 import * as format from "../../src/rdb/format.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
 import { ACCESS_FREQUENCY, ACCESS_IDLE } from "../../src/rdb/save_dataset.ts";
 import { ChunkCollector, RdbEncoder } from "../../src/rdb/writer.ts";
 import { lpAppend, lpBytes, lpNew } from "../../src/values/listpack.ts";
-import { testServer } from "../support/test_server.ts";
+import { type TestServer, testServer } from "../support/test_server.ts";
 import { corpusBytes, corpusExpected, corpusNames } from "./corpus.ts";
 import {
   asVersion10,
@@ -21,14 +21,20 @@ function corpusServer() {
   return testServer({ nowMs: CORPUS_NOW_MS });
 }
 
+/** The source of each function library. */
+function librariesOf({ keyspace: { libraries } }: TestServer): string[] {
+  return [...libraries.codes].map((code) => toLatin1(code, 0, code.length));
+}
+
 for (const name of corpusNames()) {
   const expected = corpusExpected(name);
   Deno.test(`${name} loads to the content it was written with`, () => {
     const server = corpusServer();
     const loader = loadBytes(server.keyspace, corpusBytes(name));
     assertEquals(readDataset(server), expectedDataset(expected.dbs));
-    const libraries = (expected.functions ?? []).length;
-    assertEquals(loader.functionsSkipped, libraries);
+    const codes = (expected.functions ?? []).map(({ code }) => code);
+    assertEquals(librariesOf(server).toSorted(), codes.toSorted());
+    assertEquals(loader.librariesLoaded, (expected.functions ?? []).length);
     assertEquals(server.keyspace.dirty, 0, "a load is no change");
   });
 
@@ -40,6 +46,7 @@ for (const name of corpusNames()) {
       loadBytes(second.keyspace, saveToBytes(first.keyspace, { compress }));
       assertEquals(datasetDigest(second.keyspace), datasetDigest(first.keyspace));
       assertEquals(asVersion10(readDataset(second)), asVersion10(readDataset(first)));
+      assertEquals(librariesOf(second), librariesOf(first));
     }
   });
 }

@@ -81,13 +81,13 @@ function outcome(load: (server: TestServer) => RdbLoader): unknown[] {
   const server = testServer({ nowMs: CORPUS_NOW_MS });
   try {
     const loader = load(server);
-    const { keysLoaded, keysExpired, keysEmpty, functionsSkipped, modulesSkipped } = loader;
+    const { keysLoaded, keysExpired, keysEmpty, librariesLoaded, modulesSkipped } = loader;
     return [
       datasetDigest(server.keyspace),
       keysLoaded,
       keysExpired,
       keysEmpty,
-      functionsSkipped,
+      librariesLoaded,
       modulesSkipped,
       fieldTimes(server),
     ];

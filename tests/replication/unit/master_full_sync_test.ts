@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { latin1 } from "../../../src/base/bytes.ts";
 import { MasterRig, type Peer, withoutIds } from "../../support/master_rig.ts";
 
 const SELECT_0 = "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
@@ -221,6 +222,22 @@ Deno.test("who wants the snapshot only is closed when it has it", () => {
   assert(peer.read().includes("REDIS"));
   assertEquals(peer.isClosed, true);
 });
+
+for (
+  const [filter, has] of [["", false], ["functions", true]] as const
+) {
+  Deno.test(`who wants "${filter}" alone gets a snapshot ${has ? "with" : "without"} function libraries`, async () => {
+    const rig = new MasterRig();
+    rig.run("SET", "secret", "1");
+    rig.keyspace.libraries.set("lib", latin1("#!lua name=lib\n-- source"));
+    const peer = rig.peer("capa", "eof", "rdb-filter-only", filter);
+    peer.send("PSYNC", "?", "-1");
+    await Promise.resolve();
+    const text = peer.read();
+    assert(text.includes("REDIS0") && !text.includes("secret"));
+    assertEquals(text.includes("#!lua name=lib\n-- source"), has);
+  });
+}
 
 Deno.test("who wants no data gets a snapshot without", async () => {
   const rig = new MasterRig();
