@@ -220,6 +220,7 @@ function deleteEach(
   const deletions = new Deletions(stream);
   reserveFor(call, stream, ids.length);
   view.beforeWrite();
+  reserveRemoval(stream, ids);
   reply.array(ids.length);
   for (const id of ids) reply.integer(each(deletions, id));
   const { entries, referenceCount } = deletions;
@@ -241,4 +242,13 @@ export function reserveFor({ reply, server }: Call, stream: Stream, count: numbe
   if (!writes.isActive) return;
   const commands = 1 + stream.groups.items.length;
   writes.reserve(commands * (count + 4) * (STREAM_ID_TEXT_MAX + WORD_BYTES), commands);
+}
+
+/**
+ * Takes the memory for removing entries and the references to them, where the stream has a copy that they are
+ * shared with. @throws RangeError when there is none
+ */
+export function reserveRemoval(stream: Stream, ids: readonly StreamId[]): void {
+  stream.reserveDelete(ids);
+  for (const group of stream.groups.items) group.reserveChanges(place, ids);
 }

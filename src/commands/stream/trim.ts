@@ -16,6 +16,7 @@ import {
   policyAt,
   type ReferencePolicy,
   reserveFor,
+  reserveRemoval,
 } from "./references.ts";
 import type { StreamPart } from "../../propagation/write_stream.ts";
 
@@ -121,7 +122,9 @@ export class TrimOptions implements Trim {
       isApproximate: false,
       limit,
     };
-    reserveFor(call, stream, this.#idsOf(stream, trim).length + added);
+    const ids = this.#idsOf(stream, trim);
+    reserveFor(call, stream, ids.length + added);
+    reserveRemoval(stream, ids);
   }
 
   /**
