@@ -8,6 +8,7 @@ import { PIPELINED } from "./pipelined.ts";
 import { SORT } from "./sort.ts";
 import { MEMORY } from "./memory.ts";
 import { STREAMS } from "./streams.ts";
+import { TRACKING } from "./tracking.ts";
 
 export interface Subject {
   /** As `--only` takes it. */
@@ -26,6 +27,7 @@ export const SUBJECTS: Subject[] = [
     cases: LOADING,
   },
   { name: "clients", title: "What a client has the server hold", cases: CLIENTS },
+  { name: "tracking", title: "Keys that clients keep copies of", cases: TRACKING },
   {
     name: "pipelined",
     title: "Every command in a pipeline, on values of every size",
