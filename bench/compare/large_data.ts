@@ -281,7 +281,10 @@ function pipelined(title: string, commands: string[][], copied?: string): LargeC
   return {
     title,
     prepare: async (server) => {
-      if (copied) await server.call("COPY", copied, "tmp", "REPLACE");
+      if (copied) {
+        await server.call("COPY", copied, "tmp", "REPLACE");
+        await server.call("PING"); // the copy before may be freed only after the reply
+      }
       bytes ??= encoder.encode(commands.map(encodeWords).join(""));
       return () => server.exchange(title, bytes!, commands.length);
     },
