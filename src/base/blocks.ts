@@ -5,8 +5,8 @@
  *
  * Why not buffers of their own: a buffer that is dropped stays until something collects, which an idle
  * server has no reason to do; and allocators keep what was not large for themselves, wherever something that is
- * still in use lies behind it. Blocks are large enough, and `transfer(0)` takes a buffer's memory away without a
- * collection. Pages of a block that were never written take no memory.
+ * still in use lies behind it. Blocks are large enough, and `transferToFixedLength(0)` takes a buffer's memory away
+ * without a collection. Pages of a block that were never written take no memory.
  *
  * Blocks that have become sparse can be emptied: who has something in one of them moves it elsewhere when asked to
  * (`vacated`).
@@ -19,6 +19,8 @@
  * What is given back is not handed out again before `settle`, which is called when no command runs: bytes of a
  * value that a command has removed may still be read until its end.
  */
+
+import { isRefusal, tryAllocating } from "./refused.ts";
 
 /** Less than this comes as a buffer of its own, from the C library. */
 export const BLOCK_SHARE_MIN = 16 * 1024;
@@ -39,6 +41,13 @@ const SMALL_BLOCK_BYTES_MIN = 1 << 20;
 const SHARE_MAX = 8 << 20;
 /** What has a block of its own may grow in it: by so much, or as much as it is large. */
 const ROOM_MAX = 128 << 20;
+/** What is taken to grow may become so large where it is: as large as a string can become by default. */
+const GROWN_BYTES_MAX = 512 << 20;
+/**
+ * Its buffer has so many pages more than are taken: the system may take milliseconds for more of them, while another
+ * thread gives memory back. Before they are written, they take none.
+ */
+const RESIZED_PAGES = (16 << 20) >> PAGE_SHIFT;
 /** A block is worth emptying when gaps are at least this share of it. */
 const SPARSE_GAPS = 1 / 8;
 
@@ -60,8 +69,17 @@ class Block {
   /** Whether something of it was in use since `Blocks.tick` was last called. */
   isUsed = true;
 
-  constructor(readonly pages: number, bytesMin: number, readonly isShared = true) {
-    this.buffer = new ArrayBuffer(Math.max(pages << PAGE_SHIFT, bytesMin));
+  /** `bufferPages`: how many the buffer begins with, where it is resized as more are taken. */
+  constructor(
+    readonly pages: number,
+    bytesMin: number,
+    readonly isShared = true,
+    bufferPages = pages,
+  ) {
+    const bytes = Math.max(bufferPages << PAGE_SHIFT, bytesMin);
+    this.buffer = bufferPages === pages
+      ? new ArrayBuffer(bytes)
+      : new ArrayBuffer(bytes, { maxByteLength: pages << PAGE_SHIFT });
     this.taken = new Uint8Array(pages);
     this.freePages = pages;
     this.missing = pages + 1;
@@ -86,15 +104,24 @@ class Block {
     return this.density <= 1 - SPARSE_GAPS;
   }
 
-  /** Takes the pages from `from` up to `to` when all of them are free. */
+  /** Takes the pages from `from` up to `to` when all of them are free and the system has the memory. */
   takeAt(from: number, to: number): boolean {
     if (this.isLeaving || to > this.pages) return false;
     const next = this.taken.indexOf(1, from);
     if (next >= 0 && next < to) return false;
+    if (!this.#reaches(to)) return false;
     this.taken.fill(1, from, to);
     this.freePages -= to - from;
     this.untouched = Math.max(this.untouched, to);
     return true;
+  }
+
+  /** Whether the buffer has the pages up to `to`, after it has been made larger if it can be. */
+  #reaches(to: number): boolean {
+    const { buffer } = this;
+    if (to << PAGE_SHIFT <= buffer.byteLength) return true;
+    const bytes = Math.min(to + RESIZED_PAGES, this.pages) << PAGE_SHIFT;
+    return tryAllocating(() => buffer.resize(bytes));
   }
 
   /** The first page of a run of free ones, which are taken then; -1 when there is none. */
@@ -175,9 +202,23 @@ export class Blocks {
    */
   take(bytes: number, isZeroed = false, least = BLOCK_SHARE_MIN): Uint8Array<ArrayBuffer> {
     if (bytes < least) return new Uint8Array(bytes);
+    const place = this.#find(Math.ceil(bytes / PAGE_BYTES));
+    return this.#taken(place, bytes, isZeroed);
+  }
+
+  /**
+   * `take` of what may have to grow: where it is long, `extended` makes it longer without a copy, up to half a
+   * gigabyte. Its buffer can be resized then. To read one takes the engines a little longer, and functions that have
+   * met one need longer for all others, too: so it is for values, not for what every request goes through.
+   */
+  takeGrowing(bytes: number, isZeroed = false): Uint8Array<ArrayBuffer> {
+    if (bytes <= SHARE_MAX) return this.take(bytes, isZeroed);
     const pages = Math.ceil(bytes / PAGE_BYTES);
-    const place = this.#find(pages);
-    const { block, page } = place;
+    return this.#taken(this.#begun(this.#growingBlock(pages), pages), bytes, isZeroed);
+  }
+
+  #taken(place: Place, bytes: number, isZeroed: boolean): Uint8Array<ArrayBuffer> {
+    const { block, page, pages } = place;
     const view = this.#viewOf(place, bytes);
     if (isZeroed && page < block.untouched) {
       view.fill(0, 0, Math.min(bytes, (block.untouched - page) * PAGE_BYTES));
@@ -312,7 +353,7 @@ export class Blocks {
   }
 
   #free(memory: ArrayBuffer, atOnce: boolean): void {
-    if (atOnce || this.freeElsewhere === null) memory.transfer(0);
+    if (atOnce || this.freeElsewhere === null) memory.transferToFixedLength(0);
     else this.freeElsewhere(memory);
   }
 
@@ -335,6 +376,10 @@ export class Blocks {
     const block = isShared
       ? new Block(this.#pagesOfNext(pages), this.returnedMin)
       : this.#ownBlock(pages);
+    return this.#begun(block, pages);
+  }
+
+  #begun(block: Block, pages: number): Place {
     this.#blocks.push(block);
     return { block, page: block.take(pages), pages };
   }
@@ -346,10 +391,21 @@ export class Blocks {
         const room = Math.min(pages, ROOM_MAX >> PAGE_SHIFT);
         return new Block(pages + room, this.returnedMin, false);
       } catch (error) {
-        if (!(error instanceof RangeError)) throw error;
+        if (!isRefusal(error)) throw error;
       }
     }
     return new Block(pages, this.returnedMin, false);
+  }
+
+  /** Room in it is no more than addresses, on any runtime, until it is taken. */
+  #growingBlock(pages: number): Block {
+    try {
+      const largest = Math.max(GROWN_BYTES_MAX, (pages << PAGE_SHIFT) + ROOM_MAX) >> PAGE_SHIFT;
+      return new Block(largest, 0, false, pages + RESIZED_PAGES);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return new Block(pages, this.returnedMin, false);
+    }
   }
 
   /** How much of the next block is to be used when so many pages are asked for. */

@@ -49,8 +49,8 @@ export const INLINE_STRING_MAX = 16 * 1024;
 /** A table of watched keys that has become larger than this is not kept for the next ones. */
 const SPARE_WATCHED_BYTES_MAX = 64 * 1024;
 
-/** Room that a long string gets on top of what it needs, where it can grow without being copied. */
-const APPEND_ROOM_MAX = 1 << 20;
+/** Room that a long string which grows gets on top of what it needs: half as much again, up to a megabyte. */
+const ROOM_TO_GROW_MAX = 1 << 20;
 
 /** Whether a key is there: "hidden" is past its time, and not to be deleted here or now. */
 export type KeyPresence = "gone" | "hidden" | "there";
@@ -435,13 +435,7 @@ export class Database implements MoveListener, PlaceKeeper, ValueSource {
       this.beforeWrite(ref);
       const slot = dict.intValue(ref);
       const value = slots.get(slot) as LongString;
-      if (
-        length > value.bytes.length &&
-        !value.growInPlace(length + Math.min(length, APPEND_ROOM_MAX))
-      ) {
-        // Grows by half, so that many appends do not copy the string each time.
-        value.grow(Math.max(length, Math.min(length + (length >> 1), length + (1 << 24))));
-      }
+      if (length > value.bytes.length) value.grow(withRoom(length));
       value.length = length;
       slots.measured(slot, value.memoryBytes);
       return ref;
@@ -453,7 +447,7 @@ export class Database implements MoveListener, PlaceKeeper, ValueSource {
     }
     const at = dict.valueOffset(ref);
     const old = dict.valueLength(ref);
-    const value = LongString.ofLength(length, length + (length >> 1));
+    const value = LongString.ofLength(length, withRoom(length));
     copyBytes(value.bytes, 0, dict.bytesOf(ref), at, Math.min(old, length));
     return this.replaceByLarge(ref, TYPE_STRING, ENC_EXTERNAL, value);
   }
@@ -464,7 +458,7 @@ export class Database implements MoveListener, PlaceKeeper, ValueSource {
    */
   addString(bytes: Uint8Array, offset: number, keyLength: number, length: number): number {
     if (length > INLINE_STRING_MAX) {
-      const value = new LongString(blocks.take(length, true), length);
+      const value = new LongString(blocks.takeGrowing(length, true), length);
       return this.addLarge(bytes, offset, keyLength, TYPE_STRING, ENC_EXTERNAL, value);
     }
     const ref = this.addRecord(bytes, offset, keyLength, TYPE_STRING, ENC_RAW, length);
@@ -1122,3 +1116,8 @@ export class Database implements MoveListener, PlaceKeeper, ValueSource {
 }
 
 const STRING_META = TYPE_STRING | (ENC_EMBSTR << 4);
+
+/** What a string that grows to `length` bytes gets, so that many small additions do not move it each time. */
+function withRoom(length: number): number {
+  return length + Math.min(length >> 1, ROOM_TO_GROW_MAX);
+}

@@ -37,7 +37,7 @@ export class LongString implements LargeValue {
 
   /** A string of undefined content, with room for `capacity` bytes. */
   static ofLength(length: number, capacity = length): LongString {
-    return new LongString(blocks.take(capacity), length);
+    return new LongString(blocks.takeGrowing(capacity), length);
   }
 
   /** A copy of a part of `bytes`. */
@@ -55,23 +55,26 @@ export class LongString implements LargeValue {
     return LongString.copyOf(this.bytes, 0, this.length);
   }
 
-  /** Makes room for `capacity` bytes where the string lies, in constant time; false when that cannot be. */
-  growInPlace(capacity: number): boolean {
+  /**
+   * Makes room for `capacity` bytes; what is there is kept. Mostly the string stays where it lies, and that takes the
+   * same time for any length. @throws RangeError without a change when memory is exhausted
+   */
+  grow(capacity: number): void {
+    if (this.#growInPlace(capacity)) return;
+    const larger = blocks.takeGrowing(capacity);
+    larger.set(this.bytes.subarray(0, this.length));
+    blocks.give(this.memory);
+    this.bytes = larger;
+    this.memory = larger;
+  }
+
+  #growInPlace(capacity: number): boolean {
     const offset = this.bytes.byteOffset - this.memory.byteOffset;
     const memory = blocks.extended(this.memory, offset + capacity);
     if (memory === null) return false;
     this.memory = memory;
     this.bytes = offset === 0 ? memory : memory.subarray(offset);
     return true;
-  }
-
-  /** Makes room for `capacity` bytes; what is there is kept. */
-  grow(capacity: number): void {
-    const larger = blocks.take(capacity);
-    larger.set(this.bytes.subarray(0, this.length));
-    blocks.give(this.memory);
-    this.bytes = larger;
-    this.memory = larger;
   }
 
   vacateOne(): boolean {

@@ -71,7 +71,7 @@ class Saver {
         save?.encoder.recycle(message.chunk);
         return;
       case "free":
-        message.memory.transfer(0);
+        message.memory.transferToFixedLength(0);
         return;
       case "abandon":
         this.#abandon();

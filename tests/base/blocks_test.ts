@@ -1,5 +1,6 @@
-import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { BLOCK_SHARE_MIN, Blocks } from "../../src/base/blocks.ts";
+import { withRefusedAllocations } from "../support/refused_allocations.ts";
 
 const MB = 1 << 20;
 
@@ -255,4 +256,39 @@ Deno.test("Blocks gives what has a block of its own room to grow, which nobody e
   blocks.give(longer);
   blocks.settle();
   assertEquals([longer.length, blocks.takenBytes], [0, MB]);
+});
+
+for (const returnedMin of [0, 33 * MB]) {
+  Deno.test(`Blocks lets what grows do so without moving, returnedMin ${returnedMin}`, () => {
+    const blocks = new Blocks();
+    blocks.returnedMin = returnedMin;
+    const view = blocks.takeGrowing(20 * MB).fill(1);
+    const longer = blocks.extended(view, 30 * MB)!;
+    assertEquals([longer[0], longer[20 * MB - 1], longer[20 * MB]], [1, 1, 0]);
+    assertEquals([blocks.takenBytes, blocks.heldBytes], [30 * MB, 30 * MB]);
+    const longest = blocks.extended(longer, 512 * MB)!;
+    assertEquals([longest.length, longest[0], blocks.takenBytes], [512 * MB, 1, 512 * MB]);
+    assert(longest.buffer === view.buffer);
+    assert(blocks.extended(longest, 513 * MB) === null);
+    blocks.give(longest);
+    blocks.settle(true);
+    assertEquals([longest.length, blocks.takenBytes, blocks.heldBytes], [0, 0, 0]);
+  });
+}
+
+Deno.test("Blocks leaves a view as it is when memory for its growth is refused", () => {
+  const blocks = new Blocks();
+  blocks.returnedMin = 0;
+  const view = blocks.takeGrowing(20 * MB).fill(1);
+  withRefusedAllocations(() => true, () => assert(blocks.extended(view, 60 * MB) === null));
+  assertEquals([blocks.takenBytes, blocks.heldBytes], [20 * MB, 20 * MB]);
+  assertEquals(blocks.extended(view, 60 * MB)!.length, 60 * MB);
+});
+
+Deno.test("Blocks gives what grows a place without room when the room is refused", () => {
+  const blocks = new Blocks();
+  const refusesRoom = (bytes: number) => bytes > 40 * MB;
+  const view = withRefusedAllocations(refusesRoom, () => blocks.takeGrowing(40 * MB));
+  assertEquals([view.length, blocks.takenBytes], [40 * MB, 40 * MB]);
+  assert(blocks.extended(view, 41 * MB) === null);
 });

@@ -135,6 +135,7 @@ const COMMANDS: (string | number)[][] = [
   ["DELEX", "str", "IFEQ", LARGE],
   ["DIGEST", "str"],
   ["APPEND", "small", LARGE],
+  ["APPEND", "str", "end"],
   ["INCRBYFLOAT", "float", "1e100"],
   ["BITFIELD", "bits", "SET", "u8", 1_000_000, 200],
   ["SADD", "s", ...NEW_MEMBERS],

@@ -1,6 +1,6 @@
 /**
  * Has the engine refuse buffers, as it does when the system has no memory left: while `work` runs,
- * buffers that `refuses` says so of are not made, but throw what the engine throws.
+ * buffers that `refuses` says so of are not made, or not resized, but throw what the engine throws.
  */
 
 const CONSTRUCTORS = [
@@ -13,24 +13,31 @@ const CONSTRUCTORS = [
   "Float64Array",
 ] as const;
 
-/** `bytes` is the size of the array to be made. */
+/** `bytes` is the size of the array to be made, of a buffer with its room, or of what it is to be resized to. */
 export function withRefusedAllocations<T>(refuses: (bytes: number) => boolean, work: () => T): T {
   const scope = globalThis as unknown as Record<string, typeof Uint8Array>;
   const originals = CONSTRUCTORS.map((name) => scope[name]);
   for (const [i, name] of CONSTRUCTORS.entries()) {
     scope[name] = new Proxy(originals[i], {
       construct(target, words, newTarget) {
-        const [length] = words;
-        if (typeof length === "number" && refuses(length * (target.BYTES_PER_ELEMENT ?? 1))) {
+        const [length, options] = words;
+        const size = options?.maxByteLength ?? length;
+        if (typeof size === "number" && refuses(size * (target.BYTES_PER_ELEMENT ?? 1))) {
           throw new RangeError("Array buffer allocation failed");
         }
         return Reflect.construct(target, words, newTarget);
       },
     });
   }
+  const { resize } = ArrayBuffer.prototype;
+  ArrayBuffer.prototype.resize = function (bytes = 0) {
+    if (refuses(bytes)) throw new RangeError("Array buffer allocation failed");
+    return resize.call(this, bytes);
+  };
   try {
     return work();
   } finally {
+    ArrayBuffer.prototype.resize = resize;
     for (const [i, name] of CONSTRUCTORS.entries()) scope[name] = originals[i];
   }
 }

@@ -1,5 +1,8 @@
-import { assertEquals } from "@std/assert";
-import { testServer } from "../../support/test_server.ts";
+import { assert, assertEquals } from "@std/assert";
+import { blocks } from "../../../src/base/blocks.ts";
+import { equalBytes } from "../../../src/base/bytes.ts";
+import { Random } from "../../support/random.ts";
+import { type TestServer, testServer } from "../../support/test_server.ts";
 
 const TOO_LONG = { error: "ERR string exceeds maximum allowed size (proto-max-bulk-len)" };
 const NOT_AN_INTEGER = { error: "ERR value is not an integer or out of range" };
@@ -83,3 +86,54 @@ Deno.test("SETRANGE with an empty value changes nothing and makes no key", () =>
   assertEquals(s.run("SETRANGE", "k", "x", "x"), NOT_AN_INTEGER);
   assertEquals(s.propagated(), []);
 });
+
+/** Sets a string, lengthens and overwrites it again and again at chance; checks content and memory each time. */
+function growAtChance(s: TestServer, length: number, seed: number): void {
+  const random = new Random(seed);
+  const model = new Uint8Array(10 * length).fill(97, 0, length);
+  s.run("SET", "k", "a".repeat(length));
+  const empty = s.keyspace.databases[0].memoryBytes - memoryOf(s);
+  while (length < model.length * 0.3) {
+    const piece = String.fromCharCode(random.between(98, 122)).repeat(
+      random.below(model.length / 20),
+    );
+    const isAppended = random.chance(0.5);
+    const offset = isAppended ? length : random.below(2 * length);
+    const answer = isAppended ? s.run("APPEND", "k", piece) : s.run("SETRANGE", "k", offset, piece);
+    model.fill(piece.charCodeAt(0), offset, offset + piece.length);
+    if (piece !== "") length = Math.max(length, offset + piece.length);
+    assertEquals(answer, length);
+    assertString(s, model.subarray(0, length));
+    const memory = memoryOf(s);
+    assert(memory >= length && memory < length + Math.min(length / 2, 1 << 20) + 10_000);
+    assertEquals(s.keyspace.databases[0].memoryBytes - memory, empty);
+  }
+}
+
+function memoryOf(s: TestServer): number {
+  return s.run("MEMORY", "USAGE", "k") as number;
+}
+
+function assertString(s: TestServer, expected: Uint8Array): void {
+  const database = s.keyspace.databases[0];
+  const ref = database.findOrExpire(new Uint8Array([107]), 0, 1);
+  const bytes = database.locateString(ref);
+  const { stringOffset, stringLength } = database;
+  assertEquals(stringLength, expected.length);
+  assert(equalBytes(bytes, stringOffset, stringLength, expected, 0, expected.length));
+}
+
+for (const returnedMin of [0, 33 << 20]) {
+  const how = returnedMin === 0 ? "where buffers are resized" : "where unwritten memory is free";
+  Deno.test(`APPEND and SETRANGE keep what a growing string holds, and count its memory, ${how}`, () => {
+    const taken = blocks.takenBytes;
+    for (const [i, length] of [10, 10_000, 100_000, 3 << 20].entries()) {
+      const s = testServer();
+      blocks.returnedMin = returnedMin;
+      growAtChance(s, length, i);
+      s.run("DEL", "k");
+      s.run("PING");
+      assertEquals(blocks.takenBytes, taken, "all is given back");
+    }
+  });
+}
