@@ -14,13 +14,18 @@
  * byte for byte that of Redis.
  */
 
+import { copyBytes } from "../base/bytes.ts";
+import {
+  INPUT_AT,
+  INPUT_MAX,
+  lzfProgram,
+  OUTPUT_AT,
+  OUTPUT_MAX,
+  TABLE_BYTES,
+} from "./lzf_program.ts";
+
 const LITERALS_MAX = 32;
 const COPY_MIN = 3;
-const COPY_MAX = 264;
-const DISTANCE_MAX = 8192;
-
-/** Runs from here on are long. */
-const LONG_MIN = 512;
 
 /** A compressed run of n bytes never stands for more than this times n bytes: 3 bytes copy 264. */
 export const LZF_EXPANSION_MAX = 88;
@@ -28,17 +33,16 @@ export const LZF_EXPANSION_MAX = 88;
 /** From this length on, native code copies faster than a loop. */
 const LONG_COPY_MIN = 48;
 
-/** Longer runs are not compressed: positions of the hash table are 31-bit. */
-const INPUT_MAX = 0x3fffffff;
+/** Longer runs are compressed in pieces: the pieces behind one another are LZF of the whole. */
+const PIECE_BYTES = 64 * 1024;
 
-const HASH_BITS = 13;
+/** The positions in the program's table are 31-bit. */
+const POSITION_MAX = 0x3fffffff;
 /**
- * Where a group of three bytes was seen last, by hash; shared by all calls. A position counts on
- * from where the call before ended, so what earlier calls left behind is recognised as too old and
- * the table need not be cleared for each string.
+ * The position of the next run's beginning: they count on from one run to the next, so what earlier ones left behind in
+ * the table is recognised as too old, and it need not be cleared for each string.
  */
-const seenAt = new Int32Array(1 << HASH_BITS);
-let nextBase = 1;
+let nextPosition = 1;
 
 /**
  * Compresses `len` bytes of `src` into `dst`, of which at most `dstCap` bytes are used. Answers the
@@ -53,92 +57,44 @@ export function lzfCompress(
   dstOff: number,
   dstCap: number,
 ): number {
-  const cap = dstCap < len - 4 ? dstCap : len - 4;
-  if (cap < COPY_MIN || len > INPUT_MAX) return 0;
-  const outEnd = dstOff + cap;
-  const end = off + len;
-
-  if (nextBase > INPUT_MAX) {
-    seenAt.fill(0);
-    nextBase = 1;
-  }
-  const shift = nextBase - off; // position in the table = position in src + shift
-  nextBase += len;
-
+  const cap = Math.min(dstCap, len - 4);
+  if (cap < COPY_MIN) return 0;
+  if (len <= PIECE_BYTES) return compressPiece(src, off, len, dst, dstOff, cap);
   let out = dstOff;
-  let pos = off;
-  let literalsFrom = off;
-  let misses = 0;
-  // In long runs copies are compared four bytes at a time; a view for each short one would cost more.
-  const isLong = len >= LONG_MIN;
-  const view = isLong ? viewOf(src) : lastView;
-  const at = src.byteOffset; // position in the view = position in src + at
-  // A group is read with the byte behind it, which a run that is long has but at its end.
-  const lastStart = end - (isLong ? COPY_MIN + 1 : COPY_MIN);
-  while (pos <= lastStart) {
-    const group = isLong
-      ? view.getInt32(at + pos, true) & 0xffffff
-      : src[pos] | (src[pos + 1] << 8) | (src[pos + 2] << 16);
-    const slot = Math.imul(group, 0x9e3779b1) >>> (32 - HASH_BITS);
-    const from = seenAt[slot] - shift;
-    seenAt[slot] = pos + shift;
-    if (
-      from < off || pos - from > DISTANCE_MAX ||
-      (isLong
-        ? (view.getInt32(at + from, true) & 0xffffff) !== group
-        : (src[from] | (src[from + 1] << 8) | (src[from + 2] << 16)) !== group)
-    ) {
-      // Bytes that have long not repeated will likely not: look at fewer and fewer places.
-      pos += 1 + (misses++ >> 6);
-      continue;
-    }
-    misses = 0;
-
-    let copied = COPY_MIN;
-    const copyMax = end - pos < COPY_MAX ? end - pos : COPY_MAX;
-    if (isLong) {
-      const wordsEnd = at + pos + copyMax - 4;
-      const distanceBack = pos - from;
-      let word = at + pos + copied;
-      while (word <= wordsEnd && view.getInt32(word) === view.getInt32(word - distanceBack)) {
-        word += 4;
-      }
-      copied = word - at - pos;
-    }
-    while (copied < copyMax && src[from + copied] === src[pos + copied]) copied++;
-
-    const literals = pos - literalsFrom;
-    if (literalsSize(literals) + 3 > outEnd - out) return 0;
-    if (literals > LITERALS_MAX) out = writeLiterals(src, literalsFrom, literals, dst, out);
-    else if (literals > 0) {
-      dst[out++] = literals - 1;
-      do dst[out++] = src[literalsFrom++]; while (literalsFrom < pos);
-    }
-    const distance = pos - from - 1;
-    if (copied > 8) {
-      dst[out++] = 0xe0 | (distance >>> 8);
-      dst[out++] = copied - 9;
-    } else {
-      dst[out++] = ((copied - 2) << 5) | (distance >>> 8);
-    }
-    dst[out++] = distance;
-
-    pos += copied;
-    literalsFrom = pos;
-    if (pos <= lastStart) {
-      // Remember the last place inside the copy too: runs often go on from there.
-      const before = src[pos - 1] | (src[pos] << 8) | (src[pos + 1] << 16);
-      seenAt[Math.imul(before, 0x9e3779b1) >>> (32 - HASH_BITS)] = pos - 1 + shift;
-    }
+  const outEnd = dstOff + cap;
+  for (let done = 0; done < len; done += PIECE_BYTES) {
+    const size = Math.min(PIECE_BYTES, len - done);
+    const room = outEnd - out;
+    const packed = compressPiece(src, off + done, size, dst, out, Math.min(room, size - 4));
+    if (packed > 0) out += packed;
+    else if (literalsSize(size) > room) return 0;
+    else out = writeLiterals(src, off + done, size, dst, out);
   }
-
-  const literals = end - literalsFrom;
-  if (literalsSize(literals) > outEnd - out) return 0;
-  if (literals > 0) out = writeLiterals(src, literalsFrom, literals, dst, out);
   return out - dstOff;
 }
 
-/** The view of the memory seen last: callers compress out of the same one again and again. */
+function compressPiece(
+  src: Uint8Array,
+  off: number,
+  len: number,
+  dst: Uint8Array,
+  dstOff: number,
+  cap: number,
+): number {
+  if (cap < COPY_MIN) return 0;
+  const { memory, compress } = lzfProgram();
+  if (nextPosition > POSITION_MAX) {
+    memory.fill(0, 0, TABLE_BYTES);
+    nextPosition = 1;
+  }
+  copyBytes(memory, INPUT_AT, src, off, len);
+  const size = compress(INPUT_AT, len, OUTPUT_AT, cap, nextPosition - INPUT_AT);
+  nextPosition += len;
+  copyBytes(dst, dstOff, memory, OUTPUT_AT, size);
+  return size;
+}
+
+/** The view of the memory seen last: callers decompress into the same one again and again. */
 let lastView: DataView = new DataView(new ArrayBuffer(0));
 
 function viewOf({ buffer }: Uint8Array): DataView {
@@ -166,9 +122,6 @@ function writeLiterals(
   }
   return out;
 }
-
-/** A piece of a long run that is compressed at once. */
-const PIECE_BYTES = 64 * 1024;
 
 /**
  * A long run compressed piece by piece: the pieces behind one another are LZF of the whole, in which copies do not
@@ -323,6 +276,13 @@ export function lzfDecompress(
   dstOff: number,
   dstLen: number,
 ): boolean {
-  whole.begin(src, off, len, dst, dstOff, dstLen);
-  return whole.step(Infinity) === LZF_DONE;
+  if (len > INPUT_MAX || dstLen > OUTPUT_MAX) {
+    whole.begin(src, off, len, dst, dstOff, dstLen);
+    return whole.step(Infinity) === LZF_DONE;
+  }
+  const { memory, decompress } = lzfProgram();
+  copyBytes(memory, INPUT_AT, src, off, len);
+  if (decompress(INPUT_AT, len, OUTPUT_AT, dstLen) === 0) return false;
+  copyBytes(dst, dstOff, memory, OUTPUT_AT, dstLen);
+  return true;
 }

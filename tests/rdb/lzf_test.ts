@@ -1,5 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
-import { LZF_EXPANSION_MAX, lzfCompress, lzfDecompress } from "../../src/rdb/lzf.ts";
+import {
+  LZF_DONE,
+  LZF_EXPANSION_MAX,
+  LZF_MORE,
+  lzfCompress,
+  lzfDecompress,
+  LzfRun,
+} from "../../src/rdb/lzf.ts";
 import { Random } from "../support/random.ts";
 import { mixedBytes } from "./mixed_bytes.ts";
 
@@ -124,4 +131,57 @@ Deno.test("lzfDecompress on altered input answers or refuses, and never leaves i
     }
   }
   assert(refused > 100);
+});
+
+/** `decompress` as long strings are: in steps. */
+function decompressInSteps(packed: Uint8Array, len: number): Uint8Array | null {
+  const out = new Uint8Array(len);
+  const run = new LzfRun();
+  run.begin(packed, 0, packed.length, out, 0, len);
+  let state = LZF_MORE;
+  while (state === LZF_MORE) state = run.step(100);
+  return state === LZF_DONE ? out : null;
+}
+
+Deno.test("LZF in steps gives and refuses what it does at once, also of altered input", () => {
+  let refused = 0;
+  for (let seed = 1000; seed < 1200; seed++) {
+    const random = new Random(seed);
+    const bytes = mixedBytes(random, 20 + random.below(3_000));
+    const packed = compress(bytes);
+    if (packed === null) continue;
+    assertEquals(decompressInSteps(packed, bytes.length), bytes);
+    for (let i = 0; i < 20; i++) {
+      const altered = packed.slice();
+      altered[random.below(packed.length)] ^= 1 << random.below(8);
+      const found = decompress(altered, bytes.length);
+      assertEquals(decompressInSteps(altered, bytes.length), found, `seed ${seed}`);
+      if (found === null) refused++;
+    }
+  }
+  assert(refused > 100);
+});
+
+Deno.test("LZF of long runs goes in pieces, of which some may not get smaller", () => {
+  const random = new Random(11);
+  const line = new TextEncoder().encode("a line that comes again and again;");
+  for (const length of [65_535, 65_536, 65_537, 131_072, 400_000, 1_000_003]) {
+    const bytes = new Uint8Array(length);
+    for (let i = 0; i < length; i++) bytes[i] = line[i % line.length];
+    const noise = Math.min(length, 150_000) >> 1;
+    bytes.set(random.bytes(noise), length >> 2);
+    const packed = compress(bytes)!;
+    assert(packed.length < length - noise / 2, `${packed.length} of ${length}`);
+    assertEquals(decompress(packed, length), bytes);
+    assertEquals(decompressInSteps(packed, length), bytes);
+  }
+});
+
+Deno.test("LZF of elements that are counted up takes about what their differences take", () => {
+  let text = "";
+  for (let i = 0; i < 500; i++) text += `\x8eelement:${500_000 + i}\x0f`;
+  const bytes = new TextEncoder().encode(text);
+  const packed = compress(bytes)!;
+  assert(packed.length < 500 * 6, `${packed.length}`);
+  assertEquals(decompress(packed, bytes.length), bytes);
 });
