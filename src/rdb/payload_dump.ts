@@ -4,6 +4,7 @@
  * of the value what a snapshot does (kinds/value_walk.ts), one walk at a time:
  *
  *     walk -> chunks with deferred strings -> ChunkFinisher -> chunks of the payload, with their checksum
+ *     walk in order ---------------------------------------> chunks of the payload, with their checksum
  *
  * A value that a snapshot is walking has no second walk: `begin` says so. A snapshot that comes upon a value
  * whose payload is being made has the rest of it made at once.
@@ -126,10 +127,16 @@ function isLongString(meta: number): boolean {
   return ((meta >>> 4) & 0xf) === ENC_EXTERNAL;
 }
 
+function noChunk(): never {
+  throw new Error("dump: a walk in order has gone another way");
+}
+
 /** A collection, walked. */
 class WalkSource implements Source {
   readonly #walk: ValueWalk;
+  /** What the walk writes to: the payload itself, or what is finished before it gets there. */
   readonly #main: RdbEncoder;
+  readonly #out: RdbEncoder;
 
   constructor(
     dump: PayloadDump,
@@ -138,16 +145,21 @@ class WalkSource implements Source {
     out: RdbEncoder,
     compress: boolean,
   ) {
+    const kind = kindOf(content.records.metaOf(ref));
+    const walk = this.#walk = kind.walk(content, ref, compress, false, true)!;
+    walk.onPreempted = () => dump.finishNow();
+    this.#out = out;
+    if (walk.isInOrder) {
+      this.#main = out;
+      walk.begin(out, noChunk);
+      return;
+    }
     const finisher = new ChunkFinisher(out);
-    const main: RdbEncoder = new RdbEncoder((chunk, length, strings) => {
+    const main: RdbEncoder = this.#main = new RdbEncoder((chunk, length, strings) => {
       finisher.add(chunk, length, strings);
       main.recycle(chunk);
     }, { compress, checksum: false, chunkBytes: PIECE_BYTES, deferStrings: true });
-    this.#main = main;
-    const kind = kindOf(content.records.metaOf(ref));
-    this.#walk = kind.walk(content, ref, compress, false, true)!;
-    this.#walk.onPreempted = () => dump.finishNow();
-    this.#walk.begin(main, (chunk, length, strings) => finisher.add(chunk, length, strings));
+    walk.begin(main, (chunk, length, strings) => finisher.add(chunk, length, strings));
   }
 
   step(): boolean {
@@ -155,7 +167,7 @@ class WalkSource implements Source {
     const until = main.offset + PIECE_BYTES;
     for (let steps = 0; steps < WALK_STEPS && main.offset < until; steps++) {
       if (!this.#walk.step(main)) continue;
-      main.flush();
+      if (main !== this.#out) main.flush();
       return true;
     }
     return false;

@@ -117,6 +117,7 @@ function isWalked(source: ValueSource, ref: number): boolean {
 
 /** Nodes of a list, in the order they had. */
 class ListWalk extends ValueWalk {
+  override readonly isInOrder = true;
   readonly #list: QuickList;
   readonly #nodes: ListNode[] = [];
   /** Nodes that have changed meanwhile, as they were. */

@@ -28,6 +28,9 @@ export abstract class ValueWalk {
    */
   readonly isBorrowed: boolean = false;
 
+  /** Whether all that it writes goes to `main`, so that `main` may be what compresses it. */
+  readonly isInOrder: boolean = false;
+
   /** Called when another walk of the value is to begin: this one has to come to its end before. */
   onPreempted: (() => void) | null = null;
   /**
