@@ -309,6 +309,11 @@ export class ListView {
     lpDelete(buf, base, atHead ? lpFirst(buf, base) : lpLast(buf, base), 1);
   }
 
+  /** See `QuickList.rotate`; false for a small list, too. */
+  rotate(fromHead: boolean, length: number): boolean {
+    return this.#quick !== null && this.#quick.rotate(fromHead, length);
+  }
+
   /** Removes `count` elements from `index` (negative from the last) on. */
   deleteRange(index: number, count: number): void {
     if (count <= 0) return;

@@ -471,6 +471,37 @@ export class QuickList {
     this.#sought = -1;
   }
 
+  /**
+   * Moves the first element, whose text has `length` bytes, behind the last one; without `fromHead` the last before the
+   * first. False, and nothing is done, where that needs more than copying its bytes from one node to another.
+   */
+  rotate(fromHead: boolean, length: number): boolean {
+    const from = fromHead ? this.head : this.tail;
+    const to = fromHead ? this.tail : this.head;
+    if (from === null || to === null || from === to || from.plain || from.count === 1) return false;
+    const pos = fromHead ? from.start : lpBefore(from.buf, from.end);
+    const size = fromHead ? lpSize(from.buf, pos) : from.end - pos;
+    const room = fromHead ? to.high - to.end : to.start - to.low;
+    if (room < size || !this.#hasRoom(to, length)) return false;
+    if (this.onNodeWrite !== null) {
+      this.onNodeWrite(from);
+      this.onNodeWrite(to);
+    }
+    if (fromHead) {
+      copyBytes(to.buf, to.end, from.buf, pos, size);
+      to.end += size;
+      from.start += size;
+    } else {
+      to.start -= size;
+      copyBytes(to.buf, to.start, from.buf, pos, size);
+      from.end = pos;
+    }
+    to.count++;
+    from.count--;
+    this.#forgetPlaces();
+    return true;
+  }
+
   /** Keeps the buffer of a node that is empty now, unless a snapshot may still read it. */
   #keepSpare(node: ListNode): void {
     if (this.onNodeWrite !== null || node.plain || node.shelf !== null) return;

@@ -2,6 +2,7 @@
 
 import { TYPE_LIST } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { equalBytes } from "../../base/bytes.ts";
 import { EVENT_LIST } from "../../base/event_classes.ts";
 import { listView, writeEntry } from "../../keyspace/list.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
@@ -70,7 +71,8 @@ export function tryMove(call: Call, fromHead: boolean, toHead: boolean): boolean
   const { bytes, starts, lengths } = words;
   const source = database.lookupWrite(bytes, starts[1], lengths[1]);
   if (source === 0) return false;
-  const target = database.lookupWrite(bytes, starts[2], lengths[2]);
+  const isSame = equalBytes(bytes, starts[1], lengths[1], bytes, starts[2], lengths[2]);
+  const target = isSame ? source : database.lookupWrite(bytes, starts[2], lengths[2]);
   if (
     database.typeOf(source) !== TYPE_LIST || (target !== 0 && database.typeOf(target) !== TYPE_LIST)
   ) {
@@ -82,14 +84,13 @@ export function tryMove(call: Call, fromHead: boolean, toHead: boolean): boolean
   list.peek(fromHead);
   writeEntry(reply);
   const length = lpEntryTextLength();
-  if (length > carried.length) carried = new Uint8Array(length * 2);
-  lpEntryCopyText(carried, 0);
   // The element comes before it goes: the first takes memory, which may be refused.
-  if (source === target) {
-    rotate(carried, length, fromHead, toHead);
+  if (isSame) {
+    rotate(length, fromHead, toHead);
     changedList(call, 2, toHead ? "lpush" : "rpush", 0);
     changedList(call, 1, fromHead ? "lpop" : "rpop", 1);
   } else {
+    carry(length);
     pushCarried(call, target, length, toHead);
     changedList(call, 2, toHead ? "lpush" : "rpush", 0);
     list.open(database, database.findOrExpire(bytes, starts[1], lengths[1]));
@@ -98,6 +99,12 @@ export function tryMove(call: Call, fromHead: boolean, toHead: boolean): boolean
   }
   if (carried.length > 1 << 16) carried = new Uint8Array(64);
   return true;
+}
+
+/** Takes the element in `lpEntry`, whose text has `length` bytes, on its way. */
+function carry(length: number): void {
+  if (length > carried.length) carried = new Uint8Array(length * 2);
+  lpEntryCopyText(carried, 0);
 }
 
 /** Pushes the element on its way into the list `target`, which is made if it is 0. */
@@ -120,18 +127,18 @@ function pushCarried(call: Call, target: number, length: number, toHead: boolean
   list.settle(false);
 }
 
-/** Moves an element of the open list from one end to the other, or leaves it where it is. */
-function rotate(element: Uint8Array, length: number, fromHead: boolean, toHead: boolean): void {
+/** Moves the element in `lpEntry` from one end of the open list to the other, or leaves it where it is. */
+function rotate(length: number, fromHead: boolean, toHead: boolean): void {
   const list = listView;
+  if (fromHead === toHead || list.rotate(fromHead, length)) return;
+  carry(length);
   if (list.isLarge) {
-    if (fromHead !== toHead) {
-      list.push(element, 0, length, toHead);
-      list.drop(fromHead);
-    }
+    list.push(carried, 0, length, toHead);
+    list.drop(fromHead);
   } else {
     // The place that it leaves is room enough; the list is empty for this moment, but keeps its key.
     list.drop(fromHead);
-    list.push(element, 0, length, toHead);
+    list.push(carried, 0, length, toHead);
   }
   list.settle(true);
 }
