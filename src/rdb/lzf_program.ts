@@ -6,7 +6,8 @@
  *     32 KB   160 KB   the input
  *     192 KB  320 KB   the output
  *
- * Both loops read and write up to eight bytes behind what is meant, so input and output have room for that.
+ * Both loops read and write up to eight bytes behind what is meant, so input and output have room for that. See
+ * "WebAssembly for the inmost loops" in NOTES.
  */
 
 import { assembleWasm } from "../base/wasm_assembler.ts";

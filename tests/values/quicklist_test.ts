@@ -417,12 +417,12 @@ for (const fill of [-1, -2, 1, 7]) {
 for (const fill of [-1, 3, 50]) {
   Deno.test(`quicklist: an element goes from one end to the other where there is room (fill ${fill})`, () => {
     const random = new Random(fill + 9);
-    const model = Array.from({ length: 1500 }, () => randomText(random));
+    const model = Array.from({ length: 300 }, () => randomText(random));
     const list = listOf(model, fill);
     const watch = new WriteWatch(list);
     let moved = 0;
-    for (let n = 0; n < 6_000; n++) {
-      const fromHead = Math.floor(n / 700) % 2 === 0;
+    for (let n = 0; n < 1_500; n++) {
+      const fromHead = Math.floor(n / 200) % 2 === 0;
       const text = (fromHead ? model.shift() : model.pop())!;
       watch.begin();
       if (list.rotate(fromHead, text.length)) moved++;
@@ -439,7 +439,7 @@ for (const fill of [-1, 3, 50]) {
       if (n % 250 === 0) assertEquals(contents(list), model, `${n}`);
     }
     assertEquals(contents(list), model);
-    assert(moved > 1_000, `${moved}`);
+    assert(moved > 300, `${moved}`);
     const alone = listOf(["a"], fill);
     assert(!alone.rotate(true, 1) && !new QuickList().rotate(false, 1));
     assertEquals(contents(alone), ["a"]);
