@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { toLatin1 } from "../../src/base/bytes.ts";
+import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { Crc64 } from "../../src/rdb/crc64.ts";
 import { RDB_HEADER_BYTES } from "../../src/rdb/format.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
@@ -52,6 +52,9 @@ function everyEncoding(): TestServer {
     server.run("HSET", "timed fields", `${i}${long}`, i);
     server.run("HPEXPIREAT", "timed fields", 4_000_000_000_000 - i, "FIELDS", 1, `${i % 3}${long}`);
   }
+  const { libraries } = server.keyspace;
+  libraries.set("one", latin1("#!lua name=one\nredis.register_function('f', function() end)"));
+  libraries.set("two", latin1(`#!lua name=two\n${"-- compression, ".repeat(20)}`));
   server.run("SELECT", 3);
   server.run("SET", "other", "database");
   server.run("SELECT", 0);
@@ -74,6 +77,7 @@ function tryLoad(bytes: Uint8Array, what: string, checksum: boolean): RdbError |
   const again = testServer();
   loadBytes(again.keyspace, saveToBytes(server.keyspace));
   assertEquals(asVersion10(readDataset(again)), content, what);
+  assertEquals([...again.keyspace.libraries.codes], [...server.keyspace.libraries.codes], what);
   return null;
 }
 

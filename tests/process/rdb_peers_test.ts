@@ -1,6 +1,6 @@
 /** Snapshots between tsredis and a real redis-server, both ways, and redis-check-rdb on ours. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { hasRedisCheckRdb, hasRedisServer, startRealRedis } from "../support/real_redis.ts";
 import { textOf } from "../support/resp_client.ts";
 import type { ServerProcess } from "../support/server_process.ts";
@@ -111,5 +111,33 @@ Deno.test({
         if (expires.kind === "integer" && expires.value === -1) assertEquals(found, digest, key);
       }
     }
+  },
+});
+
+Deno.test({
+  name:
+    "function libraries of a master of Redis come through a replica of ours, its file and its own replica",
+  ignore: !hasRedisServer,
+  async fn() {
+    await using real = await startRealRedis();
+    const code = "#!lua name=mylib\n" +
+      "redis.register_function{function_name='greet', flags={'no-writes'}, " +
+      "callback=function(keys, args) return 'hello ' .. args[1] end}\n";
+    assertEquals(await ask(real, "FUNCTION", "LOAD", code), "mylib");
+    await using ours = await startTsredis({ args: ["--repl-diskless-sync-delay", "0"] });
+    await ask(ours, "REPLICAOF", "127.0.0.1", String(real.port));
+    await ours.untilLogged("MASTER <-> REPLICA sync: Finished with success");
+    assertMatch(await ask(ours, "INFO", "memory"), /^number_of_libraries:1\r$/m);
+    await ask(ours, "SAVE");
+
+    await using replica = await startRealRedis();
+    await ask(replica, "REPLICAOF", "127.0.0.1", String(ours.port));
+    await replica.untilLogged("MASTER <-> REPLICA sync: Finished with success");
+    assertEquals(
+      await ask(replica, "FCALL_RO", "greet", "0", "world"),
+      "hello world",
+    );
+    await using loaded = await startRealRedis({ dir: ours.dir });
+    assertEquals(await ask(loaded, "FCALL", "greet", "0", "again"), "hello again");
   },
 });
