@@ -80,6 +80,8 @@ const INSTANCE_CHANGED =
 /** What a master sends is not bounded by `proto-max-bulk-len` of ours. */
 const MASTER_LIMITS: ParserLimits = { bulkBytesMax: 0xffffffff };
 
+/** How often the log tells that a replica goes on although it cannot save. */
+const UNSAVED_TOLD_EVERY_MS = 10_000;
 /** Bytes of the stream that are shown in the log with a command of the master that has failed. */
 const BACKLOG_SHOWN = 256;
 
@@ -159,6 +161,8 @@ export class Core
   skipsChecksums = false;
   readonly #keyEvents: KeyEventPublisher;
   readonly #ending: ShutdownActions;
+  /** When the log last told that what the master sends cannot be saved, by the monotonic clock. */
+  #unsavedToldMs = -Infinity;
   /** Limits of the parsers of all clients. */
   readonly #parserLimits: ParserLimits = { bulkBytesMax: 0 };
   #gateValues!: Values<(typeof GATE_DIRECTIVES)[number]>;
@@ -663,9 +667,20 @@ export class Core
 
   /** ReplicationHost. */
   processMasterInput(client: MasterClient): void {
+    if ((this.dispatcher.gateBits & GATE_SAVE_FAILED) !== 0) this.#tellUnsaved();
     // What the master sends is never refused, so room is made as long as there is something to evict.
     if ((this.dispatcher.gateBits & GATE_MEMORY) !== 0) this.evictor.evict();
     this.dispatcher.processInput(client as Client);
+  }
+
+  /** What the master sends is applied although it cannot be saved here: a person is to know. */
+  #tellUnsaved(): void {
+    const { steadyMs } = this.keyspace;
+    if (steadyMs < this.#unsavedToldMs + UNSAVED_TOLD_EVERY_MS) return;
+    this.#unsavedToldMs = steadyMs;
+    this.log.warning(
+      "Replica is applying a command even though it is unable to write to disk.",
+    );
   }
 
   /** ReplicationHost. */

@@ -386,7 +386,7 @@ export const DIRECTIVES = {
   "replica-guard-empty-master": bool("yes", { since: "tsredis" }),
   "replica-ignore-disk-write-errors": bool(
     "no",
-    idle("a replica applies what its master sends, also when it cannot save"),
+    idle("a replica applies what its master sends, also when it cannot save, and its log says so"),
   ),
   "min-replicas-to-write": int("0", 0, I32_MAX, { aliases: ["min-slaves-to-write"] }),
   "min-replicas-max-lag": int("10", 0, I32_MAX, { aliases: ["min-slaves-max-lag"] }),

@@ -191,3 +191,20 @@ Deno.test("the log shows the latest of the stream with a command that fails", ()
     "Latest backlog is: '\"*2\\r\\n$3\\r\\nGET\\r\\n$1\\r\\n\\x01\\r\\n\"'\n",
   );
 });
+
+Deno.test("a replica that cannot save applies its master's commands, and says so every ten seconds", () => {
+  const { server, send, pass } = replica({ save: "60 1" });
+  const told = () =>
+    server.logLines.filter((line) => line.includes("unable to write to disk")).length;
+  send("SET k 1\r\n");
+  assertEquals(told(), 0);
+  server.core.persistence.lastSaveOk = false;
+  server.core.updateGates();
+  send("SET k 2\r\nSET l 2\r\n");
+  pass(5000);
+  send("SET k 3\r\n");
+  assertEquals([told(), server.run("GET", "k")], [1, "3"]);
+  pass(6000);
+  send("SET k 4\r\n");
+  assertEquals([told(), server.run("GET", "k")], [2, "4"]);
+});
