@@ -3,6 +3,7 @@
 import type { LimitsCase } from "./cases.ts";
 import { CLIENTS } from "./clients.ts";
 import { COMMANDS } from "./commands.ts";
+import { FIELD_TIMES } from "./fields.ts";
 import { LOADING } from "./loading.ts";
 import { PIPELINED } from "./pipelined.ts";
 import { SORT } from "./sort.ts";
@@ -20,6 +21,7 @@ export interface Subject {
 export const SUBJECTS: Subject[] = [
   { name: "commands", title: "Commands that go through large values", cases: COMMANDS },
   { name: "streams", title: "Large streams and searches of places", cases: STREAMS },
+  { name: "fields", title: "Fields of hashes that expire", cases: FIELD_TIMES },
   { name: "sort", title: "SORT of large lists", cases: SORT },
   {
     name: "loading",

@@ -1,0 +1,114 @@
+/**
+ * A hash of two million fields that all expire: taken in, handed out, saved, removed, and its fields expiring, without
+ * a stall for others. A redis-server that knows no such fields (before 7.4) has the same hash without times; how its
+ * fields expire it has no figure for.
+ */
+
+import { encodeCommand } from "../compare/client.ts";
+import { type Bench, pause } from "./bench.ts";
+import { atMost, FIGURE, type Figures, type LimitsCase, ratioAtMost } from "./cases.ts";
+
+const FIELDS = 2_000_000;
+/** Fields of a filling command. */
+const BATCH = 1_000;
+/** Longest wait of another client, milliseconds. */
+const STALL_MS = 10;
+const TIME_SLACK_MS = 300;
+const FAR_MS = 4_000_000_000_000;
+/** How long before fields are to expire their last time is set. */
+const SOON_MS = 2_000;
+
+const BARS = {
+  [FIGURE.stall]: atMost(STALL_MS),
+  [FIGURE.time]: ratioAtMost(1.5, TIME_SLACK_MS),
+};
+const STALL_BAR = { [FIGURE.stall]: atMost(STALL_MS) };
+
+/** Makes `h` a hash whose fields expire in the far future. */
+async function fill(bench: Bench): Promise<void> {
+  await bench.server.fill(
+    FIELDS / BATCH,
+    (batch) =>
+      encodeCommand("HSET", "h", ...namesOf(batch).flatMap((name) => [name, `value of ${name}`])),
+  );
+  if (await knowsTimes(bench)) await setTimes(bench, (field) => FAR_MS + (field * 7919) % FIELDS);
+}
+
+function namesOf(batch: number): string[] {
+  return Array.from({ length: BATCH }, (_, i) => `field:${batch * BATCH + i}`);
+}
+
+async function knowsTimes(bench: Bench): Promise<boolean> {
+  return (await bench.server.info("server")).has("tsredis_version");
+}
+
+/** Gives all fields a time, those of one command the same. */
+async function setTimes(bench: Bench, timeOf: (field: number) => number): Promise<void> {
+  await bench.server.fill(FIELDS / BATCH, (batch) => {
+    const time = String(timeOf(batch * BATCH));
+    return encodeCommand("HPEXPIREAT", "h", time, "FIELDS", String(BATCH), ...namesOf(batch));
+  });
+}
+
+/** All fields at once are over, and go by themselves. */
+async function expire(bench: Bench): Promise<Figures> {
+  if (!(await knowsTimes(bench))) return { [FIGURE.time]: NaN, [FIGURE.stall]: NaN };
+  await bench.exchange(["HPEXPIRE", "h", String(SOON_MS * 20), "FIELDS", "1", "field:0"]);
+  const soonMs = Date.now() + SOON_MS * 10;
+  await setTimes(bench, () => soonMs);
+  await pause(Math.max(0, soonMs - Date.now()));
+  return await bench.watch(async () => {
+    while ((await bench.call("EXISTS", "h")) !== "0") await pause(10);
+  });
+}
+
+async function save(bench: Bench): Promise<Figures> {
+  return await bench.watch(async () => {
+    await bench.call("BGSAVE");
+    while ((await bench.server.info("persistence")).get("rdb_bgsave_in_progress") !== "0") {
+      await pause(10);
+    }
+  });
+}
+
+async function sync(bench: Bench): Promise<Figures> {
+  const replica = await bench.startAnother([]);
+  return await bench.watch(async () => {
+    await replica.call("REPLICAOF", "127.0.0.1", String(bench.server.port));
+    while ((await replica.info("replication")).get("master_link_status") !== "up") await pause(10);
+  }, replica);
+}
+
+async function start(bench: Bench): Promise<Figures> {
+  await bench.call("SAVE");
+  return await bench.watchStart([], bench.dir);
+}
+
+function fieldsCase(
+  title: string,
+  run: (bench: Bench) => Promise<Figures>,
+  bars: LimitsCase["bars"],
+): LimitsCase {
+  return {
+    title: `${title}, of two million fields that expire`,
+    expectedMs: 30_000,
+    options: ["--repl-diskless-sync-delay", "0"],
+    prepare: fill,
+    run,
+    bars,
+  };
+}
+
+const lineCase = (line: string) =>
+  fieldsCase(line, (bench) => bench.watch(() => bench.exchange(line.split(" "))), BARS);
+
+export const FIELD_TIMES: LimitsCase[] = [
+  lineCase("DEL h"),
+  lineCase("SET h value"),
+  lineCase("RENAME h other"),
+  lineCase("HRANDFIELD h 5"),
+  fieldsCase("A background save of a hash", save, STALL_BAR),
+  fieldsCase("A replica receives a hash", sync, BARS),
+  fieldsCase("A start loads a hash", start, BARS),
+  fieldsCase("A hash goes as its time is over", expire, STALL_BAR),
+];
