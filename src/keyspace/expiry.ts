@@ -122,11 +122,14 @@ function expireFieldsOf(
 ): boolean {
   view.open(database, ref);
   let isOver = false;
-  while (!isOver && view.removeOver(FIELDS_AT_ONCE, true) === FIELDS_AT_ONCE && view.count > 0) {
-    view.measure();
-    isOver = now() >= until;
+  try {
+    while (!isOver && view.removeOver(FIELDS_AT_ONCE, true) === FIELDS_AT_ONCE && view.count > 0) {
+      view.measure();
+      isOver = now() >= until;
+    }
+  } finally {
+    view.tellLapsed();
   }
-  view.tellLapsed();
   return isOver;
 }
 

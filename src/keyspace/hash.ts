@@ -638,7 +638,8 @@ export class HashView {
 
   /**
    * Removes up to `most` fields whose time is over, each as a unit of the stream if `inUnits`; returns how
-   * many those were. Nobody is told yet, see `tellLapsed`.
+   * many those were. Nobody is told yet, see `tellLapsed`, which has to come in any case. @throws RangeError
+   * when there is no memory for the stream
    */
   removeOver(most: number, inUnits: boolean): number {
     const { database, large, field } = this;
@@ -654,8 +655,8 @@ export class HashView {
       } else database.fieldExpired(this.ref, bytes, offset, length);
       if (large !== null) large.remove(large.due!.firstRef);
       else this.#removeFirst();
+      this.#lapsed++;
     }
-    this.#lapsed += removed;
     return removed;
   }
 

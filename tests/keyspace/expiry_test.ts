@@ -270,3 +270,59 @@ for (const [directive, what, run] of DELETIONS) {
     }
   });
 }
+
+for (const entries of [128, 0]) {
+  Deno.test(`fields past their time go without being asked for, ${entries} in a listpack`, () => {
+    const s = testServer();
+    s.keyspace.limits.hashMaxListpackEntries = entries;
+    for (let i = 0; i < 50; i++) {
+      s.run("HSET", `h${i}`, "a", "1", "b", "2", "stays", "3");
+      s.run("HPEXPIRE", `h${i}`, 100 + i, "FIELDS", 2, "a", "b");
+    }
+    s.propagated();
+    s.clock.nowMs += 100;
+    assert(!slice(s));
+    assertEquals([s.keyspace.expiredFields, s.propagated()], [0, []]);
+    s.clock.nowMs += 10;
+    assert(!slice(s));
+    assertEquals(s.keyspace.expiredFields, 20);
+    assertEquals(s.propagated().length, 20);
+    s.clock.nowMs += 100;
+    while (slice(s));
+    assertEquals(s.keyspace.expiredFields, 100);
+    assertEquals(s.keyspace.databases[0].expiringHashCount, 0);
+    assertEquals(s.run("HGETALL", "h7"), ["stays", "3"]);
+  });
+}
+
+Deno.test("a slice ends when its time is up in the midst of a hash, and all its fields go in the end", () => {
+  const s = testServer();
+  const fields = Array.from({ length: 1000 }, (_, i) => `f${i}`);
+  s.run("HSET", "h", ...fields.flatMap((field) => [field, "v"]));
+  s.run("HPEXPIRE", "h", 100, "FIELDS", 1000, ...fields);
+  fill(s, 100, "k", 100);
+  s.clock.nowMs += 101;
+  assert(slice(s, 8));
+  const left = s.run("HLEN", "h") as number;
+  assertLess(left, 1000);
+  assertGreater(left, 500);
+  assertLess(s.keyspace.keyCount, 101, "keys have their share of each slice");
+  while (slice(s, 8));
+  assertEquals(s.keyspace.keyCount, 0);
+  assertEquals(s.keyspace.expiredFields, 1000);
+  assertEquals(s.keyspace.databases[0].largeValueBytes, 0);
+  s.run("FLUSHALL");
+  assertEquals(s.keyspace.dataBytes, testServer().keyspace.dataBytes);
+});
+
+Deno.test("hashes of all databases have their turn", () => {
+  const s = testServer();
+  for (const index of [0, 3, 7]) {
+    s.run("SELECT", index);
+    s.run("HSET", "h", "a", "1");
+    s.run("HPEXPIRE", "h", 10, "FIELDS", 1, "a");
+  }
+  s.clock.nowMs += 11;
+  while (slice(s));
+  assertEquals(s.keyspace.keyCount, 0);
+});

@@ -47,8 +47,11 @@ function openToDraw({ database, words }: Call): boolean {
   if (!hashView.openRead(database, words.bytes, words.starts[1], words.lengths[1])) return false;
   if (!hashView.hasOver) return true;
   if (database.keyspace.deletesExpired) {
-    hashView.removeOver(REMOVED_MAX, false);
-    hashView.tellLapsed();
+    try {
+      hashView.removeOver(REMOVED_MAX, false);
+    } finally {
+      hashView.tellLapsed();
+    }
   }
   return hashView.count > hashView.overCount;
 }
