@@ -13,6 +13,8 @@
 import { drawChart } from "./compare/chart.ts";
 import { COMMANDS_HEAD, expectedCommandsMs, measureCommands } from "./compare/commands.ts";
 import {
+  ELEMENT_KINDS,
+  elementMeasure,
   EXPECTED_ROUND_MS,
   measureMemory,
   measurePair,
@@ -33,14 +35,17 @@ import { DEEP_PIPELINE, DEEP_TESTS, type Results } from "./compare/results.ts";
 import { type ServerSpec, startServer } from "./compare/servers.ts";
 import { expectedSpeedMs, measureSpeed, SPEED_HEAD, USUAL_PIPELINES } from "./compare/speed.ts";
 import { aboutIn, describeMachine, reportName, runTool } from "./compare/tool.ts";
+import { TYPE_WORKLOADS } from "./compare/type_workloads.ts";
 import { VARIANTS, WORKLOADS } from "./compare/workloads.ts";
 import { README, refreshed } from "../tools/readme.ts";
+
+const TESTS = [...WORKLOADS, ...TYPE_WORKLOADS];
 
 const HELP = `deno task compare [options]
 
   --quick             short runs, one round: to try the tool or look at a change
-  --only A,B          of speed, memory, save, stall, commands
-  --tests A,B         of ${WORKLOADS.map((workload) => workload.name).join(" ")}
+  --only A,B          of speed, memory, elements, save, stall, commands
+  --tests A,B         of ${TESTS.map((workload) => workload.name).join(" ")}
   --pipelines A,B     pipeline depths (${USUAL_PIPELINES.join(",")}; and ${DEEP_PIPELINE} for ${
   [...DEEP_TESTS].join(" and ")
 } at random keys)
@@ -49,7 +54,7 @@ const HELP = `deno task compare [options]
 ${commonHelp("RESULTS.md", 3)}
 `;
 
-const MEASUREMENTS = ["speed", "memory", "save", "stall", "commands"] as const;
+const MEASUREMENTS = ["speed", "memory", "elements", "save", "stall", "commands"] as const;
 
 const RUN_MS = 1_700;
 const QUICK_RUN_MS = 300;
@@ -58,7 +63,7 @@ const KEYS = 1_000_000;
 
 interface Options extends CommonOptions {
   measurements: (typeof MEASUREMENTS)[number][];
-  workloads: typeof WORKLOADS;
+  workloads: typeof TESTS;
   variants: typeof VARIANTS;
   pipelines: number[] | null;
   requests?: number;
@@ -138,6 +143,13 @@ async function measure(options: Options, workDir: string): Promise<Results> {
     take: (spec: ServerSpec, options: typeof data) => Promise<T>,
   ) => measurePair(reference, subject, data, what, take, progress);
   if (measurements.includes("memory")) results.memory = await pair("memory", measureMemory);
+  if (measurements.includes("elements")) {
+    results.elements = [];
+    for (const kind of ELEMENT_KINDS) {
+      const { reference, subject } = await pair("elements", elementMeasure(kind));
+      results.elements.push({ title: kind.title, reference, subject });
+    }
+  }
   if (measurements.includes("save")) results.save = await pair("save", measureSave);
   if (measurements.includes("stall")) results.stall = await pair("stall", measureStall);
   if (measurements.includes("commands")) {
@@ -152,7 +164,8 @@ function expectedMs(options: Options): number[] {
   return options.measurements.flatMap((name) => {
     if (name === "speed") return expectedSpeedMs({ ...options, runMs: runMs(options) });
     if (name === "commands") return expectedCommandsMs(options);
-    return new Array<number>(options.rounds).fill(EXPECTED_ROUND_MS[name]);
+    const times = name === "elements" ? ELEMENT_KINDS.length : 1;
+    return new Array<number>(options.rounds * times).fill(EXPECTED_ROUND_MS[name]);
   });
 }
 
@@ -205,7 +218,7 @@ function readOptions(line: string[]): Options | null {
   return {
     ...read.common,
     measurements: choose("only", only, MEASUREMENTS, (name) => name),
-    workloads: choose("tests", tests, WORKLOADS, (workload) => workload.name),
+    workloads: choose("tests", tests, TESTS, (workload) => workload.name),
     variants: choose("variants", variants, VARIANTS, (variant) => variant.id),
     pipelines: pipelines?.split(",").map((word) => positive("pipelines", word)) ?? null,
     requests: requests === undefined ? undefined : positive("requests", requests),

@@ -9,6 +9,7 @@ import { Client, encodeCommand } from "./client.ts";
 import type { Progress } from "./progress.ts";
 import type { MemorySample, Pair, SaveSample, StallSample } from "./results.ts";
 import { type RunningServer, type ServerSpec, startServer } from "./servers.ts";
+import { fillWide, scattered } from "./type_workloads.ts";
 
 export interface DataOptions {
   keys: number;
@@ -31,7 +32,7 @@ const SNAPSHOTS_PER_ROUND = 3;
 const SNAPSHOT_TIMEOUT_MS = 120_000;
 
 /** About how long a round of each measurement takes for both servers, in milliseconds. */
-export const EXPECTED_ROUND_MS = { memory: 8_000, save: 7_000, stall: 20_000 };
+export const EXPECTED_ROUND_MS = { memory: 8_000, elements: 9_000, save: 7_000, stall: 20_000 };
 
 /** Takes `measure` for both servers, alternating, once per round. */
 export async function measurePair<T>(
@@ -61,6 +62,61 @@ export function measureMemory(spec: ServerSpec, options: DataOptions): Promise<M
     await pause(SETTLE_MS);
     return { emptyBytes, filledBytes: server.residentBytes() };
   });
+}
+
+/** A collection of a million elements. */
+export interface ElementKind {
+  readonly title: string;
+  /** The command that adds to it, with its key. */
+  readonly command: string[];
+  /** The words of one element. */
+  words(i: number): string[];
+  readonly count: string;
+}
+
+/** One key each; the elements are short texts, as most are. */
+export const ELEMENT_KINDS: readonly ElementKind[] = [
+  {
+    title: "hash",
+    command: ["HSET", "k"],
+    words: (i) => [`field:${i}`, `value:${i}`],
+    count: "HLEN",
+  },
+  { title: "set", command: ["SADD", "k"], words: (i) => [`member:${i}`], count: "SCARD" },
+  {
+    title: "sorted set",
+    command: ["ZADD", "k"],
+    words: (i) => [String(scattered(i)), `member:${i}`],
+    count: "ZCARD",
+  },
+  { title: "list", command: ["RPUSH", "k"], words: (i) => [`element:${i}`], count: "LLEN" },
+  {
+    title: "stream",
+    command: ["XADD", "k", "*"],
+    words: (i) => ["field", `value:${i}`],
+    count: "XLEN",
+  },
+];
+
+/** Resident memory of a server before and after it was given such a collection. */
+export function elementMeasure(
+  kind: ElementKind,
+): (spec: ServerSpec, options: DataOptions) => Promise<MemorySample> {
+  return (spec, options) =>
+    withServer(spec, options, async (server) => {
+      await pause(SETTLE_MS);
+      const emptyBytes = server.residentBytes();
+      const isStream = kind.command.includes("*");
+      if (isStream) {
+        await server.fill(options.keys, (i) => encodeCommand(...kind.command, ...kind.words(i)));
+      } else await fillWide(server, kind.command, options.keys, (i) => kind.words(i));
+      const found = await server.call(kind.count, "k");
+      if (found !== String(options.keys)) {
+        throw new Error(`${server.label}: ${found} elements where ${options.keys} should be`);
+      }
+      await pause(SETTLE_MS);
+      return { emptyBytes, filledBytes: server.residentBytes() };
+    });
 }
 
 /** Time of a SAVE, and of a start with the saved file compared with a start without one. */

@@ -7,13 +7,15 @@
 
 import { type Client, encodeBytes, encodeCommand } from "./client.ts";
 import type { RunningServer } from "./servers.ts";
+import { fillWide as fillCounted, scattered } from "./type_workloads.ts";
+
+export { scattered } from "./type_workloads.ts";
 
 const encoder = new TextEncoder();
 
 /** Members, fields, elements or keys. */
 export const LARGE = 1_000_000;
 const STRING_BYTES = 100_000_000;
-const FILL_WIDTH = 100;
 /** Words of a command that is itself large. */
 const WIDE = 100_000;
 
@@ -326,23 +328,14 @@ async function scanAll(client: Client, command: string[], options: string[]): Pr
   );
 }
 
-/** Sends `command` with the words that `wordsAt` says for each index, a hundred indices at a time. */
+/** `fillWide` of `type_workloads.ts` for a million indices, if not told otherwise. */
 export async function fillWide(
   server: RunningServer,
   command: string[],
   wordsAt: (i: number) => string[],
   count = LARGE,
 ): Promise<void> {
-  await server.fill(count / FILL_WIDTH, (n) => {
-    const all = [...command];
-    for (let i = n * FILL_WIDTH; i < (n + 1) * FILL_WIDTH; i++) all.push(...wordsAt(i));
-    return encodeCommand(...all);
-  });
-}
-
-/** Numbers in no order, a different one for each index, the same for every server. */
-export function scattered(i: number): number {
-  return Math.imul(i, 0x9e3779b1) >>> 0;
+  await fillCounted(server, command, count, wordsAt);
 }
 
 /** Letters a to d in no order, the same for the same seed. */

@@ -85,7 +85,9 @@ function heading(results: Results, context: ReportContext): string {
       "Every run starts from an emptied server into which the test's data is put: GET finds its keys, LPOP, RPOP, SPOP",
       "and ZPOPMIN never run dry, LRANGE reads from a list of 10,000 elements (sent as a custom command of the",
       "same bytes, because redis-benchmark's own test times its filling of the list along with it).",
-      "A test is listed under random keys or larger values only where these change what it sends.",
+      "A test is listed under random keys or larger values only where these change what it sends. XRANGE and HGETALL answer",
+      "with 100 entries and fields; GEOSEARCH finds some 35 of 100,000 places, ZRANGEBYSCORE ten anywhere in a million",
+      "members, SINTER the 100 that two sets of 10,000 have in common; PFCOUNT_2 is of two HyperLogLogs together.",
       "",
       ...SPEED_BARS,
     );
@@ -207,6 +209,15 @@ function dataSection(results: Results, context: ReportContext, missed: string[])
       memory,
       (samples) => megabytes(median(samples.map((s) => s.filledBytes))),
       1,
+    );
+  }
+  for (const { title, ...pair } of results.elements ?? []) {
+    add(
+      `Resident memory per element of a ${title}, bytes`,
+      pair,
+      (samples) => median(samples.map((s) => (s.filledBytes - s.emptyBytes) / context.keys)),
+      1,
+      { ratioMax: BARS.bytesPerElement },
     );
   }
   if (results.save) {

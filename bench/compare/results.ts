@@ -63,6 +63,8 @@ export interface Results {
   subjectRuntime: string | null;
   speed?: SpeedResult[];
   memory?: Pair<MemorySample>;
+  /** Of collections of a million elements. */
+  elements?: (Pair<MemorySample> & { title: string })[];
   save?: Pair<SaveSample>;
   stall?: Pair<StallSample>;
   commands?: CommandResult[];
@@ -79,6 +81,7 @@ export const BARS = {
   /** The same in a pipeline of DEEP_PIPELINE. */
   speedDeep: 1.5,
   bytesPerKey: 0.65,
+  bytesPerElement: 1.0,
   saveTime: 1.5,
   loadTime: 1.5,
   stallMs: 10,

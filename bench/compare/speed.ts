@@ -45,6 +45,7 @@ const GROWTH_MAX_BYTES = 512 * 1024 * 1024;
 /** The shares of a timed run that the two warm-ups last: a guess of the rate, then the warm-up proper. */
 const WARM_UP_SHARE = 0.4;
 const FIRST_GUESS_REQUESTS = 4_000;
+const FIRST_GUESS_OF_SLOW = 100;
 
 /** Seen on two quiet cores: putting a million keys in place, and what else lies between two runs. */
 const FILL_MS = 900;
@@ -59,6 +60,7 @@ function testsOf({ variants, pipelines, workloads }: SpeedOptions): Test[] {
         if (variant.id !== "plain" && !workload.variants.includes(variant.id)) continue;
         const isDeep = variant.id === "random" && DEEP_TESTS.has(workload.name);
         if (pipelines === null && pipeline === DEEP_PIPELINE && !isDeep) continue;
+        if (workload.pipelines?.includes(pipeline) === false) continue;
         tests.push({ workload, variant, pipeline });
       }
     }
@@ -128,14 +130,17 @@ async function warmUp(
     : Infinity;
   let fastest = 0;
   for (const server of [reference, subject]) {
-    const guess = await timedRun(server, test, FIRST_GUESS_REQUESTS);
+    const isSlow = test.workload.isSlow === true;
+    const first = isSlow ? FIRST_GUESS_OF_SLOW : FIRST_GUESS_REQUESTS;
+    const guess = await timedRun(server, test, first);
     const requests = guess.requestsPerSecond * (options.runMs / 1000) * WARM_UP_SHARE;
     const sample = await timedRun(server, test, Math.ceil(Math.min(requests, limit)));
     fastest = Math.max(fastest, sample.requestsPerSecond);
   }
   if (options.requests !== undefined) return options.requests;
   const wanted = Math.min(fastest * (options.runMs / 1000), limit);
-  return Math.max(1_000, Math.ceil(wanted / 1_000) * 1_000);
+  const unit = test.workload.isSlow === true ? 100 : 1_000;
+  return Math.max(unit, Math.ceil(wanted / unit) * unit);
 }
 
 /** Empties the server, puts the test's data in place and runs redis-benchmark once. */
@@ -165,7 +170,7 @@ export async function runRedisBenchmark(
   requests: number,
 ): Promise<number> {
   const args = ["-p", String(server.port), "-c", String(CLIENTS), "-n", String(requests)];
-  args.push("-P", String(pipeline), "--csv", ...variant.args);
+  args.push("-P", String(pipeline), "--csv", ...variant.args, ...workload.args ?? []);
   args.push(...workload.command ?? ["-t", workload.name]);
   const child = track(
     new Deno.Command("redis-benchmark", { args, stdin: "null", stdout: "piped", stderr: "piped" })

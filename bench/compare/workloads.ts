@@ -53,6 +53,12 @@ export interface Workload {
   variants: Variant["id"][];
   /** Sent as a custom command instead of by `-t`, because `-t` would fill the list within the timing. */
   command?: string[];
+  /** Arguments added to redis-benchmark, whatever the variant. */
+  args?: string[];
+  /** The only pipeline depths at which it is of interest. */
+  pipelines?: number[];
+  /** One request takes so long that some hundred of them are a run. */
+  isSlow?: boolean;
   /** The key that must still exist after the run: a run that emptied it has timed missing keys. */
   drains?: string;
   /** Bytes of data that one request adds or takes, at most; bounds the number of requests. */

@@ -9,7 +9,10 @@ import {
   speedBar,
   type SpeedResult,
 } from "../../bench/compare/results.ts";
+import { expectedSpeedMs } from "../../bench/compare/speed.ts";
 import { type SavedResults, speedMarkdown } from "../../bench/compare/speed_table.ts";
+import { TYPE_WORKLOADS } from "../../bench/compare/type_workloads.ts";
+import { VARIANTS } from "../../bench/compare/workloads.ts";
 
 const command = (title: string, referenceMs: number[], subjectMs: number[]) => ({
   title,
@@ -107,4 +110,45 @@ Deno.test("README's table of speed has both runtimes, and bold what the faster o
     ].map((line) => line.startsWith("| -") ? rows[1] : line),
   );
   assert(text.startsWith("- Deno 2: 2030-01-01, a machine; redis-server 7.0.15; rounds: 3\n"));
+});
+
+Deno.test("tests of types are run in a pipeline of 16 alone, and without variants", () => {
+  const options = {
+    workloads: TYPE_WORKLOADS,
+    variants: VARIANTS,
+    pipelines: null,
+    rounds: 1,
+    runMs: 1,
+  };
+  assertEquals(expectedSpeedMs(options).length, TYPE_WORKLOADS.length);
+  assertEquals(expectedSpeedMs({ ...options, pipelines: [1] }).length, 0);
+});
+
+Deno.test("the report has the memory of an element of each collection, and its bar", () => {
+  const samples = (bytes: number) => [{ emptyBytes: 1e6, filledBytes: 1e6 + bytes * 1e6 }];
+  const results: Results = {
+    referenceVersion: "7.0.15",
+    subjectVersion: "1",
+    subjectIsTsredis: true,
+    subjectRuntime: "Deno 2",
+    elements: [
+      { title: "hash", reference: samples(100), subject: samples(50) },
+      { title: "list", reference: samples(20), subject: samples(20.1) },
+    ],
+  };
+  const context: ReportContext = {
+    date: "",
+    machine: "",
+    subjectCommand: "",
+    rounds: 1,
+    runMs: 0,
+    keys: 1_000_000,
+  };
+  const text = toMarkdown(results, context).replaceAll(/ +/g, " ");
+  assert(
+    text.includes(
+      "| Resident memory per element of a hash, bytes | 100.0 | 50.0 | 0.50 | ≤ 1 of redis |",
+    ),
+  );
+  assert(text.includes("**1.01** | ≤ 1 of redis **missed**"));
 });
