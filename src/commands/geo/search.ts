@@ -222,6 +222,7 @@ function search(call: Call, spelling: Spelling, event: string): void {
 /** Searches the cells of the area, all or until enough is found. */
 function findAll({ shape, any, count }: GeoSearch, found: FoundPoints): void {
   const most = any ? count : Infinity;
+  shape.prepare();
   for (const cell of shape.cells()) {
     if (found.count >= most) return;
     findInCell(cell, shape, found, most);

@@ -140,7 +140,7 @@ function unsignedBits(n: number): bigint {
 
 function middle(part: number, limit: number): number {
   // The part after the last of 2^32 is counted as the first.
-  const next = (part + 1) % 2 ** 32;
+  const next = part === 0xffffffff ? 0 : part + 1;
   const degrees = (edge(part, STEPS, limit) + edge(next, STEPS, limit)) / 2;
   return Math.max(-limit, Math.min(limit, degrees));
 }

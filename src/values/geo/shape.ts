@@ -29,6 +29,9 @@ import {
 /** Half the length of the equator in meters, a little less: no search is wider. */
 const WIDEST = 20037726.37;
 
+/** Degrees are made a little more than what they are: of what lies on the edge the distance decides. */
+const SLACK = 1 + 1e-9;
+
 /** A circle or a box; lengths in meters, the position in degrees. */
 export class GeoShape {
   /** Of the position in the middle. */
@@ -45,10 +48,29 @@ export class GeoShape {
   /** The cosine of a latitude, which is that of the middle unless that has changed. */
   #cos = NaN;
   #cosOf = NaN;
+  /** Degrees from the middle beyond which nothing is inside. */
+  #upMost = Infinity;
+  #acrossMost = Infinity;
+
+  /** To be called when the shape is known and before `contains`. */
+  prepare(): void {
+    const { south, north, west, east } = this.#bounds();
+    const isCircle = !this.isBox;
+    this.#upMost = isCircle ? (north - south) / 2 * SLACK : Infinity;
+    const across = (east - west) / 2 * SLACK;
+    // Where a pole is inside, or nearly, no longitude is out of reach.
+    this.#acrossMost = isCircle && across > 0 && Math.abs(this.latitude) + this.#upMost < 89
+      ? across
+      : Infinity;
+  }
 
   /** Whether the position of a score is inside: sets `distance` to how far it is from the middle. */
   contains(score: number): boolean {
     decodePosition(score);
+    // Most of what the cells have is not even in the square around a circle: that is told without a sine.
+    if (Math.abs(latitude - this.latitude) > this.#upMost) return false;
+    const turned = Math.abs(longitude - this.longitude);
+    if (Math.min(turned, 360 - turned) > this.#acrossMost) return false;
     if (this.isBox) {
       if (latitudeDistance(latitude, this.latitude) > this.height / 2) return false;
       const across = longitudeDistance(latitude, longitude, this.longitude);
