@@ -76,12 +76,17 @@ export function hllEncoding(bytes: Uint8Array, offset: number): number {
 
 // -- the kept estimate ---------------------------------------------------------------------
 
-/** The estimate of the last count; null when elements have been added since. */
-export function keptEstimate(bytes: Uint8Array, offset: number): bigint | null {
-  if ((bytes[offset + HLL_HEADER_BYTES - 1] & OUT_OF_DATE) !== 0) return null;
-  let estimate = 0n;
-  for (let i = 7; i >= 0; i--) estimate = (estimate << 8n) | BigInt(bytes[offset + ESTIMATE + i]);
-  return estimate;
+/** The estimate of the last count, a bigint from 2^53 on; null when elements have been added since. */
+export function keptEstimate(bytes: Uint8Array, offset: number): number | bigint | null {
+  const at = offset + ESTIMATE;
+  if ((bytes[at + 7] & OUT_OF_DATE) !== 0) return null;
+  const low = uint32At(bytes, at);
+  const high = uint32At(bytes, at + 4);
+  return high < 2 ** 21 ? high * 2 ** 32 + low : (BigInt(high) << 32n) | BigInt(low);
+}
+
+function uint32At(bytes: Uint8Array, at: number): number {
+  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }
 
 /** Keeps an estimate in the header. */

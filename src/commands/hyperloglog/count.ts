@@ -44,6 +44,7 @@ function runPfcount(call: Call): void {
   const hll = locateHyperLogLog(database, ref);
   const offset = database.stringOffset;
   const kept = keptEstimate(hll, offset);
+  if (typeof kept === "number") return reply.integer(kept);
   if (kept !== null) return reply.bigInteger(kept);
 
   const estimate = estimateOf(hll, offset, database.stringLength);
