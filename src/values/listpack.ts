@@ -783,6 +783,12 @@ export class ListpackAppender {
   }
 
   text(src: Uint8Array, off: number, len: number): void {
+    if (lpIsName(src, off, len)) {
+      lpWriteName(this.#buf, this.#at, src, off, len);
+      this.#at += len + 2;
+      this.#count++;
+      return;
+    }
     const size = lpStageText(src, off, len);
     lpWriteStaged(this.#buf, this.#at, src, off);
     this.#at += size;

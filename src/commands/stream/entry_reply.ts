@@ -6,16 +6,30 @@ import { type Stream, StreamCursor } from "../../values/stream/stream.ts";
 import { STREAM_ID_TEXT_MAX, type StreamId } from "../../values/stream/stream_id.ts";
 import type { NodeCursor } from "../../values/stream/stream_node.ts";
 
+/** The text of the last id; one with the same milliseconds needs only another sequence. */
 const text = new Uint8Array(STREAM_ID_TEXT_MAX);
+let textMsHigh = -1;
+let textMsLow = -1;
+let textSequenceAt = 0;
+
+/** Writes an id to `text`; its length. */
+function writeText(id: StreamId): number {
+  if (id.msLow !== textMsLow || id.msHigh !== textMsHigh) {
+    textMsLow = id.msLow;
+    textMsHigh = id.msHigh;
+    textSequenceAt = id.writeMs(text, 0);
+  }
+  return id.writeSequence(text, textSequenceAt);
+}
 
 /** Writes an id as a bulk string. */
 export function replyId(reply: ReplyWriter, id: StreamId): void {
-  reply.bulk(text, 0, id.writeText(text, 0));
+  reply.bulk(text, 0, writeText(id));
 }
 
 /** The text of an id, in bytes of its own. */
 export function idBytes(id: StreamId): Uint8Array {
-  return text.slice(0, id.writeText(text, 0));
+  return text.slice(0, writeText(id));
 }
 
 /** Writes the entry that the cursor stands on: its id, and an array of fields and values. */

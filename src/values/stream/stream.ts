@@ -30,6 +30,9 @@ import {
 const STREAM_BYTES = 600;
 const NODE_BYTES = 250;
 
+/** Room in a new node beyond what the one before it has: an entry's size is overestimated at first. */
+const FULL_NODE_SPARE_BYTES = 128;
+
 /** No node and no entry has more bytes, whatever the limits say. */
 export const STREAM_NODE_BYTES_MAX = 2 ** 30;
 
@@ -215,7 +218,9 @@ export class Stream implements Generations {
   ): void {
     const last = this.nodeCount - 1;
     if (last < 0 || isFull(this.node(last), entryBytes(words, first, count), limits)) {
-      const node = nodeWith(id, words, first, count, this.generation);
+      // The one before says how large it will become; so it does not grow step by step.
+      const capacity = last < 0 ? 0 : this.node(last).size + FULL_NODE_SPARE_BYTES;
+      const node = nodeWith(id, words, first, count, this.generation, capacity);
       if (last >= 0 && !this.node(last).isShared) this.#resized(last, (full) => full.shrink());
       this.#addNode(node);
     } else this.#resized(last, (node) => addToNode(node, id, words, first, count));

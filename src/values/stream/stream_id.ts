@@ -24,6 +24,11 @@ let sumLow = 0;
 
 /** Adds a signed number to one of 64 bits: `sumHigh`, `sumLow`. */
 function add64(high: number, low: number, n: number | bigint): void {
+  if (typeof n === "number" && n >= 0 && low + n < TWO_TO_32) { // as it mostly is
+    sumHigh = high;
+    sumLow = low + n;
+    return;
+  }
   let moreHigh: number;
   let moreLow: number;
   if (typeof n === "bigint") {
@@ -45,6 +50,7 @@ function subtract64(
   lessHigh: number,
   lessLow: number,
 ): number | bigint {
+  if (high === lessHigh) return low - lessLow; // as it mostly is
   const difference = (high - lessHigh) * TWO_TO_32 + (low - lessLow);
   if (Number.isSafeInteger(difference)) return difference;
   return BigInt.asIntN(64, wide(high, low) - wide(lessHigh, lessLow));
@@ -168,9 +174,19 @@ export class StreamId {
 
   /** Writes "ms-seq"; how many bytes that took. `buf` must have room for STREAM_ID_TEXT_MAX. */
   writeText(buf: Uint8Array, off: number): number {
+    return this.writeSequence(buf, this.writeMs(buf, off)) - off;
+  }
+
+  /** Writes the milliseconds and "-"; returns where the sequence comes. */
+  writeMs(buf: Uint8Array, off: number): number {
     const dash = off + writeHalves(buf, off, this.msHigh, this.msLow);
     buf[dash] = 0x2d;
-    return dash + 1 - off + writeHalves(buf, dash + 1, this.seqHigh, this.seqLow);
+    return dash + 1;
+  }
+
+  /** Writes the sequence; returns where it ends. `buf` must have room for STREAM_ID_TEXT_MAX in all. */
+  writeSequence(buf: Uint8Array, off: number): number {
+    return off + writeHalves(buf, off, this.seqHigh, this.seqLow);
   }
 
   toString(): string {

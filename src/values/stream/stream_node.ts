@@ -148,6 +148,19 @@ export function integerAt(bytes: Uint8Array, pos: number): number {
   return lpEntry.int;
 }
 
+/** The integer at `pos`, whatever its size. */
+function anyIntegerAt(bytes: Uint8Array, pos: number): number | bigint {
+  const head = bytes[pos];
+  if (head < 0x80) return head;
+  lpGet(bytes, pos);
+  return lpEntry.big ?? lpEntry.int;
+}
+
+/** Bytes of the integer at `pos`, mostly one of two. */
+function integerBytes(bytes: Uint8Array, pos: number): number {
+  return bytes[pos] < 0x80 ? 2 : lpSize(bytes, pos);
+}
+
 /** Fields and values of an entry that is to be added: words of a request. */
 export interface EntryWords {
   readonly bytes: Uint8Array;
@@ -162,18 +175,22 @@ export function entryBytes({ lengths }: EntryWords, first: number, count: number
   return sum;
 }
 
-/** A node with one entry, whose fields are the master entry's. */
+/**
+ * A node with one entry, whose fields are the master entry's, and room for `capacity` bytes: a node before it says
+ * how much that comes to.
+ */
 export function nodeWith(
   id: StreamId,
   words: EntryWords,
   first: number,
   count: number,
   generation: number,
+  capacity: number,
 ): StreamNode {
   // The fields are there once, in the master entry.
   const needed = entryBytes(words, first, count) +
     (2 * count + FIXED_ELEMENTS) * ELEMENT_OVERHEAD_MAX;
-  const bytes = new Uint8Array(Math.max(FIRST_BYTES_MIN, needed + SPARE_BYTES));
+  const bytes = new Uint8Array(Math.max(FIRST_BYTES_MIN, capacity, needed + SPARE_BYTES));
   lpNew(bytes, 0);
   appender.open(bytes, 0);
   appender.integer(1);
@@ -222,6 +239,8 @@ function hasMasterFields(
   return true;
 }
 
+/** The head of a text of less than 64 bytes in a listpack, with its length added. */
+const SHORT_TEXT = 0x80;
 const digits = new Uint8Array(24);
 const appender = new ListpackAppender();
 
@@ -232,6 +251,10 @@ function isText(
   off: number,
   length: number,
 ): boolean {
+  const head = bytes[at];
+  if (head >= SHORT_TEXT && head < SHORT_TEXT + 64) {
+    return head - SHORT_TEXT === length && equalBytes(bytes, at + 1, length, text, off, length);
+  }
   lpGet(bytes, at);
   if (!lpEntry.isInt) return equalBytes(bytes, lpEntry.off, lpEntry.len, text, off, length);
   if (length > digits.length) return false;
@@ -358,13 +381,11 @@ export class NodeCursor {
     this.#contentEnd = -1;
     if (at >= lpEnd(bytes, 0)) return false;
     this.flags = integerAt(bytes, at);
-    at += lpSize(bytes, at);
-    lpGet(bytes, at);
-    this.id.setMsAfter(nodeId, lpEntry.big ?? lpEntry.int);
-    at += lpSize(bytes, at);
-    lpGet(bytes, at);
-    this.id.setSeqAfter(nodeId, lpEntry.big ?? lpEntry.int);
-    at += lpSize(bytes, at);
+    at += integerBytes(bytes, at);
+    this.id.setMsAfter(nodeId, anyIntegerAt(bytes, at));
+    at += integerBytes(bytes, at);
+    this.id.setSeqAfter(nodeId, anyIntegerAt(bytes, at));
+    at += integerBytes(bytes, at);
     if (this.hasMasterFields) this.fieldCount = this.#masterCount;
     else {
       this.fieldCount = integerAt(bytes, at);
