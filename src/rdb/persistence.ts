@@ -46,6 +46,12 @@ export interface ReloadOptions {
   readonly merges: boolean;
 }
 
+/**
+ * Aux field of ours, in snapshots of replicas: commands of the master that had failed there. Who goes on from the
+ * snapshot may differ from the master although nothing is missing.
+ */
+export const AUX_STREAM_ERRORS = "tsredis-stream-errors";
+
 /** The link that a loaded snapshot was part of. */
 export interface LoadedReplication {
   /** 40 hexadecimal digits. */
@@ -54,6 +60,8 @@ export interface LoadedReplication {
   readonly offset: number;
   /** Database that the stream had selected there. */
   readonly database: number;
+  /** Commands of the master that had failed up to there. */
+  readonly streamErrors: number;
 }
 
 /** How far a load has come. */
@@ -69,6 +77,7 @@ interface Loading {
   id: string;
   offset: number;
   database: number;
+  streamErrors: number;
 }
 
 /**
@@ -591,6 +600,7 @@ export class Persistence implements SnapshotMaker {
       id: "",
       offset: NaN,
       database: 0,
+      streamErrors: 0,
     };
     return this.#loading;
   }
@@ -610,12 +620,14 @@ export class Persistence implements SnapshotMaker {
     } else if (name === "aof-base" && value === "1") log.notice("RDB is base AOF");
     else if (name === "repl-id" && /^[0-9a-f]{40}$/.test(value)) loading.id = value;
     else if (name === "repl-offset" && /^\d+$/.test(value)) loading.offset = Number(value);
-    else if (name === "repl-stream-db" && /^\d+$/.test(value)) loading.database = Number(value);
+    else if (name === AUX_STREAM_ERRORS && /^\d{1,15}$/.test(value)) {
+      loading.streamErrors = Number(value);
+    } else if (name === "repl-stream-db" && /^\d+$/.test(value)) loading.database = Number(value);
     else return;
     // Known from here on: a key that is left out may have to be told to replicas.
-    const { id, offset, database } = loading;
+    const { id, offset, database, streamErrors } = loading;
     if (this.isLoading && id !== "" && Number.isSafeInteger(offset)) {
-      this.loadedReplication = { id, offset, database };
+      this.loadedReplication = { id, offset, database, streamErrors };
     }
   }
 

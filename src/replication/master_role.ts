@@ -11,6 +11,7 @@
 import type { Values } from "../config/config.ts";
 import { AttachedReplica, type ReplicaState } from "./attached_replica.ts";
 import { FullSyncs } from "./full_sync.ts";
+import { AUX_STREAM_ERRORS } from "../rdb/persistence.ts";
 import type { History } from "./history.ts";
 import type { ReplicaConnection, ReplicationHost } from "./host.ts";
 import { formatBytes } from "../observe/bytes_for_people.ts";
@@ -24,6 +25,8 @@ export interface OurMaster {
   readonly isLinkUp: boolean;
   /** Database that its stream has selected; -1 when not known. */
   readonly database: number;
+  /** Commands of it that have failed here since its dataset was taken over. */
+  readonly streamErrors: number;
 }
 
 /** What replicas are asked to acknowledge with, at once. */
@@ -459,9 +462,13 @@ export class MasterRole {
   snapshotAux(): (readonly [string, string | number])[] {
     const { ids, backlog, offset } = this.history;
     if (backlog === null) return [];
-    const { isFollowing, database } = this.ourMaster;
+    const { isFollowing, database, streamErrors } = this.ourMaster;
     const selected = isFollowing ? database : this.host.keyspace.stream.database;
+    const errors: [string, number][] = isFollowing && streamErrors > 0
+      ? [[AUX_STREAM_ERRORS, streamErrors]]
+      : [];
     return [
+      ...errors,
       ["repl-stream-db", Math.max(0, selected)],
       ["repl-id", ids.id],
       ["repl-offset", offset],

@@ -74,10 +74,10 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   /** Our data are a master's, not of our own making. */
   #isOfMaster = false;
   /**
-   * Commands of the master that have failed here since its dataset was taken over: as long as there are any,
+   * OurMaster. Commands of the master that have failed here since its dataset was taken over: as long as there are any,
    * the two datasets may differ. What the latest failed with.
    */
-  #streamErrors = 0;
+  streamErrors = 0;
   #lastStreamError = "";
 
   constructor(
@@ -96,9 +96,14 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.masterPort = port;
   }
 
-  /** The dataset is of our history and offset: partial resync may be asked for. */
-  resumeAt(database: number): void {
+  /**
+   * The dataset is of our history and offset: partial resync may be asked for. So many commands of the master had
+   * failed up to there.
+   */
+  resumeAt(database: number, streamErrors: number): void {
     this.#database = database;
+    this.streamErrors = streamErrors;
+    if (streamErrors > 0) this.#lastStreamError = "before this server was started";
     this.wantsPartial = true;
     this.#isOfMaster = true;
   }
@@ -238,13 +243,13 @@ export class ReplicaRole implements LinkOwner, OurMaster {
 
   /** LinkOwner. */
   synchronized(): void {
-    this.#streamErrors = 0;
+    this.streamErrors = 0;
     this.#lastStreamError = "";
   }
 
   /** A command of the master, unknown here perhaps, has ended with this error. */
   commandFailed(name: string, text: string): void {
-    this.#streamErrors++;
+    this.streamErrors++;
     const what = `'${name}' has failed here: ${text.slice(0, ERROR_SHOWN_MAX)}`;
     this.#lastStreamError = oneLine(what);
     const peer = `${this.masterHost}:${this.masterPort}`;
@@ -461,9 +466,9 @@ export class ReplicaRole implements LinkOwner, OurMaster {
       ["slave_read_only", config.value("replica-read-only") ? 1 : 0],
       ["replica_announced", config.value("replica-announced") ? 1 : 0],
       ["master_link_state", this.state],
-      ["master_stream_errors", this.#streamErrors],
+      ["master_stream_errors", this.streamErrors],
     );
-    if (this.#streamErrors > 0) fields.push(["master_last_stream_error", this.#lastStreamError]);
+    if (this.streamErrors > 0) fields.push(["master_last_stream_error", this.#lastStreamError]);
     return fields;
   }
 }

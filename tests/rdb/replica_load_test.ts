@@ -258,7 +258,12 @@ Deno.test("the aux fields of replication are told, and INFO shows the load", asy
   assertEquals(persistence.loadedReplication, null);
   master.run("FLUSHALL");
   await persistence.load();
-  assertEquals(persistence.loadedReplication, { id, offset: 4711, database: 3 });
+  assertEquals(persistence.loadedReplication, {
+    id,
+    offset: 4711,
+    database: 3,
+    streamErrors: 0,
+  });
   persistence.close();
   Deno.removeSync(folder, { recursive: true });
 

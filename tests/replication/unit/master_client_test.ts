@@ -1,14 +1,14 @@
 /** The client in whose name our master's commands run: which gates it passes, and what it leaves behind. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../../src/base/bytes.ts";
 import { GATE_READ_ONLY } from "../../../src/dispatch/dispatcher.ts";
 import { EXPIRE_DELETES, EXPIRE_HIDES } from "../../../src/keyspace/expire_mode.ts";
 import { type TestServer, testServer } from "../../support/test_server.ts";
 
 /** A replica, and what its master sends. */
-function replica(directives: Record<string, string> = {}) {
-  const server = testServer({ directives: { "replicaof": "127.0.0.1 1", ...directives } });
+function replica(directives: Record<string, string> = {}, folder?: string) {
+  const server = testServer({ folder, directives: { "replicaof": "127.0.0.1 1", ...directives } });
   const { core } = server;
   core.replication.begin();
   const master = core.openMasterClient({
@@ -207,4 +207,26 @@ Deno.test("a replica that cannot save applies its master's commands, and says so
   pass(6000);
   send("SET k 4\r\n");
   assertEquals([told(), server.run("GET", "k")], [2, "4"]);
+});
+
+Deno.test("a replica that has saved and starts again still says that commands have failed", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const { server, send } = replica({}, folder);
+    server.core.replication.history.createBacklog();
+    send("SET k v\r\nLPUSH k x\r\nNOSUCH\r\n");
+    assert(server.core.persistence.save());
+    const next = replica({}, folder).server;
+    await next.core.persistence.load();
+    next.core.replication.loaded();
+    next.core.replication.replica.close(); // it has begun to seek its master
+    assertEquals(next.run("GET", "k"), "v");
+    assertEquals(fields(next).get("master_stream_errors"), 2);
+    assertEquals(fields(next).get("master_last_stream_error"), "before this server was started");
+    next.core.replication.replica.synchronized();
+    assertEquals(fields(next).get("master_stream_errors"), 0);
+    for (const { core } of [server, next]) core.close();
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
