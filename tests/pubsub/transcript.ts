@@ -112,7 +112,7 @@ export async function transcripts(port: number, steps: Step[]): Promise<Record<s
       }
       const before = listener.text.length;
       const line = typeof send === "string" ? send : send.join(" ");
-      if (/^MULTI|^CLIENT REPLY (OFF|SKIP)/i.test(line)) silent.add(on);
+      if (/^MULTI$|^CLIENT REPLY (OFF|SKIP)/i.test(line)) silent.add(on);
       if (/^(EXEC|DISCARD|RESET|CLIENT REPLY ON)/i.test(line)) silent.delete(on);
       if (typeof send === "string") await listener.send(send);
       else {
