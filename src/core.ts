@@ -57,6 +57,7 @@ import { KeyEventPublisher } from "./pubsub/key_events.ts";
 import type { Encoded } from "./tracking/invalidation.ts";
 import type { TrackedClient } from "./tracking/tracker.ts";
 import { Tracking, type TrackingOwner } from "./tracking/tracking.ts";
+import { lzfProgram } from "./rdb/lzf_program.ts";
 import { Persistence, type PersistenceOwner, type SnapshotMaker } from "./rdb/persistence.ts";
 import type { LinkTransport, MasterClient, ReplicationHost } from "./replication/host.ts";
 import { Replication } from "./replication/replication.ts";
@@ -67,6 +68,8 @@ import { Shutdown, type ShutdownActions } from "./shutdown.ts";
 
 /** Time one turn of the timer may spend on housekeeping of data, in ms. */
 const SLICE_MS = 1;
+/** The turn of the timer in which is made what takes milliseconds and the first DUMP or RESTORE needs. */
+const PREPARED_AT_TURN = 5;
 /** A slice of a call that takes long counts as so many bytes of load: one between two turns of the timer is enough. */
 const SLICED_BYTES = 64 * 1024;
 
@@ -747,6 +750,7 @@ export class Core
     if (held !== null) this.requestShutdown(held);
     const { keyspace, statistics } = this;
     this.cronTurns++;
+    if (this.cronTurns === PREPARED_AT_TURN) lzfProgram();
     blocks.tick();
     connectionBlocks.tick();
     this.#collectAtRest();

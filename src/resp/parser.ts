@@ -309,6 +309,7 @@ export class RequestParser {
   }
 
   #rebase(by: number): void {
+    if (by === 0) return;
     const { starts, count } = this.words;
     if (this.#wordsLeft >= 0) {
       for (let i = 0; i < count; i++) starts[i] -= by;
