@@ -1215,7 +1215,7 @@ const serverSpecs: CommandSpec[] = [
     (g) =>
       g.pick([
         ["PATTERN", "hset"],
-        ["PATTERN", "hSe*"],
+        ["PATTERN", "hSet[^e]*"], // not HSETEX, which is newer
         ["ACLCAT", "nosuch"],
         ["ACLCAT"],
         ["MODULE", "nosuch"],
