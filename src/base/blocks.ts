@@ -48,6 +48,8 @@ const GROWN_BYTES_MAX = 512 << 20;
  * thread gives memory back. Before they are written, they take none.
  */
 const RESIZED_PAGES = (16 << 20) >> PAGE_SHIFT;
+/** An empty block is kept for so many turns of the timer, half a second, after it was in use. */
+const KEPT_TURNS = 5;
 /** A block is worth emptying when gaps are at least this share of it. */
 const SPARSE_GAPS = 1 / 8;
 
@@ -66,8 +68,8 @@ class Block {
   isLeaving = false;
   /** Free pages that there were when emptying it failed, because somebody holds on to what is left. */
   stuckAt = -1;
-  /** Whether something of it was in use since `Blocks.tick` was last called. */
-  isUsed = true;
+  /** How often `Blocks.tick` has been called since something of it was in use. */
+  turnsEmpty = 0;
 
   /** `bufferPages`: how many the buffer begins with, where it is resized as more are taken. */
   constructor(
@@ -136,7 +138,7 @@ class Block {
     this.taken.fill(1, at, at + pages);
     this.freePages -= pages;
     this.from = at + pages;
-    this.isUsed = true;
+    this.turnsEmpty = 0;
     return at;
   }
 
@@ -303,7 +305,7 @@ export class Blocks {
   /** All views have been asked after. Blocks that something is left in stay for now. See `settle`. */
   endEmptying(atOnce = false): void {
     this.settle(atOnce);
-    for (const block of this.#blocks) if (block.isLeaving) block.isUsed = false;
+    for (const block of this.#blocks) if (block.isLeaving) block.turnsEmpty = Infinity;
     this.#release(atOnce);
     for (const block of this.#blocks) {
       if (!block.isLeaving) continue;
@@ -320,7 +322,7 @@ export class Blocks {
 
   /**
    * Lets what was given back be used again, and gives blocks that are empty back to the system, but for those used
-   * since the last `tick`; with `atOnce` all of them, and it has them when this returns.
+   * a short time ago; with `atOnce` all of them, and it has them when this returns.
    */
   settle(atOnce = false): void {
     if (this.pendingBytes === 0 && !atOnce) return;
@@ -332,20 +334,22 @@ export class Blocks {
   }
 
   /**
-   * `settle`, by the timer: empty blocks that nobody has used since the last time go. Large replies take memory
-   * and give it back in each turn of their connections, and new memory costs more than what is written to it.
+   * `settle`, by the timer: empty blocks that nobody has used for some turns go. Large replies take memory and give it
+   * back in each turn of their connections, what is emptied is often filled again, and new memory costs more than what
+   * is written to it.
    */
   tick(): void {
     this.settle();
     this.#release(false);
-    for (const block of this.#blocks) block.isUsed = !block.isEmpty;
+    for (const block of this.#blocks) block.turnsEmpty = block.isEmpty ? block.turnsEmpty + 1 : 0;
   }
 
   /** Gives blocks that are empty back to the system, with `all` also those that may be needed again. */
   #release(all: boolean): void {
     for (let i = this.#blocks.length - 1; i >= 0; i--) {
       const block = this.#blocks[i];
-      if (!block.isEmpty || (block.isUsed && block.isShared && !all)) continue;
+      const isKept = block.isShared && block.turnsEmpty < KEPT_TURNS && !all;
+      if (!block.isEmpty || isKept) continue;
       this.#blocks.splice(i, 1);
       this.releasedBytes += block.buffer.byteLength;
       this.#free(block.buffer, all);
