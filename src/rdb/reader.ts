@@ -20,6 +20,7 @@
  * more than n bytes for a raw string and 88 times n for a compressed one.
  */
 
+import { blocks } from "../base/blocks.ts";
 import { copyBytes } from "../base/bytes.ts";
 import { writeInteger } from "../base/integers.ts";
 import type { OpenFile } from "../runtime/runtime.ts";
@@ -124,6 +125,11 @@ export class RdbReader {
   strInt = 0;
   /** Whether `strBuf` was made for this string alone: the caller may keep it instead of copying. */
   strOwned = false;
+  /**
+   * Whether `strBuf` is going to be from `blocks` where it is long and made for the string: for a caller who keeps
+   * it itself, and gives it back.
+   */
+  ownsFromBlocks = false;
   /** Absolute offset at which the string begins (its length), for messages. */
   strAt = 0;
 
@@ -475,6 +481,7 @@ export class RdbReader {
     const state = this.#lzf.step(PIECE_BYTES);
     if (state === LZF_MORE) throw PAUSED;
     if (state === LZF_DAMAGED) this.#refuseLzf(length);
+    blocks.give(this.#large);
     this.#endLarge(packed);
     this.strOwned = true;
     this.strBuf = out;
@@ -694,6 +701,7 @@ export class RdbReader {
   #growLarge(len: number): void {
     const larger = this.#allocate(Math.min(len, 2 * this.#largeFilled));
     larger.set(this.#large);
+    blocks.give(this.#large);
     this.#large = larger;
   }
 
@@ -714,7 +722,7 @@ export class RdbReader {
   #allocate(bytes: number): Uint8Array<ArrayBuffer> {
     if (bytes > STRING_BYTES_MAX) throw this.error(`a string of ${bytes} bytes`);
     try {
-      return new Uint8Array(bytes);
+      return this.ownsFromBlocks ? blocks.take(bytes) : new Uint8Array(bytes);
     } catch {
       throw this.error(`no memory for a string of ${bytes} bytes`, this.offset, "memory");
     }

@@ -67,7 +67,12 @@ class StringLoad extends ValueLoad {
   override begin(): void {}
 
   override step(value: LoadedValue, reader: RdbReader): number {
-    reader.readString();
+    reader.ownsFromBlocks = true;
+    try {
+      reader.readString();
+    } finally {
+      reader.ownsFromBlocks = false;
+    }
     const { strBuf, strOff, strLen } = reader;
     if (strLen <= INLINE_STRING_MAX) {
       value.setInline(TYPE_STRING, ENC_EMBSTR, strBuf, strOff, strLen);

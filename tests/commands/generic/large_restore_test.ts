@@ -215,3 +215,27 @@ Deno.test("in a transaction RESTORE of a large payload does not wait", () => {
   assertEquals(timers.waitsForOthers, false);
   assertEquals(s.run("SCARD", "k"), MEMBERS);
 });
+
+for (const compress of [true, false]) {
+  const how = compress ? "that was compressed" : "as it is";
+  Deno.test(`RESTORE of a long string ${how} takes its memory from blocks, and DEL gives it back`, () => {
+    const s = testServer({ directives: { rdbcompression: compress } });
+    s.run("SET", "k", "0123456789".repeat(300_000));
+    s.run("MULTI"); // what is in a transaction is done at once
+    s.run("DUMP", "k");
+    const [dump] = s.run("EXEC") as string[];
+    const digest = s.run("DEBUG", "DIGEST-VALUE", "k");
+    s.run("DEL", "k");
+    s.run("PING");
+    const before = blocks.takenBytes;
+    s.run("MULTI");
+    s.run("RESTORE", "k", 0, dump);
+    s.run("EXEC");
+    assertEquals(s.run("DEBUG", "DIGEST-VALUE", "k"), digest);
+    const taken = blocks.takenBytes - before;
+    assert(taken >= 3_000_000 && taken < 3_100_000, `${taken}`);
+    s.run("DEL", "k");
+    s.run("PING");
+    assertEquals(blocks.takenBytes, before);
+  });
+}
