@@ -7,7 +7,7 @@
  * the core is the owner of them all.
  */
 
-import { blocks, connectionBlocks } from "./base/blocks.ts";
+import { blocks, connectionBlocks, KEPT_BYTES_MAX } from "./base/blocks.ts";
 import { toLatin1 } from "./base/bytes.ts";
 import type { Clock, Draw } from "./base/clock.ts";
 import { EVERY_CHANGE } from "./base/event_classes.ts";
@@ -270,6 +270,7 @@ export class Core
     });
     config.bind(["maxmemory"], (values) => {
       evictor.maxBytes = values["maxmemory"];
+      blocks.keptBytesMax = evictor.maxBytes > 0 ? 0 : KEPT_BYTES_MAX;
     });
     // A lower limit holds at once, not only when the next command comes.
     config.onChange(

@@ -50,6 +50,8 @@ const GROWN_BYTES_MAX = 512 << 20;
 const RESIZED_PAGES = (16 << 20) >> PAGE_SHIFT;
 /** An empty block is kept for so many turns of the timer, half a second, after it was in use. */
 const KEPT_TURNS = 5;
+/** See `Blocks.keptBytesMax`. */
+export const KEPT_BYTES_MAX = 128 << 20;
 /** A block is worth emptying when gaps are at least this share of it. */
 const SPARSE_GAPS = 1 / 8;
 
@@ -87,6 +89,11 @@ class Block {
     this.missing = pages + 1;
   }
 
+  /** Whether its buffer can be resized. */
+  get grows(): boolean {
+    return this.buffer.resizable;
+  }
+
   get isEmpty(): boolean {
     return this.freePages === this.pages;
   }
@@ -116,6 +123,12 @@ class Block {
     this.freePages -= to - from;
     this.untouched = Math.max(this.untouched, to);
     return true;
+  }
+
+  /** Whether all of it can be used for so many pages, without much that was written being left over. */
+  fits(pages: number): boolean {
+    if (pages > this.pages || !this.isEmpty || this.isLeaving) return false;
+    return this.untouched - pages <= pages * SPARSE_GAPS && this.#reaches(pages);
   }
 
   /** Whether the buffer has the pages up to `to`, after it has been made larger if it can be. */
@@ -169,12 +182,22 @@ interface Place {
   readonly pages: number;
 }
 
+function placeIn(block: Block, pages: number): Place {
+  return { block, page: block.take(pages), pages };
+}
+
 export class Blocks {
   /**
    * Freed buffers of at least so many bytes go back to the system; smaller ones may stay with the allocator. See
    * `HostProcess.returnedMin`.
    */
   returnedMin = 33 << 20;
+  /**
+   * Of blocks that held one large buffer, so many bytes may stay empty for a short time: what is as large and comes at
+   * once then (the next reply, the copy that replaces a copy) does without the quarter of a millisecond that the
+   * system takes for each new megabyte.
+   */
+  keptBytesMax = KEPT_BYTES_MAX;
   /** Bytes of all that is handed out, in whole pages. */
   takenBytes = 0;
   /** Bytes given back that have not been settled. */
@@ -216,7 +239,8 @@ export class Blocks {
   takeGrowing(bytes: number, isZeroed = false): Uint8Array<ArrayBuffer> {
     if (bytes <= SHARE_MAX) return this.take(bytes, isZeroed);
     const pages = Math.ceil(bytes / PAGE_BYTES);
-    return this.#taken(this.#begun(this.#growingBlock(pages), pages), bytes, isZeroed);
+    const block = this.#keptBlock(pages, true) ?? this.#added(this.#growingBlock(pages));
+    return this.#taken(placeIn(block, pages), bytes, isZeroed);
   }
 
   #taken(place: Place, bytes: number, isZeroed: boolean): Uint8Array<ArrayBuffer> {
@@ -278,7 +302,7 @@ export class Blocks {
    */
   beginEmptying(gapBytesMax: number): boolean {
     if (this.gapBytes <= gapBytesMax) return false;
-    const sparse = this.#blocks.filter((block) => block.isSparse);
+    const sparse = this.#blocks.filter((block) => !block.isEmpty && block.isSparse);
     sparse.sort((a, b) => a.density - b.density);
     // What is moved is there twice for a while.
     let pages = (this.heldBytes * BLOCK_SHARE) >> PAGE_SHIFT;
@@ -346,10 +370,15 @@ export class Blocks {
 
   /** Gives blocks that are empty back to the system, with `all` also those that may be needed again. */
   #release(all: boolean): void {
+    let keptBytes = 0;
     for (let i = this.#blocks.length - 1; i >= 0; i--) {
       const block = this.#blocks[i];
-      const isKept = block.isShared && block.turnsEmpty < KEPT_TURNS && !all;
-      if (!block.isEmpty || isKept) continue;
+      if (!block.isEmpty) continue;
+      if (block.turnsEmpty < KEPT_TURNS && !all) {
+        if (block.isShared) continue;
+        keptBytes += block.untouched << PAGE_SHIFT;
+        if (keptBytes <= this.keptBytesMax) continue;
+      }
       this.#blocks.splice(i, 1);
       this.releasedBytes += block.buffer.byteLength;
       this.#free(block.buffer, all);
@@ -378,14 +407,22 @@ export class Blocks {
       }
     }
     const block = isShared
-      ? new Block(this.#pagesOfNext(pages), this.returnedMin)
-      : this.#ownBlock(pages);
-    return this.#begun(block, pages);
+      ? this.#added(new Block(this.#pagesOfNext(pages), this.returnedMin))
+      : this.#keptBlock(pages, false) ?? this.#added(this.#ownBlock(pages));
+    return placeIn(block, pages);
   }
 
-  #begun(block: Block, pages: number): Place {
+  #added(block: Block): Block {
     this.#blocks.push(block);
-    return { block, page: block.take(pages), pages };
+    return block;
+  }
+
+  /** A block that was used a moment ago for what had one of its own, if one fits. */
+  #keptBlock(pages: number, grows: boolean): Block | null {
+    for (const block of this.#blocks) {
+      if (!block.isShared && block.grows === grows && block.fits(pages)) return block;
+    }
+    return null;
   }
 
   /** With room to grow where that takes no memory, and the system has no objection. */

@@ -85,6 +85,7 @@ Deno.test("Blocks has memory freed elsewhere, except by who needs it at once", (
   const blocks = new Blocks();
   const freed: ArrayBuffer[] = [];
   blocks.freeElsewhere = (memory) => freed.push(structuredClone(memory, { transfer: [memory] }));
+  blocks.keptBytesMax = 0;
   const view = blocks.take(9 * MB);
   blocks.give(view);
   blocks.settle();
@@ -147,8 +148,9 @@ Deno.test("Blocks throws RangeError where there is no such memory, and goes on",
   assertEquals(blocks.take(MB).length, MB);
 });
 
-Deno.test("Blocks gives what is larger than its share a block of its own, which goes at once", () => {
+Deno.test("Blocks gives what is larger than its share a block of its own, which goes with it", () => {
   const blocks = new Blocks();
+  blocks.keptBytesMax = 0;
   const kept = blocks.take(MB);
   const large = blocks.take(9 * MB).fill(1);
   blocks.give(large);
@@ -247,6 +249,7 @@ Deno.test("Blocks lets a view grow where it lies as long as nothing follows it",
 
 Deno.test("Blocks gives what has a block of its own room to grow, which nobody else gets", () => {
   const blocks = new Blocks();
+  blocks.keptBytesMax = 0;
   const large = blocks.take(50 * MB);
   const small = blocks.take(MB);
   assertEquals(small.buffer === large.buffer, false);
@@ -292,4 +295,45 @@ Deno.test("Blocks gives what grows a place without room when the room is refused
   const view = withRefusedAllocations(refusesRoom, () => blocks.takeGrowing(40 * MB));
   assertEquals([view.length, blocks.takenBytes], [40 * MB, 40 * MB]);
   assert(blocks.extended(view, 41 * MB) === null);
+});
+
+for (const grows of [false, true]) {
+  const how = grows ? "of what may grow" : "of what stays as it is";
+  Deno.test(`Blocks keeps a block ${how} for the next one as large, for a short time`, () => {
+    const blocks = new Blocks();
+    const take = (bytes: number) => grows ? blocks.takeGrowing(bytes) : blocks.take(bytes);
+    const first = take(40 * MB);
+    const { buffer } = first;
+    blocks.give(first);
+    assert(take(40 * MB).buffer !== buffer, "it may be read until settle");
+    blocks.settle();
+    const again = take(39 * MB);
+    assert(again.buffer === buffer);
+    blocks.give(again);
+    blocks.settle();
+    assert(take(20 * MB).buffer !== buffer, "half of it would be left over");
+    for (let turn = 0; turn < 5; turn++) blocks.tick();
+    assertEquals(again.length, 39 * MB);
+    blocks.tick();
+    assertEquals(again.length, 0);
+  });
+}
+
+Deno.test("Blocks hands out zeros of a large block that was kept, where zeros are asked for", () => {
+  const blocks = new Blocks();
+  blocks.give(blocks.takeGrowing(20 * MB).fill(9));
+  blocks.settle();
+  const again = blocks.takeGrowing(20 * MB, true);
+  assert(again.every((byte) => byte === 0));
+});
+
+Deno.test("Blocks keeps no more than so many bytes of large blocks, the latest ones", () => {
+  const blocks = new Blocks();
+  blocks.keptBytesMax = 50 * MB;
+  const views = [20 * MB, 30 * MB, 20 * MB].map((size) => blocks.take(size));
+  for (const view of views) blocks.give(view);
+  blocks.settle();
+  assertEquals(views.map((view) => view.length / MB), [0, 30, 20]);
+  blocks.settle(true);
+  assertEquals([blocks.heldBytes, ...views.map((view) => view.length)], [0, 0, 0, 0]);
 });

@@ -145,3 +145,20 @@ Deno.test("data and gaps stay near maxmemory while values of all sizes replace e
   assert(s.keyspace.evictedKeys > 1_000);
   assert(most < limit * 1.3, `${most / limit} of maxmemory`);
 });
+
+Deno.test("maxmemory: what a large value leaves empty goes at once, not a moment later", () => {
+  const value = "x".repeat(10 << 20);
+  const heldAfterDel = (maxmemory: string) => {
+    const s = testServer();
+    s.run("CONFIG", "SET", "maxmemory", maxmemory);
+    const before = blocks.heldBytes;
+    s.run("SETRANGE", "k", 0, value);
+    s.run("DEL", "k");
+    s.run("PING");
+    return blocks.heldBytes - before;
+  };
+  blocks.settle(true);
+  assertEquals(heldAfterDel("1gb"), 0);
+  assert(heldAfterDel("0") >= value.length);
+  blocks.settle(true);
+});
