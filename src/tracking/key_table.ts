@@ -14,8 +14,10 @@ import { Dict } from "../arena/dict.ts";
 import { INLINE_VALUE_MAX } from "../arena/record.ts";
 
 const NUMBER_BYTES = 4;
-/** Buckets that one slice of sweeping or resizing goes over. */
+/** Buckets that one slice of a resize goes over. */
 const BUCKETS = 64;
+/** Numbers that one slice of sweeping looks at, about: those of one bucket are looked at together. */
+const SWEPT_NUMBERS = 2_000;
 
 /** What `KeyTable.add` has done. */
 export type Addition = "added" | "known" | "full";
@@ -25,6 +27,8 @@ export class KeyTable {
   /** Numbers in all lists together. */
   itemCount = 0;
   #sweepCursor = 0;
+  /** Numbers that the slice at hand may still look at. */
+  #sweepLeft = 0;
 
   get keyCount(): number {
     return this.#dict.count;
@@ -147,8 +151,11 @@ export class KeyTable {
    * read are forgotten. True while a pass over all keys is under way.
    */
   sweepSome(isGone: (number: number) => boolean): boolean {
-    for (let i = 0; i < BUCKETS; i++) {
-      this.#sweepCursor = this.#dict.scan(this.#sweepCursor, (ref) => this.#sweep(ref, isGone));
+    const sweep = (ref: number) => this.#sweep(ref, isGone);
+    this.#sweepLeft = SWEPT_NUMBERS;
+    while (this.#sweepLeft > 0) {
+      this.#sweepLeft--;
+      this.#sweepCursor = this.#dict.scan(this.#sweepCursor, sweep);
       if (this.#sweepCursor === 0) return false;
     }
     return true;
@@ -156,6 +163,7 @@ export class KeyTable {
 
   #sweep(ref: number, isGone: (number: number) => boolean): void {
     const count = this.countOf(ref);
+    this.#sweepLeft -= count;
     let kept = 0;
     for (let place = 0; place < count; place++) {
       const number = this.numberAt(ref, place);

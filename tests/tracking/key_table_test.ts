@@ -84,6 +84,29 @@ Deno.test("a list that has no more room says so and stays as it is", () => {
   assertEquals(numbersOf(table, "k").length, number - 1);
 });
 
+Deno.test("a slice of a sweep looks at a few thousand numbers, however they lie", () => {
+  for (const [keys, numbers] of [[20_000, 1], [50, 400], [2, 10_000]]) {
+    const table = new KeyTable();
+    for (let k = 0; k < keys; k++) {
+      for (let number = 1; number <= numbers; number++) add(table, `key:${k}`, number);
+    }
+    let looked = 0;
+    let most = 0;
+    let hasMore = true;
+    while (hasMore) {
+      const before = looked;
+      hasMore = table.sweepSome((number) => {
+        looked++;
+        return number % 2 === 1;
+      });
+      most = Math.max(most, looked - before);
+    }
+    assertEquals(looked, keys * numbers);
+    assertEquals(table.itemCount, keys * Math.floor(numbers / 2));
+    assert(most <= 2_000 + 8 * Math.max(numbers, 2), `${most} of ${keys} times ${numbers}`);
+  }
+});
+
 Deno.test("a key of one client takes about 40 bytes beside its own", () => {
   const table = new KeyTable();
   for (let i = 0; i < 100_000; i++) add(table, `key:${String(i).padStart(12, "0")}`, 1 + i % 50);
