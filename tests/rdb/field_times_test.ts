@@ -6,10 +6,12 @@ import { EXPIRE_DELETES } from "../../src/keyspace/expire_mode.ts";
 import { expireSlice } from "../../src/keyspace/expiry.ts";
 import * as format from "../../src/rdb/format.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
+import { RdbReader } from "../../src/rdb/reader.ts";
 import { ChunkCollector, RdbEncoder } from "../../src/rdb/writer.ts";
 import { lpAppend, lpAppendInteger, lpBytes, lpNew } from "../../src/values/listpack.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
-import { loadBytes, saveToBytes } from "./datasets.ts";
+import { corpusBytes } from "./corpus.ts";
+import { CORPUS_NOW_MS, loadBytes, saveToBytes } from "./datasets.ts";
 import { TestSnapshot } from "./test_snapshot.ts";
 
 const NOW = 1_700_000_000_000;
@@ -69,6 +71,26 @@ for (const entries of [128, 0]) {
   });
 }
 
+Deno.test("a listpack with times has the bytes that Redis 7.4 gives it", () => {
+  const file = corpusBytes("redis-7.4.1/hash-ttl");
+  const s = testServer({ nowMs: CORPUS_NOW_MS });
+  loadBytes(s.keyspace, file);
+  s.run("CONFIG", "SET", "rdbcompression", "no");
+  for (const key of ["ht:lp", "ht:all", "ht:keyttl"]) {
+    const payload = latin1(s.run("DUMP", key) as string);
+    const inFile = toLatin1(file, 0, file.length).indexOf(key) + key.length;
+    assertEquals(timeAndListpack(payload, 1), timeAndListpack(file, inFile), key);
+  }
+});
+
+/** The earliest time and the listpack that lie in a snapshot or payload. */
+function timeAndListpack(bytes: Uint8Array, at: number): [number, string] {
+  const reader = RdbReader.fromBytes(bytes, at, bytes.length - at);
+  const firstMs = reader.readMillis();
+  reader.readString();
+  return [firstMs, toLatin1(reader.strBuf, reader.strOff, reader.strLen)];
+}
+
 /** A snapshot with one key `h` of this type, whose value `write` writes. */
 function snapshotOf(magic: string, type: number, write: (out: RdbEncoder) => void): Uint8Array {
   const collector = new ChunkCollector();
@@ -106,14 +128,10 @@ function loaded(bytes: Uint8Array, entries = 128): TestServer {
 
 const TIMES = ["HPEXPIRETIME", "h", "FIELDS", 3, "a", "b", "c"];
 
-const TRIPLES = ["c", "3", 0, "a", "1", NOW + 9, "b", 2, NOW + 5];
+const TRIPLES = ["b", 2, NOW + 5, "a", "1", NOW + 9, "c", "3", 0];
 
 const READ: Record<string, Uint8Array> = {
   "type 25": snapshotOf("REDIS0012", format.TYPE_HASH_LISTPACK_EX, (out) => {
-    out.writeMillis(NOW + 5);
-    writeListpack(out, ["b", 2, NOW + 5, "a", "1", NOW + 9, "c", "3", 0]);
-  }),
-  "type 25 out of order": snapshotOf("REDIS0012", format.TYPE_HASH_LISTPACK_EX, (out) => {
     out.writeMillis(NOW + 5);
     writeListpack(out, TRIPLES);
   }),
@@ -181,7 +199,13 @@ const REFUSED: readonly (readonly [what: string, bytes: Uint8Array, message: Reg
   ["a time that is no number", listpackOf("a", "1", "soon"), /is not a number/],
   ["a time before 1970", listpackOf("a", "1", -5), /out of range/],
   ["a time beyond 48 bits", listpackOf("a", "1", 2 ** 48), /out of range/],
-  ["a field twice", listpackOf("a", "1", 0, "a", "2", NOW), /is there twice/],
+  [
+    "a listpack that is not in the order of its times",
+    listpackOf("a", "1", NOW + 9, "b", "2", NOW + 5),
+    /not in the order/,
+  ],
+  ["a time behind none", listpackOf("a", "1", 0, "b", "2", NOW + 5), /not in the order/],
+  ["a field twice", listpackOf("a", "1", NOW, "a", "2", 0), /is there twice/],
   [
     "a time beyond 48 bits, counted from the earliest",
     snapshotOf("REDIS0012", format.TYPE_HASH_METADATA, (out) => {

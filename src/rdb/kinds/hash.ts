@@ -468,11 +468,16 @@ class PackedFieldsLoad extends PackedLoad {
   }
 }
 
-/** <earliest expiry>, where there is one, and a listpack of fields, values and expiries in turn. */
+/**
+ * <earliest expiry>, where there is one, and a listpack of fields, values and expiries in turn, in the order of
+ * these.
+ */
 class PackedExpiringFieldsLoad extends PackedLoad {
   protected override readonly name = "Hash listpack";
   readonly #hash = new HashInProgress();
   #hasEarliest = false;
+  /** The expiry of the field before; Infinity when it has none. */
+  #latestMs = 0;
 
   constructor(readonly beginsWithEarliest: boolean) {
     super();
@@ -498,6 +503,7 @@ class PackedExpiringFieldsLoad extends PackedLoad {
 
   protected override open(value: LoadedValue, reader: RdbReader): void {
     this.#hash.begin(value, 0, reader.strAt, true);
+    this.#latestMs = 0;
   }
 
   protected override readEntry(value: LoadedValue, reader: RdbReader, cursor: EntryCursor): void {
@@ -511,6 +517,13 @@ class PackedExpiringFieldsLoad extends PackedLoad {
       throw reader.error("the expiry of a field is not a number", reader.strAt);
     }
     const timeMs = checkedTime(Number(expiry), reader, reader.strAt);
+    if ((timeMs || Infinity) < this.#latestMs) {
+      throw reader.error(
+        "the fields of the hash are not in the order of their expiry",
+        reader.strAt,
+      );
+    }
+    this.#latestMs = timeMs || Infinity;
     this.#hash.add(value, reader, content.bytes, 0, content.length, false, timeMs);
   }
 
