@@ -365,7 +365,7 @@ export class HashView {
     if (this.#step !== PAIR) large.reserveExpiries(this.count);
     this.forEachStored((f, fOff, fLen, v, vOff, vLen, expiresAtMs) => {
       large.set(f, fOff, fLen, v, vOff, vLen);
-      if (expiresAtMs === expiresAtMs) large.setExpiry(large.find(f, fOff, fLen), expiresAtMs);
+      if (expiresAtMs === expiresAtMs) large.setExpiry(large.lastRef, expiresAtMs);
     });
     this.ref = this.database.replaceByLarge(this.ref, TYPE_HASH, ENC_HASHTABLE, large);
     this.large = large;

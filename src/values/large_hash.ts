@@ -37,6 +37,9 @@ export class LargeHash implements MoveListener, PlaceKeeper {
   #freeSlots: number[] = [];
   #longBytes = 0;
 
+  /** The record of the field that `set` has given a value last, until the next change. */
+  lastRef = 0;
+
   /** Fields in the hash. */
   get count(): number {
     return this.dict.count;
@@ -117,6 +120,7 @@ export class LargeHash implements MoveListener, PlaceKeeper {
       if (wasLong) this.#dropLongValue(slot);
       if (isLong !== wasLong) dict.setMeta(ref, dict.metaOf(ref) ^ LONG_VALUE);
     }
+    this.lastRef = ref;
     if (isLong) this.#writeSlot(ref, this.#keep(kept));
     else copyBytes(dict.bytesOf(ref), dict.valueOffset(ref), value, valueOffset, valueLength);
     return isNew;
@@ -203,7 +207,7 @@ export class LargeHash implements MoveListener, PlaceKeeper {
       } else copy.set(bytes, at, length, bytes, dict.valueOffset(ref), dict.valueLength(ref));
       if (this.due === null) return;
       const expiresAtMs = this.expiryOf(ref);
-      if (expiresAtMs === expiresAtMs) copy.setExpiry(copy.find(bytes, at, length), expiresAtMs);
+      if (expiresAtMs === expiresAtMs) copy.setExpiry(copy.lastRef, expiresAtMs);
     });
     return copy;
   }

@@ -259,9 +259,7 @@ class HashInProgress {
     if (!this.#large.set(name.bytes, 0, name.length, bytes, offset, length, owned)) {
       refuseTwice(reader, 2, this.#at);
     }
-    if (timeMs !== 0) {
-      this.#large.setExpiry(this.#large.find(name.bytes, 0, name.length), timeMs);
-    }
+    if (timeMs !== 0) this.#large.setExpiry(this.#large.lastRef, timeMs);
     this.#count++;
   }
 
@@ -567,7 +565,7 @@ function hashOfListpack(
       refuseTwice(reader, 2, at);
     }
     if (isTimed) pos = lpNext(listpack, pos);
-    if (timeMs !== 0) hash.setExpiry(hash.find(text.bytes, text.offset, text.length), timeMs);
+    if (timeMs !== 0) hash.setExpiry(hash.lastRef, timeMs);
   }
   return hash;
 }
