@@ -84,13 +84,18 @@ async function syncAndCut(servers: ServerProcess[], proxies: LinkProxy[]): Promi
   }
   await load.further(1_500);
   for (const [i, replica] of replicas.entries()) {
-    // A FLUSHALL ends the save of a full sync, which then begins anew: here, as with Redis.
+    // A FLUSHALL ends the save of a full sync, which then begins anew, here as with Redis, or goes on partially where
+    // the replica had all of the snapshot already.
     const before = await syncCounts(servers[i]);
-    assert(before.full >= 1 && before.partialOk === 0, `server ${i}: ${Deno.inspect(before)}`);
+    assert(before.full >= 1 && before.partialOk <= 1, `server ${i}: ${Deno.inspect(before)}`);
     await cutAndWait(proxies[i], replica);
     await load.further(1_000);
     const after = await syncCounts(servers[i]);
-    assertEquals([after.full, after.partialOk], [before.full, 1], `server ${i}, its link cut`);
+    assertEquals(
+      [after.full, after.partialOk],
+      [before.full, before.partialOk + 1],
+      `server ${i}, its link cut`,
+    );
   }
   await load.stop();
   await inStep(master, ...replicas);
