@@ -16,10 +16,15 @@ import {
   writeBigInt,
   writeInteger,
 } from "../../base/integers.ts";
+import {
+  addShortDecimals,
+  SHORT_DECIMAL_TEXT_MAX,
+  ShortDecimal,
+} from "../../base/short_decimal.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { EVENT_HASH } from "../../base/event_classes.ts";
 import { hashView } from "../../keyspace/hash.ts";
-import { NOT_A_FLOAT, OVERFLOW, WRONG_TYPE } from "../../resp/reply_error.ts";
+import { NOT_A_FLOAT, OVERFLOW, ReplyError, WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
 import { setField } from "./set.ts";
@@ -115,39 +120,62 @@ export const hincrbyfloat = defineCommand({
   run: runHincrbyfloat,
 });
 
+const shortIncrement = new ShortDecimal();
+const shortValue = new ShortDecimal();
+const shortSum = new Uint8Array(SHORT_DECIMAL_TEXT_MAX);
+/** What a field that is not there counts as. */
+const NOTHING = { bytes: latin1("0") as Uint8Array, offset: 0, length: 1 };
+
 function runHincrbyfloat(call: Call): void {
   const { database, words, reply } = call;
   const { bytes, starts, lengths } = words;
-  const increment = parseLongDouble(words.text(3));
-  if (increment === null) return reply.error(NOT_A_FLOAT);
-  if (increment.isInfinite) return reply.error(INCREMENT_NOT_FINITE);
+  const isShort = shortIncrement.read(bytes, starts[3], lengths[3]);
+  const increment = isShort ? null : longIncrement(call);
   let ref = database.lookupWrite(bytes, starts[1], lengths[1]);
   let isThere = false;
   let expiresAtMs = NaN;
-  let sum: LongDouble | null = increment;
   if (ref !== 0) {
     if (database.typeOf(ref) !== TYPE_HASH) return reply.error(WRONG_TYPE);
     hashView.open(database, ref);
     isThere = hashView.find(bytes, starts[2], lengths[2]);
     ref = hashView.ref;
-    if (isThere) {
-      if (hashView.hasTimes) expiresAtMs = hashView.expiryOf(bytes, starts[2], lengths[2]);
-      const { value } = hashView;
-      const old = value.length <= FLOAT_TEXT_MAX
-        ? parseLongDouble(toLatin1(value.bytes, value.offset, value.length))
-        : null;
-      if (old === null) return reply.error(NOT_A_FLOAT_IN_HASH);
-      sum = addLongDoubles(old, increment);
-      if (sum === null) return reply.error(SUM_NOT_FINITE);
+    if (isThere && hashView.hasTimes) {
+      expiresAtMs = hashView.expiryOf(bytes, starts[2], lengths[2]);
     }
   }
-  const sumText = latin1(formatLongDouble(sum));
-  setField(call, ref, sumText, 0, sumText.length, isThere);
+  const old = isThere ? hashView.value : NOTHING;
+  let sum = shortSum;
+  let sumLength = isShort && shortValue.read(old.bytes, old.offset, old.length)
+    ? addShortDecimals(shortValue, shortIncrement, sum)
+    : 0;
+  if (sumLength === 0) {
+    sum = longSum(old, increment ?? longIncrement(call));
+    sumLength = sum.length;
+  }
+  setField(call, ref, sum, 0, sumLength, isThere);
   database.changed(bytes, starts[1], lengths[1], EVENT_HASH, "hincrbyfloat");
-  reply.bulk(sumText);
+  reply.bulk(sum, 0, sumLength);
   if (!call.isPropagating) return;
-  call.propagateAs("HSET", words.copy(1), words.copy(2), sumText);
+  call.propagateAs("HSET", words.copy(1), words.copy(2), sum.slice(0, sumLength));
   if (expiresAtMs === expiresAtMs) {
     call.propagateAs("HPEXPIREAT", words.copy(1), expiresAtMs, "FIELDS", 1, words.copy(2));
   }
+}
+
+/** The increment of HINCRBYFLOAT. @throws ReplyError */
+function longIncrement({ words }: Call): LongDouble {
+  const increment = parseLongDouble(words.text(3));
+  if (increment === null) throw new ReplyError(NOT_A_FLOAT);
+  if (increment.isInfinite) throw new ReplyError(INCREMENT_NOT_FINITE);
+  return increment;
+}
+
+/** Text of the sum of a field's value and an increment. @throws ReplyError */
+function longSum(value: typeof NOTHING, increment: LongDouble): Uint8Array<ArrayBuffer> {
+  const { bytes, offset, length } = value;
+  const old = length <= FLOAT_TEXT_MAX ? parseLongDouble(toLatin1(bytes, offset, length)) : null;
+  if (old === null) throw new ReplyError(NOT_A_FLOAT_IN_HASH);
+  const sum = addLongDoubles(old, increment);
+  if (sum === null) throw new ReplyError(SUM_NOT_FINITE);
+  return latin1(formatLongDouble(sum));
 }

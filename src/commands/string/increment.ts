@@ -15,7 +15,12 @@ import {
   writeInteger,
 } from "../../base/integers.ts";
 import { addLongDoubles, formatLongDouble, parseLongDouble } from "../../base/long_double.ts";
-import { latin1, toLatin1 } from "../../base/bytes.ts";
+import {
+  addShortDecimals,
+  SHORT_DECIMAL_TEXT_MAX,
+  ShortDecimal,
+} from "../../base/short_decimal.ts";
+import { copyBytes, latin1, toLatin1 } from "../../base/bytes.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { INLINE_STRING_MAX } from "../../keyspace/database.ts";
 import { EVENT_STRING } from "../../base/event_classes.ts";
@@ -200,32 +205,58 @@ export const incrbyfloat = defineCommand({
   run: runIncrbyfloat,
 });
 
+const shortValue = new ShortDecimal();
+const shortIncrement = new ShortDecimal();
+const shortSum = new Uint8Array(SHORT_DECIMAL_TEXT_MAX);
+/** What a key that is not there counts as. */
+const NOTHING = latin1("0");
+
 function runIncrbyfloat(call: Call): void {
   const { database, words, reply } = call;
   const keyOffset = words.starts[1];
   const keyLength = words.lengths[1];
   let ref = database.lookupWrite(words.bytes, keyOffset, keyLength);
-  let current = "0";
+  let value: Uint8Array = NOTHING, offset = 0, length = NOTHING.length;
   if (ref !== 0) {
     if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-    const bytes = database.locateString(ref);
-    if (database.stringLength > INLINE_STRING_MAX) return reply.error(NOT_A_FLOAT);
-    current = toLatin1(bytes, database.stringOffset, database.stringLength);
+    value = database.locateString(ref);
+    offset = database.stringOffset;
+    length = database.stringLength;
   }
-  const value = parseLongDouble(current);
-  if (value === null) return reply.error(NOT_A_FLOAT);
-  const by = parseLongDouble(words.text(2));
-  if (by === null) return reply.error(NOT_A_FLOAT);
-  const sum = addLongDoubles(value, by);
-  if (sum === null) return reply.error("ERR increment would produce NaN or Infinity");
-
-  const text = latin1(formatLongDouble(sum));
-  if (ref === 0) ref = database.addString(words.bytes, keyOffset, keyLength, text.length);
-  else ref = database.resizeString(ref, text.length);
+  const isShort = shortValue.read(value, offset, length) &&
+    shortIncrement.read(words.bytes, words.starts[2], words.lengths[2]);
+  let sum = shortSum;
+  let sumLength = isShort ? addShortDecimals(shortValue, shortIncrement, sum) : 0;
+  if (sumLength === 0) {
+    sum = longSum(value, offset, length, words.text(2));
+    sumLength = sum.length;
+  }
+  if (ref === 0) ref = database.addString(words.bytes, keyOffset, keyLength, sumLength);
+  else ref = database.resizeString(ref, sumLength);
   database.markAsText(ref);
-  database.locateString(ref).set(text, database.stringOffset);
+  copyBytes(database.locateString(ref), database.stringOffset, sum, 0, sumLength);
   database.changed(words.bytes, keyOffset, keyLength, EVENT_STRING, "incrbyfloat");
-  reply.bulk(text);
+  reply.bulk(sum, 0, sumLength);
   // See "Outcomes enter the stream" in NOTES.
-  if (call.isPropagating) call.propagateAs("SET", words.copy(1), text, "KEEPTTL");
+  if (call.isPropagating) {
+    call.propagateAs("SET", words.copy(1), sum.slice(0, sumLength), "KEEPTTL");
+  }
+}
+
+/** Text of the sum of a string and an increment. @throws ReplyError */
+function longSum(
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  increment: string,
+): Uint8Array<ArrayBuffer> {
+  const value = length <= INLINE_STRING_MAX
+    ? parseLongDouble(toLatin1(bytes, offset, length))
+    : null;
+  if (value === null) throw new ReplyError(NOT_A_FLOAT);
+  const by = parseLongDouble(increment);
+  if (by === null) throw new ReplyError(NOT_A_FLOAT);
+  const sum = addLongDoubles(value, by);
+  if (sum === null) throw new ReplyError("ERR increment would produce NaN or Infinity");
+  return latin1(formatLongDouble(sum));
 }
