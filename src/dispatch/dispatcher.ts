@@ -24,6 +24,7 @@ import {
   FLAG_WAITS,
   FLAG_WRITE,
 } from "./command.ts";
+import { blocks } from "../base/blocks.ts";
 import { toLatin1 } from "../base/bytes.ts";
 import { hashBytes } from "../base/hash.ts";
 import { isRefusal, tryAllocating } from "../base/refused.ts";
@@ -88,6 +89,8 @@ const GATE_KEYS_HELD = 1 << 25;
 const AHEAD_COUNT = 16;
 /** Bytes of input, and keys in the database, from which looking ahead pays. */
 const AHEAD_BYTES_MIN = 100;
+/** In a pipeline, memory is made ready for others when a request has given back so much. */
+const SETTLED_FROM_BYTES = 1 << 20;
 const AHEAD_KEYS_MIN = 50_000;
 /** Elements in a collection from which looking ahead into it pays. */
 const AHEAD_ELEMENTS_MIN = 20_000;
@@ -276,6 +279,8 @@ export class Dispatcher {
         return;
       }
       this.#execute(client, parser.words);
+      // What the request has given back serves the next one.
+      if (blocks.pendingBytes > SETTLED_FROM_BYTES) blocks.settle();
       const { reply } = client;
       if (
         (reply.pendingBytes > client.outputLookBytes || reply.isCut) &&

@@ -28,7 +28,7 @@ export function dumpPayload(database: Database, ref: number, compress: boolean):
   encoder.writeByte(type);
   writeValue(encoder, database, ref);
   encoder.writeDumpFooter(versionOfType(type));
-  return collector.take();
+  return collector.take(encoder);
 }
 
 /** Bytes of a payload whose sum is taken in one step. */

@@ -403,25 +403,32 @@ export class RdbEncoder {
 
 /** A sink that keeps everything in memory: DUMP, tests. */
 export class ChunkCollector {
-  #chunks: Uint8Array[] = [];
+  #chunks: Uint8Array<ArrayBuffer>[] = [];
+  #lengths: number[] = [];
   #size = 0;
 
   /** To be handed to an encoder. */
   readonly sink: ChunkSink = (chunk, length) => {
-    this.#chunks.push(chunk.subarray(0, length));
+    this.#chunks.push(chunk);
+    this.#lengths.push(length);
     this.#size += length;
   };
 
-  /** All bytes so far in one new array; the collector is empty afterwards. */
-  take(): Uint8Array<ArrayBuffer> {
-    const all = new Uint8Array(this.#size);
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      all.set(chunk, at);
-      at += chunk.length;
-    }
+  /** All bytes so far in one new array; the collector is empty afterwards. The encoder gets its chunks back. */
+  take(encoder?: RdbEncoder): Uint8Array<ArrayBuffer> {
+    const chunks = this.#chunks;
+    const lengths = this.#lengths;
+    const size = this.#size;
     this.#chunks = [];
+    this.#lengths = [];
     this.#size = 0;
+    const all = new Uint8Array(size);
+    let at = 0;
+    for (const [i, chunk] of chunks.entries()) {
+      copyBytes(all, at, chunk, 0, lengths[i]);
+      at += lengths[i];
+      encoder?.recycle(chunk);
+    }
     return all;
   }
 }

@@ -179,20 +179,25 @@ const MARKED_FROM_SEEK = 4;
 const SPARE_BYTES_MIN = 1024;
 
 /**
- * The buffer of the node that was emptied last, of any list. Where an element comes and goes at an end
- * whose node is full, each would otherwise make a node with a buffer of several kilobytes.
+ * Buffers of nodes that were emptied or whose list was let go of, of any list. Where an element comes and goes at an
+ * end whose node is full, or lists of a few nodes do, each would otherwise make nodes with buffers of several kilobytes.
  */
-let spare: Uint8Array | null = null;
+const spares: Uint8Array[] = [];
+const SPARES_MAX = 16;
 
 /**
- * Hands the spare buffer over if it is right for a node of so many bytes. Not where `src`, which is to be
- * copied into the node, is an element that has just been taken from it.
+ * Hands a spare buffer over if one is right for a node of `bytes` to `most` bytes. Not that of `src`, which is to be
+ * copied into the node: it may be an element that has just been taken from there.
  */
-function takeSpare(bytes: number, src: Uint8Array): Uint8Array | null {
-  const buf = spare;
-  if (buf === null || buf === src || buf.length < bytes || buf.length > bytes * 2) return null;
-  spare = null;
-  return buf;
+function takeSpare(bytes: number, most: number, src: Uint8Array): Uint8Array | null {
+  for (let i = spares.length - 1; i >= 0; i--) {
+    const buf = spares[i];
+    if (buf.length < bytes || buf.length > most || buf === src) continue;
+    spares[i] = spares.at(-1)!;
+    spares.pop();
+    return buf;
+  }
+  return null;
 }
 
 /** A list of byte strings with cheap ends; see the head of the file. */
@@ -211,6 +216,8 @@ export class QuickList {
   onOtherWalk: (() => void) | null = null;
 
   readonly #memory: NodeMemory;
+  /** Nodes that the list will have soon, where that is known. */
+  #nodesToCome = 0;
   /** Most bytes a node may have, with the seven of a listpack's frame. */
   readonly nodeBytesMax: number;
   /** Most elements a node may have. */
@@ -258,6 +265,8 @@ export class QuickList {
 
   /** LargeValue. What the nodes hold may be read until the end of the command, and nothing else be done. */
   dispose(): void {
+    let node = this.head;
+    for (let n = 0; node !== null && n < SPARES_MAX; n++, node = node.next) this.#keepSpare(node);
     this.#memory.dispose();
   }
 
@@ -269,12 +278,14 @@ export class QuickList {
   /** A list of its own with the same elements in nodes of the same content, limits included. */
   clone(): QuickList {
     const copy = new QuickList(this.#fill);
+    copy.#nodesToCome = this.nodes;
     for (let node = this.head; node !== null; node = node.next) {
       const { plain, buf, start, end, count } = node;
       const size = end - start;
       if (plain) copy.#linkPlain(copy.tail, null, buf, start, size);
       else copy.#appendPacked(buf, start, size, count);
     }
+    copy.#nodesToCome = 0;
     return copy;
   }
 
@@ -505,7 +516,9 @@ export class QuickList {
   /** Keeps the buffer of a node that is empty now, unless a snapshot may still read it. */
   #keepSpare(node: ListNode): void {
     if (this.onNodeWrite !== null || node.plain || node.shelf !== null) return;
-    if (node.capacity >= SPARE_BYTES_MIN && node.capacity === node.buf.length) spare = node.buf;
+    if (node.capacity < SPARE_BYTES_MIN || node.capacity !== node.buf.length) return;
+    if (spares.length === SPARES_MAX) spares.shift(); // of a size that nobody has asked for
+    spares.push(node.buf);
   }
 
   // -------------------------------------------------------------------------------------------
@@ -802,9 +815,17 @@ export class QuickList {
     this.#linkFull(node, count);
   }
 
+  /** A packed node for content of `src`, with room for `bytes` to about `most` bytes. */
+  #newNode(bytes: number, most: number, src: Uint8Array): ListNode {
+    const used = takeSpare(bytes, most, src);
+    if (used !== null) return new ListNode(used, false, this.generation);
+    const nodes = Math.max(this.nodes, this.#nodesToCome);
+    return this.#memory.newNode(bytes, nodes, this.generation);
+  }
+
   /** Appends a packed node with a copy of these entries. */
   #appendPacked(buf: Uint8Array, off: number, size: number, count: number): void {
-    const node = this.#memory.newNode(size, this.nodes, this.generation);
+    const node = this.#newNode(size, size + (size >> 3), buf);
     copyBytes(node.buf, node.low, buf, off, size);
     node.end = node.low + size;
     this.#linkFull(node, count);
@@ -891,10 +912,7 @@ export class QuickList {
       capacity = Math.min(Math.max(capacity, expected), this.nodeBytesMax);
     }
     const bytes = Math.max(capacity, size);
-    const used = takeSpare(bytes, src);
-    const node = used === null
-      ? this.#memory.newNode(bytes, this.nodes, this.generation)
-      : new ListNode(used, false, this.generation);
+    const node = this.#newNode(bytes, bytes * 2, src);
     if (atHead) node.start = node.end = node.high;
     return this.#linkNode(prev, next, node);
   }
