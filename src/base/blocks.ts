@@ -50,6 +50,8 @@ const GROWN_BYTES_MAX = 512 << 20;
 const RESIZED_PAGES = (16 << 20) >> PAGE_SHIFT;
 /** An empty block is kept for so many turns of the timer, half a second, after it was in use. */
 const KEPT_TURNS = 5;
+/** One of small parts for two seconds, where memory is not limited (`Blocks.keptBytesMax`). */
+const KEPT_TURNS_OF_SHARED = 20;
 /** See `Blocks.keptBytesMax`. */
 export const KEPT_BYTES_MAX = 128 << 20;
 /** A block is worth emptying when gaps are at least this share of it. */
@@ -371,11 +373,12 @@ export class Blocks {
   /** Gives blocks that are empty back to the system, with `all` also those that may be needed again. */
   #release(all: boolean): void {
     let keptBytes = 0;
+    const turnsOfShared = this.keptBytesMax > 0 ? KEPT_TURNS_OF_SHARED : KEPT_TURNS;
     for (let i = this.#blocks.length - 1; i >= 0; i--) {
       const block = this.#blocks[i];
       if (!block.isEmpty) continue;
-      if (block.turnsEmpty < KEPT_TURNS && !all) {
-        if (block.isShared) continue;
+      if (block.isShared && block.turnsEmpty < turnsOfShared && !all) continue;
+      if (!block.isShared && block.turnsEmpty < KEPT_TURNS && !all) {
         keptBytes += block.untouched << PAGE_SHIFT;
         if (keptBytes <= this.keptBytesMax) continue;
       }

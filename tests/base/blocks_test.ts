@@ -52,34 +52,37 @@ Deno.test("Blocks gives a block back to the system when nothing of it is in use"
   assertEquals(first.length, MB);
   for (const view of views) blocks.give(view);
   blocks.settle();
-  for (let turn = 0; turn < 6; turn++) blocks.tick();
+  for (let turn = 0; turn < 21; turn++) blocks.tick();
   assertEquals(views.map((view) => view.length), [0, 0, 0, 0, 0, 0]);
   assertEquals([blocks.takenBytes, blocks.heldBytes], [0, 0]);
 });
 
-Deno.test("Blocks keeps an empty block while it is used again and again, and no longer", () => {
-  const blocks = new Blocks();
-  const first = blocks.take(MB);
-  const { buffer } = first;
-  blocks.give(first);
-  for (let turn = 0; turn < 5; turn++) {
-    blocks.settle();
-    assertEquals(blocks.heldBytes, MB);
-    const again = blocks.take(MB);
-    assertStrictEquals(again.buffer, buffer);
+for (const [turns, keptBytesMax] of [[20, 128 * MB], [5, 0]]) {
+  Deno.test(`Blocks keeps an empty block while it is used again and again, and ${turns} turns more`, () => {
+    const blocks = new Blocks();
+    blocks.keptBytesMax = keptBytesMax;
+    const first = blocks.take(MB);
+    const { buffer } = first;
+    blocks.give(first);
+    for (let turn = 0; turn < 5; turn++) {
+      blocks.settle();
+      assertEquals(blocks.heldBytes, MB);
+      const again = blocks.take(MB);
+      assertStrictEquals(again.buffer, buffer);
+      blocks.tick();
+      blocks.give(again);
+    }
+    for (let turn = 0; turn < turns; turn++) {
+      blocks.tick();
+      assertEquals(blocks.heldBytes, MB, `${turn} turns after it was used`);
+    }
     blocks.tick();
-    blocks.give(again);
-  }
-  for (let turn = 0; turn < 5; turn++) {
-    blocks.tick();
-    assertEquals(blocks.heldBytes, MB, `${turn} turns after it was used`);
-  }
-  blocks.tick();
-  assertEquals([blocks.heldBytes, buffer.byteLength], [0, 0]);
-  blocks.give(blocks.take(MB));
-  blocks.settle(true);
-  assertEquals(blocks.heldBytes, 0);
-});
+    assertEquals([blocks.heldBytes, buffer.byteLength], [0, 0]);
+    blocks.give(blocks.take(MB));
+    blocks.settle(true);
+    assertEquals(blocks.heldBytes, 0);
+  });
+}
 
 Deno.test("Blocks has memory freed elsewhere, except by who needs it at once", () => {
   const blocks = new Blocks();
