@@ -2,9 +2,12 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
+import { hashBytes } from "../../src/base/hash.ts";
 import { EXPIRE_DELETES } from "../../src/keyspace/expire_mode.ts";
 import { expireSlice } from "../../src/keyspace/expiry.ts";
 import * as format from "../../src/rdb/format.ts";
+import { PayloadLoad } from "../../src/rdb/payload.ts";
+import { PayloadDump } from "../../src/rdb/payload_dump.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
 import { RdbReader } from "../../src/rdb/reader.ts";
 import { ChunkCollector, RdbEncoder } from "../../src/rdb/writer.ts";
@@ -252,4 +255,38 @@ Deno.test("RESTORE takes a payload of Valkey 9 with times", () => {
   const payload = toLatin1(collector.take());
   assertEquals(s.run("RESTORE", "h", 0, payload), "OK");
   assertEquals(s.run("HPTTL", "h", "FIELDS", 1, "a"), [9]);
+});
+
+Deno.test("DUMP in steps has the times of the moment it was begun, whatever is changed meanwhile", () => {
+  const names = Array.from({ length: 3000 }, (_, i) => `f${i}`);
+  const s = testServer({ nowMs: NOW });
+  s.run("HSET", "h", ...names.flatMap((name) => [name, `value of ${name}`]));
+  for (let i = 0; i < 2000; i++) {
+    s.run("HPEXPIREAT", "h", NOW + 5000 + (i * 7) % 977, "FIELDS", 1, `f${i}`);
+  }
+  const times = s.run("HPEXPIRETIME", "h", "FIELDS", 3000, ...names);
+  const database = s.keyspace.databases[0];
+  const dump = PayloadDump.begin(database, database.findOrExpire(latin1("h"), 0, 1), true)!;
+  for (let i = 0; !dump.step(); i++) {
+    s.run("HPEXPIREAT", "h", NOW + 1000 + i, "FIELDS", 3, `f${i}`, `f${2999 - i}`, `f${1500 + i}`);
+    s.run("HPERSIST", "h", "FIELDS", 1, `f${i * 2}`);
+    s.run("HSET", "h", `f${i * 3}`, "other");
+    s.run("HDEL", "h", `f${i + 700}`);
+  }
+  const payload = dump.chunks.map((chunk, i) => toLatin1(chunk, 0, dump.lengths[i])).join("");
+  const other = testServer({ nowMs: NOW });
+  const load = new PayloadLoad(latin1(payload), 0, payload.length, false, other.keyspace.limits);
+  load.run();
+  assertEquals([load.isWhole, load.problem], [true, null]);
+  load.values.place(
+    other.keyspace.databases[0],
+    latin1("h"),
+    0,
+    1,
+    hashBytes(latin1("h"), 0, 1),
+    NaN,
+  );
+  assertEquals(other.run("HPEXPIRETIME", "h", "FIELDS", 3000, ...names), times);
+  assertEquals(other.run("HGET", "h", "f3"), "value of f3");
+  assertEquals(other.keyspace.databases[0].expiringHashCount, 1);
 });
