@@ -259,6 +259,8 @@ export interface LoadOptions {
   pauseMs: number;
   /** Whether FLUSHALL is among its commands, which empties databases of others too. */
   flushesAll: boolean;
+  /** Whether there are commands that redis 7.0 does not know: fields of hashes that expire. */
+  hasShortFields: boolean;
 }
 
 /** A running load; see {@linkcode startLoad}. */
@@ -315,9 +317,9 @@ export class WriteLoad implements AsyncDisposable {
 
   async #write(
     client: RespClient,
-    { commandsPerBatch, pauseMs, flushesAll }: LoadOptions,
+    { commandsPerBatch, pauseMs, flushesAll, hasShortFields }: LoadOptions,
   ): Promise<void> {
-    const g = new LoadGenerator(this.seed);
+    const g = new LoadGenerator(this.seed, Date.now, hasShortFields);
     while (!this.#stopping) {
       const batch: string[][] = [];
       while (batch.length < commandsPerBatch) {
@@ -352,12 +354,12 @@ export function learnPayload(g: Generator, words: string[], reply: Reply): void 
 /** Starts a load on a server; it runs until stopped. The seed belongs in the test's name or output. */
 export async function startLoad(
   server: { port: number },
-  { seed, commandsPerBatch = 30, pauseMs = 1, flushesAll = true }:
+  { seed, commandsPerBatch = 30, pauseMs = 1, flushesAll = true, hasShortFields = false }:
     & { seed: number }
     & Partial<LoadOptions>,
 ): Promise<WriteLoad> {
   const clients = [await connect(server.port), await connect(server.port)];
-  return new WriteLoad(seed, clients, { commandsPerBatch, pauseMs, flushesAll });
+  return new WriteLoad(seed, clients, { commandsPerBatch, pauseMs, flushesAll, hasShortFields });
 }
 
 /** Sends exactly `count` commands of a load and waits for the answers. */

@@ -98,7 +98,12 @@ async function killAmidSync(
   // The link is cut, and what is written meanwhile does not fit the backlog: the next sync is a full one.
   await proxy.refuse();
   proxy.cut();
-  const load = stack.use(await startLoad(master, { seed: field.seed * 100 + random.below(100) }));
+  const load = stack.use(
+    await startLoad(master, {
+      seed: field.seed * 100 + random.below(100),
+      hasShortFields: true,
+    }),
+  );
   for (let i = 0; i < 8; i++) await ask(master, "SET", `late:${i}`, "x".repeat(20_000));
   const size = victim === "empty master" ? 0 : await saveMaster(round, old);
   const isAmid = await untilAmid(round, size);

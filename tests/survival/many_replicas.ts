@@ -67,7 +67,10 @@ async function runFamily(
   for (let number = 0; number < field.extent.amount; number++) {
     const random = field.random(number);
     await field.round(number, `${servers.length} servers`, async () => {
-      const load = await startLoad(servers[0], { seed: field.seed * 1_000 + number });
+      const load = await startLoad(servers[0], {
+        seed: field.seed * 1_000 + number,
+        hasShortFields: true,
+      });
       await using _ = load;
       await load.further(200);
       cutSome(proxies, random);

@@ -149,6 +149,7 @@ async function run(field: Field): Promise<Figures> {
       const load = await startLoad(master, {
         seed: field.seed * 1_000 + number,
         commandsPerBatch: random.pick([10, 100]),
+        hasShortFields: true,
       });
       await using _ = load;
       await load.further(100);

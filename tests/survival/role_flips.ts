@@ -60,6 +60,7 @@ async function run(field: Field): Promise<Figures> {
         const load = await startLoad(servers[leader], {
           seed: field.seed * 1_000 + number,
           flushesAll: false,
+          hasShortFields: true,
         });
         await using _ = load;
         const stop = { isDone: false };
