@@ -26,6 +26,9 @@ import { KeptLinks, type TargetAttempt, TargetFailure, TargetLink } from "./targ
 
 /** Larger values are dumped in slices, in bytes of memory. */
 const DUMP_AT_ONCE_BYTES = 64 * 1024;
+/** So many values of no more than so many bytes are dumped without a look at the clock. */
+const SMALL_KEYS = 64;
+const SMALL_BYTES = 1024;
 /** Requests are collected up to this size before they go out. */
 const BATCH_BYTES = 64 * 1024;
 /** A value that a snapshot is walking has no second walk: it is waited for, a while. */
@@ -135,6 +138,8 @@ class Migration implements Park {
   #link: TargetLink | null = null;
   #requests = new Requests();
   #dump: PayloadDump | null = null;
+  /** Keys that were dumped since the last look at the clock. */
+  #smallKeys = SMALL_KEYS;
   /** Until then keys are dumped without others having their turn, by the monotonic clock. */
   #sliceEndsMs = 0;
 
@@ -302,9 +307,10 @@ class Migration implements Park {
 
   /** Adds the RESTORE of a key; false when the key is not there any more. */
   async #sendKey(link: TargetLink, key: MovingKey, replaces: boolean): Promise<boolean> {
-    await this.#takeTurn();
+    if (++this.#smallKeys > SMALL_KEYS) await this.#takeTurn();
     const payload = await this.#dumpOf(key);
     if (payload === null) return false;
+    if (payload.dump !== null || payload.bytes.length > SMALL_BYTES) this.#smallKeys = SMALL_KEYS;
     const requests = this.#requests;
     requests.begin(replaces ? 5 : 4);
     requests.word("RESTORE");
@@ -356,6 +362,7 @@ class Migration implements Park {
   /** Lets others have their turn once a slice of time is over. */
   async #takeTurn(): Promise<void> {
     const { clock, runtime } = this.#server;
+    this.#smallKeys = 0;
     if (clock.monotonic() < this.#sliceEndsMs) return;
     await new Promise<void>((resolve) => runtime.timers.afterOthers(resolve));
     this.#sliceEndsMs = clock.monotonic() + SLICE_MS;
