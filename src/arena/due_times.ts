@@ -27,6 +27,8 @@ const CHUNK_MASK = CHUNK_ENTRIES - 1;
 /** Entries of the first chunk, which doubles until it is as large as the others. */
 const FIRST_ENTRIES = 8;
 const ENTRY_BYTES = 12;
+/** As many are counted one after another before all are. */
+const MANY = 256;
 /** What the objects of a heap and of a chunk take, about. */
 const OWN_BYTES = 64;
 const CHUNK_OWN_BYTES = 192;
@@ -207,17 +209,32 @@ export class DueTimes {
     this.owner.placed(ref, place);
   }
 
-  /** How many entries are due before a time. Looks at those and their children alone. */
+  /**
+   * How many entries are due before a time. Looks at those and their children alone, or, where they are many, at
+   * all in the order in which they lie.
+   */
   countBefore(timeMs: number): number {
     if (!(this.firstMs < timeMs)) return 0;
     const { count } = this;
     const open = [0];
     let found = 0;
     while (open.length > 0) {
+      if (found > MANY && found > count >>> 5) return this.#countAll(timeMs);
       const place = open.pop()!;
       found++;
       const end = Math.min(place * 4 + 5, count);
       for (let i = place * 4 + 1; i < end; i++) if (this.timeAt(i) < timeMs) open.push(i);
+    }
+    return found;
+  }
+
+  #countAll(timeMs: number): number {
+    let found = 0;
+    let left = this.count;
+    for (const { times, entries } of this.#chunks) {
+      const end = Math.min(entries, left);
+      for (let i = 0; i < end; i++) if (times[i] < timeMs) found++;
+      left -= end;
     }
     return found;
   }
