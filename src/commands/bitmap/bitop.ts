@@ -1,6 +1,7 @@
 /** BITOP: a string made of other strings, bit by bit. */
 
 import { TYPE_STRING } from "../../arena/record.ts";
+import { blocks } from "../../base/blocks.ts";
 import { type BitOperation, combineBits, invertBits } from "../../base/bits.ts";
 import { type Database, INLINE_STRING_MAX } from "../../keyspace/database.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -61,7 +62,7 @@ function runBitop(call: Call): void {
   else {
     // The destination may be one of the sources: the result is made aside, then handed over without a copy.
     const isSmall = length <= scratch.length; // then it is copied all the same
-    const result = isSmall ? scratch.subarray(0, length) : new Uint8Array(length);
+    const result = isSmall ? scratch.subarray(0, length) : blocks.take(length);
     if (newer === undefined) combineAll(database, operation as OlderOperation, sources, result);
     else combineNewer(database, newer, sources, result);
     const isTold = newer !== undefined && call.isPropagating;

@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { ENC_RAW } from "../../../src/arena/record.ts";
+import { blocks } from "../../../src/base/blocks.ts";
 import { testServer } from "../../support/test_server.ts";
 
 Deno.test("BITOP combines strings of different lengths, the shorter followed by zeros", () => {
@@ -130,3 +131,23 @@ for (const [operation, ofBits] of Object.entries(BY_BIT)) {
     }
   });
 }
+
+Deno.test("BITOP takes a long result from blocks, whatever was there before, and DEL gives it back", () => {
+  const s = testServer();
+  s.run("SET", "a", "\xf0".repeat(100_000));
+  s.run("SET", "b", "\x3c".repeat(50_000));
+  s.run("PING");
+  const before = blocks.takenBytes;
+  for (const [operation, first, last] of [["AND", "\x30", "\0"], ["OR", "\xfc", "\xf0"]]) {
+    assertEquals(s.run("BITOP", operation, "to", "a", "b"), 100_000);
+    assertEquals(s.run("GETRANGE", "to", 0, 9), first.repeat(10));
+    assertEquals(s.run("GETRANGE", "to", 49_998, 50_001), first.repeat(2) + last.repeat(2));
+    assertEquals(s.run("GETRANGE", "to", -10, -1), last.repeat(10));
+    assertEquals(s.run("BITOP", "NOT", "to", "to"), 100_000);
+    s.run("PING");
+    assert(blocks.takenBytes - before >= 100_000);
+    s.run("DEL", "to");
+    s.run("PING");
+    assertEquals(blocks.takenBytes, before);
+  }
+});
