@@ -912,7 +912,8 @@ export class QuickList {
       capacity = Math.min(Math.max(capacity, expected), this.nodeBytesMax);
     }
     const bytes = Math.max(capacity, size);
-    const node = this.#newNode(bytes, bytes * 2, src);
+    const most = Math.max(bytes, Math.min(bytes * 2, this.nodeBytesMax));
+    const node = this.#newNode(bytes, most, src);
     if (atHead) node.start = node.end = node.high;
     return this.#linkNode(prev, next, node);
   }

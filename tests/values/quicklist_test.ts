@@ -135,6 +135,12 @@ for (
   });
 }
 
+Deno.test("quicklist: nodes take no buffers over from lists whose nodes may be larger", () => {
+  for (let n = 0; n < 3; n++) listOf(numbered(3_000), -2).dispose();
+  const list = listOf(numbered(3_000), -1);
+  for (let node = list.head; node !== null; node = node.next) assert(node.capacity <= 4096);
+});
+
 for (const [fill, most] of [[0, 1], [1, 1], [2, 2], [128, 128]]) {
   Deno.test(`quicklist: with a fill of ${fill} a node has at most ${most} elements`, () => {
     const list = listOf(numbered(1000), fill);
