@@ -86,3 +86,26 @@ Deno.test("combineBits combines long runs that lie askew in memory", () => {
     assertEquals(target, expected);
   }
 });
+
+Deno.test("bits of a buffer that may be resized are those of any other", () => {
+  const length = 40_007;
+  const plain = Uint8Array.from({ length }, (_, i) => (i * i * 31) >> 3);
+  const bytes = new Uint8Array(new ArrayBuffer(length, { maxByteLength: 2 * length }));
+  bytes.set(plain);
+  for (const [offset, count] of [[0, length], [3, 39_000], [16_384, 20_000], [5, 10], [7, 0]]) {
+    assertEquals(countBits(bytes, offset, count), countBits(plain, offset, count));
+    for (const operation of ["and", "or", "xor", "andnot"] as const) {
+      const a = plain.slice().reverse();
+      const b = a.slice();
+      combineBits(operation, a, bytes, offset, count);
+      combineBits(operation, b, plain, offset, count);
+      assertEquals(a, b, operation);
+    }
+  }
+  bytes.fill(0);
+  assertEquals(skipBytes(bytes, 3, length, 0), length);
+  bytes[39_000] = 1;
+  assertEquals(skipBytes(bytes, 3, length, 0), 39_000);
+  bytes[16_387] = 1;
+  assertEquals(skipBytes(bytes, 3, length, 0), 16_387);
+});
