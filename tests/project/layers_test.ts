@@ -14,6 +14,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   net: ["dispatch", "pubsub", "observe", "config", "resp", "runtime", "base"],
   commands: [
     "dispatch",
+    "scripting",
     "replication",
     "rdb",
     "tracking",
@@ -29,6 +30,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "base",
   ],
   dispatch: [
+    "scripting",
     "replication",
     "rdb",
     "tracking",
@@ -41,6 +43,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "runtime",
     "base",
   ],
+  scripting: ["observe", "config", "resp", "runtime", "base"],
   replication: [
     "rdb",
     "keyspace",

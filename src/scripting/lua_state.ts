@@ -1,0 +1,714 @@
+/**
+ * Lua 5.1 as an object: the stack, tables, functions and errors of the C API, with strings as bytes.
+ *
+ * Below everything of scripting: the libraries, the sandbox and the conversions are written with it. The
+ * engine is WebAssembly with a memory of its own (lua_wasm.ts, made by tools/lua), so nothing a script does
+ * reaches the server but through functions registered here. What goes wrong inside of it for good (its
+ * stack, a fault of ours) ends with an `EngineFault`; the state must then be thrown away.
+ *
+ * An index counts from the bottom of the running function's part of the stack (1 is its first argument)
+ * or, where negative, from the top (-1 is the topmost). See the manual of Lua 5.1, "The application program
+ * interface": <https://www.lua.org/manual/5.1/manual.html#3>.
+ */
+
+import { formatDouble } from "../base/doubles.ts";
+import { latin1, toLatin1, writeText } from "../base/bytes.ts";
+import type { Words } from "../resp/words.ts";
+import { inflateRaw } from "../runtime/inflate.ts";
+import type { EngineExports, StatePointer } from "./engine_exports.ts";
+import { LUA_WASM, LUA_WASM_BYTES } from "./lua_wasm.ts";
+
+/** Types of values, as `LuaState.type` gives them. */
+export const TYPE_NONE = -1;
+export const TYPE_NIL = 0;
+export const TYPE_BOOLEAN = 1;
+export const TYPE_LIGHT_USERDATA = 2;
+export const TYPE_NUMBER = 3;
+export const TYPE_STRING = 4;
+export const TYPE_TABLE = 5;
+export const TYPE_FUNCTION = 6;
+export const TYPE_USERDATA = 7;
+export const TYPE_THREAD = 8;
+
+const TYPE_NAMES = [
+  "nil",
+  "boolean",
+  "userdata",
+  "number",
+  "string",
+  "table",
+  "function",
+  "userdata",
+  "thread",
+];
+
+/** Places beside the stack that an index may name. */
+export const REGISTRY = -10000;
+export const GLOBALS = -10002;
+
+/** Results of a protected call. */
+export const STATUS_OK = 0;
+export const STATUS_ERROR = 2;
+export const STATUS_SYNTAX = 3;
+export const STATUS_MEMORY = 4;
+/** Of `enter`: the call is not over, it goes on when the host lets it. */
+export const STATUS_SUSPENDED = -1;
+
+/** As a number of results: all that there are. */
+export const ALL_RESULTS = -1;
+
+const GC_COLLECT = 2;
+const GC_STEP = 5;
+
+/** Strings up to this size are copied through one piece of the engine's memory. */
+const SCRATCH_BYTES = 16384;
+const PAGE_BYTES = 65536;
+/** Beside what Lua itself may allocate: the stack, constants, fragmentation. */
+const OVERHEAD_PAGES = 256;
+const FIRST_PAGES = 48;
+const PAGES_MAX = 65535;
+
+/** Ends the running function of Lua with an error. */
+export class LuaError extends Error {
+  /**
+   * @param hasPosition whether "source:line: " of the calling function comes before a text, as luaL_error
+   *   has it; the error of an own value is on the top of the stack, and `text` null
+   */
+  constructor(readonly text: string | Uint8Array | null, readonly hasPosition = true) {
+    super(typeof text === "string" ? text : "error of a script");
+  }
+}
+
+/** The engine has ended in the middle of something: the state cannot be used any more. */
+export class EngineFault extends Error {}
+
+/** A function that Lua calls: reads its arguments at 1 to `top`, pushes results, answers how many. */
+export type LuaFunction = (lua: LuaState) => number;
+
+/** What the engine asks for when a script has done some amount of work. */
+export interface Interrupter {
+  /**
+   * Whether to go on: true, or "suspend" to have everything wait for `untilResumed`, or throws a LuaError,
+   * which ends the script. Only where `canSuspend`.
+   */
+  interrupt(lua: LuaState, canSuspend: boolean): boolean | "suspend";
+  /** Resolves when the script is to go on. */
+  untilResumed(): Promise<void>;
+}
+
+let compiled: WebAssembly.Module | null = null;
+
+function module(): WebAssembly.Module {
+  if (compiled !== null) return compiled;
+  const packed = Uint8Array.from(atob(LUA_WASM), (c) => c.charCodeAt(0));
+  compiled = new WebAssembly.Module(inflateRaw(packed, LUA_WASM_BYTES));
+  return compiled;
+}
+
+/** What WebAssembly has for suspending, which the library of types does not know yet. */
+interface Suspension {
+  Suspending: new (work: () => Promise<void>) => WebAssembly.ImportValue;
+  promising(work: (...words: number[]) => void): (...words: number[]) => Promise<void>;
+}
+
+export class LuaState {
+  readonly #memory: WebAssembly.Memory;
+  readonly #exports: EngineExports;
+  readonly #main: StatePointer;
+  readonly #enter: (L: number, args: number, results: number) => Promise<void>;
+  readonly #runStatus: number;
+  readonly #scratch: number;
+  /** Where lengths are put by the engine. */
+  readonly #lengthAt: number;
+  readonly #functions: LuaFunction[] = [];
+  readonly #literals = new Map<string, { address: number; length: number }>();
+  #bytes!: Uint8Array<ArrayBuffer>;
+  #ints!: Int32Array<ArrayBuffer>;
+  /** The running coroutine. */
+  #L: StatePointer;
+  /** Nested calls of functions of the host, in which nothing can be suspended. */
+  #hostDepth = 0;
+  #isEntered = false;
+  #isSuspended = false;
+
+  /** @param bytesMax what scripts may allocate; beyond it they end with "not enough memory" */
+  constructor(bytesMax: number, readonly interrupter: Interrupter) {
+    const pages = Math.ceil(bytesMax / PAGE_BYTES) + OVERHEAD_PAGES;
+    this.#memory = new WebAssembly.Memory({
+      initial: FIRST_PAGES,
+      maximum: Math.min(PAGES_MAX, Math.max(FIRST_PAGES, pages)),
+    });
+    const { Suspending, promising } = WebAssembly as unknown as Suspension;
+    const instance = new WebAssembly.Instance(module(), {
+      env: { memory: this.#memory },
+      host: {
+        call: (L: number, id: number) => this.#callHost(L, id),
+        interrupt: (L: number) => this.#interrupt(L),
+        suspend: new Suspending(() => this.#suspend()),
+        number: (at: number, value: number) => writeText(this.memory, at, formatDouble(value)) - at,
+        panic: () => {
+          throw new EngineFault("a script has failed outside of any protected call");
+        },
+      },
+      wasi_snapshot_preview1: {
+        fd_close: () => 8,
+        fd_seek: () => 8,
+        fd_write: () => 8,
+        proc_exit: () => {
+          throw new EngineFault("the engine has ended itself");
+        },
+      },
+    });
+    const exports = this.#exports = instance.exports as unknown as EngineExports;
+    this.#enter = promising(exports.engine_run);
+    exports._initialize();
+    this.#L = this.#main = exports.engine_new(bytesMax);
+    this.#scratch = exports.malloc(SCRATCH_BYTES);
+    this.#lengthAt = exports.malloc(8);
+    if (this.#main === 0 || this.#scratch === 0 || this.#lengthAt === 0) {
+      throw new EngineFault("no memory for the engine of scripts");
+    }
+    this.#runStatus = exports.engine_run_status() >> 2;
+    this.#view();
+    exports.engine_open(this.#main);
+  }
+
+  // -- memory ----------------------------------------------------------------------------
+
+  /** Bytes that Lua has allocated. */
+  get bytesUsed(): number {
+    return this.#exports.engine_bytes_used() >>> 0;
+  }
+
+  /** Bytes of the engine's memory as a whole; it never becomes smaller. */
+  get memoryBytes(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  /** Changes what scripts may allocate, within the maximum at the making. */
+  limitBytes(bytesMax: number): void {
+    this.#exports.engine_limit(bytesMax);
+  }
+
+  collect(): void {
+    this.#exports.lua_gc(this.#L, GC_COLLECT, 0);
+  }
+
+  collectStep(size: number): void {
+    this.#exports.lua_gc(this.#L, GC_STEP, size);
+  }
+
+  #view(): void {
+    this.#bytes = new Uint8Array(this.#memory.buffer) as Uint8Array<ArrayBuffer>;
+    this.#ints = new Int32Array(this.#memory.buffer) as Int32Array<ArrayBuffer>;
+  }
+
+  /** The engine's memory; good until the engine next allocates something. */
+  get memory(): Uint8Array<ArrayBuffer> {
+    if (this.#bytes.length === 0) this.#view();
+    return this.#bytes;
+  }
+
+  get #words(): Int32Array<ArrayBuffer> {
+    if (this.#ints.length === 0) this.#view();
+    return this.#ints;
+  }
+
+  // -- the stack -------------------------------------------------------------------------
+
+  /** The number of values of the running function: also the index of the topmost. */
+  get top(): number {
+    return this.#exports.lua_gettop(this.#L);
+  }
+
+  /** Drops what is above, or fills up with nil. */
+  set top(index: number) {
+    this.#exports.lua_settop(this.#L, index);
+  }
+
+  pop(count = 1): void {
+    this.#exports.lua_settop(this.#L, -count - 1);
+  }
+
+  /** Makes room for `extra` values beyond the 20 that are always there. @throws LuaError without room */
+  checkStack(extra: number, text = "stack overflow"): void {
+    if (this.#exports.lua_checkstack(this.#L, extra) === 0) throw new LuaError(text);
+  }
+
+  /** Whether there is room for `extra` more values; makes it. */
+  hasRoom(extra: number): boolean {
+    return this.#exports.lua_checkstack(this.#L, extra) !== 0;
+  }
+
+  /** Pushes what is at `index` once more. */
+  pushValue(index: number): void {
+    this.#exports.lua_pushvalue(this.#L, index);
+  }
+
+  /** Moves the topmost to `index`, what is there and above up. */
+  insert(index: number): void {
+    this.#exports.lua_insert(this.#L, index);
+  }
+
+  remove(index: number): void {
+    this.#exports.lua_remove(this.#L, index);
+  }
+
+  /** Moves the topmost to `index`, in place of what is there. */
+  replace(index: number): void {
+    this.#exports.lua_replace(this.#L, index);
+  }
+
+  /** TYPE_*; TYPE_NONE beyond the top. */
+  type(index: number): number {
+    return this.#exports.lua_type(this.#L, index);
+  }
+
+  /** "table", "nil" …: the name of the type of what is at `index`. */
+  typeName(index: number): string {
+    return TYPE_NAMES[this.type(index)] ?? "no value";
+  }
+
+  // -- values ----------------------------------------------------------------------------
+
+  pushNil(): void {
+    this.#exports.lua_pushnil(this.#L);
+  }
+
+  pushBoolean(value: boolean): void {
+    this.#exports.lua_pushboolean(this.#L, value ? 1 : 0);
+  }
+
+  pushNumber(value: number): void {
+    this.#exports.lua_pushnumber(this.#L, value);
+  }
+
+  /** Pushes a string of these bytes. */
+  pushBytes(bytes: Uint8Array, offset = 0, length = bytes.length - offset): void {
+    const address = this.#placed(bytes, offset, length);
+    this.#exports.lua_pushlstring(this.#L, address, length);
+    this.#letGo(address);
+  }
+
+  /** Pushes a string whose characters are bytes (Latin-1). */
+  pushText(text: string): void {
+    if (text.length > SCRATCH_BYTES) return this.pushBytes(latin1(text));
+    writeText(this.memory, this.#scratch, text);
+    this.#exports.lua_pushlstring(this.#L, this.#scratch, text.length);
+  }
+
+  /** Pushes a string that is pushed often: its bytes are kept in the engine for good. */
+  pushLiteral(text: string): void {
+    const { address, length } = this.#literal(text);
+    this.#exports.lua_pushlstring(this.#L, address, length);
+  }
+
+  /** Whether it is a number, or a string that reads as one. */
+  isNumber(index: number): boolean {
+    return this.#exports.lua_isnumber(this.#L, index) !== 0;
+  }
+
+  /** False for false and nil only. */
+  toBoolean(index: number): boolean {
+    return this.#exports.lua_toboolean(this.#L, index) !== 0;
+  }
+
+  /** The number at `index`, also of a string that reads as one; 0 for anything else. */
+  toNumber(index: number): number {
+    return this.#exports.lua_tonumber(this.#L, index);
+  }
+
+  /**
+   * The bytes of the string at `index` where they lie: good until the engine is next called. A number
+   * becomes a string on the stack (not while `next` walks over it). Null for any other value.
+   */
+  view(index: number): Uint8Array | null {
+    const address = this.#exports.lua_tolstring(this.#L, index, this.#lengthAt);
+    if (address === 0) return null;
+    return this.memory.subarray(address, address + this.#words[this.#lengthAt >> 2]);
+  }
+
+  /** A copy of the bytes of the string (or number, as `view` says) at `index`. */
+  bytes(index: number): Uint8Array<ArrayBuffer> | null {
+    const view = this.view(index);
+    return view === null ? null : view.slice() as Uint8Array<ArrayBuffer>;
+  }
+
+  /** The same as text of Latin-1. */
+  text(index: number): string | null {
+    const view = this.view(index);
+    return view === null ? null : toLatin1(view);
+  }
+
+  /** Bytes of a string, or what `#` gives of a table. */
+  length(index: number): number {
+    return this.#exports.lua_objlen(this.#L, index);
+  }
+
+  /** Whether the values are the same, without metamethods. */
+  rawEqual(a: number, b: number): boolean {
+    return this.#exports.lua_rawequal(this.#L, a, b) !== 0;
+  }
+
+  /** A number that tells tables, functions and the like apart; 0 for other values. */
+  identity(index: number): number {
+    return this.#exports.lua_topointer(this.#L, index);
+  }
+
+  /** Writes a number as printf does with `format`, one of those kept in the engine. */
+  format(format: string, value: number): string {
+    const { address } = this.#literal(format + "\0");
+    const length = this.#exports.engine_format(this.#scratch, SCRATCH_BYTES, address, value);
+    return toLatin1(this.memory, this.#scratch, length);
+  }
+
+  // -- tables ----------------------------------------------------------------------------
+
+  /** Pushes an empty table with room for `elements` at 1, 2 … and for `fields` others. */
+  newTable(elements = 0, fields = 0): void {
+    this.#exports.lua_createtable(this.#L, elements, fields);
+  }
+
+  /** Replaces the key on the top by what the table at `index` has of it, without metamethods. */
+  rawGet(index: number): void {
+    this.#exports.lua_rawget(this.#L, index);
+  }
+
+  /** Pushes element `n`, without metamethods. */
+  rawGetIndex(index: number, n: number): void {
+    this.#exports.lua_rawgeti(this.#L, index, n);
+  }
+
+  /** Sets a field to the topmost value, its key below it, and drops both; without metamethods. */
+  rawSet(index: number): void {
+    this.#exports.lua_rawset(this.#L, index);
+  }
+
+  /** Sets element `n` to the topmost value and drops it; without metamethods. */
+  rawSetIndex(index: number, n: number): void {
+    this.#exports.lua_rawseti(this.#L, index, n);
+  }
+
+  /** As `rawGet`, with metamethods. */
+  getTable(index: number): void {
+    this.#exports.lua_gettable(this.#L, index);
+  }
+
+  /** As `rawSet`, with metamethods. */
+  setTable(index: number): void {
+    this.#exports.lua_settable(this.#L, index);
+  }
+
+  /** Pushes the field of that name, without metamethods. */
+  getField(index: number, name: string): void {
+    this.pushLiteral(name);
+    this.#exports.lua_rawget(this.#L, index < 0 && index > REGISTRY ? index - 1 : index);
+  }
+
+  /** Sets the field of that name to the topmost value and drops it, without metamethods. */
+  setField(index: number, name: string): void {
+    this.pushLiteral(name);
+    this.insert(-2);
+    this.#exports.lua_rawset(this.#L, index < 0 && index > REGISTRY ? index - 1 : index);
+  }
+
+  /** Sets the global of that name to the topmost value and drops it. */
+  setGlobal(name: string): void {
+    this.setField(GLOBALS, name);
+  }
+
+  /** Replaces the key on the top by the next key and its value; false, and nothing pushed, at the end. */
+  next(index: number): boolean {
+    return this.#exports.lua_next(this.#L, index) !== 0;
+  }
+
+  /** Pushes the metatable of what is at `index`; false, and nothing pushed, where it has none. */
+  getMetatable(index: number): boolean {
+    return this.#exports.lua_getmetatable(this.#L, index) !== 0;
+  }
+
+  /** Gives the table at `index` the metatable on the top, and drops that. */
+  setMetatable(index: number): void {
+    this.#exports.lua_setmetatable(this.#L, index);
+  }
+
+  /** From now on nothing in the table at `index` can be changed by anybody, nor its metatable. */
+  setReadOnly(index: number, isReadOnly: boolean): void {
+    this.#exports.lua_setreadonly(this.#L, index, isReadOnly ? 1 : 0);
+  }
+
+  isReadOnly(index: number): boolean {
+    return this.#exports.lua_isreadonly(this.#L, index) !== 0;
+  }
+
+  /** Pushes the table in which the function at `index` looks up globals. */
+  getEnvironment(index: number): void {
+    this.#exports.lua_getfenv(this.#L, index);
+  }
+
+  /** Gives the function at `index` the table on the top for its globals, and drops that. */
+  setEnvironment(index: number): void {
+    this.#exports.lua_setfenv(this.#L, index);
+  }
+
+  /** Keeps the topmost value, and drops it: the number by which `pushRef` finds it. */
+  ref(): number {
+    return this.#exports.luaL_ref(this.#L, REGISTRY);
+  }
+
+  unref(ref: number): void {
+    this.#exports.luaL_unref(this.#L, REGISTRY, ref);
+  }
+
+  pushRef(ref: number): void {
+    this.#exports.lua_rawgeti(this.#L, REGISTRY, ref);
+  }
+
+  // -- functions -------------------------------------------------------------------------
+
+  /** Makes a function callable from Lua; there is no way to undo it. */
+  pushFunction(work: LuaFunction): void {
+    this.#functions.push(work);
+    this.#exports.engine_push_function(this.#L, this.#functions.length - 1);
+  }
+
+  /** Sets functions as fields of the table on the top. */
+  register(functions: Readonly<Record<string, LuaFunction>>): void {
+    for (const [name, work] of Object.entries(functions)) {
+      this.pushFunction(work);
+      this.setField(-2, name);
+    }
+  }
+
+  /** Compiles a chunk and pushes it as a function, or pushes the error: STATUS_*. */
+  load(source: Uint8Array, name: string): number {
+    const address = this.#placed(source, 0, source.length);
+    const chunkName = this.#literal(name + "\0").address;
+    const status = this.#exports.luaL_loadbuffer(this.#L, address, source.length, chunkName);
+    this.#letGo(address);
+    return status;
+  }
+
+  /** Calls the function below its `args` arguments, which its results replace; errors go through. */
+  call(args: number, results: number): void {
+    this.#exports.lua_call(this.#L, args, results);
+  }
+
+  /** The same, but an error ends here: STATUS_*, and its value on the stack in place of results. */
+  protectedCall(args: number, results: number): number {
+    return this.#collected(this.#exports.lua_pcall(this.#L, args, results, 0));
+  }
+
+  /** After an error for lack of memory: what it leaves behind is given up at once. */
+  #collected(status: number): number {
+    if (status === STATUS_MEMORY) this.collect();
+    return status;
+  }
+
+  /**
+   * `protectedCall` from outside of everything, which can be suspended: then it answers STATUS_SUSPENDED,
+   * and calls `whenOver` with the status once it is over. An error is a table with `err`, and `source` and
+   * `line` where that is known.
+   * @throws EngineFault when the engine has ended
+   */
+  enter(args: number, results: number, whenOver: (status: number | EngineFault) => void): number {
+    this.#words[this.#runStatus] = STATUS_SUSPENDED;
+    this.#isEntered = true;
+    const ended = this.#enter(this.#L, args, results);
+    const status = this.#words[this.#runStatus];
+    if (status !== STATUS_SUSPENDED) {
+      this.#isEntered = false;
+      return this.#collected(status);
+    }
+    const fault = new EngineFault("the engine of scripts has failed");
+    const isSuspended = this.#isSuspended;
+    ended.then(
+      () => {
+        this.#isEntered = false;
+        whenOver(this.#collected(this.#words[this.#runStatus]));
+      },
+      (error) => {
+        fault.cause = error;
+        this.#isEntered = false;
+        if (isSuspended) whenOver(fault);
+      },
+    );
+    if (isSuspended) return status;
+    throw fault;
+  }
+
+  /** Has the interrupter asked after every so many instructions of the running coroutine. */
+  askEvery(instructions: number): void {
+    this.#exports.engine_ask_every(this.#L, instructions);
+  }
+
+  /** Puts the sequence of math.random back to its beginning. */
+  reseed(): void {
+    this.#exports.engine_reseed();
+  }
+
+  /** Where the function at `level` is (0 the running one, 1 its caller); line -1 where Lua has none. */
+  where(level: number): { source: string; line: number } | null {
+    const line = this.#exports.engine_where(this.#L, level);
+    if (line === -1 && this.type(-1) !== TYPE_STRING) return null;
+    const source = this.text(-1)!;
+    this.pop();
+    return { source, line };
+  }
+
+  // -- errors ----------------------------------------------------------------------------
+
+  /** Raises the value on the top. Does not return. */
+  raise(): never {
+    throw new LuaError(null);
+  }
+
+  /** "bad argument #1 to 'name' (text)", as luaL_argerror words it. Does not return. */
+  argumentError(index: number, text: string): never {
+    writeText(this.memory, this.#scratch, text.slice(0, 1000) + "\0");
+    this.#exports.luaL_argerror(this.#L, index, this.#scratch);
+    throw new EngineFault("an error was not raised");
+  }
+
+  /** "bad argument #1 to 'name' (expected expected, got …)". Does not return. */
+  typeError(index: number, expected: string): never {
+    this.#exports.luaL_typerror(this.#L, index, this.#literal(expected + "\0").address);
+    throw new EngineFault("an error was not raised");
+  }
+
+  /** A number, or a string that reads as one. @throws what Lua's own functions do otherwise */
+  checkNumber(index: number): number {
+    return this.#exports.luaL_checknumber(this.#L, index);
+  }
+
+  /** The same, `otherwise` where there is nothing or nil. */
+  optionalNumber(index: number, otherwise: number): number {
+    return this.#exports.luaL_optnumber(this.#L, index, otherwise);
+  }
+
+  /** A string or a number as one: as `view`. @throws what Lua's own functions do otherwise */
+  checkView(index: number): Uint8Array {
+    const address = this.#exports.luaL_checklstring(this.#L, index, this.#lengthAt);
+    return this.memory.subarray(address, address + this.#words[this.#lengthAt >> 2]);
+  }
+
+  /** @throws what Lua's own functions do when the type is another */
+  checkType(index: number, type: number): void {
+    this.#exports.luaL_checktype(this.#L, index, type);
+  }
+
+  /** @throws what Lua's own functions do when there is nothing, not even nil */
+  checkAny(index: number): void {
+    this.#exports.luaL_checkany(this.#L, index);
+  }
+
+  // -- the words of a call -----------------------------------------------------------------
+
+  /**
+   * Puts where the bytes of all values of the running function lie into `words`, as `redis.call` takes them:
+   * how many there are, or -1 - n where value n (from 0) is neither string nor number. Good until the
+   * engine is next called.
+   */
+  readWords(words: Words): number {
+    const count = this.#exports.engine_read_words(this.#L);
+    if (count < 0) return count;
+    words.clear();
+    words.bytes = this.memory;
+    const ints = this.#words;
+    let at = this.#exports.engine_words() >> 2;
+    for (let i = 0; i < count; i++) {
+      words.push(ints[at], ints[at + 1]);
+      at += 2;
+    }
+    return count;
+  }
+
+  /** Pushes a table of `count` words of a request, the first of them at `first`. */
+  pushWords({ bytes, starts, lengths }: Words, first: number, count: number): void {
+    this.newTable(count, 0);
+    for (let i = 0; i < count; i++) {
+      this.pushBytes(bytes, starts[first + i], lengths[first + i]);
+      this.rawSetIndex(-2, i + 1);
+    }
+  }
+
+  // -- inside ------------------------------------------------------------------------------
+
+  /** Copies bytes into the engine's memory: where to. */
+  #placed(bytes: Uint8Array, offset: number, length: number): number {
+    const address = length <= SCRATCH_BYTES ? this.#scratch : this.#exports.malloc(length) >>> 0;
+    if (address === 0) throw new LuaError("not enough memory", false);
+    const memory = this.memory;
+    if (length < 48) {
+      for (let i = 0; i < length; i++) memory[address + i] = bytes[offset + i];
+    } else {
+      memory.set(
+        offset === 0 && length === bytes.length ? bytes : bytes.subarray(offset, offset + length),
+        address,
+      );
+    }
+    return address;
+  }
+
+  #letGo(address: number): void {
+    if (address !== this.#scratch) this.#exports.free(address);
+  }
+
+  #literal(text: string): { address: number; length: number } {
+    const known = this.#literals.get(text);
+    if (known !== undefined) return known;
+    const address = this.#exports.malloc(text.length + 1);
+    if (address === 0) throw new LuaError("not enough memory", false);
+    writeText(this.memory, address, text);
+    const literal = { address, length: text.length };
+    this.#literals.set(text, literal);
+    return literal;
+  }
+
+  /** Calls a function that Lua has called: the number of results, -1 for an error on the top. */
+  #callHost(L: StatePointer, id: number): number {
+    const before = this.#L;
+    this.#L = L;
+    this.#hostDepth++;
+    try {
+      return this.#functions[id](this);
+    } catch (error) {
+      if (!(error instanceof LuaError)) throw error;
+      return this.#pushError(error);
+    } finally {
+      this.#hostDepth--;
+      this.#L = before;
+    }
+  }
+
+  #pushError({ text, hasPosition }: LuaError): number {
+    if (text === null) return -1;
+    if (typeof text === "string") this.pushText(text);
+    else this.pushBytes(text);
+    if (hasPosition) this.#exports.engine_error(this.#L);
+    return -1;
+  }
+
+  /** Asked by the engine: 0 to go on, 1 for an error on the top, 2 to be suspended. */
+  #interrupt(L: StatePointer): number {
+    const before = this.#L;
+    this.#L = L;
+    try {
+      const canSuspend = this.#isEntered && this.#hostDepth === 0;
+      const answer = this.interrupter.interrupt(this, canSuspend);
+      return answer === "suspend" ? 2 : 0;
+    } catch (error) {
+      if (!(error instanceof LuaError)) throw error;
+      this.#pushError(error);
+      return 1;
+    } finally {
+      this.#L = before;
+    }
+  }
+
+  async #suspend(): Promise<void> {
+    this.#isSuspended = true;
+    await this.interrupter.untilResumed();
+    this.#isSuspended = false;
+  }
+}

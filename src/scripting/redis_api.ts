@@ -1,0 +1,230 @@
+/**
+ * `redis.*`: what scripts and functions can ask of the server. What it does is the host's (`ScriptHost`,
+ * which dispatch is); here are the arguments, the conversions and the texts of errors.
+ *
+ * @see {@link https://redis.io/docs/latest/develop/programmability/lua-api/}
+ */
+
+import { hex, sha1, SHA1_BYTES } from "../base/sha1.ts";
+import { REDIS_VERSION } from "../config/version.ts";
+import { Words } from "../resp/words.ts";
+import { type LuaFunction, type LuaState, TYPE_STRING } from "./lua_state.ts";
+import { pushError, ReplyToLua } from "./reply_to_lua.ts";
+
+/** The parts of `redis.set_repl`. */
+export const REPL_AOF = 1;
+export const REPL_REPLICAS = 2;
+
+const LOG_LEVELS = { LOG_DEBUG: 0, LOG_VERBOSE: 1, LOG_NOTICE: 2, LOG_WARNING: 3 };
+
+/** What `redis.call` gets from the server: where the reply lies, or the text of a refusal. */
+export interface CallReply {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+}
+
+/** The server as scripts see it. */
+export interface ScriptHost {
+  /** Runs a command for the running script. Text: it was refused, with this error. */
+  callCommand(words: Words): CallReply | string;
+  /** The reply has been read. */
+  replyRead(): void;
+  /** Chooses the protocol of the replies to come. */
+  setResp(resp: number): void;
+  /** Chooses where changes to come are sent: REPL_*. */
+  setReplication(parts: number): void;
+  /** Whether the caller may run this command; null when there is none of that name. */
+  mayCall(words: Words): boolean | null;
+  /** Writes to the server's log: 0 (debug) to 3 (warning). */
+  log(level: number, text: string): void;
+}
+
+/** Ends the script, or the protected call it is in, with a table as error. */
+function raise(lua: LuaState, text: string): never {
+  pushError(lua, text);
+  return lua.raise();
+}
+
+export class RedisApi {
+  readonly #words = new Words();
+  readonly #replies: ReplyToLua;
+
+  constructor(readonly lua: LuaState, readonly host: ScriptHost) {
+    this.#replies = new ReplyToLua(lua);
+  }
+
+  /** Pushes the table that is `redis` to scripts. */
+  pushTable(): void {
+    const { lua, host } = this;
+    lua.newTable(0, 32);
+    lua.register({
+      call: () => this.#call(true),
+      pcall: () => this.#call(false),
+      setresp: () => this.#setResp(),
+      sha1hex: sha1Hex,
+      error_reply: errorReply,
+      status_reply: statusReply,
+      set_repl: () => this.#setReplication(),
+      acl_check_cmd: () => this.#mayCall(),
+    });
+    this.#setNumbers({
+      REPL_NONE: 0,
+      REPL_AOF,
+      REPL_SLAVE: REPL_REPLICAS,
+      REPL_REPLICA: REPL_REPLICAS,
+      REPL_ALL: REPL_AOF | REPL_REPLICAS,
+    });
+    setLogAndVersion(lua, host);
+  }
+
+  /** Adds what only EVAL's scripts have to the table on the top: leftovers of the debugger and of older versions. */
+  addEvalFunctions(): void {
+    this.lua.register({
+      // Without a debugger there are no stops and nobody to show anything to.
+      breakpoint: (lua) => {
+        lua.pushBoolean(false);
+        return 1;
+      },
+      debug: () => 0,
+      replicate_commands: (lua) => {
+        lua.pushBoolean(true);
+        return 1;
+      },
+    });
+  }
+
+  #setNumbers(numbers: Readonly<Record<string, number>>): void {
+    setNumbers(this.lua, numbers);
+  }
+
+  /** Finds the words among the arguments; false, with an error pushed, when they are none. */
+  #readWords(): boolean {
+    const { lua } = this;
+    const count = lua.readWords(this.#words);
+    if (count > 0) return true;
+    lua.top = 0;
+    const text = count === 0
+      ? "Please specify at least one argument for this redis lib call"
+      : "Lua redis lib command arguments must be strings or integers";
+    pushError(lua, text);
+    return false;
+  }
+
+  #call(raises: boolean): number {
+    const { lua, host } = this;
+    if (!this.#readWords()) return raises ? lua.raise() : 1;
+    const reply = host.callCommand(this.#words);
+    lua.top = 0;
+    if (typeof reply === "string") {
+      pushError(lua, reply);
+      lua.pushBoolean(true);
+      lua.setField(-2, "ignore_error_stats_update");
+      return raises ? lua.raise() : 1;
+    }
+    const { bytes, at } = reply;
+    this.#replies.push(bytes, at);
+    const isError = bytes[at] === 0x2d;
+    host.replyRead();
+    return isError && raises ? lua.raise() : 1;
+  }
+
+  #setResp(): number {
+    const { lua } = this;
+    if (lua.top !== 1) raise(lua, "redis.setresp() requires one argument.");
+    const resp = Math.trunc(lua.toNumber(1));
+    if (resp !== 2 && resp !== 3) raise(lua, "RESP version must be 2 or 3.");
+    this.host.setResp(resp);
+    return 0;
+  }
+
+  #setReplication(): number {
+    const { lua } = this;
+    if (lua.top !== 1) raise(lua, "redis.set_repl() requires one argument.");
+    const parts = Math.trunc(lua.toNumber(1));
+    if ((parts & ~(REPL_AOF | REPL_REPLICAS)) !== 0) {
+      raise(
+        lua,
+        "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
+      );
+    }
+    this.host.setReplication(parts);
+    return 0;
+  }
+
+  #mayCall(): number {
+    const { lua } = this;
+    if (!this.#readWords()) return lua.raise();
+    const may = this.host.mayCall(this.#words);
+    if (may === null) raise(lua, "Invalid command passed to redis.acl_check_cmd()");
+    lua.pushBoolean(may);
+    return 1;
+  }
+}
+
+/** Sets numbers as fields of the table on the top. */
+function setNumbers(lua: LuaState, numbers: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(numbers)) {
+    lua.pushNumber(value);
+    lua.setField(-2, name);
+  }
+}
+
+/** Adds to the table on the top what libraries have already while they are loaded. */
+export function setLogAndVersion(lua: LuaState, host: ScriptHost): void {
+  setNumbers(lua, LOG_LEVELS);
+  const [major, minor, patch] = REDIS_VERSION.split(".").map(Number);
+  setNumbers(lua, { REDIS_VERSION_NUM: (major << 16) | (minor << 8) | patch });
+  lua.pushText(REDIS_VERSION);
+  lua.setField(-2, "REDIS_VERSION");
+  lua.register({ log: log(host) });
+}
+
+function log(host: ScriptHost): LuaFunction {
+  return (lua) => {
+    const { top } = lua;
+    if (top < 2) raise(lua, "redis.log() requires two arguments or more.");
+    if (!lua.isNumber(1)) raise(lua, "First argument must be a number (log level).");
+    const level = Math.trunc(lua.toNumber(1));
+    if (level < 0 || level > 3) raise(lua, "Invalid debug level.");
+    const parts: string[] = [];
+    for (let i = 2; i <= top; i++) {
+      const text = lua.text(i);
+      if (text !== null) parts.push(text);
+    }
+    host.log(level, parts.join(" "));
+    return 0;
+  };
+}
+
+const digest = new Uint8Array(SHA1_BYTES);
+
+function sha1Hex(lua: LuaState): number {
+  if (lua.top !== 1) raise(lua, "wrong number of arguments");
+  const bytes = lua.bytes(1) ?? new Uint8Array(0);
+  sha1(bytes, 0, bytes.length, digest);
+  lua.pushText(hex(digest));
+  return 1;
+}
+
+const WRONG_ARGUMENTS = "wrong number or type of arguments";
+
+function errorReply(lua: LuaState): number {
+  if (lua.top !== 1 || lua.type(1) !== TYPE_STRING) {
+    pushError(lua, WRONG_ARGUMENTS);
+    return 1;
+  }
+  const text = lua.text(1)!;
+  pushError(lua, text.startsWith("-") ? text : `-${text}`);
+  return 1;
+}
+
+function statusReply(lua: LuaState): number {
+  if (lua.top !== 1 || lua.type(1) !== TYPE_STRING) {
+    pushError(lua, WRONG_ARGUMENTS);
+    return 1;
+  }
+  lua.newTable(0, 1);
+  lua.pushValue(1);
+  lua.setField(-2, "ok");
+  return 1;
+}

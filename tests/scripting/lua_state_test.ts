@@ -1,0 +1,230 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { latin1 } from "../../src/base/bytes.ts";
+import {
+  ALL_RESULTS,
+  EngineFault,
+  GLOBALS,
+  type Interrupter,
+  LuaError,
+  LuaState,
+  STATUS_ERROR,
+  STATUS_MEMORY,
+  STATUS_OK,
+  STATUS_SUSPENDED,
+  STATUS_SYNTAX,
+  TYPE_TABLE,
+} from "../../src/scripting/lua_state.ts";
+
+const NEVER: Interrupter = {
+  interrupt: () => true,
+  untilResumed: () => Promise.resolve(),
+};
+
+function newState(interrupter = NEVER, bytesMax = 64 << 20): LuaState {
+  return new LuaState(bytesMax, interrupter);
+}
+
+/** Runs a chunk: its first result as text, or its error. */
+function run(lua: LuaState, source: string): string | null {
+  if (lua.load(latin1(source), "=chunk") === STATUS_OK) lua.protectedCall(0, 1);
+  const text = lua.text(-1);
+  lua.top = 0;
+  return text;
+}
+
+Deno.test("a string goes in and comes out with each of the 256 bytes", () => {
+  const lua = newState();
+  const all = Uint8Array.from({ length: 256 }, (_, i) => i);
+  lua.pushFunction((inner) => {
+    assertEquals(inner.view(1), all);
+    inner.pushBytes(inner.bytes(1)!);
+    return 1;
+  });
+  lua.pushBytes(all);
+  assertEquals(lua.protectedCall(1, 1), STATUS_OK);
+  assertEquals(lua.bytes(-1), all);
+});
+
+Deno.test("a string larger than the scratch memory goes in and comes out", () => {
+  const lua = newState();
+  const large = new Uint8Array(3_000_000).fill(0xfe);
+  lua.pushBytes(large);
+  assertEquals(lua.length(-1), large.length);
+  assertEquals(lua.bytes(-1), large);
+});
+
+Deno.test("an error of a function has the position of its caller", () => {
+  const lua = newState();
+  lua.pushFunction(() => {
+    throw new LuaError("no good");
+  });
+  lua.setField(GLOBALS, "fail");
+  assertEquals(run(lua, "\nfail()"), "chunk:2: no good");
+  assertEquals(run(lua, "return select(2, pcall(fail))"), "no good");
+});
+
+Deno.test("an argument of the wrong type is refused in Lua's words", () => {
+  const lua = newState();
+  lua.pushFunction((inner) => {
+    inner.pushNumber(inner.checkNumber(1) + 1);
+    return 1;
+  });
+  lua.setField(GLOBALS, "plus");
+  assertEquals(run(lua, "return plus(41)"), "42");
+  assertEquals(
+    run(lua, "return plus({})"),
+    "chunk:1: bad argument #1 to 'plus' (number expected, got table)",
+  );
+});
+
+Deno.test("a chunk that does not compile is a syntax error", () => {
+  const lua = newState();
+  assertEquals(lua.load(latin1("return ("), "=chunk"), STATUS_SYNTAX);
+  assertEquals(lua.text(-1), "chunk:1: unexpected symbol near '<eof>'");
+});
+
+Deno.test("a compiled chunk is not loaded", () => {
+  const lua = newState();
+  assertEquals(
+    run(lua, "return tostring(loadstring(string.dump(function() end)))"),
+    "nil",
+  );
+});
+
+Deno.test("a read-only table cannot be changed", () => {
+  const lua = newState();
+  lua.newTable();
+  lua.pushNumber(1);
+  lua.setField(-2, "a");
+  lua.setReadOnly(-1, true);
+  lua.setField(GLOBALS, "t");
+  const text = "Attempt to modify a readonly table";
+  assertEquals(run(lua, "t.a = 2"), `chunk:1: ${text}`);
+  assertEquals(run(lua, "t.b = 2"), `chunk:1: ${text}`);
+  assertEquals(run(lua, "return select(2, pcall(rawset, t, 'a', 2))"), text);
+  assertEquals(run(lua, "return select(2, pcall(setmetatable, t, {}))"), text);
+  assertEquals(run(lua, "return select(2, pcall(table.insert, t, 2))"), text);
+  assertEquals(run(lua, "return t.a"), "1");
+});
+
+for (
+  const [what, source] of [
+    ["a string", "return #string.rep('x', 200000000)"],
+    ["a table", "local t = {} for i = 1, 1e9 do t[i] = i end"],
+    ["a growing string", "local s = 'x' while true do s = s .. s end"],
+  ]
+) {
+  Deno.test(`${what} beyond the limit of memory ends the script, and the next one runs`, () => {
+    const lua = newState(NEVER, 8 << 20);
+    assertEquals(lua.load(latin1(source), "=chunk"), STATUS_OK);
+    assertEquals(lua.protectedCall(0, ALL_RESULTS), STATUS_MEMORY);
+    assertEquals(lua.text(-1), "not enough memory");
+    lua.top = 0;
+    assertEquals(run(lua, "return 1"), "1");
+  });
+}
+
+for (
+  const [what, source, error] of [
+    ["recursion", "local function f() return 1 + f() end f()", "chunk:1: stack overflow"],
+    ["recursion in C", "local function f() pcall(f) error('deep') end f()", "chunk:1: deep"],
+    ["nesting", `return ${"(".repeat(300)}1${")".repeat(300)}`, "chunk:1: chunk has too many"],
+    ["a pattern", "return ('a'):rep(5000):find(('a?'):rep(5000))", "chunk:1: pattern too complex"],
+  ]
+) {
+  Deno.test(`${what} without end is an error of the script`, () => {
+    const lua = newState();
+    const text = run(lua, source);
+    assert(text!.startsWith(error), text!);
+    assertEquals(run(lua, "return 1"), "1");
+  });
+}
+
+Deno.test("a pattern that tries everything asks the interrupter", () => {
+  let asked = 0;
+  const lua = newState({
+    interrupt: () => {
+      if (++asked === 3) throw new LuaError("enough");
+      return true;
+    },
+    untilResumed: () => Promise.resolve(),
+  });
+  const text = run(lua, "return ('a'):rep(40):find(('.-'):rep(20) .. 'b')");
+  assertEquals(text, "chunk:1: enough");
+});
+
+for (
+  const [where, source] of [
+    ["", "while not stop do end return 'over'"],
+    [" in pcall", "pcall(function() while not stop do end end) return 'over'"],
+    [
+      " in a comparison of sort",
+      "table.sort({1,2,3}, function(a, b) while not stop do end return a < b end) return 'over'",
+    ],
+    [
+      " in a coroutine",
+      "return coroutine.wrap(function() while not stop do end return 'over' end)()",
+    ],
+  ]
+) {
+  Deno.test(`a loop${where} is suspended and goes on`, async () => {
+    let asked = 0;
+    let resumed = 0;
+    const lua: LuaState = newState({
+      interrupt: (inner, canSuspend) => {
+        assert(canSuspend);
+        if (++asked < 3) return true;
+        if (asked < 6) return "suspend";
+        inner.pushBoolean(true);
+        inner.setField(GLOBALS, "stop");
+        return true;
+      },
+      untilResumed: () => {
+        resumed++;
+        return Promise.resolve();
+      },
+    });
+    lua.askEvery(1000);
+    lua.load(latin1(source), "=chunk");
+    const status = await new Promise<number | EngineFault>((resolve) => {
+      assertEquals(lua.enter(0, 1, resolve), STATUS_SUSPENDED);
+    });
+    assertEquals(status, STATUS_OK);
+    assertEquals(lua.text(-1), "over");
+    assertEquals([asked, resumed], [6, 3]);
+  });
+}
+
+Deno.test("enter answers at once where nothing is suspended", () => {
+  const lua = newState();
+  lua.load(latin1("return 'x', error('y')"), "=chunk");
+  const never = () => assert(false);
+  assertEquals(lua.enter(0, 1, never), STATUS_ERROR);
+  assertEquals(lua.type(-1), TYPE_TABLE);
+  lua.getField(-1, "err");
+  assertEquals(lua.text(-1), "ERR chunk:1: y");
+  lua.pop();
+  lua.getField(-1, "line");
+  assertEquals(lua.toNumber(-1), 1);
+});
+
+Deno.test("a fault of a function of the host ends the state", () => {
+  const lua = newState();
+  lua.pushFunction(() => {
+    throw new TypeError("ours");
+  });
+  assertThrows(() => lua.enter(0, 1, () => assert(false)), EngineFault);
+});
+
+Deno.test("numbers have the text that C gives them", () => {
+  const lua = newState();
+  assertEquals(
+    run(lua, "return tostring(0.1) .. ' ' .. 1e15 .. ' ' .. 2^53 .. ' ' .. 1/0"),
+    "0.1 1e+15 9.007199254741e+15 inf",
+  );
+  assertEquals(
+    run(lua, "return string.format('%d %.3f %5.1f %x', 2^40, 1/3, 2.25, 255)"),
+    "1099511627776 0.333   2.2 ff",
+  );
+  assertEquals(lua.format("%.17g", 0.1), "0.10000000000000001");
+});

@@ -1,0 +1,66 @@
+/*
+** What Lua's own sources see of the engine: see engine.c.
+*/
+
+#ifndef tsredis_engine_h
+#define tsredis_engine_h
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct lua_State;
+
+#define ENGINE_IMPORT(name) __attribute__((import_module("host"), import_name(name)))
+
+/* Runs f(L, ud): 0 when it returned, 1 when engine_throw ended it. In protect.s. */
+int engine_try (void (*f) (struct lua_State *, void *), struct lua_State *L, void *ud);
+
+/* Leaves everything up to the innermost engine_try. */
+#define engine_throw() __builtin_wasm_throw(0, (void *)0)
+
+/* Nested calls that matching a pattern may need, each for a repeated or captured part of it. */
+#define ENGINE_MAXMATCH 1000
+
+/* Some work that no instruction of Lua stands for: asks the host now and then. */
+extern int engine_steps_left;
+void engine_out_of_steps (struct lua_State *L);
+#define engine_work(L, steps) \
+  ((void)((engine_steps_left -= (int)(steps)) > 0 || (engine_out_of_steps(L), 0)))
+#define engine_step(L) engine_work(L, 1)
+
+/* Whether hooks may run; defined beside lua_sethook. */
+int engine_allows_hook (struct lua_State *L);
+
+/* Numbers become integers as the processors do it on which scripts were written. */
+
+/* Out of range, and for NaN, the smallest integer. */
+static inline int64_t to_int64 (double value) {
+  return value >= -0x1p63 && value < 0x1p63 ? (int64_t)value : INT64_MIN;
+}
+
+static inline int32_t to_int32 (double value) {
+  return value > -0x1p31 - 1 && value < 0x1p31 ? (int32_t)value : INT32_MIN;
+}
+
+/* Negative numbers wrap; from 2^64 on it is 0. */
+static inline uint64_t to_uint64 (double value) {
+  if (!(value >= 0x1p63)) return (uint64_t)to_int64(value);
+  return (uint64_t)to_int64(value - 0x1p63) ^ ((uint64_t)1 << 63);
+}
+
+/* Room for what number_text writes. */
+#define NUMBER_TEXT_MAX 32
+
+/*
+** Writes a number with up to `precision` (1 to 14) significant digits, as "%.*g" does: its length, less
+** than NUMBER_TEXT_MAX. In libraries.c.
+*/
+int number_text (char *to, double value, int precision);
+
+/* As strtod, but quick, and with the sign of a NaN. In libraries.c. */
+double number_read (const char *from, char **end);
+
+void engine_seed (int seed);
+int engine_random (void);
+
+#endif
