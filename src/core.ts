@@ -34,6 +34,7 @@ import {
   GATE_SAVE_FAILED,
   GATE_STALE,
 } from "./dispatch/dispatcher.ts";
+import { Scripts } from "./dispatch/scripts.ts";
 import { Pause, type PauseOwner } from "./dispatch/pause.ts";
 import type { Services, ShutdownOptions } from "./dispatch/services.ts";
 import { type EvictionOwner, Evictor } from "./keyspace/eviction.ts";
@@ -72,6 +73,9 @@ const SLICE_MS = 1;
 const PREPARED_AT_TURN = 5;
 /** A slice of a call that takes long counts as so many bytes of load: one between two turns of the timer is enough. */
 const SLICED_BYTES = 64 * 1024;
+
+/** While a script is suspended, work on the data is put off by so much, again and again. */
+const SUSPENDED_MS = 10;
 
 /** What the runtime itself takes, about; part of used memory so that `maxmemory` is not exceeded. */
 const BASE_BYTES = 1 << 20;
@@ -139,6 +143,7 @@ export class Core
   readonly tracking: Tracking;
   readonly turn: Turn;
   readonly dispatcher: Dispatcher;
+  readonly scripts: Scripts;
   readonly clientLimits: ClientLimits;
   readonly replication: Replication;
   readonly statistics = new Statistics();
@@ -201,6 +206,7 @@ export class Core
     this.pause = new Pause(this.clients, this.keyspace, this);
     this.dispatcher = new Dispatcher(this, this);
     this.dispatcher.setCommands(namedCommands(config));
+    this.scripts = new Scripts(this.dispatcher);
     this.hub = new Hub(runtime.timers, clock, () => this.dispatcher.runningClient);
     this.tracking = new Tracking(runtime.timers, draw, this);
     this.keyspace.defragmenter.others.push(this.tracking);
@@ -282,6 +288,7 @@ export class Core
       this.#gateValues = values;
       this.updateGates();
     });
+    config.onChange(["lua-memory-limit"], () => this.scripts.forgetEngines());
     config.bind(["acllog-max-len"], (values) => {
       accessLog.lengthMax = values["acllog-max-len"];
       accessLog.trim();
@@ -666,7 +673,7 @@ export class Core
 
   /** ReplicationHost. */
   get isPaused(): boolean {
-    return this.pause.endsMs !== 0;
+    return this.pause.endsMs !== 0 || this.scripts.isSuspended;
   }
 
   /** ReplicationHost. */
@@ -767,6 +774,12 @@ export class Core
     statistics.replicationOutputRate.sample(statistics.netReplicationOutputBytes, steadyMs);
     const used = this.usedMemory();
     if (used > statistics.peakMemoryBytes) statistics.peakMemoryBytes = used;
+    if (this.scripts.isSuspended) {
+      // The data stand still until the script is over: only what has nothing to do with them goes on.
+      this.clientLimits.tick(steadyMs);
+      this.shutdown.tick(steadyMs);
+      return;
+    }
     this.pause.tick(steadyMs);
     this.dispatcher.blocking.expire(steadyMs);
     this.dispatcher.migrations.tick(steadyMs);
@@ -865,6 +878,7 @@ export class Core
     if (this.isClosed || this.#pending.has(name)) return;
     const timer = this.runtime.timers.after(ms, () => {
       this.#pending.delete(name);
+      if (this.scripts.isSuspended) return this.#soon(name, SUSPENDED_MS, work);
       work();
     });
     this.#pending.set(name, timer);
@@ -874,7 +888,7 @@ export class Core
   usedMemory(): number {
     const backlogBytes = this.replication.backlog?.heldBytes ?? 0;
     return BASE_BYTES + this.keyspace.dataBytes + this.tracking.memoryBytes + this.clientBytes() +
-      backlogBytes;
+      backlogBytes + this.scripts.memoryBytes;
   }
 
   /** As each was last looked at: asked before each command where `maxmemory` is set. */

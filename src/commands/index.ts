@@ -10,6 +10,7 @@ import { hashCommands } from "./hash/index.ts";
 import { hyperloglogCommands } from "./hyperloglog/index.ts";
 import { listCommands } from "./list/index.ts";
 import { pubsubCommands } from "./pubsub/index.ts";
+import { scriptingCommands } from "./scripting/index.ts";
 import { serverCommands } from "./server/index.ts";
 import { setCommands } from "./set/index.ts";
 import { sortedSetCommands } from "./sorted_set/index.ts";
@@ -27,6 +28,7 @@ export const commandTable: readonly CommandDefinition[] = [
   ...hyperloglogCommands,
   ...listCommands,
   ...pubsubCommands,
+  ...scriptingCommands,
   ...serverCommands,
   ...setCommands,
   ...sortedSetCommands,

@@ -170,7 +170,6 @@ const DEFRAG = "the arena closes its gaps by itself, without settings";
 const LAZY = "what is removed is always let go of at once and freed in the background";
 const KERNEL = "the runtime gives no access to this setting of the kernel";
 const OFF_THREAD = "tsredis runs commands on one thread and divides its work in its own way";
-const SCRIPTS = "scripts do not exist yet";
 const SYSLOG = "the log goes to a file or to standard output, where systemd collects it";
 const TLS = "connections are not encrypted; put a TLS proxy in front";
 const NO_TLS = "connections are not encrypted";
@@ -416,7 +415,8 @@ export const DIRECTIVES = {
   "latency-tracking-info-percentiles": directive(percentilesKind(), "50 99 99.9"),
   "notify-keyspace-events": directive(notifyKind(), ""),
   "tracking-table-max-keys": int("1000000", 0, I64_MAX),
-  "busy-reply-threshold": int("5000", 0, I64_MAX, idle(SCRIPTS, { aliases: ["lua-time-limit"] })),
+  "busy-reply-threshold": int("5000", 0, I64_MAX, { aliases: ["lua-time-limit"] }),
+  "lua-memory-limit": memory("512mb", 8 << 20, 3n << 30n, { since: "tsredis" }),
 
   // Cluster
   "cluster-enabled": bool("no", {

@@ -135,6 +135,8 @@ export class Client implements Watcher, Subscriber, TrackedClient {
   /** No further commands; the connection ends when its output is sent. */
   isClosing = false;
   isClosed = false;
+  /** Of the client of scripts: whose script calls commands in its name; else null. */
+  caller: Client | null = null;
   /** The link to our master: its commands are obeyed where others' are refused; see `becomeMaster`. */
   isMaster = false;
   /** A replica's link. */
@@ -173,9 +175,9 @@ export class Client implements Watcher, Subscriber, TrackedClient {
   }
 
   /** Copies a request that EXEC is to run. @throws RangeError when there is no memory for it */
-  enqueue(command: Command, words: Words): void {
+  enqueue(command: Command, words: Words, flagBits = command.flagBits): void {
     this.queue ??= CommandQueue.take();
-    this.queue.add(command, words);
+    this.queue.add(command, words, flagBits);
   }
 
   /** A request that CLIENT PAUSE puts off, to be run when the pause ends. */

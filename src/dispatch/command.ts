@@ -17,6 +17,8 @@
 import { latin1 } from "../base/bytes.ts";
 import type { Call } from "./call.ts";
 import type { KeyFinder, KeySpec } from "./key_specs.ts";
+import type { Services } from "./services.ts";
+import type { Words } from "../resp/words.ts";
 
 /**
  * Runs a command: reads the words, changes the data and writes the reply, all before it returns. It
@@ -176,6 +178,11 @@ export interface CommandDefinition {
    * key. Dispatch looks there ahead of time, no more: a form in which it is another word costs time only.
    */
   readonly elementWord?: number;
+  /**
+   * What this call may do, where that is not the same for all: SCRIPT_* bits of scripting/script_flags.ts, null where
+   * nothing is known. Gates go by it instead of write, denyoom, stale and may_replicate.
+   */
+  readonly flagsOf?: (server: Services, words: Words) => number | null;
   /** The word that is the channel of a message. A hint, likewise. */
   readonly channelWord?: number;
   /** The arguments after the name(s), in the notation of arguments_syntax.ts. */

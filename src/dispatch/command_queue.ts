@@ -37,12 +37,15 @@ export class CommandQueue {
   readonly #ends: number[] = [];
   #piece: Uint8Array = NO_BYTES;
   #at = 0;
+  /** How far it is drained: the piece, and where in it. */
+  #drained = 0;
+  #drainedAt = 0;
   /** Commands by their numbers: each stands once, however often it is queued. */
   readonly #commands: Command[] = [];
   readonly #words = new Words();
 
-  /** Appends a copy of this request. @throws RangeError when there is no memory for it */
-  add(command: Command, words: Words): void {
+  /** Appends a copy of this request, which has these FLAG_* bits. @throws RangeError when there is no memory for it */
+  add(command: Command, words: Words, flagBits = command.flagBits): void {
     const { count, lengths } = words;
     const number = this.#numberOf(command);
     let bytes = 0;
@@ -63,8 +66,8 @@ export class CommandQueue {
     this.#at = at;
     this.count++;
     this.wordBytes += bytes;
-    this.anyFlags |= command.flagBits;
-    this.everyFlags &= command.flagBits;
+    this.anyFlags |= flagBits;
+    this.everyFlags &= flagBits;
   }
 
   /** Room for so many bytes in one piece. */
@@ -102,6 +105,8 @@ export class CommandQueue {
     queue.everyFlags = ~0;
     queue.#ends.length = 0;
     queue.#at = 0;
+    queue.#drained = 0;
+    queue.#drainedAt = 0;
     queue.#commands.length = 0;
     spare = queue;
   }
@@ -124,24 +129,28 @@ export class CommandQueue {
 
   /**
    * Hands out all commands in their order and lets go of their memory on the way, the last piece apart.
-   * The words are one object for all of them: they hold until `visit` returns. Afterwards the queue is
-   * only good to be given back.
+   * The words are one object for all of them: they hold until `visit` returns. When that answers false, the
+   * queue pauses, and goes on behind that command when it is drained again; it answers whether all are
+   * out. Then the queue is only good to be given back.
    */
-  drain(visit: (command: Command, words: Words) => void): void {
+  drain(visit: (command: Command, words: Words) => boolean): boolean {
     const words = this.#words;
-    this.#ends.push(this.#at);
-    for (let i = 0; i < this.#pieces.length; i++) {
-      const piece = this.#pieces[i];
-      if (i < this.#pieces.length - 1) this.#pieces[i] = NO_BYTES;
-      const end = this.#ends[i];
-      for (let at = 0; at < end;) {
-        at = readNumber(piece, at);
+    if (this.#drained === 0 && this.#drainedAt === 0) this.#ends.push(this.#at);
+    while (this.#drained < this.#pieces.length) {
+      const piece = this.#pieces[this.#drained];
+      const end = this.#ends[this.#drained];
+      while (this.#drainedAt < end) {
+        const at = readNumber(piece, this.#drainedAt);
         const command = this.#commands[readValue];
-        at = readWords(piece, at, words);
-        visit(command, words);
+        this.#drainedAt = readWords(piece, at, words);
+        if (!visit(command, words)) return false;
       }
+      if (this.#drained < this.#pieces.length - 1) this.#pieces[this.#drained] = NO_BYTES;
+      this.#drained++;
+      this.#drainedAt = 0;
     }
     words.bytes = NO_BYTES;
+    return true;
   }
 }
 

@@ -10,6 +10,7 @@ import {
   Command,
   type CommandDefinition,
   FLAG_ADMIN,
+  FLAG_ALLOW_BUSY,
   FLAG_DENYOOM,
   FLAG_LOADING,
   FLAG_MAY_REPLICATE,
@@ -38,6 +39,12 @@ import {
   ReplyError,
   SAVE_FAILED,
 } from "../resp/reply_error.ts";
+import {
+  SCRIPT_ALLOW_OOM,
+  SCRIPT_ALLOW_STALE,
+  SCRIPT_NO_WRITES,
+  SCRIPT_WITHOUT_FLAGS,
+} from "../scripting/script_flags.ts";
 import { BROKEN, MORE, type RequestParser } from "../resp/parser.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Words } from "../resp/words.ts";
@@ -84,6 +91,9 @@ export const GATE_ASYNC_LOADING = 1 << 23;
 export const GATE_HEAP_FULL = 1 << 24;
 /** There are keys that are not to be changed for a while; see held_keys.ts. */
 const GATE_KEYS_HELD = 1 << 25;
+
+/** A script is suspended, which runs for too long: see scripts.ts. */
+export const GATE_BUSY = 1 << 25;
 
 /** Requests looked at ahead of their turn at once. */
 const AHEAD_COUNT = 16;
@@ -164,6 +174,7 @@ export class Dispatcher {
   readonly #call: Call;
   readonly #nestedCall: Call;
   #depth = 0;
+  #wasOverMemory = false;
   /** Timed calls until the heap is looked at. */
   #untilHeapLook = HEAP_LOOK_CALLS;
   #slowest: Command | null = null;
@@ -377,6 +388,25 @@ export class Dispatcher {
     }
   }
 
+  /** Whether memory was above `maxmemory`, with nothing left to evict, when the request at hand came. */
+  get isOverMemory(): boolean {
+    return (this.gateBits & GATE_MEMORY) !== 0 && this.#wasOverMemory;
+  }
+
+  /** A script that is under way is suspended: until `letGo` others' requests are part of its call. */
+  hold(): void {
+    this.#depth++;
+  }
+
+  /** Such a script is over, as is the request of its client. */
+  letGo(client: Client): void {
+    this.#depth--;
+    this.endUnit(client);
+    if (this.server.keyspace.readyKeys.length > 0) this.blocking.serveReady();
+    if (this.server.hub.hasDeferred) this.server.hub.deliverDeferred();
+    this.#endedMs = NaN;
+  }
+
   /** The client's request is done: what it has changed enters the stream. */
   endUnit(client: Client): void {
     const { stream } = this.server.keyspace;
@@ -503,7 +533,9 @@ export class Dispatcher {
     }
     if (reply.errorCount !== errorsBefore) {
       command.failedCalls++;
-      server.statistics.countError(reply.lastError);
+      const { scripts } = server;
+      if (!scripts.isErrorCounted) server.statistics.countError(reply.lastError);
+      scripts.isErrorCounted = false;
       if (client.isMaster || client.isReplica) {
         this.owner.linkFailed(client, command, reply.lastError);
       }
@@ -565,7 +597,9 @@ export class Dispatcher {
     words: Words,
     isParked: boolean,
   ): void {
-    if ((command.flagBits & FLAG_READONLY) !== 0 && tracker.remembersKeys) {
+    // Of a script what it reads counts, not what it says of its keys.
+    const isScript = command.definition.flagsOf !== undefined;
+    if ((command.flagBits & FLAG_READONLY) !== 0 && tracker.remembersKeys && !isScript) {
       const { tracking } = this.server;
       forEachKey(command, words, (index) => {
         tracking.remember(tracker, words.bytes, words.starts[index], words.lengths[index]);
@@ -602,14 +636,16 @@ export class Dispatcher {
     answer: string | ((reply: ReplyWriter) => void),
   ): void {
     const isError = typeof answer === "string";
+    const { errorCount } = client.reply;
     this.answerOutside(client, isError ? (reply) => reply.error(answer) : answer);
-    const { statistics, clients } = this.server;
+    const { statistics, clients, scripts } = this.server;
     command.calls++;
     client.commandsProcessed++;
     statistics.commandsProcessed++;
-    if (isError) {
+    if (client.reply.errorCount !== errorCount) {
       command.failedCalls++;
-      statistics.countError(answer);
+      if (!scripts.isErrorCounted) statistics.countError(client.reply.lastError);
+      scripts.isErrorCounted = false;
     }
     if (this.timesAll) this.#timed(client, command, words, 0);
     clients.blockedCount--;
@@ -654,7 +690,8 @@ export class Dispatcher {
       slowLog.thresholdUsec >= 0 && usec >= slowLog.thresholdUsec &&
       (command.flagBits & FLAG_SKIP_SLOWLOG) === 0
     ) {
-      slowLog.add(words, usec, keyspace.clock.now(), client.transport.address, client.name);
+      const { transport, name } = client.caller ?? client;
+      slowLog.add(words, usec, keyspace.clock.now(), transport.address, name);
     }
     if (latency.thresholdMs > 0) {
       latency.add(command.isQuick ? "fast-command" : "command", ms, keyspace.nowMs);
@@ -719,9 +756,25 @@ export class Dispatcher {
     return false;
   }
 
+  /** Shows a request to monitors: for handlers that have it shown before what they do. */
+  showToMonitors(client: Client, words: Words): void {
+    if (this.server.clients.monitors.size > 0) this.owner.showToMonitors(client, words);
+  }
+
+  /** The flags of this call: those of its script where that says what it does. */
+  #flagsOf({ flagBits, definition }: Command, words: Words): number {
+    const script = definition.flagsOf?.(this.server, words) ?? SCRIPT_WITHOUT_FLAGS;
+    if ((script & SCRIPT_WITHOUT_FLAGS) !== 0) return flagBits;
+    let flags = flagBits & ~(FLAG_STALE | FLAG_DENYOOM | FLAG_WRITE | FLAG_MAY_REPLICATE);
+    if ((script & (SCRIPT_ALLOW_OOM | SCRIPT_NO_WRITES)) === 0) flags |= FLAG_DENYOOM;
+    if ((script & SCRIPT_NO_WRITES) === 0) flags |= FLAG_WRITE;
+    if ((script & SCRIPT_ALLOW_STALE) !== 0) flags |= FLAG_STALE;
+    return flags;
+  }
+
   /** Null: it may run. Text: the error. Empty: queued or put off, nothing more to do. */
   #refusal(client: Client, command: Command, words: Words): string | null {
-    const flags = command.flagBits;
+    const flags = this.#flagsOf(command, words);
     const gates = (this.gateBits & client.gateMask) | client.gateBits;
     if ((flags & FLAG_PROTECTED) !== 0) {
       const text = this.owner.refuseProtected(command, client);
@@ -741,7 +794,7 @@ export class Dispatcher {
     const isQueued = inMulti && !TRANSACTION_COMMANDS.has(name);
     const isWrite = (effective & FLAG_WRITE) !== 0;
     if ((gates & GATE_MEMORY) !== 0) {
-      const isOver = !this.owner.freeMemory();
+      const isOver = this.#wasOverMemory = !this.owner.freeMemory();
       if (isOver && (isQueued || (effective & FLAG_DENYOOM) !== 0)) return OUT_OF_MEMORY;
     }
     if (
@@ -765,6 +818,9 @@ export class Dispatcher {
     if ((gates & GATE_ASYNC_LOADING) !== 0 && (effective & FLAG_NO_ASYNC_LOADING) !== 0) {
       return LOADING;
     }
+    if ((gates & GATE_BUSY) !== 0 && (flags & FLAG_ALLOW_BUSY) === 0) {
+      return this.server.scripts.busyText;
+    }
     const enters = isWrite || (effective & FLAG_MAY_REPLICATE) !== 0;
     if ((gates & GATE_PAUSED) !== 0 && this.owner.parkIfPaused(client, enters)) {
       // The words are in the parser's buffer, which goes on with later requests: keep a copy.
@@ -779,7 +835,7 @@ export class Dispatcher {
       return "";
     }
     if (isQueued) {
-      if (!tryAllocating(() => client.enqueue(command, words))) return NO_MEMORY;
+      if (!tryAllocating(() => client.enqueue(command, words, flags))) return NO_MEMORY;
       this.answerOutside(client, (reply) => reply.queued());
       return "";
     }

@@ -21,6 +21,7 @@ import type { Tracking } from "../tracking/tracking.ts";
 import type { Clients } from "./clients.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Pause } from "./pause.ts";
+import type { Scripts } from "./scripts.ts";
 
 export interface Services {
   readonly runtime: Runtime;
@@ -31,6 +32,7 @@ export interface Services {
   readonly config: Config;
   readonly dispatcher: Dispatcher;
   readonly clients: Clients;
+  readonly scripts: Scripts;
   readonly pause: Pause;
   readonly statistics: Statistics;
   readonly slowLog: SlowLog;

@@ -78,7 +78,7 @@ export class SlicedCalls {
   /** Goes on with the one that is longest under way, so that not all are held in halves. */
   #slice(): void {
     const [sliced] = this.#underWay;
-    if (sliced === undefined) return;
+    if (sliced === undefined || this.dispatcher.server.scripts.isSuspended) return;
     if (sliced.client.isClosed) this.forget(sliced);
     if (!this.#underWay.has(sliced)) return;
     this.slices++;

@@ -1,9 +1,8 @@
 /**
- * The function libraries that came with a dataset, as their source. Beside the databases: they belong to
+ * The function libraries of a dataset, as their source. Beside the databases: they belong to
  * none, FLUSHALL leaves them, and a snapshot has them before its keys.
  *
- * Nothing here runs them: they are kept so that a dataset that is loaded and saved again is whole, and so
- * that replicas get it whole. The last one to be loaded under a name stays last.
+ * Nothing here runs them: that is for dispatch/functions.ts. The last one to be loaded under a name stays last.
  */
 
 import { toLatin1 } from "../base/bytes.ts";
@@ -24,6 +23,8 @@ export class FunctionLibraries {
   #codes = new Map<string, Uint8Array>();
   /** Bytes in use. */
   memoryBytes = 0;
+  /** Another number after each change: who has compiled them sees that they are others. */
+  version = 0;
 
   get count(): number {
     return this.#codes.size;
@@ -45,12 +46,28 @@ export class FunctionLibraries {
     this.memoryBytes += code.length + LIBRARY_BYTES;
     this.#codes.delete(name);
     this.#codes.set(name, code);
+    this.version++;
+  }
+
+  /** Removes a library that is there. */
+  delete(name: string): void {
+    this.memoryBytes -= this.#codes.get(name)!.length + LIBRARY_BYTES;
+    this.#codes.delete(name);
+    this.version++;
+  }
+
+  clear(): void {
+    this.#codes.clear();
+    this.memoryBytes = 0;
+    this.version++;
   }
 
   /** Exchanges the libraries of two datasets. */
   exchange(other: FunctionLibraries): void {
     const codes = this.#codes;
     const bytes = this.memoryBytes;
+    this.version++;
+    other.version++;
     this.#codes = other.#codes;
     this.memoryBytes = other.memoryBytes;
     other.#codes = codes;

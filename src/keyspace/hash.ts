@@ -634,7 +634,6 @@ export class HashView {
     if (!isEmpty) return;
     this.ref = 0;
     this.large = null;
-    this.#step = PAIR;
   }
 
   /**

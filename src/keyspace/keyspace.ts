@@ -177,12 +177,16 @@ export class Keyspace {
     this.refreshTime();
   }
 
+  /** A script is suspended: time stands still for the data until it is over. */
+  isTimeHeld = false;
+
   /** Takes the time anew: at the start of each turn. */
   refreshTime(): void {
-    this.nowMs = this.clock.now();
-    let elapsedMs = this.nowMs - this.#comparedMs;
+    const nowMs = this.clock.now();
+    if (!this.isTimeHeld) this.nowMs = nowMs;
+    let elapsedMs = nowMs - this.#comparedMs;
     if (elapsedMs < 0 || elapsedMs > COMPARE_MS) {
-      this.#comparedMs = this.nowMs;
+      this.#comparedMs = nowMs;
       this.#comparedSteadyMs = this.clock.monotonic();
       elapsedMs = 0;
     }

@@ -83,7 +83,7 @@ export class Statistics {
   countError(text: string): void {
     this.errorReplies++;
     const space = text.indexOf(" ");
-    const code = space < 0 ? text : text.slice(0, space);
+    const code = space < 0 ? "ERR" : text.slice(0, space);
     const count = this.errorsByCode.get(code);
     if (count !== undefined) this.errorsByCode.set(code, count + 1);
     else if (this.errorsByCode.size < 128) this.errorsByCode.set(code, 1);

@@ -185,6 +185,17 @@ export class WriteStream {
     while (this.#count + commands > this.#begins.length) this.#enlargeUnit();
   }
 
+  /** Does `work`, of whose changes nothing enters the stream. */
+  mute(work: () => void): void {
+    const { isActive } = this;
+    this.isActive = false;
+    try {
+      work();
+    } finally {
+      this.isActive = isActive;
+    }
+  }
+
   /** Whether the unit has commands. */
   get hasPending(): boolean {
     return this.#length > 0;

@@ -640,12 +640,6 @@ export class Persistence implements SnapshotMaker {
       `Done loading RDB, keys loaded: ${loader.keysLoaded}, ` +
         `keys expired: ${loader.keysExpired}${empty}.`,
     );
-    if (loader.librariesLoaded > 0) {
-      log.warning(
-        `The RDB file has ${loader.librariesLoaded} function libraries: they are kept and saved as they ` +
-          "are, and cannot be called.",
-      );
-    }
     if (loader.modulesSkipped.length > 0) {
       log.warning(
         `The RDB file has data of modules, which were left out: ${

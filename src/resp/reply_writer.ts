@@ -401,6 +401,11 @@ export class ReplyWriter {
     else this.#closeLength(open, 0x25, pairs);
   }
 
+  /** Makes what was written since `openLength` a set; RESP2 gets an array. */
+  closeSet(open: OpenLength, count: number): void {
+    this.#closeLength(open, this.resp === 2 ? 0x2a : 0x7e, count);
+  }
+
   /** Writes the header into its room, and moves what follows in that chunk up to it. */
   #closeLength({ chunks, at }: OpenLength, type: number, count: number): void {
     if (this.isCut) return;

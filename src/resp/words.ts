@@ -22,6 +22,8 @@ export class Words {
   /** Where in `bytes` the whole request lies as it came, of words that are kept with it; else both are 0. */
   requestAt = 0;
   requestEnd = 0;
+  /** Whether the words lie anywhere in `bytes`, in any order: those of a script do. */
+  isScattered = false;
   /** Whether the stream of writes holds `bytes` from now on. */
   isShared = false;
 
@@ -35,7 +37,14 @@ export class Words {
   /** Bytes of all words together, and of what may lie between them. */
   get sizeBytes(): number {
     const last = this.count - 1;
+    if (this.isScattered) return this.#sumOfLengths();
     return last < 0 ? 0 : this.starts[last] + this.lengths[last] - this.starts[0];
+  }
+
+  #sumOfLengths(): number {
+    let sum = 0;
+    for (let i = 0; i < this.count; i++) sum += this.lengths[i];
+    return sum;
   }
 
   /** Makes room for more words. */

@@ -13,6 +13,7 @@ function drained(queue: CommandQueue): [string, string[]][] {
   queue.drain(({ fullName }, words) => {
     const texts = Array.from({ length: words.count }, (_, i) => words.text(i));
     all.push([fullName, texts]);
+    return true;
   });
   return all;
 }
@@ -49,6 +50,7 @@ Deno.test("CommandQueue hands out words that a command may redact", () => {
     seen.push(words.text(1));
     words.redact(1, 2);
     seen.push(words.text(1));
+    return true;
   });
   assertEquals(seen, ["a", "(redacted)", "b", "(redacted)"]);
 });
@@ -92,4 +94,20 @@ Deno.test("CommandQueue takes little when little is in it", () => {
   const queue = new CommandQueue();
   queue.add(command("ping"), Words.of("PING"));
   assert(queue.memoryBytes < 1000);
+});
+
+Deno.test("CommandQueue goes on where it has paused, over all of its pieces", () => {
+  const queue = new CommandQueue();
+  const words = Array.from({ length: 50 }, (_, i) => `${i}${"x".repeat(i * 30)}`);
+  for (const word of words) queue.add(command("get"), Words.of("get", word));
+  const seen: string[] = [];
+  let rounds = 1;
+  while (
+    !queue.drain((_command, request) => {
+      seen.push(request.text(1));
+      return seen.length % 7 !== 0;
+    })
+  ) rounds++;
+  assertEquals(seen, words);
+  assertEquals(rounds, 8);
 });

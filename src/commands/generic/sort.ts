@@ -145,8 +145,9 @@ function sortElements(call: Call, options: SortOptions): void {
   const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
   const type = ref === 0 ? TYPE_LIST : database.typeOf(ref);
   if (type !== TYPE_LIST && type !== TYPE_SET && type !== TYPE_ZSET) return reply.error(WRONG_TYPE);
-  // What is stored must be the same everywhere, and the order of a set is not.
-  if (options.keepsOrder && type === TYPE_SET && options.storeWord !== 0) {
+  // What is stored, or what a script may go by, must be the same everywhere; the order of a set is not.
+  const isForScript = call.client.caller !== null;
+  if (options.keepsOrder && type === TYPE_SET && (options.storeWord !== 0 || isForScript)) {
     options.keepsOrder = false;
     options.isAlpha = true;
     options.by = null;

@@ -290,13 +290,10 @@ function isConditionMet({ words }: Call, { condition, first }: SetOptions): bool
   const { bytes, starts, lengths, count } = words;
   hashView.tellsLater = true;
   let isMet = true;
-  try {
-    for (let i = first; isMet && i < count; i += 2) {
-      isMet = hashView.has(bytes, starts[i], lengths[i]) === (condition === "fxx");
-    }
-  } finally {
-    hashView.tellLapsed();
+  for (let i = first; isMet && i < count; i += 2) {
+    isMet = hashView.has(bytes, starts[i], lengths[i]) === (condition === "fxx");
   }
+  hashView.tellLapsed();
   return isMet;
 }
 

@@ -233,6 +233,17 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
       reply.ok();
     },
   },
+  "set-disable-deny-scripts": {
+    words: [1, 1],
+    help: [
+      "SET-DISABLE-DENY-SCRIPTS <0|1>",
+      "Let scripts call commands that they may not (1) or refuse these again (0).",
+    ],
+    run: ({ server, words, reply }) => {
+      server.scripts.mayCallAll = truth(words.text(2));
+      reply.ok();
+    },
+  },
   "set-skip-checksum-validation": {
     words: [1, 1],
     help: [

@@ -11,7 +11,9 @@ export function feedMonitors(server: Services, client: Client, words: Words): vo
   const now = server.clock.now();
   const seconds = Math.floor(now / 1000);
   const micros = String((now - seconds * 1000) * 1000).padStart(6, "0");
-  const address = client.isUnixSocket
+  const address = client.caller !== null
+    ? "lua"
+    : client.isUnixSocket
     ? `unix:${client.transport.address.replace(/:0$/, "")}`
     : client.transport.address;
   let line = `${seconds}.${micros} [${client.database.index} ${address}]`;

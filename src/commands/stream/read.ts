@@ -146,8 +146,10 @@ function readOptions(call: Call, ofGroup: boolean): Request {
   let noAck = false;
   for (let at = 1; at < words.count; at++) {
     const left = words.count - at - 1;
-    if (words.is(at, "block") && left >= 1) blockMs = readTimeoutMs(call, ++at);
-    else if (words.is(at, "count") && left >= 1) count = Math.max(0, call.clampedInteger(++at));
+    if (words.is(at, "block") && left >= 1) {
+      if (call.client.caller !== null) throw blockInScript(words);
+      blockMs = readTimeoutMs(call, ++at);
+    } else if (words.is(at, "count") && left >= 1) count = Math.max(0, call.clampedInteger(++at));
     else if (words.is(at, "streams") && left >= 1) {
       if (left % 2 !== 0) throw unbalanced(call, ofGroup);
       if (ofGroup && groupWord === 0) throw new ReplyError(NO_GROUP_OPTION);
@@ -171,6 +173,11 @@ function readOptions(call: Call, ofGroup: boolean): Request {
     } else throw new ReplyError(SYNTAX_ERROR);
   }
   throw new ReplyError(SYNTAX_ERROR);
+}
+
+function blockInScript(words: Words): ReplyError {
+  const name = words.text(0);
+  return new ReplyError(`ERR ${name} command is not allowed with BLOCK option from scripts`);
 }
 
 function unbalanced({ command }: Call, ofGroup: boolean): ReplyError {

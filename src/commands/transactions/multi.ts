@@ -45,7 +45,8 @@ export const exec = defineCommand({
   run: runExec,
 });
 
-function runExec({ client, reply, server }: Call): void {
+function runExec(call: Call): void {
+  const { client, reply, server } = call;
   if (!client.isInMulti) return reply.error("ERR EXEC without MULTI");
   if (client.isExecDoomed) {
     client.endTransaction();
@@ -60,8 +61,15 @@ function runExec({ client, reply, server }: Call): void {
   client.endTransaction();
   reply.array(queue?.count ?? 0);
   if (queue === null) return;
-  queue.drain((command, words) => server.dispatcher.call(client, command, words));
-  CommandQueue.give(queue);
+  const { dispatcher, scripts } = server;
+  const goOn = () =>
+    queue.drain((command, words) => {
+      dispatcher.call(client, command, words);
+      return !scripts.isSuspended;
+    });
+  // A script that runs for too long lets others have their turn; what is behind it waits.
+  if (goOn()) CommandQueue.give(queue);
+  else scripts.waitInTransaction(call, goOn);
 }
 
 /**

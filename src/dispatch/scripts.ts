@@ -1,0 +1,660 @@
+/**
+ * Runs scripts and functions: beside dispatch, which a script's commands go through once more. The languages's own
+ * matters are in src/scripting; here is what a script may do when (as a replica, without memory), how its
+ * commands are called and its changes kept together, and what becomes of one that runs for too long.
+ *
+ * A script that runs for longer than `busy-reply-threshold` is suspended again and again, so that others are
+ * answered: with BUSY, but for the few commands that are allowed then. See "Suspended scripts" in NOTES.
+ */
+
+import { latin1 } from "../base/bytes.ts";
+import type { Words } from "../resp/words.ts";
+import { OUT_OF_MEMORY, READ_ONLY, ReplyError, SAVE_FAILED } from "../resp/reply_error.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
+import {
+  EngineFault,
+  type Interrupter,
+  LuaError,
+  type LuaState,
+  STATUS_OK,
+  STATUS_SUSPENDED,
+  TYPE_TABLE,
+} from "../scripting/lua_state.ts";
+import { isCountedError, LuaToReply, whereOf, writeError } from "../scripting/lua_to_reply.ts";
+import {
+  type CallReply,
+  REPL_AOF,
+  REPL_REPLICAS,
+  type ScriptHost,
+} from "../scripting/redis_api.ts";
+import { pushError } from "../scripting/reply_to_lua.ts";
+import { newScriptState, setGlobalArrays } from "../scripting/sandbox.ts";
+import {
+  SCRIPT_ALLOW_OOM,
+  SCRIPT_ALLOW_STALE,
+  SCRIPT_NO_WRITES,
+  SCRIPT_WITHOUT_FLAGS,
+  scriptFlagsOf,
+} from "../scripting/script_flags.ts";
+import type { Call } from "./call.ts";
+import { Client, type Park } from "./client.ts";
+import {
+  type Command,
+  FLAG_DENYOOM,
+  FLAG_MAY_REPLICATE,
+  FLAG_NOSCRIPT,
+  FLAG_STALE,
+  FLAG_WRITE,
+} from "./command.ts";
+import {
+  type Dispatcher,
+  GATE_BUSY,
+  GATE_FEW_REPLICAS,
+  GATE_READ_ONLY,
+  GATE_SAVE_FAILED,
+  GATE_STALE,
+} from "./dispatcher.ts";
+import { Functions } from "./functions.ts";
+import { type CachedScript, nameOfScript, ScriptCache } from "./script_cache.ts";
+
+/** An engine that has grown beyond this is thrown away when the script is over: it never becomes smaller. */
+const ENGINE_BYTES_KEPT = 64 << 20;
+/** After so many scripts a piece of garbage is collected, so that no script has to wait for all of it. */
+const COLLECT_EVERY = 50;
+/** Time that a script has before others get their turn again, once it runs for too long. */
+const SLICE_MS = 5;
+const NOBODY = 0;
+
+const NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
+
+/** A script under way. */
+export interface RunningScript {
+  readonly lua: LuaState;
+  /** The function's name, or the SHA-1. */
+  readonly name: string;
+  readonly isEval: boolean;
+  readonly caller: Client;
+  readonly command: Command;
+  /** The request; a copy once the script is suspended. */
+  words: Words;
+  readonly isReadOnly: boolean;
+  readonly allowsOom: boolean;
+  /** By the monotonic clock. */
+  readonly startedMs: number;
+  /** Whether its client can wait for it. */
+  readonly maySuspend: boolean;
+  /** A command that may change something was called. */
+  hasWritten: boolean;
+  isKilled: boolean;
+  isTimedOut: boolean;
+  isSuspended: boolean;
+  /** When it was last let go on. */
+  resumedMs: number;
+  /** REPL_*: where its changes go. */
+  replication: number;
+}
+
+export class Scripts implements ScriptHost, Interrupter {
+  readonly cache = new ScriptCache();
+  readonly functions: Functions;
+  /** In whose name commands of scripts are called; it has no connection. */
+  readonly client: Client;
+  running: RunningScript | null = null;
+  /** DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call what is not for them. */
+  mayCallAll = false;
+  /** Whether the error that the last script has ended with was a command's, and counted as such. */
+  isErrorCounted = false;
+  #state: LuaState | null = null;
+  #untilCollect = COLLECT_EVERY;
+  /** The request whose client waits for a suspended script, and (EXEC) what is to be done after it. */
+  #waiting: { command: Command; words: Words; goOn: (() => boolean) | null } | null = null;
+  /** What the hook of a killed script was set to is to be undone. */
+  #isHookTight = false;
+  readonly #callReply = { bytes: new Uint8Array(0) as Uint8Array, at: 0 };
+
+  constructor(readonly dispatcher: Dispatcher) {
+    const { keyspace } = dispatcher.server;
+    this.client = new Client(NOBODY, keyspace.databases[0], keyspace.steadyMs);
+    this.client.isAuthenticated = true;
+    this.functions = new Functions(this);
+  }
+
+  get #server() {
+    return this.dispatcher.server;
+  }
+
+  /** What scripts may allocate together, and functions the same again: as of when an engine is made. */
+  get bytesMax(): number {
+    return this.#server.config.value("lua-memory-limit");
+  }
+
+  /** Whether a script waits for others to have their turn: nothing may change the data then. */
+  get isSuspended(): boolean {
+    return this.running !== null && this.running.isSuspended;
+  }
+
+  /** Bytes of the two engines. */
+  get engineBytes(): number {
+    return this.evalBytes + this.functions.engineBytes;
+  }
+
+  /** Bytes of scripts, their sources included; those of libraries are the keyspace's. */
+  get memoryBytes(): number {
+    return this.engineBytes + this.cache.memoryBytes;
+  }
+
+  /** Bytes that EVAL's scripts have allocated. */
+  get evalBytes(): number {
+    return this.#state?.bytesUsed ?? 0;
+  }
+
+  get #lua(): LuaState {
+    return this.#state ??= newScriptState(this.bytesMax, this, this);
+  }
+
+  // -- EVAL ----------------------------------------------------------------------------------
+
+  /** EVAL and its like: word 1 is the source, or (`byName`) the SHA-1 of it. @throws ReplyError */
+  runScript(call: Call, byName: boolean, isReadOnly: boolean): void {
+    const { words } = call;
+    const keys = this.keyCount(call);
+    const script = byName ? this.#named(words) : this.#given(words, true);
+    const refusal = this.#refusal(call.client, script.flags, isReadOnly);
+    if (refusal !== null) throw new ReplyError(refusal);
+    const lua = this.#lua;
+    if (script.state !== lua) this.#compile(script);
+    lua.pushRef(script.ref);
+    setGlobalArrays(lua, () => {
+      lua.pushWords(words, 3, keys);
+      lua.setGlobal("KEYS");
+      lua.pushWords(words, 3 + keys, words.count - 3 - keys);
+      lua.setGlobal("ARGV");
+    });
+    this.enter(call, lua, 0, {
+      name: script.sha,
+      isEval: true,
+      flags: script.flags,
+      isReadOnly,
+    });
+  }
+
+  /** The number of keys, word 2. @throws ReplyError */
+  keyCount(call: Call, notANumber?: string): number {
+    const keys = call.clampedInteger(2, notANumber);
+    if (keys > call.words.count - 3) {
+      throw new ReplyError("ERR Number of keys can't be greater than number of args");
+    }
+    if (keys < 0) throw new ReplyError("ERR Number of keys can't be negative");
+    return keys;
+  }
+
+  #named({ bytes, starts, lengths }: Words): CachedScript {
+    const script = this.cache.byName(bytes, starts[1], lengths[1]);
+    if (script === null) throw new ReplyError(NO_SCRIPT);
+    return script;
+  }
+
+  #given({ bytes, starts, lengths }: Words, isEvictable: boolean, index = 1): CachedScript {
+    const start = starts[index];
+    const length = lengths[index];
+    const known = this.cache.bySource(bytes, start, length);
+    if (known !== null) return known;
+    const sha = nameOfScript(bytes, start, length);
+    const source = bytes.slice(start, start + length);
+    const script: CachedScript = {
+      sha,
+      shaBytes: latin1(sha),
+      source,
+      ...scriptFlagsOf(source),
+      isEvictable,
+      usedAt: 0,
+      state: null,
+      ref: 0,
+    };
+    this.#compile(script);
+    this.cache.add(script);
+    return script;
+  }
+
+  /** SCRIPT LOAD of word 2: the SHA-1. @throws ReplyError */
+  load(words: Words): string {
+    const script = this.#given(words, false, 2);
+    this.cache.keep(script);
+    return script.sha;
+  }
+
+  /** SCRIPT FLUSH. */
+  flush(): void {
+    this.cache.clear();
+    this.#state = null;
+  }
+
+  #compile(script: CachedScript): void {
+    const lua = this.#lua;
+    const status = lua.load(script.source.subarray(script.shebangBytes), "@user_script");
+    if (status !== STATUS_OK) {
+      const text = lua.text(-1);
+      lua.pop();
+      throw new ReplyError(`ERR Error compiling script (new function): ${text}`);
+    }
+    script.ref = lua.ref();
+    script.state = lua;
+  }
+
+  /** The flags of a script as dispatch is to see those of its command; 0 bits where nothing is known. */
+  flagsOf(words: Words, byName: boolean): number | null {
+    if (words.count < 2) return null;
+    const { bytes, starts, lengths } = words;
+    const script = byName
+      ? this.cache.byName(bytes, starts[1], lengths[1])
+      : this.cache.bySource(bytes, starts[1], lengths[1]);
+    if (script !== null) return script.flags;
+    if (byName) return null;
+    try {
+      return scriptFlagsOf(bytes.subarray(starts[1], starts[1] + lengths[1])).flags;
+    } catch {
+      return null;
+    }
+  }
+
+  // -- running ---------------------------------------------------------------------------------
+
+  /** Why a script may not run now; null when it may. */
+  #refusal(client: Client, flags: number, isReadOnly: boolean): string | null {
+    const gates = client.isMaster ? 0 : this.dispatcher.gateBits;
+    const isStale = (gates & GATE_STALE) !== 0;
+    if ((flags & SCRIPT_WITHOUT_FLAGS) !== 0) {
+      return isStale
+        ? "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
+        : null;
+    }
+    if (isStale && (flags & SCRIPT_ALLOW_STALE) === 0) {
+      return "MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' " +
+        "and 'allow-stale' flag is not set on the script.";
+    }
+    if ((flags & SCRIPT_NO_WRITES) === 0) {
+      if ((gates & GATE_READ_ONLY) !== 0) {
+        return "READONLY Can not run script with write flag on readonly replica";
+      }
+      if ((gates & GATE_SAVE_FAILED) !== 0) {
+        return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist " +
+          "to disk. Writable scripts are blocked. Use 'no-writes' flag for read only scripts.";
+      }
+      if (isReadOnly) return "ERR Can not execute a script with write flag using *_ro command.";
+      if ((gates & GATE_FEW_REPLICAS) !== 0) {
+        return "NOREPLICAS Not enough good replicas to write.";
+      }
+    }
+    const mayExceed = (flags & (SCRIPT_ALLOW_OOM | SCRIPT_NO_WRITES)) !== 0;
+    if (!mayExceed && !client.isMaster && this.dispatcher.isOverMemory) {
+      return "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
+    }
+    return null;
+  }
+
+  /** `#refusal` for functions. @throws ReplyError */
+  checkFlags(client: Client, flags: number, isReadOnly: boolean): void {
+    const refusal = this.#refusal(client, flags, isReadOnly);
+    if (refusal !== null) throw new ReplyError(refusal);
+  }
+
+  /** Runs the function below its `args` arguments, which are on the stack, and answers the call. */
+  enter(
+    call: Call,
+    lua: LuaState,
+    args: number,
+    script: { name: string; isEval: boolean; flags: number; isReadOnly: boolean },
+  ): void {
+    const { client: caller, reply } = call;
+    call.preventPropagation();
+    const hasFlags = (script.flags & SCRIPT_WITHOUT_FLAGS) === 0;
+    const nowMs = this.#server.clock.monotonic();
+    this.running = {
+      lua,
+      name: script.name,
+      isEval: script.isEval,
+      caller,
+      command: call.command,
+      words: call.words,
+      isReadOnly: script.isReadOnly || (hasFlags && (script.flags & SCRIPT_NO_WRITES) !== 0),
+      allowsOom: hasFlags && (script.flags & SCRIPT_ALLOW_OOM) !== 0,
+      startedMs: nowMs,
+      maySuspend: !caller.isMaster,
+      hasWritten: false,
+      isKilled: false,
+      isTimedOut: false,
+      isSuspended: false,
+      resumedMs: nowMs,
+      replication: REPL_AOF | REPL_REPLICAS,
+    };
+    this.#prepareClient(caller);
+    let status: number;
+    try {
+      status = lua.enter(args, 1, (end) => this.#endSuspended(end));
+    } catch (error) {
+      if (!(error instanceof EngineFault)) throw error;
+      this.#fault(reply, error);
+      return;
+    }
+    if (status === STATUS_SUSPENDED) this.#park(call);
+    else this.#finish(reply, status);
+  }
+
+  #prepareClient(caller: Client): void {
+    const { client } = this;
+    client.database = caller.database;
+    client.caller = caller;
+    client.tracker = caller.tracker;
+    client.user = caller.user;
+    client.noTouch = caller.noTouch;
+    client.reply.resp = 2;
+    client.reply.length = 0;
+  }
+
+  /** Answers with what the script has left on the stack, and ends it. */
+  #finish(reply: ReplyWriter, status: number): void {
+    const { lua, name } = this.running!;
+    try {
+      const where = status === STATUS_OK ? "" : whereOf(lua, name);
+      this.isErrorCounted = isCountedError(lua);
+      if (status === STATUS_OK) new LuaToReply(lua, reply, this.client.reply.resp).write();
+      else if (lua.type(-1) === TYPE_TABLE) writeError(lua, reply, where);
+      else {
+        const text = (lua.text(-1) ?? "execution failure").slice(0, 100);
+        reply.error(`ERR Error running script ${name}, ${text}`);
+      }
+    } finally {
+      this.#ended();
+    }
+  }
+
+  #ended(): void {
+    const { lua } = this.running!;
+    this.running = null;
+    this.client.caller = this.client.tracker = null;
+    lua.top = 0;
+    if (this.#isHookTight) {
+      this.#isHookTight = false;
+      this.#forget(lua);
+    } else if (--this.#untilCollect <= 0) {
+      this.#untilCollect = COLLECT_EVERY;
+      lua.collectStep(COLLECT_EVERY);
+    }
+    if (lua.memoryBytes > ENGINE_BYTES_KEPT) this.#forget(lua);
+  }
+
+  /** Has engines made anew, within the limits of now; not while a script runs. */
+  forgetEngines(): void {
+    if (this.running !== null) return;
+    this.#state = null;
+    this.functions.forgetEngine();
+  }
+
+  /** Throws an engine away; scripts and libraries are compiled anew when they are next used. */
+  #forget(lua: LuaState): void {
+    if (lua === this.#state) this.#state = null;
+    else this.functions.forgetEngine();
+  }
+
+  #fault(reply: ReplyWriter, fault: EngineFault): void {
+    const { lua, name } = this.running!;
+    this.running = null;
+    this.client.caller = this.client.tracker = null;
+    this.#forget(lua);
+    this.#server.log.fault(`Cannot go on with script ${name}`, fault.cause ?? fault);
+    reply.error(`ERR Error running script ${name}, ${fault.message}`);
+  }
+
+  // -- commands of scripts (ScriptHost) -------------------------------------------------------------
+
+  callCommand(words: Words): CallReply | string {
+    const { dispatcher, client } = this;
+    const running = this.running!;
+    words.isScattered = true;
+    const command = this.#find(words);
+    const refusal = command === null
+      ? "Unknown Redis command called from script"
+      : this.#commandRefusal(command, words);
+    if (command === null || refusal !== null) {
+      if (command !== null) command.rejectedCalls++;
+      this.#server.statistics.countError(/^[A-Z]+ /.test(refusal!) ? refusal! : `ERR ${refusal}`);
+      return /^[A-Z]{2,} /.test(refusal!) ? `-${refusal}` : refusal!;
+    }
+    if ((command.flagBits & FLAG_WRITE) !== 0) running.hasWritten = true;
+    const { stream } = this.#server.keyspace;
+    const { reply } = client;
+    reply.length = 0;
+    if ((running.replication & REPL_REPLICAS) !== 0) dispatcher.call(client, command, words);
+    else stream.mute(() => dispatcher.call(client, command, words));
+    if (reply.fullChunks > 0) return { bytes: wholeReply(reply), at: 0 };
+    this.#callReply.bytes = reply.bytes;
+    return this.#callReply;
+  }
+
+  replyRead(): void {
+    this.client.reply.length = 0;
+  }
+
+  #find(words: Words): Command | null {
+    const command = this.dispatcher.find(words.bytes, words.starts[0], words.lengths[0]);
+    if (command === null || command.subcommands === null || words.count === 1) return command;
+    return command.subcommands.get(words.text(1).toLowerCase()) ?? null;
+  }
+
+  #commandRefusal({ arity, flagBits }: Command, { count }: Words): string | null {
+    if (arity > 0 ? count !== arity : count < -arity) {
+      return "Wrong number of args calling Redis command from script";
+    }
+    if ((flagBits & FLAG_NOSCRIPT) !== 0 && !this.mayCallAll) {
+      return "This Redis command is not allowed from script";
+    }
+    const { isReadOnly, caller, hasWritten, allowsOom } = this.running!;
+    const gates = caller.isMaster ? 0 : this.dispatcher.gateBits;
+    if ((gates & GATE_STALE) !== 0 && (flagBits & FLAG_STALE) === 0) {
+      return "Can not execute the command on a stale replica";
+    }
+    if (isReadOnly && (flagBits & (FLAG_WRITE | FLAG_MAY_REPLICATE)) !== 0) {
+      return "Write commands are not allowed from read-only scripts.";
+    }
+    // What has begun to change data is not stopped half-way.
+    if (hasWritten) return null;
+    if ((flagBits & FLAG_WRITE) !== 0) {
+      if ((gates & GATE_READ_ONLY) !== 0) return READ_ONLY;
+      if ((gates & GATE_SAVE_FAILED) !== 0) return SAVE_FAILED;
+      if ((gates & GATE_FEW_REPLICAS) !== 0) return "NOREPLICAS Not enough good replicas to write.";
+    }
+    const isFull = !allowsOom && !caller.isMaster && this.dispatcher.isOverMemory;
+    return isFull && (flagBits & FLAG_DENYOOM) !== 0 ? OUT_OF_MEMORY : null;
+  }
+
+  setResp(resp: number): void {
+    this.client.reply.resp = resp;
+  }
+
+  setReplication(parts: number): void {
+    this.running!.replication = parts;
+  }
+
+  /** There is one user, who may do everything. */
+  mayCall(words: Words): boolean | null {
+    return this.#find(words) === null ? null : true;
+  }
+
+  log(level: number, text: string): void {
+    const { log } = this.#server;
+    if (level === 0) log.debug(text);
+    else if (level === 1) log.verbose(text);
+    else if (level === 2) log.notice(text);
+    else log.warning(text);
+  }
+
+  // -- scripts that run for too long (Interrupter) -----------------------------------------------------
+
+  interrupt(lua: LuaState, canSuspend: boolean): boolean | "suspend" {
+    const { running } = this;
+    if (running === null) {
+      this.functions.checkLoadTime(lua);
+      return true;
+    }
+    const { clock, config, log } = this.#server;
+    if (running.isKilled) return this.#end(lua);
+    const threshold = config.value("busy-reply-threshold");
+    if (threshold <= 0) return true;
+    const nowMs = clock.monotonic();
+    if (!running.isTimedOut) {
+      const elapsed = nowMs - running.startedMs;
+      if (elapsed < threshold) return true;
+      running.isTimedOut = true;
+      log.warning(
+        `Slow script detected: still in execution after ${
+          Math.floor(elapsed)
+        } milliseconds. You can ` +
+          `try killing the script using the ${
+            running.isEval ? "SCRIPT" : "FUNCTION"
+          } KILL command. ` +
+          `Script name is: ${running.name}.`,
+      );
+    } else if (nowMs - running.resumedMs < SLICE_MS) return true;
+    return canSuspend && running.maySuspend ? "suspend" : true;
+  }
+
+  /** Ends a killed script: also where it catches errors, since it is asked again at once. */
+  #end(lua: LuaState): never {
+    this.#server.log.notice("Lua script killed by user with SCRIPT KILL.");
+    lua.askEvery(1);
+    this.#isHookTight = true;
+    pushError(lua, "Script killed by user with SCRIPT KILL...");
+    throw new LuaError(null);
+  }
+
+  untilResumed(): Promise<void> {
+    const { runtime, clock, keyspace } = this.#server;
+    return new Promise((resolve) => {
+      runtime.timers.afterOthers(() => {
+        const { running } = this;
+        if (running !== null) running.resumedMs = clock.monotonic();
+        keyspace.refreshTime();
+        resolve();
+      });
+    });
+  }
+
+  /** Has the client wait, and others answered, until the script is over. */
+  #park(call: Call): void {
+    const running = this.running!;
+    const { dispatcher } = this;
+    const { clients, keyspace } = this.#server;
+    running.words = call.client.keepRequest(call.words);
+    running.isSuspended = true;
+    call.isParked = true;
+    dispatcher.gateBits |= GATE_BUSY;
+    if (this.#waiting !== null) return; // a further script of a transaction that waits already
+    this.#waiting = { command: call.command, words: running.words, goOn: null };
+    call.client.park = new ScriptWait();
+    clients.blockedCount++;
+    keyspace.isTimeHeld = true;
+    dispatcher.hold();
+  }
+
+  /**
+   * EXEC, of whose commands one is a script that has been suspended: `goOn` runs those behind it, and answers
+   * false when it has met another one.
+   */
+  waitInTransaction(call: Call, goOn: () => boolean): void {
+    call.isParked = true;
+    const words = call.client.keepRequest(call.words);
+    this.#waiting = { command: call.command, words, goOn };
+  }
+
+  #endSuspended(end: number | EngineFault): void {
+    const { dispatcher } = this;
+    const { log, clients } = this.#server;
+    const { caller, command, words } = this.running!;
+    const { goOn } = this.#waiting!;
+    dispatcher.gateBits &= ~GATE_BUSY;
+    try {
+      const answer = (reply: ReplyWriter) => {
+        if (end instanceof EngineFault) this.#fault(reply, end);
+        else this.#finish(reply, end);
+      };
+      const isLast = goOn === null;
+      if (isLast && !caller.isClosed) dispatcher.endParked(caller, command, words, answer);
+      else {
+        dispatcher.answerOutside(caller, answer);
+        command.calls++;
+        if (isLast) clients.blockedCount--;
+      }
+      if (!isLast) this.#goOnWith(caller, goOn);
+    } catch (error) {
+      log.fault("Cannot end a script", error);
+    }
+    if (!this.isSuspended) this.#letGo(caller);
+  }
+
+  /** Runs the rest of a transaction, and ends EXEC unless it has to wait again. */
+  #goOnWith(caller: Client, goOn: () => boolean): void {
+    const { command, words } = this.#waiting!;
+    if (!goOn()) return;
+    if (caller.isClosed) this.#server.clients.blockedCount--;
+    else this.dispatcher.endParked(caller, command, words, () => {});
+  }
+
+  /** Others have the data again. */
+  #letGo(caller: Client): void {
+    const { keyspace, replication } = this.#server;
+    this.#waiting = null;
+    keyspace.isTimeHeld = false;
+    this.dispatcher.letGo(caller);
+    if (caller.isClosed) caller.reply.clear();
+    else caller.transport.wake();
+    replication.replica.goOn();
+  }
+
+  /** SCRIPT KILL and FUNCTION KILL. @throws ReplyError when there is nothing to be killed */
+  kill(isEval: boolean): void {
+    const { running } = this;
+    if (running === null) throw new ReplyError("NOTBUSY No scripts in execution right now.");
+    if (running.caller.isMaster) {
+      throw new ReplyError(
+        "UNKILLABLE The busy script was sent by a master instance in the context of replication and " +
+          "cannot be killed.",
+      );
+    }
+    if (running.hasWritten) {
+      throw new ReplyError(
+        "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either " +
+          "wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.",
+      );
+    }
+    if (isEval !== running.isEval) throw new ReplyError(busyText(running.isEval));
+    running.isKilled = true;
+  }
+
+  /** What others are told while a script is suspended. */
+  get busyText(): string {
+    return busyText(this.running?.isEval ?? true);
+  }
+}
+
+/** BUSY, with the way out. */
+export function busyText(isEval: boolean): string {
+  return "BUSY Redis is busy running a script. You can only call " +
+    `${isEval ? "SCRIPT" : "FUNCTION"} KILL or SHUTDOWN NOSAVE.`;
+}
+
+/** A client that waits for its own script: nobody can end that but by killing the script. */
+class ScriptWait implements Park {
+  readonly isBlocking = false;
+  unblock(): void {}
+}
+
+/** A reply that has filled several chunks, as one. */
+function wholeReply(reply: ReplyWriter): Uint8Array {
+  const whole = new Uint8Array(reply.pendingBytes);
+  let at = 0;
+  for (let chunk = reply.takeChunk(); chunk !== null; chunk = reply.takeChunk()) {
+    whole.set(chunk.subarray(0, reply.chunkLength), at);
+    at += reply.chunkLength;
+  }
+  return whole;
+}
