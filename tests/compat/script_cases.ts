@@ -692,7 +692,6 @@ function luaCase(random: Random): string {
         "max",
         "min",
         "mod",
-        "pow",
       ]);
       return `return math.${name}(${number}, ${
         pick(random, ["2", "3", "-2", "0.5", "10", "1e3"])

@@ -87,6 +87,10 @@ const RESULTS: readonly (readonly [string, string])[] = [
     "ffffffff00FF14-2147483648",
   ],
   [`return bit.band("x")`, `chunk:1: bad argument #1 to 'band' (number expected, got string)`],
+  [
+    `local t = {} for i = 1, 9 do t[("k"):rep(40) .. i .. ("x"):rep(i)] = i end local o = "" for _, v in pairs(t) do o = o .. v end return o`,
+    `159824637`,
+  ],
   [`math.randomseed(1) return math.random(1000000)`, `41631`],
 ]; // deno-fmt-ignore
 
