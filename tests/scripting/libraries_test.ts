@@ -143,3 +143,19 @@ for (const [name, source] of Object.entries(LONG)) {
     assertEquals(run(source, newState(SOON_OVER(), 256 << 20)), "took too long");
   });
 }
+
+Deno.test("a script has no function of Lua that reaches beyond it", () => {
+  const names = [
+    "getfenv",
+    "setfenv",
+    "newproxy",
+    "print",
+    "dofile",
+    "loadfile",
+    "os",
+    "io",
+    "debug",
+    "require",
+  ];
+  for (const name of names) assertEquals(run(`return tostring(${name})`), "nil", name);
+});
