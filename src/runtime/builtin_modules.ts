@@ -10,7 +10,6 @@ import type Os from "node:os";
 import type Process from "node:process";
 import type V8 from "node:v8";
 import type Vm from "node:vm";
-import type Zlib from "node:zlib";
 
 /** Node's global `process`, which Deno and Bun have too. */
 export function nodeGlobal(): typeof Process {
@@ -47,10 +46,6 @@ export interface EngineFigures {
 export function bunJsc(): EngineFigures {
   const { getBuiltinModule } = nodeGlobal() as { getBuiltinModule(name: string): unknown };
   return getBuiltinModule("bun:jsc") as EngineFigures;
-}
-
-export function nodeZlib(): typeof Zlib {
-  return nodeGlobal().getBuiltinModule("node:zlib");
 }
 
 export function nodeVm(): typeof Vm {

@@ -14,7 +14,7 @@
 import { formatDouble } from "../base/doubles.ts";
 import { latin1, toLatin1, writeText } from "../base/bytes.ts";
 import type { Words } from "../resp/words.ts";
-import { inflateRaw } from "../runtime/inflate.ts";
+import { lzfDecompress } from "../rdb/lzf.ts";
 import type { EngineExports, StatePointer } from "./engine_exports.ts";
 import { LUA_WASM, LUA_WASM_BYTES } from "./lua_wasm.ts";
 
@@ -100,8 +100,10 @@ let compiled: WebAssembly.Module | null = null;
 
 function module(): WebAssembly.Module {
   if (compiled !== null) return compiled;
-  const packed = Uint8Array.from(atob(LUA_WASM), (c) => c.charCodeAt(0));
-  compiled = new WebAssembly.Module(inflateRaw(packed, LUA_WASM_BYTES));
+  const packed = latin1(atob(LUA_WASM));
+  const engine = new Uint8Array(LUA_WASM_BYTES);
+  lzfDecompress(packed, 0, packed.length, engine, 0, engine.length);
+  compiled = new WebAssembly.Module(engine);
   return compiled;
 }
 

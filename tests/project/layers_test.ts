@@ -43,7 +43,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "runtime",
     "base",
   ],
-  scripting: ["observe", "config", "resp", "runtime", "base"],
+  scripting: ["rdb", "observe", "config", "resp", "runtime", "base"],
   replication: [
     "rdb",
     "keyspace",
