@@ -93,7 +93,7 @@ export const GATE_HEAP_FULL = 1 << 24;
 const GATE_KEYS_HELD = 1 << 25;
 
 /** A script is suspended, which runs for too long: see scripts.ts. */
-export const GATE_BUSY = 1 << 25;
+export const GATE_BUSY = 1 << 26;
 
 /** Requests looked at ahead of their turn at once. */
 const AHEAD_COUNT = 16;
