@@ -634,6 +634,7 @@ export class HashView {
     if (!isEmpty) return;
     this.ref = 0;
     this.large = null;
+    this.#step = PAIR;
   }
 
   /**

@@ -587,6 +587,28 @@ export class SortedSetView {
     return true;
   }
 
+  /** The element that it stands on, for `seekPlace`: good until the set changes. */
+  get place(): number {
+    return this.large === null ? this.#pos : this.#cursor.ref;
+  }
+
+  /** Stands on the element at a place. It must be found anew before a step from there. */
+  seekPlace(place: number): void {
+    const large = this.large;
+    if (large === null) {
+      const { records } = this.database;
+      this.#readSmall(records.bytesOf(this.ref), place);
+      return;
+    }
+    this.score = large.scoreOf(place);
+    this.#show(large, place);
+  }
+
+  /** Reads what lies at places that are about to be looked at, in one go; see `Dict.warmHeaders`. */
+  warmPlaces(places: Int32Array, from: number, to: number): void {
+    if (this.large !== null) this.large.dict.warmHeaders(places, from, to);
+  }
+
   /** `next` as `seekScore` is `seek`. */
   nextScore(): boolean {
     const large = this.large;

@@ -10,33 +10,33 @@ const distanceHalves = new Uint32Array(distanceNumber.buffer);
 
 export class FoundPoints {
   count = 0;
-  /** Ranks in the sorted set that was searched. */
-  ranks = new Uint32Array(FIRST_ROOM);
+  /** Where they are in the sorted set that was searched: `SortedSetView.place`. */
+  places = new Int32Array(FIRST_ROOM);
   /** Meters from the middle of the search. */
   distances = new Float64Array(FIRST_ROOM);
 
   /** @throws RangeError when there is no memory for more */
-  add(rank: number, distance: number): void {
-    if (this.count === this.ranks.length) this.#grow();
-    this.ranks[this.count] = rank;
+  add(place: number, distance: number): void {
+    if (this.count === this.places.length) this.#grow();
+    this.places[this.count] = place;
     this.distances[this.count++] = distance;
   }
 
   #grow(): void {
-    const ranks = new Uint32Array(this.count * 2);
+    const places = new Int32Array(this.count * 2);
     const distances = new Float64Array(this.count * 2);
-    ranks.set(this.ranks);
+    places.set(this.places);
     distances.set(this.distances);
-    this.ranks = ranks;
+    this.places = places;
     this.distances = distances;
   }
 
   /**
-   * The places of the points by distance, so far that the first `wanted` are right. Of points at the same
+   * The numbers of the points by distance, so far that the first `wanted` are right. Of points at the same
    * distance those come first that were found first, or, where not all are wanted, whom Redis's way to find
    * those few brings first.
    */
-  placesByDistance(farthestFirst: boolean, wanted: number): Uint32Array {
+  byDistance(farthestFirst: boolean, wanted: number): Uint32Array {
     return wanted < this.count
       ? this.#fewByDistance(farthestFirst, wanted)
       : this.#allByDistance(farthestFirst);
@@ -46,10 +46,10 @@ export class FoundPoints {
     const { count } = this;
     const distances = this.distances.slice(0, count);
     if (farthestFirst) { for (let i = 0; i < count; i++) distances[i] = -distances[i]; }
-    const places = new Uint32Array(count);
-    for (let i = 0; i < count; i++) places[i] = i;
-    sortPartially(distances, places, 0, wanted);
-    return places;
+    const order = new Uint32Array(count);
+    for (let i = 0; i < count; i++) order[i] = i;
+    sortPartially(distances, order, 0, wanted);
+    return order;
   }
 
   #allByDistance(farthestFirst: boolean): Uint32Array {

@@ -213,9 +213,9 @@ function search(call: Call, spelling: Spelling, event: string): void {
   const found = new FoundPoints();
   if (isThere) findAll(asked, found);
   const count = asked.count === 0 ? found.count : Math.min(asked.count, found.count);
-  const places = placesOf(asked, found, count);
-  if (asked.destination === 0) return replyPoints(reply, asked, found, places, count);
-  const result = resultOf(asked, found, places, count);
+  const order = orderOf(asked, found, count);
+  if (asked.destination === 0) return replyPoints(reply, asked, found, order, count);
+  const result = resultOf(asked, found, order, count);
   storeResult(call, result, event, asked.destination, count);
 }
 
@@ -236,54 +236,62 @@ function findInCell(
   most: number,
 ): void {
   const end = endScoreOf(cell);
-  let rank = view.countBelowScore(firstScoreOf(cell), false);
+  const rank = view.countBelowScore(firstScoreOf(cell), false);
   if (rank >= view.count) return;
-  for (let on = view.seekScore(rank); on && view.score < end; on = view.nextScore(), rank++) {
+  for (let on = view.seekScore(rank); on && view.score < end; on = view.nextScore()) {
     if (!shape.contains(view.score)) continue;
-    found.add(rank, shape.distance);
+    found.add(view.place, shape.distance);
     if (found.count >= most) return;
   }
 }
 
-/** The places of the first `count` points in the order asked for; null for the order they were found in. */
-function placesOf(
-  { order }: GeoSearch,
-  found: FoundPoints,
-  count: number,
-): Uint32Array | null {
-  if (order === "none") return null;
-  return found.placesByDistance(order === "farthest first", count);
+/** The numbers of the first `count` points in the order asked for; null for the order they were found in. */
+function orderOf(asked: GeoSearch, found: FoundPoints, count: number): Uint32Array | null {
+  if (asked.order === "none") return null;
+  return found.byDistance(asked.order === "farthest first", count);
 }
 
-/** Has the view stand on a rank, coming from another one: the next is at hand. Returns the rank. */
-function stepTo(rank: number, from: number): number {
-  if (rank === from + 1) view.next();
-  else view.seek(rank);
-  return rank;
+/** Points whose members are read in one go, so that their misses in the caches overlap. */
+const POINTS_AT_ONCE = 64;
+const ahead = new Int32Array(POINTS_AT_ONCE);
+
+/** Goes through the first `count` points in an order: the view stands on each. */
+function forEachPoint(
+  { places }: FoundPoints,
+  order: Uint32Array | null,
+  count: number,
+  see: (point: number) => void,
+): void {
+  for (let from = 0; from < count; from += POINTS_AT_ONCE) {
+    const some = Math.min(POINTS_AT_ONCE, count - from);
+    for (let i = 0; i < some; i++) ahead[i] = places[order === null ? from + i : order[from + i]];
+    if (some > 1) view.warmPlaces(ahead, 0, some);
+    for (let i = 0; i < some; i++) {
+      view.seekPlace(ahead[i]);
+      see(order === null ? from + i : order[from + i]);
+    }
+  }
 }
 
 function replyPoints(
   reply: ReplyWriter,
   asked: GeoSearch,
   found: FoundPoints,
-  places: Uint32Array | null,
+  order: Uint32Array | null,
   count: number,
 ): void {
   const { withDistance, withHash, withPosition, unit } = asked;
   const parts = 1 + Number(withDistance) + Number(withHash) + Number(withPosition);
   reply.array(count);
-  let rank = -2;
-  for (let i = 0; i < count; i++) {
-    const place = places === null ? i : places[i];
-    rank = stepTo(found.ranks[place], rank);
+  forEachPoint(found, order, count, (point) => {
     if (parts > 1) reply.array(parts);
     reply.bulk(view.bytes, view.offset, view.length);
-    if (withDistance) replyDistance(reply, found.distances[place] / unit);
+    if (withDistance) replyDistance(reply, found.distances[point] / unit);
     if (withHash) reply.bigInteger(wholeScore(view.score));
-    if (!withPosition) continue;
+    if (!withPosition) return;
     decodePosition(view.score);
     replyPosition(reply, longitude, latitude);
-  }
+  });
 }
 
 /** A score without its fraction; what has no 64 bits is what C makes of it. */
@@ -295,17 +303,14 @@ function wholeScore(score: number): bigint {
 function resultOf(
   asked: GeoSearch,
   found: FoundPoints,
-  places: Uint32Array | null,
+  order: Uint32Array | null,
   count: number,
 ): SortedSet {
   const set = new SortedSet();
   set.reserve(count);
-  let rank = -2;
-  for (let i = 0; i < count; i++) {
-    const place = places === null ? i : places[i];
-    rank = stepTo(found.ranks[place], rank);
-    const score = asked.storesDistances ? found.distances[place] / asked.unit : view.score;
+  forEachPoint(found, order, count, (point) => {
+    const score = asked.storesDistances ? found.distances[point] / asked.unit : view.score;
     set.add(view.bytes, view.offset, view.length, score);
-  }
+  });
   return set;
 }

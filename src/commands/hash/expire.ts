@@ -140,8 +140,11 @@ function expireFields(call: Call, isSeconds: boolean, baseMs: number): void {
   hashView.openToWrite(database, ref);
   const deletes = expiresAtMs <= call.nowMs && database.keyspace.expireMode === EXPIRE_DELETES;
   reply.reserve((count - first) * ANSWER_BYTES);
-  if (deletes) reserveDeletions(call, first);
-  else if (meetsAny(call, first, condition, expiresAtMs)) hashView.reserveExpiries(count - first);
+  // What is over already is deleted when it is come upon.
+  if (deletes || hashView.hasOver) reserveDeletions(call, first);
+  if (!deletes && meetsAny(call, first, condition, expiresAtMs)) {
+    hashView.reserveExpiries(count - first);
+  }
   // From here on nothing takes memory.
   const answers: number[] = [];
   const done: number[] = [];

@@ -290,10 +290,13 @@ function isConditionMet({ words }: Call, { condition, first }: SetOptions): bool
   const { bytes, starts, lengths, count } = words;
   hashView.tellsLater = true;
   let isMet = true;
-  for (let i = first; isMet && i < count; i += 2) {
-    isMet = hashView.has(bytes, starts[i], lengths[i]) === (condition === "fxx");
+  try {
+    for (let i = first; isMet && i < count; i += 2) {
+      isMet = hashView.has(bytes, starts[i], lengths[i]) === (condition === "fxx");
+    }
+  } finally {
+    hashView.tellLapsed();
   }
-  hashView.tellLapsed();
   return isMet;
 }
 

@@ -178,6 +178,13 @@ export class Stream implements Generations {
   }
 
   #removeFirst(count: number): void {
+    if (count > this.nodeCount / 2) {
+      this.#nodes = this.#nodes.slice(this.#first + count);
+      this.#first = 0;
+      this.#nodeBytes = 0;
+      for (const node of this.#nodes) this.#nodeBytes += node!.bytes.length;
+      return;
+    }
     for (let i = 0; i < count; i++) {
       this.#nodeBytes -= this.node(0).bytes.length;
       this.#nodes[this.#first++] = null;
@@ -290,8 +297,17 @@ export class Stream implements Generations {
     return true;
   }
 
-  /** The nodes at the front that a trim removes as a whole. */
-  #wholeNodes({ maxLength, minId, limit }: Trim, added: number): WholeNodes {
+  /** The nodes at the front that a trim removes as a whole. Takes time for those that go or those that stay. */
+  #wholeNodes(trim: Trim, added: number): WholeNodes {
+    const { maxLength, minId, limit } = trim;
+    if (limit > 0) return this.#wholeNodesInOrder(trim, added);
+    if (maxLength === null) return this.#wholeNodesBefore(minId);
+    return maxLength < this.length / 2
+      ? this.#wholeNodesBeyond(maxLength, added)
+      : this.#wholeNodesInOrder(trim, added);
+  }
+
+  #wholeNodesInOrder({ maxLength, minId, limit }: Trim, added: number): WholeNodes {
     const { nodeCount } = this;
     const length = this.length + added;
     let nodes = 0;
@@ -306,6 +322,33 @@ export class Stream implements Generations {
       entries += live;
     }
     return { nodes, entries };
+  }
+
+  /** The same for few entries that stay: counts these, from the last one on. */
+  #wholeNodesBeyond(maxLength: number, added: number): WholeNodes {
+    let nodes = this.nodeCount;
+    let kept = added;
+    while (nodes > 0 && kept < maxLength) kept += this.node(--nodes).live;
+    // Nodes without an entry only go where one behind them does.
+    while (nodes > 0 && kept === maxLength && this.node(nodes - 1).live === 0) nodes--;
+    return { nodes, entries: Math.max(0, this.length + added - kept) };
+  }
+
+  /** The same for ids, which are searched. */
+  #wholeNodesBefore(minId: StreamId): WholeNodes {
+    const index = this.nodeIndexOf(minId);
+    const nodes = index >= 0 && this.#isBefore(index, minId) ? index + 1 : Math.max(0, index);
+    const { nodeCount } = this;
+    const entries = nodes < nodeCount / 2
+      ? this.#liveBetween(0, nodes)
+      : this.length - this.#liveBetween(nodes, nodeCount);
+    return { nodes, entries };
+  }
+
+  #liveBetween(from: number, to: number): number {
+    let live = 0;
+    for (let i = from; i < to; i++) live += this.node(i).live;
+    return live;
   }
 
   /** Whether all entries of a node have ids below this one. */
