@@ -103,7 +103,8 @@ Deno.test("a slice of a sweep looks at a few thousand numbers, however they lie"
     }
     assertEquals(looked, keys * numbers);
     assertEquals(table.itemCount, keys * Math.floor(numbers / 2));
-    assert(most <= 2_000 + 8 * Math.max(numbers, 2), `${most} of ${keys} times ${numbers}`);
+    // A slice ends behind the keys of one bucket, of which the hash may place many together.
+    assert(most <= 2_000 + 16 * Math.max(numbers, 2), `${most} of ${keys} times ${numbers}`);
   }
 });
 
