@@ -8,9 +8,9 @@
  * are those of its last line, the names of skipped tests those of its JUnit report. Exits with 1
  * when a test failed or when nothing could be run (a type error, say).
  *
- * A test that needs a real Redis beside it is skipped where there is none. With
+ * A test that needs a real Redis beside it, or packages of npm, is skipped where there are none. With
  * TSREDIS_REQUIRE_PEERS=1 each skipped test counts as failed, so that a CI machine that lost its
- * redis-server cannot stay green.
+ * redis-server or its way to npm cannot stay green.
  */
 
 import { importMapFlags } from "./server_flags.ts";
