@@ -44,10 +44,11 @@ export function nameOfScript(bytes: Uint8Array, start: number, length: number): 
 
 export class ScriptCache {
   readonly #scripts = new Map<string, CachedScript>();
+  /** Those that may be pushed out. */
+  readonly #evictable = new Set<CachedScript>();
   /** What is run is mostly what was run before. */
   #last: CachedScript | null = null;
   #uses = 0;
-  #evictable = 0;
   /** Scripts that were pushed out, since the start. */
   evicted = 0;
   /** Bytes in use. */
@@ -95,26 +96,26 @@ export class ScriptCache {
     this.memoryBytes += script.source.length + SCRIPT_BYTES;
     this.#used(script);
     if (!script.isEvictable) return;
-    this.#evictable++;
-    if (this.#evictable > EVAL_SCRIPTS_MAX) this.#evict();
+    this.#evictable.add(script);
+    if (this.#evictable.size > EVAL_SCRIPTS_MAX) this.#evict();
   }
 
   /** SCRIPT LOAD of one that EVAL has brought: it stays from now on. */
   keep(script: CachedScript): void {
     if (!script.isEvictable) return;
     script.isEvictable = false;
-    this.#evictable--;
+    this.#evictable.delete(script);
   }
 
   #evict(): void {
     let oldest: CachedScript | null = null;
-    for (const script of this.#scripts.values()) {
-      if (script.isEvictable && (oldest === null || script.usedAt < oldest.usedAt)) oldest = script;
+    for (const script of this.#evictable) {
+      if (oldest === null || script.usedAt < oldest.usedAt) oldest = script;
     }
     if (oldest === null) return;
     this.#scripts.delete(oldest.sha);
     this.memoryBytes -= oldest.source.length + SCRIPT_BYTES;
-    this.#evictable--;
+    this.#evictable.delete(oldest);
     this.evicted++;
     oldest.state?.unref(oldest.ref);
     oldest.state = null;
@@ -123,7 +124,7 @@ export class ScriptCache {
   clear(): void {
     this.#scripts.clear();
     this.#last = null;
-    this.#evictable = 0;
+    this.#evictable.clear();
     this.memoryBytes = 0;
   }
 }

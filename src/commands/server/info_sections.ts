@@ -244,6 +244,7 @@ const STATS: Field[] = [
   ],
   ["evicted_keys", ({ server }) => server.keyspace.evictedKeys],
   ["evicted_clients", ({ server }) => server.statistics.evictedClients],
+  ["evicted_scripts", ({ server }) => server.scripts.cache.evicted],
   ["total_eviction_exceeded_time", ({ server }) => Math.floor(server.evictor.exceededMs)],
   ["current_eviction_exceeded_time", ({ server }) => Math.floor(server.evictor.exceedingMs)],
   ["keyspace_hits", ({ server }) => server.keyspace.keyspaceHits],

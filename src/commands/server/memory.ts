@@ -75,8 +75,8 @@ function runMemoryStats({ server, reply }: Call): void {
   integer("clients.normal", use.clients);
   integer("cluster.links", 0);
   integer("aof.buffer", 0);
-  integer("lua.caches", 0);
-  integer("functions.caches", 0);
+  integer("lua.caches", server.scripts.cache.memoryBytes);
+  integer("functions.caches", keyspace.libraries.memoryBytes);
   for (const database of databases) {
     fields.push([`db.${database.index}`, (to) => {
       to.map(3);
@@ -136,6 +136,8 @@ export const memoryDoctor = defineCommand({
 /** Below this much data nothing can be said. */
 const LITTLE_DATA_BYTES = 5 * 1024 * 1024;
 
+const MANY_SCRIPTS = 1000;
+
 function runMemoryDoctor({ server, reply }: Call): void {
   const use = measureMemory(server);
   const data = use.used - use.startup;
@@ -166,6 +168,12 @@ function runMemoryDoctor({ server, reply }: Call): void {
         formatBytes(use.clients / clients)
       } each on average: see CLIENT LIST for large ` +
         "queries or replies that are not read.",
+    );
+  }
+  if (server.scripts.cache.count > MANY_SCRIPTS) {
+    findings.push(
+      `There are more than ${MANY_SCRIPTS} scripts of SCRIPT LOAD. Scripts that are made for one call each fill ` +
+        "the memory: let them take what differs as KEYS and ARGV. SCRIPT FLUSH forgets them all.",
     );
   }
   reply.verbatim(

@@ -36,18 +36,22 @@ export function measureMemory(server: Services): MemoryUse {
   const held = backlog?.heldBytes ?? 0;
   const excess = server.replication.master.count === 0 ? 0 : backlog?.excessBytes ?? 0;
   const tracked = server.tracking.memoryBytes;
-  const startup = used - data - allClients - held - tracked;
+  const scripts = server.scripts.memoryBytes;
+  const startup = used - data - allClients - held - tracked - scripts;
   let tables = 0;
   for (const database of keyspace.databases) {
     tables += database.tableBytes + database.expiryIndexBytes;
   }
-  const overhead = Math.min(used, startup + allClients + held + tracked + tables);
+  const overhead = Math.min(
+    used,
+    startup + allClients + held + tracked + tables + scripts + keyspace.libraries.memoryBytes,
+  );
   return {
     used,
     peak: Math.max(used, server.statistics.peakMemoryBytes),
     resident: residentBytes(server),
     reserved: keyspace.reservedBytes + server.tracking.reservedBytes + blocks.gapBytes + startup +
-      allClients + held,
+      allClients + held + scripts,
     startup,
     overhead,
     dataset: used - overhead,
