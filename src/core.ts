@@ -41,6 +41,7 @@ import { type EvictionOwner, Evictor } from "./keyspace/eviction.ts";
 import { IdleCollection } from "./idle_collection.ts";
 import { EXPIRE_DELETES, EXPIRE_HIDES } from "./keyspace/expire_mode.ts";
 import { expireSlice } from "./keyspace/expiry.ts";
+import type { FunctionLibraries } from "./keyspace/function_libraries.ts";
 import { Keyspace, type KeyspaceListener } from "./keyspace/keyspace.ts";
 import type { ConnectionOwner } from "./net/connection.ts";
 import { ClientLimits } from "./net/limits.ts";
@@ -58,6 +59,7 @@ import { KeyEventPublisher } from "./pubsub/key_events.ts";
 import type { Encoded } from "./tracking/invalidation.ts";
 import type { TrackedClient } from "./tracking/tracker.ts";
 import { Tracking, type TrackingOwner } from "./tracking/tracking.ts";
+import type { LibraryLoader } from "./rdb/loader.ts";
 import { lzfProgram } from "./rdb/lzf_program.ts";
 import { Persistence, type PersistenceOwner, type SnapshotMaker } from "./rdb/persistence.ts";
 import type { LinkTransport, MasterClient, ReplicationHost } from "./replication/host.ts";
@@ -629,6 +631,11 @@ export class Core
   expiredAtLoad(database: number, bytes: Uint8Array, offset: number, length: number): void {
     this.replication.expiredAtLoad(database, bytes, offset, length);
   }
+  /** PersistenceOwner. */
+  libraryLoader(libraries: FunctionLibraries): LibraryLoader {
+    return this.scripts.libraryLoader(libraries);
+  }
+
 
   /** EvictionOwner: what slow replicas hold up would only grow by the DELs of evicted keys. */
   usedBytes(): number {

@@ -57,14 +57,15 @@ export class Functions {
   #loading: Map<string, LibraryFunction> | null = null;
   #loadEndsMs = Infinity;
 
-  constructor(readonly scripts: Scripts) {}
+  readonly #sources: FunctionLibraries;
+
+  /** Those of `sources`. */
+  constructor(readonly scripts: Scripts, sources: FunctionLibraries) {
+    this.#sources = sources;
+  }
 
   get #server() {
     return this.scripts.dispatcher.server;
-  }
-
-  get #sources(): FunctionLibraries {
-    return this.#server.keyspace.libraries;
   }
 
   /** Bytes that functions have allocated. */

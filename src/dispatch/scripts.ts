@@ -8,6 +8,8 @@
  */
 
 import { latin1 } from "../base/bytes.ts";
+import type { FunctionLibraries } from "../keyspace/function_libraries.ts";
+import type { LibraryLoader } from "../rdb/loader.ts";
 import type { Words } from "../resp/words.ts";
 import { OUT_OF_MEMORY, READ_ONLY, ReplyError, SAVE_FAILED } from "../resp/reply_error.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
@@ -116,7 +118,7 @@ export class Scripts implements ScriptHost, Interrupter {
     const { keyspace } = dispatcher.server;
     this.client = new Client(NOBODY, keyspace.databases[0], keyspace.steadyMs);
     this.client.isAuthenticated = true;
-    this.functions = new Functions(this);
+    this.functions = new Functions(this, keyspace.libraries);
   }
 
   get #server() {
@@ -289,6 +291,24 @@ export class Scripts implements ScriptHost, Interrupter {
     if (!mayExceed && !client.isMaster && this.dispatcher.isOverMemory) {
       return "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
     }
+  /**
+   * What adds the libraries of a dataset that is being loaded to these sources, one by one: answers what is wrong
+   * with one, and then it has not been added, or null.
+   */
+  libraryLoader(sources: FunctionLibraries): LibraryLoader {
+    const isServed = sources === this.#server.keyspace.libraries;
+    const functions = isServed ? this.functions : new Functions(this, sources);
+    return (code, replaces) => {
+      try {
+        functions.load(code, replaces, true);
+        return null;
+      } catch (error) {
+        if (!(error instanceof ReplyError)) throw error;
+        return error.text.replace(/^ERR /, "");
+      }
+    };
+  }
+
     return null;
   }
 
@@ -492,7 +512,7 @@ export class Scripts implements ScriptHost, Interrupter {
 
   interrupt(lua: LuaState, canSuspend: boolean): boolean | "suspend" {
     const { running } = this;
-    if (running === null) {
+    if (running === null || running.lua !== lua) {
       this.functions.checkLoadTime(lua);
       return true;
     }

@@ -3,15 +3,15 @@
  * clients in between. Opcodes and keys are read here, values in load_value.ts, primitives in
  * reader.ts; format.ts draws the layout.
  *
- * Function libraries are kept as they are. Of what the file may hold and this server does not have, data
- * of a module beside keys are passed over and noted, for the caller to tell; a value of a type that does
- * not exist here stops the load, as leaving out a key would.
+ * Of what the file may hold and this server does not have, data of a module beside keys are passed over
+ * and noted, for the caller to tell; a value of a type that does not exist here stops the load, as leaving
+ * out a key would, and so does a function library that cannot be used.
  */
 
 import { copyBytes, toLatin1 } from "../base/bytes.ts";
 import { hashBytes } from "../base/hash.ts";
 import type { Database } from "../keyspace/database.ts";
-import { libraryName } from "../keyspace/function_libraries.ts";
+import { type FunctionLibraries, libraryName } from "../keyspace/function_libraries.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   codeName,
@@ -62,6 +62,9 @@ export type ExpiredListener = (
   length: number,
 ) => void;
 
+/** Adds a library to those of a dataset, in place of one of its name if it may: answers what is wrong with it, or null. */
+export type LibraryLoader = (code: Uint8Array, replaces: boolean) => string | null;
+
 export interface LoadOptions {
   /** Whether keys past their time are left out (a master) or kept for the DEL of the master. */
   readonly dropsExpired: boolean;
@@ -71,6 +74,8 @@ export interface LoadOptions {
   readonly replaces?: boolean;
   /** Most keys that a table is made for before they have come. Default: as many as may come. */
   readonly reserveMax?: number;
+  /** Gives what adds function libraries to `libraries`; without it they are kept as they are. */
+  readonly libraryLoader?: (libraries: FunctionLibraries) => LibraryLoader;
   /** Called for each aux field. */
   readonly onAux?: (name: string, value: string) => void;
   /** Called for each key that was left out because its collection is empty. */
@@ -107,6 +112,7 @@ export class RdbLoader {
   /** Name of the aux field whose value comes next, of the module whose data are being passed over. */
   #auxName: string | null = null;
   #module: string | null = null;
+  #addLibrary: LibraryLoader | null = null;
 
   constructor(keyspace: Keyspace, reader: RdbReader, options: LoadOptions) {
     this.#keyspace = keyspace;
@@ -316,14 +322,21 @@ export class RdbLoader {
     const reader = this.#reader;
     reader.readString();
     const code = reader.strBuf.slice(reader.strOff, reader.strOff + reader.strLen);
-    const name = libraryName(code);
+    this.librariesLoaded++;
     const { libraries } = this.#keyspace;
+    const { libraryLoader, replaces } = this.#options;
+    if (libraryLoader !== undefined) {
+      this.#addLibrary ??= libraryLoader(libraries);
+      const problem = this.#addLibrary(code, replaces === true);
+      if (problem === null) return;
+      throw reader.error(`function library that cannot be used (${problem})`, at);
+    }
+    const name = libraryName(code);
     if (name === null) throw reader.error("a function library without a name", at);
-    if (libraries.has(name) && this.#options.replaces !== true) {
+    if (libraries.has(name) && replaces !== true) {
       throw reader.error(`function library "${name}" is there twice`, at);
     }
     libraries.set(name, code);
-    this.librariesLoaded++;
   }
 
   #readAux(name: string): void {

@@ -16,7 +16,7 @@ import { removeIfThere } from "../runtime/remove_if_there.ts";
 import type { OpenFile, Runtime, Timer } from "../runtime/runtime.ts";
 import { isSystemError, problemOf, SystemError } from "../runtime/system_error.ts";
 import { BackgroundSave } from "./background_save.ts";
-import { type ExpiredListener, RdbLoader } from "./loader.ts";
+import { type ExpiredListener, type LibraryLoader, RdbLoader } from "./loader.ts";
 import { DOUBT_MS, removeLeftovers, removeUnlocked } from "./leftovers.ts";
 import { RdbError } from "./rdb_error.ts";
 import { type Relay, RelayedSnapshot, type RelayEvents } from "./relayed_snapshot.ts";
@@ -108,6 +108,8 @@ export interface PersistenceOwner {
   persistenceChanged(): void;
   /** The aux fields of replication that a snapshot of this instant is to carry, in order. */
   replicationAux(): readonly (readonly [string, string | number])[];
+  /** What adds function libraries to these of a dataset that is being loaded. */
+  libraryLoader(libraries: FunctionLibraries): LibraryLoader;
   /** `load` leaves out a key because its time is over. */
   expiredAtLoad(database: number, bytes: Uint8Array, offset: number, length: number): void;
 }
@@ -439,6 +441,7 @@ export class Persistence implements SnapshotMaker {
     if (options.mode === "file") this.#clearLeftovers();
     const { keyspace, config, log, runtime } = this;
     const load: ReplicaLoad = new ReplicaLoad(keyspace, config, log, runtime, options, {
+      libraryLoader: (libraries) => this.owner.libraryLoader(libraries),
       // It would put the old dataset where the new one is.
       beforeSwap: () => this.abortBackground(),
       began: () => this.owner.persistenceChanged(),
@@ -587,6 +590,7 @@ export class Persistence implements SnapshotMaker {
       dropsExpired,
       replaces,
       onExpired,
+      libraryLoader: (libraries) => this.owner.libraryLoader(libraries),
       onAux: (name, value) => this.#hearAux(name, value),
       onEmptyKey: (key) => log.notice(`rdbLoadObject skipping empty key: ${key}`),
     });

@@ -13,12 +13,13 @@
 import type { Config } from "../config/config.ts";
 import { toPath } from "../config/parse.ts";
 import { EXPIRE_HIDES, EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
+import type { FunctionLibraries } from "../keyspace/function_libraries.ts";
 import { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
 import type { OpenFile, Runtime } from "../runtime/runtime.ts";
 import { problemOf } from "../runtime/system_error.ts";
-import { RdbLoader } from "./loader.ts";
+import { type LibraryLoader, RdbLoader } from "./loader.ts";
 import { FileSource, RdbReader } from "./reader.ts";
 import { ReceivedBytes } from "./received_bytes.ts";
 import { RdbError } from "./rdb_error.ts";
@@ -49,6 +50,8 @@ export interface ReplicaLoadOptions {
 
 /** What the rest of persistence does when a load comes to its end. */
 export interface ReplicaLoadOwner {
+  /** What adds function libraries to these. */
+  libraryLoader(libraries: FunctionLibraries): LibraryLoader;
   /** Reading into the new dataset begins. */
   began(): void;
   /** The dataset is about to be exchanged: a background save of the old one is of no use. */
@@ -280,6 +283,7 @@ export class ReplicaLoad {
     this.#loader = new RdbLoader(this.#fresh, reader, {
       dropsExpired: false,
       reserveMax: RESERVE_MAX,
+      libraryLoader: (libraries) => this.#owner.libraryLoader(libraries),
       onAux: (name, value) => this.#hearAux(name, value),
       onEmptyKey: (key) => this.log.notice(`rdbLoadObject skipping empty key: ${key}`),
     });

@@ -12,7 +12,8 @@ import { loadBytes, saveToBytes } from "./datasets.ts";
 import { TestSnapshot } from "./test_snapshot.ts";
 
 const ONE = "#!lua name=one\nredis.register_function('f', function() return '\xff\x00' end)";
-const TWO = "#!LUA NAME=two_2\n" + "-- a long comment\n".repeat(50_000);
+const TWO = "#!LUA NAME=two_2\n" + "-- a long comment\n".repeat(50_000) +
+  "redis.register_function('g', function() return 2 end)";
 
 function withLibraries(...codes: string[]): TestServer {
   const server = testServer();
@@ -143,4 +144,68 @@ Deno.test("a full sync brings the function libraries of the master and takes awa
   assertEquals(librariesOf(replica), [ONE], "nothing changes before all is there");
   load.swap();
   assertEquals(librariesOf(replica), [TWO]);
+});
+
+/** Sources that are kept by a server that looks at no more than their first line, and what is wrong with them. */
+const UNUSABLE = [
+  ["#!lua name=a\nredis.register_function(", "Error compiling function: user_function:2: "],
+  ["#!lua name=a\nlocal a = 1", "No functions registered"],
+  ["#!lua name=a\nredis.call('get', 'k')", "Error registering functions: "],
+  ["#!js name=a\n", "Engine 'js' not found"],
+  [
+    "#!lua name=a\nredis.register_function{function_name='f', callback=print, flags={'x'}}",
+    "Error registering functions: ",
+  ],
+  ["#!lua name=a\nredis.register_function('F', function() end)", "Function F already exists"],
+];
+
+for (const [code, problem] of UNUSABLE) {
+  Deno.test(`a dataset with a library that cannot be used is not loaded: ${problem}`, async () => {
+    const folder = Deno.makeTempDirSync();
+    try {
+      const server = testServer({ folder });
+      loadBytes(server.keyspace, saveToBytes(withLibraries(ONE).keyspace));
+      const bytes = saveToBytes(withLibraries(ONE, code).keyspace);
+      Deno.writeFileSync(`${folder}/dump.rdb`, bytes);
+      const failure = server.run("DEBUG", "RELOAD", "NOSAVE") as { error: string };
+      assertEquals(typeof failure.error, "string");
+      assert(
+        server.logLines.some((line) =>
+          line.includes(`function library that cannot be used (${problem}`)
+        ),
+        server.logLines.join(""),
+      );
+      assertEquals(librariesOf(server), [ONE]);
+      assertEquals(server.run("FCALL", "f", "0"), "\xff\x00");
+      const load = server.core.persistence.beginReplicaLoad({
+        mode: "stream",
+        totalBytes: bytes.length,
+      });
+      let failed = "";
+      load.onFailed = (error) => failed = String(error);
+      load.push(bytes, 0, bytes.length);
+      load.finish().catch((error) => failed = String(error));
+      await eventually(() => failed !== "");
+      assert(failed.includes(problem), failed);
+      assertEquals(librariesOf(server), [ONE]);
+      assertEquals(server.run("FCALL", "f", "0"), "\xff\x00");
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  });
+}
+
+Deno.test("functions of a dataset that has come by a full sync are called, and ours are not any more", async () => {
+  const bytes = saveToBytes(withLibraries(TWO).keyspace);
+  const replica = withLibraries(ONE);
+  assertEquals(replica.run("FCALL", "f", "0"), "\xff\x00");
+  const load = replica.core.persistence.beginReplicaLoad({
+    mode: "stream",
+    totalBytes: bytes.length,
+  });
+  load.push(bytes, 0, bytes.length);
+  await load.finish();
+  load.swap();
+  assertEquals(replica.run("FCALL", "f", "0"), { error: "ERR Function not found" });
+  assertEquals(replica.run("FCALL", "g", "0"), 2);
 });
