@@ -367,6 +367,7 @@ export class Core
     this.#pending.clear();
     this.replication.close();
     this.dispatcher.migrations.close();
+    this.scripts.close();
     this.persistence.close();
     for (const client of [...this.clients.byId.values()]) client.transport.close(false);
   }
@@ -375,9 +376,12 @@ export class Core
     this.shutdown.request(options);
   }
 
-  /** A signal asks for the end: it is heard by the timer, as in Redis, which DEBUG PAUSE-CRON holds up. */
+  /**
+   * A signal asks for the end: it is heard by the timer, as in Redis, which DEBUG PAUSE-CRON holds up, and a script
+   * that runs for too long.
+   */
   requestShutdownBySignal(options: ShutdownOptions): void {
-    if (this.isTimerOn) this.requestShutdown(options);
+    if (this.isTimerOn && !this.scripts.isSuspended) this.requestShutdown(options);
     else this.#heldShutdown = options;
   }
 
@@ -628,14 +632,14 @@ export class Core
   }
 
   /** PersistenceOwner. */
-  expiredAtLoad(database: number, bytes: Uint8Array, offset: number, length: number): void {
-    this.replication.expiredAtLoad(database, bytes, offset, length);
-  }
-  /** PersistenceOwner. */
   libraryLoader(libraries: FunctionLibraries): LibraryLoader {
     return this.scripts.libraryLoader(libraries);
   }
 
+  /** PersistenceOwner. */
+  expiredAtLoad(database: number, bytes: Uint8Array, offset: number, length: number): void {
+    this.replication.expiredAtLoad(database, bytes, offset, length);
+  }
 
   /** EvictionOwner: what slow replicas hold up would only grow by the DELs of evicted keys. */
   usedBytes(): number {
@@ -684,6 +688,11 @@ export class Core
   }
 
   /** ReplicationHost. */
+  get isHeldByScript(): boolean {
+    return this.scripts.isSuspended;
+  }
+
+  /** ReplicationHost. */
   processMasterInput(client: MasterClient): void {
     if ((this.dispatcher.gateBits & GATE_SAVE_FAILED) !== 0) this.#tellUnsaved();
     // What the master sends is never refused, so room is made as long as there is something to evict.
@@ -719,6 +728,7 @@ export class Core
   replicationChanged(): void {
     this.updateGates();
     // A dataset that was swapped in may have what blocked clients wait for.
+    if (this.scripts.isSuspended) return;
     if (this.keyspace.readyKeys.length > 0) this.dispatcher.blocking.serveReady();
   }
 
@@ -760,9 +770,6 @@ export class Core
   #cron(): void {
     this.#watch();
     if (!this.isTimerOn) return;
-    const held = this.#heldShutdown;
-    this.#heldShutdown = null;
-    if (held !== null) this.requestShutdown(held);
     const { keyspace, statistics } = this;
     this.cronTurns++;
     if (this.cronTurns === PREPARED_AT_TURN) lzfProgram();
@@ -784,9 +791,13 @@ export class Core
     if (this.scripts.isSuspended) {
       // The data stand still until the script is over: only what has nothing to do with them goes on.
       this.clientLimits.tick(steadyMs);
-      this.shutdown.tick(steadyMs);
+      this.replication.replica.tick(steadyMs);
+      if (this.shutdown.savesNothing) this.shutdown.tick(steadyMs);
       return;
     }
+    const held = this.#heldShutdown;
+    this.#heldShutdown = null;
+    if (held !== null) this.requestShutdown(held);
     this.pause.tick(steadyMs);
     this.dispatcher.blocking.expire(steadyMs);
     this.dispatcher.migrations.tick(steadyMs);

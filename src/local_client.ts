@@ -169,6 +169,7 @@ export class LocalClient implements Transport, TurnOutput {
 
   #deliver(): void {
     const client = this.#client;
+    if (client.holdsOutput) return;
     const bytes = this.#takeOutput();
     const reader = new ReplyReader(bytes, this.#current?.asBytes ?? false);
     while (!reader.isAtEnd) {

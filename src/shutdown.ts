@@ -50,6 +50,11 @@ export class Shutdown {
     return this.#isFinal || this.#isSaving;
   }
 
+  /** Whether the end that replicas are waited for was asked for without a save. */
+  get savesNothing(): boolean {
+    return this.isWaiting && this.#waiting[0].save === "nosave";
+  }
+
   /** Whether replicas are being waited for. */
   get isWaiting(): boolean {
     return this.isUnderWay && !this.#isSaving;

@@ -132,6 +132,8 @@ export class Client implements Watcher, Subscriber, TrackedClient {
   isLocal = true;
   /** Set while it waits for something; its input waits too. */
   park: Park | null = null;
+  /** Its replies so far are not sent yet: they are part of one that is not complete. */
+  holdsOutput = false;
   /** No further commands; the connection ends when its output is sent. */
   isClosing = false;
   isClosed = false;

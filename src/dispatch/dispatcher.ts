@@ -46,7 +46,7 @@ import {
   SCRIPT_WITHOUT_FLAGS,
 } from "../scripting/script_flags.ts";
 import { BROKEN, MORE, type RequestParser } from "../resp/parser.ts";
-import type { ReplyWriter } from "../resp/reply_writer.ts";
+import type { Mark, ReplyWriter } from "../resp/reply_writer.ts";
 import type { Words } from "../resp/words.ts";
 import type { Tracker } from "../tracking/tracker.ts";
 import { AcknowledgementWaits } from "./acknowledgement_waits.ts";
@@ -174,6 +174,8 @@ export class Dispatcher {
   readonly #call: Call;
   readonly #nestedCall: Call;
   #depth = 0;
+  /** The client of a script that is suspended. */
+  #heldBy: Client | null = null;
   #wasOverMemory = false;
   /** Timed calls until the heap is looked at. */
   #untilHeapLook = HEAP_LOOK_CALLS;
@@ -370,7 +372,7 @@ export class Dispatcher {
       this.#endedMs = NaN; // what gates do (evicting keys) is not the call's time
     }
     this.call(client, command, words);
-    if (this.#depth === 0) {
+    if (this.#depth === 0 && this.#heldBy === null) {
       this.endUnit(client);
       this.unitEnded();
     }
@@ -393,18 +395,33 @@ export class Dispatcher {
     return (this.gateBits & GATE_MEMORY) !== 0 && this.#wasOverMemory;
   }
 
-  /** A script that is under way is suspended: until `letGo` others' requests are part of its call. */
-  hold(): void {
-    this.#depth++;
+  /** A script of this client is suspended: until `letGo` the unit of work stays its own, whoever is answered. */
+  hold(client: Client): void {
+    this.#heldBy = client;
   }
 
-  /** Such a script is over, as is the request of its client. */
+  /** It is over, as is the request of its client. */
   letGo(client: Client): void {
-    this.#depth--;
+    this.#heldBy = null;
     this.endUnit(client);
-    if (this.server.keyspace.readyKeys.length > 0) this.blocking.serveReady();
-    if (this.server.hub.hasDeferred) this.server.hub.deliverDeferred();
+    this.unitEnded();
     this.#endedMs = NaN;
+  }
+
+  /** Calls a command for a script, which its call is a part of, also of one that goes on after a suspension. */
+  callForScript(client: Client, command: Command, words: Words): void {
+    if (this.#depth > 0) this.call(client, command, words);
+    else this.nested(() => this.call(client, command, words));
+  }
+
+  /** Does `work`, in which calls are part of one that is under way. */
+  nested<T>(work: () => T): T {
+    this.#depth++;
+    try {
+      return work();
+    } finally {
+      this.#depth--;
+    }
   }
 
   /** The client's request is done: what it has changed enters the stream. */
@@ -610,17 +627,17 @@ export class Dispatcher {
 
   /** The client whose command is being run, or null; in a transaction the client of EXEC. */
   get runningClient(): Client | null {
-    return this.#depth > 0 ? this.#call.client : null;
+    return this.#heldBy ?? (this.#depth > 0 ? this.#call.client : null);
   }
 
   /**
-   * Writes a reply, or drops it, as CLIENT REPLY says. The one way for replies that are written outside
-   * of the call of their request.
+   * Writes a reply, or drops it, as CLIENT REPLY says; `from` is where it begins, if that is before what is
+   * written now. The one way for replies that are written outside of the call of their request.
    */
-  answerOutside(client: Client, write: (reply: ReplyWriter) => void): void {
+  answerOutside(client: Client, write: (reply: ReplyWriter) => void, from?: Mark): void {
     const { reply } = client;
     if (client.replyMode === "on") return write(reply);
-    const { chunks, length, bytes } = reply.mark();
+    const { chunks, length, bytes } = from ?? reply.mark();
     write(reply);
     this.#dropUnwantedReply(client, chunks, length, bytes);
   }
@@ -635,30 +652,67 @@ export class Dispatcher {
     words: Words,
     answer: string | ((reply: ReplyWriter) => void),
   ): void {
-    const isError = typeof answer === "string";
-    const { errorCount } = client.reply;
-    this.answerOutside(client, isError ? (reply) => reply.error(answer) : answer);
-    const { statistics, clients, scripts } = this.server;
-    command.calls++;
-    client.commandsProcessed++;
-    statistics.commandsProcessed++;
-    if (client.reply.errorCount !== errorCount) {
-      command.failedCalls++;
-      if (!scripts.isErrorCounted) statistics.countError(client.reply.lastError);
-      scripts.isErrorCounted = false;
-    }
-    if (this.timesAll) this.#timed(client, command, words, 0);
-    clients.blockedCount--;
+    const write = typeof answer === "string" ? (reply: ReplyWriter) => reply.error(answer) : answer;
+    this.answerParked(client, command, words, 0, write);
+    this.server.clients.blockedCount--;
     client.park = null;
     client.transport.resume();
   }
 
+  /** Answers a request whose client is parked, as one that has taken so many ms; `from` is as in `answerOutside`. */
+  answerParked(
+    client: Client,
+    command: Command,
+    words: Words,
+    ms: number,
+    answer: (reply: ReplyWriter) => void,
+    from?: Mark,
+  ): void {
+    const { errorCount } = client.reply;
+    this.answerOutside(client, answer, from);
+    this.#parkedEnded(client, command, words, ms, errorCount);
+    endCaching(client, command);
+  }
+
+  /** Answers a command of a transaction, whose client is parked. */
+  answerNested(
+    client: Client,
+    command: Command,
+    words: Words,
+    ms: number,
+    answer: (reply: ReplyWriter) => void,
+  ): void {
+    const { reply } = client;
+    const { errorCount } = reply;
+    answer(reply);
+    this.#parkedEnded(client, command, words, ms, errorCount);
+    reply.errorCount = errorCount;
+  }
+
+  /** Counts a call that has parked its client and is over. */
+  #parkedEnded(
+    client: Client,
+    command: Command,
+    words: Words,
+    ms: number,
+    errorsBefore: number,
+  ): void {
+    const { statistics, scripts } = this.server;
+    const { reply } = client;
+    command.calls++;
+    client.commandsProcessed++;
+    statistics.commandsProcessed++;
+    if (ms > 0 || this.timesAll) this.#timed(client, command, words, ms);
+    if (reply.errorCount === errorsBefore) return;
+    command.failedCalls++;
+    if (!scripts.isErrorCounted) statistics.countError(reply.lastError);
+    scripts.isErrorCounted = false;
+    if (client.isMaster) this.owner.linkFailed(client, command, reply.lastError);
+  }
+
   /** `endParked` for a request that an error has put an end to: an answer as from its handler. */
   failParked(client: Client, words: Words, error: unknown): void {
-    const command = this.resolve(words);
-    const text = this.#faultText(error, client, words);
-    this.endParked(client, command, words, text);
-    if (client.isMaster) this.owner.linkFailed(client, command, text);
+    this.endParked(client, this.resolve(words), words, this.#faultText(error, client, words));
   }
 
   /** The longest of the calls since this was last asked that were timed; see "Timing" in NOTES. */
@@ -793,7 +847,8 @@ export class Dispatcher {
     const allowed = isExec ? flags & (client.queue?.everyFlags ?? ~0) : flags;
     const isQueued = inMulti && !TRANSACTION_COMMANDS.has(name);
     const isWrite = (effective & FLAG_WRITE) !== 0;
-    if ((gates & GATE_MEMORY) !== 0) {
+    // While a script is suspended memory is its own: nothing is evicted, and what it was told holds.
+    if ((gates & GATE_MEMORY) !== 0 && (gates & GATE_BUSY) === 0) {
       const isOver = this.#wasOverMemory = !this.owner.freeMemory();
       if (isOver && (isQueued || (effective & FLAG_DENYOOM) !== 0)) return OUT_OF_MEMORY;
     }

@@ -187,7 +187,7 @@ class Migration implements Park {
     } catch (error) {
       failure = error instanceof TargetFailure ? new ReplyError(failureText(error)) : error;
     }
-    while (this.#server.pause.endsMs !== 0 && this.#cancelled === null) {
+    while (this.owner.mustWait && this.#cancelled === null) {
       await this.owner.pauseEnd();
     }
     if (this.#cancelled !== null) failure = new ReplyError(this.#cancelled);
@@ -477,7 +477,7 @@ function failureText({ step }: TargetFailure): string {
 export class Migrations {
   readonly kept = new KeptLinks();
   readonly #underWay = new Set<Migration>();
-  /** Who waits for the end of a pause. */
+  /** Who waits for the end of a pause, or of a script. */
   #waiting: (() => void)[] = [];
 
   constructor(readonly dispatcher: Dispatcher) {}
@@ -508,12 +508,18 @@ export class Migrations {
     this.kept.tick(steadyMs);
   }
 
-  /** Resolves when the present pause of writes is over: DEL is one. */
+  /** Whether DEL has to wait: writes are paused, or the data belong to a script that is under way. */
+  get mustWait(): boolean {
+    const { pause, scripts } = this.dispatcher.server;
+    return pause.endsMs !== 0 || scripts.isSuspended;
+  }
+
+  /** Resolves when there may be nothing to wait for any more. */
   pauseEnd(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** A pause has ended. */
+  /** A pause has ended, or a script that was suspended. */
   goOn(): void {
     for (const resolve of this.#waiting) resolve();
     this.#waiting = [];

@@ -8,6 +8,7 @@
  */
 
 import { latin1 } from "../base/bytes.ts";
+import { EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
 import type { FunctionLibraries } from "../keyspace/function_libraries.ts";
 import type { LibraryLoader } from "../rdb/loader.ts";
 import type { Words } from "../resp/words.ts";
@@ -39,7 +40,7 @@ import {
   scriptFlagsOf,
 } from "../scripting/script_flags.ts";
 import type { Call } from "./call.ts";
-import { Client, type Park } from "./client.ts";
+import { Client } from "./client.ts";
 import {
   type Command,
   FLAG_DENYOOM,
@@ -50,7 +51,6 @@ import {
 } from "./command.ts";
 import {
   type Dispatcher,
-  GATE_BUSY,
   GATE_FEW_REPLICAS,
   GATE_READ_ONLY,
   GATE_SAVE_FAILED,
@@ -58,6 +58,7 @@ import {
 } from "./dispatcher.ts";
 import { Functions } from "./functions.ts";
 import { type CachedScript, nameOfScript, ScriptCache } from "./script_cache.ts";
+import { ScriptSuspension } from "./script_suspension.ts";
 
 /** An engine that has grown beyond this is thrown away when the script is over: it never becomes smaller. */
 const ENGINE_BYTES_KEPT = 64 << 20;
@@ -83,13 +84,10 @@ export interface RunningScript {
   readonly allowsOom: boolean;
   /** By the monotonic clock. */
   readonly startedMs: number;
-  /** Whether its client can wait for it. */
-  readonly maySuspend: boolean;
   /** A command that may change something was called. */
   hasWritten: boolean;
   isKilled: boolean;
   isTimedOut: boolean;
-  isSuspended: boolean;
   /** When it was last let go on. */
   resumedMs: number;
   /** REPL_*: where its changes go. */
@@ -108,8 +106,8 @@ export class Scripts implements ScriptHost, Interrupter {
   isErrorCounted = false;
   #state: LuaState | null = null;
   #untilCollect = COLLECT_EVERY;
-  /** The request whose client waits for a suspended script, and (EXEC) what is to be done after it. */
-  #waiting: { command: Command; words: Words; goOn: (() => boolean) | null } | null = null;
+  #isClosed = false;
+  readonly suspension: ScriptSuspension;
   /** What the hook of a killed script was set to is to be undone. */
   #isHookTight = false;
   readonly #callReply = { bytes: new Uint8Array(0) as Uint8Array, at: 0 };
@@ -119,6 +117,7 @@ export class Scripts implements ScriptHost, Interrupter {
     this.client = new Client(NOBODY, keyspace.databases[0], keyspace.steadyMs);
     this.client.isAuthenticated = true;
     this.functions = new Functions(this, keyspace.libraries);
+    this.suspension = new ScriptSuspension(this);
   }
 
   get #server() {
@@ -130,9 +129,9 @@ export class Scripts implements ScriptHost, Interrupter {
     return this.#server.config.value("lua-memory-limit");
   }
 
-  /** Whether a script waits for others to have their turn: nothing may change the data then. */
+  /** Whether a script waits for others to have their turn: nothing else may change the data then. */
   get isSuspended(): boolean {
-    return this.running !== null && this.running.isSuspended;
+    return this.suspension.isUnderWay;
   }
 
   /** Bytes of the two engines. */
@@ -291,6 +290,9 @@ export class Scripts implements ScriptHost, Interrupter {
     if (!mayExceed && !client.isMaster && this.dispatcher.isOverMemory) {
       return "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
     }
+    return null;
+  }
+
   /**
    * What adds the libraries of a dataset that is being loaded to these sources, one by one: answers what is wrong
    * with one, and then it has not been added, or null.
@@ -307,9 +309,6 @@ export class Scripts implements ScriptHost, Interrupter {
         return error.text.replace(/^ERR /, "");
       }
     };
-  }
-
-    return null;
   }
 
   /** `#refusal` for functions. @throws ReplyError */
@@ -339,11 +338,9 @@ export class Scripts implements ScriptHost, Interrupter {
       isReadOnly: script.isReadOnly || (hasFlags && (script.flags & SCRIPT_NO_WRITES) !== 0),
       allowsOom: hasFlags && (script.flags & SCRIPT_ALLOW_OOM) !== 0,
       startedMs: nowMs,
-      maySuspend: !caller.isMaster,
       hasWritten: false,
       isKilled: false,
       isTimedOut: false,
-      isSuspended: false,
       resumedMs: nowMs,
       replication: REPL_AOF | REPL_REPLICAS,
     };
@@ -356,7 +353,7 @@ export class Scripts implements ScriptHost, Interrupter {
       this.#fault(reply, error);
       return;
     }
-    if (status === STATUS_SUSPENDED) this.#park(call);
+    if (status === STATUS_SUSPENDED) this.suspension.park(call, this.running);
     else this.#finish(reply, status);
   }
 
@@ -441,11 +438,15 @@ export class Scripts implements ScriptHost, Interrupter {
       return /^[A-Z]{2,} /.test(refusal!) ? `-${refusal}` : refusal!;
     }
     if ((command.flagBits & FLAG_WRITE) !== 0) running.hasWritten = true;
-    const { stream } = this.#server.keyspace;
     const { reply } = client;
     reply.length = 0;
-    if ((running.replication & REPL_REPLICAS) !== 0) dispatcher.call(client, command, words);
-    else stream.mute(() => dispatcher.call(client, command, words));
+    const { keyspace } = this.#server;
+    // What our master has sent finds keys whatever their expiry says: a script of its, too.
+    if (running.caller.isMaster) keyspace.expireMode = EXPIRE_IGNORED;
+    if ((running.replication & REPL_REPLICAS) !== 0) {
+      dispatcher.callForScript(client, command, words);
+    } else keyspace.stream.mute(() => dispatcher.callForScript(client, command, words));
+    if (running.caller.isMaster) keyspace.expireMode = keyspace.roleExpireMode;
     if (reply.fullChunks > 0) return { bytes: wholeReply(reply), at: 0 };
     this.#callReply.bytes = reply.bytes;
     return this.#callReply;
@@ -535,7 +536,7 @@ export class Scripts implements ScriptHost, Interrupter {
           `Script name is: ${running.name}.`,
       );
     } else if (nowMs - running.resumedMs < SLICE_MS) return true;
-    return canSuspend && running.maySuspend ? "suspend" : true;
+    return canSuspend ? "suspend" : true;
   }
 
   /** Ends a killed script: also where it catches errors, since it is asked again at once. */
@@ -551,6 +552,7 @@ export class Scripts implements ScriptHost, Interrupter {
     const { runtime, clock, keyspace } = this.#server;
     return new Promise((resolve) => {
       runtime.timers.afterOthers(() => {
+        if (this.#isClosed) return; // it stays where it is, and goes with the engine
         const { running } = this;
         if (running !== null) running.resumedMs = clock.monotonic();
         keyspace.refreshTime();
@@ -559,75 +561,17 @@ export class Scripts implements ScriptHost, Interrupter {
     });
   }
 
-  /** Has the client wait, and others answered, until the script is over. */
-  #park(call: Call): void {
-    const running = this.running!;
-    const { dispatcher } = this;
-    const { clients, keyspace } = this.#server;
-    running.words = call.client.keepRequest(call.words);
-    running.isSuspended = true;
-    call.isParked = true;
-    dispatcher.gateBits |= GATE_BUSY;
-    if (this.#waiting !== null) return; // a further script of a transaction that waits already
-    this.#waiting = { command: call.command, words: running.words, goOn: null };
-    call.client.park = new ScriptWait();
-    clients.blockedCount++;
-    keyspace.isTimeHeld = true;
-    dispatcher.hold();
-  }
-
-  /**
-   * EXEC, of whose commands one is a script that has been suspended: `goOn` runs those behind it, and answers
-   * false when it has met another one.
-   */
-  waitInTransaction(call: Call, goOn: () => boolean): void {
-    call.isParked = true;
-    const words = call.client.keepRequest(call.words);
-    this.#waiting = { command: call.command, words, goOn };
-  }
-
   #endSuspended(end: number | EngineFault): void {
-    const { dispatcher } = this;
-    const { log, clients } = this.#server;
-    const { caller, command, words } = this.running!;
-    const { goOn } = this.#waiting!;
-    dispatcher.gateBits &= ~GATE_BUSY;
-    try {
-      const answer = (reply: ReplyWriter) => {
-        if (end instanceof EngineFault) this.#fault(reply, end);
-        else this.#finish(reply, end);
-      };
-      const isLast = goOn === null;
-      if (isLast && !caller.isClosed) dispatcher.endParked(caller, command, words, answer);
-      else {
-        dispatcher.answerOutside(caller, answer);
-        command.calls++;
-        if (isLast) clients.blockedCount--;
-      }
-      if (!isLast) this.#goOnWith(caller, goOn);
-    } catch (error) {
-      log.fault("Cannot end a script", error);
-    }
-    if (!this.isSuspended) this.#letGo(caller);
+    const running = this.running!;
+    this.suspension.ended(running, (reply) => {
+      if (end instanceof EngineFault) this.#fault(reply, end);
+      else this.#finish(reply, end);
+    });
   }
 
-  /** Runs the rest of a transaction, and ends EXEC unless it has to wait again. */
-  #goOnWith(caller: Client, goOn: () => boolean): void {
-    const { command, words } = this.#waiting!;
-    if (!goOn()) return;
-    if (caller.isClosed) this.#server.clients.blockedCount--;
-    else this.dispatcher.endParked(caller, command, words, () => {});
-  }
-
-  /** Others have the data again. */
-  #letGo(caller: Client): void {
-    const { keyspace, replication } = this.#server;
-    this.#waiting = null;
-    keyspace.isTimeHeld = false;
-    this.dispatcher.letGo(caller);
-    if (caller.isClosed) caller.reply.clear();
-    else caller.transport.wake();
-    replication.replica.goOn();
+  /** The server ends: no script goes on. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /** SCRIPT KILL and FUNCTION KILL. @throws ReplyError when there is nothing to be killed */
@@ -660,12 +604,6 @@ export class Scripts implements ScriptHost, Interrupter {
 export function busyText(isEval: boolean): string {
   return "BUSY Redis is busy running a script. You can only call " +
     `${isEval ? "SCRIPT" : "FUNCTION"} KILL or SHUTDOWN NOSAVE.`;
-}
-
-/** A client that waits for its own script: nobody can end that but by killing the script. */
-class ScriptWait implements Park {
-  readonly isBlocking = false;
-  unblock(): void {}
 }
 
 /** A reply that has filled several chunks, as one. */

@@ -230,13 +230,13 @@ export class Connection implements SocketHandler, Transport, TurnOutput {
       this.#bytes = null;
     }
     this.isWriting = false;
-    if (this.#closesAfterReply && !this.#isHeld) this.close(false);
+    if (this.#closesAfterReply && !this.#isHeld && !this.client.holdsOutput) this.close(false);
   }
 
   /** Takes what is to be sent next: replies, then, unless the end is due, the feed of a replica. */
   #takeOutput(): boolean {
-    if (this.#isHeld) return false;
     const { client } = this;
+    if (this.#isHeld || client.holdsOutput) return false;
     const chunk = client.reply.takeChunk();
     this.#at = 0;
     if (chunk !== null) {

@@ -106,8 +106,8 @@ export class FullSyncs {
 
   /** Begins a snapshot if one is due for those that wait. */
   startDue(): void {
-    const { snapshots, config, clock } = this.#host;
-    if (snapshots.isSaving || snapshots.isLoading) return;
+    const { snapshots, config, clock, isHeldByScript } = this.#host;
+    if (snapshots.isSaving || snapshots.isLoading || isHeldByScript) return;
     const waiting = this.master.inState("wait-start");
     if (waiting.length === 0) return;
     // Those that need the same as the first one; the others have their turn after them.

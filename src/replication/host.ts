@@ -92,6 +92,8 @@ export interface ReplicationHost {
   openMasterClient(transport: LinkTransport, takesInline: boolean): MasterClient;
   /** CLIENT PAUSE: also what the master sends waits; `ReplicaRole.goOn` tells of the end of that. */
   readonly isPaused: boolean;
+  /** A script is under way that has others answered meanwhile: the data are its own. As `isPaused` it ends. */
+  readonly isHeldByScript: boolean;
   /** Runs the requests that have arrived for it; throws when one of them is a fault of ours. */
   processMasterInput(client: MasterClient): void;
   /** Tells of such a fault, as of any command of the master that has failed. */

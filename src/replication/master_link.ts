@@ -120,6 +120,8 @@ export class MasterLink implements LinkTransport {
   #isOurTurn = false;
   #goOn: (() => void) | null = null;
   #beatMs: number;
+  /** Why it is to end as soon as the script of the master is over. */
+  #putOffEnd: LinkFailure | null = null;
 
   constructor(
     host: ReplicationHost,
@@ -307,6 +309,8 @@ export class MasterLink implements LinkTransport {
     } catch (error) {
       throw this.#loadFailure(error);
     }
+    // A script that is under way sees one dataset from its beginning to its end.
+    while (this.#host.isHeldByScript && !this.isOver) await this.#untilResumed();
     this.#isOurTurn = false;
     this.lastReadMs = this.#host.clock.monotonic();
     if (this.isOver) return;
@@ -374,7 +378,7 @@ export class MasterLink implements LinkTransport {
       if (payload.isComplete) return;
       while (load.waitingBytes > RECEIVED_MAX && !this.isOver) {
         this.#isOurTurn = true;
-        await new Promise<void>((resolve) => this.#goOn = resolve);
+        await this.#untilResumed();
         this.#isOurTurn = false;
         this.lastReadMs = this.#host.clock.monotonic();
       }
@@ -388,6 +392,10 @@ export class MasterLink implements LinkTransport {
       `Failed trying to load the MASTER synchronization DB from ${from}: ${problemOf(error)}`,
       { isOfSnapshot: error instanceof RdbError || isRefusal(error) },
     );
+  }
+
+  #untilResumed(): Promise<void> {
+    return new Promise((resolve) => this.#goOn = resolve);
   }
 
   #resumeReading(): void {
@@ -445,7 +453,7 @@ export class MasterLink implements LinkTransport {
   async #applyLater(): Promise<void> {
     do {
       this.#isOurTurn = true;
-      await new Promise<void>((resolve) => this.#goOn = resolve);
+      await this.#untilResumed();
       this.#isOurTurn = false;
       if (this.isOver) return;
     } while (!this.#apply());
@@ -632,11 +640,18 @@ export class MasterLink implements LinkTransport {
     );
   }
 
-  /** Ends the link; does nothing when that has been done. */
+  /**
+   * Ends the link; does nothing when that has been done. While a script that the master has sent is under way it
+   * is put off: what the script has changed already counts only once it is over, and no other link may begin before.
+   */
   end(failure: LinkFailure): void {
     if (this.isOver) return;
-    this.isOver = true;
     const { client } = this;
+    if (client !== null && client.park !== null && this.#host.isHeldByScript) {
+      this.#putOffEnd ??= failure;
+      return;
+    }
+    this.isOver = true;
     if (client !== null) {
       this.applier!.settle();
       this.owner.database = client.database.index;
@@ -663,7 +678,11 @@ export class MasterLink implements LinkTransport {
   wake(): void {}
 
   resume(): void {
-    this.#resumeReading();
+    const failure = this.#putOffEnd;
+    if (failure !== null && this.client!.park === null) {
+      this.applier!.turnOver();
+      this.end(failure);
+    } else this.#resumeReading();
   }
 
   get peer(): string {

@@ -93,6 +93,11 @@ export class StreamApplier {
     } else this.#hold(from, to);
   }
 
+  /** What was kept has been carried out, and nothing behind it will be: it counts. */
+  turnOver(): void {
+    this.#releaseHeld();
+  }
+
   /** Offset of what has been carried out; in a turn, up to the request that is being carried out. */
   get offset(): number {
     const { offset } = this.host.keyspace.stream;

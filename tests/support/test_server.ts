@@ -54,9 +54,10 @@ export class TestClient {
     return this.received();
   }
 
-  /** What has been written to this client since the last call. */
+  /** What has been sent to this client since the last call. */
   received(): Value[] {
     let text = "";
+    if (this.client.holdsOutput) return [];
     for (;;) {
       const chunk = this.client.reply.takeChunk();
       if (chunk === null) break;

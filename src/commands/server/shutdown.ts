@@ -47,6 +47,9 @@ function runShutdown(call: Call): void {
     if (server.abortShutdown()) return reply.ok();
     return reply.error("ERR No shutdown in progress.");
   }
+  // A save in the middle of a script would keep half of what it does.
+  const { scripts } = server;
+  if (save !== "nosave" && scripts.isSuspended) throw new ReplyError(scripts.busyText);
   let kept: Words | null = null;
   server.requestShutdown({
     save,

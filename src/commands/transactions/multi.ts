@@ -59,17 +59,18 @@ function runExec(call: Call): void {
   const { queue } = client;
   client.queue = null;
   client.endTransaction();
+  const unwanted = client.replyMode === "on" ? null : reply.mark();
   reply.array(queue?.count ?? 0);
   if (queue === null) return;
   const { dispatcher, scripts } = server;
   const goOn = () =>
     queue.drain((command, words) => {
       dispatcher.call(client, command, words);
-      return !scripts.isSuspended;
+      return scripts.running === null;
     });
   // A script that runs for too long lets others have their turn; what is behind it waits.
   if (goOn()) CommandQueue.give(queue);
-  else scripts.waitInTransaction(call, goOn);
+  else scripts.suspension.parkTransaction(call, goOn, unwanted);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Words } from "../../../src/resp/words.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type TestServer, testServer } from "../../support/test_server.ts";
+import { type TestServer, testServer, type Value } from "../../support/test_server.ts";
 
 const BUSY =
   "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
@@ -83,12 +83,146 @@ Deno.test("EXEC goes on behind scripts that were suspended", async () => {
   runner.run("MULTI");
   for (let i = 0; i < 2; i++) runner.run("EVAL", `${LONG} return redis.call('incr', 'k')`, 0);
   runner.run("GET", "k");
-  // Of its reply the beginning is there already.
-  s.dispatcher.execute(runner.client, Words.of("EXEC"));
+  assertEquals(runner.run("EXEC"), undefined, "nothing of the reply is sent before it is complete");
+  assert(runner.client.reply.pendingBytes > 0);
   assertEquals(s.run("GET", "k"), { error: BUSY });
   await eventually(() => s.run("GET", "k") === "2");
   assertEquals(runner.received(), [[1, 2, "2"]]);
   assertEquals(s.clients.blockedCount, 0);
+});
+
+Deno.test("EXEC with a script that was suspended is not answered where CLIENT REPLY says so", async () => {
+  for (
+    const [mode, replies] of [["OFF", []], ["SKIP", ["PONG"]], ["ON", [[1, "1"], "PONG"]]] as const
+  ) {
+    const s = serverWithTime();
+    const runner = s.connect();
+    runner.run("MULTI");
+    runner.run("EVAL", `${LONG} return redis.call('incr', 'k')`, 0);
+    runner.run("GET", "k");
+    runner.client.replyMode = mode === "OFF" ? "off" : mode === "SKIP" ? "skip" : "on";
+    assertEquals(runner.run("EXEC"), undefined);
+    await eventually(() => s.run("GET", "k") === "1");
+    s.dispatcher.execute(runner.client, Words.of("PING"));
+    assertEquals(runner.received(), [...replies] as Value[]);
+    assertEquals(s.clients.blockedCount, 0);
+  }
+});
+
+Deno.test("others are answered as CLIENT REPLY says while a script is suspended", async () => {
+  const s = serverWithTime();
+  const runner = s.connect();
+  const other = s.connect();
+  other.run("CLIENT", "REPLY", "OFF");
+  assertEquals(runner.run("EVAL", "while true do end", 0), undefined);
+  assertEquals(other.run("GET", "k"), undefined);
+  assertEquals(other.run("SCRIPT", "KILL"), undefined);
+  assert(((await replyOf(runner)) as { error: string }).error.startsWith("ERR Script killed"));
+});
+
+Deno.test("what others do while a script is suspended is no part of its unit, and does not end it", async () => {
+  const s = serverWithTime();
+  const runner = s.connect();
+  const other = s.connect();
+  runner.client.reply.resp = 3;
+  runner.run("SUBSCRIBE", "c");
+  runner.received();
+  s.propagated();
+  const script = `redis.call('set', 'k', 1) redis.call('publish', 'c', 'm') ${LONG} ` +
+    "redis.call('publish', 'c', 'n') return redis.call('incr', 'k')";
+  assertEquals(runner.run("EVAL", script, 0), undefined);
+  assertEquals(other.run("MULTI"), "OK");
+  assertEquals(other.run("DISCARD"), "OK");
+  assertEquals(other.run("WATCH", "k"), "OK");
+  assertEquals(s.propagated(), []);
+  await eventually(() => other.run("GET", "k") === "2");
+  assertEquals(runner.received(), [2, ["message", "c", "m"], ["message", "c", "n"]]);
+  assertEquals(s.propagated(), [
+    "MULTI",
+    "SELECT 0",
+    "set k 1",
+    "publish c m",
+    "publish c n",
+    "incr k",
+    "EXEC",
+  ]);
+  other.run("MULTI");
+  other.run("PING");
+  assertEquals(other.run("EXEC"), null, "what it has watched has been changed since");
+});
+
+Deno.test("SLOWLOG and COMMANDSTATS have a script that was suspended, with all of its time", async () => {
+  const s = serverWithTime();
+  const runner = s.connect();
+  const script = `${LONG} return redis.call('nosuch')`;
+  runner.run("EVAL", script, 0);
+  assert("error" in ((await replyOf(runner)) as { error: string }));
+  const [[, , usec, words]] = s.run("SLOWLOG", "GET") as [number, number, number, string[]][];
+  assertEquals(words, ["EVAL", script, "0"]);
+  assert(usec >= 10_000);
+  const stats = s.run("INFO", "commandstats") as string;
+  const [, evalUsec] = stats.match(/cmdstat_eval:calls=1,usec=(\d+),.*failed_calls=1/)!;
+  assert(Number(evalUsec) >= 10_000, stats);
+});
+
+Deno.test("nothing is evicted while a script is suspended", async () => {
+  const s = serverWithTime();
+  for (let i = 0; i < 100; i++) s.run("SET", `k${i}`, "v".repeat(1000));
+  s.run("CONFIG", "SET", "maxmemory-policy", "allkeys-random");
+  s.run("CONFIG", "SET", "maxmemory", s.core.usedBytes() + 500_000);
+  const runner = s.connect();
+  const script = `redis.call('set', 'k', string.rep('v', 1e6)) ${LONG} return redis.call('dbsize')`;
+  assertEquals(runner.run("EVAL", script, 0), undefined);
+  assertEquals(s.run("SET", "a", "b"), { error: BUSY });
+  assertEquals(await replyOf(runner), 101);
+  s.run("SET", "a", "b");
+  await eventually(() => s.run("DBSIZE") as number < 100);
+});
+
+Deno.test("SHUTDOWN is refused while a script is suspended, but with NOSAVE", async () => {
+  const s = serverWithTime();
+  const runner = s.connect();
+  runner.run("EVAL", "redis.call('set', 'k', 'v') while true do end", 0);
+  for (const words of [[], ["SAVE"], ["NOW"]]) {
+    assertEquals(s.run("SHUTDOWN", ...words), { error: BUSY });
+  }
+  assertEquals(s.exits, []);
+  s.run("SHUTDOWN", "NOSAVE");
+  assertEquals(s.exits, [0]);
+  // It stays where it is.
+  const { startedMs } = s.core.scripts.running!;
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(s.core.scripts.running!.startedMs, startedMs);
+});
+
+Deno.test("a signal waits for the end of a script that is suspended", async () => {
+  const s = serverWithTime();
+  const runner = s.connect();
+  runner.run("EVAL", `redis.call('set', 'k', 'v') ${LONG} return 1`, 0);
+  s.core.requestShutdownBySignal({
+    save: "nosave",
+    force: false,
+    now: false,
+    onWaiting() {},
+    onRefused() {},
+  });
+  s.core.cron();
+  assertEquals(s.exits, []);
+  assertEquals(await replyOf(runner), 1);
+  s.core.cron();
+  assertEquals(s.exits, [0]);
+});
+
+Deno.test("keys that a script reads for a client that has gone are not remembered", async () => {
+  const s = serverWithTime();
+  const runner = s.connect(3);
+  s.run("SET", "k", "v");
+  runner.run("CLIENT", "TRACKING", "ON");
+  runner.run("EVAL", `${LONG} return redis.call('get', 'k')`, 0);
+  runner.client.isClosed = true;
+  s.core.closed(runner.client);
+  await eventually(() => s.run("GET", "k") === "v");
+  assert((s.run("INFO", "stats") as string).includes("tracking_total_keys:0\r\n"));
 });
 
 Deno.test("FUNCTION STATS and FUNCTION KILL know the function that runs", async () => {

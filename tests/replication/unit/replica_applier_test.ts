@@ -5,6 +5,7 @@ import { latin1, toLatin1 } from "../../../src/base/bytes.ts";
 import { commandTable } from "../../../src/commands/index.ts";
 import { splitWords } from "../../../src/config/parse.ts";
 import { Client } from "../../../src/dispatch/client.ts";
+import { EXPIRE_HIDES } from "../../../src/keyspace/expire_mode.ts";
 import { StreamApplier } from "../../../src/replication/stream_applier.ts";
 import { RequestParser } from "../../../src/resp/parser.ts";
 import { HandTimers } from "../../support/hand_timers.ts";
@@ -220,4 +221,61 @@ Deno.test("in a transaction of the master a request that takes long is carried o
   const all = array("MULTI") + LONG + array("SCARD", "k") + array("EXEC");
   feed(all);
   assertEquals([client.park, a.offset, s.run("SCARD", "k")], [null, all.length, 8000]);
+});
+
+/** Scripts are long ones: the clock goes on by a millisecond with each look. */
+function applierOfLongScripts() {
+  const timers = new HandTimers();
+  const rig = applier(timers);
+  const { s } = rig;
+  s.config.assign("busy-reply-threshold", ["1"]);
+  let nowMs = s.clock.nowMs;
+  Object.defineProperty(s.clock, "nowMs", { get: () => nowMs++ });
+  const scriptOver = async () => {
+    while (s.core.scripts.running !== null) {
+      timers.othersDone();
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    timers.endTurn();
+  };
+  return { ...rig, scriptOver };
+}
+
+const LOOP = "for i = 1, 2e6 do end";
+
+Deno.test("a long script of the master is suspended: others hear BUSY, it cannot be killed, the stream waits", async () => {
+  const script = `redis.call('incr', 'a') ${LOOP} redis.call('incr', 'a')`;
+  const units = [
+    array("SET", "a", "1", "PX", "1"), // whose time comes by its DEL only
+    array("EVAL", script, "0"),
+    array("MULTI") + array("INCR", "a") + array("EVAL", script, "0") + array("INCR", "a") +
+    array("EXEC"),
+    array("INCR", "a"),
+  ];
+  const { s, client, applier: a, feed, relayed, scriptOver } = applierOfLongScripts();
+  s.keyspace.roleExpireMode = s.keyspace.expireMode = EXPIRE_HIDES;
+  feed(units.join(""));
+  let applied = units[0].length;
+  for (const unit of units.slice(1, 3)) {
+    assertEquals(client.park !== null, true);
+    const error = s.run("GET", "a") as { error: string };
+    assertEquals(error.error.split(" ")[0], "BUSY");
+    const refusal = s.run("SCRIPT", "KILL") as { error: string };
+    assertEquals(
+      refusal.error,
+      "UNKILLABLE The busy script was sent by a master instance in the context of replication and " +
+        "cannot be killed.",
+    );
+    // Of a transaction what is before its EXEC has been handed on.
+    assertEquals(s.keyspace.stream.offset <= applied + unit.length, true);
+    await scriptOver();
+    applied += unit.length;
+    assertEquals(client.park, null);
+    a.turn();
+  }
+  assertEquals(relayed() === units.join(""), true);
+  assertEquals(a.offset, units.join("").length);
+  feed(array("PERSIST", "a"));
+  assertEquals(s.run("GET", "a"), "8");
+  assertEquals(s.clients.blockedCount, 0);
 });
