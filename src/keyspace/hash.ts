@@ -41,6 +41,7 @@ import { LargeHash } from "../values/large_hash.ts";
 import {
   LP_EMPTY_BYTES,
   lpAppend,
+  lpAppendInteger,
   lpBytes,
   lpCount,
   lpDelete,
@@ -57,7 +58,6 @@ import {
 import { drawIndexes, sampleDict } from "../values/sampling.ts";
 import {
   addTimes,
-  appendTriple,
   countBefore,
   firstNotBefore,
   firstTime,
@@ -104,6 +104,20 @@ export function firstFieldExpiry(source: ValueSource, ref: number): number {
   if (encoding === ENC_HASHTABLE) return (source.largeValue(ref) as LargeHash).firstExpiryMs;
   if (encoding !== ENC_LISTPACK_EX) return Infinity;
   return firstTime(records.bytesOf(ref), records.valueOffset(ref) + PLACE_BYTES);
+}
+
+/** What a view shows whose hash is gone. */
+const NOTHING = new LargeHash();
+
+/** The position of a field in a listpack of pairs, -1 when it is not there. */
+function findPair(
+  buf: Uint8Array,
+  base: number,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+): number {
+  return lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, 1);
 }
 
 /** Draws that may meet fields whose time is over, before those that are there are listed. */
@@ -160,18 +174,20 @@ export class HashView {
 
   /** Says that the changes are done: takes the new size, and the earliest expiry, into account. */
   measure(): void {
-    const { large } = this;
-    if (this.ref === 0) return;
-    if (large !== null) {
-      large.dict.compactStep(COMPACT_RECORDS);
-      this.database.measured(this.ref, large.memoryBytes);
-      if (large.due !== null) this.database.setFieldTime(this.ref, large.due.firstMs);
-    } else if (this.#step !== PAIR) this.database.setFieldTime(this.ref, this.firstExpiryMs);
+    if (this.large !== null || this.#step !== PAIR) this.#measure(this.large);
+  }
+
+  #measure(large: LargeHash | null): void {
+    const { database, ref } = this;
+    if (large === null) return database.setFieldTime(ref, this.firstExpiryMs);
+    if (ref === 0) return;
+    large.dict.compactStep(COMPACT_RECORDS);
+    database.measured(ref, large.memoryBytes);
+    if (large.due !== null) database.setFieldTime(ref, large.due.firstMs);
   }
 
   /** Pairs in the hash; those whose time is over count. */
   get count(): number {
-    if (this.ref === 0) return 0;
     if (this.large !== null) return this.large.count;
     const entries = lpCount(this.database.records.bytesOf(this.ref), this.#base);
     return this.#step === PAIR ? entries >> 1 : entries / TRIPLE;
@@ -189,9 +205,12 @@ export class HashView {
       large.readValue(ref, this.value);
       return true;
     }
-    const pos = this.#findEntry(bytes, offset, length);
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
+    const pos = this.#step === PAIR
+      ? findPair(buf, records.valueOffset(this.ref), bytes, offset, length)
+      : this.#findTriple(bytes, offset, length);
     if (pos < 0) return false;
-    const buf = this.database.records.bytesOf(this.ref);
     this.value.setEntry(buf, pos + lpSize(buf, pos));
     return true;
   }
@@ -199,19 +218,23 @@ export class HashView {
   /** Whether there is such a field. */
   has(bytes: Uint8Array, offset: number, length: number): boolean {
     const { large } = this;
-    if (large === null) return this.#findEntry(bytes, offset, length) >= 0;
+    if (large === null) {
+      if (this.#step !== PAIR) return this.#findTriple(bytes, offset, length) >= 0;
+      const { records } = this.database;
+      const base = records.valueOffset(this.ref);
+      return findPair(records.bytesOf(this.ref), base, bytes, offset, length) >= 0;
+    }
     const ref = large.find(bytes, offset, length);
     if (ref === 0 || large.due === null || !this.isOver(large.expiryOf(ref))) return ref !== 0;
     return this.#lapse(bytes, offset, length);
   }
 
-  /** The position of a field in the listpack, -1 when it is not there or its time is over. */
-  #findEntry(bytes: Uint8Array, offset: number, length: number): number {
-    if (this.ref === 0) return -1;
+  /** The position of a field in the listpack of triples, -1 when it is not there or its time is over. */
+  #findTriple(bytes: Uint8Array, offset: number, length: number): number {
     const buf = this.database.records.bytesOf(this.ref);
     const base = this.#base;
-    const pos = lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, this.#step - 1);
-    if (pos < 0 || this.#step === PAIR || !this.isOver(timeOfField(buf, pos) || NaN)) return pos;
+    const pos = lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, TRIPLE - 1);
+    if (pos < 0 || !this.isOver(timeOfField(buf, pos) || NaN)) return pos;
     this.#lapse(bytes, offset, length);
     return -1;
   }
@@ -251,33 +274,28 @@ export class HashView {
         this.replaced,
       );
     }
+    if (this.#foundAt >= 0) return this.#replaceValue(value, valueOffset, valueLength);
     const { database } = this;
     const { records } = database;
-    let buf = records.bytesOf(this.ref);
-    let base = this.#base;
     const size = this.#newSize;
     const ahead = this.#step === PAIR ? 0 : PLACE_BYTES;
-    if (this.#foundAt < 0) {
-      this.ref = database.resizeInline(this.ref, size + ahead, size >> 3);
-      buf = records.bytesOf(this.ref);
-      base = this.#base;
-      if (this.#step !== PAIR) {
-        appendTriple(
-          buf,
-          base,
-          field,
-          fieldOffset,
-          fieldLength,
-          value,
-          valueOffset,
-          valueLength,
-        );
-        return true;
-      }
-      lpAppend(buf, base, size, field, fieldOffset, fieldLength);
-      lpAppend(buf, base, size, value, valueOffset, valueLength);
-      return true;
-    }
+    const ref = this.ref = database.resizeInline(this.ref, size + ahead, size >> 3);
+    const buf = records.bytesOf(ref);
+    const base = records.valueOffset(ref) + ahead;
+    lpAppend(buf, base, size, field, fieldOffset, fieldLength);
+    lpAppend(buf, base, size, value, valueOffset, valueLength);
+    if (ahead !== 0) lpAppendInteger(buf, base, size, 0);
+    return true;
+  }
+
+  /** Puts a value in the place of the one that `#planSet` found. False: the field is not new. */
+  #replaceValue(value: Uint8Array, valueOffset: number, valueLength: number): false {
+    const { database } = this;
+    const { records } = database;
+    const ahead = this.#step === PAIR ? 0 : PLACE_BYTES;
+    let buf = records.bytesOf(this.ref);
+    let base = records.valueOffset(this.ref) + ahead;
+    const size = this.#newSize;
     if (this.replaced !== null) {
       this.value.setEntry(buf, base + this.#foundAt);
       this.replaced.push(this.value.bytes, this.value.offset, this.value.length);
@@ -286,7 +304,7 @@ export class HashView {
     if (size > oldSize) {
       this.ref = database.resizeInline(this.ref, size + ahead, size >> 3);
       buf = records.bytesOf(this.ref);
-      base = this.#base;
+      base = records.valueOffset(this.ref) + ahead;
     }
     const pos = base + this.#foundAt;
     lpReplace(buf, base, size > oldSize ? size : oldSize, pos, value, valueOffset, valueLength);
@@ -311,18 +329,13 @@ export class HashView {
     const { limits } = this.database.keyspace;
     const longest = limits.hashMaxListpackValue;
     if (fieldLength > longest || valueLength > longest) return false;
-    const buf = this.database.records.bytesOf(this.ref);
-    const base = this.#base;
+    const { records } = this.database;
+    const buf = records.bytesOf(this.ref);
     const isTimed = this.#step !== PAIR;
-    const pos = lpFind(
-      buf,
-      base,
-      lpFirst(buf, base),
-      field,
-      fieldOffset,
-      fieldLength,
-      this.#step - 1,
-    );
+    const base = records.valueOffset(this.ref) + (isTimed ? PLACE_BYTES : 0);
+    const pos = isTimed
+      ? lpFind(buf, base, lpFirst(buf, base), field, fieldOffset, fieldLength, TRIPLE - 1)
+      : findPair(buf, base, field, fieldOffset, fieldLength);
     let size = lpBytes(buf, base) + lpStageText(value, valueOffset, valueLength);
     if (pos < 0) {
       const entries = lpCount(buf, base);
@@ -540,7 +553,6 @@ export class HashView {
       if (ref === 0) return -1;
       timeMs = large.expiryOf(ref);
     } else {
-      if (this.ref === 0) return -1;
       const buf = this.database.records.bytesOf(this.ref);
       const base = this.#base;
       const pos = lpFind(buf, base, lpFirst(buf, base), bytes, offset, length, this.#step - 1);
@@ -606,7 +618,7 @@ export class HashView {
 
   /** Gives back what `reserveExpiries` has taken too much; then comes `measure`. */
   trim(): void {
-    if (this.ref === 0 || this.large !== null || this.#step === PAIR) return;
+    if (this.large !== null || this.#step === PAIR) return;
     const size = lpBytes(this.database.records.bytesOf(this.ref), this.#base);
     this.ref = this.database.resizeInline(this.ref, PLACE_BYTES + size);
   }
@@ -633,7 +645,7 @@ export class HashView {
     this.database.fieldsExpired(this.ref, isEmpty);
     if (!isEmpty) return;
     this.ref = 0;
-    this.large = null;
+    this.large = NOTHING;
     this.#step = PAIR;
   }
 

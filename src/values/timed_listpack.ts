@@ -12,8 +12,6 @@
 
 import { copyBytes } from "../base/bytes.ts";
 import {
-  lpAppend,
-  lpAppendInteger,
   lpBytes,
   lpCount,
   lpDelete,
@@ -102,22 +100,6 @@ export function addTimes(into: Uint8Array, base: number, buf: Uint8Array, from: 
     pos = next;
   }
   return lpFrame(into, base, at - start, count);
-}
-
-/** Appends a field that does not expire. */
-export function appendTriple(
-  buf: Uint8Array,
-  base: number,
-  field: Uint8Array,
-  fieldAt: number,
-  fieldLength: number,
-  value: Uint8Array,
-  valueAt: number,
-  valueLength: number,
-): void {
-  lpAppend(buf, base, buf.length, field, fieldAt, fieldLength);
-  lpAppend(buf, base, buf.length, value, valueAt, valueLength);
-  lpAppendInteger(buf, base, buf.length, 0);
 }
 
 /** Gives the field at `pos` another time, 0 for none, and the place that goes with it. Returns the new size. */
