@@ -934,7 +934,7 @@ export class OrderedIndex {
     }
     if (level > this.#height) nodes++; // the root
     let room = this.#nodeRoom;
-    while (room < this.#nodes + nodes) room += (room >> 1) + 1;
+    while (room < this.#nodes + nodes) room = grown(room);
     if (room > this.#nodeRoom) this.#resizeNodes(room);
     this.#reserveLeaf();
   }
@@ -1121,7 +1121,7 @@ export class OrderedIndex {
     else if (slab === 0 && (leaf + 1) << SHIFT > this.#scores[0].length) {
       this.#resizeFirstSlab(this.#scores[0].length * 2);
     }
-    if (leaf << 2 === this.#leafMeta.length) this.#resizeLeafMeta(leaf + (leaf >> 1) + 1);
+    if (leaf << 2 === this.#leafMeta.length) this.#resizeLeafMeta(grown(leaf));
   }
 
   /**
@@ -1129,10 +1129,14 @@ export class OrderedIndex {
    * more leaves than they fill. @throws RangeError without a change when there is none
    */
   reserve(changes: number): void {
-    const leaves = this.#leaves + (changes >> (SHIFT - 2)) + 2;
-    const nodes = this.#nodes + (leaves >> (SHIFT - 1)) + this.#height + 2;
-    if (nodes > this.#nodeRoom) this.#resizeNodes(nodes);
-    if (leaves << 2 > this.#leafMeta.length) this.#resizeLeafMeta(leaves);
+    const more = (changes >> (SHIFT - 2)) + 2;
+    const leaves = this.#leaves + more;
+    // Nodes that are mostly half full, or a split of all nodes above each leaf.
+    const splits = Math.min(leaves >> (SHIFT - 1), more * this.#height);
+    const nodes = this.#nodes + splits + this.#height + 2;
+    const leafRoom = this.#leafMeta.length >> 2;
+    if (nodes > this.#nodeRoom) this.#resizeNodes(Math.max(nodes, grown(this.#nodeRoom)));
+    if (leaves > leafRoom) this.#resizeLeafMeta(Math.max(leaves, grown(leafRoom)));
     let pairs = this.#scores[0].length;
     while (pairs < SLAB_PAIRS && pairs < leaves << SHIFT) pairs *= 2;
     if (pairs > this.#scores[0].length) this.#resizeFirstSlab(pairs);
@@ -1531,6 +1535,14 @@ function countScores(
     else high = middle;
   }
   return low - base;
+}
+
+/**
+ * Room for what is full at so many: by a share of it, so that many small changes do not copy it again and again. What
+ * they would leave behind stays until it is collected.
+ */
+function grown(count: number): number {
+  return count + (count >> 2) + 1;
 }
 
 function resizedScores(old: Floats, length: number): Floats {

@@ -9,6 +9,7 @@ import { Dict } from "../../src/arena/dict.ts";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { hashBytes } from "../../src/base/hash.ts";
 import { OrderedCursor, OrderedIndex } from "../../src/values/ordered_index.ts";
+import { withRefusedAllocations } from "../support/refused_allocations.ts";
 
 /** A dict of members without values and an index over it. */
 class Fixture {
@@ -185,6 +186,26 @@ Deno.test("insertOrdered puts elements that are out of order where they belong",
   for (const n of order) f.index.insertOrdered(0, f.record(name(n)));
   f.index.verify();
   assertEquals(f.members(), order.map(name).sort());
+});
+
+Deno.test("Room for many changes is made in few steps, and is not much more than they need", () => {
+  const f = new Fixture();
+  const count = 60_000;
+  const order = Array.from({ length: count }, (_, i) => (i * 7919) % count);
+  const refs = order.map((n) => f.record(name(n)));
+  let madeBytes = 0;
+  withRefusedAllocations((bytes) => {
+    madeBytes += bytes;
+    return false;
+  }, () => {
+    for (let i = 0; i < count; i++) {
+      if (i % 100 === 0) f.index.reserve(100);
+      f.index.insert(order[i], refs[i]);
+    }
+  });
+  assert(madeBytes < 2 * f.index.memoryBytes, `${madeBytes} for ${f.index.memoryBytes}`);
+  assert(f.index.memoryBytes < count * 18, `${f.index.memoryBytes / count}`);
+  f.index.verify();
 });
 
 Deno.test("Popping from both ends empties the index in order and gives memory back", () => {
