@@ -32,6 +32,7 @@ import {
 import { durationText, Progress } from "./compare/progress.ts";
 import { EXPLANATION, type ReportContext, toJson, toMarkdown } from "./compare/report.ts";
 import { DEEP_PIPELINE, DEEP_TESTS, type Results } from "./compare/results.ts";
+import { SCRIPT_WORKLOADS } from "./compare/script_workloads.ts";
 import { type ServerSpec, startServer } from "./compare/servers.ts";
 import { expectedSpeedMs, measureSpeed, SPEED_HEAD, USUAL_PIPELINES } from "./compare/speed.ts";
 import { aboutIn, describeMachine, reportName, runTool } from "./compare/tool.ts";
@@ -39,7 +40,7 @@ import { TYPE_WORKLOADS } from "./compare/type_workloads.ts";
 import { VARIANTS, WORKLOADS } from "./compare/workloads.ts";
 import { README, refreshed } from "../tools/readme.ts";
 
-const TESTS = [...WORKLOADS, ...TYPE_WORKLOADS];
+const TESTS = [...WORKLOADS, ...TYPE_WORKLOADS, ...SCRIPT_WORKLOADS];
 
 const HELP = `deno task compare [options]
 

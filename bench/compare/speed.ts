@@ -185,8 +185,8 @@ export async function runRedisBenchmark(
     throw error;
   }
   const text = new TextDecoder().decode(output.stdout);
-  // "test","rps","avg_latency_ms",...: the header, then one line per test.
-  const rate = /^"[^"]*","([0-9.]+)"/m.exec(text)?.[1];
+  // "test","rps","avg_latency_ms",...: the header, then one line per test, in whose name quotes stand as they are.
+  const rate = /^".*?","([0-9.]+)"(?:,"[0-9.]+")*$/m.exec(text)?.[1];
   if (!output.success || rate === undefined) {
     const complaint = new TextDecoder().decode(output.stderr).trim() || text.trim();
     throw new Error(`${server.label}: ${what} failed: ${complaint}`);

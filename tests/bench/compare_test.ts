@@ -9,10 +9,12 @@ import {
   speedBar,
   type SpeedResult,
 } from "../../bench/compare/results.ts";
+import { SCRIPT_WORKLOADS } from "../../bench/compare/script_workloads.ts";
 import { expectedSpeedMs } from "../../bench/compare/speed.ts";
 import { type SavedResults, speedMarkdown } from "../../bench/compare/speed_table.ts";
 import { TYPE_WORKLOADS } from "../../bench/compare/type_workloads.ts";
 import { VARIANTS } from "../../bench/compare/workloads.ts";
+import { testServer } from "../support/test_server.ts";
 
 const command = (title: string, referenceMs: number[], subjectMs: number[]) => ({
   title,
@@ -74,6 +76,8 @@ Deno.test("the bars of speed: 1.0, and more for hot tests in a pipeline at rando
   assertEquals(bar("set", 64, "random"), 1.5);
   assertEquals(bar("incr", 64, "random"), 1.2);
   assertEquals(bar("get", 64, "plain"), 1.0);
+  assertEquals(bar("eval_return_1", 1, "plain"), 1.0);
+  assertEquals(bar("eval_return_1", 16, "plain"), 0.7);
 });
 
 Deno.test("README's table of speed has both runtimes, and bold what the faster one does not reach", () => {
@@ -123,6 +127,45 @@ Deno.test("tests of types are run in a pipeline of 16 alone, and without variant
   assertEquals(expectedSpeedMs(options).length, TYPE_WORKLOADS.length);
   assertEquals(expectedSpeedMs({ ...options, pipelines: [1] }).length, 0);
 });
+
+Deno.test("tests of scripts are run at both depths, each with its own script loaded", async () => {
+  const options = {
+    workloads: SCRIPT_WORKLOADS,
+    variants: VARIANTS,
+    pipelines: null,
+    rounds: 1,
+    runMs: 1,
+  };
+  assertEquals(expectedSpeedMs(options).length, 2 * SCRIPT_WORKLOADS.length);
+  const server = testServer();
+  for (const { name, command, prepare } of SCRIPT_WORKLOADS) {
+    const words = command!;
+    assert(JSON.stringify(server.run(...words)).includes("NOSCRIPT"), name);
+    const loading = {
+      fill: (_count: number, commandAt: (i: number) => string) => {
+        server.run(...wordsOf(commandAt(0)));
+        return Promise.resolve();
+      },
+    };
+    await prepare!(loading, VARIANTS[0], 1);
+    assert(!/ERR|NOSCRIPT/.test(JSON.stringify(server.run(...words))), name);
+  }
+  assertEquals(server.run("LRANGE", "queue:mail:wait", "0", "-1"), ["1"]);
+  assertEquals(server.run("HGET", "queue:mail:1", "backoff"), "fixed:1000");
+});
+
+/** The words of an encoded request, none of which has line ends at its own end. */
+function wordsOf(request: string): string[] {
+  const words: string[] = [];
+  let at = request.indexOf("\r\n") + 2;
+  while (at < request.length) {
+    const from = request.indexOf("\r\n", at) + 2;
+    const length = Number(request.slice(at + 1, from - 2));
+    words.push(request.slice(from, from + length));
+    at = from + length + 2;
+  }
+  return words;
+}
 
 Deno.test("the report has the memory of an element of each collection, and its bar", () => {
   const samples = (bytes: number) => [{ emptyBytes: 1e6, filledBytes: 1e6 + bytes * 1e6 }];
