@@ -18,7 +18,6 @@ import {
   TYPE_STRING,
   TYPE_TABLE,
 } from "../scripting/lua_state.ts";
-import { pushError } from "../scripting/reply_to_lua.ts";
 import { FunctionState } from "../scripting/sandbox.ts";
 import { readShebang, scriptFlag } from "../scripting/script_flags.ts";
 import type { Call } from "./call.ts";
@@ -151,10 +150,7 @@ export class Functions {
     const { name, flags, ref } = found;
     scripts.checkFlags(client, flags, isReadOnly);
     const { lua } = this.#engine;
-    lua.pushRef(ref);
-    lua.pushWords(words, 3, keys);
-    lua.pushWords(words, 3 + keys, words.count - 3 - keys);
-    scripts.enter(call, lua, 2, { name, isEval: false, flags, isReadOnly });
+    scripts.enter(call, lua, ref, keys, name, false, flags, isReadOnly);
   }
 
   // -- libraries -----------------------------------------------------------------------------
@@ -294,7 +290,7 @@ export class Functions {
   checkLoadTime(lua: LuaState): void {
     if (this.#loading === null || this.#server.clock.monotonic() < this.#loadEndsMs) return;
     lua.askEvery(1);
-    pushError(lua, "FUNCTION LOAD timeout");
+    lua.pushErrorTable("FUNCTION LOAD timeout");
     throw new LuaError(null);
   }
 
@@ -331,7 +327,7 @@ function key(name: string): string {
 }
 
 function fail(lua: LuaState, text: string): never {
-  pushError(lua, text);
+  lua.pushErrorTable(text);
   return lua.raise();
 }
 

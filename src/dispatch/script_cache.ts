@@ -46,6 +46,8 @@ export class ScriptCache {
   readonly #scripts = new Map<string, CachedScript>();
   /** Those that may be pushed out. */
   readonly #evictable = new Set<CachedScript>();
+  /** The latest one of each of the names that begin alike: found without making a string of the name. */
+  readonly #recent = new Map<number, CachedScript>();
   /** What is run is mostly what was run before. */
   #last: CachedScript | null = null;
   #uses = 0;
@@ -61,12 +63,15 @@ export class ScriptCache {
   /** By its name in any case; null if it is not there. */
   byName(bytes: Uint8Array, start: number, length: number): CachedScript | null {
     if (length !== 40) return null;
-    const last = this.#last;
-    if (last !== null && equalBytes(last.shaBytes, 0, 40, bytes, start, 40)) {
-      return this.#used(last);
+    const prefix = prefixOf(bytes, start);
+    const recent = this.#recent.get(prefix);
+    if (recent !== undefined && equalBytes(recent.shaBytes, 0, 40, bytes, start, 40)) {
+      return this.#used(recent);
     }
     const found = this.#scripts.get(toLatin1(bytes, start, 40).toLowerCase());
-    return found === undefined ? null : this.#used(found);
+    if (found === undefined) return null;
+    this.#recent.set(prefix, found);
+    return this.#used(found);
   }
 
   /** Whether a script of that name is there; that is no use of it. */
@@ -114,6 +119,7 @@ export class ScriptCache {
     }
     if (oldest === null) return;
     this.#scripts.delete(oldest.sha);
+    this.#recent.clear();
     this.memoryBytes -= oldest.source.length + SCRIPT_BYTES;
     this.#evictable.delete(oldest);
     this.evicted++;
@@ -123,10 +129,21 @@ export class ScriptCache {
 
   clear(): void {
     this.#scripts.clear();
+    this.#recent.clear();
     this.#last = null;
     this.#evictable.clear();
     this.memoryBytes = 0;
   }
+}
+
+/** The first seven digits of a name as a number; of anything else some number. */
+function prefixOf(bytes: Uint8Array, start: number): number {
+  let prefix = 0;
+  for (let i = start; i < start + 7; i++) {
+    const c = bytes[i] | 0x20;
+    prefix = (prefix << 4) | ((c <= 57 ? c : c - 39) & 15);
+  }
+  return prefix;
 }
 
 const NONE = { source: new Uint8Array(0) };

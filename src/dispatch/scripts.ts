@@ -24,14 +24,8 @@ import {
   TYPE_TABLE,
 } from "../scripting/lua_state.ts";
 import { isCountedError, LuaToReply, whereOf, writeError } from "../scripting/lua_to_reply.ts";
-import {
-  type CallReply,
-  REPL_AOF,
-  REPL_REPLICAS,
-  type ScriptHost,
-} from "../scripting/redis_api.ts";
-import { pushError } from "../scripting/reply_to_lua.ts";
-import { newScriptState, setGlobalArrays } from "../scripting/sandbox.ts";
+import { REPL_AOF, REPL_REPLICAS, type ScriptHost } from "../scripting/redis_api.ts";
+import { newScriptState } from "../scripting/sandbox.ts";
 import {
   SCRIPT_ALLOW_OOM,
   SCRIPT_ALLOW_STALE,
@@ -110,7 +104,8 @@ export class Scripts implements ScriptHost, Interrupter {
   readonly suspension: ScriptSuspension;
   /** What the hook of a killed script was set to is to be undone. */
   #isHookTight = false;
-  readonly #callReply = { bytes: new Uint8Array(0) as Uint8Array, at: 0 };
+  readonly #toReply = new LuaToReply();
+  readonly #whenOver = (end: number | EngineFault) => this.#endSuspended(end);
 
   constructor(readonly dispatcher: Dispatcher) {
     const { keyspace } = dispatcher.server;
@@ -164,19 +159,7 @@ export class Scripts implements ScriptHost, Interrupter {
     if (refusal !== null) throw new ReplyError(refusal);
     const lua = this.#lua;
     if (script.state !== lua) this.#compile(script);
-    lua.pushRef(script.ref);
-    setGlobalArrays(lua, () => {
-      lua.pushWords(words, 3, keys);
-      lua.setGlobal("KEYS");
-      lua.pushWords(words, 3 + keys, words.count - 3 - keys);
-      lua.setGlobal("ARGV");
-    });
-    this.enter(call, lua, 0, {
-      name: script.sha,
-      isEval: true,
-      flags: script.flags,
-      isReadOnly,
-    });
+    this.enter(call, lua, script.ref, keys, script.sha, true, script.flags, isReadOnly);
   }
 
   /** The number of keys, word 2. @throws ReplyError */
@@ -317,26 +300,33 @@ export class Scripts implements ScriptHost, Interrupter {
     if (refusal !== null) throw new ReplyError(refusal);
   }
 
-  /** Runs the function below its `args` arguments, which are on the stack, and answers the call. */
+  /** Runs the function of reference `ref` with the request's keys and arguments, and answers the call. */
   enter(
     call: Call,
     lua: LuaState,
-    args: number,
-    script: { name: string; isEval: boolean; flags: number; isReadOnly: boolean },
+    ref: number,
+    keys: number,
+    name: string,
+    isEval: boolean,
+    flags: number,
+    isReadOnly: boolean,
   ): void {
-    const { client: caller, reply } = call;
+    const { client: caller, reply, words } = call;
+    if (!lua.giveWords(words, 3, words.count - 3)) {
+      throw new ReplyError(`ERR Error running script ${name}, not enough memory`);
+    }
     call.preventPropagation();
-    const hasFlags = (script.flags & SCRIPT_WITHOUT_FLAGS) === 0;
+    const hasFlags = (flags & SCRIPT_WITHOUT_FLAGS) === 0;
     const nowMs = this.#server.clock.monotonic();
     this.running = {
       lua,
-      name: script.name,
-      isEval: script.isEval,
+      name,
+      isEval,
       caller,
       command: call.command,
-      words: call.words,
-      isReadOnly: script.isReadOnly || (hasFlags && (script.flags & SCRIPT_NO_WRITES) !== 0),
-      allowsOom: hasFlags && (script.flags & SCRIPT_ALLOW_OOM) !== 0,
+      words,
+      isReadOnly: isReadOnly || (hasFlags && (flags & SCRIPT_NO_WRITES) !== 0),
+      allowsOom: hasFlags && (flags & SCRIPT_ALLOW_OOM) !== 0,
       startedMs: nowMs,
       hasWritten: false,
       isKilled: false,
@@ -347,7 +337,7 @@ export class Scripts implements ScriptHost, Interrupter {
     this.#prepareClient(caller);
     let status: number;
     try {
-      status = lua.enter(args, 1, (end) => this.#endSuspended(end));
+      status = lua.enter(ref, keys, words.count - 3 - keys, isEval, this.#whenOver);
     } catch (error) {
       if (!(error instanceof EngineFault)) throw error;
       this.#fault(reply, error);
@@ -371,16 +361,18 @@ export class Scripts implements ScriptHost, Interrupter {
   /** Answers with what the script has left on the stack, and ends it. */
   #finish(reply: ReplyWriter, status: number): void {
     const { lua, name } = this.running!;
+    const isTable = (status === STATUS_OK ? lua.takenType : lua.type(-1)) === TYPE_TABLE;
     try {
-      const where = status === STATUS_OK ? "" : whereOf(lua, name);
-      this.isErrorCounted = isCountedError(lua);
-      if (status === STATUS_OK) new LuaToReply(lua, reply, this.client.reply.resp).write();
-      else if (lua.type(-1) === TYPE_TABLE) writeError(lua, reply, where);
+      this.isErrorCounted = isTable && isCountedError(lua);
+      if (status === STATUS_OK) this.#toReply.write(lua, reply, this.client.reply.resp);
+      else if (isTable) writeError(lua, reply, whereOf(lua, name));
       else {
         const text = (lua.text(-1) ?? "execution failure").slice(0, 100);
         reply.error(`ERR Error running script ${name}, ${text}`);
       }
     } finally {
+      // Of a value that was taken nothing is left there.
+      if (isTable || status !== STATUS_OK) lua.top = 0;
       this.#ended();
     }
   }
@@ -389,7 +381,6 @@ export class Scripts implements ScriptHost, Interrupter {
     const { lua } = this.running!;
     this.running = null;
     this.client.caller = this.client.tracker = null;
-    lua.top = 0;
     if (this.#isHookTight) {
       this.#isHookTight = false;
       this.#forget(lua);
@@ -424,22 +415,23 @@ export class Scripts implements ScriptHost, Interrupter {
 
   // -- commands of scripts (ScriptHost) -------------------------------------------------------------
 
-  callCommand(words: Words): CallReply | string {
+  callCommand(words: Words): ReplyWriter {
     const { dispatcher, client } = this;
     const running = this.running!;
-    words.isScattered = true;
+    const { reply } = client;
+    reply.length = 0;
     const command = this.#find(words);
     const refusal = command === null
       ? "Unknown Redis command called from script"
       : this.#commandRefusal(command, words);
     if (command === null || refusal !== null) {
       if (command !== null) command.rejectedCalls++;
-      this.#server.statistics.countError(/^[A-Z]+ /.test(refusal!) ? refusal! : `ERR ${refusal}`);
-      return /^[A-Z]{2,} /.test(refusal!) ? `-${refusal}` : refusal!;
+      const text = /^[A-Z]{2,} /.test(refusal!) ? refusal! : `ERR ${refusal}`;
+      this.#server.statistics.countError(text);
+      reply.error(text);
+      return reply;
     }
     if ((command.flagBits & FLAG_WRITE) !== 0) running.hasWritten = true;
-    const { reply } = client;
-    reply.length = 0;
     const { keyspace } = this.#server;
     // What our master has sent finds keys whatever their expiry says: a script of its, too.
     if (running.caller.isMaster) keyspace.expireMode = EXPIRE_IGNORED;
@@ -447,13 +439,7 @@ export class Scripts implements ScriptHost, Interrupter {
       dispatcher.callForScript(client, command, words);
     } else keyspace.stream.mute(() => dispatcher.callForScript(client, command, words));
     if (running.caller.isMaster) keyspace.expireMode = keyspace.roleExpireMode;
-    if (reply.fullChunks > 0) return { bytes: wholeReply(reply), at: 0 };
-    this.#callReply.bytes = reply.bytes;
-    return this.#callReply;
-  }
-
-  replyRead(): void {
-    this.client.reply.length = 0;
+    return reply;
   }
 
   #find(words: Words): Command | null {
@@ -544,7 +530,7 @@ export class Scripts implements ScriptHost, Interrupter {
     this.#server.log.notice("Lua script killed by user with SCRIPT KILL.");
     lua.askEvery(1);
     this.#isHookTight = true;
-    pushError(lua, "Script killed by user with SCRIPT KILL...");
+    lua.pushErrorTable("Script killed by user with SCRIPT KILL...");
     throw new LuaError(null);
   }
 
@@ -604,15 +590,4 @@ export class Scripts implements ScriptHost, Interrupter {
 export function busyText(isEval: boolean): string {
   return "BUSY Redis is busy running a script. You can only call " +
     `${isEval ? "SCRIPT" : "FUNCTION"} KILL or SHUTDOWN NOSAVE.`;
-}
-
-/** A reply that has filled several chunks, as one. */
-function wholeReply(reply: ReplyWriter): Uint8Array {
-  const whole = new Uint8Array(reply.pendingBytes);
-  let at = 0;
-  for (let chunk = reply.takeChunk(); chunk !== null; chunk = reply.takeChunk()) {
-    whole.set(chunk.subarray(0, reply.chunkLength), at);
-    at += reply.chunkLength;
-  }
-  return whole;
 }

@@ -15,8 +15,20 @@ export interface EngineExports {
   engine_open(L: StatePointer): void;
   engine_push_function(L: StatePointer, id: number): void;
   engine_ask_every(L: StatePointer, instructions: number): void;
-  engine_run(L: StatePointer, args: number, results: number): void;
-  engine_run_status(): number;
+  engine_enter(
+    L: StatePointer,
+    ref: number,
+    keys: number,
+    args: number,
+    setsGlobals: number,
+  ): void;
+  engine_make_room(size: number): number;
+  engine_taken(): number;
+  engine_take(L: StatePointer): number;
+  engine_take_element(L: StatePointer, n: number): number;
+  engine_meaning(L: StatePointer): number;
+  engine_push_command(L: StatePointer, isProtected: number): void;
+  engine_push_error(L: StatePointer, address: number, length: number): void;
   engine_where(L: StatePointer, level: number): number;
   engine_error(L: StatePointer): void;
   engine_words(): number;

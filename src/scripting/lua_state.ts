@@ -12,8 +12,9 @@
  */
 
 import { formatDouble } from "../base/doubles.ts";
-import { latin1, toLatin1, writeText } from "../base/bytes.ts";
-import type { Words } from "../resp/words.ts";
+import { copyBytes, latin1, toLatin1, writeText } from "../base/bytes.ts";
+import { recycleChunk, type ReplyWriter } from "../resp/reply_writer.ts";
+import { Words } from "../resp/words.ts";
 import { lzfDecompress } from "../rdb/lzf.ts";
 import type { EngineExports, StatePointer } from "./engine_exports.ts";
 import { LUA_WASM, LUA_WASM_BYTES } from "./lua_wasm.ts";
@@ -46,6 +47,16 @@ const TYPE_NAMES = [
 export const REGISTRY = -10000;
 export const GLOBALS = -10002;
 
+/** What a table that a script returns is known by. */
+export const MEANS_ARRAY = -1;
+export const MEANS_ERROR = 0;
+export const MEANS_STATUS = 1;
+export const MEANS_DOUBLE = 2;
+export const MEANS_BIG_NUMBER = 3;
+export const MEANS_VERBATIM = 4;
+export const MEANS_MAP = 5;
+export const MEANS_SET = 6;
+
 /** Results of a protected call. */
 export const STATUS_OK = 0;
 export const STATUS_ERROR = 2;
@@ -60,8 +71,8 @@ export const ALL_RESULTS = -1;
 const GC_COLLECT = 2;
 const GC_STEP = 5;
 
-/** Strings up to this size are copied through one piece of the engine's memory. */
-const SCRATCH_BYTES = 16384;
+/** Room for texts, and for the words of requests and the replies that are handed in, as long as they are small. */
+const ROOM_BYTES = 16384;
 const PAGE_BYTES = 65536;
 /** Beside what Lua itself may allocate: the stack, constants, fragmentation. */
 const OVERHEAD_PAGES = 256;
@@ -84,6 +95,12 @@ export class EngineFault extends Error {}
 
 /** A function that Lua calls: reads its arguments at 1 to `top`, pushes results, answers how many. */
 export type LuaFunction = (lua: LuaState) => number;
+
+/** Runs the commands of scripts. */
+export interface CommandRunner {
+  /** Runs a command, whose words are good meanwhile: where its reply lies, alone. */
+  callCommand(words: Words): ReplyWriter;
+}
 
 /** What the engine asks for when a script has done some amount of work. */
 export interface Interrupter {
@@ -117,15 +134,21 @@ export class LuaState {
   readonly #memory: WebAssembly.Memory;
   readonly #exports: EngineExports;
   readonly #main: StatePointer;
-  readonly #enter: (L: number, args: number, results: number) => Promise<void>;
-  readonly #runStatus: number;
-  readonly #scratch: number;
+  readonly #enter: (...words: number[]) => Promise<void>;
+  /** Where the engine leaves how a script has ended, and what it takes. */
+  readonly #taken: number;
   /** Where lengths are put by the engine. */
   readonly #lengthAt: number;
+  /** Where bytes are put for the engine, and how many fit there. */
+  #room = 0;
+  #roomBytes = 0;
   readonly #functions: LuaFunction[] = [];
   readonly #literals = new Map<string, { address: number; length: number }>();
   #bytes!: Uint8Array<ArrayBuffer>;
   #ints!: Int32Array<ArrayBuffer>;
+  #doubles!: Float64Array<ArrayBuffer>;
+  readonly #commandWords = new Words();
+  #commands: CommandRunner | null = null;
   /** The running coroutine. */
   #L: StatePointer;
   /** Nested calls of functions of the host, in which nothing can be suspended. */
@@ -145,6 +168,7 @@ export class LuaState {
       env: { memory: this.#memory },
       host: {
         call: (L: number, id: number) => this.#callHost(L, id),
+        command: (_L: number, count: number, at: number) => this.#runCommand(count, at),
         interrupt: (L: number) => this.#interrupt(L),
         suspend: new Suspending(() => this.#suspend()),
         number: (at: number, value: number) => writeText(this.memory, at, formatDouble(value)) - at,
@@ -162,15 +186,15 @@ export class LuaState {
       },
     });
     const exports = this.#exports = instance.exports as unknown as EngineExports;
-    this.#enter = promising(exports.engine_run);
+    this.#enter = promising(exports.engine_enter);
     exports._initialize();
     this.#L = this.#main = exports.engine_new(bytesMax);
-    this.#scratch = exports.malloc(SCRATCH_BYTES);
     this.#lengthAt = exports.malloc(8);
-    if (this.#main === 0 || this.#scratch === 0 || this.#lengthAt === 0) {
+    if (this.#main === 0 || this.#lengthAt === 0) {
       throw new EngineFault("no memory for the engine of scripts");
     }
-    this.#runStatus = exports.engine_run_status() >> 2;
+    this.#taken = exports.engine_taken();
+    this.#makeRoom(ROOM_BYTES);
     this.#view();
     exports.engine_open(this.#main);
   }
@@ -184,7 +208,7 @@ export class LuaState {
 
   /** Bytes of the engine's memory as a whole; it never becomes smaller. */
   get memoryBytes(): number {
-    return this.#memory.buffer.byteLength;
+    return this.memory.length;
   }
 
   /** Changes what scripts may allocate, within the maximum at the making. */
@@ -203,6 +227,7 @@ export class LuaState {
   #view(): void {
     this.#bytes = new Uint8Array(this.#memory.buffer) as Uint8Array<ArrayBuffer>;
     this.#ints = new Int32Array(this.#memory.buffer) as Int32Array<ArrayBuffer>;
+    this.#doubles = new Float64Array(this.#memory.buffer) as Float64Array<ArrayBuffer>;
   }
 
   /** The engine's memory; good until the engine next allocates something. */
@@ -289,14 +314,11 @@ export class LuaState {
   pushBytes(bytes: Uint8Array, offset = 0, length = bytes.length - offset): void {
     const address = this.#placed(bytes, offset, length);
     this.#exports.lua_pushlstring(this.#L, address, length);
-    this.#letGo(address);
   }
 
   /** Pushes a string whose characters are bytes (Latin-1). */
   pushText(text: string): void {
-    if (text.length > SCRATCH_BYTES) return this.pushBytes(latin1(text));
-    writeText(this.memory, this.#scratch, text);
-    this.#exports.lua_pushlstring(this.#L, this.#scratch, text.length);
+    this.#exports.lua_pushlstring(this.#L, this.#placedText(text), text.length);
   }
 
   /** Pushes a string that is pushed often: its bytes are kept in the engine for good. */
@@ -360,8 +382,47 @@ export class LuaState {
   /** Writes a number as printf does with `format`, one of those kept in the engine. */
   format(format: string, value: number): string {
     const { address } = this.#literal(format + "\0");
-    const length = this.#exports.engine_format(this.#scratch, SCRATCH_BYTES, address, value);
-    return toLatin1(this.memory, this.#scratch, length);
+    const room = this.#roomFor(ROOM_BYTES);
+    const length = this.#exports.engine_format(room, ROOM_BYTES, address, value);
+    return toLatin1(this.memory, room, length);
+  }
+
+  // -- values that are taken -----------------------------------------------------------------
+
+  /**
+   * Takes the value on the top: answers its type, and has it at `takenNumber` (a boolean as 0 or 1) or, of a
+   * string, at `takenAddress` in `memory`. It is dropped, but for a table.
+   */
+  take(): number {
+    return this.#exports.engine_take(this.#L);
+  }
+
+  /** Takes element `n` of the table on the top. */
+  takeElement(n: number): number {
+    return this.#exports.engine_take_element(this.#L, n);
+  }
+
+  get takenType(): number {
+    return this.#words[(this.#taken >> 2) + 1];
+  }
+
+  get takenNumber(): number {
+    if (this.#doubles.length === 0) this.#view();
+    return this.#doubles[(this.#taken >> 3) + 2];
+  }
+
+  /** Good until the engine next allocates something. */
+  get takenAddress(): number {
+    return this.#words[(this.#taken >> 2) + 2];
+  }
+
+  get takenLength(): number {
+    return this.#words[(this.#taken >> 2) + 3];
+  }
+
+  /** What the table on the top means as a reply, by the field that it has, which is pushed: MEANS_*. */
+  pushMeaning(): number {
+    return this.#exports.engine_meaning(this.#L);
   }
 
   // -- tables ----------------------------------------------------------------------------
@@ -486,9 +547,7 @@ export class LuaState {
   load(source: Uint8Array, name: string): number {
     const address = this.#placed(source, 0, source.length);
     const chunkName = this.#literal(name + "\0").address;
-    const status = this.#exports.luaL_loadbuffer(this.#L, address, source.length, chunkName);
-    this.#letGo(address);
-    return status;
+    return this.#exports.luaL_loadbuffer(this.#L, address, source.length, chunkName);
   }
 
   /** Calls the function below its `args` arguments, which its results replace; errors go through. */
@@ -508,16 +567,45 @@ export class LuaState {
   }
 
   /**
-   * `protectedCall` from outside of everything, which can be suspended: then it answers STATUS_SUSPENDED,
-   * and calls `whenOver` with the status once it is over. An error is a table with `err`, and `source` and
-   * `line` where that is known.
+   * Copies words of a request, the first of them at `first`, to where the next `enter` expects them. False
+   * without memory for them.
+   */
+  giveWords({ bytes, starts, lengths }: Words, first: number, count: number): boolean {
+    let size = count * 4;
+    for (let i = first; i < first + count; i++) size += lengths[i];
+    let at = this.#tryRoom(size);
+    if (at === 0) return false;
+    const { memory } = this;
+    const ints = this.#words;
+    const lengthsAt = at >> 2;
+    at += count * 4;
+    for (let i = 0; i < count; i++) {
+      const length = ints[lengthsAt + i] = lengths[first + i];
+      copyBytes(memory, at, bytes, starts[first + i], length);
+      at += length;
+    }
+    return true;
+  }
+
+  /**
+   * A protected call, from outside of everything, of the function of reference `ref`. The words that were given,
+   * `keys` and `args` of them, are two tables: its arguments, or the globals KEYS and ARGV.
+   *
+   * It can be suspended: then it answers STATUS_SUSPENDED, and calls `whenOver` with the status once it is over.
+   * Its result is taken (`takenType`; of STATUS_OK). An error is a table with `err`, and `source` and `line` where
+   * that is known.
    * @throws EngineFault when the engine has ended
    */
-  enter(args: number, results: number, whenOver: (status: number | EngineFault) => void): number {
-    this.#words[this.#runStatus] = STATUS_SUSPENDED;
+  enter(
+    ref: number,
+    keys: number,
+    args: number,
+    setsGlobals: boolean,
+    whenOver: (status: number | EngineFault) => void,
+  ): number {
     this.#isEntered = true;
-    const ended = this.#enter(this.#L, args, results);
-    const status = this.#words[this.#runStatus];
+    const ended = this.#enter(this.#L, ref, keys, args, setsGlobals ? 1 : 0);
+    const status = this.#endStatus;
     if (status !== STATUS_SUSPENDED) {
       this.#isEntered = false;
       return this.#collected(status);
@@ -527,7 +615,7 @@ export class LuaState {
     ended.then(
       () => {
         this.#isEntered = false;
-        whenOver(this.#collected(this.#words[this.#runStatus]));
+        whenOver(this.#collected(this.#endStatus));
       },
       (error) => {
         fault.cause = error;
@@ -537,6 +625,10 @@ export class LuaState {
     );
     if (isSuspended) return status;
     throw fault;
+  }
+
+  get #endStatus(): number {
+    return this.#words[this.#taken >> 2];
   }
 
   /** Has the interrupter asked after every so many instructions of the running coroutine. */
@@ -567,8 +659,8 @@ export class LuaState {
 
   /** "bad argument #1 to 'name' (text)", as luaL_argerror words it. Does not return. */
   argumentError(index: number, text: string): never {
-    writeText(this.memory, this.#scratch, text.slice(0, 1000) + "\0");
-    this.#exports.luaL_argerror(this.#L, index, this.#scratch);
+    const address = this.#placedText(text.slice(0, 1000) + "\0");
+    this.#exports.luaL_argerror(this.#L, index, address);
     throw new EngineFault("an error was not raised");
   }
 
@@ -606,6 +698,16 @@ export class LuaState {
 
   // -- the words of a call -----------------------------------------------------------------
 
+  /** Has `redis.call` and its like run their commands. */
+  set commands(runner: CommandRunner) {
+    this.#commands = runner;
+  }
+
+  /** Pushes `redis.call`, or `redis.pcall`. */
+  pushCommandFunction(isProtected: boolean): void {
+    this.#exports.engine_push_command(this.#L, isProtected ? 1 : 0);
+  }
+
   /**
    * Puts where the bytes of all values of the running function lie into `words`, as `redis.call` takes them:
    * how many there are, or -1 - n where value n (from 0) is neither string nor number. Good until the
@@ -613,47 +715,89 @@ export class LuaState {
    */
   readWords(words: Words): number {
     const count = this.#exports.engine_read_words(this.#L);
-    if (count < 0) return count;
-    words.clear();
-    words.bytes = this.memory;
-    const ints = this.#words;
-    let at = this.#exports.engine_words() >> 2;
-    for (let i = 0; i < count; i++) {
-      words.push(ints[at], ints[at + 1]);
-      at += 2;
-    }
+    if (count >= 0) this.#showWords(words, count, this.#exports.engine_words());
     return count;
   }
 
-  /** Pushes a table of `count` words of a request, the first of them at `first`. */
-  pushWords({ bytes, starts, lengths }: Words, first: number, count: number): void {
-    this.newTable(count, 0);
+  #showWords(words: Words, count: number, address: number): void {
+    words.clear();
+    words.bytes = this.memory;
+    words.isScattered = true;
+    while (words.starts.length < count) words.grow();
+    const { starts, lengths } = words;
+    const ints = this.#words;
+    let at = address >> 2;
     for (let i = 0; i < count; i++) {
-      this.pushBytes(bytes, starts[first + i], lengths[first + i]);
-      this.rawSetIndex(-2, i + 1);
+      starts[i] = ints[at++];
+      lengths[i] = ints[at++];
     }
+    words.count = count;
+  }
+
+  /** Called by the engine: runs a command and puts its reply into the room; 0 without memory for it. */
+  #runCommand(count: number, address: number): number {
+    const words = this.#commandWords;
+    this.#showWords(words, count, address);
+    const reply = this.#commands!.callCommand(words);
+    return reply.fullChunks === 0 ? this.#put(reply.bytes, reply.length) : this.#putChunks(reply);
+  }
+
+  #put(bytes: Uint8Array, length: number): number {
+    const room = this.#tryRoom(length);
+    if (room !== 0) copyBytes(this.memory, room, bytes, 0, length);
+    return room;
+  }
+
+  #putChunks(reply: ReplyWriter): number {
+    const room = this.#tryRoom(reply.pendingBytes);
+    let at = room;
+    for (let chunk = reply.takeChunk(); chunk !== null; chunk = reply.takeChunk()) {
+      if (room !== 0) copyBytes(this.memory, at, chunk, 0, reply.chunkLength);
+      at += reply.chunkLength;
+      recycleChunk(chunk);
+    }
+    return room;
+  }
+
+  /** Pushes an error as a table; `text` begins with "-" and a code, or has none and gets ERR. */
+  pushErrorTable(text: string): void {
+    this.#exports.engine_push_error(this.#L, this.#placedText(text), text.length);
   }
 
   // -- inside ------------------------------------------------------------------------------
 
-  /** Copies bytes into the engine's memory: where to. */
-  #placed(bytes: Uint8Array, offset: number, length: number): number {
-    const address = length <= SCRATCH_BYTES ? this.#scratch : this.#exports.malloc(length) >>> 0;
-    if (address === 0) throw new LuaError("not enough memory", false);
-    const memory = this.memory;
-    if (length < 48) {
-      for (let i = 0; i < length; i++) memory[address + i] = bytes[offset + i];
-    } else {
-      memory.set(
-        offset === 0 && length === bytes.length ? bytes : bytes.subarray(offset, offset + length),
-        address,
-      );
-    }
-    return address;
+  /** Room for so many bytes; what was in it is gone. @throws LuaError when there is no memory for it */
+  #roomFor(size: number): number {
+    const room = this.#tryRoom(size);
+    if (room === 0) throw new LuaError("not enough memory", false);
+    return room;
   }
 
-  #letGo(address: number): void {
-    if (address !== this.#scratch) this.#exports.free(address);
+  /** The same, or 0. A large one is kept as long as large ones are asked for. */
+  #tryRoom(size: number): number {
+    if (size <= this.#roomBytes && (this.#roomBytes === ROOM_BYTES || size > ROOM_BYTES)) {
+      return this.#room;
+    }
+    return this.#makeRoom(Math.max(size, ROOM_BYTES));
+  }
+
+  #makeRoom(size: number): number {
+    this.#room = this.#exports.engine_make_room(size) >>> 0;
+    this.#roomBytes = this.#room === 0 ? 0 : size;
+    return this.#room;
+  }
+
+  /** Copies bytes into the room: where to. */
+  #placed(bytes: Uint8Array, offset: number, length: number): number {
+    const room = this.#roomFor(length);
+    copyBytes(this.memory, room, bytes, offset, length);
+    return room;
+  }
+
+  #placedText(text: string): number {
+    const room = this.#roomFor(text.length);
+    writeText(this.memory, room, text);
+    return room;
   }
 
   #literal(text: string): { address: number; length: number } {

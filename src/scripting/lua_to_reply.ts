@@ -7,6 +7,13 @@ import { toLatin1 } from "../base/bytes.ts";
 import type { OpenLength, ReplyWriter } from "../resp/reply_writer.ts";
 import {
   type LuaState,
+  MEANS_BIG_NUMBER,
+  MEANS_DOUBLE,
+  MEANS_ERROR,
+  MEANS_MAP,
+  MEANS_SET,
+  MEANS_STATUS,
+  MEANS_VERBATIM,
   TYPE_BOOLEAN,
   TYPE_NIL,
   TYPE_NUMBER,
@@ -20,33 +27,36 @@ const NO_INTEGER = -(2n ** 63n);
 /** Tables nested deeper are an error: the stack of neither language would hold them. */
 const DEPTH_MAX = 1000;
 
-/** Writes the value on the top, and drops it. */
+/** Writes the value that was taken, and drops it if it is a table. */
 export class LuaToReply {
   #depth = 0;
+  #lua!: LuaState;
+  #reply!: ReplyWriter;
+  #scriptResp = 2;
 
-  constructor(
-    readonly lua: LuaState,
-    readonly reply: ReplyWriter,
-    /** The protocol that the script has chosen: true is 1 in RESP2. */
-    readonly scriptResp: number,
-  ) {}
+  /** @param scriptResp the protocol that the script has chosen: true is 1 in RESP2 */
+  write(lua: LuaState, reply: ReplyWriter, scriptResp: number): void {
+    this.#lua = lua;
+    this.#reply = reply;
+    this.#scriptResp = scriptResp;
+    this.#depth = 0;
+    this.#taken(lua.takenType);
+  }
 
-  write(): void {
-    const { lua, reply } = this;
-    if (this.#depth >= DEPTH_MAX || !lua.hasRoom(5)) {
-      lua.pop();
+  #taken(type: number): void {
+    const lua = this.#lua;
+    const reply = this.#reply;
+    if (this.#depth >= DEPTH_MAX || (type === TYPE_TABLE && !lua.hasRoom(5))) {
+      if (type === TYPE_TABLE) lua.pop();
       return reply.error("ERR reached lua stack limit");
     }
-    switch (lua.type(-1)) {
+    switch (type) {
       case TYPE_STRING:
-        reply.bulk(lua.view(-1)!);
-        break;
+        return reply.bulk(lua.memory, lua.takenAddress, lua.takenLength);
       case TYPE_NUMBER:
-        this.#integer(lua.toNumber(-1));
-        break;
+        return this.#integer(lua.takenNumber);
       case TYPE_BOOLEAN:
-        this.#boolean(lua.toBoolean(-1));
-        break;
+        return this.#boolean(lua.takenNumber !== 0);
       case TYPE_TABLE:
         this.#depth++;
         this.#table();
@@ -55,113 +65,115 @@ export class LuaToReply {
       default:
         reply.null();
     }
-    lua.pop();
   }
 
   #integer(value: number): void {
     const whole = Math.trunc(value);
-    if (Number.isSafeInteger(whole)) return this.reply.integer(whole);
+    if (Number.isSafeInteger(whole)) return this.#reply.integer(whole);
     const isInRange = whole >= -(2 ** 63) && whole < 2 ** 63;
-    this.reply.bigInteger(isInRange ? BigInt(whole) : NO_INTEGER);
+    this.#reply.bigInteger(isInRange ? BigInt(whole) : NO_INTEGER);
   }
 
   #boolean(value: boolean): void {
-    const { reply } = this;
-    if (this.scriptResp !== 2) reply.boolean(value);
+    const reply = this.#reply;
+    if (this.#scriptResp !== 2) reply.boolean(value);
     else if (value) reply.integer(1);
     else reply.null();
   }
 
   #table(): void {
-    const { lua, reply } = this;
-    if (this.#field("err", TYPE_STRING)) {
-      lua.pop();
-      writeError(lua, reply);
-    } else if (this.#field("ok", TYPE_STRING)) {
-      reply.status(oneLine(lua.text(-1)!));
-      lua.pop();
-    } else if (this.#field("double", TYPE_NUMBER)) {
-      reply.double(lua.toNumber(-1));
-      lua.pop();
-    } else if (this.#field("big_number", TYPE_STRING)) {
-      reply.bigNumber(oneLine(lua.text(-1)!));
-      lua.pop();
-    } else if (!this.#verbatim()) {
-      if (this.#field("map", TYPE_TABLE)) this.#map();
-      else if (this.#field("set", TYPE_TABLE)) this.#set();
-      else this.#array();
-    }
-    lua.pop();
-  }
-
-  /** Pushes a field of the table on the top if it is of that type; else nothing. */
-  #field(name: string, type: number): boolean {
-    const { lua } = this;
-    lua.getField(-1, name);
-    if (lua.type(-1) === type) return true;
-    lua.pop();
-    return false;
-  }
-
-  #verbatim(): boolean {
-    const { lua, reply } = this;
-    if (!this.#field("verbatim_string", TYPE_TABLE)) return false;
-    let isWritten = false;
-    if (this.#field("format", TYPE_STRING)) {
-      const format = lua.text(-1)!.padEnd(3, "\0").slice(0, 3);
-      lua.pop();
-      if (this.#field("string", TYPE_STRING)) {
-        reply.verbatim(lua.text(-1)!, format);
+    const lua = this.#lua;
+    const reply = this.#reply;
+    switch (lua.pushMeaning()) {
+      case MEANS_ERROR:
         lua.pop();
-        isWritten = true;
-      }
+        writeError(lua, reply);
+        break;
+      case MEANS_STATUS:
+        reply.status(this.#line());
+        break;
+      case MEANS_DOUBLE:
+        lua.take();
+        reply.double(lua.takenNumber);
+        break;
+      case MEANS_BIG_NUMBER:
+        reply.bigNumber(this.#line());
+        break;
+      case MEANS_VERBATIM:
+        this.#verbatim();
+        break;
+      case MEANS_MAP:
+        this.#map();
+        break;
+      case MEANS_SET:
+        this.#set();
+        break;
+      default:
+        this.#array();
     }
     lua.pop();
-    return isWritten;
+  }
+
+  /** Drops the string on the top: as one line. */
+  #line(): string {
+    const lua = this.#lua;
+    const line = oneLine(lua.text(-1)!);
+    lua.pop();
+    return line;
+  }
+
+  /** Writes the table on the top, which has a text and its format, and drops it. */
+  #verbatim(): void {
+    const lua = this.#lua;
+    lua.getField(-1, "format");
+    const format = lua.text(-1)!.padEnd(3, "\0").slice(0, 3);
+    lua.pop();
+    lua.getField(-1, "string");
+    this.#reply.verbatim(lua.text(-1)!, format);
+    lua.pop(2);
   }
 
   #map(): void {
-    const { lua, reply } = this;
-    const open = reply.openLength();
+    const lua = this.#lua;
+    const open = this.#reply.openLength();
     let pairs = 0;
     lua.pushNil();
     while (lua.next(-2)) {
       lua.pushValue(-2);
-      this.write();
-      this.write();
+      this.#taken(lua.take());
+      this.#taken(lua.take());
       pairs++;
     }
-    reply.closeMap(open, pairs);
+    this.#reply.closeMap(open, pairs);
     lua.pop();
   }
 
   #set(): void {
-    const { lua, reply } = this;
-    const open = reply.openLength();
+    const lua = this.#lua;
+    const open = this.#reply.openLength();
     let count = 0;
     lua.pushNil();
     while (lua.next(-2)) {
       lua.pop();
       lua.pushValue(-1);
-      this.write();
+      this.#taken(lua.take());
       count++;
     }
-    reply.closeSet(open, count);
+    this.#reply.closeSet(open, count);
     lua.pop();
   }
 
   #array(): void {
-    const { lua, reply } = this;
-    const open: OpenLength = reply.openLength();
+    const lua = this.#lua;
+    const open: OpenLength = this.#reply.openLength();
     let count = 0;
     for (;;) {
-      lua.rawGetIndex(-1, count + 1);
-      if (lua.type(-1) === TYPE_NIL) break;
-      this.write();
+      const type = lua.takeElement(count + 1);
+      if (type === TYPE_NIL) break;
+      this.#taken(type);
       count++;
     }
-    lua.pop();
-    reply.closeArray(open, count);
+    this.#reply.closeArray(open, count);
   }
 }
 

@@ -8,8 +8,7 @@
 import { hex, sha1, SHA1_BYTES } from "../base/sha1.ts";
 import { REDIS_VERSION } from "../config/version.ts";
 import { Words } from "../resp/words.ts";
-import { type LuaFunction, type LuaState, TYPE_STRING } from "./lua_state.ts";
-import { pushError, ReplyToLua } from "./reply_to_lua.ts";
+import { type CommandRunner, type LuaFunction, type LuaState, TYPE_STRING } from "./lua_state.ts";
 
 /** The parts of `redis.set_repl`. */
 export const REPL_AOF = 1;
@@ -17,18 +16,8 @@ export const REPL_REPLICAS = 2;
 
 const LOG_LEVELS = { LOG_DEBUG: 0, LOG_VERBOSE: 1, LOG_NOTICE: 2, LOG_WARNING: 3 };
 
-/** What `redis.call` gets from the server: where the reply lies, or the text of a refusal. */
-export interface CallReply {
-  readonly bytes: Uint8Array;
-  readonly at: number;
-}
-
 /** The server as scripts see it. */
-export interface ScriptHost {
-  /** Runs a command for the running script. Text: it was refused, with this error. */
-  callCommand(words: Words): CallReply | string;
-  /** The reply has been read. */
-  replyRead(): void;
+export interface ScriptHost extends CommandRunner {
   /** Chooses the protocol of the replies to come. */
   setResp(resp: number): void;
   /** Chooses where changes to come are sent: REPL_*. */
@@ -41,25 +30,26 @@ export interface ScriptHost {
 
 /** Ends the script, or the protected call it is in, with a table as error. */
 function raise(lua: LuaState, text: string): never {
-  pushError(lua, text);
+  lua.pushErrorTable(text);
   return lua.raise();
 }
 
 export class RedisApi {
   readonly #words = new Words();
-  readonly #replies: ReplyToLua;
 
   constructor(readonly lua: LuaState, readonly host: ScriptHost) {
-    this.#replies = new ReplyToLua(lua);
+    lua.commands = host;
   }
 
   /** Pushes the table that is `redis` to scripts. */
   pushTable(): void {
     const { lua, host } = this;
     lua.newTable(0, 32);
+    lua.pushCommandFunction(false);
+    lua.setField(-2, "call");
+    lua.pushCommandFunction(true);
+    lua.setField(-2, "pcall");
     lua.register({
-      call: () => this.#call(true),
-      pcall: () => this.#call(false),
       setresp: () => this.#setResp(),
       sha1hex: sha1Hex,
       error_reply: errorReply,
@@ -97,37 +87,6 @@ export class RedisApi {
     setNumbers(this.lua, numbers);
   }
 
-  /** Finds the words among the arguments; false, with an error pushed, when they are none. */
-  #readWords(): boolean {
-    const { lua } = this;
-    const count = lua.readWords(this.#words);
-    if (count > 0) return true;
-    lua.top = 0;
-    const text = count === 0
-      ? "Please specify at least one argument for this redis lib call"
-      : "Lua redis lib command arguments must be strings or integers";
-    pushError(lua, text);
-    return false;
-  }
-
-  #call(raises: boolean): number {
-    const { lua, host } = this;
-    if (!this.#readWords()) return raises ? lua.raise() : 1;
-    const reply = host.callCommand(this.#words);
-    lua.top = 0;
-    if (typeof reply === "string") {
-      pushError(lua, reply);
-      lua.pushBoolean(true);
-      lua.setField(-2, "ignore_error_stats_update");
-      return raises ? lua.raise() : 1;
-    }
-    const { bytes, at } = reply;
-    this.#replies.push(bytes, at);
-    const isError = bytes[at] === 0x2d;
-    host.replyRead();
-    return isError && raises ? lua.raise() : 1;
-  }
-
   #setResp(): number {
     const { lua } = this;
     if (lua.top !== 1) raise(lua, "redis.setresp() requires one argument.");
@@ -153,7 +112,9 @@ export class RedisApi {
 
   #mayCall(): number {
     const { lua } = this;
-    if (!this.#readWords()) return lua.raise();
+    const count = lua.readWords(this.#words);
+    if (count === 0) raise(lua, "Please specify at least one argument for this redis lib call");
+    if (count < 0) raise(lua, "Lua redis lib command arguments must be strings or integers");
     const may = this.host.mayCall(this.#words);
     if (may === null) raise(lua, "Invalid command passed to redis.acl_check_cmd()");
     lua.pushBoolean(may);
@@ -210,17 +171,17 @@ const WRONG_ARGUMENTS = "wrong number or type of arguments";
 
 function errorReply(lua: LuaState): number {
   if (lua.top !== 1 || lua.type(1) !== TYPE_STRING) {
-    pushError(lua, WRONG_ARGUMENTS);
+    lua.pushErrorTable(WRONG_ARGUMENTS);
     return 1;
   }
   const text = lua.text(1)!;
-  pushError(lua, text.startsWith("-") ? text : `-${text}`);
+  lua.pushErrorTable(text.startsWith("-") ? text : `-${text}`);
   return 1;
 }
 
 function statusReply(lua: LuaState): number {
   if (lua.top !== 1 || lua.type(1) !== TYPE_STRING) {
-    pushError(lua, WRONG_ARGUMENTS);
+    lua.pushErrorTable(WRONG_ARGUMENTS);
     return 1;
   }
   lua.newTable(0, 1);

@@ -38,13 +38,6 @@ export function newScriptState(
   return lua;
 }
 
-/** Gives a script its keys and arguments; the globals are open to us for that moment. */
-export function setGlobalArrays(lua: LuaState, push: () => void): void {
-  lua.setReadOnly(GLOBALS, false);
-  push();
-  lua.setReadOnly(GLOBALS, true);
-}
-
 /** The state of functions, and how a library is let into it. */
 export class FunctionState {
   readonly lua: LuaState;

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { latin1 } from "../../src/base/bytes.ts";
+import { latin1, toLatin1 } from "../../src/base/bytes.ts";
+import { Words } from "../../src/resp/words.ts";
 import {
   ALL_RESULTS,
   EngineFault,
@@ -12,6 +13,8 @@ import {
   STATUS_OK,
   STATUS_SUSPENDED,
   STATUS_SYNTAX,
+  TYPE_NUMBER,
+  TYPE_STRING,
   TYPE_TABLE,
 } from "../../src/scripting/lua_state.ts";
 
@@ -22,6 +25,12 @@ const NEVER: Interrupter = {
 
 function newState(interrupter = NEVER, bytesMax = 64 << 20): LuaState {
   return new LuaState(bytesMax, interrupter);
+}
+
+/** The string that was taken. */
+function takenText(lua: LuaState): string {
+  assertEquals(lua.takenType, TYPE_STRING);
+  return toLatin1(lua.memory, lua.takenAddress, lua.takenLength);
 }
 
 /** Runs a chunk: its first result as text, or its error. */
@@ -187,10 +196,10 @@ for (
     lua.askEvery(1000);
     lua.load(latin1(source), "=chunk");
     const status = await new Promise<number | EngineFault>((resolve) => {
-      assertEquals(lua.enter(0, 1, resolve), STATUS_SUSPENDED);
+      assertEquals(lua.enter(lua.ref(), 0, 0, false, resolve), STATUS_SUSPENDED);
     });
     assertEquals(status, STATUS_OK);
-    assertEquals(lua.text(-1), "over");
+    assertEquals(takenText(lua), "over");
     assertEquals([asked, resumed], [6, 3]);
   });
 }
@@ -199,7 +208,7 @@ Deno.test("enter answers at once where nothing is suspended", () => {
   const lua = newState();
   lua.load(latin1("return 'x', error('y')"), "=chunk");
   const never = () => assert(false);
-  assertEquals(lua.enter(0, 1, never), STATUS_ERROR);
+  assertEquals(lua.enter(lua.ref(), 0, 0, false, never), STATUS_ERROR);
   assertEquals(lua.type(-1), TYPE_TABLE);
   lua.getField(-1, "err");
   assertEquals(lua.text(-1), "ERR chunk:1: y");
@@ -208,12 +217,47 @@ Deno.test("enter answers at once where nothing is suspended", () => {
   assertEquals(lua.toNumber(-1), 1);
 });
 
+Deno.test("enter hands words to a function, or makes them globals that stay closed", () => {
+  const lua = newState();
+  lua.setReadOnly(GLOBALS, true);
+  const large = new Uint8Array(100_000).fill(0xff);
+  const words = Words.of("f", "k\0", "", large);
+  const never = () => assert(false);
+
+  lua.load(latin1("local k, a = ... return k[1] .. #k .. #a[1] .. a[2]"), "=chunk");
+  const ref = lua.ref();
+  assert(lua.giveWords(words, 1, 3));
+  assertEquals(lua.enter(ref, 1, 2, false, never), STATUS_OK);
+  assertEquals(takenText(lua), "k\0" + "10" + toLatin1(large));
+
+  lua.load(latin1("return {KEYS[1], KEYS[2], ARGV[1], #ARGV}"), "=chunk");
+  assert(lua.giveWords(words, 1, 3));
+  assertEquals(lua.enter(lua.ref(), 2, 1, true, never), STATUS_OK);
+  assertEquals(lua.takenType, TYPE_TABLE);
+  assertEquals([lua.takeElement(1), takenText(lua)], [TYPE_STRING, "k\0"]);
+  assertEquals([lua.takeElement(2), takenText(lua)], [TYPE_STRING, ""]);
+  assertEquals([lua.takeElement(3), takenText(lua)], [TYPE_STRING, toLatin1(large)]);
+  assertEquals([lua.takeElement(4), lua.takenNumber], [TYPE_NUMBER, 1]);
+
+  lua.load(latin1("KEYS = nil"), "=chunk");
+  assert(lua.giveWords(words, 1, 0));
+  assertEquals(lua.enter(lua.ref(), 0, 0, true, never), STATUS_ERROR);
+});
+
+Deno.test("words that do not fit into memory are not handed in, and smaller ones are", () => {
+  const lua = newState(NEVER, 1 << 20);
+  const words = Words.of("f", new Uint8Array(64 << 20));
+  assertEquals(lua.giveWords(words, 1, 1), false);
+  assertEquals(lua.giveWords(words, 0, 1), true);
+});
+
 Deno.test("a fault of a function of the host ends the state", () => {
   const lua = newState();
   lua.pushFunction(() => {
     throw new TypeError("ours");
   });
-  assertThrows(() => lua.enter(0, 1, () => assert(false)), EngineFault);
+  const ref = lua.ref();
+  assertThrows(() => lua.enter(ref, 0, 0, false, () => assert(false)), EngineFault);
 });
 
 Deno.test("numbers have the text that C gives them", () => {

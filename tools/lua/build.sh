@@ -32,7 +32,7 @@ clang --target=wasm32-wasi -c -O3 -flto -mnontrapping-fptoint -mbulk-memory -msi
   -DTSREDIS -DLUA_ANSI -DLUA_USELONGLONG -I"$here" -I. -Wall -Wno-unused-function -Wno-misleading-indentation \
   lapi.c lcode.c ldebug.c ldo.c ldump.c lfunc.c lgc.c llex.c lmem.c lobject.c lopcodes.c lparser.c \
   lstate.c lstring.c ltable.c ltm.c lundump.c lvm.c lzio.c lauxlib.c lbaselib.c ltablib.c lstrlib.c \
-  lmathlib.c "$here/engine.c" "$here/libraries.c" "$here/json.c" "$here/msgpack.c" "$here/struct.c" \
+  lmathlib.c "$here/engine.c" "$here/commands.c" "$here/libraries.c" "$here/json.c" "$here/msgpack.c" "$here/struct.c" \
   "$here/bits.c"
 clang --target=wasm32-wasi -c -mexception-handling "$here/protect.s"
 clang --target=wasm32-wasi -flto -mexec-model=reactor *.o -o "$work/engine.wasm" -Wl,--import-memory \

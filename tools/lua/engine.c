@@ -1,7 +1,8 @@
 /*
 ** The engine of scripts: Lua 5.1 with what the server adds in C, because it has to be done inside of
-** Lua's memory or often: memory with a limit, functions of the host, the hook that asks the host
-** whether to go on, the words of a call, and the sequence of random numbers that lrand48 defines.
+** Lua's memory or often: memory with a limit, entering a script, functions of the host, the hook that asks
+** the host whether to go on, and the sequence of random numbers that lrand48 defines. Commands of scripts
+** are in commands.c.
 ** src/scripting/lua_state.ts is the other side of it.
 */
 
@@ -29,9 +30,6 @@ ENGINE_IMPORT("interrupt") int host_interrupt (lua_State *L);
 
 /* Returns when the host wants the script to go on; its other work is done meanwhile. */
 ENGINE_IMPORT("suspend") void host_suspend (void);
-
-/* Writes a number as the words of commands have it; returns its length, less than NUMBER_ROOM. */
-ENGINE_IMPORT("number") int host_number (char *text, double value);
 
 /* An error outside of any protected call: does not return. */
 ENGINE_IMPORT("panic") _Noreturn int host_panic (lua_State *L);
@@ -70,11 +68,102 @@ EXPORT("engine_limit") void engine_limit (size_t max) {
   bytes_max = max < bytes_used ? bytes_used : max;
 }
 
+/* ---- what the host hands in: words of a request, the reply to a command ---- */
+
+static char *room = NULL;
+
+/* Makes it so large, whatever was in it; NULL without memory. */
+EXPORT("engine_make_room") char *engine_make_room (size_t size) {
+  free(room);
+  return room = malloc(size);
+}
+
+char *engine_room (void) { return room; }
+
+/* ---- values for the host ---- */
+
+#define SUSPENDED (-1)
+
+/*
+** What the host sees of a script that is over, and of a value that it takes: of a string where it lies,
+** which is good until the engine allocates something.
+*/
+static struct {
+  int status;
+  int type;
+  const char *bytes;
+  int length;
+  double number;
+} taken = { 0, 0, NULL, 0, 0 };
+
+EXPORT("engine_taken") void *engine_taken (void) { return &taken; }
+
+/* Takes the value on the top, which is dropped unless it is a table: its type. */
+EXPORT("engine_take") int engine_take (lua_State *L) {
+  size_t length;
+  taken.type = lua_type(L, -1);
+  switch (taken.type) {
+    case LUA_TTABLE: return LUA_TTABLE;
+    case LUA_TBOOLEAN: taken.number = lua_toboolean(L, -1); break;
+    case LUA_TNUMBER: taken.number = lua_tonumber(L, -1); break;
+    case LUA_TSTRING:
+      taken.bytes = lua_tolstring(L, -1, &length);
+      taken.length = (int)length;
+      break;
+  }
+  lua_pop(L, 1);
+  return taken.type;
+}
+
+/* Takes element `n` of the table on the top. */
+EXPORT("engine_take_element") int engine_take_element (lua_State *L, int n) {
+  lua_rawgeti(L, -1, n);
+  return engine_take(L);
+}
+
+/*
+** Of these fields, each of its type, the first one that the table on the top has: which one, pushing it, or
+** -1. They say what a table that a script returns stands for. A verbatim string counts if it is complete.
+*/
+#define VERBATIM 4
+
+static const struct { const char *name; int type; } MEANINGS[] = {
+  { "err", LUA_TSTRING },
+  { "ok", LUA_TSTRING },
+  { "double", LUA_TNUMBER },
+  { "big_number", LUA_TSTRING },
+  { "verbatim_string", LUA_TTABLE },
+  { "map", LUA_TTABLE },
+  { "set", LUA_TTABLE }
+};
+
+/* Pushes a field of the table on the top if it is of that type. */
+static int push_field (lua_State *L, const char *name, int type) {
+  lua_pushstring(L, name);
+  lua_rawget(L, -2);
+  if (lua_type(L, -1) == type) return 1;
+  lua_pop(L, 1);
+  return 0;
+}
+
+static int has_text (lua_State *L, const char *name) {
+  if (!push_field(L, name, LUA_TSTRING)) return 0;
+  lua_pop(L, 1);
+  return 1;
+}
+
+EXPORT("engine_meaning") int engine_meaning (lua_State *L) {
+  int i;
+  if (!engine_has_fields(L)) return -1;
+  for (i = 0; i < (int)(sizeof(MEANINGS) / sizeof(MEANINGS[0])); i++) {
+    if (!push_field(L, MEANINGS[i].name, MEANINGS[i].type)) continue;
+    if (i != VERBATIM || (has_text(L, "format") && has_text(L, "string"))) return i;
+    lua_pop(L, 1);
+  }
+  return -1;
+}
+
 /* ---- entering ---- */
-
-static int run_status = 0;
-
-EXPORT("engine_run_status") int *engine_run_status (void) { return &run_status; }
 
 /*
 ** What becomes of an error that ends a script: a table whose `err` is its text, with where it happened,
@@ -104,16 +193,65 @@ static int on_error (lua_State *L) {
   return 1;
 }
 
+static int error_handler = LUA_NOREF;
+
+typedef struct Entry {
+  int function;
+  int keys;
+  int arguments;
+  int sets_globals;
+} Entry;
+
+/* Pushes a table of `count` strings: their lengths, and their bytes, whose end it returns. */
+static const char *push_words (lua_State *L, const int *lengths, int count, const char *bytes) {
+  int i;
+  lua_createtable(L, count, 0);
+  for (i = 0; i < count; i++) {
+    lua_pushlstring(L, bytes, (size_t)lengths[i]);
+    lua_rawseti(L, -2, i + 1);
+    bytes += lengths[i];
+  }
+  return bytes;
+}
+
+static void set_global (lua_State *L, const char *name) {
+  lua_pushstring(L, name);
+  lua_insert(L, -2);
+  lua_rawset(L, LUA_GLOBALSINDEX);
+}
+
+/* Pushes the handler of errors, the function, and its arguments unless those become globals. */
+static void prepare (lua_State *L, void *ud) {
+  const Entry *entry = ud;
+  const int *lengths = (const int *)(const void *)room;
+  const char *bytes = room + (size_t)(entry->keys + entry->arguments) * sizeof(int);
+  lua_settop(L, 0);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, error_handler);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, entry->function);
+  bytes = push_words(L, lengths, entry->keys, bytes);
+  if (entry->sets_globals) set_global(L, "KEYS");
+  push_words(L, lengths + entry->keys, entry->arguments, bytes);
+  if (entry->sets_globals) set_global(L, "ARGV");
+}
+
 /*
-** A protected call whose status is left at engine_run_status, where the host sees it although this
-** function, as one that may be suspended, answers it with a promise. Errors become tables.
+** Calls a function, named by its reference, in a protected call. What the host has put into the room, the
+** lengths of all words and then their bytes, are the keys and arguments: two tables that the function
+** gets, or the globals KEYS and ARGV, which are open to us alone. Errors become tables.
+**
+** How it ended, and its result as `engine_take` takes it, are left at engine_taken, where the host sees them
+** although this function, as one that may be suspended, answers with a promise.
 */
-EXPORT("engine_run") void engine_run (lua_State *L, int arguments, int results) {
-  int handler = lua_gettop(L) - arguments;
-  lua_pushcfunction(L, on_error);
-  lua_insert(L, handler);
-  run_status = lua_pcall(L, arguments, results, handler);
-  lua_remove(L, handler);
+EXPORT("engine_enter") void engine_enter (lua_State *L, int function, int keys, int arguments, int sets_globals) {
+  Entry entry = { function, keys, arguments, sets_globals };
+  int status;
+  taken.status = SUSPENDED;
+  if (sets_globals) lua_setreadonly(L, LUA_GLOBALSINDEX, 0);
+  status = engine_protect(L, prepare, &entry);
+  if (sets_globals) lua_setreadonly(L, LUA_GLOBALSINDEX, 1);
+  if (status == 0) status = lua_pcall(L, sets_globals ? 0 : 2, 1, 1);
+  if (status == 0) engine_take(L);
+  taken.status = status;
 }
 
 /* Lua's pcall, to which an error of a command is its text and not the table that it is raised as. */
@@ -152,6 +290,8 @@ EXPORT("engine_open") void engine_open (lua_State *L) {
   open_library(L, "bit", open_bit);
   lua_pushcfunction(L, protected_call);
   lua_setglobal(L, "pcall");
+  lua_pushcfunction(L, on_error);
+  error_handler = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 /* ---- functions of the host ---- */
@@ -212,63 +352,6 @@ EXPORT("engine_error") void engine_error (lua_State *L) {
   lua_concat(L, 2);
   lua_error(L);
 }
-
-/* ---- the words of a call ---- */
-
-#define NUMBER_ROOM 40
-
-static int *words = NULL; /* of each word: where it lies, its bytes */
-static char *numbers = NULL; /* the text of those that are numbers, NUMBER_ROOM each */
-static int words_max = 0;
-
-static int make_room (int count) {
-  int max = count < 64 ? 64 : count * 2;
-  int *new_words;
-  char *new_numbers;
-  if (count <= words_max) return 1;
-  new_words = realloc(words, (size_t)max * 2 * sizeof(int));
-  if (new_words == NULL) return 0;
-  words = new_words;
-  new_numbers = realloc(numbers, (size_t)max * NUMBER_ROOM);
-  if (new_numbers == NULL) return 0;
-  numbers = new_numbers;
-  words_max = max;
-  return 1;
-}
-
-static int write_number (char *text, lua_Number value) {
-  long long whole;
-  if (value > -9007199254740992.0 && value < 9007199254740992.0 &&
-      (lua_Number)(whole = (long long)value) == value) return sprintf(text, "%lld", whole);
-  return host_number(text, value);
-}
-
-EXPORT("engine_words") int *engine_words (void) { return words; }
-
-/*
-** Finds the bytes of all values on the stack, without changing them: their number, or -1 - n where
-** value n is neither a string nor a number, or a large negative number without memory. They are valid
-** as long as the values stay where they are.
-*/
-EXPORT("engine_read_words") int engine_read_words (lua_State *L) {
-  int count = lua_gettop(L);
-  int i;
-  if (!make_room(count)) return -0x7fffffff;
-  for (i = 0; i < count; i++) {
-    int type = lua_type(L, i + 1);
-    if (type == LUA_TSTRING) {
-      size_t length;
-      words[i * 2] = (int)(size_t)lua_tolstring(L, i + 1, &length);
-      words[i * 2 + 1] = (int)length;
-    } else if (type == LUA_TNUMBER) {
-      char *text = numbers + i * NUMBER_ROOM;
-      words[i * 2] = (int)(size_t)text;
-      words[i * 2 + 1] = write_number(text, lua_tonumber(L, i + 1));
-    } else return -1 - i;
-  }
-  return count;
-}
-
 
 /* ---- numbers as text ---- */
 

@@ -15,6 +15,9 @@ struct lua_State;
 /* Runs f(L, ud): 0 when it returned, 1 when engine_throw ended it. In protect.s. */
 int engine_try (void (*f) (struct lua_State *, void *), struct lua_State *L, void *ud);
 
+/* The same in a state that is in no protected call: 0, or how it failed. Beside lua_pcall. */
+int engine_protect (struct lua_State *L, void (*f) (struct lua_State *, void *), void *ud);
+
 /* Leaves everything up to the innermost engine_try. */
 #define engine_throw() __builtin_wasm_throw(0, (void *)0)
 
@@ -30,6 +33,12 @@ void engine_out_of_steps (struct lua_State *L);
 
 /* Whether hooks may run; defined beside lua_sethook. */
 int engine_allows_hook (struct lua_State *L);
+
+/* Whether the table on the top has any key but those of its array; in ltable.c. */
+int engine_has_fields (struct lua_State *L);
+
+/* What the host hands in lies there. */
+char *engine_room (void);
 
 /* Numbers become integers as the processors do it on which scripts were written. */
 
@@ -56,6 +65,9 @@ static inline uint64_t to_uint64 (double value) {
 ** than NUMBER_TEXT_MAX. In libraries.c.
 */
 int number_text (char *to, double value, int precision);
+
+/* Writes an integer: its length, less than NUMBER_TEXT_MAX. In libraries.c. */
+int integer_text (char *to, int64_t value);
 
 /* As strtod, but quick, and with the sign of a NaN. In libraries.c. */
 double number_read (const char *from, char **end);

@@ -88,6 +88,12 @@ static int write_digits (char *to, uint64_t value) {
   return count;
 }
 
+int integer_text (char *to, int64_t value) {
+  if (value >= 0) return write_digits(to, (uint64_t)value);
+  *to = '-';
+  return 1 + write_digits(to + 1, -(uint64_t)value);
+}
+
 /* Upper half of the bits of a number, so that the product of two such is exact. */
 static double upper_half (double value) {
   double spread = 134217729.0 * value;
