@@ -10,7 +10,7 @@ import { join } from "@std/path";
 import { ROOT } from "../../tools/server_flags.ts";
 import { eventually } from "../support/eventually.ts";
 import { hasRedisCli } from "../support/real_redis.ts";
-import { bulk, textOf } from "../support/resp_client.ts";
+import { array, bulk, integer, status, textOf } from "../support/resp_client.ts";
 import type { ServerProcess } from "../support/server_process.ts";
 import { sourceCommand, startTsredis, testExecutable } from "../support/tsredis_process.ts";
 
@@ -102,6 +102,36 @@ Deno.test("the executable saves in the background: what runs in a worker runs th
     assertMatch(info, /rdb_last_bgsave_status:ok/);
     return (await Deno.stat(join(server.dir, "dump.rdb"))).isFile;
   }, { what: "the background save to end well" });
+});
+
+Deno.test("the executable runs scripts, ends long ones, and has its functions after a restart", async () => {
+  const path = await executable();
+  const dir = await Deno.makeTempDir({ dir: folder });
+  const args = ["--busy-reply-threshold", "1"];
+  {
+    await using server = await startTsredis({ executable: path, args, dir });
+    using client = await server.connect();
+    using runner = await server.connect();
+    const script = "return redis.call('incrby', KEYS[1], cjson.decode(ARGV[1])[1])";
+    assertEquals(await client.call("EVAL", script, "1", "k", "[5]"), integer(5));
+    const library = "#!lua name=a\nredis.register_function('f', function(k) " +
+      "for i = 1, 1e7 do end return redis.call('incr', k[1]) end)";
+    assertEquals(await client.call("FUNCTION", "LOAD", library), bulk("a"));
+    const ended = runner.call("EVAL", "while true do end", "0");
+    await eventually(async () => {
+      const reply = await client.call("GET", "k");
+      return reply.kind === "error" && reply.text.startsWith("BUSY");
+    });
+    assertEquals(await client.call("SCRIPT", "KILL"), status("OK"));
+    assertMatch((await ended as { text: string }).text, /^ERR Script killed by user/);
+    await runner.pipeline([["MULTI"], ["FCALL", "f", "1", "k"], ["GET", "k"]]);
+    assertEquals(await runner.call("EXEC"), array(integer(6), bulk("6")));
+    await client.send("SHUTDOWN SAVE\r\n");
+    assertEquals((await server.ended()).code, 0, server.log);
+  }
+  await using server = await startTsredis({ executable: path, args, dir });
+  using client = await server.connect();
+  assertEquals(await client.call("FCALL", "f", "1", "k"), integer(7));
 });
 
 Deno.test({
