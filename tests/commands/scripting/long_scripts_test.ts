@@ -151,6 +151,21 @@ Deno.test("what others do while a script is suspended is no part of its unit, an
   assertEquals(other.run("EXEC"), null, "what it has watched has been changed since");
 });
 
+Deno.test("clients that wait for keys are served when a script is over, not while it is suspended", async () => {
+  const s = serverWithTime();
+  const [runner, waiting, other] = [s.connect(), s.connect(), s.connect()];
+  assertEquals(waiting.run("BLPOP", "k", "0"), undefined);
+  const script = `redis.call('rpush', 'k', 'a') ${LONG} return redis.call('lpush', 'k', 'b')`;
+  assertEquals(runner.run("EVAL", script, 0), undefined);
+  assertEquals(other.run("HELLO", "2", "SETNAME", "n") instanceof Array, true);
+  assertEquals(other.run("RESET"), "RESET");
+  s.core.cron();
+  assertEquals(waiting.received(), []);
+  assertEquals(await replyOf(runner), 2);
+  assertEquals(waiting.received(), [["k", "b"]]);
+  assertEquals(s.clients.blockedCount, 0);
+});
+
 Deno.test("SLOWLOG and COMMANDSTATS have a script that was suspended, with all of its time", async () => {
   const s = serverWithTime();
   const runner = s.connect();
