@@ -202,6 +202,14 @@ export class Client implements Watcher, Subscriber, TrackedClient {
     return this.onKeep === null ? parser.keepRequest() : this.onKeep();
   }
 
+  /**
+   * Whether the request at hand may be run when others have had their turn: what a master sends is handed on as it
+   * came, and that is how it has to lie there.
+   */
+  mayKeep(words: Words): boolean {
+    return !this.isMaster || words.bytes === this.parser?.bytes;
+  }
+
   /** MULTI: from now on commands are queued. */
   beginTransaction(): void {
     this.onTransaction?.();

@@ -10,10 +10,11 @@
 
 import { copyBytes } from "../base/bytes.ts";
 import type { Database } from "../keyspace/database.ts";
-import { TYPE_NAMES } from "./format.ts";
+import { TYPE_MODULE_2, TYPE_MODULE_PRE_GA } from "./format.ts";
 import { kindOfRdbType } from "./kinds/index.ts";
 import { LoadedValue } from "./kinds/loaded_value.ts";
 import { LOAD_PART, LOAD_WHOLE, type ValueLoad } from "./kinds/value_load.ts";
+import { EarlyModuleLoad, ModuleLoad } from "./module_data.ts";
 import { PAUSED, type RdbReader } from "./reader.ts";
 
 /** Reads values and places them; one instance serves any number of them, one at a time. */
@@ -94,7 +95,7 @@ export class ValueReader extends LoadedValue {
 function newLoad(reader: RdbReader, type: number, typeAt: number): ValueLoad {
   const kind = kindOfRdbType(type);
   if (kind !== undefined) return kind.newLoad(type);
-  const name = TYPE_NAMES[type];
-  if (name === undefined) throw reader.error(`unknown value type ${type}`, typeAt);
-  throw reader.error(`a value of type ${type} (${name})`, typeAt, "unsupported");
+  if (type === TYPE_MODULE_2) return new ModuleLoad();
+  if (type === TYPE_MODULE_PRE_GA) return new EarlyModuleLoad();
+  throw reader.error(`unknown value type ${type}`, typeAt);
 }

@@ -3,8 +3,8 @@
  * clients in between. Opcodes and keys are read here, values in load_value.ts, primitives in
  * reader.ts; format.ts draws the layout.
  *
- * Of what the file may hold and this server does not have, data of a module beside keys are passed over
- * and noted, for the caller to tell; a value of a type that does not exist here stops the load, as leaving
+ * Of what the file may hold and this server does not have, data of a module beside keys are passed over,
+ * which the caller is told of; a value of a type that does not exist here stops the load, as leaving
  * out a key would, and so does a function library that cannot be used.
  */
 
@@ -34,6 +34,7 @@ import {
 } from "./format.ts";
 import { LOAD_PART, LOAD_WHOLE } from "./kinds/value_load.ts";
 import { ValueReader } from "./load_value.ts";
+import { readModuleName, skipModulePart } from "./module_data.ts";
 import { PAUSED, type RdbReader, STARVED } from "./reader.ts";
 
 /** A record in a file has a type byte, a key and a value: at least so many bytes. */
@@ -43,16 +44,11 @@ const RECORDS_PER_LOOK = 64;
 /** Bytes read between two looks at the clock, where records are large. */
 const BYTES_PER_LOOK = 128 * 1024;
 
+/** Parts of a module's data between two looks at the clock. */
+const MODULE_PARTS_PER_LOOK = 4096;
+
 /** An expiry in milliseconds that means none. */
 const NO_EXPIRY_MS = -1;
-
-// Marks inside the data of a module.
-const MODULE_EOF = 0;
-const MODULE_SIGNED = 1;
-const MODULE_UNSIGNED = 2;
-const MODULE_FLOAT = 3;
-const MODULE_DOUBLE = 4;
-const MODULE_STRING = 5;
 
 /** Hears of a key past its time: database and the key's bytes, good during the call only. */
 export type ExpiredListener = (
@@ -80,6 +76,8 @@ export interface LoadOptions {
   readonly onAux?: (name: string, value: string) => void;
   /** Called for each key that was left out because its collection is empty. */
   readonly onEmptyKey?: (key: string) => void;
+  /** Called with the name of each module whose data beside keys were left out. */
+  readonly onModule?: (name: string) => void;
 }
 
 /** Loads one snapshot. After an RdbError the keyspace holds what came before it. */
@@ -88,8 +86,6 @@ export class RdbLoader {
   keysExpired = 0;
   keysEmpty = 0;
   librariesLoaded = 0;
-  /** Names of modules whose own data were passed over. */
-  readonly modulesSkipped: string[] = [];
   readonly values: ValueReader;
   /** Whether the last step ended for lack of bytes (of a growing source). */
   isStarved = false;
@@ -174,7 +170,10 @@ export class RdbLoader {
       } else if (code === OPCODE_EOF) {
         if (this.#version >= RDB_VERSION_CHECKSUM) reader.verifyChecksum();
         return true;
-      } else this.#readOpcode(code, at);
+      } else {
+        this.#readOpcode(code, at);
+        if (this.#module !== null) break;
+      }
     }
     return false;
   }
@@ -188,7 +187,7 @@ export class RdbLoader {
       return true;
     }
     reader.finishSkip();
-    if (this.#module !== null) this.#skipModule(this.#module);
+    if (this.#module !== null && !this.#skipModule(this.#module)) return false;
     if (this.#auxName !== null) this.#readAux(this.#auxName);
     return this.#valueOf < 0 || this.#readValue();
   }
@@ -292,8 +291,7 @@ export class RdbLoader {
         this.#readLibrary(at);
         return;
       case OPCODE_MODULE_AUX: {
-        reader.readPlainLength("the number of a module");
-        const name = moduleName(reader.lengthHigh, reader.lengthLow);
+        const name = readModuleName(reader);
         this.#module = name;
         this.#skipModule(name);
         return;
@@ -346,36 +344,13 @@ export class RdbLoader {
     this.#options.onAux?.(name, toLatin1(reader.strBuf, reader.strOff, reader.strLen));
   }
 
-  /** Passes over the data of a module, which names the kind of each part for this purpose. */
-  #skipModule(name: string): void {
-    const reader = this.#reader;
-    for (;;) {
-      reader.mark();
-      const at = reader.offset;
-      const mark = reader.readPlainLength("a mark in the data of a module");
-      if (mark === MODULE_EOF) {
-        this.modulesSkipped.push(name);
-        this.#module = null;
-        return;
-      }
-      if (mark === MODULE_SIGNED || mark === MODULE_UNSIGNED) reader.readPlainLength("a number");
-      else if (mark === MODULE_FLOAT) reader.skip(4);
-      else if (mark === MODULE_DOUBLE) reader.skip(8);
-      else if (mark === MODULE_STRING) reader.skipString();
-      else throw reader.error(`unknown mark ${mark} in the data of a module`, at);
+  /** Passes over a piece of a module's data; false when there is more of it. */
+  #skipModule(name: string): boolean {
+    for (let parts = 0; skipModulePart(this.#reader); parts++) {
+      if (parts === MODULE_PARTS_PER_LOOK) return false;
     }
+    this.#module = null;
+    this.#options.onModule?.(name);
+    return true;
   }
-}
-
-const MODULE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/** The name of a module's type: nine letters of 6 bits each, above 10 bits of a version. */
-function moduleName(high: number, low: number): string {
-  let id = ((BigInt(high) << 32n) | BigInt(low)) >> 10n;
-  let name = "";
-  for (let i = 0; i < 9; i++) {
-    name = MODULE_LETTERS[Number(id & 63n)] + name;
-    id >>= 6n;
-  }
-  return name;
 }

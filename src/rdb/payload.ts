@@ -41,6 +41,8 @@ export class PayloadLoad {
   isWhole = false;
   /** What is wrong with the value, once the end has come; null when it can be placed. */
   problem: string | null = null;
+  /** Whether the value is whole, as far as can be told, and of a kind that is not known here. */
+  isUnsupported = false;
   readonly #bytes: Uint8Array;
   readonly #offset: number;
   readonly #length: number;
@@ -83,6 +85,7 @@ export class PayloadLoad {
       }
       if (!(error instanceof RdbError)) throw error;
       this.problem = error.what;
+      this.isUnsupported = error.kind === "unsupported";
       return true;
     }
   }

@@ -18,6 +18,7 @@ import { isSystemError, problemOf, SystemError } from "../runtime/system_error.t
 import { BackgroundSave } from "./background_save.ts";
 import { type ExpiredListener, type LibraryLoader, RdbLoader } from "./loader.ts";
 import { DOUBT_MS, removeLeftovers, removeUnlocked } from "./leftovers.ts";
+import { moduleLeftOut } from "./module_data.ts";
 import { RdbError } from "./rdb_error.ts";
 import { type Relay, RelayedSnapshot, type RelayEvents } from "./relayed_snapshot.ts";
 import { ReplicaLoad, type ReplicaLoadOptions } from "./replica_load.ts";
@@ -593,6 +594,7 @@ export class Persistence implements SnapshotMaker {
       libraryLoader: (libraries) => this.owner.libraryLoader(libraries),
       onAux: (name, value) => this.#hearAux(name, value),
       onEmptyKey: (key) => log.notice(`rdbLoadObject skipping empty key: ${key}`),
+      onModule: (name) => log.warning(moduleLeftOut(name)),
     });
     const startedMs = keyspace.clock.now();
     this.#loading = {
@@ -644,13 +646,6 @@ export class Persistence implements SnapshotMaker {
       `Done loading RDB, keys loaded: ${loader.keysLoaded}, ` +
         `keys expired: ${loader.keysExpired}${empty}.`,
     );
-    if (loader.modulesSkipped.length > 0) {
-      log.warning(
-        `The RDB file has data of modules, which were left out: ${
-          loader.modulesSkipped.join(", ")
-        }.`,
-      );
-    }
   }
 
   /** What to tell of an error during a load. */

@@ -81,14 +81,13 @@ function outcome(load: (server: TestServer) => RdbLoader): unknown[] {
   const server = testServer({ nowMs: CORPUS_NOW_MS });
   try {
     const loader = load(server);
-    const { keysLoaded, keysExpired, keysEmpty, librariesLoaded, modulesSkipped } = loader;
+    const { keysLoaded, keysExpired, keysEmpty, librariesLoaded } = loader;
     return [
       datasetDigest(server.keyspace),
       keysLoaded,
       keysExpired,
       keysEmpty,
       librariesLoaded,
-      modulesSkipped,
       fieldTimes(server),
     ];
   } catch (error) {

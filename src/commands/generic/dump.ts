@@ -140,9 +140,7 @@ function loadPayload(call: Call): PayloadLoad | null {
   const { restores } = server.dispatcher;
   const made = restores.made(client);
   if (made !== null) return made;
-  // What a master sends is handed on as it came, and that is how it has to lie there.
-  const mayKeep = !client.isMaster || words.bytes === client.parser?.bytes;
-  if (words.lengths[3] > AT_ONCE_BYTES && call.mayPark && mayKeep) {
+  if (words.lengths[3] > AT_ONCE_BYTES && call.mayPark && client.mayKeep(words)) {
     restores.park(call, 3, server.skipsChecksums);
     return null;
   }
@@ -174,8 +172,9 @@ function runRestore(call: Call): void {
   const { isWhole, problem, values } = load;
   if (!isWhole) throw new ReplyError("ERR DUMP payload version or checksum are wrong");
   if (problem !== null) {
-    // What is wrong with packed values is said in Redis's words already.
-    const what = problem.includes(CHECK_FAILED) ? "" : `payload ${CHECK_FAILED}: `;
+    // What is wrong with packed values, or not known here, is said in Redis's words already.
+    const isSaid = load.isUnsupported || problem.includes(CHECK_FAILED);
+    const what = isSaid ? "" : `payload ${CHECK_FAILED}: `;
     call.server.log.warning(`RESTORE: ${what}${problem}`);
     throw new ReplyError("ERR Bad data format");
   }
