@@ -365,7 +365,7 @@ class StreamLoad extends ValueLoad {
     const groups = reader.readCount("consumer groups");
 
     const stream = this.#stream;
-    const found = stream.countNodes();
+    const found = stream.length;
     if (found !== length) {
       throw reader.error(`a stream of ${length} entries, whose nodes have ${found},`, at);
     }

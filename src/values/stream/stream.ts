@@ -195,19 +195,14 @@ export class Stream implements Generations {
     }
   }
 
-  /** While a snapshot is loaded: adds a node behind the others; false when its id is not above theirs. */
+  /** While a snapshot is loaded: adds a node, with its entries, behind the others; false when its id is not above theirs. */
   loadNode(id: StreamId, bytes: Uint8Array, off: number, size: number): boolean {
     const count = this.nodeCount;
     if (count > 0 && this.node(count - 1).id.compare(id) >= 0) return false;
-    this.#addNode(StreamNode.of(id.clone(), bytes, off, size, this.generation));
+    const node = StreamNode.of(id.clone(), bytes, off, size, this.generation);
+    this.#addNode(node);
+    this.length += node.live;
     return true;
-  }
-
-  /** While a snapshot is loaded: takes the nodes' word for how many entries there are, and returns it. */
-  countNodes(): number {
-    this.length = 0;
-    for (let i = 0; i < this.nodeCount; i++) this.length += this.node(i).live;
-    return this.length;
   }
 
   // -- adding --------------------------------------------------------------------------------

@@ -413,9 +413,13 @@ export function isStreamListpack(bytes: Uint8Array, off: number, size: number): 
   return lpValidate(bytes, off, size) && new EntryCheck(bytes, off).isSound();
 }
 
-/** Walks over a sound listpack and sees whether it is laid out as entries. */
+/**
+ * Walks over a sound listpack and sees whether it is laid out as entries, as many of both sorts as it says: what
+ * is deleted later is taken off these numbers, and one below zero could be saved and not be loaded again.
+ */
 class EntryCheck {
   #at: number;
+  #tombstones = 0;
   readonly #end: number;
 
   constructor(readonly bytes: Uint8Array, base: number) {
@@ -432,7 +436,7 @@ class EntryCheck {
     }
     let left = live + deleted;
     for (; left > 0 && this.#at < this.#end; left--) if (!this.#isEntry(fields)) return false;
-    return left === 0 && this.#at === this.#end;
+    return left === 0 && this.#at === this.#end && this.#tombstones === deleted;
   }
 
   #isEntry(masterFields: number): boolean {
@@ -441,6 +445,7 @@ class EntryCheck {
     let fields = masterFields;
     let elements = 3;
     if (flags !== flags) return false;
+    if ((flags & ENTRY_DELETED) !== 0) this.#tombstones++;
     if ((flags & ENTRY_SAME_FIELDS) === 0) {
       fields = this.#integer();
       if (!this.#skip(fields)) return false;
