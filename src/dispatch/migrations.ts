@@ -63,11 +63,18 @@ class MovingKey implements HeldKey, Watcher {
   /** It has changed since. */
   hasChanged = false;
 
-  constructor(readonly database: Database, readonly key: Uint8Array) {}
+  constructor(
+    readonly client: Client,
+    readonly database: Database,
+    readonly key: Uint8Array,
+  ) {}
 
   keyChanged(): void {
     this.hasChanged = true;
   }
+
+  /** Over there they have the same times, and are over too. */
+  fieldsExpired(): void {}
 
   /** The record, or 0; a key past its time is not there. */
   find(): number {
@@ -152,7 +159,7 @@ class Migration implements Park {
     readonly options: MigrationOptions,
     keys: readonly Uint8Array[],
   ) {
-    this.keys = keys.map((key) => new MovingKey(database, key));
+    this.keys = keys.map((key) => new MovingKey(client, database, key));
   }
 
   get memoryBytes(): number {

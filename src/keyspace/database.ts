@@ -63,6 +63,11 @@ export interface Watcher {
    * it said to be "hidden" now, and what it was. No watch may be ended from here.
    */
   keyChanged(database: Database, link: number, now: KeyPresence, before: KeyPresence): void;
+  /**
+   * Of a watched hash fields are gone, and others are left: their time was over. Told in place of `keyChanged` to those
+   * who have it.
+   */
+  fieldsExpired?(): void;
 }
 
 /** The keys of one database that a watcher watches. */
@@ -911,7 +916,7 @@ export class Database implements MoveListener, PlaceKeeper, ValueSource {
     const key = this.#keyOf(ref);
     const { keyspace } = this;
     if (isEmpty) this.#drop(ref);
-    if (this.watched !== null) this.#touchWatched(key, 0, key.length);
+    if (this.watched !== null) this.#touchWatched(key, 0, key.length, !isEmpty);
     if (keyspace.eventMask === 0) return;
     keyspace.notify(EVENT_HASH, "hexpired", this.index, key, 0, key.length);
     if (isEmpty) keyspace.notify(EVENT_GENERIC, "del", this.index, key, 0, key.length);
@@ -1068,17 +1073,20 @@ export class Database implements MoveListener, PlaceKeeper, ValueSource {
     this.watched = null;
   }
 
-  #touchWatched(bytes: Uint8Array, offset: number, length: number): void {
+  #touchWatched(bytes: Uint8Array, offset: number, length: number, isOfFields = false): void {
     const name = this.watched!.find(bytes, offset, length);
     if (name === 0) return;
     const now = this.#dict.get(bytes, offset, length) === 0 ? "gone" : "there";
-    this.#tellWatchers(name, now, "there");
+    this.#tellWatchers(name, now, "there", isOfFields);
   }
 
-  #tellWatchers(name: number, now: KeyPresence, before: KeyPresence): void {
+  /** `isOfFields`: the change is that fields of a hash were over. */
+  #tellWatchers(name: number, now: KeyPresence, before: KeyPresence, isOfFields = false): void {
     const watched = this.watched!;
     for (let link = watched.firstOf(name); link !== 0; link = watched.nextOf(link)) {
-      watched.memberOf(link).keyChanged(this, link, now, before);
+      const watcher = watched.memberOf(link);
+      if (isOfFields && watcher.fieldsExpired !== undefined) watcher.fieldsExpired();
+      else watcher.keyChanged(this, link, now, before);
     }
   }
 

@@ -491,6 +491,28 @@ Deno.test("MIGRATE keeps a key that changes each time it is sent", SHARED, async
   assertEquals(await other.call("LLEN", "k"), integer(4));
 });
 
+Deno.test(
+  "MIGRATE of a hash does not send it again for fields whose time is over meanwhile",
+  SHARED,
+  async () => {
+    await using source = await RunningServer.start();
+    using target = new FakeTarget();
+    using here = await source.connect();
+    using other = await source.connect();
+    await here.call("HSET", "k", "stays", "1", "goes", "2");
+    await here.call("HPEXPIRE", "k", "200", "FIELDS", "1", "goes");
+    const [migrated] = await underWay(here, target);
+    await eventually(async () => {
+      assertEquals(await other.call("HLEN", "k"), integer(1));
+      return true;
+    });
+    await target.answer("+OK\r\n");
+    assertEquals(await migrated, OK);
+    assertEquals(target.received.split("RESTORE").length, 2);
+    assertEquals(await other.call("EXISTS", "k"), integer(0));
+  },
+);
+
 Deno.test("MIGRATE is carried through when its client has gone", SHARED, async () => {
   await using source = await RunningServer.start();
   using target = new FakeTarget();
