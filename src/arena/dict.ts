@@ -714,14 +714,9 @@ export class Dict {
     this.#pinned++;
     try {
       const refs: number[] = [];
-      const gather = (ref: number) => {
-        refs.push(ref);
-      };
       let cursor = 0;
       do {
-        cursor = scanTables(this.#table, this.#next, cursor, gather);
-        if (refs.length < GATHERED_MIN && cursor !== 0) continue;
-        this.#warmRefs(refs);
+        cursor = this.gatherSome(cursor, refs);
         for (let i = 0; i < refs.length; i++) if (visit(refs[i]) === true) return;
         refs.length = 0;
       } while (cursor !== 0);
@@ -730,13 +725,38 @@ export class Dict {
     }
   }
 
-  #warmRefs(refs: number[]): void {
+  /**
+   * Puts some dozens of records behind those in `refs`: of the buckets from `cursor` on. Returns the next cursor, as
+   * `scan` does, with what that promises. Each is read once, so that the waits for them overlap.
+   */
+  gatherSome(cursor: number, refs: number[]): number {
+    const gather = (ref: number) => {
+      refs.push(ref);
+    };
+    let at = cursor;
+    do at = scanTables(this.#table, this.#next, at, gather); while (
+      at !== 0 && refs.length < GATHERED_MIN
+    );
     const segments = this.arena.i32;
     let sum = 0;
     for (let i = 0; i < refs.length; i++) {
       sum ^= segments[refs[i] >>> REF_SHIFT][(refs[i] & REF_MASK) << 1];
     }
     warmedSum = sum;
+    return at;
+  }
+
+  /**
+   * Until `unpin` all records stay in their buckets, so that a walk by a cursor comes upon each of them once, as long
+   * as none is added or removed. A resize under way waits, and what is compacted moves in memory alone.
+   */
+  pin(): void {
+    this.#pinned++;
+  }
+
+  /** Ends what `pin` has begun; several may have. */
+  unpin(): void {
+    this.#pinned--;
   }
 
   // -- compaction ---------------------------------------------------------------

@@ -51,6 +51,7 @@ import type { Words } from "../resp/words.ts";
 import type { Tracker } from "../tracking/tracker.ts";
 import { AcknowledgementWaits } from "./acknowledgement_waits.ts";
 import { Blocking } from "./blocking.ts";
+import { Copies } from "./copies.ts";
 import { Dumps } from "./dumps.ts";
 import { HeldKeys } from "./held_keys.ts";
 import { Migrations } from "./migrations.ts";
@@ -164,8 +165,9 @@ export class Dispatcher {
   readonly blocking = new Blocking(this);
   /** Clients that wait for replicas. */
   readonly acknowledgementWaits = new AcknowledgementWaits(this);
-  /** Clients whose RESTORE takes long. */
+  /** Clients whose command takes long, and what does. */
   readonly sliced = new SlicedCalls(this);
+  readonly copies = new Copies(this);
   readonly restores = new Restores(this);
   readonly dumps = new Dumps(this);
   readonly heldKeys: HeldKeys;
@@ -530,7 +532,7 @@ export class Dispatcher {
     }
     // Monitors see a request once: when it comes, not when it is run again.
     const isShown = server.clients.monitors.size > 0 && !this.blocking.isRunningAgain &&
-      !this.restores.isRunningAgain &&
+      !this.sliced.isRunningAgain &&
       (command.flagBits & (FLAG_SKIP_MONITOR | FLAG_ADMIN)) === 0;
     if (call.isParked) {
       reply.giveBackEmpty();

@@ -59,14 +59,7 @@ class Dumping extends SlicedCall {
       this.words,
       (reply) => this.#answer(reply),
     );
-    this.#untrack();
-  }
-
-  /** The value may have changed since it was looked at, so a client that tracks is not to keep the answer. */
-  #untrack(): void {
-    const { client: { tracker }, words: { bytes, starts, lengths }, index } = this;
-    if (tracker === null || !tracker.hearsOfKeys) return;
-    this.dispatcher.server.tracking.invalidateFor(tracker, bytes, starts[index], lengths[index]);
+    this.untrack(this.index);
   }
 
   #answer(reply: ReplyWriter): void {

@@ -1,7 +1,7 @@
 /**
- * Keys that nobody is to change for a while, as they are on their way to another server (migrations.ts). Beside
- * dispatch, whose gate asks here while there are any: commands that read go on, those that would change such
- * a key wait until it is let go. See "Keys on their way" in NOTES.
+ * Keys that nobody else is to change for a while, as they are on their way to another server (migrations.ts) or being
+ * copied (copies.ts). Beside dispatch, whose gate asks here while there are any: commands that read go on, those that
+ * would change such a key wait until it is let go. See "Keys on their way" in NOTES.
  *
  * Not held up is what goes through no gate: expiry, eviction, the stream of a master, blocked clients that are
  * served; nor commands that name no key (FLUSHALL, SWAPDB). Whoever holds a key watches it too.
@@ -9,6 +9,7 @@
 
 import { equalBytes } from "../base/bytes.ts";
 import { hashBytes } from "../base/hash.ts";
+import type { Database } from "../keyspace/database.ts";
 import type { Words } from "../resp/words.ts";
 import type { Client } from "./client.ts";
 import type { Clients } from "./clients.ts";
@@ -16,9 +17,10 @@ import type { Command } from "./command.ts";
 import { forEachKey } from "./call_keys.ts";
 import { PutOffClients } from "./put_off_clients.ts";
 
-/** A key of a database, held by somebody. */
+/** A key of a database, held for a client. */
 export interface HeldKey {
-  readonly database: { readonly index: number };
+  readonly client: Client;
+  readonly database: Database;
   readonly key: Uint8Array;
 }
 
@@ -55,29 +57,29 @@ export class HeldKeys {
 
   /** Has the client wait if this command, or one of the transaction that it ends, names a key that is held. */
   parkIfHeld(client: Client, command: Command, words: Words): boolean {
-    const { index } = client.database;
     const { queue } = client;
     const names = command.fullName === "exec" && queue !== null
-      ? queue.some((queued, ofQueued) => this.#isHeldIn(index, queued, ofQueued))
-      : this.#isHeldIn(index, command, words);
+      ? queue.some((queued, ofQueued) => this.#isHeldFrom(client, queued, ofQueued))
+      : this.#isHeldFrom(client, command, words);
     if (names) this.#waiting.park(client);
     return names;
   }
 
-  #isHeldIn(database: number, command: Command, words: Words): boolean {
+  #isHeldFrom(client: Client, command: Command, words: Words): boolean {
     const { bytes, starts, lengths } = words;
     let isHeld = false;
     forEachKey(command, words, (index) => {
-      isHeld ||= this.#isHeld(database, bytes, starts[index], lengths[index]);
+      isHeld ||= this.#isHeld(client, bytes, starts[index], lengths[index]);
     });
     return isHeld;
   }
 
-  #isHeld(database: number, bytes: Uint8Array, off: number, length: number): boolean {
+  #isHeld(client: Client, bytes: Uint8Array, off: number, length: number): boolean {
     const held = this.#byHash.get(hashBytes(bytes, off, length));
     return held !== undefined &&
-      held.some(({ database: { index }, key }) =>
-        index === database && equalBytes(key, 0, key.length, bytes, off, length)
+      held.some((each) =>
+        each.database === client.database && each.client !== client &&
+        equalBytes(each.key, 0, each.key.length, bytes, off, length)
       );
   }
 }

@@ -13,29 +13,19 @@ import { PayloadLoad } from "../rdb/payload.ts";
 import type { Call } from "./call.ts";
 import type { Client } from "./client.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import { SlicedCall } from "./sliced_calls.ts";
+import { Making } from "./sliced_calls.ts";
 
-class Restoring extends SlicedCall {
+class Restoring extends Making {
   /** The payload, and about as much again of the value. */
   readonly memoryBytes: number;
 
-  constructor(
-    readonly restores: Restores,
-    client: Client,
-    words: Words,
-    readonly load: PayloadLoad,
-  ) {
-    super(restores.dispatcher.sliced, client, words);
+  constructor(dispatcher: Dispatcher, client: Client, words: Words, readonly load: PayloadLoad) {
+    super(dispatcher.sliced, client, words);
     this.memoryBytes = 2 * words.bytes.length;
   }
 
   step(): boolean {
     return this.load.step();
-  }
-
-  finish(): void {
-    this.restores.runAgain(this);
-    this.abandon();
   }
 
   abandon(): boolean {
@@ -45,9 +35,6 @@ class Restoring extends SlicedCall {
 }
 
 export class Restores {
-  /** The one whose value is made: its request is being run again. */
-  #made: Restoring | null = null;
-
   constructor(readonly dispatcher: Dispatcher) {}
 
   /** Parks the client of this call until `payload`, the word `index`, has become a value. */
@@ -62,33 +49,13 @@ export class Restores {
       skipsChecksum,
       database.keyspace.limits,
     );
-    this.dispatcher.sliced.park(call, new Restoring(this, client, words, load));
+    const { dispatcher } = this;
+    dispatcher.sliced.park(call, new Restoring(dispatcher, client, words, load));
   }
 
   /** What has been made for the request of this client, or null when that is to be done yet. */
   made(client: Client): PayloadLoad | null {
-    return this.#made?.client === client ? this.#made.load : null;
-  }
-
-  /** Whether the call at hand is of a request that was parked. */
-  get isRunningAgain(): boolean {
-    return this.#made !== null;
-  }
-
-  /** Runs the request of a value that is made. */
-  runAgain(restoring: Restoring): void {
-    const { client, words } = restoring;
-    const { dispatcher } = this;
-    dispatcher.server.clients.blockedCount--;
-    client.park = null;
-    this.#made = restoring;
-    try {
-      // Through all gates again: the server may have become a replica, or have no memory left. What a
-      // pause puts off now is built again after it.
-      dispatcher.execute(client, words);
-    } finally {
-      this.#made = null;
-    }
-    client.transport.resume();
+    const made = this.dispatcher.sliced.madeFor(client);
+    return made instanceof Restoring ? made.load : null;
   }
 }

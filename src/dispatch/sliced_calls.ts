@@ -1,7 +1,7 @@
 /**
  * Calls that take long and wait for nothing: beside dispatch, as blocking.ts is for those that wait for keys. Their
  * client is parked while the work goes on in slices, between the requests of others; then the call is answered.
- * restores.ts and dumps.ts say what is done.
+ * restores.ts, dumps.ts and copies.ts say what is done.
  *
  * Not here: transactions, which have to go on at once. See "Calls in slices" in NOTES.
  */
@@ -31,14 +31,38 @@ export abstract class SlicedCall implements Park {
   /** Lets go of everything as the client has gone; false when further steps are needed all the same. */
   abstract abandon(): boolean;
 
+  /**
+   * After an answer of what the key that is word `index` has held: it may have changed since, so a client that tracks
+   * is not to keep that.
+   */
+  protected untrack(index: number): void {
+    const { client: { tracker }, words: { bytes, starts, lengths }, owner } = this;
+    if (tracker === null || !tracker.hearsOfKeys) return;
+    const { tracking } = owner.dispatcher.server;
+    tracking.invalidateFor(tracker, bytes, starts[index], lengths[index]);
+  }
+
   unblock(): void {
     if (this.client.isClosed) this.owner.forget(this);
+  }
+}
+
+/**
+ * A call that makes what its request needs. Once that is there (or will not be), the request is run again, through all
+ * gates: what others see happens at that moment.
+ */
+export abstract class Making extends SlicedCall {
+  finish(): void {
+    this.owner.runAgain(this);
+    this.abandon();
   }
 }
 
 export class SlicedCalls {
   /** Slices since the start. */
   slices = 0;
+  /** The one whose request is being run again. */
+  #made: Making | null = null;
   readonly #underWay = new Set<SlicedCall>();
   #isScheduled = false;
 
@@ -51,6 +75,33 @@ export class SlicedCalls {
     this.dispatcher.server.clients.blockedCount++;
     this.#underWay.add(sliced);
     this.#schedule();
+  }
+
+  /** What was made for the request of this client that is being run again; null when that is not so. */
+  madeFor(client: Client): Making | null {
+    return this.#made?.client === client ? this.#made : null;
+  }
+
+  /** Whether the call at hand is of a request that was parked. */
+  get isRunningAgain(): boolean {
+    return this.#made !== null;
+  }
+
+  /** Runs the request again for which something was made. */
+  runAgain(making: Making): void {
+    const { client, words } = making;
+    const { dispatcher } = this;
+    dispatcher.server.clients.blockedCount--;
+    client.park = null;
+    this.#made = making;
+    try {
+      // The server may have become a replica, or have no memory left. What a pause puts off now is made anew
+      // after it.
+      dispatcher.execute(client, words);
+    } finally {
+      this.#made = null;
+    }
+    client.transport.resume();
   }
 
   /** Its client has gone. */

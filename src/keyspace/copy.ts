@@ -5,12 +5,14 @@
 
 import { copyBytes } from "../base/bytes.ts";
 import { isSlotEncoding, TYPE_HASH } from "../arena/record.ts";
+import { LargeHash } from "../values/large_hash.ts";
 import type { Database } from "./database.ts";
+import type { LargeValue } from "./value_slots.ts";
 import { firstFieldExpiry } from "./hash.ts";
 
 /**
  * Copies a record to a key that is not there, in the same or another database, with its expiry.
- * Returns the new reference.
+ * `made` is a copy of its value, if there is one already (see `LargeValue.beginCopy`). Returns the new reference.
  */
 export function copyRecord(
   source: Database,
@@ -19,18 +21,22 @@ export function copyRecord(
   bytes: Uint8Array,
   offset: number,
   length: number,
+  made: LargeValue | null = null,
 ): number {
   const type = source.typeOf(ref);
   const encoding = source.encodingOf(ref);
   const expiresAtMs = source.expiryOf(ref);
-  const firstMs = type === TYPE_HASH ? firstFieldExpiry(source, ref) : Infinity;
-  if (firstMs !== Infinity) target.reserveFieldTime();
   if (isSlotEncoding(encoding)) {
-    const twin = source.largeValue(ref).clone();
+    const twin = made ?? source.largeValue(ref).clone();
+    // One that was made before may have fields that are over and gone by now at the source.
+    const firstMs = twin instanceof LargeHash ? twin.firstExpiryMs : Infinity;
+    if (firstMs !== Infinity) target.reserveFieldTime();
     const fresh = target.addLarge(bytes, offset, length, type, encoding, twin, expiresAtMs);
     if (firstMs !== Infinity) target.setFieldTime(fresh, firstMs, true);
     return fresh;
   }
+  const firstMs = type === TYPE_HASH ? firstFieldExpiry(source, ref) : Infinity;
+  if (firstMs !== Infinity) target.reserveFieldTime();
   const from = source.records;
   const size = from.valueLength(ref);
   const fresh = target.addRecord(bytes, offset, length, type, encoding, size, 0, expiresAtMs);

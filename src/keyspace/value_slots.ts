@@ -5,6 +5,7 @@
 
 import type { Dict } from "../arena/dict.ts";
 import { Blocks, blocks } from "../base/blocks.ts";
+import { ValueCopy } from "../values/value_copy.ts";
 
 /** A value in a slot. */
 export interface LargeValue {
@@ -16,6 +17,8 @@ export interface LargeValue {
   dueAt?: number;
   /** A deep copy, for COPY. */
   clone(): LargeValue;
+  /** Begins a deep copy in pieces; left out where `clone` takes hardly any time. @throws RangeError */
+  beginCopy?(): ValueCopy<LargeValue>;
   /**
    * Moves a part of it out of the blocks that are being emptied (see base/blocks.ts); false when none lies there.
    * What lies in `dict` is not asked for here. @throws RangeError when memory is exhausted
@@ -52,7 +55,11 @@ export class LongString implements LargeValue {
   }
 
   clone(): LongString {
-    return LongString.copyOf(this.bytes, 0, this.length);
+    return this.beginCopy().run();
+  }
+
+  beginCopy(): ValueCopy<LongString> {
+    return new LongStringCopy(this);
   }
 
   /**
@@ -88,6 +95,25 @@ export class LongString implements LargeValue {
 
   dispose(): void {
     blocks.give(this.memory);
+  }
+}
+
+/** Bytes of a string that are copied at once. */
+const COPIED_BYTES = 256 * 1024;
+
+class LongStringCopy extends ValueCopy<LongString> {
+  #at = 0;
+
+  constructor(readonly source: LongString) {
+    super(LongString.ofLength(source.length));
+  }
+
+  override step(): boolean {
+    const { source: { bytes, length } } = this;
+    const end = Math.min(this.#at + COPIED_BYTES, length);
+    this.copy.bytes.set(bytes.subarray(this.#at, end), this.#at);
+    this.#at = end;
+    return end === length;
   }
 }
 

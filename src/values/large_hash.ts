@@ -19,6 +19,7 @@ import { INLINE_VALUE_MAX } from "../arena/record.ts";
 import { copyBytes } from "../base/bytes.ts";
 import type { ElementStack } from "./element_stack.ts";
 import { ElementText } from "./element_text.ts";
+import { TableCopy, type ValueCopy } from "./value_copy.ts";
 
 const LONG_VALUE = 1;
 const PLACE_SHIFT = 1;
@@ -194,22 +195,28 @@ export class LargeHash implements MoveListener, PlaceKeeper {
 
   /** A copy that shares nothing with this hash. */
   clone(): LargeHash {
+    return this.beginCopy().run();
+  }
+
+  /** `clone` in pieces. */
+  beginCopy(): ValueCopy<LargeHash> {
     const copy = new LargeHash();
     copy.reserve(this.count);
+    return new TableCopy(copy, this.dict, (ref) => this.#copyField(copy, ref));
+  }
+
+  #copyField(copy: LargeHash, ref: number): void {
     const { dict } = this;
-    dict.forEach((ref) => {
-      const bytes = dict.bytesOf(ref);
-      const at = dict.keyOffset(ref);
-      const length = dict.keyLength(ref);
-      if ((dict.metaOf(ref) & LONG_VALUE) !== 0) {
-        const value = this.#longValues[dict.intValue(ref)];
-        copy.set(bytes, at, length, value, 0, value.length);
-      } else copy.set(bytes, at, length, bytes, dict.valueOffset(ref), dict.valueLength(ref));
-      if (this.due === null) return;
-      const expiresAtMs = this.expiryOf(ref);
-      if (expiresAtMs === expiresAtMs) copy.setExpiry(copy.lastRef, expiresAtMs);
-    });
-    return copy;
+    const bytes = dict.bytesOf(ref);
+    const at = dict.keyOffset(ref);
+    const length = dict.keyLength(ref);
+    if ((dict.metaOf(ref) & LONG_VALUE) !== 0) {
+      const value = this.#longValues[dict.intValue(ref)];
+      copy.set(bytes, at, length, value, 0, value.length);
+    } else copy.set(bytes, at, length, bytes, dict.valueOffset(ref), dict.valueLength(ref));
+    if (this.due === null) return;
+    const expiresAtMs = this.expiryOf(ref);
+    if (expiresAtMs === expiresAtMs) copy.setExpiry(copy.lastRef, expiresAtMs);
   }
 
   #keep(value: Uint8Array): number {

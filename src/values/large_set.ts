@@ -5,6 +5,7 @@
 
 import { Dict } from "../arena/dict.ts";
 import { hashBytes } from "../base/hash.ts";
+import { TableCopy, type ValueCopy } from "./value_copy.ts";
 
 export class LargeSet extends Dict {
   /** Itself: as other large collections, it has its elements in a Dict. */
@@ -28,19 +29,16 @@ export class LargeSet extends Dict {
 
   /** A copy that shares nothing with this set. */
   clone(): LargeSet {
+    return this.beginCopy().run();
+  }
+
+  /** `clone` in pieces. */
+  beginCopy(): ValueCopy<LargeSet> {
     const copy = new LargeSet();
     copy.reserve(this.count);
-    this.forEach((ref) => {
-      copy.add(
-        this.bytesOf(ref),
-        this.keyOffset(ref),
-        this.keyLength(ref),
-        this.hashOf(ref),
-        0,
-        0,
-        NaN,
-      );
+    return new TableCopy(copy, this, (ref) => {
+      const bytes = this.bytesOf(ref);
+      copy.add(bytes, this.keyOffset(ref), this.keyLength(ref), this.hashOf(ref), 0, 0, NaN);
     });
-    return copy;
   }
 }

@@ -48,6 +48,7 @@ import {
   lpWriteName,
   lpWriteStaged,
 } from "./listpack.ts";
+import { ValueCopy } from "./value_copy.ts";
 
 /** A node limited by its number of elements may have at most this many bytes all the same. */
 const SAFETY_LIMIT_BYTES = 8192;
@@ -277,16 +278,26 @@ export class QuickList {
 
   /** A list of its own with the same elements in nodes of the same content, limits included. */
   clone(): QuickList {
+    return this.beginCopy().run();
+  }
+
+  /** `clone` in pieces. */
+  beginCopy(): ValueCopy<QuickList> {
     const copy = new QuickList(this.#fill);
     copy.#nodesToCome = this.nodes;
-    for (let node = this.head; node !== null; node = node.next) {
-      const { plain, buf, start, end, count } = node;
-      const size = end - start;
-      if (plain) copy.#linkPlain(copy.tail, null, buf, start, size);
-      else copy.#appendPacked(buf, start, size, count);
+    return new QuickListCopy(copy, this.head, (node) => copy.#appendCopy(node));
+  }
+
+  /** Appends what a node of another list has; null after the last one of a list that was copied. */
+  #appendCopy(node: ListNode | null): void {
+    if (node === null) {
+      this.#nodesToCome = 0;
+      return;
     }
-    copy.#nodesToCome = 0;
-    return copy;
+    const { plain, buf, start, end, count } = node;
+    const size = end - start;
+    if (plain) this.#linkPlain(this.tail, null, buf, start, size);
+    else this.#appendPacked(buf, start, size, count);
   }
 
   // -------------------------------------------------------------------------------------------
@@ -1111,4 +1122,23 @@ function shift(node: ListNode, pos: number, size: number, newStart: number): num
   node.start = newStart;
   node.end = room + size + (end - pos);
   return room;
+}
+
+/** Copies one node after the other. */
+class QuickListCopy extends ValueCopy<QuickList> {
+  #node: ListNode | null;
+  readonly #append: (node: ListNode | null) => void;
+
+  constructor(copy: QuickList, first: ListNode | null, append: (node: ListNode | null) => void) {
+    super(copy);
+    this.#node = first;
+    this.#append = append;
+  }
+
+  override step(): boolean {
+    const node = this.#node;
+    this.#append(node);
+    if (node !== null) this.#node = node.next;
+    return node === null;
+  }
 }

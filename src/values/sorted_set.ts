@@ -15,6 +15,7 @@
 import { Dict, type MoveListener, WARM_RECORDS_MAX } from "../arena/dict.ts";
 import { hashBytes } from "../base/hash.ts";
 import { OrderedCursor, OrderedIndex } from "./ordered_index.ts";
+import { ValueCopy } from "./value_copy.ts";
 
 const SCORE_BYTES = 8;
 
@@ -188,15 +189,12 @@ export class SortedSet implements MoveListener {
 
   /** A deep copy. */
   clone(): SortedSet {
-    const copy = new SortedSet();
-    copy.reserve(this.count);
-    const { dict, index } = this;
-    for (let on = index.first(walker); on; on = index.next(walker)) {
-      const { ref, score } = walker;
-      const bytes = dict.bytesOf(ref);
-      copy.addOrdered(bytes, dict.keyOffset(ref), dict.keyLength(ref), score, dict.hashOf(ref));
-    }
-    return copy;
+    return this.beginCopy().run();
+  }
+
+  /** `clone` in pieces. */
+  beginCopy(): ValueCopy<SortedSet> {
+    return new SortedSetCopy(this);
   }
 
   /**
@@ -254,5 +252,29 @@ export class SortedSet implements MoveListener {
   /** Called by the Dict: a record has moved and can be read at both places. */
   recordMoved(oldRef: number, newRef: number): void {
     this.index.replaceRef(this.scoreOf(newRef), oldRef, newRef);
+  }
+}
+
+/** Copies members by their rank, a leaf of the index at a time. */
+class SortedSetCopy extends ValueCopy<SortedSet> {
+  #rank = 0;
+
+  constructor(readonly source: SortedSet) {
+    super(new SortedSet());
+    this.copy.reserve(source.count);
+  }
+
+  override step(): boolean {
+    const { source: { dict, index }, copy } = this;
+    if (!index.at(walker, this.#rank)) return true;
+    const { refs, scores, at, end } = walker;
+    dict.warmHeaders(refs, at, end);
+    for (let i = at; i < end; i++) {
+      const ref = refs[i];
+      const bytes = dict.bytesOf(ref);
+      copy.addOrdered(bytes, dict.keyOffset(ref), dict.keyLength(ref), scores[i], dict.hashOf(ref));
+    }
+    this.#rank += end - at;
+    return false;
   }
 }

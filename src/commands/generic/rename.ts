@@ -119,6 +119,8 @@ function databaseAt(call: Call, index: number): Database {
 /**
  * `COPY source destination [DB destination-db] [REPLACE]`.
  *
+ * A large value is copied while others have their turn: they may read it, and the copy appears at once.
+ *
  * @see {@link https://redis.io/docs/latest/commands/copy/}
  */
 export const copy = defineCommand({
@@ -149,11 +151,17 @@ function runCopy(call: Call): void {
   ) {
     return reply.error(SAME_OBJECT);
   }
-  const ref = database.lookupRead(bytes, starts[1], lengths[1]);
+  const { copies } = call.server.dispatcher;
+  // A request counts as one look at its key, however often it is run.
+  const ref = copies.isAgain(call.client)
+    ? database.findOrExpire(bytes, starts[1], lengths[1])
+    : database.lookupRead(bytes, starts[1], lengths[1]);
   if (ref === 0) return reply.integer(0);
   const old = target.lookupWrite(bytes, starts[2], lengths[2]);
   if (old !== 0 && !replaces) return reply.integer(0);
-  target.putAt(old, () => copyRecord(database, ref, target, bytes, starts[2], lengths[2]));
+  if (copies.park(call, 1, ref)) return;
+  const made = copies.take(call.client);
+  target.putAt(old, () => copyRecord(database, ref, target, bytes, starts[2], lengths[2], made));
   target.changed(bytes, starts[2], lengths[2], EVENT_GENERIC, "copy_to");
   reply.integer(1);
 }

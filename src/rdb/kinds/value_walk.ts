@@ -14,11 +14,8 @@ import { type ChunkSink, RdbEncoder } from "../writer.ts";
 /** A collection with more elements is walked in pieces. */
 export const ELEMENTS_AT_ONCE = 500;
 const EARLY_CHUNK_BYTES = 4 * 1024;
-/** Elements that are read together before they are written, at least: they lie anywhere in memory. */
-const GATHERED_MIN = 48;
+/** Elements that are about to be written. */
 const gathered: number[] = [];
-/** Of no meaning: so that the compiler does not leave the reads ahead out. */
-export let warmedSum = 0;
 
 /** A value that is written in pieces. */
 export abstract class ValueWalk {
@@ -182,19 +179,9 @@ export class TableWalk extends ValueWalk implements WriteHook {
    * Between two calls the table may have changed.
    */
   protected nextSome(visit: (ref: number) => void): boolean {
-    const table = this.#table;
-    let count = 0;
-    const gather = (ref: number) => {
-      gathered[count++] = ref;
-    };
-    do this.#cursor = table.scan(this.#cursor, gather); while (
-      this.#cursor !== 0 && count < GATHERED_MIN
-    );
-    // All are read once before the first is visited: the waits for them overlap.
-    let sum = 0;
-    for (let i = 0; i < count; i++) sum ^= table.flagsOf(gathered[i]);
-    warmedSum = sum;
-    for (let i = 0; i < count; i++) visit(gathered[i]);
+    gathered.length = 0;
+    this.#cursor = this.#table.gatherSome(this.#cursor, gathered);
+    for (let i = 0; i < gathered.length; i++) visit(gathered[i]);
     return this.#cursor !== 0;
   }
 

@@ -3,119 +3,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { Keyspace } from "../../../src/keyspace/keyspace.ts";
 import { datasetDigest } from "../../../src/rdb/digest.ts";
-import { HandTimers } from "../../support/hand_timers.ts";
-import { Random } from "../../support/random.ts";
-import { type TestClient, type TestServer, testServer } from "../../support/test_server.ts";
+import { LARGE_VALUES } from "../../support/large_values.ts";
+import { answerOf, slicedServer } from "../../support/sliced_server.ts";
+import { type TestServer, testServer } from "../../support/test_server.ts";
 import { TestSnapshot } from "../../rdb/test_snapshot.ts";
 import { loadBytes } from "../../rdb/datasets.ts";
-
-/** A server whose clock is up after each look: a piece for each turn. */
-function slowServer(): { s: TestServer; timers: HandTimers; client: TestClient } {
-  const timers = new HandTimers();
-  const s = testServer({ timers });
-  let looks = 0;
-  Object.assign(s.core.clock, { monotonic: () => 100 * ++looks });
-  return { s, timers, client: s.connect() };
-}
-
-/** Lets turns pass until the client has an answer, doing `meanwhile` between them. */
-function answerOf(client: TestClient, timers: HandTimers, meanwhile = () => {}): unknown {
-  for (let turns = 1; turns < 10_000; turns++) {
-    assert(timers.waitsForOthers);
-    timers.othersDone();
-    const received = client.received();
-    if (received.length > 0) return received[0];
-    meanwhile();
-  }
-  throw new Error("no answer");
-}
-
-const COUNT = 12_000;
-
-/** How large values of each kind are made, and changes of one that `n` numbers. */
-const kinds: [
-  name: string,
-  fill: (s: TestServer) => void,
-  change: (s: TestServer, n: number) => void,
-][] = [
-  [
-    "set",
-    (s) => {
-      for (let i = 0; i < COUNT; i += 500) {
-        s.run("SADD", "k", ...Array.from({ length: 500 }, (_, j) => `member ${i + j}`));
-      }
-    },
-    (s, n) => {
-      s.run("SREM", "k", `member ${n * 37 % COUNT}`);
-      s.run("SADD", "k", `new ${n}`);
-    },
-  ],
-  [
-    "hash",
-    (s) => {
-      for (let i = 0; i < COUNT; i += 500) {
-        s.run(
-          "HSET",
-          "k",
-          ...Array.from({ length: 500 }, (_, j) => [`f${i + j}`, `value ${j}`]).flat(),
-        );
-      }
-    },
-    (s, n) => {
-      s.run("HSET", "k", `f${n * 37 % COUNT}`, "x".repeat(n % 200), `new${n}`, "y");
-      s.run("HDEL", "k", `f${n * 41 % COUNT}`);
-    },
-  ],
-  [
-    "sorted set",
-    (s) => {
-      for (let i = 0; i < COUNT; i += 500) {
-        s.run(
-          "ZADD",
-          "k",
-          ...Array.from({ length: 500 }, (_, j) => [(i + j) % 777, `m${i + j}`]).flat(),
-        );
-      }
-    },
-    (s, n) => {
-      s.run("ZINCRBY", "k", n % 2 === 0 ? 1000 : -1000, `m${n * 37 % COUNT}`);
-      s.run("ZPOPMIN", "k");
-      s.run("ZADD", "k", n, `new${n}`);
-    },
-  ],
-  [
-    "list",
-    (s) => {
-      for (let i = 0; i < 40_000; i += 500) {
-        s.run("RPUSH", "k", ...Array.from({ length: 500 }, (_, j) => `element ${i + j}`));
-      }
-    },
-    (s, n) => {
-      s.run("LSET", "k", n * 97 % 30_000, `set ${n}`);
-      s.run("LPUSH", "k", `head ${n}`);
-      s.run("RPOP", "k");
-      s.run("LREM", "k", 1, `element ${n * 13}`);
-    },
-  ],
-  [
-    "string",
-    (s) => s.run("SET", "k", Array.from({ length: 90_000 }, (_, i) => `part ${i}`).join(" ")),
-    (s, n) => {
-      s.run("SETRANGE", "k", n * 1000, `range ${n}`);
-      s.run("APPEND", "k", "behind");
-    },
-  ],
-  [
-    "string that nothing compresses",
-    (s) => {
-      const random = new Random(5);
-      let text = "";
-      for (let i = 0; i < 700_000; i++) text += String.fromCharCode(random.below(256));
-      s.run("SET", "k", text);
-    },
-    (s, n) => s.run("SETBIT", "k", n * 9999, n % 2),
-  ],
-];
 
 /** What happens to a key, or to all of them, while its payload is made. */
 const events: [name: string, happens: (s: TestServer) => void][] = [
@@ -148,10 +40,10 @@ function digestOf(payload: unknown): string {
   return datasetDigest(other.keyspace);
 }
 
-for (const [kind, fill, change] of kinds) {
+for (const [kind, fill, change] of LARGE_VALUES) {
   for (const compression of ["yes", "no"]) {
     Deno.test(`DUMP of a large ${kind} is of one moment while it changes (rdbcompression ${compression})`, () => {
-      const { s, timers, client } = slowServer();
+      const { s, timers, client } = slicedServer();
       s.run("CONFIG", "SET", "rdbcompression", compression);
       fill(s);
       const before = datasetDigest(s.keyspace);
@@ -172,7 +64,7 @@ for (const [kind, fill, change] of kinds) {
 
   for (const [event, happens] of events) {
     Deno.test(`DUMP of a large ${kind} is complete whatever happens to its key: ${event}`, () => {
-      const { s, timers, client } = slowServer();
+      const { s, timers, client } = slicedServer();
       fill(s);
       const before = datasetDigest(s.keyspace);
       client.run("DUMP", "k");
@@ -185,7 +77,7 @@ for (const [kind, fill, change] of kinds) {
   }
 
   Deno.test(`a client that goes during DUMP of a large ${kind} leaves no marks`, () => {
-    const { s, timers, client } = slowServer();
+    const { s, timers, client } = slicedServer();
     fill(s);
     const before = datasetDigest(s.keyspace);
     client.run("DUMP", "k");
@@ -201,7 +93,7 @@ for (const [kind, fill, change] of kinds) {
   });
 
   Deno.test(`a snapshot that begins during DUMP of a large ${kind}, and the DUMP, are both right`, () => {
-    const { s, timers, client } = slowServer();
+    const { s, timers, client } = slicedServer();
     fill(s);
     const before = datasetDigest(s.keyspace);
     client.run("DUMP", "k");
@@ -229,8 +121,8 @@ for (const [kind, fill, change] of kinds) {
 }
 
 Deno.test("DUMPs of one large value by several clients come one after the other", () => {
-  const { s, timers, client } = slowServer();
-  const [, fill, change] = kinds[0];
+  const { s, timers, client } = slicedServer();
+  const [, fill, change] = LARGE_VALUES[0];
   fill(s);
   const before = datasetDigest(s.keyspace);
   const other = s.connect();
@@ -245,8 +137,8 @@ Deno.test("DUMPs of one large value by several clients come one after the other"
 });
 
 Deno.test("DUMP of a large value that goes before its turn is null", () => {
-  const { s, timers, client } = slowServer();
-  const [, fill] = kinds[0];
+  const { s, timers, client } = slicedServer();
+  const [, fill] = LARGE_VALUES[0];
   fill(s);
   client.run("DUMP", "k");
   s.run("DEL", "k");
@@ -255,8 +147,8 @@ Deno.test("DUMP of a large value that goes before its turn is null", () => {
 });
 
 Deno.test("in a transaction DUMP of a large value does not wait", () => {
-  const { s, timers, client } = slowServer();
-  kinds[0][1](s);
+  const { s, timers, client } = slicedServer();
+  LARGE_VALUES[0][1](s);
   client.run("MULTI");
   client.run("DUMP", "k");
   client.run("SADD", "k", "one more");
@@ -267,8 +159,8 @@ Deno.test("in a transaction DUMP of a large value does not wait", () => {
 });
 
 Deno.test("DUMP of a large value that is being made counts as the client's memory", () => {
-  const { s, timers, client } = slowServer();
-  kinds[0][1](s);
+  const { s, timers, client } = slicedServer();
+  LARGE_VALUES[0][1](s);
   client.run("DUMP", "k");
   const before = client.client.memoryBytes;
   for (let turn = 0; turn < 4; turn++) timers.othersDone();
@@ -277,8 +169,8 @@ Deno.test("DUMP of a large value that is being made counts as the client's memor
 });
 
 Deno.test("DUMP of a large value there is no memory for is answered so, and leaves no marks", () => {
-  const { s, timers, client } = slowServer();
-  kinds[1][1](s);
+  const { s, timers, client } = slicedServer();
+  LARGE_VALUES[1][1](s);
   const before = datasetDigest(s.keyspace);
   client.run("DUMP", "k");
   for (let turn = 0; turn < 3; turn++) timers.othersDone();

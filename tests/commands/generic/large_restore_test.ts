@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { blocks } from "../../../src/base/blocks.ts";
 import { latin1 } from "../../../src/base/bytes.ts";
 import { RequestParser } from "../../../src/resp/parser.ts";
-import { HandTimers } from "../../support/hand_timers.ts";
+import { answerAndTurns, slicedServer } from "../../support/sliced_server.ts";
 import { type TestClient, type TestServer, testServer } from "../../support/test_server.ts";
 
 const MEMBERS = 20_000;
@@ -24,28 +24,8 @@ function payload(): string {
 
 const PAYLOAD = payload();
 
-/** A server whose clock is up after each look: a piece for each turn. */
-function slowServer(): { s: TestServer; timers: HandTimers; client: TestClient } {
-  const timers = new HandTimers();
-  const s = testServer({ timers });
-  let looks = 0;
-  Object.assign(s.core.clock, { monotonic: () => 100 * ++looks });
-  return { s, timers, client: s.connect() };
-}
-
-/** Lets turns pass until the client has an answer; returns it and how many that took. */
-function answerOf(client: TestClient, timers: HandTimers): [answer: unknown, turns: number] {
-  for (let turns = 1; turns < 10_000; turns++) {
-    assert(timers.waitsForOthers);
-    timers.othersDone();
-    const received = client.received();
-    if (received.length > 0) return [received[0], turns];
-  }
-  throw new Error("no answer");
-}
-
 Deno.test("RESTORE of a large payload goes on in turns; others see all of it or nothing", () => {
-  const { s, timers, client } = slowServer();
+  const { s, timers, client } = slicedServer();
   assertEquals(client.run("RESTORE", "k", 0, PAYLOAD), undefined);
   assertEquals(s.clients.blockedCount, 1);
   assert(client.client.memoryBytes > PAYLOAD.length);
@@ -53,7 +33,7 @@ Deno.test("RESTORE of a large payload goes on in turns; others see all of it or 
     timers.othersDone();
     assertEquals(s.run("EXISTS", "k"), 0);
   }
-  const [answer, turns] = answerOf(client, timers);
+  const [answer, turns] = answerAndTurns(client, timers);
   assertEquals(answer, "OK");
   assert(turns > 10, `${turns} turns`);
   assertEquals(s.run("SCARD", "k"), MEMBERS);
@@ -62,10 +42,10 @@ Deno.test("RESTORE of a large payload goes on in turns; others see all of it or 
 });
 
 Deno.test("RESTORE of a large payload enters the stream once, and is counted once", () => {
-  const { s, timers, client } = slowServer();
+  const { s, timers, client } = slicedServer();
   client.run("RESTORE", "k", 0, PAYLOAD);
   assertEquals(s.propagated(), []);
-  answerOf(client, timers);
+  answerAndTurns(client, timers);
   const propagated = s.propagated();
   assertEquals(propagated.length, 2);
   assert(propagated[1].startsWith("RESTORE k 0 "));
@@ -73,7 +53,7 @@ Deno.test("RESTORE of a large payload enters the stream once, and is counted onc
 });
 
 Deno.test("RESTORE of a large payload asks for the key when the value is made", () => {
-  const { s, timers, client } = slowServer();
+  const { s, timers, client } = slicedServer();
   s.run("SET", "k", "there");
   assertEquals(client.run("RESTORE", "k", 0, PAYLOAD), {
     error: "BUSYKEY Target key name already exists.",
@@ -82,28 +62,28 @@ Deno.test("RESTORE of a large payload asks for the key when the value is made", 
   client.run("RESTORE", "k", 0, PAYLOAD);
   timers.othersDone();
   s.run("SET", "k", "meanwhile");
-  const [answer] = answerOf(client, timers);
+  const [answer] = answerAndTurns(client, timers);
   assertEquals(answer, { error: "BUSYKEY Target key name already exists." });
   assertEquals(s.run("GET", "k"), "meanwhile");
 });
 
 Deno.test("RESTORE of a large damaged payload is refused, also where its checksum fits", () => {
-  const { s, timers, client } = slowServer();
+  const { s, timers, client } = slicedServer();
   // The byte before a member is its length; within a member any byte would be right.
   const at = PAYLOAD.indexOf("member", 50_000) - 1;
   const damaged = PAYLOAD.slice(0, at) + "\xff" + PAYLOAD.slice(at + 1);
   client.run("RESTORE", "k", 0, damaged);
-  assertEquals(answerOf(client, timers)[0], {
+  assertEquals(answerAndTurns(client, timers)[0], {
     error: "ERR DUMP payload version or checksum are wrong",
   });
   s.core.skipsChecksums = true;
   client.run("RESTORE", "k", 0, damaged);
-  assertEquals(answerOf(client, timers)[0], { error: "ERR Bad data format" });
+  assertEquals(answerAndTurns(client, timers)[0], { error: "ERR Bad data format" });
   assertEquals(s.run("EXISTS", "k"), 0);
 });
 
 Deno.test("a client that goes takes its RESTORE along", () => {
-  const { s, timers, client } = slowServer();
+  const { s, timers, client } = slicedServer();
   client.run("RESTORE", "k", 0, PAYLOAD);
   timers.othersDone();
   client.client.isClosed = true;
@@ -114,13 +94,13 @@ Deno.test("a client that goes takes its RESTORE along", () => {
 });
 
 Deno.test("several large RESTOREs come to their ends in the order of their arrival", () => {
-  const { s, timers, client } = slowServer();
+  const { s, timers, client } = slicedServer();
   const other = s.connect();
   client.run("RESTORE", "a", 0, PAYLOAD);
   other.run("RESTORE", "b", 0, PAYLOAD);
-  assertEquals(answerOf(client, timers)[0], "OK");
+  assertEquals(answerAndTurns(client, timers)[0], "OK");
   assertEquals(other.received(), []);
-  assertEquals(answerOf(other, timers)[0], "OK");
+  assertEquals(answerAndTurns(other, timers)[0], "OK");
   assertEquals(s.run("SCARD", "b"), MEMBERS);
 });
 
@@ -144,7 +124,7 @@ function encoded(...words: string[]): string {
 }
 
 Deno.test("RESTORE of a large payload enters the stream as it came, and requests behind it wait", () => {
-  const { s, timers, client } = slowServer();
+  const { s, timers, client } = slicedServer();
   const send = withParser(client);
   const request = encoded("RESTORE", "k", "0", PAYLOAD, "REPLACE");
   send(encoded("SET", "k", "old") + request + encoded("SCARD", "k"));
@@ -153,14 +133,14 @@ Deno.test("RESTORE of a large payload enters the stream as it came, and requests
   timers.othersDone();
   s.run("GET", "k");
   s.propagated();
-  assertEquals(answerOf(client, timers)[0], "OK");
+  assertEquals(answerAndTurns(client, timers)[0], "OK");
   client.server.dispatcher.processInput(client.client);
   assertEquals(client.received(), [MEMBERS, "more"]);
   assertEquals(s.propagated(), [["RESTORE", "k", "0", PAYLOAD, "REPLACE"].join(" ")]);
 });
 
 Deno.test("the memory of a payload goes back when its client goes, and when its request is done", () => {
-  const { timers, client } = slowServer();
+  const { timers, client } = slicedServer();
   const send = withParser(client);
   const request = encoded("RESTORE", "k", "0", PAYLOAD + PAYLOAD + PAYLOAD);
   const taken = blocks.takenBytes;
@@ -169,10 +149,10 @@ Deno.test("the memory of a payload goes back when its client goes, and when its 
   client.client.isClosed = true;
   client.client.park!.unblock(false);
   assertEquals(blocks.takenBytes, taken);
-  const other = slowServer();
+  const other = slicedServer();
   withParser(other.client)(request.slice(0, -3) + "x\r\n");
   assert(blocks.takenBytes > taken + PAYLOAD.length);
-  assertEquals(answerOf(other.client, other.timers)[0], {
+  assertEquals(answerAndTurns(other.client, other.timers)[0], {
     error: "ERR DUMP payload version or checksum are wrong",
   });
   assertEquals(blocks.takenBytes, taken);
@@ -192,13 +172,13 @@ const interleavings: [name: string, happens: (s: TestServer) => void, keys: unkn
 
 for (const [name, happens, expected] of interleavings) {
   Deno.test(`RESTORE REPLACE of a large payload replaces what is there at its end: after ${name}`, () => {
-    const { s, timers, client } = slowServer();
+    const { s, timers, client } = slicedServer();
     s.run("SADD", "k", "old");
     client.run("RESTORE", "k", 0, PAYLOAD, "REPLACE");
     for (let turn = 0; turn < 5; turn++) timers.othersDone();
     happens(s);
     s.clock.nowMs += 1000;
-    assertEquals(answerOf(client, timers)[0], "OK");
+    assertEquals(answerAndTurns(client, timers)[0], "OK");
     const found = [s.run("SCARD", "k"), s.run("EXISTS", "renamed")];
     assertEquals([s.run("TTL", "k"), s.run("SISMEMBER", "k", "more")], [-1, 0]);
     s.run("SELECT", 1);
@@ -207,7 +187,7 @@ for (const [name, happens, expected] of interleavings) {
 }
 
 Deno.test("in a transaction RESTORE of a large payload does not wait", () => {
-  const { s, timers, client } = slowServer();
+  const { s, timers, client } = slicedServer();
   client.run("MULTI");
   client.run("RESTORE", "k", 0, PAYLOAD);
   client.run("SCARD", "k");

@@ -165,42 +165,58 @@ function longRequest(): string {
 
 const LONG = longRequest();
 
-Deno.test("a request that takes long holds up the stream behind it, and counts once it is carried out", () => {
-  const before = array("SET", "a", "1") + array("MULTI") + array("INCR", "a") + array("EXEC");
-  const behind = array("INCR", "a") + array("SCARD", "k") + array("MULTI") + array("INCR", "a");
-  const all = before + LONG + behind;
-  // In one packet, in pieces, and with a transaction that the packet before has begun.
-  for (
-    const cuts of [[], [before.length], [before.length - 20], [before.length + 70_000], [
-      all.length - 5,
-    ]]
-  ) {
-    const timers = new HandTimers();
-    const { s, client, applier: a, feed, relayed } = applier(timers);
-    let from = 0;
-    for (const cut of [...cuts, all.length]) {
-      feed(all.slice(from, cut));
-      from = cut;
+/** Requests that take long and make `k` a set of 8000 members, and what has to be there before. */
+const LONG_REQUESTS: [name: string, request: string, prepare: (s: TestServer) => void][] = [
+  ["RESTORE", LONG, () => {}],
+  ["COPY", array("COPY", "source", "k"), (s) => {
+    for (let i = 0; i < 8000; i += 1000) {
+      const members = Array.from({ length: 1000 }, (_, j) => `a member that is long ${i + j}`);
+      s.run("SADD", "source", ...members);
     }
-    assertEquals(client.park !== null, true);
-    assertEquals([s.keyspace.stream.offset, a.offset], [before.length, before.length]);
-    assertEquals(a.readOffset, all.length);
-    assertEquals([s.run("GET", "a"), s.run("EXISTS", "k")], ["2", 0]);
-    while (client.park !== null) timers.othersDone();
-    assertEquals([s.run("GET", "a"), s.run("SCARD", "k")], ["2", 8000]);
-    a.turn();
-    const applied = (before + LONG + array("INCR", "a") + array("SCARD", "k")).length;
-    assertEquals([s.keyspace.stream.offset, a.offset, a.readOffset], [
-      applied,
-      applied,
-      all.length,
-    ]);
-    assertEquals(s.run("GET", "a"), "3");
-    feed(array("EXEC"));
-    assertEquals(relayed() === all + array("EXEC"), true);
-    assertEquals(s.run("GET", "a"), "4");
-  }
-});
+  }],
+];
+
+for (const [name, LONG, prepare] of LONG_REQUESTS) {
+  Deno.test(`a request that takes long holds up the stream behind it, and counts once it is carried out: ${name}`, () => {
+    const before = array("SET", "a", "1") + array("MULTI") + array("INCR", "a") + array("EXEC");
+    const behind = array("INCR", "a") + array("SCARD", "k") + array("MULTI") + array("INCR", "a");
+    const all = before + LONG + behind;
+    // In one packet, in pieces, and with a transaction that the packet before has begun.
+    for (
+      const cuts of [[], [before.length], [before.length - 20], [
+        before.length + Math.min(70_000, LONG.length - 3),
+      ], [
+        all.length - 5,
+      ]]
+    ) {
+      const timers = new HandTimers();
+      const { s, client, applier: a, feed, relayed } = applier(timers);
+      prepare(s);
+      let from = 0;
+      for (const cut of [...cuts, all.length]) {
+        feed(all.slice(from, cut));
+        from = cut;
+      }
+      assertEquals(client.park !== null, true);
+      assertEquals([s.keyspace.stream.offset, a.offset], [before.length, before.length]);
+      assertEquals(a.readOffset, all.length);
+      assertEquals([s.run("GET", "a"), s.run("EXISTS", "k")], ["2", 0]);
+      while (client.park !== null) timers.othersDone();
+      assertEquals([s.run("GET", "a"), s.run("SCARD", "k")], ["2", 8000]);
+      a.turn();
+      const applied = (before + LONG + array("INCR", "a") + array("SCARD", "k")).length;
+      assertEquals([s.keyspace.stream.offset, a.offset, a.readOffset], [
+        applied,
+        applied,
+        all.length,
+      ]);
+      assertEquals(s.run("GET", "a"), "3");
+      feed(array("EXEC"));
+      assertEquals(relayed() === all + array("EXEC"), true);
+      assertEquals(s.run("GET", "a"), "4");
+    }
+  });
+}
 
 Deno.test("a link that ends while a request takes long has not carried it out: it comes again", () => {
   const timers = new HandTimers();
