@@ -40,7 +40,7 @@ let start = 0;
 export function xxh3(bytes: Uint8Array, offset: number, length: number): bigint {
   input = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   start = offset;
-  if (length > 240) return ofMany(length);
+  if (length > 240) return new Xxh3Run(length).hash(bytes, offset);
   if (length > 128) return of129To240(length);
   if (length > 16) return of17To128(length);
   if (length > 8) return of9To16(length);
@@ -50,7 +50,11 @@ export function xxh3(bytes: Uint8Array, offset: number, length: number): bigint 
 
 /** The hash in 16 hexadecimal digits. */
 export function xxh3Hex(bytes: Uint8Array, offset: number, length: number): string {
-  return xxh3(bytes, offset, length).toString(16).padStart(16, "0");
+  return hexOf(xxh3(bytes, offset, length));
+}
+
+function hexOf(hash: bigint): string {
+  return hash.toString(16).padStart(16, "0");
 }
 
 function bytesOf(hex: string): DataView {
@@ -166,28 +170,62 @@ const BEGIN = [
   PRIME64_5,
   PRIME32_1,
 ];
-const low = new Int32Array(8);
-const high = new Int32Array(8);
+const BEGIN_LOW = Int32Array.from(BEGIN, (n) => Number(BigInt.asIntN(32, n)));
+const BEGIN_HIGH = Int32Array.from(BEGIN, (n) => Number(BigInt.asIntN(32, n >> 32n)));
+/** The accumulators of the run that is hashed at present. */
+let low = BEGIN_LOW;
+let high = BEGIN_HIGH;
 
-function ofMany(length: number): bigint {
-  for (let i = 0; i < 8; i++) {
-    low[i] = Number(BigInt.asIntN(32, BEGIN[i]));
-    high[i] = Number(BigInt.asIntN(32, BEGIN[i] >> 32n));
+/** The hash of more than 240 bytes, in steps. Between these they may lie elsewhere, and must be the same. */
+export class Xxh3Run {
+  readonly #low = BEGIN_LOW.slice();
+  readonly #high = BEGIN_HIGH.slice();
+  readonly #length: number;
+  /** The last byte is never part of a whole block, nor of the whole stripes behind them. */
+  readonly #blocksEnd: number;
+  #at = 0;
+
+  constructor(length: number) {
+    this.#length = length;
+    this.#blocksEnd = length - 1 - (length - 1) % BLOCK_BYTES;
   }
-  // The last byte is never part of a whole block, nor of the whole stripes behind them.
-  const blocksEnd = length - 1 - (length - 1) % BLOCK_BYTES;
-  for (let at = 0; at < blocksEnd; at += BLOCK_BYTES) {
-    accumulate(at, STRIPES);
-    scramble();
+
+  #open(bytes: Uint8Array, offset: number): void {
+    input = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    start = offset;
+    low = this.#low;
+    high = this.#high;
   }
-  accumulate(blocksEnd, Math.floor((length - 1 - blocksEnd) / STRIPE_BYTES));
-  addStripe(start + length - STRIPE_BYTES, SECRET_BYTES - STRIPE_BYTES - 7);
-  let sum = BigInt(length) * PRIME64_1;
-  for (let i = 0; i < 8; i += 2) {
-    const at = 11 + 8 * i;
-    sum += folded(accumulator(i) ^ secret64(at), accumulator(i + 1) ^ secret64(at + 8));
+
+  /** Takes about `stepBytes` more of the bytes at `offset`; true when only the end is left, for `hash`. */
+  step(bytes: Uint8Array, offset: number, stepBytes: number): boolean {
+    this.#open(bytes, offset);
+    const end = Math.min(this.#blocksEnd, this.#at + stepBytes);
+    for (; this.#at < end; this.#at += BLOCK_BYTES) {
+      accumulate(this.#at, STRIPES);
+      scramble();
+    }
+    return this.#at >= this.#blocksEnd;
   }
-  return avalanche(U64(sum));
+
+  /** Takes all that is left, and answers with the hash. */
+  hash(bytes: Uint8Array, offset: number): bigint {
+    this.step(bytes, offset, Infinity);
+    const length = this.#length;
+    accumulate(this.#blocksEnd, Math.floor((length - 1 - this.#blocksEnd) / STRIPE_BYTES));
+    addStripe(start + length - STRIPE_BYTES, SECRET_BYTES - STRIPE_BYTES - 7);
+    let sum = BigInt(length) * PRIME64_1;
+    for (let i = 0; i < 8; i += 2) {
+      const at = 11 + 8 * i;
+      sum += folded(accumulator(i) ^ secret64(at), accumulator(i + 1) ^ secret64(at + 8));
+    }
+    return avalanche(U64(sum));
+  }
+
+  /** `hash` in 16 hexadecimal digits. */
+  hex(bytes: Uint8Array, offset: number): string {
+    return hexOf(this.hash(bytes, offset));
+  }
 }
 
 function accumulator(i: number): bigint {

@@ -9,11 +9,9 @@
  * transactions, which have to go on at once.
  */
 
-import { isSlotEncoding } from "../arena/record.ts";
 import { type Database, WatchedKeys, type Watcher } from "../keyspace/database.ts";
-import { type LargeValue, LongString } from "../keyspace/value_slots.ts";
+import { type LargeValue, type LargeValueCopy, LongString } from "../keyspace/value_slots.ts";
 import type { Words } from "../resp/words.ts";
-import type { ValueCopy } from "../values/value_copy.ts";
 import type { Call } from "./call.ts";
 import type { Client } from "./client.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -34,7 +32,7 @@ class Copying extends Making implements HeldKey, Watcher {
   readonly watches = new WatchedKeys(this);
   /** The value that is copied, null before the beginning. */
   #source: LargeValue | null = null;
-  #copying: ValueCopy<LargeValue> | null = null;
+  #copying: LargeValueCopy | null = null;
   #isWhole = false;
   #hasChanged = false;
   #attempts = 0;
@@ -81,7 +79,7 @@ class Copying extends Making implements HeldKey, Watcher {
   /** The value that the key has now; null when there is none in a slot. */
   #find(): LargeValue | null {
     const { database, key } = this;
-    return largeValueOf(database, database.records.get(key, 0, key.length));
+    return database.largeValueOf(database.records.get(key, 0, key.length));
   }
 
   /** Hands the copy over if it is one of the value as it is now, else null. */
@@ -108,12 +106,6 @@ class Copying extends Making implements HeldKey, Watcher {
   }
 }
 
-/** The value of a record (0 for none) if it is in a slot, else null. */
-function largeValueOf(database: Database, ref: number): LargeValue | null {
-  const isLarge = ref !== 0 && isSlotEncoding(database.encodingOf(ref));
-  return isLarge ? database.largeValue(ref) : null;
-}
-
 export class Copies {
   constructor(readonly dispatcher: Dispatcher) {}
 
@@ -124,7 +116,7 @@ export class Copies {
   park(call: Call, index: number, ref: number): boolean {
     const { client, database, words } = call;
     const { dispatcher } = this;
-    const large = largeValueOf(database, ref);
+    const large = database.largeValueOf(ref);
     if (large?.beginCopy === undefined) return false;
     const most = large instanceof LongString ? STRING_AT_ONCE_BYTES : COPY_AT_ONCE_BYTES;
     if (large.memoryBytes <= most) return false;

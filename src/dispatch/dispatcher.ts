@@ -52,6 +52,7 @@ import type { Tracker } from "../tracking/tracker.ts";
 import { AcknowledgementWaits } from "./acknowledgement_waits.ts";
 import { Blocking } from "./blocking.ts";
 import { Copies } from "./copies.ts";
+import { Digests } from "./digests.ts";
 import { Dumps } from "./dumps.ts";
 import { HeldKeys } from "./held_keys.ts";
 import { Migrations } from "./migrations.ts";
@@ -168,6 +169,7 @@ export class Dispatcher {
   /** Clients whose command takes long, and what does. */
   readonly sliced = new SlicedCalls(this);
   readonly copies = new Copies(this);
+  readonly digests = new Digests(this);
   readonly restores = new Restores(this);
   readonly dumps = new Dumps(this);
   readonly heldKeys: HeldKeys;

@@ -1,7 +1,7 @@
 /**
  * Calls that take long and wait for nothing: beside dispatch, as blocking.ts is for those that wait for keys. Their
  * client is parked while the work goes on in slices, between the requests of others; then the call is answered.
- * restores.ts, dumps.ts and copies.ts say what is done.
+ * restores.ts, dumps.ts, copies.ts and digests.ts say what is done.
  *
  * Not here: transactions, which have to go on at once. See "Calls in slices" in NOTES.
  */

@@ -302,6 +302,11 @@ export class Database implements MoveListener, PlaceKeeper, ValueSource {
     return this.#slots.get(this.#dict.intValue(ref));
   }
 
+  /** The same of any record, 0 for none: null when its value is not in a slot. */
+  largeValueOf(ref: number): LargeValue | null {
+    return ref !== 0 && isSlotEncoding(this.encodingOf(ref)) ? this.largeValue(ref) : null;
+  }
+
   /** The elements of a large set, hash or sorted set as its table has them; null for all other values. */
   elementsOf(ref: number): RecordReader | null {
     const encoding = this.encodingOf(ref);

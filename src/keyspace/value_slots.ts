@@ -7,6 +7,9 @@ import type { Dict } from "../arena/dict.ts";
 import { Blocks, blocks } from "../base/blocks.ts";
 import { ValueCopy } from "../values/value_copy.ts";
 
+/** A copy of a value in a slot that is being made in pieces. */
+export type LargeValueCopy = ValueCopy<LargeValue>;
+
 /** A value in a slot. */
 export interface LargeValue {
   /** Bytes it takes, an estimate that costs O(1). */
@@ -18,7 +21,7 @@ export interface LargeValue {
   /** A deep copy, for COPY. */
   clone(): LargeValue;
   /** Begins a deep copy in pieces; left out where `clone` takes hardly any time. @throws RangeError */
-  beginCopy?(): ValueCopy<LargeValue>;
+  beginCopy?(): LargeValueCopy;
   /**
    * Moves a part of it out of the blocks that are being emptied (see base/blocks.ts); false when none lies there.
    * What lies in `dict` is not asked for here. @throws RangeError when memory is exhausted

@@ -10,12 +10,11 @@
  * whose payload is being made has the rest of it made at once.
  */
 
-import type { Dict, WriteHook } from "../arena/dict.ts";
 import { ENC_EXTERNAL, isSlotEncoding } from "../arena/record.ts";
 import type { Database } from "../keyspace/database.ts";
 import type { DatabaseContent } from "../keyspace/doors.ts";
 import { Keyspace } from "../keyspace/keyspace.ts";
-import type { LongString } from "../keyspace/value_slots.ts";
+import { StringReading } from "../keyspace/string_reading.ts";
 import { versionOfType } from "./format.ts";
 import { ChunkFinisher } from "./finisher.ts";
 import { kindOf } from "./kinds/index.ts";
@@ -79,7 +78,7 @@ export class PayloadDump {
     const meta = content.records.metaOf(ref);
     if (!isSlotEncoding((meta >>> 4) & 0xf)) return null;
     const isWalked = isLongString(meta)
-      ? content.records.hook !== null
+      ? !StringReading.mayBegin(content)
       : kindOf(meta).isWalked(content, ref);
     return isWalked ? null : new PayloadDump(content, ref, compress);
   }
@@ -178,48 +177,25 @@ class WalkSource implements Source {
   }
 }
 
-/**
- * A long string, read where it lies until somebody wants to change it: then it is copied. Compressed in pieces; what
- * comes of that is kept until it is known whether it saves anything.
- */
-class StringSource implements Source, WriteHook {
-  readonly #content: DatabaseContent;
-  readonly #value: LongString;
-  readonly #length: number;
+/** A long string, compressed in pieces; what comes of that is kept until it is known whether it saves anything. */
+class StringSource implements Source {
+  readonly #text: StringReading;
   readonly #out: RdbEncoder;
-  #bytes: Uint8Array;
   #pieces: LzfPieces | null;
   #at = 0;
   #hasLength = false;
 
   constructor(content: DatabaseContent, ref: number, out: RdbEncoder, compress: boolean) {
-    const value = content.largeValue(ref) as LongString;
-    this.#content = content;
-    this.#value = value;
-    this.#bytes = value.bytes;
-    this.#length = value.length;
+    const text = this.#text = new StringReading(content, ref);
     this.#out = out;
-    this.#pieces = compress ? new LzfPieces(value.length) : null;
-    content.records.hook = this;
-  }
-
-  /** WriteHook: the record of this string, or another, is about to change. */
-  beforeRecordWrite(dict: Dict, ref: number): void {
-    if (!isSlotEncoding((dict.metaOf(ref) >>> 4) & 0xf)) return;
-    if (this.#content.largeValue(ref) === this.#value) this.preempt();
-  }
-
-  /** WriteHook. */
-  preempt(): void {
-    this.#bytes = this.#bytes.slice(0, this.#length);
-    this.discard();
+    this.#pieces = compress ? new LzfPieces(text.length) : null;
   }
 
   step(): boolean {
     const pieces = this.#pieces;
     if (pieces !== null && pieces.isWorthwhile) {
-      if (this.#at < this.#length) {
-        this.#at += pieces.add(this.#bytes, this.#at);
+      if (this.#at < this.#text.length) {
+        this.#at += pieces.add(this.#text.bytes, this.#at);
         return false;
       }
       return this.#writeCompressed(pieces);
@@ -228,7 +204,7 @@ class StringSource implements Source, WriteHook {
   }
 
   #writeCompressed(pieces: LzfPieces): boolean {
-    if (!this.#hasLength) this.#out.openCompressed(pieces.packedBytes, this.#length);
+    if (!this.#hasLength) this.#out.openCompressed(pieces.packedBytes, this.#text.length);
     this.#hasLength = true;
     const piece = pieces.shift();
     if (piece !== null) this.#out.writeBytes(piece, 0, piece.length);
@@ -237,23 +213,23 @@ class StringSource implements Source, WriteHook {
   }
 
   #writePlain(): boolean {
+    const { length, bytes } = this.#text;
     if (!this.#hasLength) {
       this.#at = 0;
       this.#pieces = null;
-      this.#out.writeLength(this.#length);
+      this.#out.writeLength(length);
     }
     this.#hasLength = true;
-    const size = Math.min(CHUNK_BYTES, this.#length - this.#at);
-    this.#out.writeBytes(this.#bytes, this.#at, size);
+    const size = Math.min(CHUNK_BYTES, length - this.#at);
+    this.#out.writeBytes(bytes, this.#at, size);
     this.#at += size;
-    if (this.#at < this.#length) return false;
+    if (this.#at < length) return false;
     this.discard();
     return true;
   }
 
   discard(): boolean {
-    const { records } = this.#content;
-    if (records.hook === this) records.hook = null;
+    this.#text.end();
     return true;
   }
 }

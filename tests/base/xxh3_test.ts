@@ -1,7 +1,7 @@
 /** Hashes that another implementation of XXH3 (python-xxhash 3) gives for the same bytes. */
 
 import { assertEquals } from "@std/assert";
-import { xxh3, xxh3Hex } from "../../src/base/xxh3.ts";
+import { xxh3, xxh3Hex, Xxh3Run } from "../../src/base/xxh3.ts";
 
 /** Bytes in which no run repeats another. */
 const data = Uint8Array.from(
@@ -76,6 +76,22 @@ Deno.test("xxh3 begins where it is told, in whatever buffer", () => {
   shifted.set(data.subarray(0, 4_096), 907);
   assertEquals(xxh3Hex(shifted, 907, 4_096), "c2b42362e0bee84d");
   assertEquals(xxh3Hex(shifted.subarray(7), 900, 4_096), "c2b42362e0bee84d");
+});
+
+Deno.test("xxh3 in steps is the same, also where several are under way and the bytes move", () => {
+  for (const length of [241, 1024, 1025, 4_096, 100_000, 200_000]) {
+    const moved = new Uint8Array(length + 5);
+    moved.set(data.subarray(0, length), 5);
+    for (const stepBytes of [1, 1024, 5_000]) {
+      const run = new Xxh3Run(length);
+      const other = new Xxh3Run(300);
+      for (let steps = 0; !run.step(data, 0, stepBytes); steps++) {
+        other.step(data, steps, 64);
+        if (steps % 2 === 1 && run.step(moved, 5, stepBytes)) break;
+      }
+      assertEquals(run.hex(moved, 5), xxh3Hex(data, 0, length));
+    }
+  }
 });
 
 Deno.test("xxh3 has 16 digits also where the first are zeros", () => {

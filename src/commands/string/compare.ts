@@ -1,10 +1,10 @@
 /** What depends on the value that a string has: DELEX, DELIFEQ, the conditions of SET, and DIGEST, by which they compare. */
 
 import { equalBytes } from "../../base/bytes.ts";
-import { xxh3Hex } from "../../base/xxh3.ts";
 import { TYPE_STRING } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../../dispatch/command.ts";
+import { stringDigest } from "../../dispatch/digests.ts";
 import { delexKeys, oneKey } from "../../dispatch/key_specs.ts";
 import { ReplyError, WRONG_TYPE } from "../../resp/reply_error.ts";
 import type { Words } from "../../resp/words.ts";
@@ -39,7 +39,7 @@ export function isComparisonMet(
   if (database.typeOf(ref) !== TYPE_STRING) throw new ReplyError(WRONG_TYPE);
   const isEqual = comparison === "ifeq" || comparison === "ifne"
     ? isValue(call, ref, index)
-    : digestOf(call, ref) === readDigest(words, index);
+    : stringDigest(database, ref) === readDigest(words, index);
   return isEqual === isToBeEqual;
 }
 
@@ -50,19 +50,15 @@ function isValue({ database, words }: Call, ref: number, index: number): boolean
   return equalBytes(bytes, stringOffset, stringLength, words.bytes, starts[index], lengths[index]);
 }
 
-function digestOf({ database }: Call, ref: number): string {
-  const bytes = database.locateString(ref);
-  return xxh3Hex(bytes, database.stringOffset, database.stringLength);
-}
-
-/** Word `index` as `digestOf` writes digests, whatever its case. */
+/** Word `index` as `stringDigest` writes digests, whatever its case. */
 function readDigest(words: Words, index: number): string {
   if (words.lengths[index] !== DIGEST_DIGITS) throw new ReplyError(NO_DIGEST);
   return words.text(index).toLowerCase();
 }
 
 /**
- * `DIGEST key`: the XXH3 hash of a string in 16 hexadecimal digits, null when there is none.
+ * `DIGEST key`: the XXH3 hash of a string in 16 hexadecimal digits, null when there is none. A long one is hashed while
+ * others have their turn, as it was at one moment.
  *
  * @see {@link https://redis.io/docs/latest/commands/digest/}
  */
@@ -84,7 +80,8 @@ function runDigest(call: Call): void {
   const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
   if (ref === 0) return reply.null();
   if (database.typeOf(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-  reply.bulkText(digestOf(call, ref));
+  if (call.server.dispatcher.digests.park(call, 1, ref)) return;
+  reply.bulkText(stringDigest(database, ref));
 }
 
 /**
