@@ -6,17 +6,18 @@
  * 7.2; the sentences in them (summaries, history, notes on keys) are our own.
  */
 
+import { ACL_CATEGORIES } from "../access/categories.ts";
 import { globMatch } from "../base/glob.ts";
 import { toLatin1, writeText } from "../base/bytes.ts";
 import { type Argument, parseArguments } from "./arguments_syntax.ts";
 import {
-  ACL_CATEGORIES,
   type Command,
   type CommandDefinition,
   FLAG_NO_MANDATORY_KEYS,
 } from "../dispatch/command.ts";
 import { getKeys } from "../dispatch/call_keys.ts";
 import type { KeySpec } from "../dispatch/key_specs.ts";
+import type { Words } from "../resp/words.ts";
 
 /**
  * Where a reply is written. `array`, `map` and `set` announce n elements (n pairs for a map), which
@@ -130,7 +131,7 @@ function predicateOf({ by, value }: CommandFilter): (command: Command) => boolea
 export function writeGetKeys(
   sink: ReplySink,
   commands: CommandsByName,
-  words: readonly Uint8Array[],
+  words: Words,
   withFlags: boolean,
 ): void {
   const command = commandOfCall(commands, words);
@@ -140,7 +141,7 @@ export function writeGetKeys(
     return sink.error("ERR The command has no key arguments");
   }
   const { arity } = command;
-  if (arity > 0 ? words.length !== arity : words.length < -arity) {
+  if (arity > 0 ? words.count !== arity : words.count < -arity) {
     return sink.error("ERR Invalid number of arguments specified for command");
   }
   const found = getKeys(command, words) ?? [];
@@ -150,7 +151,7 @@ export function writeGetKeys(
   sink.array(found.length);
   for (const { index, flags } of found) {
     if (withFlags) sink.array(2);
-    sink.bytes(words[index]);
+    sink.bytes(words.copy(index));
     if (withFlags) writeNames(sink, flags);
   }
 }
@@ -158,12 +159,12 @@ export function writeGetKeys(
 /** The command that a call means: of a container with a second word, the subcommand. */
 function commandOfCall(
   commands: CommandsByName,
-  words: readonly Uint8Array[],
+  words: Words,
 ): Command | undefined {
-  const name = toLatin1(words[0]).toLowerCase();
+  const name = words.text(0).toLowerCase();
   const command = commands.get(name);
-  if (command === undefined || command.subcommands === null || words.length === 1) return command;
-  return command.subcommands.get(toLatin1(words[1]).toLowerCase());
+  if (command === undefined || command.subcommands === null || words.count === 1) return command;
+  return command.subcommands.get(words.text(1).toLowerCase());
 }
 
 /** The ten elements that COMMAND has for each command. */

@@ -10,21 +10,25 @@ import { type KeyPosition, keysFromSpecs } from "./key_specs.ts";
 /**
  * The keys of a call, `words` being all of it with the name(s) first; null when they cannot be told
  * because the words make no sense. Does not look at arity. A command's `findKeys` is asked where its
- * specifications fail, or where they say that what is done to the keys varies.
+ * specifications fail, or where they say that what is done to the keys varies. For `everyPlace` see
+ * `keysFromSpecs`.
  */
-export function getKeys(command: Command, words: readonly Uint8Array[]): KeyPosition[] | null {
+export function getKeys(
+  command: Command,
+  words: Words,
+  everyPlace = false,
+): KeyPosition[] | null {
   const { keys = [], findKeys } = command.definition;
   const varies = keys.some((spec) => spec.flags.includes("variable_flags"));
   if (varies && findKeys !== undefined) return findKeys(words);
-  return keysFromSpecs(keys, words) ?? (findKeys === undefined ? null : findKeys(words));
+  return keysFromSpecs(keys, words, everyPlace) ??
+    (findKeys === undefined ? null : findKeys(words));
 }
 
 /** Calls `visit` with the index of each word that is a key; with none where the words make no sense. */
 export function forEachKey(command: Command, words: Words, visit: (index: number) => void): void {
   if ((command.flagBits & FLAG_MOVABLEKEYS) !== 0) {
-    const copies: Uint8Array[] = [];
-    for (let i = 0; i < words.count; i++) copies.push(words.copy(i));
-    for (const { index } of getKeys(command, copies) ?? []) visit(index);
+    for (const { index } of getKeys(command, words) ?? []) visit(index);
     return;
   }
   const { firstKey, keyStep } = command;

@@ -14,9 +14,11 @@
  * - the flag `movablekeys` and the first, last and step of keys follow from the key specifications.
  */
 
+import type { CatalogEntry, ChannelUse } from "../access/catalog.ts";
+import { ACL_CATEGORIES, type AclCategory } from "../access/categories.ts";
 import { latin1 } from "../base/bytes.ts";
 import type { Call } from "./call.ts";
-import type { KeyFinder, KeySpec } from "./key_specs.ts";
+import { type KeyFinder, type KeySpec, rightsFor } from "./key_specs.ts";
 import type { Services } from "./services.ts";
 import type { Words } from "../resp/words.ts";
 
@@ -101,34 +103,6 @@ const HIDDEN_FLAGS = FLAG_MAY_REPLICATE | FLAG_PROTECTED | FLAG_WAITS;
 /** A flag as a definition writes it. */
 export type CommandFlag = Exclude<keyof typeof FLAG_BITS, "movablekeys">;
 
-/** The ACL categories, in the order of ACL CAT; the bit of a category is its place here. */
-export const ACL_CATEGORIES = [
-  "keyspace",
-  "read",
-  "write",
-  "set",
-  "sortedset",
-  "list",
-  "hash",
-  "string",
-  "bitmap",
-  "hyperloglog",
-  "geo",
-  "stream",
-  "pubsub",
-  "admin",
-  "fast",
-  "slow",
-  "blocking",
-  "dangerous",
-  "connection",
-  "transaction",
-  "scripting",
-] as const;
-
-/** An ACL category, without the "@". */
-export type AclCategory = typeof ACL_CATEGORIES[number];
-
 /** The groups of the Redis command reference, each with the category that it implies. */
 const GROUP_CATEGORY = {
   bitmap: "bitmap",
@@ -185,6 +159,8 @@ export interface CommandDefinition {
   readonly flagsOf?: (server: Services, words: Words) => number | null;
   /** The word that is the channel of a message. A hint, likewise. */
   readonly channelWord?: number;
+  /** How the channels are used that it names, for which a user needs a right: word 1, or all from it on. */
+  readonly channelUse?: ChannelUse;
   /** The arguments after the name(s), in the notation of arguments_syntax.ts. */
   readonly args?: string;
   /** Since when a newer command is to be preferred, and which. */
@@ -201,7 +177,7 @@ export interface CommandDefinition {
  * A command as one server uses it. Made once at its start, one shape for all, so that dispatch reads
  * its fields without looking them up. Only the statistics change afterwards: they are that server's.
  */
-export class Command {
+export class Command implements CatalogEntry {
   /** The word that calls it, in lower case; of a subcommand the second word. */
   readonly nameBytes: Uint8Array;
   /** "get", or "config|get": the name in error texts, INFO commandstats and ACL rules. */
@@ -222,6 +198,15 @@ export class Command {
   readonly elementWord: number;
   /** Index of a channel that is published on, 0 if there is none: likewise. */
   readonly channelWord: number;
+  /** Its number in the catalog of commands, by which users know what they may do; set by dispatch. */
+  accessId = -1;
+  /** Needs no right to be run. */
+  readonly isFree: boolean;
+  /** May name keys. */
+  readonly hasKeys: boolean;
+  /** The rights (MAY_*) for all keys of `firstKey` to `lastKey`; -1 where keys have to be found otherwise. */
+  readonly plainRights: number;
+  readonly channelUse: ChannelUse | null;
   readonly run: Handler;
   /** By lower-case name without the container's; null if this is no container. */
   readonly subcommands: ReadonlyMap<string, Command> | null;
@@ -255,6 +240,11 @@ export class Command {
     this.keyStep = range.keyStep;
     this.elementWord = definition.elementWord ?? 0;
     this.channelWord = definition.channelWord ?? 0;
+    this.channelUse = definition.channelUse ?? null;
+    this.isFree = (this.flagBits & FLAG_NO_AUTH) !== 0;
+    this.hasKeys = definition.findKeys !== undefined ||
+      keys.some(({ flags }) => !flags.includes("not_key"));
+    this.plainRights = plainRightsOf(definition, this.flagBits);
     this.run = definition.run ?? refuseToRun;
     this.subcommands = subcommands === undefined ? null : mapOf(name, subcommands);
     this.definition = definition;
@@ -360,6 +350,15 @@ function legacyRange(specs: readonly KeySpec[]) {
     }
   }
   return { firstKey, lastKey, keyStep };
+}
+
+/** The rights for keys that lie in one plain range and are all used in the same way; else -1. */
+function plainRightsOf({ keys = [], findKeys }: CommandDefinition, flagBits: number): number {
+  if (keys.length !== 1 || findKeys !== undefined) return -1;
+  if ((flagBits & FLAG_MOVABLEKEYS) !== 0) return -1;
+  const [{ flags, limit }] = keys;
+  const isWhole = limit <= 1 && !flags.includes("incomplete") && !flags.includes("variable_flags");
+  return isWhole ? rightsFor(flags) : -1;
 }
 
 function mapOf(

@@ -10,6 +10,9 @@
  * Word 0 is the command's name; in a subcommand word 1 is the subcommand's.
  */
 
+import { MAY_READ, MAY_WRITE } from "../access/selector.ts";
+import type { Words } from "../resp/words.ts";
+
 /** What is done to a key, spelt and ordered as COMMAND INFO spells it. */
 export type KeyFlag =
   | "RO" // reads the value
@@ -45,7 +48,17 @@ export interface KeyPosition {
 }
 
 /** Finds keys that no specification can describe; null when the words make no sense. */
-export type KeyFinder = (words: readonly Uint8Array[]) => KeyPosition[] | null;
+export type KeyFinder = (words: Words) => KeyPosition[] | null;
+
+/** The rights (MAY_*) that a user needs of a key to have this done to it; 0 where any will do. */
+export function rightsFor(flags: readonly KeyFlag[]): number {
+  let rights = 0;
+  for (const flag of flags) {
+    if (flag === "access") rights |= MAY_READ;
+    else if (flag === "insert" || flag === "delete" || flag === "update") rights |= MAY_WRITE;
+  }
+  return rights;
+}
 
 /** One specification. Made by the functions below; fields that a kind does not use are 0 or "". */
 export class KeySpec {
@@ -58,6 +71,8 @@ export class KeySpec {
   beginIndex = 0;
   /** Kind "keyword": the keys begin after this word (any case), in upper case here. */
   keyword = "";
+  /** The same in lower case. */
+  foldedKeyword = "";
   /** Kind "keyword": where the search starts; negative: from the end of the call, backwards. */
   startFrom = 0;
   /** Kind "range": last key relative to the first; negative: relative to the end of the call. */
@@ -85,6 +100,12 @@ export class KeySpec {
     this.flags = names as KeyFlag[];
     this.beginSearch = beginSearch;
     this.findKeys = findKeys;
+  }
+
+  /** Whether it is one key behind a keyword that is looked for from the front. */
+  get isOneAfterKeyword(): boolean {
+    return this.beginSearch === "keyword" && this.findKeys === "range" && this.lastKey === 0 &&
+      this.startFrom > 0;
   }
 }
 
@@ -129,6 +150,7 @@ export function countedKeys(flags: string, at = 1, step = 1): KeySpec {
 export function keyAfter(keyword: string, startFrom: number, flags: string): KeySpec {
   const spec = new KeySpec(flags, "keyword", "range");
   spec.keyword = keyword;
+  spec.foldedKeyword = keyword.toLowerCase();
   spec.startFrom = startFrom;
   spec.keyStep = 1;
   return spec;
@@ -155,10 +177,13 @@ export function unknownKeys(flags: string): KeySpec {
  * The keys that `specs` find in a call, or null if one of them cannot be followed: unknown,
  * incomplete, or pointing outside the call. A keyword that does not occur, or has
  * nothing behind it, simply finds no keys.
+ *
+ * Redis looks for the first `STORE key` and stores into the last: with `everyPlace` all of them are found.
  */
 export function keysFromSpecs(
   specs: readonly KeySpec[],
-  words: readonly Uint8Array[],
+  words: Words,
+  everyPlace = false,
 ): KeyPosition[] | null {
   const found: KeyPosition[] = [];
   for (const spec of specs) {
@@ -167,105 +192,106 @@ export function keysFromSpecs(
 
     const begin = spec.beginSearch === "index"
       ? spec.beginIndex
-      : indexAfterKeyword(words, spec.keyword, spec.startFrom);
+      : indexAfterKeyword(words, spec.foldedKeyword, spec.startFrom);
     if (begin === 0) continue;
 
     let first = begin;
     let last: number;
     if (spec.findKeys === "keynum") {
-      const count = keyCount(words[begin + spec.keyNumIndex]);
+      const count = keyCount(words, begin + spec.keyNumIndex);
       if (count < 1) return null;
       first += spec.firstKey;
       last = first + (count - 1) * spec.keyStep;
     } else if (spec.lastKey >= 0) {
       last = first + spec.lastKey;
     } else if (spec.limit <= 1) {
-      last = words.length + spec.lastKey;
+      last = words.count + spec.lastKey;
     } else {
-      last = first + Math.trunc((words.length - first) / spec.limit) + spec.lastKey;
+      last = first + Math.trunc((words.count - first) / spec.limit) + spec.lastKey;
     }
-    if (last < first || last >= words.length) return null;
+    if (last < first || last >= words.count) return null;
 
     for (let i = first; i <= last; i += spec.keyStep) found.push({ index: i, flags: spec.flags });
     if (spec.flags.includes("incomplete")) return null;
+    if (everyPlace && spec.isOneAfterKeyword) addFurther(found, spec, words, begin + 1);
   }
   return found;
 }
 
+/** Adds what stands behind the keyword once more, from word `from` on. */
+function addFurther(found: KeyPosition[], spec: KeySpec, words: Words, from: number): void {
+  const { flags, foldedKeyword } = spec;
+  let index = indexAfterKeyword(words, foldedKeyword, from);
+  while (index > 0) {
+    found.push({ index, flags });
+    index = indexAfterKeyword(words, foldedKeyword, index + 1);
+  }
+}
+
 /** The index after the keyword, or 0 if it does not occur or is the last word. */
-function indexAfterKeyword(words: readonly Uint8Array[], keyword: string, from: number): number {
+function indexAfterKeyword(words: Words, keyword: string, from: number): number {
   if (from < 0) {
-    for (let i = words.length + from; i > 1; i--) if (isWord(words[i], keyword)) return i + 1;
+    for (let i = words.count + from; i > 1; i--) if (words.is(i, keyword)) return i + 1;
   } else {
-    for (let i = from; i < words.length - 1; i++) if (isWord(words[i], keyword)) return i + 1;
+    for (let i = from; i < words.count - 1; i++) if (words.is(i, keyword)) return i + 1;
   }
   return 0;
 }
 
-/** A number of keys in decimal, or 0 for anything else. */
-function keyCount(word: Uint8Array | undefined): number {
-  if (word === undefined || word.length === 0 || word.length > 9) return 0;
+/** The number of keys that word `index` says in decimal, or 0 for anything else. */
+function keyCount({ bytes, starts, lengths, count: words }: Words, index: number): number {
+  if (index >= words || lengths[index] === 0 || lengths[index] > 9) return 0;
+  const end = starts[index] + lengths[index];
   let count = 0;
-  for (const byte of word) {
-    if (byte < 0x30 || byte > 0x39) return 0;
-    count = count * 10 + byte - 0x30;
+  for (let i = starts[index]; i < end; i++) {
+    if (bytes[i] < 0x30 || bytes[i] > 0x39) return 0;
+    count = count * 10 + bytes[i] - 0x30;
   }
   return count;
-}
-
-/** Whether a word is `upper`, which is in upper case, in any case. */
-function isWord(word: Uint8Array, upper: string): boolean {
-  if (word.length !== upper.length) return false;
-  for (let i = 0; i < word.length; i++) {
-    const byte = word[i];
-    const folded = byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte;
-    if (folded !== upper.charCodeAt(i)) return false;
-  }
-  return true;
 }
 
 // Finders for the commands whose keys, or whose use of them, depend on their options. They are
 // given as `findKeys` in those definitions.
 
 /** SET reads the old value only with GET, and compares it with IFEQ and its kin. */
-export function setKeys(words: readonly Uint8Array[]): KeyPosition[] | null {
+export function setKeys(words: Words): KeyPosition[] | null {
   let flags: KeyFlag[] = ["OW", "update"];
-  for (let i = 3; i < words.length; i++) {
-    if (isWord(words[i], "GET")) return [{ index: 1, flags: ["RW", "access", "update"] }];
-    if (COMPARISONS.some((name) => isWord(words[i], name))) flags = ["RW", "update"];
+  for (let i = 3; i < words.count; i++) {
+    if (words.is(i, "get")) return [{ index: 1, flags: ["RW", "access", "update"] }];
+    if (COMPARISONS.some((name) => words.is(i, name))) flags = ["RW", "update"];
   }
   return [{ index: 1, flags }];
 }
 
-const COMPARISONS = ["IFEQ", "IFNE", "IFDEQ", "IFDNE"];
+const COMPARISONS = ["ifeq", "ifne", "ifdeq", "ifdne"];
 
 /** DELEX looks at the value only on a condition. */
-export function delexKeys(words: readonly Uint8Array[]): KeyPosition[] | null {
-  return [{ index: 1, flags: words.length > 2 ? ["RW", "delete"] : ["RM", "delete"] }];
+export function delexKeys(words: Words): KeyPosition[] | null {
+  return [{ index: 1, flags: words.count > 2 ? ["RW", "delete"] : ["RM", "delete"] }];
 }
 
 /** BITFIELD only reads when each of its operations is a GET. */
-export function bitfieldKeys(words: readonly Uint8Array[]): KeyPosition[] | null {
+export function bitfieldKeys(words: Words): KeyPosition[] | null {
   let i = 2;
-  while (i < words.length) {
-    const rest = words.length - i - 1;
-    if (isWord(words[i], "GET") && rest >= 2) i += 3;
-    else if (isWord(words[i], "OVERFLOW") && rest >= 1) i += 2;
+  while (i < words.count) {
+    const rest = words.count - i - 1;
+    if (words.is(i, "get") && rest >= 2) i += 3;
+    else if (words.is(i, "overflow") && rest >= 1) i += 2;
     else return [{ index: 1, flags: ["RW", "access", "update"] }];
   }
   return [{ index: 1, flags: ["RO", "access"] }];
 }
 
 /** SORT reads its key and writes the last STORE; what BY and GET read shows only as it runs. */
-export function sortKeys(words: readonly Uint8Array[]): KeyPosition[] | null {
+export function sortKeys(words: Words): KeyPosition[] | null {
   const found: KeyPosition[] = [{ index: 1, flags: ["RO", "access"] }];
   let i = 2;
-  while (i < words.length) {
-    if (isWord(words[i], "LIMIT")) i += 3;
-    else if (isWord(words[i], "GET") || isWord(words[i], "BY")) i += 2;
+  while (i < words.count) {
+    if (words.is(i, "limit")) i += 3;
+    else if (words.is(i, "get") || words.is(i, "by")) i += 2;
     else {
       // The destination is looked at as an option too: of STORE STORE x, Redis means x.
-      if (isWord(words[i], "STORE") && i + 1 < words.length) {
+      if (words.is(i, "store") && i + 1 < words.count) {
         found[1] = { index: i + 1, flags: ["OW", "update"] };
       }
       i++;
@@ -275,23 +301,23 @@ export function sortKeys(words: readonly Uint8Array[]): KeyPosition[] | null {
 }
 
 /** SORT_RO: as SORT, without STORE. */
-export function sortReadOnlyKeys(_words: readonly Uint8Array[]): KeyPosition[] | null {
+export function sortReadOnlyKeys(_words: Words): KeyPosition[] | null {
   return [{ index: 1, flags: ["RO", "access"] }];
 }
 
 /** MIGRATE has its key at word 3, or an empty word there and its keys after KEYS. */
-export function migrateKeys(words: readonly Uint8Array[]): KeyPosition[] | null {
+export function migrateKeys(words: Words): KeyPosition[] | null {
   const flags: KeyFlag[] = ["RW", "access", "delete"];
   let i = 6;
-  while (i < words.length) {
-    if (isWord(words[i], "KEYS")) {
-      if (words[3].length > 0) return null;
+  while (i < words.count) {
+    if (words.is(i, "keys")) {
+      if (words.lengths[3] > 0) return null;
       const found: KeyPosition[] = [];
-      for (let k = i + 1; k < words.length; k++) found.push({ index: k, flags });
+      for (let k = i + 1; k < words.count; k++) found.push({ index: k, flags });
       return found;
     }
-    if (isWord(words[i], "AUTH")) i += 2;
-    else if (isWord(words[i], "AUTH2")) i += 3;
+    if (words.is(i, "auth")) i += 2;
+    else if (words.is(i, "auth2")) i += 3;
     else i++;
   }
   return [{ index: 3, flags }];

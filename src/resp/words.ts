@@ -108,6 +108,17 @@ export class Words {
     return kept;
   }
 
+  /** The words from `from` on, where they lie: a call within a call. They hold as long as these. */
+  behind(from: number): Words {
+    const rest = new Words();
+    rest.bytes = this.bytes;
+    rest.starts = this.starts.slice(from, this.count);
+    rest.lengths = this.lengths.slice(from, this.count);
+    rest.count = this.count - from;
+    rest.isScattered = true;
+    return rest;
+  }
+
   /** The same words where they lie, for the taker of the read buffer; the request lies there from `at` to `end`. */
   inPlace(at: number, end: number): Words {
     const kept = new Words();

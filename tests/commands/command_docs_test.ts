@@ -17,6 +17,7 @@ import {
   writeGetKeys,
 } from "../../src/commands/command_docs.ts";
 import { type Reply, replyOf } from "../support/reply_tree.ts";
+import { Words } from "../../src/resp/words.ts";
 import { sampleCommands } from "../support/sample_commands.ts";
 
 const byName = new Map(sampleCommands.map((command) => [command.fullName, command]));
@@ -30,7 +31,7 @@ const docs = (...names: string[]) =>
 const list = (filter: CommandFilter | null) =>
   replyOf((sink) => writeCommandList(sink, all, filter)) as string[];
 const getKeys = (line: string, withFlags: boolean) => {
-  const words = line.split(" ").map((word) => latin1(word === "''" ? "" : word));
+  const words = Words.of(...line.split(" ").map((word) => word === "''" ? "" : word));
   return replyOf((sink) => writeGetKeys(sink, byName, words, withFlags));
 };
 

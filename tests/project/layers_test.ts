@@ -14,6 +14,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   net: ["dispatch", "pubsub", "observe", "config", "resp", "runtime", "base"],
   commands: [
     "dispatch",
+    "access",
     "scripting",
     "replication",
     "rdb",
@@ -30,6 +31,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "base",
   ],
   dispatch: [
+    "access",
     "scripting",
     "replication",
     "rdb",
@@ -43,6 +45,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "runtime",
     "base",
   ],
+  access: ["config", "base"],
   scripting: ["rdb", "observe", "config", "resp", "runtime", "base"],
   replication: [
     "rdb",

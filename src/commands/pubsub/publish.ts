@@ -21,6 +21,7 @@ export const publish = defineCommand({
   arity: 3,
   flags: ["pubsub", "loading", "stale", "fast", "may_replicate"],
   channelWord: 1,
+  channelUse: "publish",
   args: "channel message",
   run: runPublish,
 });
@@ -54,6 +55,7 @@ export const spublish = defineCommand({
   arity: 3,
   flags: ["pubsub", "loading", "stale", "fast", "may_replicate"],
   keys: [oneKey("not_key")],
+  channelUse: "publish",
   args: "shardchannel message",
   run: runSpublish,
 });

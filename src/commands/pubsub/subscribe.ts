@@ -36,6 +36,7 @@ export const subscribe = defineCommand({
   complexity: "O(N), N channels",
   arity: -2,
   flags: ["pubsub", "noscript", "loading", "stale"],
+  channelUse: "subscribe",
   args: "channel...",
   run: runSubscribe,
 });
@@ -65,6 +66,7 @@ export const psubscribe = defineCommand({
   complexity: "O(N), N patterns",
   arity: -2,
   flags: ["pubsub", "noscript", "loading", "stale"],
+  channelUse: "psubscribe",
   args: "pattern:(pattern)...",
   run: runPsubscribe,
 });
@@ -96,6 +98,7 @@ export const ssubscribe = defineCommand({
   arity: -2,
   flags: ["pubsub", "noscript", "loading", "stale"],
   keys: [keysToEnd("not_key")],
+  channelUse: "subscribe",
   args: "shardchannel...",
   run: runSsubscribe,
 });

@@ -105,7 +105,7 @@ export const commandGetkeys = defineCommand({
 });
 
 function runCommandGetkeys(call: Call): void {
-  writeGetKeys(sinkOf(call.reply), commandsOf(call), copiesFrom(call.words, 2), false);
+  writeGetKeys(sinkOf(call.reply), commandsOf(call), call.words.behind(2), false);
 }
 
 /**
@@ -127,7 +127,7 @@ export const commandGetkeysandflags = defineCommand({
 });
 
 function runCommandGetkeysandflags(call: Call): void {
-  writeGetKeys(sinkOf(call.reply), commandsOf(call), copiesFrom(call.words, 2), true);
+  writeGetKeys(sinkOf(call.reply), commandsOf(call), call.words.behind(2), true);
 }
 
 /**
