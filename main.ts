@@ -9,7 +9,9 @@ import { Log } from "./src/observe/log.ts";
 import { runtime } from "./src/runtime/here.ts";
 import { keepProcessTitle } from "./src/process_title.ts";
 import { logSink, Server } from "./src/server.ts";
+import { commandCatalog } from "./src/commands/catalog.ts";
 import { commandTable } from "./src/commands/index.ts";
+import { userLineProblem, UsersError } from "./src/dispatch/access_control.ts";
 
 async function main(args: readonly string[]): Promise<void> {
   const action = parseArguments(args, runtime);
@@ -22,7 +24,10 @@ async function main(args: readonly string[]): Promise<void> {
   let log: Log;
   try {
     const names = new Set(commandTable.map((command) => command.name));
-    config = Config.load(runtime, action.start, { isCommand: (name) => names.has(name) });
+    config = Config.load(runtime, action.start, {
+      isCommand: (name) => names.has(name),
+      userProblem: (words, allChannels) => userLineProblem(words, commandCatalog(), allChannels),
+    });
     log = new Log(runtime.clock, runtime.process.id, logSink(config));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -33,7 +38,14 @@ async function main(args: readonly string[]): Promise<void> {
     log.warning("Configured to not listen anywhere, exiting.");
     runtime.process.exit(1);
   }
-  const server = new Server({ config, log });
+  let server: Server;
+  try {
+    server = new Server({ config, log });
+  } catch (error) {
+    if (!(error instanceof UsersError)) throw error;
+    log.warning(error.message);
+    runtime.process.exit(1);
+  }
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     runtime.process.onSignal(signal, () => server.onSignal(signal));
   }

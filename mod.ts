@@ -13,10 +13,12 @@
  * installs no signal handlers, never ends the program, and writes no log unless a function is given.
  */
 
+import { commandCatalog } from "./src/commands/catalog.ts";
 import { commandTable } from "./src/commands/index.ts";
 import { Config, type DirectiveValue } from "./src/config/config.ts";
 import { ConfigError, type Place } from "./src/config/parse.ts";
 import type { DirectiveName } from "./src/config/table.ts";
+import { userLineProblem } from "./src/dispatch/access_control.ts";
 import { LocalClient, type MessageListener, type Word } from "./src/local_client.ts";
 import { Log } from "./src/observe/log.ts";
 import { CommandError, type Reply } from "./src/resp/reply_reader.ts";
@@ -64,6 +66,7 @@ export async function start(options: StartOptions = {}): Promise<RedisServer> {
   const given = { ...DEFAULTS, ...directives, ...(port === "auto" ? {} : { port }) };
   const config = Config.of(runtime, given as Record<string, DirectiveValue>, {
     isCommand: (name) => names.has(name),
+    userProblem: (words, allChannels) => userLineProblem(words, commandCatalog(), allChannels),
   });
   const decoder = new TextDecoder();
   const log = new Log(

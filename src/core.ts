@@ -13,11 +13,13 @@ import type { Clock, Draw } from "./base/clock.ts";
 import { EVERY_CHANGE } from "./base/event_classes.ts";
 import { quoted } from "./base/printable.ts";
 import { randomId } from "./base/random_id.ts";
+import { commandCatalog } from "./commands/catalog.ts";
 import { commandTable } from "./commands/index.ts";
 import { feedMonitors } from "./commands/server/monitor_feed.ts";
 import type { Config, Values } from "./config/config.ts";
 import { NOTIFY_KEYEVENT, NOTIFY_KEYSPACE } from "./config/notify.ts";
 import { splitWords } from "./config/parse.ts";
+import { AccessControl } from "./dispatch/access_control.ts";
 import { Client, type Transport } from "./dispatch/client.ts";
 import { Clients } from "./dispatch/clients.ts";
 import type { Command, CommandDefinition } from "./dispatch/command.ts";
@@ -140,6 +142,7 @@ export class Core
   readonly persistence: Persistence;
   readonly snapshots: SnapshotMaker;
   readonly clients = new Clients();
+  readonly access: AccessControl;
   readonly pause: Pause;
   readonly hub: Hub;
   readonly tracking: Tracking;
@@ -207,7 +210,8 @@ export class Core
     this.snapshots = options.snapshots ?? this.persistence;
     this.pause = new Pause(this.clients, this.keyspace, this);
     this.dispatcher = new Dispatcher(this, this);
-    this.dispatcher.setCommands(namedCommands(config));
+    this.dispatcher.setCommands(namedCommands(config), commandCatalog());
+    this.access = new AccessControl(this, commandCatalog());
     this.scripts = new Scripts(this.dispatcher);
     this.hub = new Hub(runtime.timers, clock, () => this.dispatcher.runningClient);
     this.tracking = new Tracking(runtime.timers, draw, this);
@@ -219,6 +223,7 @@ export class Core
     this.#ending = options.ending;
     this.shutdown = new Shutdown(this, options.ending);
     this.#bindConfig();
+    this.access.begin();
   }
 
   // -- configuration -------------------------------------------------------------------
@@ -329,14 +334,6 @@ export class Core
     config.bind(["tracking-table-max-keys"], (values) => {
       this.tracking.keysMax = values["tracking-table-max-keys"];
     });
-
-    // Who came while no password was asked for may stay; the others need one while there is one.
-    config.onChange(["requirepass"], () => {
-      const needsPassword = this.needsPassword;
-      for (const client of this.clients.byId.values()) {
-        client.setNeedsAuth(needsPassword && !client.isAuthenticated);
-      }
-    });
   }
 
   setGate(bit: number, isClosed: boolean): void {
@@ -414,21 +411,13 @@ export class Core
       this.keyspace.databases[0],
       this.clock.monotonic(),
     );
-    const { needsPassword } = this;
     client.isLocal = isLocal;
-    client.isAuthenticated = !needsPassword;
     client.parser = new RequestParser(this.#parserLimits, splitWords);
-    client.setNeedsAuth(needsPassword);
+    this.access.admit(client);
     client.reply.isOverLimit = (moreBytes) => this.clientLimits.isOverHardOutput(client, moreBytes);
     client.transport = transport(client);
     this.clients.add(client);
     return client;
-  }
-
-  /** Whether clients have to authenticate. */
-  get needsPassword(): boolean {
-    const password = this.config.value("requirepass");
-    return password !== null && password !== "";
   }
 
   /** ConnectionOwner. */

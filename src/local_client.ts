@@ -47,7 +47,8 @@ export class LocalClient implements Transport, TurnOutput {
     this.#core = core;
     this.#onMessage = onMessage;
     this.#client = core.openClient(true, () => this);
-    this.#client.authenticate("default");
+    this.#client.become(core.access.users.default, true);
+    this.#client.setNeedsAuth(false);
   }
 
   get isClosed(): boolean {

@@ -210,7 +210,7 @@ export class Server {
       statistics.connectionsRejected++;
       return new Refusal(socket, "-ERR max number of clients reached\r\n");
     }
-    if (config.value("protected-mode") && !core.needsPassword && !isLocal) {
+    if (config.value("protected-mode") && core.access.users.default.isNoPass && !isLocal) {
       statistics.connectionsRejected++;
       return new Refusal(socket, PROTECTED);
     }

@@ -53,6 +53,11 @@ export interface LoadSurroundings {
   readStdin?: () => Uint8Array;
   /** Whether a command of this name (lower case) exists; if absent, renames are not checked. */
   isCommand?: (name: string) => boolean;
+  /**
+   * What is wrong with the words behind `user`, or null; if absent, they are not checked. Told whether new
+   * users may use all channels.
+   */
+  userProblem?: (words: readonly string[], allChannels: boolean) => string | null;
 }
 
 /** Who sends a CONFIG SET, and when. */
@@ -88,6 +93,14 @@ export interface CommandRename {
   readonly to: string;
 }
 
+/** A line that describes a user. */
+export interface UserLine {
+  /** The name and the rules; byte strings. */
+  readonly words: readonly string[];
+  /** Without the rules, which may have passwords. */
+  readonly place: Place;
+}
+
 /** Names that patterns of CONFIG GET are tried on, and their bytes. */
 const SHOWN_NAMES = [...NAMES]
   .filter(([_, directive]) => !DIRECTIVES[directive].hidden)
@@ -101,8 +114,10 @@ export class Config {
   readonly renames: CommandRename[] = [];
   /** What `--ignore-unsupported yes` has let pass, in order. */
   readonly ignored: Ignored[] = [];
-  /** `requirepass` as the file has it: of the start, or of the last CONFIG REWRITE. */
-  writtenPassword: string | null = null;
+  /** The `user` lines, in order. */
+  readonly users: UserLine[] = [];
+  /** The lines that describe all users as they are, none where they are kept in another file; null if unknown. */
+  userLines: (() => readonly string[]) | null = null;
   readonly #settings = new Map<DirectiveName, Setting<unknown>>();
   readonly #defaults = new Map<DirectiveName, Parsed<unknown>>();
   readonly #applies = new Map<DirectiveName, (() => string | void)[]>();
@@ -137,7 +152,7 @@ export class Config {
     const folder = surroundings.folder ?? runtime.process.workingFolder;
     const config = new Config(runtime, folder);
     config.file = start.file;
-    const loader = new Loader(config, folder, surroundings.isCommand);
+    const loader = new Loader(config, folder, surroundings);
     if (start.file !== null) {
       loader.walk({ name: start.file, bytes: readConfigFile(runtime.files, start.file) });
     }
@@ -161,7 +176,7 @@ export class Config {
   ): Config {
     const folder = surroundings.folder ?? runtime.process.workingFolder;
     const config = new Config(runtime, folder);
-    const loader = new Loader(config, folder, surroundings.isCommand);
+    const loader = new Loader(config, folder, surroundings);
     for (const [name, value] of Object.entries(directives)) {
       const words = typeof value === "object"
         ? value
@@ -346,7 +361,7 @@ export class Config {
 
   /** Throws a ConfigValueError when a value asks for what would protect or keep data and is not there. */
   #checkSupport({ directive: { refused }, value }: Setting<unknown>): void {
-    if (refused === null || !refused.isFor(value, this.value("requirepass"))) return;
+    if (refused === null || !refused.isFor(value)) return;
     throw new ConfigValueError(`${refused.reason}; ${refused.wayOut}`);
   }
 
@@ -370,7 +385,8 @@ const IGNORE_HINT = "To start all the same, without what these lines ask for, ad
 /** Takes the lines of one start into a Config. */
 class Loader extends LineWalker {
   readonly #config: Config;
-  readonly #isCommand: ((name: string) => boolean) | undefined;
+  readonly #isCommand: LoadSurroundings["isCommand"];
+  readonly #userProblem: LoadSurroundings["userProblem"];
   /**
    * What this start has set so far, with the last line of it. (`save` adds up from the second time
    * on.)
@@ -380,10 +396,11 @@ class Loader extends LineWalker {
   readonly #fileOnly: { name: string; words: string[]; place: Place }[] = [];
   #ignoresUnsupported = false;
 
-  constructor(config: Config, folder: string, isCommand?: (name: string) => boolean) {
+  constructor(config: Config, folder: string, { isCommand, userProblem }: LoadSurroundings) {
     super(config.runtime.files, folder, (words, place) => this.take(words, place));
     this.#config = config;
     this.#isCommand = isCommand;
+    this.#userProblem = userProblem;
   }
 
   /** Takes one line of words. Throws a ConfigError. */
@@ -415,6 +432,8 @@ class Loader extends LineWalker {
         if (values.length === 2) return this.#rename(values, place);
         break;
       case "user":
+        if (values.length >= 1) return this.#addUser(values, place);
+        break;
       case "loadmodule":
         if (values.length >= 1) {
           this.#fileOnly.push({ name, words: values, place });
@@ -458,21 +477,42 @@ class Loader extends LineWalker {
    */
   refuse(): void {
     const config = this.#config;
-    const requirepass = config.writtenPassword = config.value("requirepass");
     const errors: ConfigError[] = [];
     const look = (name: string, value: unknown, place: Place) => {
       const refusal = refusalOf(name);
-      if (refusal === null || !refusal.isFor(value, requirepass)) return;
+      if (refusal === null || !refusal.isFor(value)) return;
       const { reason, wayOut } = refusal;
       if (this.#ignoresUnsupported) config.ignored.push({ name, reason });
       else errors.push(new ConfigError(`'${name}' is refused: ${reason}`, place, sentence(wayOut)));
     };
     for (const [name, place] of this.#named) look(name, config.setting(name).value, place);
     for (const { name, words, place } of this.#fileOnly) {
-      // What stands behind the name of a user may be a password.
-      look(name, words, name === "user" ? { ...place, text: `user ${words[0]} ...` } : place);
+      look(name, words, place);
     }
     if (errors.length > 0) throw new UnsupportedError(errors);
+    this.#checkUsers();
+  }
+
+  #addUser(words: string[], place: Place): void {
+    // What stands behind the name may be a password.
+    const shown = { ...place, text: `user ${words[0]} ...` };
+    if (this.#config.users.some(({ words: [name] }) => name === words[0])) {
+      throw new ConfigError(
+        `Error in user declaration '${words[0]}': Duplicate user found. ` +
+          "A user can only be defined once in config files",
+        shown,
+      );
+    }
+    this.#config.users.push({ words, place: shown });
+  }
+
+  #checkUsers(): void {
+    const config = this.#config;
+    const allChannels = config.value("acl-pubsub-default") === "allchannels";
+    for (const { words, place } of config.users) {
+      const problem = this.#userProblem?.(words, allChannels) ?? null;
+      if (problem !== null) throw new ConfigError(problem, place);
+    }
   }
 
   #rename(values: string[], place: Place): void {

@@ -1,9 +1,8 @@
 /**
  * CONFIG REWRITE: makes the configuration file say what is in use, and leaves the rest of it alone.
  *
- * Comments, blank lines, the order, lines of unknown directives, `include`, `user` and
- * `rename-command` stay (but a `user` line that only repeats `requirepass` follows it). A directive
- * whose lines already say what is in use stays as it is written. One whose value has changed gets new
+ * Comments, blank lines, the order, lines of unknown directives, `include` and `rename-command` stay. A
+ * directive whose lines already say what is in use stays as it is written, and so do those of users. One whose value has changed gets new
  * lines in the place of the old ones; lines too many go. What the file does not name and is not the default follows at the end, under a line that
  * says where it comes from.
  *
@@ -17,8 +16,7 @@ import { removeIfThere } from "../runtime/remove_if_there.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { isSystemError, problemOf } from "../runtime/system_error.ts";
 import type { Config } from "./config.ts";
-import { defaultUserRules, saysRequirepass } from "./default_user.ts";
-import { ConfigValueError, fileWords } from "./kinds.ts";
+import { ConfigValueError, fileWords, quote } from "./kinds.ts";
 import { lineWords, trimLine } from "./parse.ts";
 import { DIRECTIVE_NAMES, type DirectiveName, NAMES } from "./table.ts";
 
@@ -35,7 +33,6 @@ export function rewriteConfigFile(config: Config, all = false): string | null {
   } catch (error) {
     return `ERR Rewriting config file: ${problemOf(error)}`;
   }
-  config.writtenPassword = config.value("requirepass");
   return null;
 }
 
@@ -44,9 +41,7 @@ export function rewriteText(old: string, config: Config, all = false): string {
   const lines: (string | null)[] = old.split("\n");
   while (lines.length > 0 && trimLine(lines[lines.length - 1]!) === "") lines.pop();
   const places = new Map<DirectiveName, number[]>();
-  const password = config.value("requirepass");
-  const hasNewPassword = password !== config.writtenPassword;
-  const userLine = `user default ${defaultUserRules(password).join(" ")}`;
+  const userPlaces: number[] = [];
   let isSigned = false;
   const written = lines.map((line, i) => {
     const text = trimLine(line!);
@@ -54,10 +49,7 @@ export function rewriteText(old: string, config: Config, all = false): string {
     const words = text[0] === "#" ? [] : lineWords(text) ?? [];
     const name = words.length > 0 ? NAMES.get(words[0].toLowerCase()) : undefined;
     if (name !== undefined) places.set(name, [...places.get(name) ?? [], i]);
-    if (words[0]?.toLowerCase() === "user" && hasNewPassword) {
-      // A start refuses a line that no longer says what `requirepass` says.
-      if (saysRequirepass(words.slice(1), config.writtenPassword)) lines[i] = userLine;
-    }
+    if (words[0]?.toLowerCase() === "user") userPlaces.push(i);
     return words;
   });
 
@@ -69,16 +61,39 @@ export function rewriteText(old: string, config: Config, all = false): string {
     if (at.length > 0 && readsAs(config, name, at.map((i) => written[i].slice(1)))) continue;
     const setting = config.setting(name);
     const wanted = setting.directive.kind.lines(setting as never).map((rest) => `${name} ${rest}`);
-    at.forEach((i, nth) => {
-      const isLast = nth === at.length - 1;
-      const here = isLast ? wanted.slice(nth) : wanted.slice(nth, nth + 1);
-      lines[i] = here.length === 0 ? null : here.join("\n");
-    });
-    if (at.length === 0) tail.push(...wanted);
+    tail.push(...putAt(lines, at, wanted));
+  }
+  if (config.userLines !== null) {
+    const users = config.userLines();
+    const asWritten = userPlaces.map((i) => written[i].join(" ").replace(/^user/i, "user"));
+    if (users.join("\n") !== asWritten.join("\n")) {
+      tail.push(...putAt(lines, userPlaces, users.map(userLine)));
+    }
   }
 
   if (tail.length > 0 && !isSigned) tail.unshift("", SIGNATURE);
   return [...lines, ...tail].filter((line) => line !== null).join("\n") + "\n";
+}
+
+/** Puts lines in the places of others, the last place taking all that are left; answers with them if there is none. */
+function putAt(
+  lines: (string | null)[],
+  places: readonly number[],
+  wanted: readonly string[],
+): readonly string[] {
+  places.forEach((i, nth) => {
+    const isLast = nth === places.length - 1;
+    const here = isLast ? wanted.slice(nth) : wanted.slice(nth, nth + 1);
+    lines[i] = here.length === 0 ? null : here.join("\n");
+  });
+  return places.length === 0 ? wanted : [];
+}
+
+/** A user's line as the file is read: words with quotes in them are quoted, and an empty name. */
+function userLine(line: string): string {
+  return line.split(" ").map((word) => word === "" || /["']/.test(word) ? quote(word) : word).join(
+    " ",
+  );
 }
 
 /** Whether a start with these lines of a directive would give the value in use. */

@@ -11,7 +11,6 @@
  * default or a choice differs from 7.0, a comment says so.
  */
 
-import { saysRequirepass } from "./default_user.ts";
 import {
   bindKind,
   boolKind,
@@ -65,8 +64,8 @@ export interface Directive<T> {
  * `--ignore-unsupported yes`), and CONFIG SET answers an error. Other values do nothing.
  */
 export interface Refusal<T> {
-  /** Whether a value is one of them, where `requirepass` has that value. */
-  isFor(value: T, requirepass: string | null): boolean;
+  /** Whether a value is one of them. */
+  isFor(value: T): boolean;
   /** These values, as one would write them behind the name. */
   readonly shown: string;
   /** What is missing: a sentence without its full stop. */
@@ -162,8 +161,6 @@ function whenYes(reason: string, wayOut: string): Refusal<boolean> {
   return { isFor: (isOn) => isOn, shown: "yes", reason, wayOut };
 }
 
-const ACL = "users other than the default one do not exist yet";
-const REQUIREPASS = "protect the default user with 'requirepass'";
 const AOF = "the append-only file does not exist yet";
 const CLUSTER = "cluster mode does not exist";
 const DEFRAG = "the arena closes its gaps by itself, without settings";
@@ -214,16 +211,8 @@ export const DIRECTIVES = {
     WHO_MAY,
     idle("modules cannot be loaded", { settable: false }),
   ),
-  "aclfile": text("", {
-    settable: false,
-    refused: {
-      isFor: (path) => path !== "",
-      shown: "<file>",
-      reason: ACL,
-      wayOut: REQUIREPASS,
-    },
-  }),
-  "acl-pubsub-default": choice("resetchannels", ["allchannels", "resetchannels"], idle(ACL)),
+  "aclfile": text("", { settable: false }),
+  "acl-pubsub-default": choice("resetchannels", ["allchannels", "resetchannels"]),
   "acllog-max-len": int("128", 0, I64_MAX),
 
   // The process
@@ -496,14 +485,7 @@ export interface FileOnly {
 export const FILE_ONLY: Readonly<Record<string, FileOnly>> = {
   "include": {},
   "rename-command": {},
-  "user": {
-    refused: {
-      isFor: (words, requirepass) => !saysRequirepass(words, requirepass),
-      shown: "<name> <rule>...",
-      reason: ACL,
-      wayOut: REQUIREPASS,
-    },
-  },
+  "user": {},
   "loadmodule": {
     refused: {
       isFor: () => true,

@@ -13,6 +13,7 @@
  */
 
 import { latin1, toLatin1 } from "../base/bytes.ts";
+import { checkAccess, DENIED_NOTHING } from "./access_check.ts";
 import type { Command } from "./command.ts";
 import { type Database, WatchedKeys, type Watcher } from "../keyspace/database.ts";
 import type { Words } from "../resp/words.ts";
@@ -198,6 +199,11 @@ export class Blocking {
 
   #runAgain(waiter: Waiter): void {
     const { client, command, words } = waiter;
+    const { user } = client;
+    if (user !== null && checkAccess(user, command, words) !== DENIED_NOTHING) {
+      this.#refuse(waiter);
+      return;
+    }
     waiter.isParkedAgain = false;
     client.park = null;
     this.#current = waiter;
@@ -239,6 +245,12 @@ export class Blocking {
       request,
       errorText ?? ((reply) => wait.timeoutReply === "null" ? reply.null() : reply.nullArray()),
     );
+  }
+
+  /** Its rights have become others since it was parked: it is told so, and has not run. */
+  #refuse(waiter: Waiter): void {
+    if (!this.#forget(waiter)) return;
+    this.dispatcher.refuseParked(waiter.client, waiter.command, waiter.request);
   }
 
   /** It waits no more, and nothing is said of that here. */

@@ -4,6 +4,7 @@
  * (the AOF, a replica's link) make clients without one.
  */
 
+import type { User } from "../access/user.ts";
 import type { Command } from "./command.ts";
 import { CommandQueue } from "./command_queue.ts";
 import {
@@ -29,6 +30,8 @@ export const CLIENT_IN_MULTI = 1 << 1;
 export const CLIENT_SUBSCRIBED = 1 << 2;
 /** A replica's link: it may do little more than acknowledge. */
 export const CLIENT_REPLICA = 1 << 3;
+/** Its user may not do everything: each call is looked at, see access_check.ts. */
+export const CLIENT_RESTRICTED = 1 << 4;
 
 /** What happens to replies, see CLIENT REPLY. */
 export type ReplyMode =
@@ -105,7 +108,8 @@ export class Client implements Watcher, Subscriber, TrackedClient {
   name = "";
   libraryName = "";
   libraryVersion = "";
-  user = "default";
+  /** Null for who is no user and may do everything: the link to our master. */
+  user: User | null = null;
   /** Whether it has given a password, or came when none was asked for. */
   isAuthenticated = false;
   /** By `Keyspace.steadyMs`, both. */
@@ -228,7 +232,7 @@ export class Client implements Watcher, Subscriber, TrackedClient {
   /** From now on it is the link to our master, whom no gate of the server holds up. */
   becomeMaster(): void {
     this.isMaster = true;
-    this.isAuthenticated = true;
+    this.become(null, true);
     this.gateMask = 0;
   }
 
@@ -239,11 +243,17 @@ export class Client implements Watcher, Subscriber, TrackedClient {
     this.gateBits |= CLIENT_REPLICA;
   }
 
-  /** Becomes `user`: all commands are open to it. */
-  authenticate(user: string): void {
+  /** From now on it is this user, whether or not it has shown so. */
+  become(user: User | null, isAuthenticated: boolean): void {
     this.user = user;
-    this.isAuthenticated = true;
-    this.setNeedsAuth(false);
+    this.isAuthenticated = isAuthenticated;
+    this.userChanged();
+  }
+
+  /** Puts into its gates whether its user may do everything. */
+  userChanged(): void {
+    if (this.user === null || this.user.isUnrestricted) this.gateBits &= ~CLIENT_RESTRICTED;
+    else this.gateBits |= CLIENT_RESTRICTED;
   }
 
   /**

@@ -45,7 +45,9 @@ export function infoLine(client: Client, steadyMs: number): string {
     `rbs=${reply.bytes.length} rbp=${reply.length} obl=${reply.length} ` +
     `oll=${reply.fullChunks} omem=${fullBytes} tot-mem=${client.memoryBytes} ` +
     `events=${transport.isWriting ? "rw" : "r"} ` +
-    `cmd=${client.lastCommand?.fullName ?? "NULL"} user=${client.user} redir=${redirect} ` +
+    `cmd=${client.lastCommand?.fullName ?? "NULL"} user=${
+      client.user?.name ?? "(superuser)"
+    } redir=${redirect} ` +
     `resp=${reply.resp} lib-name=${client.libraryName} lib-ver=${client.libraryVersion}`;
 }
 

@@ -25,6 +25,7 @@ import {
   FLAG_WAITS,
   FLAG_WRITE,
 } from "./command.ts";
+import type { CommandCatalog } from "../access/catalog.ts";
 import { blocks } from "../base/blocks.ts";
 import { toLatin1 } from "../base/bytes.ts";
 import { hashBytes } from "../base/hash.ts";
@@ -59,12 +60,14 @@ import { Migrations } from "./migrations.ts";
 import { Restores } from "./restores.ts";
 import { SlicedCalls } from "./sliced_calls.ts";
 import { Call, PROPAGATE_VERBATIM } from "./call.ts";
+import { denialText, DENIED_NOTHING, execDenialText } from "./access_check.ts";
 import { forEachKey } from "./call_keys.ts";
 import {
   type Client,
   CLIENT_IN_MULTI,
   CLIENT_NEEDS_AUTH,
   CLIENT_REPLICA,
+  CLIENT_RESTRICTED,
   CLIENT_SUBSCRIBED,
 } from "./client.ts";
 import type { RecordReader } from "../keyspace/doors.ts";
@@ -205,12 +208,19 @@ export class Dispatcher {
 
   // -- the table of commands -------------------------------------------------------
 
-  /** Makes these the commands, each under the name it is called by (lower case); none has run yet. */
-  setCommands(definitions: Iterable<readonly [string, CommandDefinition]>): void {
+  /**
+   * Makes these the commands, each under the name it is called by (lower case); none has run yet. `catalog` gives
+   * them the numbers by which users know them.
+   */
+  setCommands(
+    definitions: Iterable<readonly [string, CommandDefinition]>,
+    catalog: CommandCatalog,
+  ): void {
     this.byName.clear();
     for (const [name, definition] of definitions) this.byName.set(name, new Command(definition));
     this.all = [...this.byName.values()]
       .flatMap((command) => [command, ...command.subcommands?.values() ?? []]);
+    for (const command of this.all) command.accessId = catalog.idOf(command.fullName);
     let size = 1024;
     while (size < this.byName.size * 4) size *= 2;
     this.#mask = size - 1;
@@ -486,7 +496,23 @@ export class Dispatcher {
     return true;
   }
 
-  /** Runs a command that has passed its gates: also from EXEC. */
+  /**
+   * Runs a command of a transaction, whose gates it has passed when it was queued: but for its client's rights, which
+   * may have become others since.
+   */
+  callQueued(client: Client, command: Command, words: Words): void {
+    if ((client.gateBits & CLIENT_RESTRICTED) !== 0) {
+      const denied = this.server.access.check(client, command, words, "multi");
+      if (denied !== DENIED_NOTHING) {
+        client.reply.error(execDenialText(denied));
+        command.rejectedCalls++;
+        return;
+      }
+    }
+    this.call(client, command, words);
+  }
+
+  /** Runs a command that has passed its gates. */
   call(client: Client, command: Command, words: Words): void {
     const server = this.server;
     const keyspace = server.keyspace;
@@ -714,6 +740,15 @@ export class Dispatcher {
     if (client.isMaster) this.owner.linkFailed(client, command, reply.lastError);
   }
 
+  /** Ends a request that has parked its client because the client may not run it any more: it counts as refused. */
+  refuseParked(client: Client, command: Command, words: Words): void {
+    const denied = this.server.access.check(client, command, words, "toplevel");
+    this.#refuse(client, command, `NOPERM ${denialText(denied, client.user!, command, words)}`);
+    this.server.clients.blockedCount--;
+    client.park = null;
+    client.transport.resume();
+  }
+
   /** `endParked` for a request that an error has put an end to: an answer as from its handler. */
   failParked(client: Client, words: Words, error: unknown): void {
     this.endParked(client, this.resolve(words), words, this.#faultText(error, client, words));
@@ -843,6 +878,17 @@ export class Dispatcher {
     const name = command.fullName;
     if ((flags & (FLAG_NO_MULTI | FLAG_WAITS)) !== 0 && inMulti) {
       return "ERR Command not allowed inside a transaction";
+    }
+    if ((gates & CLIENT_RESTRICTED) !== 0) {
+      const denied = this.server.access.check(
+        client,
+        command,
+        words,
+        inMulti ? "multi" : "toplevel",
+      );
+      if (denied !== DENIED_NOTHING) {
+        return `NOPERM ${denialText(denied, client.user!, command, words)}`;
+      }
     }
     // EXEC counts as what it will run: as able to do what one of those does, and as allowed only
     // where all of them are.

@@ -33,6 +33,7 @@ import {
   SCRIPT_WITHOUT_FLAGS,
   scriptFlagsOf,
 } from "../scripting/script_flags.ts";
+import { checkAccess, denialText, DENIED_NOTHING } from "./access_check.ts";
 import type { Call } from "./call.ts";
 import { Client } from "./client.ts";
 import {
@@ -110,7 +111,6 @@ export class Scripts implements ScriptHost, Interrupter {
   constructor(readonly dispatcher: Dispatcher) {
     const { keyspace } = dispatcher.server;
     this.client = new Client(NOBODY, keyspace.databases[0], keyspace.steadyMs);
-    this.client.isAuthenticated = true;
     this.functions = new Functions(this, keyspace.libraries);
     this.suspension = new ScriptSuspension(this);
   }
@@ -352,7 +352,7 @@ export class Scripts implements ScriptHost, Interrupter {
     client.database = caller.database;
     client.caller = caller;
     client.tracker = caller.tracker;
-    client.user = caller.user;
+    client.become(caller.user, true);
     client.noTouch = caller.noTouch;
     client.reply.resp = 2;
     client.reply.length = 0;
@@ -448,7 +448,17 @@ export class Scripts implements ScriptHost, Interrupter {
     return command.subcommands.get(words.text(1).toLowerCase()) ?? null;
   }
 
-  #commandRefusal({ arity, flagBits }: Command, { count }: Words): string | null {
+  /** Why the script's caller may not run this; null when it may. */
+  #denial(command: Command, words: Words): string | null {
+    const { client } = this;
+    const denied = this.#server.access.check(client, command, words, "lua");
+    if (denied === DENIED_NOTHING) return null;
+    return `ERR ACL failure in script: ${denialText(denied, client.user!, command, words)}`;
+  }
+
+  #commandRefusal(command: Command, words: Words): string | null {
+    const { arity, flagBits } = command;
+    const { count } = words;
     if (arity > 0 ? count !== arity : count < -arity) {
       return "Wrong number of args calling Redis command from script";
     }
@@ -460,6 +470,8 @@ export class Scripts implements ScriptHost, Interrupter {
     if ((gates & GATE_STALE) !== 0 && (flagBits & FLAG_STALE) === 0) {
       return "Can not execute the command on a stale replica";
     }
+    const denial = this.#denial(command, words);
+    if (denial !== null) return denial;
     if (isReadOnly && (flagBits & (FLAG_WRITE | FLAG_MAY_REPLICATE)) !== 0) {
       return "Write commands are not allowed from read-only scripts.";
     }
@@ -482,9 +494,11 @@ export class Scripts implements ScriptHost, Interrupter {
     this.running!.replication = parts;
   }
 
-  /** There is one user, who may do everything. */
   mayCall(words: Words): boolean | null {
-    return this.#find(words) === null ? null : true;
+    const command = this.#find(words);
+    if (command === null) return null;
+    const { user } = this.running!.caller;
+    return user === null || checkAccess(user, command, words) === DENIED_NOTHING;
   }
 
   log(level: number, text: string): void {

@@ -18,6 +18,7 @@ import type { Replication } from "../replication/replication.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Hub } from "../pubsub/hub.ts";
 import type { Tracking } from "../tracking/tracking.ts";
+import type { AccessControl } from "./access_control.ts";
 import type { Clients } from "./clients.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Pause } from "./pause.ts";
@@ -32,6 +33,7 @@ export interface Services {
   readonly config: Config;
   readonly dispatcher: Dispatcher;
   readonly clients: Clients;
+  readonly access: AccessControl;
   readonly scripts: Scripts;
   readonly pause: Pause;
   readonly statistics: Statistics;

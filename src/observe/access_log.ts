@@ -18,7 +18,7 @@ export interface AccessLogEntry {
   readonly id: number;
   readonly reason: RefusalReason;
   /** Where the command stood. */
-  readonly context: "toplevel" | "multi";
+  readonly context: "toplevel" | "multi" | "lua";
   /** The command, key or channel refused, as the client wrote it. */
   readonly object: string;
   readonly user: string;

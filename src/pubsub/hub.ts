@@ -353,6 +353,20 @@ export class Hub {
     this.#deferred = this.#deferred.filter((each) => each.subscriber !== subscriber);
   }
 
+  /** Whether all that a client listens to passes a test of its name. */
+  hasOnly(
+    { subscriptions }: Subscriber,
+    isAllowed: (name: Uint8Array, isPattern: boolean) => boolean,
+  ): boolean {
+    if (subscriptions === null) return true;
+    return [this.#patterns, this.#channels, this.#shardChannels].every(({ links, kind }) => {
+      for (let link = subscriptions[kind].first; link !== 0; link = links.nextBy(link)) {
+        if (!isAllowed(links.copyOf(links.nameOf(link)), kind === "patterns")) return false;
+      }
+      return true;
+    });
+  }
+
   // -- questions -----------------------------------------------------------------------------
 
   /** Names of the channels that somebody is subscribed to; with a pattern only those that match. */

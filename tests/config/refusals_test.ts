@@ -7,7 +7,6 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { latin1 } from "../../src/base/bytes.ts";
 import { parseArguments } from "../../src/config/arguments.ts";
 import { Config } from "../../src/config/config.ts";
-import { passwordHash } from "../../src/config/default_user.ts";
 import { ConfigError } from "../../src/config/parse.ts";
 import {
   type Directive,
@@ -22,14 +21,12 @@ import { runtime } from "../../src/runtime/here.ts";
 
 /** A value of each directive that is refused. */
 const SAMPLES: Record<string, string[]> = {
-  "aclfile": ["/etc/users.acl"],
   "daemonize": ["yes"],
   "appendonly": ["yes"],
   "cluster-enabled": ["yes"],
   "tls-port": ["6380"],
   "tls-replication": ["yes"],
   "tls-cluster": ["yes"],
-  "user": ["default", "on", ">secret", "~*", "&*", "+@all"],
   "loadmodule": ["/usr/lib/redisbloom.so", "ERROR_RATE", "0.1"],
 };
 
@@ -52,7 +49,7 @@ for (const name of refusable()) {
     const path = Deno.makeTempFileSync();
     try {
       Deno.writeTextFileSync(path, `port 7000\n${line}\n`);
-      const shown = name === "user" ? "user default ..." : line;
+      const shown = line;
       for (
         const [from, said] of [[path, report([path])], [
           "standard input",
@@ -149,35 +146,6 @@ Deno.test("CONFIG SET takes what --ignore-unsupported has let pass once more, an
   assertEquals(config.set([["appendonly", "no"]]), null);
   assert(config.set([["appendonly", "yes"]])?.includes("the append-only file does not exist yet"));
 });
-
-const ALL = "~* &* +@all";
-const SECRET = "#" + passwordHash("secret");
-for (
-  const [line, requirepass, starts] of [
-    // As redis-server 7.0 writes them at CONFIG REWRITE.
-    [`user default on nopass ${ALL}`, "", true],
-    [`user default on ${SECRET} ${ALL}`, "secret", true],
-    [`USER default on sanitize-payload nopass ${ALL}`, "", true],
-    [`user default ON NOPASS allkeys allchannels +@ALL`, "", true],
-    [`user default on >secret ${ALL}`, "secret", true],
-    [`user default on ${SECRET} ${ALL}`, "", false],
-    [`user default on ${SECRET} ${ALL}`, "other", false],
-    [`user default on nopass ${ALL}`, "secret", false],
-    [`user default on ${SECRET} >second ${ALL}`, "secret", false],
-    [`user default off nopass ${ALL}`, "", false],
-    [`user default on nopass ~* &*`, "", false],
-    [`user default on nopass ~app:* &* +@all`, "", false],
-    [`user default on nopass ${ALL} -flushall`, "", false],
-    [`user Default on nopass ${ALL}`, "", false],
-    [`user default`, "", false],
-  ] as const
-) {
-  Deno.test(`'${line}' beside requirepass "${requirepass}": ${starts ? "" : "no "}start`, () => {
-    const start = () => load(["-"], `${line}\nrequirepass "${requirepass}"\n`);
-    if (starts) assertEquals(start().ignored, []);
-    else assertThrows(start, ConfigError, "'user' is refused");
-  });
-}
 
 Deno.test("a program that gives such a directive is refused too, or says that it may be ignored", () => {
   const error = assertThrows(

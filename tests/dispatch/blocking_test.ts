@@ -3,6 +3,7 @@
  * when its key goes. (What BLPOP and its kin make of it: tests/commands/list/blocking_test.ts.)
  */
 
+import { commandCatalog } from "../../src/commands/catalog.ts";
 import { assert, assertEquals } from "@std/assert";
 import { commandTable } from "../../src/commands/index.ts";
 import type { Call } from "../../src/dispatch/call.ts";
@@ -65,7 +66,7 @@ function park(call: Call, more: { words?: Words }): void {
 function server(): TestServer {
   const s = testServer();
   const definitions = [...commandTable, since, waitGone];
-  s.dispatcher.setCommands(definitions.map((each) => [each.name, each]));
+  s.dispatcher.setCommands(definitions.map((each) => [each.name, each]), commandCatalog());
   return s;
 }
 

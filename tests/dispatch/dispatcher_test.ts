@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { commandCatalog } from "../../src/commands/catalog.ts";
 import { commandTable } from "../../src/commands/index.ts";
 import type { Call } from "../../src/dispatch/call.ts";
 import {
@@ -190,7 +191,7 @@ Deno.test("a fault in a handler is answered, logged with the words, and ends not
     call.reply.ok();
     throw new TypeError("oops");
   };
-  s.dispatcher.setCommands([["get", { ...get, run }], ["ping", ping]]);
+  s.dispatcher.setCommands([["get", { ...get, run }], ["ping", ping]], commandCatalog());
   assertEquals(s.run("GET", "a key"), { error: "ERR internal error: oops" });
   assertEquals(s.run("PING"), "PONG");
   assert(s.logLines.some((line) => line.includes('"GET" "a key"') && line.includes("oops")));

@@ -29,7 +29,13 @@ const FAILING: [args: string[], message: RegExp][] = [
     /socket nosuch\.invalid:\d+: Name or service not known\n.*# Failed listening/,
   ],
   [["--prot", "1"], /Bad directive or wrong number of arguments\nDid you mean 'port'\?\n/],
-  [["--user", "default", "on", ">secret"], /'user' is refused: .*\n.*'requirepass'\.\n/],
+  [["--user", "a", "on", "nosuch"], /Error in user declaration 'nosuch': Syntax error\n/],
+  [
+    ["--user", "a", "on", "+nosuch"],
+    /# Error loading ACL rule '\+nosuch' [^]*# Critical error while/,
+  ],
+  [["--aclfile", "/nosuch"], /# Aborting Redis startup .*'\/nosuch': No such file or directory\n$/],
+  [["--user", "a", "on", "--user", "a", "off"], /'a': Duplicate user found\. /],
   [
     ["--requirepass", "x", "--appendonly", "yes", "--tls-port", "1"],
     /'appendonly' [^]*'tls-port' /,

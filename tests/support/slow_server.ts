@@ -1,5 +1,6 @@
 /** A test server with a command that takes long by its clock. */
 
+import { commandCatalog } from "../../src/commands/catalog.ts";
 import { commandTable } from "../../src/commands/index.ts";
 import { defineCommand } from "../../src/dispatch/command.ts";
 import { type TestServer, testServer, type TestServerOptions } from "./test_server.ts";
@@ -20,6 +21,9 @@ export function slowServer(options?: TestServerOptions): TestServer {
       call.reply.ok();
     },
   });
-  s.dispatcher.setCommands([...commandTable, pass].map((each) => [each.name, each]));
+  s.dispatcher.setCommands(
+    [...commandTable, pass].map((each) => [each.name, each]),
+    commandCatalog(),
+  );
   return s;
 }

@@ -147,7 +147,7 @@ export class TestServer {
   /** A further client. */
   connect(resp = 2): TestClient {
     const client = new Client(this.clients.nextId(), this.keyspace.databases[0], this.clock.nowMs);
-    client.isAuthenticated = true;
+    client.become(this.core.access.users.default, true);
     client.reply.resp = resp;
     this.clients.add(client);
     return new TestClient(this, client);

@@ -1,6 +1,6 @@
 /** Who a connection is and which protocol it speaks: AUTH, HELLO, RESET, QUIT. */
 
-import { latin1 } from "../../base/bytes.ts";
+import { DEFAULT_USER } from "../../access/user.ts";
 import { REDIS_VERSION } from "../../config/version.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Client } from "../../dispatch/client.ts";
@@ -19,11 +19,10 @@ const HELLO_NEEDS_AUTH =
   "version at the same time";
 
 /**
- * `AUTH [username] password`. There is one user, `default`, whose password is `requirepass`; without
- * one any password is right as long as the user is named.
+ * `AUTH [username] password`. Without a name the user is `default`.
  *
- * Errors: WRONGPASS; without a user name also when no password is set, which a client that expects
- * one should hear of.
+ * Errors: WRONGPASS, also for a user who is off; without a name also when `default` needs no password, which
+ * a client that expects one should hear of.
  *
  * @see {@link https://redis.io/docs/latest/commands/auth/}
  */
@@ -43,13 +42,14 @@ export const auth = defineCommand({
 function runAuth(call: Call): void {
   const { client, words, reply, server } = call;
   if (words.count > 3) return reply.error(SYNTAX_ERROR);
-  const user = words.count === 3 ? words.text(1) : "default";
+  const user = words.count === 3 ? words.text(1) : DEFAULT_USER;
   const password = words.text(words.count - 1);
   // Monitors and the slow log are shown the words after the call.
   words.redact(1, words.count);
-  if (words.count === 2 && !isPasswordSet(server)) return reply.error(NO_PASSWORD_SET);
-  if (!isRightPassword(server, user, password)) return refuseUser(call, user);
-  client.authenticate(user);
+  if (words.count === 2 && server.access.users.default.isNoPass) {
+    return reply.error(NO_PASSWORD_SET);
+  }
+  if (!server.access.authenticate(client, user, password)) return refuseUser(call, user);
   reply.ok();
 }
 
@@ -105,8 +105,7 @@ function runHello(call: Call): void {
     const user = words.text(userWord);
     const password = words.text(userWord + 1);
     words.redact(userWord, userWord + 2);
-    if (!isRightPassword(server, user, password)) return refuseUser(call, user);
-    client.authenticate(user);
+    if (!server.access.authenticate(client, user, password)) return refuseUser(call, user);
   }
   if (client.needsAuth) return reply.error(HELLO_NEEDS_AUTH);
   client.name = name;
@@ -165,9 +164,7 @@ function resetClient(client: Client, server: Services): void {
   client.noTouch = false;
   client.noEvict = false;
   client.name = "";
-  client.user = "default";
-  client.isAuthenticated = !isPasswordSet(server);
-  client.setNeedsAuth(!client.isAuthenticated);
+  server.access.admit(client);
 }
 
 /**
@@ -205,16 +202,4 @@ function refuseUser(call: Call, user: string): void {
     nowMs,
   );
   reply.error(WRONG_PASS);
-}
-
-function isPasswordSet(server: Services): boolean {
-  const password = server.config.value("requirepass");
-  return password !== null && password !== "";
-}
-
-function isRightPassword({ runtime, config }: Services, user: string, given: string): boolean {
-  if (user !== "default") return false;
-  const password = config.value("requirepass");
-  return password === null || password === "" ||
-    runtime.isSameSecret(latin1(given), latin1(password));
 }

@@ -1,5 +1,6 @@
 /** CLIENT LIST and CLIENT KILL: the connections, by what they are. */
 
+import type { User } from "../../access/user.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Client } from "../../dispatch/client.ts";
 import type { ClientClass } from "../../dispatch/client_info.ts";
@@ -108,7 +109,7 @@ function runClientKill(call: Call): void {
   }
   let id: number | null = null;
   let type: ClientClass | null = null;
-  let user: string | null = null;
+  let user: User | null = null;
   let address: string | null = null;
   let localAddress: string | null = null;
   let skipsMe = true;
@@ -121,8 +122,9 @@ function runClientKill(call: Call): void {
     else if (words.is(i, "addr")) address = words.text(i + 1);
     else if (words.is(i, "laddr")) localAddress = words.text(i + 1);
     else if (words.is(i, "user")) {
-      user = words.text(i + 1);
-      if (user !== "default") throw new ReplyError(`ERR No such user '${user}'`);
+      const name = words.text(i + 1);
+      user = call.server.access.users.find(name);
+      if (user === null) throw new ReplyError(`ERR No such user '${name}'`);
     } else if (words.is(i, "skipme")) {
       if (words.is(i + 1, "yes")) skipsMe = true;
       else if (words.is(i + 1, "no")) skipsMe = false;

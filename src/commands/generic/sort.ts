@@ -1,6 +1,7 @@
 /** SORT and SORT_RO: the elements of a list, set or sorted set in order, or what they point at. */
 
 import { TYPE_LIST, TYPE_SET, TYPE_ZSET } from "../../arena/record.ts";
+import { mayReadAllKeys } from "../../dispatch/access_check.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import {
@@ -130,10 +131,19 @@ function readOptions(call: Call, mayStore: boolean): SortOptions {
     else if (words.is(i, "by") && left >= 1) {
       options.by = patternAt(words, ++i);
       if (!options.by.hasStar) options.keepsOrder = true; // for good, whatever follows
-    } else if (words.is(i, "get") && left >= 1) options.gets.push(patternAt(words, ++i));
-    else throw new ReplyError(SYNTAX_ERROR);
+      else checkAllKeys(call, "BY");
+    } else if (words.is(i, "get") && left >= 1) {
+      checkAllKeys(call, "GET");
+      options.gets.push(patternAt(words, ++i));
+    } else throw new ReplyError(SYNTAX_ERROR);
   }
   return options;
+}
+
+/** What a pattern reads are keys that no word names: who may not read all has no use of it. */
+function checkAllKeys({ client, command, words }: Call, option: string): void {
+  if (mayReadAllKeys(client.user, command, words)) return;
+  throw new ReplyError(`ERR ${option} option of SORT denied due to insufficient ACL permissions.`);
 }
 
 function patternAt({ bytes, starts, lengths }: Words, index: number): Pattern {

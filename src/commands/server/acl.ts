@@ -1,37 +1,34 @@
-/**
- * ACL: who may do what. There is one user, `default`, who may do everything; its password is
- * `requirepass`. What would make or change users is refused.
- */
+/** ACL: users and their rights; see src/access for what they are, access_control.ts for what they do. */
 
-import { defaultUserRules, passwordHash } from "../../config/default_user.ts";
+import { ACL_CATEGORIES, categoryBit } from "../../access/categories.ts";
+import { hasSpaces } from "../../access/selector_rules.ts";
+import type { Selector } from "../../access/selector.ts";
+import { DEFAULT_USER } from "../../access/user.ts";
+import { BadRule, UnmatchedBracket } from "../../access/user_rules.ts";
+import { checkAccess, denialText, DENIED_NOTHING } from "../../dispatch/access_check.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Services } from "../../dispatch/services.ts";
+import type { Words } from "../../resp/words.ts";
+import { type Command, defineCommand } from "../../dispatch/command.ts";
 import { wrongArity } from "../../dispatch/command_errors.ts";
 import type { AccessLogEntry } from "../../observe/access_log.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
-import { ACL_CATEGORIES, defineCommand } from "../../dispatch/command.ts";
-import { findByFullName } from "../command_docs.ts";
+import type { ReplyWriter } from "../../resp/reply_writer.ts";
 import { writeHelp } from "../help.ts";
 
-const ONE_USER =
-  "ERR this version of tsredis has no user but 'default', whose password is requirepass";
 /** The answer of a server without `aclfile`, word for word. */
 const NO_ACL_FILE =
   "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via " +
   "the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration " +
   "file set) in order to store users in the Redis configuration.";
+const NOT_SAVED =
+  "ERR There was an error trying to save the ACLs. Please check the server logs for more information";
 const BAD_BITS = "ERR ACL GENPASS argument must be the number of bits for the output password, a " +
   "positive number up to 4096";
 const PASSWORD_BITS = 256;
 const PASSWORD_BITS_MAX = 4096;
 /** Entries of ACL LOG unless told otherwise. */
 const LOG_COUNT = 10;
-
-/** SHA-256 of the default user's password in hexadecimal digits, or null when it has none. */
-function requiredHash(server: Services): string | null {
-  const password = server.config.value("requirepass");
-  return password === null || password === "" ? null : passwordHash(password);
-}
 
 /**
  * `ACL WHOAMI`.
@@ -46,7 +43,8 @@ export const aclWhoami = defineCommand({
   complexity: "O(1)",
   arity: 2,
   flags: ["noscript", "loading", "stale"],
-  run: ({ client, reply }) => reply.bulkText(client.user),
+  run: ({ client, reply }) =>
+    client.user === null ? reply.null() : reply.bulkText(client.user.name),
 });
 
 /**
@@ -75,15 +73,15 @@ function runAclCat(call: Call): void {
   }
   if (words.count > 3) throw call.subcommandSyntaxError();
   const name = words.text(2);
-  const place = ACL_CATEGORIES.findIndex((category) => category === name.toLowerCase());
-  if (place < 0) throw new ReplyError(`ERR Unknown category '${name}'`);
-  const found: string[] = [];
-  for (const { categoryBits, fullName } of server.dispatcher.all) {
-    if ((categoryBits & (1 << place)) !== 0) found.push(fullName);
-  }
+  const bit = categoryBit(name);
+  if (bit === 0) throw new ReplyError(`ERR Unknown category '${name.slice(0, NAME_SHOWN)}'`);
+  const found = server.access.users.catalog.all.filter((each) => (each.categoryBits & bit) !== 0);
   reply.array(found.length);
-  for (const each of found) reply.bulkText(each);
+  for (const { fullName } of found) reply.bulkText(fullName);
 }
+
+/** Of a name that is unknown, so much is shown. */
+const NAME_SHOWN = 128;
 
 /**
  * `ACL USERS`.
@@ -95,12 +93,13 @@ export const aclUsers = defineCommand({
   group: "server",
   since: "6.0.0",
   summary: "Lists the names of users",
-  complexity: "O(1)",
+  complexity: "O(N), N users",
   arity: 2,
   flags: ["admin", "noscript", "loading", "stale"],
-  run: ({ reply }) => {
-    reply.array(1);
-    reply.bulkText("default");
+  run: ({ server, reply }) => {
+    const users = server.access.users.all();
+    reply.array(users.length);
+    for (const { name } of users) reply.bulkText(name);
   },
 });
 
@@ -114,16 +113,16 @@ export const aclList = defineCommand({
   group: "server",
   since: "6.0.0",
   summary: "Lists users with their rules",
-  complexity: "O(1)",
+  complexity: "O(N), N users",
   arity: 2,
   flags: ["admin", "noscript", "loading", "stale"],
   run: runAclList,
 });
 
 function runAclList({ server, reply }: Call): void {
-  const rules = defaultUserRules(server.config.value("requirepass"));
-  reply.array(1);
-  reply.bulkText(`user default ${rules.join(" ")}`);
+  const users = server.access.users.all();
+  reply.array(users.length);
+  for (const { line } of users) reply.bulkText(line);
 }
 
 /**
@@ -140,7 +139,7 @@ export const aclGetuser = defineCommand({
     "selectors; key and channel patterns as rules, not as lists",
   ]],
   summary: "Shows the rules of a user",
-  complexity: "O(1)",
+  complexity: "O(N), N rules",
   arity: 3,
   flags: ["admin", "noscript", "loading", "stale"],
   args: "username",
@@ -148,28 +147,39 @@ export const aclGetuser = defineCommand({
 });
 
 function runAclGetuser({ server, words, reply }: Call): void {
-  if (words.text(2) !== "default") return reply.null();
-  const hash = requiredHash(server);
-  const flags = hash === null ? ["on", "nopass"] : ["on"];
+  const user = server.access.users.find(words.text(2));
+  if (user === null) return reply.null();
+  const flags = user.flags();
+  const [root, ...selectors] = user.selectors;
   reply.map(6);
   reply.bulkText("flags");
   reply.set(flags.length);
   for (const flag of flags) reply.bulkText(flag);
   reply.bulkText("passwords");
-  reply.array(hash === null ? 0 : 1);
-  if (hash !== null) reply.bulkText(hash);
-  reply.bulkText("commands");
-  reply.bulkText("+@all");
-  reply.bulkText("keys");
-  reply.bulkText("~*");
-  reply.bulkText("channels");
-  reply.bulkText("&*");
+  reply.array(user.passwords.length);
+  for (const hash of user.passwords) reply.bulkText(hash);
+  replySelector(reply, root);
   reply.bulkText("selectors");
-  reply.array(0);
+  reply.array(selectors.length);
+  for (const selector of selectors) {
+    reply.map(3);
+    replySelector(reply, selector);
+  }
+}
+
+/** Three fields of a map. */
+function replySelector(reply: ReplyWriter, selector: Selector): void {
+  reply.bulkText("commands");
+  reply.bulkText(selector.describeCommands());
+  reply.bulkText("keys");
+  reply.bulkText(selector.describeKeys());
+  reply.bulkText("channels");
+  reply.bulkText(selector.describeChannels());
 }
 
 /**
- * `ACL SETUSER username [rule …]`: refused, there is one user.
+ * `ACL SETUSER username [rule …]`: makes or changes a user; all rules are applied, or none. Subscribers that may
+ * not hear some of their channels any more are ended.
  *
  * @see {@link https://redis.io/docs/latest/commands/acl-setuser/}
  */
@@ -178,20 +188,40 @@ export const aclSetuser = defineCommand({
   group: "server",
   since: "6.0.0",
   history: [["6.2.0", "channel patterns"], ["7.0.0", "selectors, and rights by key"]],
-  summary: "Would make or change a user; refused",
-  complexity: "O(1)",
+  summary: "Makes or changes a user",
+  complexity: "O(N), N rules",
   arity: -3,
   flags: ["admin", "noscript", "loading", "stale"],
   tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
   args: "username [rule...]",
-  run: ({ words, reply }) => {
-    words.redact(2, words.count);
-    reply.error(ONE_USER);
-  },
+  run: runAclSetuser,
 });
 
+function runAclSetuser({ server, words, reply }: Call): void {
+  const [name, ...rules] = textsFrom(words, 2);
+  // Monitors and the slow log are shown the words after the call.
+  words.redact(2, words.count);
+  if (hasSpaces(name)) {
+    throw new ReplyError("ERR Usernames can't contain spaces or null characters");
+  }
+  try {
+    server.access.set(name, rules);
+  } catch (error) {
+    if (!(error instanceof BadRule) && !(error instanceof UnmatchedBracket)) throw error;
+    throw new ReplyError(`ERR ${error.message.replace(/[\r\n]/g, " ")}`);
+  }
+  reply.ok();
+}
+
+function textsFrom(words: Words, from: number): string[] {
+  const texts: string[] = [];
+  for (let i = from; i < words.count; i++) texts.push(words.text(i));
+  return texts;
+}
+
 /**
- * `ACL DELUSER username …`: the default user stays, and there is no other.
+ * `ACL DELUSER username …`: removes users and ends their connections; answers how many users. The default user
+ * stays.
  *
  * @see {@link https://redis.io/docs/latest/commands/acl-deluser/}
  */
@@ -199,8 +229,8 @@ export const aclDeluser = defineCommand({
   name: "acl|deluser",
   group: "server",
   since: "6.0.0",
-  summary: "Would remove users; there are none that could be removed",
-  complexity: "O(N), N names",
+  summary: "Removes users and ends their connections",
+  complexity: "O(N), N connections for each name",
   arity: -3,
   flags: ["admin", "noscript", "loading", "stale"],
   tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
@@ -208,13 +238,12 @@ export const aclDeluser = defineCommand({
   run: runAclDeluser,
 });
 
-function runAclDeluser({ words, reply }: Call): void {
-  for (let i = 2; i < words.count; i++) {
-    if (words.text(i) === "default") {
-      return reply.error("ERR The 'default' user cannot be removed");
-    }
+function runAclDeluser({ server, words, reply }: Call): void {
+  const names = textsFrom(words, 2);
+  if (names.includes(DEFAULT_USER)) {
+    return reply.error("ERR The 'default' user cannot be removed");
   }
-  reply.integer(0);
+  reply.integer(names.filter((name) => server.access.remove(name)).length);
 }
 
 /**
@@ -235,20 +264,25 @@ export const aclDryrun = defineCommand({
 });
 
 function runAclDryrun({ server, words, reply }: Call): void {
-  const user = words.text(2);
-  if (user !== "default") return reply.error(`ERR User '${user}' not found`);
-  let command = findByFullName(server.dispatcher.byName, words.text(3));
-  if (command !== undefined && command.subcommands !== null && words.count > 4) {
-    command = command.subcommands.get(words.text(4).toLowerCase());
-  }
-  if (command === undefined) {
-    return reply.error(`ERR Command '${words.text(3)}' not found`);
-  }
-  const count = words.count - 3;
-  if (command.arity > 0 ? count !== command.arity : count < -command.arity) {
+  const user = server.access.users.find(words.text(2));
+  if (user === null) return reply.error(`ERR User '${words.text(2)}' not found`);
+  const asked = words.behind(3);
+  const command = commandOf(server, asked);
+  if (command === null) return reply.error(`ERR Command '${asked.text(0)}' not found`);
+  const { arity } = command;
+  if (arity > 0 ? asked.count !== arity : asked.count < -arity) {
     return reply.error(wrongArity(command));
   }
-  reply.ok();
+  const denied = checkAccess(user, command, asked);
+  if (denied === DENIED_NOTHING) reply.ok();
+  else reply.bulkText(denialText(denied, user, command, asked, true));
+}
+
+/** The command or subcommand that the words call, or null. */
+function commandOf({ dispatcher }: Services, words: Words): Command | null {
+  const command = dispatcher.find(words.bytes, words.starts[0], words.lengths[0]);
+  if (command === null || command.subcommands === null || words.count === 1) return command;
+  return command.subcommands.get(words.text(1).toLowerCase()) ?? null;
 }
 
 /**
@@ -280,8 +314,8 @@ function runAclGenpass(call: Call): void {
 }
 
 /**
- * `ACL LOG [count | RESET]`: the latest refusals, 10 unless told otherwise. As the one user may do
- * everything, these are failed authentications.
+ * `ACL LOG [count | RESET]`: the latest refusals, 10 unless told otherwise: of commands, keys, channels and
+ * passwords.
  *
  * @see {@link https://redis.io/docs/latest/commands/acl-log/}
  */
@@ -290,7 +324,7 @@ export const aclLog = defineCommand({
   group: "server",
   since: "6.0.0",
   history: [["7.2.0", "`entry-id` and the two timestamps"]],
-  summary: "Lists the latest failed authentications, or forgets them",
+  summary: "Lists the latest refusals for want of rights, or forgets them",
   complexity: "O(N), N entries",
   arity: -2,
   flags: ["admin", "noscript", "loading", "stale"],
@@ -335,30 +369,52 @@ function replyLogEntry({ reply, nowMs }: Call, entry: AccessLogEntry): void {
   reply.integer(entry.updatedMs);
 }
 
-/** `ACL LOAD`: refused, there is no file of users. */
+/**
+ * `ACL LOAD`: replaces all users by those of the file that `aclfile` names, if all of it is right. Connections of
+ * all users but the default one are ended.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/acl-load/}
+ */
 export const aclLoad = defineCommand({
   name: "acl|load",
   group: "server",
   since: "6.0.0",
-  summary: "Would read users from a file; refused",
-  complexity: "O(1)",
+  summary: "Reads all users from the file of users",
+  complexity: "O(N), N users and connections",
   arity: 2,
   flags: ["admin", "noscript", "loading", "stale"],
-  run: ({ reply }) => reply.error(NO_ACL_FILE),
+  run: runAclLoad,
 });
 
-/** `ACL SAVE`: refused, there is no file of users. */
+function runAclLoad({ server, reply }: Call): void {
+  if (!server.access.hasFile) return reply.error(NO_ACL_FILE);
+  const errors = server.access.load();
+  if (errors === null) reply.ok();
+  else reply.error(`ERR ${errors.replace(/[\r\n]/g, " ")}`);
+}
+
+/**
+ * `ACL SAVE`: writes all users to the file that `aclfile` names, which is replaced at once.
+ *
+ * @see {@link https://redis.io/docs/latest/commands/acl-save/}
+ */
 export const aclSave = defineCommand({
   name: "acl|save",
   group: "server",
   since: "6.0.0",
-  summary: "Would write users to a file; refused",
-  complexity: "O(1)",
+  summary: "Writes all users to the file of users",
+  complexity: "O(N), N users",
   arity: 2,
   flags: ["admin", "noscript", "loading", "stale"],
   tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
-  run: ({ reply }) => reply.error(NO_ACL_FILE),
+  run: runAclSave,
 });
+
+function runAclSave({ server, reply }: Call): void {
+  if (!server.access.hasFile) return reply.error(NO_ACL_FILE);
+  if (server.access.save()) reply.ok();
+  else reply.error(NOT_SAVED);
+}
 
 /** `ACL HELP`. */
 export const aclHelp = defineCommand({
@@ -372,7 +428,7 @@ export const aclHelp = defineCommand({
   run: (call) =>
     writeHelp(call, [
       ["CAT [<category>]", "List all categories, or the commands of one."],
-      ["DELUSER <username> [<username> ...]", "Remove users; there are none but 'default'."],
+      ["DELUSER <username> [<username> ...]", "Remove users, and end their connections."],
       [
         "DRYRUN <username> <command> [<arg> ...]",
         "Tell whether a user may run a command, without running it.",
@@ -380,10 +436,10 @@ export const aclHelp = defineCommand({
       ["GETUSER <username>", "Show the rules of a user."],
       ["GENPASS [<bits>]", "Make a random password, of 256 bits unless told otherwise."],
       ["LIST", "List users with their rules."],
-      ["LOAD", "Refused: there is no file of users."],
-      ["LOG [<count> | RESET]", "List the latest failed authentications, or forget them."],
-      ["SAVE", "Refused: there is no file of users."],
-      ["SETUSER <username> [<rule> ...]", "Refused: there is one user, 'default'."],
+      ["LOAD", "Read all users from the file of users."],
+      ["LOG [<count> | RESET]", "List the latest refusals for want of rights, or forget them."],
+      ["SAVE", "Write all users to the file of users."],
+      ["SETUSER <username> [<rule> ...]", "Make or change a user; all rules are applied, or none."],
       ["USERS", "List the names of users."],
       ["WHOAMI", "Name the user of this connection."],
     ]),

@@ -65,7 +65,7 @@ function runExec(call: Call): void {
   const { dispatcher, scripts } = server;
   const goOn = () =>
     queue.drain((command, words) => {
-      dispatcher.call(client, command, words);
+      dispatcher.callQueued(client, command, words);
       return scripts.running === null;
     });
   // A script that runs for too long lets others have their turn; what is behind it waits.

@@ -8,8 +8,7 @@ const WRONG_PASS = {
 const NO_AUTH = { error: "NOAUTH Authentication required." };
 
 function withPassword() {
-  const s = testServer();
-  s.config.assign("requirepass", ["secret"]);
+  const s = testServer({ directives: { requirepass: "secret" } });
   const c = s.connect();
   c.client.setNeedsAuth(true);
   return { s, c };

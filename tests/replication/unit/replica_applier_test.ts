@@ -1,5 +1,6 @@
 /** The offset of what has been applied, with the stream cut at every byte. */
 
+import { commandCatalog } from "../../../src/commands/catalog.ts";
 import { assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../../src/base/bytes.ts";
 import { commandTable } from "../../../src/commands/index.ts";
@@ -61,6 +62,7 @@ function applier(timers = new HandTimers()) {
 function replaceEcho(s: TestServer, run: () => void): void {
   s.dispatcher.setCommands(
     commandTable.map((each) => [each.name, each.name === "echo" ? { ...each, run } : each]),
+    commandCatalog(),
   );
 }
 
