@@ -8,6 +8,7 @@ import type Fs from "node:fs";
 import type Net from "node:net";
 import type Os from "node:os";
 import type Process from "node:process";
+import type Tls from "node:tls";
 import type V8 from "node:v8";
 import type Vm from "node:vm";
 
@@ -30,6 +31,10 @@ export function nodeNet(): typeof Net {
 
 export function nodeOs(): typeof Os {
   return nodeGlobal().getBuiltinModule("node:os");
+}
+
+export function nodeTls(): typeof Tls {
+  return nodeGlobal().getBuiltinModule("node:tls");
 }
 
 export function nodeV8(): typeof V8 {

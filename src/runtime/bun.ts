@@ -1,7 +1,7 @@
 /** The runtime that Bun is. */
 
 import { lockByBun } from "./bun_lock.ts";
-import { BunNetwork } from "./bun_sockets.ts";
+import { BunNetwork } from "./bun_network.ts";
 import { BunTimers } from "./bun_timers.ts";
 import { bun } from "./bun_types.ts";
 import { bunFfi } from "./builtin_modules.ts";

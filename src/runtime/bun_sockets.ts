@@ -12,78 +12,95 @@
 
 import { nodeFs } from "./builtin_modules.ts";
 import { bun, type BunListener, type BunSocket, type BunSocketCallbacks } from "./bun_types.ts";
-import type {
-  Address,
-  ConnectHandler,
-  Listener,
-  ListenerHandler,
-  Network,
-  Socket,
-  SocketHandler,
-} from "./runtime.ts";
+import type { Address, Listener, ListenerHandler, Socket, SocketHandler } from "./runtime.ts";
 import { SystemError, systemErrorOf } from "./system_error.ts";
 
 /** Buffers of input from this size on are given back by hand: garbage of so much would pile up. */
 const LARGE_INPUT = 16 * 1024;
 
-export type Raw = BunSocket<Connected | undefined>;
+/** Who is called back about a socket. */
+export interface SocketEvents {
+  /** `bytes` may be kept. */
+  arrived(bytes: Uint8Array<ArrayBuffer>): void;
+  ended(): void;
+  drained(): void;
+  closed(error: Error | undefined): void;
+}
 
-export class BunNetwork implements Network {
-  listenTcp(hostname: string, port: number, handler: ListenerHandler): Listener {
-    const socket = accepting(handler, null);
-    try {
-      const listener = bun().listen({ hostname, port, allowHalfOpen: true, socket });
-      return new Listening(listener, listener.port);
-    } catch (error) {
-      throw networkError(error);
-    }
-  }
+export type Raw = BunSocket<SocketEvents | undefined>;
 
-  listenUnix(path: string, mode: number, handler: ListenerHandler): Listener {
-    const socket = accepting(handler, { hostname: path, port: 0 });
-    let listener: BunListener | null = null;
-    try {
-      listener = bun().listen({ unix: path, allowHalfOpen: true, socket });
-      if (mode !== 0) nodeFs().chmodSync(path, mode);
-      return new Listening(listener, 0);
-    } catch (error) {
-      listener?.stop();
-      throw networkError(error);
-    }
+/** Listens on an IP address or host name. @throws SystemError */
+export function listenWith(
+  hostname: string,
+  port: number,
+  socket: BunSocketCallbacks<SocketEvents | undefined>,
+): Listener {
+  try {
+    const listener = bun().listen({ hostname, port, allowHalfOpen: true, socket });
+    return new Listening(listener, listener.port);
+  } catch (error) {
+    throw networkError(error);
   }
+}
 
-  connectTcp(
-    hostname: string,
-    port: number,
-    handler: ConnectHandler,
-    source = "",
-  ): { cancel(): void } {
-    let isCancelled = false;
-    const socket: BunSocketCallbacks<Connected | undefined> = {
-      ...callbacks,
-      open(raw) {
-        if (isCancelled) {
-          raw.end();
-          return;
-        }
-        const connected = raw.data = new Connected(raw, null);
-        connected.serveWith(handler.connected(connected));
-      },
-      connectError() {}, // the promise tells of it
-    };
-    const options = { hostname, port, allowHalfOpen: true, socket };
-    const connect = () => isCancelled ? undefined : bun().connect(options);
-    const connectFromSource = async () => {
-      await bun().connect({ ...options, localAddress: source });
-    };
-    const attempt = source === "" ? connect() : connectFromSource().catch(connect);
-    attempt?.catch((error: unknown) => {
-      if (isCancelled) return;
-      isCancelled = true;
-      handler.failed(networkError(error).message);
-    });
-    return { cancel: () => isCancelled = true };
+/** Listens on a Unix socket. @throws SystemError */
+export function listenUnix(path: string, mode: number, handler: ListenerHandler): Listener {
+  const socket = accepting(handler, { hostname: path, port: 0 });
+  let listener: BunListener | null = null;
+  try {
+    listener = bun().listen({ unix: path, allowHalfOpen: true, socket });
+    if (mode !== 0) nodeFs().chmodSync(path, mode);
+    return new Listening(listener, 0);
+  } catch (error) {
+    listener?.stop();
+    throw networkError(error);
   }
+}
+
+/** A connection attempt that may be called off. */
+export interface Attempt {
+  isOver: boolean;
+  /** Ends what has been opened; null as long as nothing has. */
+  abandon: (() => void) | null;
+}
+
+/**
+ * Begins to connect, from `source` where that is not empty and can be had. `opened` is called with the
+ * connection, else `failed` with the system's words, unless it has been called off.
+ */
+export function connectWith(
+  hostname: string,
+  port: number,
+  source: string,
+  opened: (raw: Raw, attempt: Attempt) => void,
+  failed: (reason: string) => void,
+): { cancel(): void } {
+  const attempt: Attempt = { isOver: false, abandon: null };
+  const socket: BunSocketCallbacks<SocketEvents | undefined> = {
+    ...callbacks,
+    open(raw) {
+      if (attempt.isOver) raw.end();
+      else opened(raw, attempt);
+    },
+    connectError() {}, // the promise tells of it
+  };
+  const options = { hostname, port, allowHalfOpen: true, socket };
+  const connect = () => attempt.isOver ? undefined : bun().connect(options);
+  const connectFromSource = async () => {
+    await bun().connect({ ...options, localAddress: source });
+  };
+  const connecting = source === "" ? connect() : connectFromSource().catch(connect);
+  connecting?.catch((error: unknown) => {
+    if (attempt.isOver) return;
+    attempt.isOver = true;
+    failed(networkError(error).message);
+  });
+  return {
+    cancel() {
+      attempt.isOver = true;
+      attempt.abandon?.();
+    },
+  };
 }
 
 class Listening implements Listener {
@@ -102,7 +119,7 @@ class Listening implements Listener {
 }
 
 /** What all sockets are called back with; who they are is in their `data`. */
-const callbacks: BunSocketCallbacks<Connected | undefined> = {
+export const callbacks: BunSocketCallbacks<SocketEvents | undefined> = {
   data(raw, bytes) {
     raw.data?.arrived(bytes);
   },
@@ -123,10 +140,11 @@ const callbacks: BunSocketCallbacks<Connected | undefined> = {
   },
 };
 
-function accepting(
+/** Has what is accepted served by whom the handler says. */
+export function accepting(
   handler: ListenerHandler,
   here: Address | null,
-): BunSocketCallbacks<Connected | undefined> {
+): BunSocketCallbacks<SocketEvents | undefined> {
   return {
     ...callbacks,
     open(raw) {
@@ -144,7 +162,7 @@ function accepting(
 }
 
 /** What `callbacks` are called about. */
-export class Connected implements Socket {
+export class Connected implements Socket, SocketEvents {
   readonly isUnix: boolean;
   readonly local: Address;
   readonly remote: Address;
@@ -165,9 +183,15 @@ export class Connected implements Socket {
   #hasEnded = false;
   #hasToldEnd = false;
 
-  /** `here` is the address of both ends of a Unix socket, null for TCP. */
-  constructor(raw: Raw, here: Address | null) {
+  readonly #end: () => void;
+
+  /**
+   * `here` is the address of both ends of a Unix socket, null for TCP. `end` closes `raw`, where its own
+   * `end` does not.
+   */
+  constructor(raw: Raw, here: Address | null, end: () => void = () => raw.end()) {
     this.#raw = raw;
+    this.#end = end;
     this.isUnix = here !== null;
     this.local = here ?? { hostname: raw.localAddress, port: raw.localPort };
     this.remote = here ?? { hostname: raw.remoteAddress ?? "", port: raw.remotePort };
@@ -298,7 +322,7 @@ export class Connected implements Socket {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#held = [];
-    this.#raw.end();
+    this.#end();
   }
 
   closed(error: Error | undefined): void {
@@ -311,7 +335,7 @@ export class Connected implements Socket {
 }
 
 /** As a SystemError. Bun has its own words for most, and none for a host name that nobody knows. */
-function networkError(error: unknown): SystemError {
+export function networkError(error: unknown): SystemError {
   const { code, message } = error as { readonly code?: unknown; readonly message: string };
   const isUnknownName = typeof code !== "string" || message.startsWith("getaddrinfo");
   return systemErrorOf(isUnknownName ? "ENOTFOUND" : code, message, error);

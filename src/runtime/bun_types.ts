@@ -13,6 +13,8 @@ export interface BunSocketCallbacks<Data> {
   drain?(socket: BunSocket<Data>): void;
   /** Also after an end of our own making. `error` is there when the connection was broken. */
   close?(socket: BunSocket<Data>, error?: Error): void;
+  /** A TLS handshake is done, or has failed with `error` where it is not `isDone`. */
+  handshake?(socket: BunSocket<Data>, isDone: boolean, error: Error | null): void;
   /** One of the other callbacks has thrown this. */
   error?(socket: BunSocket<Data>, error: Error): void;
   connectError?(socket: BunSocket<Data>, error: Error): void;
@@ -33,6 +35,36 @@ export interface BunSocket<Data> {
   resume(): void;
   setNoDelay(isOn: boolean): boolean;
   setKeepAlive(isOn: boolean): boolean;
+}
+
+/** A socket that TLS can be put on, or has been. */
+export interface BunSecureSocket<Data> extends BunSocket<Data> {
+  /** Whether the peer has shown a certificate that is valid. */
+  readonly authorized: boolean;
+  /** Closes both directions; what `write` has taken still goes out. (`end` leaves that of input open.) */
+  close(): void;
+  /** What the peer has shown; undefined or empty if nothing. */
+  getPeerCertificate(): object | undefined;
+  /** Begins a handshake; the second socket of the answer is the one to use from then on. */
+  upgradeTLS<Other>(options: {
+    readonly tls: BunTlsOptions;
+    readonly isServer: boolean;
+    readonly allowHalfOpen: boolean;
+    readonly data: Other;
+    readonly socket: BunSocketCallbacks<Other>;
+  }): [BunSocket<Data>, BunSecureSocket<Other>];
+}
+
+export interface BunTlsOptions {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: readonly string[];
+  readonly requestCert?: boolean;
+  readonly rejectUnauthorized: boolean;
+  /** For a server that has certificates for several names. */
+  readonly serverName?: string;
+  /** Bits of OpenSSL's SSL_OP_…. */
+  readonly secureOptions?: number;
 }
 
 export interface BunListener {

@@ -10,6 +10,7 @@
  */
 
 import { denoError } from "./deno_errors.ts";
+import { connectTls, DenoTlsContext, DenoTlsListener } from "./deno_tls.ts";
 import type {
   Address,
   ConnectHandler,
@@ -19,6 +20,9 @@ import type {
   Socket,
   SocketHandler,
   Timer,
+  TlsContext,
+  TlsFiles,
+  TlsListenerHandler,
 } from "./runtime.ts";
 import { connectFrom } from "./source_address.ts";
 import { problemOf, SystemError } from "./system_error.ts";
@@ -30,13 +34,7 @@ const NOTHING_HELD = -1;
 
 export class DenoNetwork implements Network {
   listenTcp(hostname: string, port: number, handler: ListenerHandler): Listener {
-    let listener: Deno.TcpListener;
-    try {
-      listener = Deno.listen({ hostname, port });
-    } catch (error) {
-      throw networkError(error);
-    }
-    return new DenoListener(listener, handler, null);
+    return new DenoListener(listenOn(hostname, port), handler, null);
   }
 
   listenUnix(path: string, mode: number, handler: ListenerHandler): Listener {
@@ -81,6 +79,28 @@ export class DenoNetwork implements Network {
     };
   }
 
+  tlsContext(files: TlsFiles): TlsContext {
+    return new DenoTlsContext(files);
+  }
+
+  listenTls(hostname: string, port: number, handler: TlsListenerHandler): Listener {
+    // Node tells later whether an address can be had. So it is tried here, and given back to Node.
+    const probe = listenOn(hostname, port);
+    const { port: found } = probe.addr as Deno.NetAddr;
+    probe.close();
+    return new DenoTlsListener(hostname, found, handler);
+  }
+
+  connectTls(
+    hostname: string,
+    port: number,
+    context: TlsContext,
+    handler: ConnectHandler,
+    source = "",
+  ): { cancel(): void } {
+    return connectTls(hostname, port, context as DenoTlsContext, handler, source);
+  }
+
   #connect(hostname: string, port: number, handler: ConnectHandler): { cancel(): void } {
     const attempt = new AbortController();
     const { signal } = attempt;
@@ -92,6 +112,15 @@ export class DenoNetwork implements Network {
       if (!signal.aborted) handler.failed(problemOf(networkError(error)));
     });
     return { cancel: () => attempt.abort() };
+  }
+}
+
+/** @throws SystemError */
+function listenOn(hostname: string, port: number): Deno.TcpListener {
+  try {
+    return Deno.listen({ hostname, port });
+  } catch (error) {
+    throw networkError(error);
   }
 }
 

@@ -186,6 +186,79 @@ export interface Network {
     handler: ConnectHandler,
     source?: string,
   ): { cancel(): void };
+  /**
+   * Makes ready for TLS what is in files. @throws TlsFileError naming which of them cannot be used, or
+   * Error where the runtime has no TLS
+   */
+  tlsContext(files: TlsFiles): TlsContext;
+  /**
+   * Listens for connections that begin with a TLS handshake, as `listenTcp` otherwise. What a peer
+   * sends before its handshake is done is bounded by the runtime, as a handshake's messages are; a
+   * handshake that takes longer than HANDSHAKE_MAX_MS has failed.
+   *
+   * @throws SystemError as `listenTcp`
+   */
+  listenTls(hostname: string, port: number, handler: TlsListenerHandler): Listener;
+  /**
+   * As `connectTcp`; connected when the handshake is done, and the peer has shown a certificate that
+   * was issued by one of the context's authorities. The name in it is not looked at, as in Redis.
+   */
+  connectTls(
+    hostname: string,
+    port: number,
+    context: TlsContext,
+    handler: ConnectHandler,
+    source?: string,
+  ): { cancel(): void };
+}
+
+// -- TLS -------------------------------------------------------------------------------------------
+
+/** A handshake that takes longer is given up. */
+export const HANDSHAKE_MAX_MS = 20_000;
+
+export type TlsVersion = "TLSv1.2" | "TLSv1.3";
+
+/** The content of the files that one end of encrypted connections is configured with. */
+export interface TlsFiles {
+  /** PEM: the certificate that it shows, then those that lead to an authority. */
+  readonly certificate: Uint8Array;
+  /** PEM: the key of that certificate. */
+  readonly key: Uint8Array;
+  /** What the key is encrypted with, null if it is not; a byte string. */
+  readonly keyPassword: string | null;
+  /** PEM: who may have issued the certificates of peers. With none, no certificate of a peer is valid. */
+  readonly authorities: readonly Uint8Array[];
+  /** The versions of the protocol to be used, at least one. */
+  readonly versions: readonly TlsVersion[];
+}
+
+/** What `TlsFiles` have become; the runtime's own. A connection keeps the one that it began with. */
+export interface TlsContext {
+  readonly files: TlsFiles;
+}
+
+/**
+ * Whether a client is asked for a certificate: it must show one that is valid, it may leave that be (but
+ * show no other), or it is not asked.
+ */
+export type ClientCertificates = "yes" | "optional" | "no";
+
+/** How to shake hands with a client. */
+export interface ServerHandshake {
+  readonly context: TlsContext;
+  readonly clientCertificates: ClientCertificates;
+}
+
+/** Told by a listener for TLS: `accepted` is called when a handshake is done. */
+export interface TlsListenerHandler extends ListenerHandler {
+  /**
+   * A peer has come: how to shake hands with it; null has it closed. After an answer exactly one of
+   * `accepted` and `handshakeFailed` follows.
+   */
+  arrived(): ServerHandshake | null;
+  /** `reason` is in OpenSSL's words where it has some. The connection is closed already. */
+  handshakeFailed(reason: string, remote: Address, local: Address): void;
 }
 
 // -- files -----------------------------------------------------------------------------------------

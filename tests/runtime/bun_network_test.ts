@@ -7,12 +7,14 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { BunNetwork } from "../../src/runtime/bun_sockets.ts";
+import { BunNetwork } from "../../src/runtime/bun_network.ts";
 import { BunTimers } from "../../src/runtime/bun_timers.ts";
 import type { Socket } from "../../src/runtime/runtime.ts";
 import { SystemError } from "../../src/runtime/system_error.ts";
 import { eventually } from "../support/eventually.ts";
+import { Certificates, hasOpenssl } from "../support/certificates.ts";
 import { networkTests, type NetworkWorld } from "./network_suite.ts";
+import { secureWorld, tlsTests } from "./tls_suite.ts";
 import { connectNodePeer } from "./node_peer.ts";
 
 function test(name: string, fn: () => Promise<void>): void {
@@ -41,6 +43,28 @@ for (const { name, isPossible, run } of networkTests) {
     assert(isPossible?.(here) ?? true);
     await run(here);
   });
+}
+
+/** Runs with certificates and a network that has them. */
+async function withCertificates(
+  use: (world: NetworkWorld, certificates: Certificates) => Promise<void>,
+): Promise<void> {
+  using here = world();
+  using certificates = Certificates.usual();
+  await use(here, certificates);
+}
+
+if (hasOpenssl) {
+  for (const { name, isPossible, run } of networkTests) {
+    test(`Bun's sockets with TLS: ${name}`, () =>
+      withCertificates(async (here, certificates) => {
+        const secure = secureWorld(here, certificates);
+        if (isPossible?.(secure) ?? true) await run(secure);
+      }));
+  }
+  for (const { name, run } of tlsTests) {
+    test(`Bun's TLS: ${name}`, () => withCertificates(run));
+  }
 }
 
 test("Bun: a Unix socket has the permissions asked for", async () => {

@@ -5,7 +5,9 @@ import { DenoNetwork } from "../../src/runtime/deno_sockets.ts";
 import { DenoTimers } from "../../src/runtime/deno_timers.ts";
 import { eventually } from "../support/eventually.ts";
 import { connectNodePeer } from "./node_peer.ts";
+import { Certificates, hasOpenssl } from "../support/certificates.ts";
 import { networkTests, type NetworkWorld } from "./network_suite.ts";
+import { secureWorld, tlsTests } from "./tls_suite.ts";
 
 async function world(): Promise<NetworkWorld & AsyncDisposable> {
   const folder = await Deno.makeTempDir({ prefix: "tsredis-test-" });
@@ -37,6 +39,33 @@ for (const { name, isPossible, run } of networkTests) {
     assert(isPossible?.(here) ?? true);
     await run(here);
   });
+}
+
+const tls = { ignore: !hasOpenssl };
+
+/** Runs with certificates and a network that has them. */
+async function withCertificates(
+  use: (world: NetworkWorld, certificates: Certificates) => Promise<void>,
+): Promise<void> {
+  await using here = await world();
+  using certificates = Certificates.usual();
+  await use(here, certificates);
+}
+
+for (const { name, isPossible, run } of networkTests) {
+  Deno.test(
+    `Deno's sockets with TLS: ${name}`,
+    tls,
+    () =>
+      withCertificates(async (here, certificates) => {
+        const secure = secureWorld(here, certificates);
+        if (isPossible?.(secure) ?? true) await run(secure);
+      }),
+  );
+}
+
+for (const { name, run } of tlsTests) {
+  Deno.test(`Deno's TLS: ${name}`, tls, () => withCertificates(run));
 }
 
 Deno.test("a Unix socket serves with the permissions asked for", async () => {

@@ -1,6 +1,8 @@
-/** The other end of a connection by node:net, which Deno and Bun both have. */
+/** The other end of a connection by node:net and node:tls, which Deno and Bun both have. */
 
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { Certificates } from "../support/certificates.ts";
 import type { Peer } from "./network_suite.ts";
 
 /** Connects to a port of 127.0.0.1. */
@@ -10,6 +12,29 @@ export function connectNodePeer(port: number): Promise<Peer> {
     socket.once("error", reject);
     socket.once("connect", () => resolve(new NodePeer(socket)));
   });
+}
+
+/** Connects to a port of 127.0.0.1 with TLS, showing this certificate, or none. */
+export async function connectTlsPeer(
+  port: number,
+  certificates: Certificates,
+  shown: string | null = "client",
+): Promise<Peer> {
+  const below = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
+  const socket = connectTls({
+    socket: below,
+    ca: certificates.read("ca.crt") as never,
+    ...shown === null ? {} : {
+      cert: certificates.read(`${shown}.crt`) as never,
+      key: certificates.read(`${shown}.key`) as never,
+    },
+    checkServerIdentity: () => undefined,
+  });
+  await new Promise((resolve, reject) => {
+    socket.once("error", reject);
+    socket.once("secureConnect", resolve);
+  });
+  return new NodePeer(socket);
 }
 
 class NodePeer implements Peer {

@@ -39,6 +39,8 @@ const FREE_PORTS = 28_000;
 const SUMMED_BYTES = 4_096;
 const LOOPBACK_MS: Range = [0.01, 0.05];
 
+const NO_TLS = "a simulated network has no TLS";
+
 const RESET = new SystemError("ECONNRESET").message;
 
 /** A machine as the network sees it. */
@@ -681,6 +683,19 @@ export class SimulatedNetwork implements Network {
     const isOurs = source === this.host.ip || isLoopback(source);
     const local = { hostname: isOurs ? source : usual, port: this.web.freePort() };
     return this.#connect(to, false, local, { hostname: target, port }, handler);
+  }
+
+  // What is simulated is what happens to bytes; TLS would only hide them.
+  tlsContext(): never {
+    throw new Error(NO_TLS);
+  }
+
+  listenTls(): never {
+    throw new Error(NO_TLS);
+  }
+
+  connectTls(): never {
+    throw new Error(NO_TLS);
   }
 
   /** Connects to a Unix socket of this machine: what tests need, and a server does not. */
