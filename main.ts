@@ -34,7 +34,8 @@ async function main(args: readonly string[]): Promise<void> {
     console.error(error.report());
     runtime.process.exit(1);
   }
-  if (config.value("port") === 0 && !config.value("unixsocket")) {
+  const ports = config.value("port") + config.value("tls-port");
+  if (ports === 0 && !config.value("unixsocket")) {
     log.warning("Configured to not listen anywhere, exiting.");
     runtime.process.exit(1);
   }

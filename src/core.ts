@@ -47,6 +47,7 @@ import type { FunctionLibraries } from "./keyspace/function_libraries.ts";
 import { Keyspace, type KeyspaceListener } from "./keyspace/keyspace.ts";
 import type { ConnectionOwner } from "./net/connection.ts";
 import { ClientLimits } from "./net/limits.ts";
+import { Tls } from "./net/tls.ts";
 import { Turn } from "./net/turn.ts";
 import { LatencyMonitor } from "./observe/latency.ts";
 import { MemoryGuard } from "./observe/memory_guard.ts";
@@ -160,6 +161,13 @@ export class Core
   readonly runId: string;
   readonly startedMs: number;
   port = 0;
+  tlsPort = 0;
+  readonly tls: Tls;
+
+  get shownPort(): number {
+    return this.port || this.tlsPort;
+  }
+
   /** What a signal has asked for while the timer was held up. */
   #heldShutdown: ShutdownOptions | null = null;
   /** When the timer's last turn was, by the monotonic clock. */
@@ -200,6 +208,7 @@ export class Core
     this.runId = randomId(runtime.fillRandom);
     this.keyspace = new Keyspace(config.value("databases"), clock, draw, new WriteStream(), this);
     this.startedMs = this.keyspace.steadyMs;
+    this.tls = new Tls(config, runtime, log);
     this.#lastTurnMs = clock.monotonic();
     this.evictor = new Evictor(this.keyspace, this);
     this.keyspace.hasRoom = (bytes) => {

@@ -14,21 +14,23 @@ export function keepProcessTitle(config: Config, { process, timers }: Runtime): 
   if (!config.value("set-proc-title")) return;
   const set = () => process.setTitle(processTitle(config));
   timers.after(FIRST_TITLE_MS, set);
-  config.onChange(["proc-title-template", "port", "bind"], set);
+  config.onChange(["proc-title-template", "port", "tls-port", "bind"], set);
 }
 
 /** The template with its variables filled in. */
 export function processTitle(config: Config): string {
   const port = config.value("port");
+  const tlsPort = config.value("tls-port");
+  const shownPort = port || tlsPort;
   const socket = config.value("unixsocket") ?? "";
   const variables: Record<string, string> = {
     "title": "tsredis",
-    "listen-addr": port === 0 && socket !== ""
+    "listen-addr": shownPort === 0 && socket !== ""
       ? socket
-      : `${config.value("bind")[0] ?? "*"}:${port}`,
+      : `${config.value("bind")[0] ?? "*"}:${shownPort}`,
     "server-mode": "",
     "port": `${port}`,
-    "tls-port": "0",
+    "tls-port": `${tlsPort}`,
     "unixsocket": socket,
     "config-file": config.file ?? "",
   };

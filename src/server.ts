@@ -12,12 +12,14 @@ import { withoutEffect } from "./config/without_effect.ts";
 import { REDIS_VERSION, TSREDIS_VERSION } from "./config/version.ts";
 import { Core } from "./core.ts";
 import { Connection } from "./net/connection.ts";
+import { HandshakeLog } from "./net/handshake_log.ts";
 import { type Accepted, Listeners } from "./net/listener.ts";
 import { fitMaxClients, refuseMaxClients } from "./net/open_files_limit.ts";
 import { Refusal } from "./net/refusal.ts";
+import { CANNOT_UPDATE } from "./net/tls.ts";
 import { fileSink, type Log, type LogSink, standardOutputSink } from "./observe/log.ts";
 import { runtime as processRuntime } from "./runtime/here.ts";
-import type { Runtime, SocketHandler, Timer } from "./runtime/runtime.ts";
+import type { Runtime, ServerHandshake, SocketHandler, Timer } from "./runtime/runtime.ts";
 import { problemOf } from "./runtime/system_error.ts";
 import { Supervision } from "./supervision.ts";
 
@@ -59,7 +61,12 @@ export class Server {
     this.#beginsEmpty = options.beginsEmpty ?? false;
     const runtime = this.runtime = options.runtime ?? processRuntime;
     this.#exit = options.exit ?? ((code) => runtime.process.exit(code));
-    this.#listeners = new Listeners(runtime, (accepted) => this.#accept(accepted), log);
+    const handshakeLog = new HandshakeLog(log, runtime.timers);
+    this.#listeners = new Listeners(runtime, {
+      accept: (accepted) => this.#accept(accepted),
+      handshake: () => this.#handshake(),
+      handshakeFailed: (...how) => handshakeLog.failed(...how),
+    }, log);
     this.#supervision = new Supervision(config, log, runtime);
     this.core = new Core({
       config,
@@ -80,6 +87,13 @@ export class Server {
     config.onChange(
       ["port"],
       () => this.#rebind("Unable to listen on this port. Check server logs."),
+    );
+    config.onChange(
+      ["tls-port"],
+      () =>
+        this.core.tls.ensure()
+          ? this.#rebind("Unable to listen on this port. Check server logs.")
+          : CANNOT_UPDATE,
     );
     config.onChange(["hz"], (values) => {
       if (this.#timer !== null) this.#setTimer(values["hz"]);
@@ -105,6 +119,9 @@ export class Server {
       );
     } else log.notice("Configuration loaded");
     fitMaxClients(config, runtime.process, log);
+    if (!core.tls.configure()) {
+      throw new Error("Failed to configure TLS. Check logs for more info.");
+    }
     if (this.#takesFreePort) await this.#openFreePort();
     else this.#openPort(config.value("port"));
     const path = config.value("unixsocket");
@@ -113,7 +130,7 @@ export class Server {
       log.notice(`The server is now ready to accept connections at ${path}`);
     }
     if (config.value("always-show-logo")) this.#showLogo();
-    else log.notice(`Running mode=standalone, port=${core.port}.`);
+    else log.notice(`Running mode=standalone, port=${core.shownPort}.`);
     this.#writePidFile();
     this.#warnOfIdleDirectives();
     log.notice("Server initialized");
@@ -121,12 +138,16 @@ export class Server {
     await core.load(this.#beginsEmpty);
     if (core.port !== 0) log.notice("Ready to accept connections tcp");
     if (path !== null && path !== "") log.notice("Ready to accept connections unix");
+    if (core.tlsPort !== 0) log.notice("Ready to accept connections tls");
     this.#supervision.ready(core.replication);
   }
 
   #openPort(port: number): void {
-    this.#listeners.openTcp(this.core.config.value("bind"), port);
-    this.core.port = port;
+    const { core } = this;
+    const tlsPort = core.config.value("tls-port");
+    this.#listeners.openTcp(core.config.value("bind"), { plain: port, tls: tlsPort });
+    core.port = port;
+    core.tlsPort = tlsPort;
   }
 
   /** Listens on a port that is free on all addresses of `bind`, which becomes `port`. */
@@ -187,7 +208,7 @@ export class Server {
     log.notice("  .---.");
     log.notice(` ( ts  )   tsredis ${TSREDIS_VERSION} (Redis ${REDIS_VERSION}), 64 bit`);
     log.notice("  )---(    Running in standalone mode");
-    log.notice(` ( redis)  Port: ${this.core.port}`);
+    log.notice(` ( redis)  Port: ${this.core.shownPort}`);
     log.notice(`  '---'    PID: ${this.runtime.process.id}`);
   }
 
@@ -201,6 +222,16 @@ export class Server {
   }
 
   // -- connections -------------------------------------------------------------------------
+
+  /** How to shake hands with who comes to `tls-port`; null when there are clients enough. */
+  #handshake(): ServerHandshake | null {
+    const { clients, config, statistics, tls } = this.core;
+    if (clients.count + this.#listeners.handshakes < config.value("maxclients")) {
+      return tls.handshake();
+    }
+    statistics.connectionsRejected++;
+    return null;
+  }
 
   /** Takes a connection, or turns it away; returns who is to serve it. */
   #accept({ socket, address, localAddress, isLocal }: Accepted): SocketHandler {

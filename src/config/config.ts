@@ -279,7 +279,7 @@ export class Config {
         if (error instanceof ConfigValueError) return setError(name, error.message);
         throw error;
       }
-      if (setting.text === old) continue;
+      if (setting.text === old && !setting.directive.isFile) continue;
       for (const apply of this.#applies.get(setting.name) ?? []) {
         if (!toApply.has(apply)) toApply.set(apply, name);
       }

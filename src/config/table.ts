@@ -11,6 +11,7 @@
  * default or a choice differs from 7.0, a comment says so.
  */
 
+import { asksForOldTls } from "./tls_protocols.ts";
 import {
   bindKind,
   boolKind,
@@ -51,6 +52,8 @@ export interface Directive<T> {
   readonly sensitive: boolean;
   /** CONFIG SET refuses it while a dataset is being loaded. */
   readonly deniedWhileLoading: boolean;
+  /** It names a file whose content counts: CONFIG SET of the same name puts it into effect again. */
+  readonly isFile: boolean;
   /** The Redis version that brought it, where that is later than 7.0. */
   readonly since: string | null;
   /** Why tsredis does nothing with it; null if it acts, or if `refused` says why. */
@@ -81,6 +84,7 @@ interface Traits {
   hidden?: true;
   sensitive?: true;
   deniedWhileLoading?: true;
+  isFile?: true;
   since?: string;
   notActing?: string;
 }
@@ -99,6 +103,7 @@ function directive<T>(kind: Kind<T>, byDefault: string, traits: TraitsOf<T> = {}
     hidden: traits.hidden ?? false,
     sensitive: traits.sensitive ?? false,
     deniedWhileLoading: traits.deniedWhileLoading ?? false,
+    isFile: traits.isFile ?? false,
     since: traits.since ?? null,
     notActing: traits.notActing ?? null,
     refused: traits.refused ?? null,
@@ -161,6 +166,16 @@ function whenYes(reason: string, wayOut: string): Refusal<boolean> {
   return { isFor: (isOn) => isOn, shown: "yes", reason, wayOut };
 }
 
+/** What is refused unless it is empty. */
+function libraryChooses(shown: string): Refusal<string> {
+  return {
+    isFor: (value) => value !== "" && value !== null,
+    shown,
+    reason: TLS_LIBRARY,
+    wayOut: "leave it out, or put a TLS proxy in front",
+  };
+}
+
 const AOF = "the append-only file does not exist yet";
 const CLUSTER = "cluster mode does not exist";
 const DEFRAG = "the arena closes its gaps by itself, without settings";
@@ -168,9 +183,9 @@ const LAZY = "what is removed is always let go of at once and freed in the backg
 const KERNEL = "the runtime gives no access to this setting of the kernel";
 const OFF_THREAD = "tsredis runs commands on one thread and divides its work in its own way";
 const SYSLOG = "the log goes to a file or to standard output, where systemd collects it";
-const TLS = "connections are not encrypted; put a TLS proxy in front";
-const NO_TLS = "connections are not encrypted";
-const TLS_PROXY = "put a TLS proxy in front";
+const TLS_SESSIONS = "sessions are resumed by tickets, of which the server keeps nothing";
+const TLS_LIBRARY =
+  "the runtime's library chooses this, and chooses nothing that is known to be weak";
 const WHO_MAY = ["no", "yes", "local"] as const;
 
 /** All directives by name, grouped by what they are about. */
@@ -444,28 +459,36 @@ export const DIRECTIVES = {
   ),
 
   // TLS
-  "tls-port": int("0", 0, 65535, {
-    refused: { isFor: (port) => port !== 0, shown: "<port>", reason: NO_TLS, wayOut: TLS_PROXY },
+  "tls-port": int("0", 0, 65535),
+  "tls-replication": bool("no"),
+  /** Without a cluster: whether MIGRATE sends its keys over TLS. */
+  "tls-cluster": bool("no"),
+  "tls-auth-clients": choice("yes", ["no", "yes", "optional"]),
+  "tls-ca-cert-dir": optionalText({ isFile: true }),
+  "tls-ca-cert-file": optionalText({ isFile: true }),
+  "tls-cert-file": optionalText({ isFile: true }),
+  "tls-key-file": optionalText({ isFile: true }),
+  "tls-key-file-pass": optionalText({ sensitive: true }),
+  "tls-client-cert-file": optionalText({ isFile: true }),
+  "tls-client-key-file": optionalText({ isFile: true }),
+  "tls-client-key-file-pass": optionalText({ sensitive: true }),
+  "tls-dh-params-file": optionalText({ refused: libraryChooses("<file>") }),
+  "tls-protocols": optionalText({
+    refused: {
+      isFor: (value) => asksForOldTls(value ?? ""),
+      shown: "TLSv1, TLSv1.1",
+      reason: "these versions of TLS do not exist here any more",
+      wayOut: "name 'TLSv1.2' and 'TLSv1.3' only",
+    },
   }),
-  "tls-replication": bool("no", { refused: whenYes(NO_TLS, TLS_PROXY) }),
-  "tls-cluster": bool("no", { refused: whenYes(NO_TLS, TLS_PROXY) }),
-  "tls-auth-clients": choice("yes", ["no", "yes", "optional"], idle(TLS)),
-  "tls-ca-cert-dir": optionalText(idle(TLS)),
-  "tls-ca-cert-file": optionalText(idle(TLS)),
-  "tls-cert-file": optionalText(idle(TLS)),
-  "tls-key-file": optionalText(idle(TLS)),
-  "tls-key-file-pass": optionalText(idle(TLS, { sensitive: true })),
-  "tls-client-cert-file": optionalText(idle(TLS)),
-  "tls-client-key-file": optionalText(idle(TLS)),
-  "tls-client-key-file-pass": optionalText(idle(TLS, { sensitive: true })),
-  "tls-dh-params-file": optionalText(idle(TLS)),
-  "tls-protocols": optionalText(idle(TLS)),
-  "tls-ciphers": optionalText(idle(TLS)),
-  "tls-ciphersuites": optionalText(idle(TLS)),
-  "tls-prefer-server-ciphers": bool("no", idle(TLS)),
-  "tls-session-caching": bool("yes", idle(TLS)),
-  "tls-session-cache-size": int("20480", 0, I32_MAX, idle(TLS)),
-  "tls-session-cache-timeout": int("300", 0, I32_MAX, idle(TLS)),
+  "tls-ciphers": optionalText({ refused: libraryChooses("<list>") }),
+  "tls-ciphersuites": optionalText({ refused: libraryChooses("<list>") }),
+  "tls-prefer-server-ciphers": bool("no", {
+    refused: whenYes(TLS_LIBRARY, "leave it out: the client's order counts"),
+  }),
+  "tls-session-caching": bool("yes", idle(TLS_SESSIONS)),
+  "tls-session-cache-size": int("20480", 0, I32_MAX, idle(TLS_SESSIONS)),
+  "tls-session-cache-timeout": int("300", 0, I32_MAX, idle(TLS_SESSIONS)),
 };
 
 /** The name of a directive, as the table spells it. */

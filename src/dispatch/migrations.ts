@@ -259,8 +259,8 @@ class Migration implements Park {
     if (kept !== null) return this.#link = kept;
     if (port < 0 || this.#cancelled !== null) throw new TargetFailure("connecting", false);
     if (port === 0 || port > PORT_MAX) throw new TargetFailure("writing", false); // nobody is there
-    const { network, timers } = this.#server.runtime;
-    this.#attempt = TargetLink.open(network, timers, { host, port }, timeoutMs);
+    const { runtime: { network, timers }, tls } = this.#server;
+    this.#attempt = TargetLink.open(network, timers, tls.forTarget, { host, port }, timeoutMs);
     try {
       return this.#link = await this.#attempt.link;
     } finally {

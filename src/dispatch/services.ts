@@ -15,7 +15,7 @@ import type { SlowLog } from "../observe/slow_log.ts";
 import type { Statistics } from "../observe/statistics.ts";
 import type { Persistence } from "../rdb/persistence.ts";
 import type { Replication } from "../replication/replication.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { Runtime, TlsContext } from "../runtime/runtime.ts";
 import type { Hub } from "../pubsub/hub.ts";
 import type { Tracking } from "../tracking/tracking.ts";
 import type { AccessControl } from "./access_control.ts";
@@ -53,6 +53,15 @@ export interface Services {
   readonly startedMs: number;
   /** Where the server listens; 0 when it has no TCP port. */
   readonly port: number;
+  /** Where it listens with TLS; 0 when it does not. */
+  readonly tlsPort: number;
+  /** The one of the two that is shown where there is place for one. */
+  readonly shownPort: number;
+  /** What links are made with. */
+  readonly tls: {
+    /** Of MIGRATE; null: without TLS. */
+    readonly forTarget: TlsContext | null;
+  };
   /** Whether keys past their time are removed without being asked for. */
   isActiveExpireOn: boolean;
   /** Whether the timer does its work; see DEBUG PAUSE-CRON. */

@@ -7,7 +7,7 @@
 
 import { toLatin1 } from "../base/bytes.ts";
 import { LinkSocket } from "../replication/link_socket.ts";
-import { type Network, TIMER_MAX_MS, type Timers } from "../runtime/runtime.ts";
+import { type Network, TIMER_MAX_MS, type Timers, type TlsContext } from "../runtime/runtime.ts";
 import { problemOf, SystemError } from "../runtime/system_error.ts";
 
 /** Bytes that go out within one timeout. */
@@ -58,15 +58,16 @@ export class TargetLink {
     socket.socket.setNoDelay(true);
   }
 
-  /** Begins to connect. `link` rejects with a TargetFailure, also after `cancel`. */
+  /** Begins to connect, with TLS if there is a context. `link` rejects with a TargetFailure, also after `cancel`. */
   static open(
     network: Network,
     timers: Timers,
+    tls: TlsContext | null,
     { host, port }: { readonly host: string; readonly port: number },
     timeoutMs: number,
   ): TargetAttempt {
     const { promise, resolve, reject } = Promise.withResolvers<TargetLink>();
-    const attempt = LinkSocket.connect(network, host, port);
+    const attempt = LinkSocket.connect(network, host, port, tls);
     const giveUp = (failure: TargetFailure) => {
       timers.cancel(timer);
       attempt.cancel();

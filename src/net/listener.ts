@@ -1,11 +1,18 @@
 /**
- * Accepting connections: on each address of `bind` and on `unixsocket`. Who comes by an address that
+ * Accepting connections: on each address of `bind`, at `port` and (with TLS) at `tls-port`, and on
+ * `unixsocket`. Who comes by an address that
  * was not asked for is closed at once; whom `maxclients` and `protected-mode` let in is for the server
  * to say.
  */
 
 import type { Log } from "../observe/log.ts";
-import type { Listener, Runtime, Socket, SocketHandler } from "../runtime/runtime.ts";
+import type {
+  Listener,
+  Runtime,
+  ServerHandshake,
+  Socket,
+  SocketHandler,
+} from "../runtime/runtime.ts";
 import { isSystemError, problemOf } from "../runtime/system_error.ts";
 
 /** A new socket, and who is at its ends. */
@@ -40,10 +47,28 @@ const ANY_IPV6 = "::";
 /** How soon addresses are tried again that could not be had when all others were given up for them. */
 const AGAIN_MS = 1000;
 
-/** An address as `bind` names it, and as the runtime does. */
+/** Where to listen; 0 for not at all. */
+export interface Ports {
+  readonly plain: number;
+  readonly tls: number;
+}
+
+/** Who is asked about connections, and told of them. */
+export interface ListenersOwner {
+  /** Who is to serve a connection; null has it closed. */
+  accept(accepted: Accepted): SocketHandler | null;
+  /** How to shake hands with a client that comes to `tls-port`; null has it closed. */
+  handshake(): ServerHandshake | null;
+  /** A handshake has failed. */
+  handshakeFailed(reason: string, address: string, localAddress: string): void;
+}
+
+/** An address as `bind` names it, and as the runtime does, with a port. */
 interface WantedAddress {
   readonly name: string;
   readonly hostname: string;
+  readonly port: number;
+  readonly isTls: boolean;
   /** It may be missing on this machine. */
   readonly isOptional: boolean;
 }
@@ -51,13 +76,16 @@ interface WantedAddress {
 interface TcpListener {
   readonly hostname: string;
   readonly port: number;
+  readonly isTls: boolean;
   readonly listener: Listener;
 }
 
 export class Listeners {
   readonly #runtime: Runtime;
-  readonly #onAccept: (accepted: Accepted) => SocketHandler | null;
+  readonly #owner: ListenersOwner;
   readonly #log: Log;
+  /** Handshakes that are under way: connections that are no clients yet. */
+  handshakes = 0;
   #tcp: TcpListener[] = [];
   #unix: Listener | null = null;
   /** Closed, but their addresses are not free yet. */
@@ -67,21 +95,15 @@ export class Listeners {
   /** Counts calls of `openTcp` and `close`: what is under way for an earlier one is given up. */
   #changes = 0;
 
-  /** `onAccept` says who is to serve a connection; null has it closed. */
-  constructor(
-    runtime: Runtime,
-    onAccept: (accepted: Accepted) => SocketHandler | null,
-    log: Log,
-  ) {
+  constructor(runtime: Runtime, owner: ListenersOwner, log: Log) {
     this.#runtime = runtime;
-    this.#onAccept = onAccept;
+    this.#owner = owner;
     this.#log = log;
   }
 
   /**
    * Listens on all addresses of a `bind` value ("*" and "::*" stand for all of a family), and no
    * longer on those of an earlier call. An address with "-" before it may be missing on this machine.
-   * Port 0 means no TCP.
    *
    * The runtime's socket for all IPv6 addresses takes IPv4 as well, unless the system says otherwise.
    * So it is opened first and serves what it keeps others from opening; what comes to an address that
@@ -92,17 +114,20 @@ export class Listeners {
    * @throws Error, after a line in the log, when an address is needed and cannot be had; then all is
    * as before
    */
-  openTcp(addresses: readonly string[], port: number): void {
-    const wanted = port === 0 ? [] : wantedAddresses(addresses);
+  openTcp(addresses: readonly string[], ports: Ports): void {
+    const wanted = [
+      ...wantedAddresses(addresses, ports.plain, false),
+      ...wantedAddresses(addresses, ports.tls, true),
+    ];
     const serving: TcpListener[] = [];
     const later: WantedAddress[] = [];
     const isBlocked = this.#closing.size > 0 ||
       this.#tcp.some((each) =>
-        each.port === port && !wanted.some(({ hostname }) => hostname === each.hostname)
+        wanted.some(({ port }) => each.port === port) &&
+        !wanted.some((address) => isSame(each, address))
       );
     for (const address of wanted) {
-      const { hostname } = address;
-      const present = this.#tcp.find((each) => each.hostname === hostname && each.port === port);
+      const present = this.#tcp.find((each) => isSame(each, address));
       if (present !== undefined) {
         serving.push(present);
         continue;
@@ -110,7 +135,7 @@ export class Listeners {
       try {
         let opened: TcpListener | null;
         try {
-          opened = this.#open(address, port, serving);
+          opened = this.#open(address, serving);
         } catch (error) {
           if (!isBlocked || !isSystemError(error, "EADDRINUSE")) throw error;
           this.#tryOut(address);
@@ -119,9 +144,10 @@ export class Listeners {
         }
         if (opened !== null) serving.push(opened);
       } catch (error) {
-        this.#warn(address, port, addresses, error);
+        this.#warn(address, addresses, error);
         for (const opened of serving) if (!this.#tcp.includes(opened)) this.#stop(opened.listener);
-        throw new Error(`Failed listening on port ${port} (TCP), aborting.`);
+        const kind = address.isTls ? "TLS" : "TCP";
+        throw new Error(`Failed listening on port ${address.port} (${kind}), aborting.`);
       }
     }
     const before = this.#tcp;
@@ -129,30 +155,48 @@ export class Listeners {
     this.#addresses = new Set(wanted.map(({ hostname }) => hostname));
     for (const each of before) if (!serving.includes(each)) this.#stop(each.listener);
     this.#changes++;
-    if (later.length > 0) this.#openLater(later, before, addresses, port);
+    if (later.length > 0) this.#openLater(later, before, addresses);
   }
 
   /** Opens an address, unless it is missing and may be, or is served by one of `serving`: null. */
-  #open(
-    { hostname, isOptional }: WantedAddress,
-    port: number,
-    serving: readonly TcpListener[],
-  ): TcpListener | null {
+  #open(wanted: WantedAddress, serving: readonly TcpListener[]): TcpListener | null {
+    const { hostname, port, isTls, isOptional } = wanted;
     try {
-      return { hostname, port, listener: this.#listen(hostname, port) };
+      return { hostname, port, isTls, listener: this.#listen(hostname, port, isTls) };
     } catch (error) {
       if (isOptional && isMissingAddress(error)) return null;
       const isServed = isSystemError(error, "EADDRINUSE") &&
-        serving.some((each) => each.hostname === ANY_IPV6 && each.port === port);
+        serving.some((each) => isSame(each, { ...wanted, hostname: ANY_IPV6 }));
       if (isServed) return null;
       throw error;
     }
   }
 
-  #listen(hostname: string, port: number): Listener {
-    const listener = this.#runtime.network.listenTcp(hostname, port, {
-      accepted: (socket) => this.#accepted(socket, listener),
-      failed: (reason) => this.#failed(reason),
+  #listen(hostname: string, port: number, isTls: boolean): Listener {
+    const { network } = this.#runtime;
+    let listener: Listener; // nothing is accepted before it is there
+    const failed = (reason: string) => this.#failed(reason);
+    const accepted = (socket: Socket) => this.#accepted(socket, listener);
+    if (!isTls) {
+      listener = network.listenTcp(hostname, port, { accepted, failed });
+      return listener;
+    }
+    listener = network.listenTls(hostname, port, {
+      arrived: () => {
+        const how = this.#owner.handshake();
+        if (how !== null) this.handshakes++;
+        return how;
+      },
+      accepted: (socket) => {
+        this.handshakes--;
+        return this.#accepted(socket, listener);
+      },
+      handshakeFailed: (reason, remote, local) => {
+        this.handshakes--;
+        const [address, localAddress] = [remote, local].map(plainText);
+        this.#owner.handshakeFailed(reason, address, localAddress);
+      },
+      failed,
     });
     return listener;
   }
@@ -160,7 +204,7 @@ export class Listeners {
   /** Makes sure that a port of this address could be listened on. @throws SystemError */
   #tryOut({ hostname, isOptional }: WantedAddress): void {
     try {
-      this.#stop(this.#listen(hostname, 0));
+      this.#stop(this.#listen(hostname, 0, false));
     } catch (error) {
       if (!isOptional || !isMissingAddress(error)) throw error;
     }
@@ -175,7 +219,6 @@ export class Listeners {
     later: readonly WantedAddress[],
     before: readonly TcpListener[],
     addresses: readonly string[],
-    port: number,
   ): Promise<void> {
     const change = this.#changes;
     await Promise.all(this.#closing);
@@ -183,32 +226,32 @@ export class Listeners {
     let hasFailed = false;
     for (const address of later) {
       try {
-        const opened = this.#open(address, port, this.#tcp);
+        const opened = this.#open(address, this.#tcp);
         if (opened !== null) this.#tcp.push(opened);
       } catch (error) {
         hasFailed = true;
-        this.#warn(address, port, addresses, error);
+        this.#warn(address, addresses, error);
       }
     }
     if (!hasFailed) return;
-    for (const { hostname, port } of before) {
-      const isOpen = this.#tcp.some((each) => each.hostname === hostname && each.port === port);
+    for (const { hostname, port, isTls } of before) {
+      const isOpen = this.#tcp.some((each) => isSame(each, { hostname, port, isTls }));
       if (isOpen || !this.#isServed(hostname)) continue;
       try {
-        this.#tcp.push({ hostname, port, listener: this.#listen(hostname, port) });
+        const listener = this.#listen(hostname, port, isTls);
+        this.#tcp.push({ hostname, port, isTls, listener });
       } catch {
         // Served by what has been opened, or gone to somebody else.
       }
     }
     if (this.#tcp.length > 0) return;
     this.#runtime.timers.after(AGAIN_MS, () => {
-      if (change === this.#changes) this.#openLater(later, before, addresses, port);
+      if (change === this.#changes) this.#openLater(later, before, addresses);
     });
   }
 
   #warn(
-    { name, hostname }: WantedAddress,
-    port: number,
+    { name, hostname, port, isTls }: WantedAddress,
     addresses: readonly string[],
     error: unknown,
   ): void {
@@ -216,7 +259,9 @@ export class Listeners {
     const shown = hostname === ANY_IPV6 && addresses.includes("*") ? "*" : name;
     const step = isSystemError(error, "ENOTFOUND") ? "" : "bind: ";
     this.#log.warning(
-      `Warning: Could not create server TCP listening socket ${shown}:${port}: ${step}` +
+      `Warning: Could not create server ${
+        isTls ? "TLS" : "TCP"
+      } listening socket ${shown}:${port}: ${step}` +
         problemOf(error),
     );
   }
@@ -259,7 +304,7 @@ export class Listeners {
 
   #acceptedUnix(socket: Socket): SocketHandler | null {
     const address = `${socket.remote.hostname}:0`;
-    return this.#onAccept({ socket, address, localAddress: address, isLocal: true });
+    return this.#owner.accept({ socket, address, localAddress: address, isLocal: true });
   }
 
   #accepted(socket: Socket, listener: Listener): SocketHandler | null {
@@ -269,10 +314,10 @@ export class Listeners {
       each.listener === listener && each.hostname === ANY_IPV6
     );
     if (isForAll && !this.#isServed(local)) return null;
-    return this.#onAccept({
+    return this.#owner.accept({
       socket,
-      address: addressText(remote, socket.remote.port),
-      localAddress: addressText(local, socket.local.port),
+      address: plainText(socket.remote),
+      localAddress: plainText(socket.local),
       isLocal: isLoopback(remote),
     });
   }
@@ -285,13 +330,31 @@ export class Listeners {
   }
 }
 
-/** The addresses of a `bind` value; that of all IPv6 addresses comes first. */
-function wantedAddresses(addresses: readonly string[]): WantedAddress[] {
+/** Whether both are the same place to listen at. */
+function isSame(
+  one: Pick<TcpListener, "hostname" | "port" | "isTls">,
+  other: Pick<TcpListener, "hostname" | "port" | "isTls">,
+): boolean {
+  return one.hostname === other.hostname && one.port === other.port && one.isTls === other.isTls;
+}
+
+/** An address in text, as CLIENT LIST has it. */
+function plainText({ hostname, port }: { hostname: string; port: number }): string {
+  return addressText(plainAddress(hostname), port);
+}
+
+/** The addresses of a `bind` value with a port that is not 0; that of all IPv6 addresses comes first. */
+function wantedAddresses(
+  addresses: readonly string[],
+  port: number,
+  isTls: boolean,
+): WantedAddress[] {
+  if (port === 0) return [];
   return addresses.map((given) => {
     const isOptional = given.startsWith("-");
     const name = isOptional ? given.slice(1) : given;
     const hostname = name === "*" ? ANY_IPV4 : name === "::*" ? ANY_IPV6 : name;
-    return { name, hostname, isOptional };
+    return { name, hostname, port, isTls, isOptional };
   }).sort((a, b) => Number(b.hostname === ANY_IPV6) - Number(a.hostname === ANY_IPV6));
 }
 

@@ -13,7 +13,7 @@ import type { Persistence, SnapshotMaker } from "../rdb/persistence.ts";
 import type { RequestParser } from "../resp/parser.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Words } from "../resp/words.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { Runtime, TlsContext } from "../runtime/runtime.ts";
 
 /** Output of a connection beside its replies: sent when no reply is waiting. */
 export interface OutputFeed {
@@ -85,6 +85,13 @@ export interface ReplicationHost {
   readonly statistics: Statistics;
   /** Where the server listens; 0 when it has no TCP port. */
   readonly port: number;
+  /** Where it listens with TLS; 0 when it does not. */
+  readonly tlsPort: number;
+  /** What links are made with. */
+  readonly tls: {
+    /** To a master; null: without TLS. */
+    readonly forMaster: TlsContext | null;
+  };
   /**
    * A client that is obeyed where others are refused, and is seen in CLIENT LIST. Inline requests, as
    * masters before 2.6 send them, are an error unless `takesInline`: they tell of a stream out of step.

@@ -6,7 +6,13 @@
  * story is read without a promise for each piece.
  */
 
-import type { Network, Socket, SocketHandler } from "../runtime/runtime.ts";
+import type {
+  ConnectHandler,
+  Network,
+  Socket,
+  SocketHandler,
+  TlsContext,
+} from "../runtime/runtime.ts";
 
 /** A connection attempt. */
 export interface LinkAttempt {
@@ -46,18 +52,27 @@ export class LinkSocket implements SocketHandler {
     socket.pauseReading();
   }
 
-  /** Begins to connect, from the address `source` if that is not empty. */
-  static connect(network: Network, hostname: string, port: number, source = ""): LinkAttempt {
+  /** Begins to connect, with TLS if there is a context, from the address `source` if that is not empty. */
+  static connect(
+    network: Network,
+    hostname: string,
+    port: number,
+    tls: TlsContext | null,
+    source = "",
+  ): LinkAttempt {
     let attempt: { cancel(): void } | undefined;
     const socket = new Promise<LinkSocket>((resolve, reject) => {
-      attempt = network.connectTcp(hostname, port, {
+      const handler: ConnectHandler = {
         connected: (socket) => {
           const link = new LinkSocket(socket);
           resolve(link);
           return link;
         },
         failed: (reason) => reject(new Error(reason)),
-      }, source);
+      };
+      attempt = tls === null
+        ? network.connectTcp(hostname, port, handler, source)
+        : network.connectTls(hostname, port, tls, handler, source);
     });
     return { socket, cancel: () => attempt!.cancel() };
   }

@@ -161,9 +161,9 @@ export class MasterLink implements LinkTransport {
     this.#step("MASTER <-> REPLICA sync started");
     let link: LinkSocket;
     try {
-      const { config, runtime } = this.#host;
+      const { config, runtime: { network }, tls } = this.#host;
       const source = config.value("bind-source-addr") ?? "";
-      this.#attempt = LinkSocket.connect(runtime.network, masterHost, masterPort, source);
+      this.#attempt = LinkSocket.connect(network, masterHost, masterPort, tls.forMaster, source);
       link = await this.#attempt.socket;
     } catch (error) {
       throw new LinkFailure(`Error condition on socket for SYNC: ${problemOf(error)}`);
@@ -177,7 +177,8 @@ export class MasterLink implements LinkTransport {
     const { local, remote } = link.socket;
     this.address = `${remote.hostname}:${remote.port}`;
     this.localAddress = `${local.hostname}:${local.port}`;
-    if (remote.hostname === local.hostname && remote.port === this.#host.port) {
+    const isOurPort = remote.port === this.#host.port || remote.port === this.#host.tlsPort;
+    if (remote.hostname === local.hostname && isOurPort) {
       throw new LinkFailure(
         `The MASTER address ${masterHost}:${masterPort} is this server's own: it cannot follow itself`,
       );
@@ -186,6 +187,12 @@ export class MasterLink implements LinkTransport {
     link.socket.setKeepAlive(true);
     this.#buffer = new Uint8Array(BUFFER_BYTES);
     this.#tell("connected", `from ${this.localAddress} to ${this.address}`);
+  }
+
+  /** Where we say that we listen: with TLS if it is with TLS that masters are followed. */
+  get #listeningPort(): number {
+    const { config, port, tlsPort } = this.#host;
+    return config.value("tls-replication") && tlsPort !== 0 ? tlsPort : port;
   }
 
   // -- handshake ---------------------------------------------------------------------------
@@ -200,7 +207,7 @@ export class MasterLink implements LinkTransport {
     if (!isWelcome(pong)) throw new LinkFailure(`Error reply to PING from master: '${pong}'`);
     this.#step("Master replied to PING, replication can continue...");
 
-    const said = introductions(this.#host.config, this.#host.port);
+    const said = introductions(this.#host.config, this.#listeningPort);
     for (const { bytes } of said) this.#send(bytes);
     for (const { what } of said) {
       const reply = await this.#line();

@@ -102,6 +102,7 @@ function secure(
   isServer: boolean,
   events: HandshakeEvents,
 ): void {
+  raw.setNoDelay(true); // else the last message of a handshake holds up what comes next
   [, events.raw] = (raw as SecureRaw).upgradeTLS<SocketEvents | undefined>({
     tls: options,
     isServer,

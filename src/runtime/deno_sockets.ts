@@ -86,9 +86,9 @@ export class DenoNetwork implements Network {
   listenTls(hostname: string, port: number, handler: TlsListenerHandler): Listener {
     // Node tells later whether an address can be had. So it is tried here, and given back to Node.
     const probe = listenOn(hostname, port);
-    const { port: found } = probe.addr as Deno.NetAddr;
+    const address = probe.addr as Deno.NetAddr;
     probe.close();
-    return new DenoTlsListener(hostname, found, handler);
+    return new DenoTlsListener(address, handler);
   }
 
   connectTls(

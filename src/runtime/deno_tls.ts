@@ -38,6 +38,8 @@ const OUTPUT_MAX = 64 * 1024;
 const ENDING_MAX_MS = 5_000;
 /** After the address could not be listened on although it was free a moment ago. */
 const LISTEN_AGAIN_MS = 100;
+/** Connections that may wait to be accepted, as far as the system lets so many. */
+const BACKLOG = 511;
 
 export class DenoTlsContext implements TlsContext {
   readonly #texts: TlsTexts;
@@ -135,17 +137,17 @@ class ServerEnd {
 
 /** Listens on an address that has just been found to be free. */
 export class DenoTlsListener implements Listener {
-  /** Addresses that are listened on, or soon will be. */
-  static readonly #taken = new Set<string>();
+  readonly port: number;
+  readonly #hostname: string;
   readonly #server: TcpServer;
   readonly #handler: TlsListenerHandler;
   #again: ReturnType<typeof setTimeout> | null = null;
   #isClosed = false;
 
-  /** @throws SystemError when this process listens there with TLS already, which Node has not done yet */
-  constructor(readonly hostname: string, readonly port: number, handler: TlsListenerHandler) {
-    if (DenoTlsListener.#taken.has(this.#address)) throw new SystemError("EADDRINUSE");
-    DenoTlsListener.#taken.add(this.#address);
+  /** `address` is an IP address and a port. */
+  constructor(address: Address, handler: TlsListenerHandler) {
+    this.port = address.port;
+    this.#hostname = address.hostname;
     this.#handler = handler;
     const server = this.#server = nodeNet().createServer(
       { noDelay: true }, // and a connection that ends before its handshake is over
@@ -154,18 +156,21 @@ export class DenoTlsListener implements Listener {
     server.on("error", (error) => {
       if (this.#isClosed) return;
       handler.failed(problemOf(nodeError(error)));
-      this.#again = setTimeout(() => this.#listen(), LISTEN_AGAIN_MS);
+      if (!server.listening) this.#again = setTimeout(() => this.#listen(), LISTEN_AGAIN_MS);
     });
     this.#listen();
   }
 
-  get #address(): string {
-    return `${this.hostname} ${this.port}`;
-  }
-
+  /** By a method without a promise of compatibility where there is one, since `listen` begins later. */
   #listen(): void {
     this.#again = null;
-    this.#server.listen({ host: this.hostname, port: this.port, ipv6Only: false });
+    const server = this.#server as TcpServer & {
+      _listen2?(hostname: string, port: number, family: 4 | 6, backlog: number): void;
+    };
+    if (typeof server._listen2 === "function") {
+      const family = this.#hostname.includes(":") ? 6 : 4;
+      server._listen2(this.#hostname, this.port, family, BACKLOG);
+    } else server.listen({ host: this.#hostname, port: this.port });
   }
 
   #accepted(tcp: TcpSocket): void {
@@ -181,7 +186,6 @@ export class DenoTlsListener implements Listener {
   close(): Promise<void> {
     if (this.#isClosed) return Promise.resolve();
     this.#isClosed = true;
-    DenoTlsListener.#taken.delete(this.#address);
     if (this.#again !== null) clearTimeout(this.#again);
     // Node calls it closed when all its connections have ended; the address is free before.
     this.#server.close();

@@ -45,8 +45,8 @@ Deno.test({
     using client = await server.connect();
     const config = new Config(runtime, "/");
     const names = [...NAMES].filter(([name, directive]) => {
-      const { since, notActing } = DIRECTIVES[directive] as Directive<unknown>;
-      const isTls = name.startsWith("tls-") && notActing !== null; // refused without certificates
+      const { since, notActing, refused } = DIRECTIVES[directive] as Directive<unknown>;
+      const isTls = name.startsWith("tls-") && (notActing !== null || refused !== null);
       return !BEYOND_THE_VALUE.has(name) && !isTls && name !== "dir" &&
         (since === null || name.includes("_"));
     }).map(([name]) => name);

@@ -24,9 +24,11 @@ const SAMPLES: Record<string, string[]> = {
   "daemonize": ["yes"],
   "appendonly": ["yes"],
   "cluster-enabled": ["yes"],
-  "tls-port": ["6380"],
-  "tls-replication": ["yes"],
-  "tls-cluster": ["yes"],
+  "tls-dh-params-file": ["/etc/dh.pem"],
+  "tls-protocols": ["TLSv1.1"],
+  "tls-ciphers": ["HIGH:!aNULL"],
+  "tls-ciphersuites": ["TLS_CHACHA20_POLY1305_SHA256"],
+  "tls-prefer-server-ciphers": ["yes"],
   "loadmodule": ["/usr/lib/redisbloom.so", "ERROR_RATE", "0.1"],
 };
 
@@ -149,11 +151,15 @@ Deno.test("CONFIG SET takes what --ignore-unsupported has let pass once more, an
 
 Deno.test("a program that gives such a directive is refused too, or says that it may be ignored", () => {
   const error = assertThrows(
-    () => Config.of(runtime, { "appendonly": true, "tls-port": 6380 }),
+    () => Config.of(runtime, { "appendonly": true, "tls-ciphers": "HIGH" }),
     ConfigError,
   );
   for (
-    const part of ["'appendonly' is refused: ", "'tls-port' is refused: ", '"ignore-unsupported"']
+    const part of [
+      "'appendonly' is refused: ",
+      "'tls-ciphers' is refused: ",
+      '"ignore-unsupported"',
+    ]
   ) {
     assertStringIncludes(error.report(), part);
   }

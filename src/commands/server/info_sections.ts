@@ -106,7 +106,7 @@ const SERVER: Field[] = [
   ["process_id", ({ server }) => server.runtime.process.id],
   ["process_supervised", ({ server }) => supervisorOf(server.config, server.runtime.process)],
   ["run_id", ({ server }) => server.runId],
-  ["tcp_port", ({ server }) => server.port],
+  ["tcp_port", ({ server }) => server.shownPort],
   ["server_time_usec", ({ nowMs }) => nowMs * 1000],
   ["uptime_in_seconds", ({ server, steadyMs }) => Math.floor((steadyMs - server.startedMs) / 1000)],
   [
@@ -452,14 +452,13 @@ function writePairs(to: TextBuffer, pairs: Iterable<InfoPair>): void {
 function shutdownAndListeners({ server, steadyMs }: Look, to: TextBuffer): void {
   const remainingMs = server.shutdownRemainingMs(steadyMs);
   if (remainingMs !== null) writePairs(to, [["shutdown_in_milliseconds", remainingMs]]);
-  const { config, port } = server;
+  const { config, port, tlsPort } = server;
   const listeners: string[] = [];
-  if (port !== 0) {
-    const bind = config.value("bind").map((address) => `,bind=${address}`).join("");
-    listeners.push(`name=tcp${bind},port=${port}`);
-  }
+  const bind = config.value("bind").map((address) => `,bind=${address}`).join("");
+  if (port !== 0) listeners.push(`name=tcp${bind},port=${port}`);
   const path = config.value("unixsocket");
   if (path !== null && path !== "") listeners.push(`name=unix,bind=${path}`);
+  if (tlsPort !== 0) listeners.push(`name=tls${bind},port=${tlsPort}`);
   listeners.forEach((listener, i) => writePairs(to, [[`listener${i}`, listener]]));
 }
 

@@ -34,7 +34,7 @@ async function connected(): Promise<
       return { cancel() {} };
     },
   } as unknown as Network;
-  const link = await LinkSocket.connect(network, "localhost", 1).socket;
+  const link = await LinkSocket.connect(network, "localhost", 1, null).socket;
   return { link, socket, handler: handler! };
 }
 
