@@ -35,6 +35,7 @@ import { DEEP_PIPELINE, DEEP_TESTS, type Results } from "./compare/results.ts";
 import { SCRIPT_WORKLOADS } from "./compare/script_workloads.ts";
 import { type ServerSpec, startServer } from "./compare/servers.ts";
 import { expectedSpeedMs, measureSpeed, SPEED_HEAD, USUAL_PIPELINES } from "./compare/speed.ts";
+import { expectedTlsMs, measureTls } from "./compare/tls.ts";
 import { aboutIn, describeMachine, reportName, runTool } from "./compare/tool.ts";
 import { TYPE_WORKLOADS } from "./compare/type_workloads.ts";
 import { VARIANTS, WORKLOADS } from "./compare/workloads.ts";
@@ -45,7 +46,7 @@ const TESTS = [...WORKLOADS, ...TYPE_WORKLOADS, ...SCRIPT_WORKLOADS];
 const HELP = `deno task compare [options]
 
   --quick             short runs, one round: to try the tool or look at a change
-  --only A,B          of speed, memory, elements, save, stall, commands
+  --only A,B          of speed, tls, memory, elements, save, stall, commands
   --tests A,B         of ${TESTS.map((workload) => workload.name).join(" ")}
   --pipelines A,B     pipeline depths (${USUAL_PIPELINES.join(",")}; and ${DEEP_PIPELINE} for ${
   [...DEEP_TESTS].join(" and ")
@@ -55,7 +56,7 @@ const HELP = `deno task compare [options]
 ${commonHelp("RESULTS.md", 3)}
 `;
 
-const MEASUREMENTS = ["speed", "memory", "elements", "save", "stall", "commands"] as const;
+const MEASUREMENTS = ["speed", "tls", "memory", "elements", "save", "stall", "commands"] as const;
 
 const RUN_MS = 1_700;
 const QUICK_RUN_MS = 300;
@@ -138,6 +139,11 @@ async function measure(options: Options, workDir: string): Promise<Results> {
   await referenceServer.stop();
   await subjectServer.stop();
 
+  if (measurements.includes("tls")) {
+    console.error(SPEED_HEAD);
+    const tlsOptions = { ...options, runMs: runMs(options), workDir };
+    results.tls = await measureTls(reference, subject, tlsOptions, progress);
+  }
   const data = { keys: KEYS, rounds: options.rounds, workDir };
   const pair = <T>(
     what: keyof typeof EXPECTED_ROUND_MS,
@@ -164,6 +170,7 @@ async function measure(options: Options, workDir: string): Promise<Results> {
 function expectedMs(options: Options): number[] {
   return options.measurements.flatMap((name) => {
     if (name === "speed") return expectedSpeedMs({ ...options, runMs: runMs(options) });
+    if (name === "tls") return expectedTlsMs({ ...options, runMs: runMs(options) });
     if (name === "commands") return expectedCommandsMs(options);
     const times = name === "elements" ? ELEMENT_KINDS.length : 1;
     return new Array<number>(options.rounds * times).fill(EXPECTED_ROUND_MS[name]);

@@ -48,6 +48,7 @@ export function toMarkdown(results: Results, context: ReportContext): string {
   const sections = [heading(results, context)];
   const missed: string[] = [];
   if (results.speed) sections.push(...speedSections(results.speed, missed));
+  if (results.tls) sections.push(...speedSections(results.tls, missed, ", TLS"));
   const data = dataSection(results, context, missed);
   if (data) sections.push(data);
   if (results.commands) sections.push(commandsSection(results.commands, missed));
@@ -95,7 +96,8 @@ function heading(results: Results, context: ReportContext): string {
   return lines.join("\n");
 }
 
-function speedSections(speed: SpeedResult[], missed: string[]): string[] {
+/** `how` is added to the titles. */
+function speedSections(speed: SpeedResult[], missed: string[], how = ""): string[] {
   const sections: string[] = [];
   for (const variant of VARIANTS) {
     for (const pipeline of new Set(speed.map((result) => result.pipeline))) {
@@ -111,7 +113,7 @@ function speedSections(speed: SpeedResult[], missed: string[]): string[] {
         const shown = (ok ? ratio : Math.floor(ratio * 100) / 100).toFixed(2);
         if (!ok) {
           missed.push(
-            `${result.test.toUpperCase()} \`-P ${pipeline}\`, ${variant.title}: ` +
+            `${result.test.toUpperCase()} \`-P ${pipeline}\`, ${variant.title}${how}: ` +
               `${shown} of redis-server, bar ${bar}`,
           );
         }
@@ -132,7 +134,7 @@ function speedSections(speed: SpeedResult[], missed: string[]): string[] {
         ];
       });
       sections.push(
-        `## \`-P ${pipeline}\`, ${variant.title}\n\n` + table(
+        `## \`-P ${pipeline}\`, ${variant.title}${how}\n\n` + table(
           [
             "Test",
             "redis req/s",

@@ -62,6 +62,8 @@ export interface Results {
   /** "Deno 2.9.6" or "Bun 1.4.5"; null for a server that is not tsredis. */
   subjectRuntime: string | null;
   speed?: SpeedResult[];
+  /** Over TLS. */
+  tls?: SpeedResult[];
   memory?: Pair<MemorySample>;
   /** Of collections of a million elements. */
   elements?: (Pair<MemorySample> & { title: string })[];

@@ -44,6 +44,8 @@ export class RunningServer {
   readonly port: number;
   /** A connection for set-up and questions; redis-benchmark opens its own. */
   readonly client: Client;
+  /** Where redis-benchmark finds it. */
+  benchmarkArgs: string[];
   /** From the start of the process until it answered with its data loaded. */
   readonly startMs: number;
   #child: Deno.ChildProcess;
@@ -63,6 +65,7 @@ export class RunningServer {
   ) {
     this.label = label;
     this.port = port;
+    this.benchmarkArgs = ["-p", String(port)];
     this.client = client;
     this.startMs = startMs;
     this.#pid = pid;

@@ -169,7 +169,7 @@ export async function runRedisBenchmark(
   { workload, variant, pipeline }: Test,
   requests: number,
 ): Promise<number> {
-  const args = ["-p", String(server.port), "-c", String(CLIENTS), "-n", String(requests)];
+  const args = [...server.benchmarkArgs, "-c", String(CLIENTS), "-n", String(requests)];
   args.push("-P", String(pipeline), "--csv", ...variant.args, ...workload.args ?? []);
   args.push(...workload.command ?? ["-t", workload.name]);
   const child = track(
