@@ -78,6 +78,8 @@ export class RequestParser {
   #buffer = NO_BUFFER;
   /** Whether the bytes are at hand when room for them is asked for: no read waits in the buffer. */
   #areAtHand = false;
+  /** Whether a read that was given room by `space` may be under way: the buffer is not to go to anybody else. */
+  #isReadWaiting = false;
   /** First byte that belongs to no finished request. */
   #from = 0;
   /** Next byte to look at. */
@@ -166,6 +168,7 @@ export class RequestParser {
    */
   space(hint = 0): Uint8Array<ArrayBuffer> {
     this.#areAtHand = hint > 0;
+    this.#isReadWaiting = true;
     let buffer = this.#buffer;
     const pending = this.#to - this.#from;
     if (pending === 0) {
@@ -189,6 +192,7 @@ export class RequestParser {
 
   /** `count` bytes have been read into what `space` gave. */
   filled(count: number): void {
+    this.#isReadWaiting = false;
     this.#to += count;
     if (this.#to > this.#touched) this.#touched = this.#to;
     this.#smallReads = count < WAITING_BUFFER_BYTES ? this.#smallReads + 1 : 0;
@@ -220,12 +224,12 @@ export class RequestParser {
   /**
    * The request that `next` has found last, for who needs it when others follow. It is not copied: the buffer is the
    * taker's then, to be given back to `blocks`, and what has come behind goes on in another one. (Of an inline
-   * request it is a copy.) To the parser the request is done.
+   * request it is a copy, and where the next read waits in the buffer already.) To the parser the request is done.
    */
   keepRequest(): Words {
     const { words } = this;
     const buffer = this.#buffer;
-    if (words.bytes !== buffer) {
+    if (words.bytes !== buffer || this.#isReadWaiting) {
       this.#from = this.#at;
       return words.clone();
     }
@@ -370,7 +374,8 @@ export class RequestParser {
     }
     this.#wordsLeft = -1;
     if (buffer.length > USUAL_BUFFER_MAX) {
-      words.memory = this.#from === 0 && this.#at === to && words.taken === null ? buffer : null;
+      const isAlone = this.#from === 0 && this.#at === to;
+      words.memory = isAlone && words.taken === null && !this.#isReadWaiting ? buffer : null;
     }
     return READY;
   }

@@ -155,3 +155,35 @@ for (const [announced, hasRoomForAll] of [[100 * MB, true], [4_000 * MB, false]]
     assertEquals([room > announced - 4 * MB, room < 8 * MB], [hasRoomForAll, !hasRoomForAll]);
   });
 }
+
+Deno.test("a request is copied where the next read waits in the buffer, and what is read arrives", () => {
+  const parser = parserOf();
+  const small = new Uint8Array(3).fill(121);
+  const all = new Uint8Array([...request(LONG.subarray(0, 100_000)), ...request(small)]);
+  for (let at = 0; at < all.length;) {
+    const space = parser.space();
+    const part = all.subarray(at, at + space.length);
+    space.set(part);
+    parser.filled(part.length);
+    at += part.length;
+  }
+  const waiting = parser.space();
+  assertEquals(parser.next(), READY);
+  const kept = parser.keepRequest();
+  const ping = new TextEncoder().encode("*1\r\n$4\r\nPING\r\n");
+  waiting.set(ping);
+  parser.filled(ping.length);
+  assertEquals(parser.next(), READY);
+  assertEquals([parser.words.text(0), parser.words.text(2)], ["SET", "yyy"]);
+  assertEquals(parser.next(), READY);
+  assertEquals(parser.words.text(0), "PING");
+  assertEquals([kept.text(0), kept.text(1), kept.lengths[2]], ["SET", "k", 100_000]);
+});
+
+Deno.test("a buffer in which the next read waits is not taken over", () => {
+  const parser = parserOf();
+  feed(parser, request(LONG));
+  parser.space();
+  assertEquals(parser.next(), READY);
+  assertEquals(parser.words.takeOver(2), null);
+});
