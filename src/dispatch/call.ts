@@ -32,6 +32,8 @@ export class Call {
   command!: Command;
   /** Unix time in ms, the same during the whole call. See "Expiry instants" in NOTES. */
   nowMs = 0;
+  /** When it began, by the monotonic clock; of a call that is not timed, when its turn began. */
+  startedMs = 0;
   /** PROPAGATE_*. */
   propagation = PROPAGATE_VERBATIM;
   /** Whether it is part of something larger (EXEC), of which everything enters the stream together. */

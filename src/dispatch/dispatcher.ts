@@ -130,10 +130,12 @@ const REPLY_RESERVE_BYTES = 128;
 const WORD_OVERHEAD_BYTES = 24;
 
 /**
- * After so many timed calls, which are at least as many calls, the heap is looked at: requests can fill it
- * faster than the timer comes round. Looking takes some ten microseconds.
+ * After so many calls, or a few of those that take long, the heap is looked at: requests can fill it faster than
+ * the timer comes round. Looking takes some ten microseconds.
  */
-const HEAP_LOOK_CALLS = 256;
+const HEAP_LOOK_CALLS = 4096;
+/** For so many calls counts a millisecond that a call has taken. */
+const HEAP_LOOK_CALLS_PER_MS = 100;
 
 /** What dispatch asks of, and tells, the parts of the server that it does not know. */
 export interface DispatchOwner {
@@ -184,7 +186,7 @@ export class Dispatcher {
   /** The client of a script that is suspended. */
   #heldBy: Client | null = null;
   #wasOverMemory = false;
-  /** Timed calls until the heap is looked at. */
+  /** Calls until the heap is looked at. */
   #untilHeapLook = HEAP_LOOK_CALLS;
   #slowest: Command | null = null;
   #slowestMs = 0;
@@ -538,7 +540,7 @@ export class Dispatcher {
     const replyLength = reply.length;
     const replyBytes = replyChunks === 0 ? replyLength : reply.pendingBytes;
     const isTimed = this.timesAll || !command.isQuick || command.calls % TIMED_ONE_IN === 0;
-    const startedMs = isTimed ? this.#startOfCall() : 0;
+    const startedMs = call.startedMs = isTimed ? this.#startOfCall() : keyspace.steadyMs;
     this.#endedMs = NaN;
     keyspace.noTouch = client.noTouch;
     // Our master knows what has expired: its commands find keys whatever their expiry says.
@@ -767,12 +769,13 @@ export class Dispatcher {
       this.#slowestMs = ms;
       this.#slowest = command;
     }
-    if (--this.#untilHeapLook <= 0) {
+    const usec = ms * 1000;
+    const weight = this.timesAll || !command.isQuick ? 1 : TIMED_ONE_IN;
+    this.#untilHeapLook -= weight + ms * HEAP_LOOK_CALLS_PER_MS;
+    if (this.#untilHeapLook <= 0) {
       this.#untilHeapLook = HEAP_LOOK_CALLS;
       this.owner.lookAtHeap();
     }
-    const usec = ms * 1000;
-    const weight = this.timesAll || !command.isQuick ? 1 : TIMED_ONE_IN;
     command.usec += usec * weight;
     this.server.statistics.commandUsec += usec * weight;
     const counts = command.latencyCounts ??= new Float64Array(40);

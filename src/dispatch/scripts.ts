@@ -317,7 +317,7 @@ export class Scripts implements ScriptHost, Interrupter {
     }
     call.preventPropagation();
     const hasFlags = (flags & SCRIPT_WITHOUT_FLAGS) === 0;
-    const nowMs = this.#server.clock.monotonic();
+    const nowMs = call.startedMs;
     this.running = {
       lua,
       name,
