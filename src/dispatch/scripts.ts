@@ -57,7 +57,9 @@ import { ScriptSuspension } from "./script_suspension.ts";
 
 /** An engine that has grown beyond this is thrown away when the script is over: it never becomes smaller. */
 const ENGINE_BYTES_KEPT = 64 << 20;
-/** After so many scripts a piece of garbage is collected, so that no script has to wait for all of it. */
+/** An engine as small as this is left to its own collector. */
+const ENGINE_BYTES_USUAL = 1 << 20;
+/** Of a larger one a piece of garbage is collected after so many scripts, lest it stays as large as it was once. */
 const COLLECT_EVERY = 50;
 /** Time that a script has before others get their turn again, once it runs for too long. */
 const SLICE_MS = 5;
@@ -386,7 +388,7 @@ export class Scripts implements ScriptHost, Interrupter {
       this.#forget(lua);
     } else if (--this.#untilCollect <= 0) {
       this.#untilCollect = COLLECT_EVERY;
-      lua.collectStep(COLLECT_EVERY);
+      if (lua.bytesUsed > ENGINE_BYTES_USUAL) lua.collectStep(COLLECT_EVERY);
     }
     if (lua.memoryBytes > ENGINE_BYTES_KEPT) this.#forget(lua);
   }

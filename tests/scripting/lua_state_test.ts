@@ -251,6 +251,39 @@ Deno.test("words that do not fit into memory are not handed in, and smaller ones
   assertEquals(lua.giveWords(words, 0, 1), true);
 });
 
+Deno.test("blocks of all sizes come and go, and what they held is right", () => {
+  const lua = newState(NEVER, 32 << 20);
+  const source = `
+    local seed, kept, count = 1, {}, 0
+    local function draw(n) seed = (seed * 16807) % 2147483647 return seed % n end
+    for i = 1, 200000 do
+      local size = draw(4) == 0 and draw(3000) or draw(160)
+      kept[draw(400)] = string.rep(string.char(97 + size % 26), size) .. i
+    end
+    for _, text in pairs(kept) do
+      local run, number = text:match('^(%a*)(%d+)$')
+      local letter = string.char(97 + #run % 26)
+      assert(run == string.rep(letter, #run), text)
+      count = count + 1
+    end
+    return count`;
+  assertEquals(run(lua, source), "400");
+  const before = lua.bytesUsed;
+  assertEquals(run(lua, source), "400");
+  assert(lua.bytesUsed < 2 * before, "what is not held any more is collected");
+});
+
+Deno.test("memory that small blocks have taken serves larger ones, but for a part", () => {
+  const lua = newState(NEVER, 64 << 20);
+  const source = (size: number) =>
+    `local t = {} for i = 1, ${Math.floor((40 << 20) / (size + 40))} do
+      t[i] = string.rep('x', ${size - 7}) .. string.format('%07d', i) end return #t`;
+  for (const size of [8, 24, 40, 72, 104, 200, 30_000]) {
+    assert(Number(run(lua, source(size))) > 0, `strings of ${size} bytes`);
+    lua.collect();
+  }
+});
+
 Deno.test("a fault of a function of the host ends the state", () => {
   const lua = newState();
   lua.pushFunction(() => {

@@ -39,16 +39,79 @@ ENGINE_IMPORT("panic") _Noreturn int host_panic (lua_State *L);
 static size_t bytes_used = 0;
 static size_t bytes_max = (size_t)-1;
 
+/*
+** Most blocks are small and live as long as one call, which malloc is not made for: those of up to
+** SMALL_MAX bytes lie in pieces of memory, in lists by their size. Pieces stay; when there are as many as
+** there may be, malloc serves small blocks too.
+*/
+#define SMALL_MAX 128
+#define SMALL_UNIT 16
+#define PIECE_BITS 16
+#define PIECES_MAX 128
+
+#define size_class(size) (((size) + SMALL_UNIT - 1) / SMALL_UNIT)
+
+static void *free_blocks[SMALL_MAX / SMALL_UNIT + 1];
+static char *piece = NULL, *piece_end = NULL; /* of the latest piece, what has not been used yet */
+static int pieces = 0;
+static unsigned char is_piece[1 << (32 - PIECE_BITS)]; /* by address */
+
+static void *allocate_small (size_t size) {
+  size_t class = size_class(size);
+  void *block = free_blocks[class];
+  if (block != NULL) {
+    free_blocks[class] = *(void **)block;
+    return block;
+  }
+  if ((size_t)(piece_end - piece) < class * SMALL_UNIT) {
+    char *new_piece = pieces < PIECES_MAX ? aligned_alloc(1 << PIECE_BITS, 1 << PIECE_BITS) : NULL;
+    if (new_piece == NULL) return malloc(size);
+    pieces++;
+    is_piece[(size_t)new_piece >> PIECE_BITS] = 1;
+    piece = new_piece;
+    piece_end = new_piece + (1 << PIECE_BITS);
+  }
+  block = piece;
+  piece += class * SMALL_UNIT;
+  return block;
+}
+
+static int lies_in_piece (void *block) {
+  return is_piece[(size_t)block >> PIECE_BITS];
+}
+
+static void free_block (void *block, size_t size) {
+  size_t class = size_class(size);
+  if (!lies_in_piece(block)) {
+    free(block);
+    return;
+  }
+  *(void **)block = free_blocks[class];
+  free_blocks[class] = block;
+}
+
+static void *resize_block (void *block, size_t old_size, size_t new_size) {
+  void *made;
+  if (block == NULL) return new_size <= SMALL_MAX ? allocate_small(new_size) : malloc(new_size);
+  if (!lies_in_piece(block)) return realloc(block, new_size);
+  if (size_class(old_size) == size_class(new_size)) return block;
+  made = new_size <= SMALL_MAX ? allocate_small(new_size) : malloc(new_size);
+  if (made == NULL) return new_size < old_size ? block : NULL; /* to become smaller never fails */
+  memcpy(made, block, old_size < new_size ? old_size : new_size);
+  free_block(block, old_size);
+  return made;
+}
+
 static void *allocate (void *ud, void *block, size_t old_size, size_t new_size) {
   void *made;
   (void)ud;
   if (new_size == 0) {
-    free(block);
+    if (block != NULL) free_block(block, old_size);
     bytes_used -= old_size;
     return NULL;
   }
   if (new_size > old_size && new_size - old_size > bytes_max - bytes_used) return NULL;
-  made = realloc(block, new_size);
+  made = resize_block(block, old_size, new_size);
   if (made != NULL) bytes_used += new_size - old_size;
   return made;
 }
@@ -193,7 +256,10 @@ static int on_error (lua_State *L) {
   return 1;
 }
 
+/* References to what every call needs. */
 static int error_handler = LUA_NOREF;
+static int keys_name = LUA_NOREF;
+static int arguments_name = LUA_NOREF;
 
 typedef struct Entry {
   int function;
@@ -214,8 +280,8 @@ static const char *push_words (lua_State *L, const int *lengths, int count, cons
   return bytes;
 }
 
-static void set_global (lua_State *L, const char *name) {
-  lua_pushstring(L, name);
+static void set_global (lua_State *L, int name) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, name);
   lua_insert(L, -2);
   lua_rawset(L, LUA_GLOBALSINDEX);
 }
@@ -229,9 +295,9 @@ static void prepare (lua_State *L, void *ud) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, error_handler);
   lua_rawgeti(L, LUA_REGISTRYINDEX, entry->function);
   bytes = push_words(L, lengths, entry->keys, bytes);
-  if (entry->sets_globals) set_global(L, "KEYS");
+  if (entry->sets_globals) set_global(L, keys_name);
   push_words(L, lengths + entry->keys, entry->arguments, bytes);
-  if (entry->sets_globals) set_global(L, "ARGV");
+  if (entry->sets_globals) set_global(L, arguments_name);
 }
 
 /*
@@ -292,6 +358,10 @@ EXPORT("engine_open") void engine_open (lua_State *L) {
   lua_setglobal(L, "pcall");
   lua_pushcfunction(L, on_error);
   error_handler = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_pushliteral(L, "KEYS");
+  keys_name = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_pushliteral(L, "ARGV");
+  arguments_name = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 /* ---- functions of the host ---- */
