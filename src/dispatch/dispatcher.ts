@@ -52,10 +52,10 @@ import type { Words } from "../resp/words.ts";
 import type { Tracker } from "../tracking/tracker.ts";
 import { AcknowledgementWaits } from "./acknowledgement_waits.ts";
 import { Blocking } from "./blocking.ts";
-import { Copies } from "./copies.ts";
 import { Digests } from "./digests.ts";
 import { Dumps } from "./dumps.ts";
 import { HeldKeys } from "./held_keys.ts";
+import { Makings } from "./makings.ts";
 import { Migrations } from "./migrations.ts";
 import { Restores } from "./restores.ts";
 import { SlicedCalls } from "./sliced_calls.ts";
@@ -173,7 +173,7 @@ export class Dispatcher {
   readonly acknowledgementWaits = new AcknowledgementWaits(this);
   /** Clients whose command takes long, and what does. */
   readonly sliced = new SlicedCalls(this);
-  readonly copies = new Copies(this);
+  readonly makings = new Makings(this);
   readonly digests = new Digests(this);
   readonly restores = new Restores(this);
   readonly dumps = new Dumps(this);

@@ -1,6 +1,6 @@
 /**
  * Keys that nobody else is to change for a while, as they are on their way to another server (migrations.ts) or being
- * copied (copies.ts). Beside dispatch, whose gate asks here while there are any: commands that read go on, those that
+ * copied (makings.ts). Beside dispatch, whose gate asks here while there are any: commands that read go on, those that
  * would change such a key wait until it is let go. See "Keys on their way" in NOTES.
  *
  * Not held up is what goes through no gate: expiry, eviction, the stream of a master, blocked clients that are

@@ -552,6 +552,16 @@ export class SetBuilder {
     }
   }
 
+  /** MadeValue: bytes that the set takes so far. */
+  get memoryBytes(): number {
+    return this.#bytes.length + (this.#large?.memoryBytes ?? 0);
+  }
+
+  /** MadeValue: gives the memory of what has not become a value back. */
+  dispose(): void {
+    this.#takeLarge()?.dispose();
+  }
+
   /** Makes the set the value of a key that is not there; it must have members. Returns the record. */
   addTo(
     database: Database,

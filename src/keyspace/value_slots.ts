@@ -7,13 +7,19 @@ import type { Dict } from "../arena/dict.ts";
 import { Blocks, blocks } from "../base/blocks.ts";
 import { ValueCopy } from "../values/value_copy.ts";
 
-/** A copy of a value in a slot that is being made in pieces. */
-export type LargeValueCopy = ValueCopy<LargeValue>;
-
-/** A value in a slot. */
-export interface LargeValue {
+/** What is made of values in slots, piece by piece: see ValueCopy. */
+export interface MadeValue {
   /** Bytes it takes, an estimate that costs O(1). */
   readonly memoryBytes: number;
+  /** Gives its memory back at once. */
+  dispose?(): void;
+}
+
+/** Such a value in the making. */
+export type ValueWork = ValueCopy<MadeValue>;
+
+/** A value in a slot. */
+export interface LargeValue extends MadeValue {
   /** The elements, of a collection that keeps them by their bytes. */
   readonly dict?: Dict;
   /** Of a hash: its place in the database's index of hashes with fields that expire, + 1; 0 for none. */
@@ -21,7 +27,7 @@ export interface LargeValue {
   /** A deep copy, for COPY. */
   clone(): LargeValue;
   /** Begins a deep copy in pieces; left out where `clone` takes hardly any time. @throws RangeError */
-  beginCopy?(): LargeValueCopy;
+  beginCopy?(): ValueCopy<LargeValue>;
   /**
    * Moves a part of it out of the blocks that are being emptied (see base/blocks.ts); false when none lies there.
    * What lies in `dict` is not asked for here. @throws RangeError when memory is exhausted

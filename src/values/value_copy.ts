@@ -1,7 +1,8 @@
 /**
  * Copies of large values, made piece by piece: COPY of one may take long, and others are to have their turn meanwhile
- * (dispatch/copies.ts). Who must not wait has all of it at once (`run`). The value may be read until the end, and
- * its table be compacted; once it has changed, the copy is of no use any more.
+ * (dispatch/makings.ts). Who must not wait has all of it at once (`run`). The value may be read until the end, and
+ * its table be compacted; once it has changed, the copy is of no use any more. What is made of several values goes
+ * the same way (keyspace/set_operation.ts).
  *
  * Here is what copies of tables share. Those of other structures stand beside them.
  */

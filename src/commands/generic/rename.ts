@@ -4,6 +4,8 @@ import { equalBytes } from "../../base/bytes.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { copyRecord } from "../../keyspace/copy.ts";
 import type { Database } from "../../keyspace/database.ts";
+import { type LargeValue, LongString, type ValueWork } from "../../keyspace/value_slots.ts";
+import type { Words } from "../../resp/words.ts";
 import { EVENT_GENERIC } from "../../base/event_classes.ts";
 import { NO_SUCH_KEY, ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
@@ -151,17 +153,35 @@ function runCopy(call: Call): void {
   ) {
     return reply.error(SAME_OBJECT);
   }
-  const { copies } = call.server.dispatcher;
+  const { makings } = call.server.dispatcher;
   // A request counts as one look at its key, however often it is run.
-  const ref = copies.isAgain(call.client)
+  const ref = makings.isAgain(call.client)
     ? database.findOrExpire(bytes, starts[1], lengths[1])
     : database.lookupRead(bytes, starts[1], lengths[1]);
   if (ref === 0) return reply.integer(0);
   const old = target.lookupWrite(bytes, starts[2], lengths[2]);
   if (old !== 0 && !replaces) return reply.integer(0);
-  if (copies.park(call, 1, ref)) return;
-  const made = copies.take(call.client);
+  if (isLong(database, ref) && makings.park(call, [1], beginCopy)) return;
+  const made = makings.take(call.client) as LargeValue | null;
   target.putAt(old, () => copyRecord(database, ref, target, bytes, starts[2], lengths[2], made));
   target.changed(bytes, starts[2], lengths[2], EVENT_GENERIC, "copy_to");
   reply.integer(1);
+}
+
+/** Values that take more memory are copied in slices, if the client may wait. */
+const COPY_AT_ONCE_BYTES = 256 * 1024;
+/** The same of strings, which have no elements. */
+const STRING_AT_ONCE_BYTES = 4 << 20;
+
+function isLong(database: Database, ref: number): boolean {
+  const large = database.largeValueOf(ref);
+  if (large?.beginCopy === undefined) return false;
+  const most = large instanceof LongString ? STRING_AT_ONCE_BYTES : COPY_AT_ONCE_BYTES;
+  return large.memoryBytes > most;
+}
+
+/** Begins to copy the value of the key in word 1, if it is in a slot. */
+function beginCopy(database: Database, { bytes, starts, lengths }: Words): ValueWork | null {
+  const ref = database.records.get(bytes, starts[1], lengths[1]);
+  return database.largeValueOf(ref)?.beginCopy?.() ?? null;
 }

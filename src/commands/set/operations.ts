@@ -6,7 +6,8 @@
 import { ENC_INTSET } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { EVENT_SET } from "../../base/event_classes.ts";
-import { type MemberVisitor, setBuilder, SetView } from "../../keyspace/set.ts";
+import { type MemberVisitor, type SetBuilder, setBuilder, SetView } from "../../keyspace/set.ts";
+import { SetOperation, type SetOperationName } from "../../keyspace/set_operation.ts";
 import { SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { LargeSet } from "../../values/large_set.ts";
 import { ScratchSet } from "../../values/scratch_set.ts";
@@ -66,10 +67,12 @@ export const sinterstore = defineCommand({
 });
 
 function runSinterstore(call: Call): void {
+  if (storeMade(call, "sinterstore")) return;
   const sources = openSources(call, 2, call.words.count);
+  if (parkLarge(call, sources, "intersection")) return;
   beginResult(call);
   intersect(sources, addToResult);
-  storeResult(call, "sinterstore");
+  storeResult(call, setBuilder, "sinterstore");
 }
 
 /** `SINTERCARD numkeys key … [LIMIT limit]`: how many members all sets have, counting to `limit`. */
@@ -145,11 +148,13 @@ export const sunionstore = defineCommand({
 });
 
 function runSunionstore(call: Call): void {
+  if (storeMade(call, "sunionstore")) return;
   const sources = openSources(call, 2, call.words.count);
+  if (parkLarge(call, sources, "union")) return;
   beginResult(call);
   if (countOf(sources) <= SMALL_UNION) unite(sources, addToResult);
   else for (const source of sources) source?.forEach(addIfNew);
-  storeResult(call, "sunionstore");
+  storeResult(call, setBuilder, "sunionstore");
 }
 
 /**
@@ -193,10 +198,12 @@ export const sdiffstore = defineCommand({
 });
 
 function runSdiffstore(call: Call): void {
+  if (storeMade(call, "sdiffstore")) return;
   const sources = openSources(call, 2, call.words.count);
+  if (parkLarge(call, sources, "difference")) return;
   beginResult(call);
   subtract(sources, addToResult);
-  storeResult(call, "sdiffstore");
+  storeResult(call, setBuilder, "sdiffstore");
 }
 
 // -- sources ------------------------------------------------------------------------------------
@@ -411,18 +418,44 @@ function addIfNew(bytes: Uint8Array, offset: number, length: number): void {
   setBuilder.add(bytes, offset, length);
 }
 
+/** From so many members of all sources on, a set is made of them in slices, if the client may wait. */
+const SLICED_MEMBERS = 20_000;
+
+/** Has the client wait until the result of a large operation is made; false when it is to be made at once. */
+function parkLarge(call: Call, sources: (SetView | null)[], name: SetOperationName): boolean {
+  const isWalked = name === "union"
+    ? countOf(sources) >= SLICED_MEMBERS
+    : name === "difference"
+    ? (sources[0]?.count ?? 0) >= SLICED_MEMBERS
+    : sources.every((source) => source !== null && source.count >= SLICED_MEMBERS);
+  if (!isWalked || areIntsets(sources.filter((source) => source !== null))) return false;
+  const keys = sources.map((_, i) => 2 + i);
+  return call.server.dispatcher.makings.park(
+    call,
+    keys,
+    (database, words) => SetOperation.begin(name, database, words, 2),
+  );
+}
+
+/** Stores the result that was made for this request while its client waited; false when there is none. */
+function storeMade(call: Call, event: string): boolean {
+  const made = call.server.dispatcher.makings.take(call.client) as SetBuilder | null;
+  if (made !== null) storeResult(call, made, event);
+  return made !== null;
+}
+
 /** Puts the result in the place of whatever the destination (word 1) is. */
-function storeResult({ database, words, reply }: Call, event: string): void {
+function storeResult({ database, words, reply }: Call, result: SetBuilder, event: string): void {
   const { bytes } = words;
   const keyAt = words.starts[1];
   const keyLength = words.lengths[1];
-  const { count } = setBuilder;
+  const { count } = result;
   const ref = database.lookupWrite(bytes, keyAt, keyLength);
   if (count === 0) {
     if (ref !== 0) database.removeRecord(ref, bytes, keyAt, keyLength);
   } else {
-    if (ref === 0) setBuilder.addTo(database, bytes, keyAt, keyLength);
-    else setBuilder.replace(database, ref, NaN);
+    if (ref === 0) result.addTo(database, bytes, keyAt, keyLength);
+    else result.replace(database, ref, NaN);
     database.changed(bytes, keyAt, keyLength, EVENT_SET, event);
   }
   reply.integer(count);
