@@ -4,7 +4,7 @@
  */
 
 import type { Stream } from "../../values/stream/stream.ts";
-import { STREAM_ID_BYTES } from "../../values/stream/stream_id.ts";
+import { STREAM_ID_BYTES, type StreamId } from "../../values/stream/stream_id.ts";
 
 /**
  * Nodes of a compressed radix tree whose keys are the ids of the stream's nodes, 16 bytes each. It has one
@@ -36,17 +36,26 @@ export function radixTreeNodes(stream: Stream): number {
 }
 
 /** Of each id but the last, how many leading bytes it has in common with the next. */
-function sharedBytes(stream: Stream): number[] {
-  const shared: number[] = [];
-  let key = new Uint8Array(STREAM_ID_BYTES);
-  let next = new Uint8Array(STREAM_ID_BYTES);
-  stream.node(0).id.writeBytes(key, 0);
-  for (let i = 1; i < stream.nodeCount; i++) {
-    stream.node(i).id.writeBytes(next, 0);
-    let depth = 0;
-    while (key[depth] === next[depth]) depth++;
-    shared.push(depth);
-    [key, next] = [next, key];
+function sharedBytes(stream: Stream): Uint8Array {
+  const count = stream.nodeCount;
+  const shared = new Uint8Array(count - 1);
+  let id = stream.node(0).id;
+  for (let i = 1; i < count; i++) {
+    const next = stream.node(i).id;
+    shared[i - 1] = sharedBytesOf(id, next);
+    id = next;
   }
   return shared;
+}
+
+/** How many leading bytes two ids, which differ, have in common. */
+function sharedBytesOf(a: StreamId, b: StreamId): number {
+  if (a.msHigh !== b.msHigh) return leadingZeroBytes(a.msHigh ^ b.msHigh);
+  if (a.msLow !== b.msLow) return 4 + leadingZeroBytes(a.msLow ^ b.msLow);
+  if (a.seqHigh !== b.seqHigh) return 8 + leadingZeroBytes(a.seqHigh ^ b.seqHigh);
+  return 12 + leadingZeroBytes(a.seqLow ^ b.seqLow);
+}
+
+function leadingZeroBytes(bits: number): number {
+  return Math.clz32(bits) >>> 3;
 }
