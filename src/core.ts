@@ -835,10 +835,11 @@ export class Core
     const { netInputBytes, netOutputBytes, connectionsReceived } = this.statistics;
     // Those that have come, and those that have gone.
     const connections = 2 * connectionsReceived - this.clients.count;
-    const sliced = this.dispatcher.sliced.slices * SLICED_BYTES;
-    const { persistence, replication } = this;
-    const isBusy = persistence.isSaving || replication.replica.isSyncing;
-    const work = { bytes: netInputBytes + netOutputBytes + sliced, connections, isBusy };
+    const { persistence, replication, dispatcher: { sliced, migrations } } = this;
+    const isBusy = persistence.isSaving || replication.replica.isSyncing ||
+      sliced.isUnderWay || migrations.isUnderWay;
+    const bytes = netInputBytes + netOutputBytes + sliced.slices * SLICED_BYTES;
+    const work = { bytes, connections, isBusy };
     this.#idleCollection.tick(work, this.clock.monotonic());
   }
 

@@ -2,15 +2,16 @@
  * Has garbage collected once a server has come to rest. The runtimes collect when much is made anew; what
  * a load has left behind (connections, buffers, views) would otherwise stay for as long as nothing happens.
  *
- * Called by the server's timer. On Deno a collection takes some ten to twenty milliseconds, in which nobody is
- * served, so there is none in the midst of a snapshot or a full sync: clients wait longer than usual as it is.
+ * Called by the server's timer. On Deno a collection takes ten to fifty milliseconds, in which nobody is
+ * served, so there is none in the midst of a snapshot, a full sync, a MIGRATE or a call in slices: clients wait longer
+ * than usual as it is.
  */
 
 /** What has been done so far, as counters that only grow. */
 export interface Work {
   readonly bytes: number;
   readonly connections: number;
-  /** A snapshot or a full sync is under way. */
+  /** A snapshot, a full sync or the like is under way. */
   readonly isBusy: boolean;
 }
 

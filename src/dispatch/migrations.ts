@@ -501,6 +501,11 @@ export class Migrations {
     migration.run();
   }
 
+  /** Whether keys are on their way. */
+  get isUnderWay(): boolean {
+    return this.#underWay.size > 0;
+  }
+
   /** Connections to other servers that are open: in use, or kept for the next time. */
   get connectionCount(): number {
     return this.kept.count + this.#underWay.size;

@@ -1,7 +1,7 @@
 /**
  * Calls that take long and wait for nothing: beside dispatch, as blocking.ts is for those that wait for keys. Their
  * client is parked while the work goes on in slices, between the requests of others; then the call is answered.
- * restores.ts, dumps.ts, copies.ts and digests.ts say what is done.
+ * restores.ts, dumps.ts, makings.ts and digests.ts say what is done.
  *
  * Not here: transactions, which have to go on at once. See "Calls in slices" in NOTES.
  */
@@ -67,6 +67,11 @@ export class SlicedCalls {
   #isScheduled = false;
 
   constructor(readonly dispatcher: Dispatcher) {}
+
+  /** Whether there is such a call. */
+  get isUnderWay(): boolean {
+    return this.#underWay.size > 0;
+  }
 
   /** Parks the client of a call until it has been answered. */
   park(call: Call, sliced: SlicedCall): void {
