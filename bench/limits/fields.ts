@@ -24,12 +24,12 @@ const BARS = {
 };
 const STALL_BAR = { [FIGURE.stall]: atMost(STALL_MS) };
 
-/** Makes `h` a hash whose fields expire in the far future. */
-async function fill(bench: Bench): Promise<void> {
+/** Makes a key a hash whose fields expire in the far future. */
+export async function fillExpiring(bench: Bench, key = "h"): Promise<void> {
   if (await knowsTimes(bench)) {
-    return await setAll(bench, (batch) => FAR_MS + (batch * 7919) % FIELDS);
+    return await setAll(bench, (batch) => FAR_MS + (batch * 7919) % FIELDS, key);
   }
-  await bench.server.fill(FIELDS / BATCH, (batch) => encodeCommand("HSET", "h", ...pairsOf(batch)));
+  await bench.server.fill(FIELDS / BATCH, (batch) => encodeCommand("HSET", key, ...pairsOf(batch)));
 }
 
 function pairsOf(batch: number): string[] {
@@ -42,10 +42,14 @@ async function knowsTimes(bench: Bench): Promise<boolean> {
 }
 
 /** Sets all fields, those of one command with the same time. */
-async function setAll(bench: Bench, timeOf: (batch: number) => number): Promise<void> {
+async function setAll(
+  bench: Bench,
+  timeOf: (batch: number) => number,
+  key = "h",
+): Promise<void> {
   await bench.server.fill(FIELDS / BATCH, (batch) => {
     const time = String(timeOf(batch));
-    return encodeCommand("HSETEX", "h", "PXAT", time, "FIELDS", String(BATCH), ...pairsOf(batch));
+    return encodeCommand("HSETEX", key, "PXAT", time, "FIELDS", String(BATCH), ...pairsOf(batch));
   });
 }
 
@@ -60,7 +64,8 @@ async function expire(bench: Bench): Promise<Figures> {
   });
 }
 
-async function save(bench: Bench): Promise<Figures> {
+/** A background save, from its beginning to its end. */
+export async function save(bench: Bench): Promise<Figures> {
   return await bench.watch(async () => {
     await bench.call("BGSAVE");
     while ((await bench.server.info("persistence")).get("rdb_bgsave_in_progress") !== "0") {
@@ -91,7 +96,7 @@ function fieldsCase(
     title: `${title}, of two million fields that expire`,
     expectedMs: 30_000,
     options: ["--repl-diskless-sync-delay", "0"],
-    prepare: fill,
+    prepare: (bench) => fillExpiring(bench),
     run,
     bars,
   };

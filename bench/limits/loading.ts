@@ -23,7 +23,7 @@ const BARS = {
 };
 
 /** Kinds of values, and what fills one at `k`. */
-const KINDS: [name: string, fill: (bench: Bench, size: number) => Promise<void>][] = [
+export const KINDS: [name: string, fill: (bench: Bench, size: number) => Promise<void>][] = [
   ["sorted set", filledBy("ZADD", (i) => [String(i), `member:${i}`])],
   ["hash", filledBy("HSET", (i) => [`field:${i}`, `value:${i}`])],
   ["set", filledBy("SADD", (i) => [`member:${i}`])],

@@ -10,6 +10,7 @@ import { SORT } from "./sort.ts";
 import { MEMORY } from "./memory.ts";
 import { STREAMS } from "./streams.ts";
 import { TRACKING } from "./tracking.ts";
+import { WHOLE } from "./whole.ts";
 
 export interface Subject {
   /** As `--only` takes it. */
@@ -28,6 +29,7 @@ export const SUBJECTS: Subject[] = [
     title: "Large values that come from a file, a master, RESTORE",
     cases: LOADING,
   },
+  { name: "whole", title: "Large values that are handled as a whole", cases: WHOLE },
   { name: "clients", title: "What a client has the server hold", cases: CLIENTS },
   { name: "tracking", title: "Keys that clients keep copies of", cases: TRACKING },
   {
