@@ -48,6 +48,7 @@ import { Keyspace, type KeyspaceListener } from "./keyspace/keyspace.ts";
 import type { ConnectionOwner } from "./net/connection.ts";
 import { ClientLimits } from "./net/limits.ts";
 import { Tls } from "./net/tls.ts";
+import { Unauthenticated } from "./net/unauthenticated.ts";
 import { Turn } from "./net/turn.ts";
 import { LatencyMonitor } from "./observe/latency.ts";
 import { MemoryGuard } from "./observe/memory_guard.ts";
@@ -151,6 +152,7 @@ export class Core
   readonly dispatcher: Dispatcher;
   readonly scripts: Scripts;
   readonly clientLimits: ClientLimits;
+  readonly unauthenticated: Unauthenticated;
   readonly replication: Replication;
   readonly statistics = new Statistics();
   readonly slowLog = new SlowLog();
@@ -227,7 +229,8 @@ export class Core
     this.keyspace.defragmenter.others.push(this.tracking);
     this.turn = new Turn(runtime.timers);
     this.#keyEvents = new KeyEventPublisher(this.hub);
-    this.clientLimits = new ClientLimits(this);
+    this.unauthenticated = new Unauthenticated(this);
+    this.clientLimits = new ClientLimits(this, this.unauthenticated);
     this.replication = new Replication(this);
     this.#ending = options.ending;
     this.shutdown = new Shutdown(this, options.ending);
@@ -454,6 +457,7 @@ export class Core
     this.tracking.forget(client);
     client.reply.clear();
     this.clientLimits.forget(client);
+    this.unauthenticated.forget(client);
     this.clients.remove(client);
   }
 

@@ -241,6 +241,11 @@ export class Server {
       statistics.connectionsRejected++;
       return new Refusal(socket, "-ERR max number of clients reached\r\n");
     }
+    if (core.access.needsAuth && !core.unauthenticated.hasRoom) {
+      statistics.connectionsRejected++;
+      core.unauthenticated.note("number", "default", `addr=${address} laddr=${localAddress}`);
+      return new Refusal(socket, "-ERR max number of unauthenticated clients reached\r\n");
+    }
     if (config.value("protected-mode") && core.access.users.default.isNoPass && !isLocal) {
       statistics.connectionsRejected++;
       return new Refusal(socket, PROTECTED);
@@ -256,6 +261,7 @@ export class Server {
       return connection;
     });
     client.isUnixSocket = socket.isUnix;
+    core.unauthenticated.came(client);
     statistics.connectionsReceived++;
     return connection;
   }

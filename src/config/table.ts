@@ -217,6 +217,10 @@ export const DIRECTIVES = {
   "io-threads": int("1", 1, 128, idle(OFF_THREAD, { settable: false })),
   "io-threads-do-reads": bool("no", idle(OFF_THREAD, { settable: false })),
 
+  /** Ours: clients that have not authenticated, where that is asked for; see net/unauthenticated.ts. */
+  "unauthenticated-timeout": int("0", 0, I32_MAX, { since: "tsredis" }),
+  "unauthenticated-clients-max": int("0", 0, U32_MAX, { since: "tsredis" }),
+
   // Who may do what
   "requirepass": optionalText({ sensitive: true }),
   "enable-protected-configs": choice("no", WHO_MAY, { settable: false }),

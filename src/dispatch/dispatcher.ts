@@ -302,6 +302,7 @@ export class Dispatcher {
           `Protocol error (${parser.errorText}) from client: id=${client.id} ` +
             `addr=${client.transport.address}`,
         );
+        if (parser.isBeyondUnauthenticated) this.server.unauthenticated.refused(client, "input");
         this.answerOutside(client, (reply) => reply.error(`ERR ${parser.errorText}`));
         this.server.statistics.countError(client.reply.lastError);
         client.isClosing = true;

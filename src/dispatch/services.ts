@@ -12,13 +12,14 @@ import type { LatencyMonitor } from "../observe/latency.ts";
 import type { Log } from "../observe/log.ts";
 import type { MemoryGuard } from "../observe/memory_guard.ts";
 import type { SlowLog } from "../observe/slow_log.ts";
-import type { Statistics } from "../observe/statistics.ts";
+import type { Statistics, UnauthenticatedLimit } from "../observe/statistics.ts";
 import type { Persistence } from "../rdb/persistence.ts";
 import type { Replication } from "../replication/replication.ts";
 import type { Runtime, TlsContext } from "../runtime/runtime.ts";
 import type { Hub } from "../pubsub/hub.ts";
 import type { Tracking } from "../tracking/tracking.ts";
 import type { AccessControl } from "./access_control.ts";
+import type { Client } from "./client.ts";
 import type { Clients } from "./clients.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Pause } from "./pause.ts";
@@ -57,6 +58,8 @@ export interface Services {
   readonly tlsPort: number;
   /** The one of the two that is shown where there is place for one. */
   readonly shownPort: number;
+  /** Told of who has passed a limit for clients that have not authenticated. */
+  readonly unauthenticated: { refused(client: Client, limit: UnauthenticatedLimit): void };
   /** What links are made with. */
   readonly tls: {
     /** Of MIGRATE; null: without TLS. */

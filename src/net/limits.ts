@@ -10,6 +10,7 @@ import type { OutputLimits } from "../config/kinds.ts";
 import { type Client, UNAUTHENTICATED_OUTPUT_MAX } from "../dispatch/client.ts";
 import type { ClientClass } from "../dispatch/client_info.ts";
 import type { Services } from "../dispatch/services.ts";
+import type { Unauthenticated } from "./unauthenticated.ts";
 
 /** Output of one client with which the system's memory is looked at, and once more for each as much. */
 const MEMORY_STEP_BYTES = 32 << 20;
@@ -30,7 +31,7 @@ export class ClientLimits {
   #memoryClient: Client | null = null;
   #memoryStep = 0;
 
-  constructor(readonly server: Services) {
+  constructor(readonly server: Services, readonly unauthenticated: Unauthenticated) {
     const { config } = server;
     this.#output = config.setting("client-output-buffer-limit");
     this.#queryBytes = config.setting("client-query-buffer-limit");
@@ -136,6 +137,7 @@ export class ClientLimits {
       isOver = steadyMs - client.overSoftLimitSinceMs > limit.softSeconds * 1000;
     } else if (!isOver) client.overSoftLimitSinceMs = 0;
     if (!isOver) return false;
+    if (isOverUnauthenticated(client)) this.unauthenticated.refused(client, "output");
     client.closeCause = `${bytes} bytes that it had not taken were over client-output-buffer-limit`;
     this.server.statistics.outputBufferLimitDisconnections++;
     this.server.log.warning(
@@ -164,7 +166,10 @@ export class ClientLimits {
       if (timeoutMs > 0 && steadyMs - client.lastInteractionMs > timeoutMs && mayTimeOut(client)) {
         log.verbose("Closing idle client");
         client.transport.close(false);
-      } else if (this.isOverOutput(client) || this.#isOverQuery(client)) {
+      } else if (
+        this.isOverOutput(client) || this.#isOverQuery(client) ||
+        this.unauthenticated.isOverTime(client, steadyMs)
+      ) {
         client.transport.close(false);
       } else {
         // The words of a command that waits may lie in the buffer.

@@ -34,6 +34,10 @@ export class Rate {
 /** Of turns of connections one in this many (a power of two) is timed, and counted this often. */
 export const TIMED_TURN_IN = 16;
 
+/** What a client that has not authenticated may pass the limit of; see net/unauthenticated.ts. */
+export const UNAUTHENTICATED_LIMITS = ["input", "output", "number", "time"] as const;
+export type UnauthenticatedLimit = (typeof UNAUTHENTICATED_LIMITS)[number];
+
 export class Statistics {
   /** Turns of connections (what had arrived was carried out and answered) and of the server's timer. */
   turns = 0;
@@ -64,6 +68,13 @@ export class Statistics {
   queryBufferLimitDisconnections = 0;
   outputBufferLimitDisconnections = 0;
   evictedClients = 0;
+  /** Clients that passed a limit for those who have not authenticated. */
+  readonly unauthenticatedRefused: Record<UnauthenticatedLimit, number> = {
+    input: 0,
+    output: 0,
+    number: 0,
+    time: 0,
+  };
   /** Error replies by their code ("ERR", "WRONGTYPE", …). */
   readonly errorsByCode = new Map<string, number>();
   readonly commandRate = new Rate();
@@ -114,6 +125,7 @@ export class Statistics {
     this.queryBufferLimitDisconnections = 0;
     this.outputBufferLimitDisconnections = 0;
     this.evictedClients = 0;
+    for (const limit of UNAUTHENTICATED_LIMITS) this.unauthenticatedRefused[limit] = 0;
     this.turns = 0;
     this.turnUsec = 0;
     this.turnUsecMax = 0;

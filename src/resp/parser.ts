@@ -75,6 +75,8 @@ export class RequestParser {
   errorText = "";
   /** Counts and lengths are held small until the client has authenticated. */
   isUnauthenticated = false;
+  /** What is broken is one of these limits. */
+  isBeyondUnauthenticated = false;
   #buffer = NO_BUFFER;
   /** Whether the bytes are at hand when room for them is asked for: no read waits in the buffer. */
   #areAtHand = false;
@@ -413,6 +415,7 @@ export class RequestParser {
           return this.#broken("invalid multibulk length");
         }
         if (count > 10 && this.isUnauthenticated) {
+          this.isBeyondUnauthenticated = true;
           return this.#broken("unauthenticated multibulk length");
         }
         if (count <= 0) continue;
@@ -435,6 +438,7 @@ export class RequestParser {
       return this.#broken("invalid bulk length");
     }
     if (length > 16384 && this.isUnauthenticated) {
+      this.isBeyondUnauthenticated = true;
       return this.#broken("unauthenticated bulk length");
     }
     return length;

@@ -10,7 +10,7 @@ function withLimits(directives: Record<string, string>) {
     const refusal = s.config.set([[name, value]]);
     if (refusal !== null) throw new Error(refusal);
   }
-  const limits = new ClientLimits(s.services);
+  const limits = new ClientLimits(s.services, s.core.unauthenticated);
   const c = new InputClient(s);
   /** Lets this time pass, with a look of the timer every 100 ms. */
   const pass = (ms: number) => {

@@ -21,6 +21,7 @@ import type { Command } from "../../dispatch/command.ts";
 import type { Services } from "../../dispatch/services.ts";
 import { formatBytes } from "../../observe/bytes_for_people.ts";
 import { percentileUsec, totalUsec } from "../../observe/latency_counts.ts";
+import { UNAUTHENTICATED_LIMITS } from "../../observe/statistics.ts";
 import type { HeapUse, HostProcess, Runtime } from "../../runtime/runtime.ts";
 import { measureMemory, type MemoryUse } from "./memory_use.ts";
 
@@ -297,6 +298,10 @@ const STATS: Field[] = [
   ["acl_access_denied_cmd", ({ server }) => server.accessLog.counts.cmd],
   ["acl_access_denied_key", ({ server }) => server.accessLog.counts.key],
   ["acl_access_denied_channel", ({ server }) => server.accessLog.counts.channel],
+  ...UNAUTHENTICATED_LIMITS.map((limit): Field => [
+    `unauthenticated_refused_${limit}`,
+    ({ server }) => server.statistics.unauthenticatedRefused[limit],
+  ]),
 ];
 
 const DEBUG: Field[] = [
