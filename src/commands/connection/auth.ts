@@ -122,7 +122,7 @@ function runHello(call: Call): void {
   reply.bulkText("mode");
   reply.bulkText("standalone");
   reply.bulkText("role");
-  reply.bulkText("master");
+  reply.bulkText(server.replication.isReplica ? "replica" : "master");
   reply.bulkText("modules");
   reply.array(0);
 }

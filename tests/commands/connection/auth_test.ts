@@ -55,6 +55,14 @@ Deno.test("a refused AUTH does not end the present authentication", () => {
   assertEquals(c.run("GET", "k"), null);
 });
 
+Deno.test("HELLO tells that the server is a replica", () => {
+  const s = testServer();
+  s.run("REPLICAOF", "127.0.0.1", 1);
+  const hello = s.run("HELLO") as string[];
+  assertEquals(hello[hello.indexOf("role") + 1], "replica");
+  s.run("REPLICAOF", "NO", "ONE");
+});
+
 Deno.test("HELLO tells about the server, as a map in RESP3", () => {
   const s = testServer();
   const c = s.connect();
