@@ -5,6 +5,7 @@ import { bun } from "./bun_types.ts";
 import { notifyByBun } from "./bun_notify.ts";
 import { translatedFromNode as translated } from "./node_errors.ts";
 import { openFilesLimit } from "./proc_limits.ts";
+import { overwriteCommandLine } from "./command_line.ts";
 import { readToEnd } from "./read_to_end.ts";
 import type { HeapUse, HostProcess, SignalName } from "./runtime.ts";
 import { isSystemError } from "./system_error.ts";
@@ -102,9 +103,10 @@ export class NodeProcess implements HostProcess {
     return Promise.resolve(notifyByBun(bunFfi, socket, state));
   }
 
-  /** Bun takes it and shows nothing of it: `ps` goes on with the command line. */
+  /** Bun takes it and shows nothing of it: so it is written over the command line, where there is `/proc`. */
   setTitle(title: string): void {
     this.#process.title = title;
+    if (this.os === "linux") overwriteCommandLine(title);
   }
 
   exit(code: number): never {

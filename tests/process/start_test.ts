@@ -107,21 +107,18 @@ async function shownByPs(pid: number): Promise<string> {
   return new TextDecoder().decode(stdout).trim();
 }
 
-// An executable has a command line of its own, which by Bun it keeps: nothing there is to be tested.
-if (testExecutable === undefined) {
-  Deno.test({
-    name: "ps says tsredis and where it listens, as proc-title-template has it",
-    ignore: Deno.build.os !== "linux",
-    fn: async () => {
-      await using server = await startTsredis();
-      const { pid } = server.child;
-      await eventually(async () => await shownByPs(pid) === `tsredis 127.0.0.1:${server.port}`);
-      using client = await server.connect();
-      const set = await client.call("CONFIG", "SET", "proc-title-template", "{{{port}} {title}");
-      assertEquals(textOf(set), "OK");
-      assertEquals(await shownByPs(pid), `{${server.port}} tsredis`);
-      await using untitled = await startTsredis({ args: ["--set-proc-title", "no"] });
-      assertStringIncludes(await shownByPs(untitled.child.pid), "main.ts");
-    },
-  });
-}
+Deno.test({
+  name: "ps says tsredis and where it listens, as proc-title-template has it, and no password",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using server = await startTsredis({ args: ["--user", "u", ">secret"] });
+    const { pid } = server.child;
+    await eventually(async () => await shownByPs(pid) === `tsredis 127.0.0.1:${server.port}`);
+    using client = await server.connect();
+    const set = await client.call("CONFIG", "SET", "proc-title-template", "{{{port}} {title}");
+    assertEquals(textOf(set), "OK");
+    assertEquals(await shownByPs(pid), `{${server.port}} tsredis`);
+    await using untitled = await startTsredis({ args: ["--set-proc-title", "no"] });
+    assertStringIncludes(await shownByPs(untitled.child.pid), "--set-proc-title no");
+  },
+});
