@@ -10,9 +10,24 @@ import type { Timers } from "./runtime.ts";
 import { WebTimers } from "./web_timers.ts";
 
 export class BunTimers extends WebTimers implements Timers {
+  readonly #endOfInput: (() => void)[] = [];
+
+  /** What is asked for meanwhile is done too before sockets are looked at again, as in Deno. */
   afterInput(work: () => void): void {
-    setImmediate(work);
+    if (this.#endOfInput.push(work) === 1) setImmediate(this.#endInput);
   }
+
+  readonly #endInput = (): void => {
+    const works = this.#endOfInput;
+    let done = 0;
+    try {
+      while (done < works.length) works[done++]();
+    } finally {
+      works.splice(0, done);
+      // One has thrown: the others are done all the same.
+      if (works.length > 0) setImmediate(this.#endInput);
+    }
+  };
 
   afterOthers(work: () => void): void {
     setImmediate(work);

@@ -153,6 +153,22 @@ for (const name of ["afterOthers", "afterInput"] as const) {
   });
 }
 
+test("Bun: what afterInput does may ask for more, which comes before others have their turn", async () => {
+  const timers = new BunTimers();
+  const order: string[] = [];
+  timers.afterInput(() => {
+    order.push("one");
+    timers.afterOthers(() => order.push("others"));
+    timers.afterInput(() => order.push("three"));
+  });
+  timers.afterInput(() => order.push("two"));
+  await eventually(() => order.length === 4);
+  assertEquals(order, ["one", "two", "three", "others"]);
+  // It begins anew each time.
+  timers.afterInput(() => order.push("again"));
+  await eventually(() => order.length === 5);
+});
+
 test("Bun: work in slices lets a socket that becomes ready have its turn", async () => {
   using here = world();
   const timers = new BunTimers();
