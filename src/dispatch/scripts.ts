@@ -15,6 +15,7 @@ import type { Words } from "../resp/words.ts";
 import { OUT_OF_MEMORY, READ_ONLY, ReplyError, SAVE_FAILED } from "../resp/reply_error.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import {
+  canSuspendScripts,
   EngineFault,
   type Interrupter,
   LuaError,
@@ -115,6 +116,11 @@ export class Scripts implements ScriptHost, Interrupter {
     this.client = new Client(NOBODY, keyspace.databases[0], keyspace.steadyMs);
     this.functions = new Functions(this, keyspace.libraries);
     this.suspension = new ScriptSuspension(this);
+    if (!canSuspendScripts()) {
+      dispatcher.server.log.warning(
+        "This runtime cannot suspend WebAssembly: while a script runs, nobody else is answered, however long it takes.",
+      );
+    }
   }
 
   get #server() {

@@ -126,8 +126,28 @@ function module(): WebAssembly.Module {
 
 /** What WebAssembly has for suspending, which the library of types does not know yet. */
 interface Suspension {
-  Suspending: new (work: () => Promise<void>) => WebAssembly.ImportValue;
-  promising(work: (...words: number[]) => void): (...words: number[]) => Promise<void>;
+  Suspending?: new (work: () => Promise<void>) => WebAssembly.ImportValue;
+  promising?(work: (...words: number[]) => void): (...words: number[]) => Promise<void>;
+}
+
+/** Whether this runtime can suspend scripts: those of a year ago could not. */
+export function canSuspendScripts(): boolean {
+  const { Suspending, promising } = WebAssembly as unknown as Suspension;
+  return Suspending !== undefined && promising !== undefined;
+}
+
+const OVER = Promise.resolve();
+
+/** What `promising` makes of a call, where there is nothing that could suspend it. */
+function atOnce(work: (...words: number[]) => void): (...words: number[]) => Promise<void> {
+  return (...words) => {
+    try {
+      work(...words);
+      return OVER;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
 }
 
 export class LuaState {
@@ -153,6 +173,7 @@ export class LuaState {
   #L: StatePointer;
   /** Nested calls of functions of the host, in which nothing can be suspended. */
   #hostDepth = 0;
+  readonly #canSuspend = canSuspendScripts();
   #isEntered = false;
   #isSuspended = false;
 
@@ -170,7 +191,7 @@ export class LuaState {
         call: (L: number, id: number) => this.#callHost(L, id),
         command: (_L: number, count: number, at: number) => this.#runCommand(count, at),
         interrupt: (L: number) => this.#interrupt(L),
-        suspend: new Suspending(() => this.#suspend()),
+        suspend: Suspending === undefined ? () => {} : new Suspending(() => this.#suspend()),
         number: (at: number, value: number) => writeText(this.memory, at, formatDouble(value)) - at,
         panic: () => {
           throw new EngineFault("a script has failed outside of any protected call");
@@ -186,7 +207,7 @@ export class LuaState {
       },
     });
     const exports = this.#exports = instance.exports as unknown as EngineExports;
-    this.#enter = promising(exports.engine_enter);
+    this.#enter = (this.#canSuspend ? promising! : atOnce)(exports.engine_enter);
     exports._initialize();
     this.#L = this.#main = exports.engine_new(bytesMax);
     this.#lengthAt = exports.malloc(8);
@@ -840,7 +861,7 @@ export class LuaState {
     const before = this.#L;
     this.#L = L;
     try {
-      const canSuspend = this.#isEntered && this.#hostDepth === 0;
+      const canSuspend = this.#canSuspend && this.#isEntered && this.#hostDepth === 0;
       const answer = this.interrupter.interrupt(this, canSuspend);
       return answer === "suspend" ? 2 : 0;
     } catch (error) {

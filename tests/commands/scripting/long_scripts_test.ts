@@ -266,3 +266,18 @@ Deno.test("a script whose client has gone runs to its end", async () => {
   await eventually(() => s.run("GET", "k") === "v");
   assertEquals(s.clients.blockedCount, 0);
 });
+
+Deno.test("where the runtime cannot suspend scripts they run to their end at once, and the log says so", () => {
+  const { Suspending } = WebAssembly as unknown as { Suspending: unknown };
+  Object.assign(WebAssembly, { Suspending: undefined });
+  try {
+    const s = serverWithTime();
+    assert(s.logLines.some((line) => line.includes("This runtime cannot suspend WebAssembly")));
+    assertEquals(s.run("EVAL", `${LONG} return redis.call('incr', 'k')`, 0), 1);
+    assert("error" in (s.run("EVAL", `${LONG} return nosuch`, 0) as { error: string }));
+    assertEquals(s.run("EVAL", "return redis.call('get', 'k')", 0), "1");
+  } finally {
+    Object.assign(WebAssembly, { Suspending });
+  }
+  assert(serverWithTime().logLines.every((line) => !line.includes("cannot suspend")));
+});
