@@ -11,6 +11,7 @@ import { encode } from "../support/resp_client.ts";
 
 /** What refusals are since 7.2, of what they are in 7.0. */
 const SINCE_7_2: [RegExp, string][] = [
+  [/the HELLO AUTH/, "the HELLO <proto> AUTH"],
   [/NOPERM this user has/g, "NOPERM User u has"],
   [
     /NOPERM .* one of the (key|channel)s used as arguments/g,

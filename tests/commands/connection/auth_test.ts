@@ -95,7 +95,7 @@ Deno.test("HELLO without authentication is refused and changes nothing", () => {
   const { c } = withPassword();
   const needsAuth = {
     error: "NOAUTH HELLO must be called with the client already authenticated, otherwise the " +
-      "HELLO AUTH <user> <pass> option can be used to authenticate the client and select the " +
+      "HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the " +
       "RESP protocol version at the same time",
   };
   assertEquals(c.run("HELLO"), needsAuth);
