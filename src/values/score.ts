@@ -37,6 +37,7 @@ export function parseScore(buf: Uint8Array, off: number, len: number): number {
   let pos = off;
   const first = buf[pos];
   if (first === MINUS || first === PLUS) pos++;
+  if (end - pos === 3 && isInf(buf, pos)) return first === MINUS ? -Infinity : Infinity;
   let value = 0;
   let digits = 0;
   let point = -1;
@@ -53,6 +54,12 @@ export function parseScore(buf: Uint8Array, off: number, len: number): number {
   // Both are exact, so that the quotient is the double nearest to the text.
   if (point >= 0) value /= POWERS_OF_TEN[end - 1 - point];
   return first === MINUS ? -value : value;
+}
+
+/** Whether "inf" stands there, in any case: every other bound of a range is that, so that it needs no string. */
+function isInf(buf: Uint8Array, at: number): boolean {
+  return (buf[at] | 0x20) === 0x69 && (buf[at + 1] | 0x20) === 0x6e &&
+    (buf[at + 2] | 0x20) === 0x66;
 }
 
 function parseLongScore(buf: Uint8Array, off: number, len: number): number {

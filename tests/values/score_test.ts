@@ -34,6 +34,9 @@ Deno.test("parseScore reads zeros with their sign, exponents, hexadecimals, infi
   assertEquals(parse("-0x1p4"), -16);
   assertEquals(parse("Infinity"), Infinity);
   assertEquals(parse("-INF"), -Infinity);
+  assertEquals(parse("inf"), Infinity);
+  assertEquals(parse("+Inf"), Infinity);
+  assertEquals(parse("inq"), NaN);
   assertEquals(parse("9007199254740993"), 9007199254740992);
   assertEquals(parse("5e-324"), 5e-324);
 });
