@@ -161,6 +161,8 @@ export interface CommandDefinition {
   readonly channelWord?: number;
   /** How the channels are used that it names, for which a user needs a right: word 1, or all from it on. */
   readonly channelUse?: ChannelUse;
+  /** With up to so many words it takes about constant time, whatever its flags and complexity say. */
+  readonly quickWords?: number;
   /** The arguments after the name(s), in the notation of arguments_syntax.ts. */
   readonly args?: string;
   /** Since when a newer command is to be preferred, and which. */
@@ -172,6 +174,9 @@ export interface CommandDefinition {
   /** Left out only in a container. */
   readonly run?: Handler;
 }
+
+/** More words than a request can have. */
+const WORDS_MAX = 0x7fffffff;
 
 /**
  * A command as one server uses it. Made once at its start, one shape for all, so that dispatch reads
@@ -210,8 +215,10 @@ export class Command implements CatalogEntry {
   readonly run: Handler;
   /** By lower-case name without the container's; null if this is no container. */
   readonly subcommands: ReadonlyMap<string, Command> | null;
-  /** Takes about constant time: then only some of its calls are timed (see Dispatcher.call). */
+  /** Takes about constant time. */
   readonly isQuick: boolean;
+  /** With up to so many words it does: then only some of its calls are timed (see Dispatcher.call). */
+  readonly quickWords: number;
   /** Everything that only COMMAND and its like need. */
   readonly definition: CommandDefinition;
 
@@ -249,6 +256,7 @@ export class Command implements CatalogEntry {
     this.subcommands = subcommands === undefined ? null : mapOf(name, subcommands);
     this.definition = definition;
     this.isQuick = (this.flagBits & FLAG_FAST) !== 0 || definition.complexity === "O(1)";
+    this.quickWords = this.isQuick ? WORDS_MAX : definition.quickWords ?? 0;
   }
 
   /** The flags that COMMAND INFO shows, in its order. */

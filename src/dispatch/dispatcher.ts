@@ -540,7 +540,8 @@ export class Dispatcher {
     const replyChunks = reply.fullChunks;
     const replyLength = reply.length;
     const replyBytes = replyChunks === 0 ? replyLength : reply.pendingBytes;
-    const isTimed = this.timesAll || !command.isQuick || command.calls % TIMED_ONE_IN === 0;
+    const isTimed = this.timesAll || words.count > command.quickWords ||
+      command.calls % TIMED_ONE_IN === 0;
     const startedMs = call.startedMs = isTimed ? this.#startOfCall() : keyspace.steadyMs;
     this.#endedMs = NaN;
     keyspace.noTouch = client.noTouch;
@@ -771,7 +772,7 @@ export class Dispatcher {
       this.#slowest = command;
     }
     const usec = ms * 1000;
-    const weight = this.timesAll || !command.isQuick ? 1 : TIMED_ONE_IN;
+    const weight = this.timesAll || words.count > command.quickWords ? 1 : TIMED_ONE_IN;
     this.#untilHeapLook -= weight + ms * HEAP_LOOK_CALLS_PER_MS;
     if (this.#untilHeapLook <= 0) {
       this.#untilHeapLook = HEAP_LOOK_CALLS;

@@ -39,3 +39,13 @@ Deno.test("a call that follows one that was not timed looks at the clock itself"
   client.send("LRANGE k 0 -1\r\nGET k\r\nLRANGE k 0 -1\r\n");
   assertEquals([looks.count, usecOf(s, "lrange")], [4, 2000]);
 });
+
+Deno.test("of PFCOUNT with one key some calls are timed, with several all", () => {
+  const s = testServer();
+  const client = new InputClient(s);
+  const looks = countLooks(s);
+  client.send("PFCOUNT a\r\n".repeat(16));
+  assertEquals([looks.count, usecOf(s, "pfcount")], [2, 16_000]);
+  client.send("PFCOUNT a b\r\n".repeat(3));
+  assertEquals([looks.count, usecOf(s, "pfcount")], [6, 19_000]);
+});

@@ -31,6 +31,7 @@ export const pfcount = defineCommand({
   arity: -2,
   flags: ["readonly", "may_replicate"],
   keys: [noted("The kept estimate may change, of which replicas are told", keysToEnd("RW access"))],
+  quickWords: 2,
   args: "key...",
   run: runPfcount,
 });
