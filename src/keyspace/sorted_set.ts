@@ -123,6 +123,24 @@ function isSmall(limits: ValueLimits, count: number, memberLength: number): bool
     memberLength <= INLINE_VALUE_MAX - LP_EMPTY_BYTES - SCORE_TEXT_MAX - 2 * ENTRY_OVERHEAD_MAX;
 }
 
+/** A range of scores, the bounds of which belong to it unless they are exclusive. */
+export interface ScoreBounds {
+  readonly min: number;
+  readonly max: number;
+  readonly minExclusive: boolean;
+  readonly maxExclusive: boolean;
+}
+
+/** An end of a range of members, which belongs to it unless it is exclusive. */
+export interface MemberBound {
+  readonly bytes: Uint8Array;
+  readonly offset: number;
+  readonly length: number;
+  readonly exclusive: boolean;
+  /** Whether there is none, and the range begins or ends where the set does. */
+  readonly isEnd: boolean;
+}
+
 export class SortedSetView {
   database!: Database;
   /** The record; its reference changes when a small set grows. */
@@ -492,7 +510,12 @@ export class SortedSetView {
   /** Members below these bytes, or, when `inclusive`, at most them; all scores should be equal. */
   countBelowMember(bytes: Uint8Array, off: number, len: number, inclusive: boolean): number {
     const large = this.large;
-    if (large !== null) return large.index.countBelowMember(bytes, off, len, inclusive);
+    if (large !== null) {
+      const before = large.index.memoryBytes;
+      const count = large.index.countBelowMember(bytes, off, len, inclusive);
+      this.#countHints(before);
+      return count;
+    }
     const { records } = this.database;
     const buf = records.bytesOf(this.ref);
     const base = records.valueOffset(this.ref);
@@ -558,6 +581,88 @@ export class SortedSetView {
     const { records } = this.database;
     const buf = records.bytesOf(this.ref);
     return this.#readSmall(buf, lpSeek(buf, records.valueOffset(this.ref), rank * 2));
+  }
+
+  /**
+   * Stands on the element of a large set at which a walk over a range of scores begins, `skip` elements on: up
+   * from its lowest or, if `reverse`, down from its highest. Returns how many follow, that one included, and at
+   * most `most`; -1 when ranks tell it sooner.
+   */
+  seekScores(bounds: ScoreBounds, reverse: boolean, skip: number, most: number): number {
+    const { index } = this.large!;
+    const cursor = this.#cursor;
+    const { min, max, minExclusive, maxExclusive } = bounds;
+    const on = reverse
+      ? index.lastUpTo(cursor, max, maxExclusive)
+      : index.firstFrom(cursor, min, minExclusive);
+    if (!on || !this.#stepOver(reverse, skip)) return 0;
+    const count = reverse
+      ? index.countTowards(cursor, true, min, minExclusive, most)
+      : index.countTowards(cursor, false, max, maxExclusive, most);
+    return this.#beginWalk(reverse, count);
+  }
+
+  /** `seekScores` for a range of members, where all have one score: from one end of it to the other. */
+  seekMembers(
+    from: MemberBound,
+    to: MemberBound,
+    reverse: boolean,
+    skip: number,
+    most: number,
+  ): number {
+    const { index } = this.large!;
+    const before = index.memoryBytes;
+    const on = this.#standOn(from, reverse) && this.#stepOver(reverse, skip);
+    this.#countHints(before);
+    if (!on) return 0;
+    const cursor = this.#cursor;
+    const { bytes, offset, length, exclusive } = to;
+    const count = to.isEnd
+      ? index.countTowards(cursor, reverse, reverse ? -Infinity : Infinity, false, most)
+      : index.countTowardsMember(cursor, reverse, bytes, offset, length, exclusive, most);
+    return this.#beginWalk(reverse, count);
+  }
+
+  /** A search among members may have made hints for those to come: these count as well. */
+  #countHints(memoryBefore: number): void {
+    const large = this.large!;
+    if (large.index.memoryBytes === memoryBefore || this.ref === 0) return;
+    this.database.measured(this.ref, large.memoryBytes);
+  }
+
+  #standOn({ bytes, offset, length, exclusive, isEnd }: MemberBound, reverse: boolean): boolean {
+    const { index } = this.large!;
+    const cursor = this.#cursor;
+    if (isEnd) return reverse ? index.last(cursor) : index.first(cursor);
+    return reverse
+      ? index.lastUpToMember(cursor, bytes, offset, length, exclusive)
+      : index.firstFromMember(cursor, bytes, offset, length, exclusive);
+  }
+
+  /** Moves the cursor on; false when there are not so many elements. */
+  #stepOver(reverse: boolean, count: number): boolean {
+    const { index } = this.large!;
+    for (let i = 0; i < count; i++) {
+      if (!(reverse ? index.prev(this.#cursor) : index.next(this.#cursor))) return false;
+    }
+    return true;
+  }
+
+  /** Shows the element that the cursor stands on, where a walk of `count` begins. Returns `count`. */
+  #beginWalk(reverse: boolean, count: number): number {
+    if (count <= 0) return count;
+    const large = this.large!;
+    this.#leaves = 0;
+    this.#warmWalk(large, reverse, count);
+    this.#read(large);
+    return count;
+  }
+
+  /** `seek` to the element at which a walk of `count` begins, up or down. */
+  seekWalk(rank: number, reverse: boolean, count: number): void {
+    const large = this.large;
+    if (large === null) this.seek(rank);
+    else if (large.index.at(this.#cursor, rank)) this.#beginWalk(reverse, count);
   }
 
   /** Moves to the next higher element; false at the end. */
@@ -627,6 +732,13 @@ export class SortedSetView {
     const base = records.valueOffset(this.ref);
     const pos = lpPrev(buf, base, this.#pos);
     return this.#readSmall(buf, pos < 0 ? -1 : lpPrev(buf, base, pos));
+  }
+
+  /** Reads the members of the leaf that a walk of `count` begins in, in one go: see `#enterLeaf`. */
+  #warmWalk({ dict }: SortedSet, reverse: boolean, count: number): void {
+    const { refs, at, begin, end } = this.#cursor;
+    if (reverse) dict.warmHeaders(refs, Math.max(begin, at + 1 - count), at + 1);
+    else dict.warmHeaders(refs, at, Math.min(end, at + count));
   }
 
   /** In a long walk the next members are read in one go, so that their misses in the caches overlap. */

@@ -60,6 +60,10 @@ const SLAB_PAIRS = FULL * FULL;
 /** Levels of nodes: 16 children each at the very worst is enough for 2^31 elements. */
 const LEVELS_MAX = 16;
 const NONE = -1;
+/** In place of a score: the walk ends at the member searched for. */
+const MEMBER_BOUND = NaN;
+/** Leaves in which a walk's end is looked for before ranks are. */
+const LEAVES_LOOKED_AT = 4;
 /** Instead of `skip`: no hints yet; a search may make them. */
 const UNHINTED = -1;
 /** Instead of `skip`: scores differ, hints are not worth trying until there is a split or merge. */
@@ -409,9 +413,11 @@ export class OrderedIndex {
     length: number,
     inclusive: boolean,
   ): number {
-    this.#bytes = bytes;
-    this.#offset = offset;
-    this.#length = length;
+    this.#seekBytes(bytes, offset, length);
+    if (this.isOneScore) {
+      const place = this.#descendToMember(inclusive);
+      return this.#pathRank() + place;
+    }
     let node = this.#root;
     let rank = 0;
     for (let level = this.#height; level > 0; level--) {
@@ -464,6 +470,106 @@ export class OrderedIndex {
     return true;
   }
 
+  /** Whether all elements have the same score. */
+  get isOneScore(): boolean {
+    const last = this.#lastLeaf;
+    const lastAt = ((last & MASK) << SHIFT) + this.#leafMeta[last << 2] - 1;
+    const lowest = this.#scores[this.#firstLeaf >>> SHIFT][(this.#firstLeaf & MASK) << SHIFT];
+    return this.count > 0 && lowest === this.#scores[last >>> SHIFT][lastAt];
+  }
+
+  /**
+   * Puts the cursor on the first element with a score of at least `score` or, when `exclusive`, above it;
+   * false when there is none.
+   */
+  firstFrom(cursor: OrderedCursor, score: number, exclusive: boolean): boolean {
+    return this.#enterFrom(cursor, this.#descendToScore(score, exclusive));
+  }
+
+  /**
+   * Puts the cursor on the last element with a score of at most `score` or, when `exclusive`, below it;
+   * false when there is none.
+   */
+  lastUpTo(cursor: OrderedCursor, score: number, exclusive: boolean): boolean {
+    return this.#enterBelow(cursor, this.#descendToScore(score, !exclusive));
+  }
+
+  /** `firstFrom` by members, where all have one score. */
+  firstFromMember(
+    cursor: OrderedCursor,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    exclusive: boolean,
+  ): boolean {
+    this.#seekBytes(bytes, offset, length);
+    return this.#enterFrom(cursor, this.#descendToMember(exclusive));
+  }
+
+  /** `lastUpTo` by members, where all have one score. */
+  lastUpToMember(
+    cursor: OrderedCursor,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    exclusive: boolean,
+  ): boolean {
+    this.#seekBytes(bytes, offset, length);
+    return this.#enterBelow(cursor, this.#descendToMember(!exclusive));
+  }
+
+  /**
+   * How many elements a walk from the cursor, up or down, comes by before the score `bound` is passed (or reached,
+   * when `exclusive`), `most` at most. -1 when that is not seen within a few leaves: then ranks tell it sooner.
+   */
+  countTowards(
+    cursor: OrderedCursor,
+    reverse: boolean,
+    bound: number,
+    exclusive: boolean,
+    most: number,
+  ): number {
+    let { leaf, at, begin, end } = cursor;
+    let count = 0;
+    for (let looks = 0; looks < LEAVES_LOOKED_AT; looks++) {
+      const here = reverse ? at + 1 - begin : end - at;
+      const wanted = Math.min(here, most - count);
+      const within = reverse
+        ? wanted - this.#countIn(leaf, at + 1 - wanted, wanted, bound, exclusive)
+        : this.#countIn(leaf, at, wanted, bound, !exclusive);
+      count += within;
+      if (within < here || count === most) return count;
+      leaf = this.#leafMeta[(leaf << 2) + (reverse ? PREV : NEXT)];
+      if (leaf === NONE) return count;
+      begin = (leaf & MASK) << SHIFT;
+      end = begin + this.#leafMeta[leaf << 2];
+      at = reverse ? end - 1 : begin;
+    }
+    return -1;
+  }
+
+  /** `countTowards` a member, where all have one score. */
+  countTowardsMember(
+    cursor: OrderedCursor,
+    reverse: boolean,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    exclusive: boolean,
+    most: number,
+  ): number {
+    this.#seekBytes(bytes, offset, length);
+    return this.countTowards(cursor, reverse, MEMBER_BOUND, exclusive, most);
+  }
+
+  /** How many of `n` pairs of a leaf are below (or at most) a score, or the member searched for. */
+  #countIn(leaf: number, at: number, n: number, bound: number, inclusive: boolean): number {
+    const slab = leaf >>> SHIFT;
+    return bound === bound
+      ? countScores(this.#scores[slab], at, n, bound, inclusive)
+      : this.#countMembers(this.#refs[slab], at, n, inclusive);
+  }
+
   /** Puts the cursor on the last element that is at most (score, member); false when there is none. */
   atMost(
     cursor: OrderedCursor,
@@ -472,16 +578,34 @@ export class OrderedIndex {
     offset: number,
     length: number,
   ): boolean {
-    this.#bytes = bytes;
-    this.#offset = offset;
-    this.#length = length;
+    this.#seekBytes(bytes, offset, length);
     this.#descend(score);
-    const upTo = this.#placeInLeaf(score);
-    if (upTo > 0) {
-      this.#enter(cursor, this.#leaf, upTo - 1);
+    return this.#enterBelow(cursor, this.#placeInLeaf(score));
+  }
+
+  /** Puts the cursor on the element at a place of the path's leaf, which may be behind its last; false at the end. */
+  #enterFrom(cursor: OrderedCursor, place: number): boolean {
+    const meta = this.#leaf << 2;
+    if (place < this.#leafMeta[meta]) {
+      this.#enter(cursor, this.#leaf, place);
       return true;
     }
-    const before = this.#leafMeta[(this.#leaf << 2) + PREV];
+    const next = this.#leafMeta[meta + NEXT];
+    if (next === NONE) return false;
+    this.#enter(cursor, next, 0);
+    return true;
+  }
+
+  /** Puts the cursor on the element before a place of the path's leaf; false when there is none. */
+  #enterBelow(cursor: OrderedCursor, place: number): boolean {
+    if (place === 0) return this.#enterBefore(cursor, this.#leaf);
+    this.#enter(cursor, this.#leaf, place - 1);
+    return true;
+  }
+
+  /** Puts the cursor on the last element before a leaf; false when there is none. */
+  #enterBefore(cursor: OrderedCursor, leaf: number): boolean {
+    const before = this.#leafMeta[(leaf << 2) + PREV];
     if (before === NONE) return false;
     this.#enter(cursor, before, this.#leafMeta[before << 2] - 1);
     return true;
@@ -511,10 +635,7 @@ export class OrderedIndex {
       cursor.ref = cursor.refs[at];
       return true;
     }
-    const leaf = this.#leafMeta[(cursor.leaf << 2) + PREV];
-    if (leaf === NONE) return false;
-    this.#enter(cursor, leaf, this.#leafMeta[leaf << 2] - 1);
-    return true;
+    return this.#enterBefore(cursor, cursor.leaf);
   }
 
   #enter(cursor: OrderedCursor, leaf: number, place: number): void {
@@ -531,6 +652,13 @@ export class OrderedIndex {
   }
 
   // -- searching -----------------------------------------------------------------
+
+  /** Makes this the member searched for. */
+  #seekBytes(bytes: Uint8Array, offset: number, length: number): void {
+    this.#bytes = bytes;
+    this.#offset = offset;
+    this.#length = length;
+  }
 
   /** Makes the member of a record the one searched for. */
   #seekRecord(ref: number): void {
@@ -573,6 +701,36 @@ export class OrderedIndex {
       }
     }
     throw new Error("ordered index: a member is missing from its leaf");
+  }
+
+  /** Goes down to the leaf where the scores below (or at most) `score` end; returns how many of it are. */
+  #descendToScore(score: number, inclusive: boolean): number {
+    let node = this.#root;
+    for (let level = this.#height; level > 0; level--) {
+      const base = node << SHIFT;
+      const n = this.#nodeMeta[node << 2];
+      const before = countScores(this.#minScores, base, n, score, inclusive);
+      node = this.#kids[before === 0 ? base : base + before - 1];
+    }
+    this.#leaf = node;
+    const begin = (node & MASK) << SHIFT;
+    const n = this.#leafMeta[node << 2];
+    return countScores(this.#scores[node >>> SHIFT], begin, n, score, inclusive);
+  }
+
+  /**
+   * Where all have one score, goes down to the leaf where the members below (or at most) the one searched for
+   * end; returns how many of it are. The path leads there.
+   */
+  #descendToMember(inclusive: boolean): number {
+    const score = this.#scores[this.#firstLeaf >>> SHIFT][(this.#firstLeaf & MASK) << SHIFT];
+    this.#descend(score);
+    const upTo = this.#placeInLeaf(score);
+    if (inclusive || upTo === 0) return upTo;
+    const ref = this.#refs[this.#leaf >>> SHIFT][((this.#leaf & MASK) << SHIFT) + upTo - 1];
+    const isThere = this.#sharedBytes(ref, 0) === this.#length &&
+      this.dict.keyLength(ref) === this.#length;
+    return isThere ? upTo - 1 : upTo;
   }
 
   #descendToFirst(): void {
@@ -626,9 +784,10 @@ export class OrderedIndex {
   }
 
   /**
-   * How many of the `n` pairs from `base` on are at most (score, member searched for): a binary
-   * search. Bytes that the members on both sides of the gap have in common with the one searched
-   * for need not be compared again: what lies between shares them too (`lowShared`, `highShared`).
+   * How many of the `n` pairs from `base` on are at most (score, member searched for): among those of
+   * that score a binary search. Bytes that the members on both sides of the gap have in common with the
+   * one searched for need not be compared again: what lies between shares them too (`lowShared`,
+   * `highShared`).
    */
   #countAtMost(
     scores: Float64Array,
@@ -637,31 +796,24 @@ export class OrderedIndex {
     n: number,
     score: number,
   ): number {
-    let low = base;
+    let low = base + countScores(scores, base, n, score, false);
     let high = base + n;
+    if (low === high || scores[low] !== score) return low - base;
+    high = low + countScores(scores, low, high - low, score, true);
     let lowShared = 0;
     let highShared = 0;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const other = scores[middle];
-      if (other < score) {
-        low = middle + 1;
-        lowShared = 0;
-      } else if (other > score) {
+      const shared = this.#sharedBytes(
+        refs[middle],
+        lowShared < highShared ? lowShared : highShared,
+      );
+      if (shared < 0) {
         high = middle;
-        highShared = 0;
+        highShared = ~shared;
       } else {
-        const shared = this.#sharedBytes(
-          refs[middle],
-          lowShared < highShared ? lowShared : highShared,
-        );
-        if (shared < 0) {
-          high = middle;
-          highShared = ~shared;
-        } else {
-          low = middle + 1;
-          lowShared = shared;
-        }
+        low = middle + 1;
+        lowShared = shared;
       }
     }
     return low - base;
@@ -1519,7 +1671,16 @@ function hintOf(bytes: Uint8Array, offset: number, length: number, skip: number)
   return hint ^ 0x80000000;
 }
 
-/** How many of the `n` scores from `base` on are below (or at most) `score`. */
+/** Scores in a cache line. */
+const LINE_SCORES = 8;
+
+/**
+ * How many of the `n` scores from `base` on are below (or at most) `score`.
+ *
+ * Counts in two steps, the lines that are below as a whole and then the scores of the line behind them, and
+ * without a branch that depends on a score: somewhere in a large set all is a miss in the caches. The lines' misses
+ * overlap then, where those of a search by halving wait for each other and for wrong guesses.
+ */
 function countScores(
   scores: Float64Array,
   base: number,
@@ -1527,14 +1688,18 @@ function countScores(
   score: number,
   inclusive: boolean,
 ): number {
-  let low = base;
-  let high = base + n;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (scores[middle] < score || (inclusive && scores[middle] === score)) low = middle + 1;
-    else high = middle;
-  }
-  return low - base;
+  const end = base + n;
+  let lines = 0;
+  let at = base + LINE_SCORES - 1;
+  if (inclusive) {
+    for (; at < end; at += LINE_SCORES) lines += +(scores[at] <= score);
+  } else for (; at < end; at += LINE_SCORES) lines += +(scores[at] < score);
+  let count = lines * LINE_SCORES;
+  const stop = count + LINE_SCORES < n ? base + count + LINE_SCORES : end;
+  at = base + count;
+  if (inclusive) { for (; at < stop; at++) count += +(scores[at] <= score); }
+  else for (; at < stop; at++) count += +(scores[at] < score);
+  return count;
 }
 
 /**

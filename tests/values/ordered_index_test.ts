@@ -66,6 +66,8 @@ Deno.test("An empty index has no first, no last, no rank and nothing to pop", ()
   assertEquals(index.at(cursor, 0), false);
   assertEquals(index.popFirst(cursor), false);
   assertEquals(index.popLast(cursor), false);
+  assertEquals(index.firstFrom(cursor, -Infinity, false), false);
+  assertEquals(index.lastUpTo(cursor, Infinity, false), false);
   assertEquals(index.countBelowScore(Infinity, true), 0);
   assertEquals(index.countBelowMember(new Uint8Array(0), 0, 0, true), 0);
   index.verify();
@@ -161,6 +163,111 @@ Deno.test("Score ranges find their first and last element with open and closed e
     }
   }
 });
+
+/** Elements that a test has in mind, in order. */
+type Pair = readonly [score: number, member: string];
+
+/** Scores 0, 2, 4 … of `each` members. */
+function pairsOf(count: number, each: number): Pair[] {
+  return Array.from({ length: count }, (_, i) => [Math.floor(i / each) * 2, name(i)]);
+}
+
+for (const [count, each] of [[1, 1], [5, 2], [64, 3], [130, 64], [1500, 7], [4500, 300]]) {
+  Deno.test(`A walk over scores begins and ends where it should, ${count} elements, ${each} of a score`, () => {
+    const f = new Fixture();
+    const pairs = pairsOf(count, each);
+    for (const [score, member] of pairs) f.insert(score, member);
+    const { index, cursor } = f;
+    const last = pairs[count - 1][0];
+    const step = Math.max(1, Math.floor(last / 12));
+    const bounds = [-Infinity, -1, Infinity];
+    for (let bound = 0; bound <= last + 2; bound += step) bounds.push(bound);
+    for (const exclusive of [false, true]) {
+      for (const from of bounds) {
+        const above = pairs.filter(([score]) => exclusive ? score > from : score >= from);
+        const below = pairs.filter(([score]) => exclusive ? score < from : score <= from).reverse();
+        for (const [reverse, walked] of [[false, above], [true, below]] as const) {
+          const isThere = reverse
+            ? index.lastUpTo(cursor, from, exclusive)
+            : index.firstFrom(cursor, from, exclusive);
+          assertEquals(isThere, walked.length > 0);
+          if (!isThere) continue;
+          assertEquals(f.member(cursor.ref), walked[0][1]);
+          for (const to of bounds) {
+            const isWithin = ([score]: Pair) =>
+              reverse ? exclusive ? score > to : score >= to : exclusive ? score < to : score <= to;
+            const beyond = walked.findIndex((pair) => !isWithin(pair));
+            const within = beyond < 0 ? walked.length : beyond;
+            for (const most of [0, 1, 10, 64, 100, Infinity]) {
+              const counted = index.countTowards(cursor, reverse, to, exclusive, most);
+              // Leaves have 32 elements at least: what is not seen in four of them is beyond 96.
+              if (counted === -1) assert(Math.min(most, within) > 96);
+              else assertEquals(counted, Math.min(most, within));
+            }
+          }
+        }
+      }
+    }
+  });
+}
+
+for (const count of [1, 7, 64, 130, 1500, 4500]) {
+  Deno.test(`A walk over ${count} members of one score begins and ends where it should`, () => {
+    const f = new Fixture();
+    // Every other name is missing; some are the beginning of others.
+    const members = Array.from(
+      { length: count },
+      (_, i) => name(i * 2 + i % 3) + "~".repeat(i % 2),
+    );
+    members.sort().forEach((member) => f.insert(3, member));
+    const { index, cursor } = f;
+    assert(index.isOneScore);
+    const bounds = ["", "m", name(count * 2 + 9), members[count - 1]];
+    for (let i = 0; i < count * 2; i += Math.max(1, count >> 2)) {
+      bounds.push(name(i), name(i) + "x");
+    }
+    const text = latin1("..");
+    const at = (bound: string) =>
+      [Uint8Array.of(...text, ...latin1(bound)), 2, bound.length] as const;
+    for (const exclusive of [false, true]) {
+      for (const from of bounds) {
+        const above = members.filter((member) => exclusive ? member > from : member >= from);
+        const below = members.filter((member) => exclusive ? member < from : member <= from);
+        assertEquals(index.countBelowMember(...at(from), !exclusive), below.length);
+        for (const reverse of [false, true]) {
+          const walked = reverse ? below.toReversed() : above;
+          const isThere = reverse
+            ? index.lastUpToMember(cursor, ...at(from), exclusive)
+            : index.firstFromMember(cursor, ...at(from), exclusive);
+          assertEquals(isThere, walked.length > 0);
+          if (!isThere) continue;
+          assertEquals(f.member(cursor.ref), walked[0]);
+          for (const to of bounds) {
+            const isBeyond = (member: string) =>
+              member === to ? exclusive : reverse ? member < to : member > to;
+            const beyond = walked.findIndex(isBeyond);
+            const within = beyond < 0 ? walked.length : beyond;
+            for (const most of [0, 1, 10, 100, Infinity]) {
+              const [bytes, offset, length] = at(to);
+              const counted = index.countTowardsMember(
+                cursor,
+                reverse,
+                bytes,
+                offset,
+                length,
+                exclusive,
+                most,
+              );
+              if (counted === -1) assert(Math.min(most, within) > 96);
+              else assertEquals(counted, Math.min(most, within));
+            }
+          }
+        }
+      }
+    }
+    index.verify();
+  });
+}
 
 for (const direction of ["up", "down"]) {
   for (const way of ["insert", "insertOrdered"] as const) {

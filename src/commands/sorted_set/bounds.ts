@@ -4,6 +4,7 @@
  *
  *     range.read(call, minWord, maxWord);   before the key is looked up: syntax is checked first
  *     range.locate(view, skip, most);       then `first` and `count` say which ranks
+ *     range.seek(view, skip, most);         or the view stands where a walk over it begins
  *
  * One object of each kind serves all calls.
  */
@@ -11,7 +12,7 @@
 import { compareBytes } from "../../base/bytes.ts";
 import { parseDouble } from "../../base/doubles.ts";
 import type { Call } from "../../dispatch/call.ts";
-import type { SortedSetView } from "../../keyspace/sorted_set.ts";
+import type { MemberBound, ScoreBounds, SortedSetView } from "../../keyspace/sorted_set.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
 import type { Words } from "../../resp/words.ts";
 import { parseScore } from "../../values/score.ts";
@@ -35,6 +36,11 @@ export interface Range {
   read(call: Call, minWord: number, maxWord: number): void;
   /** Finds the range in a set, without its first `skip` members, and of the rest at least `most`. */
   locate(view: SortedSetView, skip: number, most: number): void;
+  /**
+   * Has the view stand on the first member of a walk over the range that `read` has taken the bounds of, but for
+   * the first `skip`; returns how many are to come, at most `most`.
+   */
+  seek(view: SortedSetView, skip: number, most: number): number;
   /** How many members of a set are in the range. */
   countIn(view: SortedSetView): number;
 }
@@ -44,6 +50,15 @@ function leaveOut(range: Range, skip: number): void {
   const left = Math.min(skip, range.count);
   range.count -= left;
   if (!range.reverse) range.first += left;
+}
+
+/** `Range.seek` by ranks, which works for all of them. */
+function seekRanks(range: Range, view: SortedSetView, skip: number, most: number): number {
+  range.locate(view, skip, most);
+  const count = Math.min(range.count, most);
+  const first = range.reverse ? range.first + range.count - 1 : range.first;
+  if (count > 0) view.seekWalk(first, range.reverse, count);
+  return count;
 }
 
 /** Ranks, 0-based, both included; negative ones count from the highest score. */
@@ -77,24 +92,31 @@ class RankRange implements Range {
     this.first = this.reverse ? total - 1 - stop : start;
     leaveOut(this, skip);
   }
+
+  seek(view: SortedSetView, skip: number, most: number): number {
+    return seekRanks(this, view, skip, most);
+  }
 }
 
+/** Members that a walk steps over to its first one; if it is to leave out more, ranks tell sooner where that is. */
+const STEPPED_OVER_MAX = 64;
+
 /** Scores: numbers, infinities included, with "(" in front to leave the bound itself out. */
-class ScoreRange implements Range {
+class ScoreRange implements Range, ScoreBounds {
   first = 0;
   count = 0;
   reverse = false;
-  #min = 0;
-  #max = 0;
-  #minExclusive = false;
-  #maxExclusive = false;
+  min = 0;
+  max = 0;
+  minExclusive = false;
+  maxExclusive = false;
 
   read({ words }: Call, minWord: number, maxWord: number): void {
     this.reverse = false;
-    this.#minExclusive = isExclusive(words, minWord);
-    this.#maxExclusive = isExclusive(words, maxWord);
-    this.#min = readBound(words, minWord, this.#minExclusive);
-    this.#max = readBound(words, maxWord, this.#maxExclusive);
+    this.minExclusive = isExclusive(words, minWord);
+    this.maxExclusive = isExclusive(words, maxWord);
+    this.min = readBound(words, minWord, this.minExclusive);
+    this.max = readBound(words, maxWord, this.maxExclusive);
   }
 
   countIn(view: SortedSetView): number {
@@ -102,12 +124,19 @@ class ScoreRange implements Range {
     return this.count;
   }
 
+  seek(view: SortedSetView, skip: number, most: number): number {
+    const count = view.large === null || skip > STEPPED_OVER_MAX
+      ? -1
+      : view.seekScores(this, this.reverse, skip, most);
+    return count >= 0 ? count : seekRanks(this, view, skip, most);
+  }
+
   locate(view: SortedSetView, skip: number): void {
     // "-inf" and "+inf" need not be looked for.
-    const isFromFirst = this.#min === -Infinity && !this.#minExclusive;
-    const isToLast = this.#max === Infinity && !this.#maxExclusive;
-    const first = isFromFirst ? 0 : view.countBelowScore(this.#min, this.#minExclusive);
-    const end = isToLast ? view.count : view.countBelowScore(this.#max, !this.#maxExclusive);
+    const isFromFirst = this.min === -Infinity && !this.minExclusive;
+    const isToLast = this.max === Infinity && !this.maxExclusive;
+    const first = isFromFirst ? 0 : view.countBelowScore(this.min, this.minExclusive);
+    const end = isToLast ? view.count : view.countBelowScore(this.max, !this.maxExclusive);
     this.first = first;
     this.count = Math.max(0, end - first);
     leaveOut(this, skip);
@@ -129,6 +158,21 @@ function readBound(words: Words, word: number, exclusive: boolean): number {
   if (bound !== bound) throw new ReplyError(NOT_A_SCORE_RANGE);
   return bound;
 }
+
+/** A bound as a walk needs it. */
+class LexBound implements MemberBound {
+  bytes: Uint8Array = new Uint8Array(0);
+  offset = 0;
+  length = 0;
+  exclusive = false;
+  isEnd = false;
+  /** The byte before the member: whether it belongs to the range, or which end of the set this is. */
+  mark = 0;
+}
+
+// Where a walk begins and where it ends.
+const nearEnd = new LexBound();
+const farEnd = new LexBound();
 
 /**
  * Members by their bytes, where all have one score: "[a" from a on, "(a" from behind a, "-" and "+"
@@ -156,6 +200,34 @@ class LexRange implements Range {
     if (!isLexBound(words, minWord) || !isLexBound(words, maxWord)) {
       throw new ReplyError(NOT_A_LEX_RANGE);
     }
+  }
+
+  seek(view: SortedSetView, skip: number, most: number): number {
+    const { large } = view;
+    const count = large === null || !large.index.isOneScore || skip > STEPPED_OVER_MAX
+      ? -1
+      : this.#seekMembers(view, skip, most);
+    return count >= 0 ? count : seekRanks(this, view, skip, most);
+  }
+
+  #seekMembers(view: SortedSetView, skip: number, most: number): number {
+    const { reverse } = this;
+    const from = this.#bound(nearEnd, reverse ? this.#max : this.#min);
+    const to = this.#bound(farEnd, reverse ? this.#min : this.#max);
+    // Beyond the end of the set at which the walk begins, or before the one at which it ends, there is nothing.
+    const isEmpty = from.mark === (reverse ? MINUS : PLUS) || to.mark === (reverse ? PLUS : MINUS);
+    return isEmpty ? 0 : view.seekMembers(from, to, reverse, skip, most);
+  }
+
+  #bound(bound: LexBound, word: number): LexBound {
+    const { bytes, starts, lengths } = this.#words;
+    bound.bytes = bytes;
+    bound.mark = bytes[starts[word]];
+    bound.offset = starts[word] + 1;
+    bound.length = lengths[word] - 1;
+    bound.exclusive = bound.mark === EXCLUSIVE;
+    bound.isEnd = bound.mark === PLUS || bound.mark === MINUS;
+    return bound;
   }
 
   locate(view: SortedSetView, skip: number, most: number): void {
@@ -292,6 +364,7 @@ const PLACE_OF_MARK: Record<number, number> = { [MINUS]: -1, [PLUS]: 1 };
 
 /** Whether all members have the same score; a set is ordered by it. */
 function isOneScore(view: SortedSetView): boolean {
+  if (view.large !== null) return view.large.index.isOneScore;
   if (!view.seek(0)) return true;
   const lowest = view.score;
   view.seek(view.count - 1);

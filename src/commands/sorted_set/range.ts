@@ -229,15 +229,11 @@ function readRange(
   return true;
 }
 
-/** Finds the range in the view's set; sets how many elements to visit, and stands on the first. */
+/** Finds the range in the view's set; stands on its first element and returns how many to visit. */
 function seekRange(): number {
-  const isLimited = range !== rankRange;
-  if (isLimited && limitOffset < 0) return 0;
-  const most = isLimited && limitCount >= 0 ? limitCount : Infinity;
-  range.locate(view, isLimited ? limitOffset : 0, most);
-  const count = Math.min(range.count, most);
-  if (count > 0) view.seek(reverse ? range.first + range.count - 1 : range.first);
-  return count;
+  if (range === rankRange) return range.seek(view, 0, Infinity);
+  if (limitOffset < 0) return 0;
+  return range.seek(view, limitOffset, limitCount >= 0 ? limitCount : Infinity);
 }
 
 function replyRange({ words, reply, database }: Call): void {

@@ -60,14 +60,19 @@ function play(seed: number, options: { members: number; scores: number; steps: n
       case 6: {
         const inside = order.filter(([, score]) => score >= low && score < high);
         assertEquals(s.run("ZCOUNT", "z", low, `(${high}`), inside.length, what);
+        const offset = random.below(random.below(2) === 0 ? 4 : 120);
+        const most = [-1, 0, 3, 150][random.below(4)];
+        const limit = ["LIMIT", offset, most];
+        const part = (walked: Pair[]) =>
+          flat(walked.slice(offset, most < 0 ? undefined : offset + most));
         assertEquals(
-          s.run("ZRANGEBYSCORE", "z", low, `(${high}`, "WITHSCORES", "LIMIT", 1, 3),
-          flat(inside.slice(1, 4)),
+          s.run("ZRANGEBYSCORE", "z", low, `(${high}`, "WITHSCORES", ...limit),
+          part(inside),
           what,
         );
         assertEquals(
-          s.run("ZRANGE", "z", `(${high}`, low, "BYSCORE", "REV", "LIMIT", 1, 3, "WITHSCORES"),
-          flat(inside.toReversed().slice(1, 4)),
+          s.run("ZRANGE", "z", `(${high}`, low, "BYSCORE", "REV", ...limit, "WITHSCORES"),
+          part(inside.toReversed()),
           what,
         );
         break;
@@ -131,5 +136,43 @@ for (const seed of [1, 2, 3, 4]) {
   });
   Deno.test(`a sorted set is what its changes make of it, large ones, seed ${seed}`, () => {
     play(seed, { members: 400, scores: 50, steps: 1500 });
+  });
+}
+
+for (const [count, largest] of [[20, 40], [300, 0], [3000, 0]]) {
+  Deno.test(`BYLEX ranges of ${count} members are those of a sorted array`, () => {
+    const random = new Random(count);
+    const s = testServer();
+    s.keyspace.limits.zsetMaxListpackEntries = largest;
+    const name = () => "m".repeat(random.below(3)) + random.below(count * 3).toString(36);
+    const names = new Set(Array.from({ length: count }, name));
+    for (const member of names) s.run("ZADD", "z", 1, member);
+    const order = [...names].sort();
+    const bound = () => ["-", "+", `[${name()}`, `(${name()}`, `[${name()}`][random.below(5)];
+    const isAbove = (member: string, min: string) =>
+      min === "-" ||
+      (min !== "+" && (member > min.slice(1) || min[0] === "[" && member === min.slice(1)));
+    const isBelow = (member: string, max: string) =>
+      max === "+" ||
+      (max !== "-" && (member < max.slice(1) || max[0] === "[" && member === max.slice(1)));
+    for (let step = 0; step < 600; step++) {
+      const [min, max] = [bound(), bound()];
+      const offset = random.below(random.below(2) === 0 ? 3 : 100);
+      const most = [-1, 0, 10, 150][random.below(4)];
+      const what = `${min} ${max} LIMIT ${offset} ${most}`;
+      const inside = order.filter((member) => isAbove(member, min) && isBelow(member, max));
+      const end = most < 0 ? undefined : offset + most;
+      assertEquals(s.run("ZLEXCOUNT", "z", min, max), inside.length, what);
+      assertEquals(
+        s.run("ZRANGEBYLEX", "z", min, max, "LIMIT", offset, most),
+        inside.slice(offset, end),
+        what,
+      );
+      assertEquals(
+        s.run("ZREVRANGEBYLEX", "z", max, min, "LIMIT", offset, most),
+        inside.toReversed().slice(offset, end),
+        what,
+      );
+    }
   });
 }
