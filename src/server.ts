@@ -7,7 +7,7 @@ import { resolve } from "@std/path";
 import { latin1 } from "./base/bytes.ts";
 import type { Clock, Draw } from "./base/clock.ts";
 import type { Config } from "./config/config.ts";
-import { ConfigError, FATAL, toPath } from "./config/parse.ts";
+import { ConfigError, FATAL, fromText, toPath } from "./config/parse.ts";
 import { withoutEffect } from "./config/without_effect.ts";
 import { REDIS_VERSION, TSREDIS_VERSION } from "./config/version.ts";
 import { Core } from "./core.ts";
@@ -241,7 +241,8 @@ export class Server {
       statistics.connectionsRejected++;
       return new Refusal(socket, "-ERR max number of clients reached\r\n");
     }
-    if (core.access.needsAuth && !core.unauthenticated.hasRoom) {
+    const certified = config.value("tls-auth-clients-user") === "CN" ? socket.commonName : null;
+    if (!certified && core.access.needsAuth && !core.unauthenticated.hasRoom) {
       statistics.connectionsRejected++;
       core.unauthenticated.note("number", "default", `addr=${address} laddr=${localAddress}`);
       return new Refusal(socket, "-ERR max number of unauthenticated clients reached\r\n");
@@ -261,6 +262,7 @@ export class Server {
       return connection;
     });
     client.isUnixSocket = socket.isUnix;
+    if (certified) core.access.admitByCertificate(client, fromText(certified));
     core.unauthenticated.came(client);
     statistics.connectionsReceived++;
     return connection;

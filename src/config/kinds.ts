@@ -180,7 +180,7 @@ export function choiceKind<C extends string>(choices: readonly C[]): Kind<C> {
     multi: false,
     parse([word]) {
       const folded = word.toLowerCase();
-      const value = choices.find((choice) => choice === folded);
+      const value = choices.find((choice) => choice.toLowerCase() === folded);
       if (value === undefined) failChoice(choices);
       return { value, text: value };
     },

@@ -468,6 +468,7 @@ export const DIRECTIVES = {
   /** Without a cluster: whether MIGRATE sends its keys over TLS. */
   "tls-cluster": bool("no"),
   "tls-auth-clients": choice("yes", ["no", "yes", "optional"]),
+  "tls-auth-clients-user": choice("off", ["off", "CN"], { since: "8.6.0" }),
   "tls-ca-cert-dir": optionalText({ isFile: true }),
   "tls-ca-cert-file": optionalText({ isFile: true }),
   "tls-cert-file": optionalText({ isFile: true }),

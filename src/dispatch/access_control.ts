@@ -234,6 +234,22 @@ export class AccessControl {
     client.setNeedsAuth(needsAuth);
   }
 
+  /**
+   * Makes a client, which has been admitted, the user that its certificate names. Where that is none, or
+   * one that is off, it stays who it is, and the log says so.
+   */
+  admitByCertificate(client: Client, name: string): void {
+    const user = this.users.find(name);
+    if (user !== null && user.isOn) {
+      client.become(user, true);
+      client.setNeedsAuth(false);
+      return;
+    }
+    const { accessLog, keyspace, clock } = this.#server;
+    const who = client.info(keyspace.steadyMs);
+    accessLog.add("tls-cert", "toplevel", "certificate", name, who, clock.now());
+  }
+
   /** Makes a client this user, if the password is right. */
   authenticate(client: Client, name: string, password: string): boolean {
     const user = this.users.find(name);

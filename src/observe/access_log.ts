@@ -3,8 +3,8 @@
  * by the commands that refuse, read by ACL LOG and INFO; `acllog-max-len` bounds it.
  */
 
-/** What was refused. */
-export type RefusalReason = "auth" | "cmd" | "key" | "channel";
+/** What was refused. "tls-cert": the name in a client's certificate is that of no user. */
+export type RefusalReason = "auth" | "cmd" | "key" | "channel" | "tls-cert";
 
 /** Most bytes kept of the names of a refusal: they come from clients that nobody knows yet. */
 const NAME_BYTES_MAX = 256;
@@ -35,7 +35,13 @@ export class AccessLog {
   /** Newest first. */
   entries: AccessLogEntry[] = [];
   /** All refusals since the start or CONFIG RESETSTAT, by their reason. */
-  readonly counts: Record<RefusalReason, number> = { auth: 0, cmd: 0, key: 0, channel: 0 };
+  readonly counts: Record<RefusalReason, number> = {
+    "auth": 0,
+    "cmd": 0,
+    "key": 0,
+    "channel": 0,
+    "tls-cert": 0,
+  };
   #nextId = 0;
 
   /** Enters a refusal; `clientInfo` is the client's line of CLIENT INFO. */
@@ -84,6 +90,7 @@ export class AccessLog {
       this.counts.cmd =
       this.counts.key =
       this.counts.channel =
+      this.counts["tls-cert"] =
         0;
   }
 }

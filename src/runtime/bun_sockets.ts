@@ -164,6 +164,7 @@ export function accepting(
 /** What `callbacks` are called about. */
 export class Connected implements Socket, SocketEvents {
   readonly isUnix: boolean;
+  commonName: string | null = null;
   readonly local: Address;
   readonly remote: Address;
   readonly #raw: Raw;

@@ -23,7 +23,7 @@ import {
 } from "./runtime.ts";
 import { SystemError } from "./system_error.ts";
 import { readTlsFiles } from "./tls_files.ts";
-import { TlsHandshake } from "./tls_handshake.ts";
+import { shownCertificate, TlsHandshake } from "./tls_handshake.ts";
 import { BAD_CERTIFICATE, HANDSHAKE_TIMEOUT, tlsProblem, UNEXPECTED_END } from "./tls_problem.ts";
 
 // OpenSSL's SSL_OP_NO_TLSv1_2 and SSL_OP_NO_TLSv1_3.
@@ -150,10 +150,11 @@ class ServerEvents extends HandshakeEvents {
   }
 
   secured(): void {
-    const { authorized: isValid } = this.raw!;
-    const isShown = Object.keys(this.raw!.getPeerCertificate() ?? {}).length > 0;
-    if (!this.#handshake.isWelcome({ isShown, isValid })) return;
+    const raw = this.raw!;
+    const shown = shownCertificate(raw.getPeerCertificate(), raw.authorized);
+    if (!this.#handshake.isWelcome(shown)) return;
     const connected = this.connected();
+    connected.commonName = this.#handshake.commonName;
     const server = this.handler.accepted(connected);
     if (server === null) connected.close();
     else connected.serveWith(server);

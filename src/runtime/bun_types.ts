@@ -44,7 +44,7 @@ export interface BunSecureSocket<Data> extends BunSocket<Data> {
   /** Closes both directions; what `write` has taken still goes out. (`end` leaves that of input open.) */
   close(): void;
   /** What the peer has shown; undefined or empty if nothing. */
-  getPeerCertificate(): object | undefined;
+  getPeerCertificate(): { readonly subject?: { readonly CN?: string | string[] } } | undefined;
   /** Begins a handshake; the second socket of the answer is the one to use from then on. */
   upgradeTLS<Other>(options: {
     readonly tls: BunTlsOptions;

@@ -1,6 +1,7 @@
 /**
- * TLS on Deno, by `node:tls`: `Deno.listenTls` can neither ask for a client's certificate nor take other
- * certificates while it listens. The sockets of Node call back as those of Bun do and are served as
+ * TLS on Deno, by `node:tls`: `Deno.listenTls` takes two thirds of the processor time, but can neither ask
+ * for a client's certificate, nor choose versions, nor have idle connections probed (`tcp-keepalive`), nor take
+ * other certificates while it listens. The sockets of Node call back as those of Bun do and are served as
  * those are (`Connected`), but for this:
  *
  * - They take all output there is and keep it. Here they are given no more than OUTPUT_MAX before the
@@ -29,7 +30,7 @@ import {
 } from "./runtime.ts";
 import { problemOf, SystemError } from "./system_error.ts";
 import { readTlsFiles, type TlsTexts } from "./tls_files.ts";
-import { TlsHandshake } from "./tls_handshake.ts";
+import { shownCertificate, TlsHandshake } from "./tls_handshake.ts";
 import { BAD_CERTIFICATE, HANDSHAKE_TIMEOUT, tlsProblem, UNEXPECTED_END } from "./tls_problem.ts";
 
 /** Output that a socket holds at most, in bytes, before the system takes more. */
@@ -123,12 +124,13 @@ class ServerEnd {
 
   /** Node calls it when the handshake is done. */
   secured(socket: TLSSocket): void {
-    const isShown = Object.keys(socket.getPeerCertificate() ?? {}).length > 0;
-    if (!this.handshake.isWelcome({ isShown, isValid: socket.authorized })) {
+    const shown = shownCertificate(socket.getPeerCertificate(), socket.authorized);
+    if (!this.handshake.isWelcome(shown)) {
       socket.destroy();
       return;
     }
     const connected = attach(socket);
+    connected.commonName = this.handshake.commonName;
     const server = this.handler.accepted(connected);
     if (server === null) connected.close();
     else connected.serveWith(server);

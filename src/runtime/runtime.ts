@@ -111,6 +111,8 @@ export interface SocketHandler {
 
 export interface Socket {
   readonly isUnix: boolean;
+  /** The common name in the valid certificate of a client; null or absent where there is none, or several. */
+  readonly commonName?: string | null;
   readonly local: Address;
   readonly remote: Address;
   /**

@@ -14,12 +14,29 @@ import { BAD_CERTIFICATE, HANDSHAKE_TIMEOUT, NO_CERTIFICATE } from "./tls_proble
 /** What a runtime says of a peer whose handshake is done. */
 export interface ShownCertificate {
   readonly isShown: boolean;
+  /** The common name in it; null where there is none, or several. */
+  readonly commonName: string | null;
   /** Whether it is valid: issued by an authority of ours, and of this time. */
   readonly isValid: boolean;
 }
 
+/** What the certificate object of `node:tls` says, which Bun has too. */
+export function shownCertificate(
+  certificate: { readonly subject?: { readonly CN?: string | string[] } } | undefined,
+  isValid: boolean,
+): ShownCertificate {
+  const name = certificate?.subject?.CN;
+  return {
+    isShown: Object.keys(certificate ?? {}).length > 0,
+    commonName: typeof name === "string" ? name : null,
+    isValid,
+  };
+}
+
 export class TlsHandshake {
   #isOver = false;
+  /** The common name in the certificate that has let the peer in; null if it did not take one. */
+  commonName: string | null = null;
   readonly #timer: ReturnType<typeof setTimeout>;
 
   /** `abandon` ends the connection. */
@@ -39,7 +56,7 @@ export class TlsHandshake {
   }
 
   /** It is done. Whether the peer may be served; if not, it has been turned away. */
-  isWelcome({ isShown, isValid }: ShownCertificate): boolean {
+  isWelcome({ isShown, commonName, isValid }: ShownCertificate): boolean {
     const { clientCertificates, context } = this.how;
     const needsOne = clientCertificates === "yes";
     if (clientCertificates !== "no") {
@@ -47,6 +64,7 @@ export class TlsHandshake {
       // Without authorities some libraries go by those of the system.
       const isTrusted = isValid && context.files.authorities.length > 0;
       if (isShown && !isTrusted) return this.#refused(BAD_CERTIFICATE);
+      this.commonName = commonName;
     }
     if (this.#isOver) return false;
     this.#end();

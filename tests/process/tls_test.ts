@@ -323,6 +323,40 @@ assert subscriber.get_message(timeout=5)["data"] == "hello"
 print("done")
 `;
 
+Deno.test(
+  "tls-auth-clients-user CN makes a client the user that its certificate names",
+  tls,
+  async () => {
+    using certificates = Certificates.usual();
+    for (const name of ["reader", "off", "nobody", "d\u00f6ner"]) certificates.make(name);
+    await using server = await startTls(certificates, [
+      ...["--tls-auth-clients-user", "CN", "--requirepass", "secret"],
+      ...["--user", "reader", "on", "~*", "+get", "+acl|whoami", "--user", "off", "~*", "+@all"],
+      ...["--user", "d\u00f6ner", "on", "~*", "+@all"],
+    ]);
+    using admin = await server.process.connect();
+    await admin.call("AUTH", "secret");
+    using reader = await connectTls(certificates, server.tlsPort, "reader");
+    assertEquals(await reader.call("ACL", "WHOAMI"), bulk("reader"));
+    assertEquals(
+      (await reader.call("SET", "k", "v") as { text: string }).text.split(" ")[0],
+      "NOPERM",
+    );
+    using umlaut = await connectTls(certificates, server.tlsPort, "d\u00f6ner");
+    assertEquals(await umlaut.call("ACL", "WHOAMI"), bulk("d\xc3\xb6ner"));
+    for (const name of ["off", "nobody"]) {
+      using client = await connectTls(certificates, server.tlsPort, name);
+      assertEquals(await client.call("GET", "k"), error("NOAUTH Authentication required."));
+      assertEquals(await client.call("AUTH", "secret"), status("OK"));
+    }
+    assertMatch(textOf(await admin.call("INFO", "stats")), /acl_access_denied_tls_cert:2\r/);
+    assertStringIncludes(Deno.inspect(await admin.call("ACL", "LOG"), { depth: 9 }), '"nobody"');
+    assertEquals(await configSet(admin, "tls-auth-clients-user", "off"), "OK");
+    using other = await connectTls(certificates, server.tlsPort, "reader");
+    assertEquals(await other.call("GET", "k"), error("NOAUTH Authentication required."));
+  },
+);
+
 Deno.test({
   name: "redis-py works over TLS",
   ignore: !hasOpenssl || !hasPythonRedis,

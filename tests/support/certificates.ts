@@ -68,7 +68,7 @@ export class Certificates implements Disposable {
       ...options.extensions ?? [],
     ];
     const request = this.path(`${file}.csr`);
-    this.#openssl("req", "-new", "-key", key, "-subj", `/CN=${name}`, "-out", request);
+    this.#openssl("req", "-new", "-utf8", "-key", key, "-subj", `/CN=${name}`, "-out", request);
     const config = this.path(`${file}.cnf`);
     const index = this.write(`${file}.index`, "");
     this.write(

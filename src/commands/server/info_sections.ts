@@ -298,6 +298,7 @@ const STATS: Field[] = [
   ["acl_access_denied_cmd", ({ server }) => server.accessLog.counts.cmd],
   ["acl_access_denied_key", ({ server }) => server.accessLog.counts.key],
   ["acl_access_denied_channel", ({ server }) => server.accessLog.counts.channel],
+  ["acl_access_denied_tls_cert", ({ server }) => server.accessLog.counts["tls-cert"]],
   ...UNAUTHENTICATED_LIMITS.map((limit): Field => [
     `unauthenticated_refused_${limit}`,
     ({ server }) => server.statistics.unauthenticatedRefused[limit],
