@@ -10,7 +10,10 @@
 
 import { assert } from "@std/assert";
 import { join } from "@std/path";
+import { Certificates, hasOpenssl } from "../../support/certificates.ts";
+import { freePort } from "../../support/free_port.ts";
 import { pythonWithRedis } from "../../support/real_redis.ts";
+import { tlsArgs } from "../../support/tls_servers.ts";
 import { testedServer } from "../support.ts";
 
 const HERE = import.meta.dirname!;
@@ -100,6 +103,17 @@ for (
 }
 
 Deno.test({
+  name: "ioredis over TLS: large values, pipelines, pub/sub, no certificate" + why,
+  ignore: folder === null || !hasOpenssl,
+  async fn() {
+    using certificates = Certificates.usual();
+    const tlsPort = freePort();
+    const args = [`${tlsPort}`, certificates.folder];
+    await runOnServer("node", "ioredis_tls.mjs", folder!, args, tlsArgs(certificates, tlsPort));
+  },
+});
+
+Deno.test({
   name: "redis-py: locks exclude each other, and registered scripts are sent when they are needed",
   ignore: pythonWithRedis === null,
   fn: () => runOnServer(pythonWithRedis!, "redis_py_locks.py", HERE),
@@ -109,13 +123,15 @@ async function runOnServer(
   interpreter: string,
   program: string,
   cwd: string,
+  args: string[] = [],
+  serverArgs: string[] = [],
 ): Promise<void> {
-  const server = testedServer();
+  const server = testedServer(serverArgs);
   await server.start();
   try {
     const { success, output } = await run(
       interpreter,
-      [program, `${server.port}`],
+      args.length === 0 ? [program, `${server.port}`] : [program, ...args],
       { cwd, msMax: PROGRAM_MS_MAX },
     );
     assert(
