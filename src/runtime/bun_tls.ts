@@ -93,6 +93,12 @@ const tlsCallbacks: BunSocketCallbacks<SocketEvents | undefined> = {
     if (isDone) events.secured();
     else events.failed(reasonOf(error));
   },
+  error(raw, error) {
+    // What a peer has done wrong after its handshake (such as to begin another) comes here too.
+    if (!/^error:[0-9a-f]+:/i.test(error.message)) return callbacks.error!(raw, error);
+    raw.data?.closed(new SystemError("EPROTO", tlsProblem(error)));
+    (raw as SecureRaw).close();
+  },
 };
 
 /** Puts TLS on a connection. */
@@ -130,7 +136,13 @@ export function acceptingTls(
       }
       const { options } = how.context as BunTlsContext;
       const asks = how.clientCertificates !== "no";
-      secure(raw, { ...options, requestCert: asks }, true, new ServerEvents(raw, how, handler));
+      const events = new ServerEvents(raw, how, handler);
+      try {
+        secure(raw, { ...options, requestCert: asks }, true, events);
+      } catch (error) {
+        raw.end();
+        events.failed(tlsProblem(error));
+      }
     },
   };
 }

@@ -94,6 +94,7 @@ export class DenoTlsContext implements TlsContext {
       const key = keyOf(...endsOf(socket));
       const end = this.#handshakes.get(key);
       this.#handshakes.delete(key);
+      socket.on("error", () => {}); // an error that nobody hears of would end the process
       if (end === undefined) socket.destroy();
       else end.secured(socket);
     });

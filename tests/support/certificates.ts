@@ -20,6 +20,8 @@ export interface CertificateOptions {
   readonly isAuthority?: boolean;
   /** What its key file is encrypted with. */
   readonly password?: string;
+  /** The names that it is for, as `subjectAltName` has them; this machine's if absent. */
+  readonly names?: string;
   /** Further lines of extensions, such as "extendedKeyUsage=serverAuth". */
   readonly extensions?: readonly string[];
 }
@@ -64,7 +66,7 @@ export class Certificates implements Disposable {
     );
     const extensions = [
       `basicConstraints=critical,CA:${isAuthority}`,
-      "subjectAltName=DNS:localhost,IP:127.0.0.1",
+      `subjectAltName=${options.names ?? "DNS:localhost,IP:127.0.0.1"}`,
       ...options.extensions ?? [],
     ];
     const request = this.path(`${file}.csr`);
