@@ -26,8 +26,8 @@ const KEYS_MAX = 64;
 const HELD_KEY_BYTES = 300;
 
 /**
- * Begins to make something of the values that are at the keys now: they are in words of `words`. Null when nothing is
- * to be made of them in slices (any more).
+ * Begins to make something of the values that are at the keys now, which are words of `words`: at first, and again when
+ * they have changed. Null when nothing is to be made of them in slices (any more).
  */
 export type Begin = (database: Database, words: Words) => ValueWork | null;
 
@@ -48,11 +48,20 @@ class ValueMaking extends Making implements Watcher {
     readonly database: Database,
     keys: readonly number[],
     readonly begin: Begin,
+    work: ValueWork,
   ) {
     super(dispatcher.sliced, client, words);
     this.#held = keys.map((index) => ({ client, database, key: words.copy(index) }));
+    this.#begun(work);
     for (const { key } of this.#held) database.watch(this.#watches, key, 0, key.length);
     dispatcher.heldKeys.hold(this.#held);
+  }
+
+  #begun(work: ValueWork | null): void {
+    this.#hasChanged = false;
+    this.#sources = this.#held.map((held) => this.#valueOf(held));
+    this.#work = work;
+    this.#attempts++;
   }
 
   get memoryBytes(): number {
@@ -69,15 +78,14 @@ class ValueMaking extends Making implements Watcher {
   fieldsExpired(): void {}
 
   step(): boolean {
-    if (this.#work === null || !this.#isOfNow) {
+    if (!this.#isOfNow) {
       this.#drop();
-      if (++this.#attempts > ATTEMPTS_MAX) return true;
-      this.#hasChanged = false;
-      this.#sources = this.#held.map((held) => this.#valueOf(held));
-      this.#work = this.begin(this.database, this.words);
-      if (this.#work === null) return true;
+      if (this.#attempts === ATTEMPTS_MAX) return true;
+      this.#begun(this.begin(this.database, this.words));
     }
-    return this.#isWhole = this.#work.step();
+    const work = this.#work;
+    if (work === null) return true;
+    return this.#isWhole = work.step();
   }
 
   /** Whether the values are those of which it is made. */
@@ -127,18 +135,20 @@ export class Makings {
 
   /**
    * Parks the client of this call until something is made of the keys in these words. False when it is to go on at
-   * once: the client may not wait, or has done so.
+   * once: the client may not wait, or has done so, or there is nothing to begin with. @throws RangeError
    */
   park(call: Call, keys: readonly number[], begin: Begin): boolean {
     const { client, database, words } = call;
     const { dispatcher } = this;
     if (!call.mayPark || !client.mayKeep(words) || this.isAgain(client)) return false;
     if (keys.length > KEYS_MAX) return false;
+    const work = begin(database, words);
+    if (work === null) return false;
     // Another's request is short, and not worth its read buffer.
     const kept = client.isMaster ? client.keepRequest(words) : words.clone();
     dispatcher.sliced.park(
       call,
-      new ValueMaking(dispatcher, client, kept, database, keys, begin),
+      new ValueMaking(dispatcher, client, kept, database, keys, begin, work),
     );
     return true;
   }

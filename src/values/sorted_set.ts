@@ -179,12 +179,21 @@ export class SortedSet implements MoveListener {
 
   /** Puts all records in order, after `addPending`. */
   orderAll(): void {
+    this.orderSome(Infinity);
+  }
+
+  /** The same for so many records; true when there are no more. In between nothing else may be called. */
+  orderSome(most: number): boolean {
+    if (this.#pending === NO_REFS) return true;
     const { count } = this.dict;
-    for (let i = 0; i < count; i++) {
+    const end = Math.min(count, this.index.count + most);
+    for (let i = this.index.count; i < end; i++) {
       const ref = this.#pending[i];
       this.index.insertOrdered(this.scoreOf(ref), ref);
     }
+    if (end < count) return false;
     this.#pending = NO_REFS;
+    return true;
   }
 
   /** A deep copy. */
@@ -192,9 +201,9 @@ export class SortedSet implements MoveListener {
     return this.beginCopy().run();
   }
 
-  /** `clone` in pieces. */
-  beginCopy(): ValueCopy<SortedSet> {
-    return new SortedSetCopy(this);
+  /** `clone` in pieces, or of some members: `count` from `rank` on, which must be there. */
+  beginCopy(rank = 0, count = this.count): ValueCopy<SortedSet> {
+    return new SortedSetCopy(this, rank, rank + count);
   }
 
   /**
@@ -257,17 +266,19 @@ export class SortedSet implements MoveListener {
 
 /** Copies members by their rank, a leaf of the index at a time. */
 class SortedSetCopy extends ValueCopy<SortedSet> {
-  #rank = 0;
+  #rank: number;
 
-  constructor(readonly source: SortedSet) {
+  constructor(readonly source: SortedSet, rank: number, readonly endRank: number) {
     super(new SortedSet());
-    this.copy.reserve(source.count);
+    this.copy.reserve(endRank - rank);
+    this.#rank = rank;
   }
 
   override step(): boolean {
-    const { source: { dict, index }, copy } = this;
-    if (!index.at(walker, this.#rank)) return true;
-    const { refs, scores, at, end } = walker;
+    const { source: { dict, index }, copy, endRank } = this;
+    if (this.#rank >= endRank || !index.at(walker, this.#rank)) return true;
+    const { refs, scores, at } = walker;
+    const end = Math.min(walker.end, at + endRank - this.#rank);
     dict.warmHeaders(refs, at, end);
     for (let i = at; i < end; i++) {
       const ref = refs[i];

@@ -13,6 +13,8 @@ import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts"
 import { parseScore } from "../../values/score.ts";
 import { SCORED_ELEMENTS_MAX, ScoredElements } from "../../values/scored_elements.ts";
 import { SortedSet } from "../../values/sorted_set.ts";
+import type { Words } from "../../resp/words.ts";
+import { CombinedInPieces, PieceSource, type PieceVisitor } from "./combined_in_pieces.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { countedKeys, oneKey } from "../../dispatch/key_specs.ts";
 import { replyElement, replyElementsHeader } from "./score_reply.ts";
@@ -153,7 +155,7 @@ export const zunionstore = defineCommand({
 });
 
 function runZunionstore(call: Call): void {
-  storeResult(call, union(new Request(call, 2, 0)), "zunionstore");
+  store(call, "zunionstore", 0, union);
 }
 
 /**
@@ -182,7 +184,7 @@ export const zinterstore = defineCommand({
 });
 
 function runZinterstore(call: Call): void {
-  storeResult(call, intersection(new Request(call, 2, 0)), "zinterstore");
+  store(call, "zinterstore", 0, intersection);
 }
 
 /**
@@ -207,7 +209,7 @@ export const zdiffstore = defineCommand({
 });
 
 function runZdiffstore(call: Call): void {
-  storeResult(call, difference(new Request(call, 2, UNWEIGHTED)), "zdiffstore");
+  store(call, "zdiffstore", UNWEIGHTED, difference);
 }
 
 // -- words ------------------------------------------------------------------------------
@@ -370,6 +372,122 @@ class Source {
   }
 }
 
+// -- storing ----------------------------------------------------------------------------
+
+type Combination = (request: Request) => SortedSet | ScoredElements;
+
+/** From so many members on that are gone through, a result is made in slices, if the client may wait. */
+const SLICED_MEMBERS = 20_000;
+
+/** Stores a result, which may have been made while the client waited. */
+function store(call: Call, event: string, options: number, combine: Combination): void {
+  const { makings } = call.server.dispatcher;
+  const made = makings.take(call.client) as SortedSet | null;
+  if (made !== null) return storeResult(call, made, event);
+  const request = new Request(call, 2, options);
+  const keys = request.sources.map((_, place) => 3 + place);
+  const isLong = walkedCount(request, combine) >= SLICED_MEMBERS;
+  const begin = (database: Database, words: Words) =>
+    combineInPieces(request, combine, database, words, keys);
+  if (isLong && makings.park(call, keys, begin)) return;
+  storeResult(call, combine(request), event);
+}
+
+/** How many members a combination goes through. */
+function walkedCount({ sources, bySize }: Request, combine: Combination): number {
+  if (combine === difference) return sources[0].count;
+  if (combine === intersection) return bySize[0].count;
+  return sources.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** Begins to combine what is at the keys now as a request asks for; null when that is not to be done in pieces. */
+function combineInPieces(
+  { sources, aggregate }: Request,
+  combine: Combination,
+  database: Database,
+  { bytes, starts, lengths }: Words,
+  keys: readonly number[],
+): CombinedInPieces | null {
+  const taking: PieceSource[] = [];
+  for (const [place, key] of keys.entries()) {
+    const { weight } = sources[place];
+    const source = PieceSource.of(database, bytes, starts[key], lengths[key], weight);
+    if (source === null) return null;
+    taking.push(source);
+  }
+  const result = new SortedSet();
+  if (combine === difference) {
+    const [first, ...others] = taking;
+    return new CombinedInPieces(result, [first], () => differing(others, addTo(result)));
+  }
+  taking.sort((a, b) => a.count - b.count);
+  if (combine === intersection) {
+    const [smallest, ...others] = taking;
+    const visit = common(smallest, others, aggregate, addTo(result));
+    return new CombinedInPieces(result, [smallest], () => visit);
+  }
+  result.reserve(taking[taking.length - 1].count);
+  return new CombinedInPieces(result, taking, (source) => uniting(result, source, aggregate));
+}
+
+/** Adds members that come once each. */
+function addTo(result: SortedSet): PieceVisitor {
+  return (bytes, offset, length, score, hash) => {
+    result.addOrdered(bytes, offset, length, score, hash);
+  };
+}
+
+// -- combining --------------------------------------------------------------------------
+
+/** What is asked of a set beside its members. */
+interface Asked {
+  readonly weight: number;
+  readonly score: number;
+  find(bytes: Uint8Array, offset: number, length: number, hash: number): boolean;
+}
+
+/** Takes the members of a source into a union. */
+function uniting(result: SortedSet, { weight }: Asked, aggregate: Aggregate): PieceVisitor {
+  return (bytes, offset, length, score, hash) => {
+    const value = weighted(score, weight);
+    const ref = result.find(bytes, offset, length, hash);
+    if (ref === 0) result.addPending(bytes, offset, length, value, hash);
+    else result.setPendingScore(ref, aggregate(result.scoreOf(ref), value));
+  };
+}
+
+/** Of a set's members shows those that all others have, with their aggregated scores. */
+function common(
+  smallest: Asked,
+  others: readonly Asked[],
+  aggregate: Aggregate,
+  visit: CommonVisitor,
+): CommonVisitor {
+  return (bytes, offset, length, score, hash) => {
+    let value = weighted(score, smallest.weight);
+    for (const other of others) {
+      if (!other.find(bytes, offset, length, hash)) return;
+      value = aggregate(value, other.score * other.weight);
+    }
+    return visit(bytes, offset, length, value, hash);
+  };
+}
+
+/** Of a set's members shows those that none of the others has. */
+function differing(others: readonly Asked[], visit: PieceVisitor): PieceVisitor {
+  return (bytes, offset, length, score, hash) => {
+    for (const other of others) if (other.find(bytes, offset, length, hash)) return;
+    visit(bytes, offset, length, score, hash);
+  };
+}
+
+/** Has a visitor see all members of a source, with their hashes. */
+function forEachHashed(source: Source, visit: CommonVisitor): void {
+  source.forEach((bytes, offset, length, score) =>
+    visit(bytes, offset, length, score, hashBytes(bytes, offset, length))
+  );
+}
+
 /** A score times its weight; 0 where that is no number. */
 function weighted(score: number, weight: number): number {
   const product = score * weight;
@@ -384,16 +502,7 @@ function union({ bySize, aggregate }: Request): SortedSet | ScoredElements {
   if (most <= SCORED_ELEMENTS_MAX) return unionOfFew(bySize, aggregate);
   const result = new SortedSet();
   result.reserve(bySize[bySize.length - 1].count);
-  for (const source of bySize) {
-    const { weight } = source;
-    source.forEach((bytes, offset, length, score) => {
-      const value = weighted(score, weight);
-      const hash = hashBytes(bytes, offset, length);
-      const ref = result.find(bytes, offset, length, hash);
-      if (ref === 0) result.addPending(bytes, offset, length, value, hash);
-      else result.setPendingScore(ref, aggregate(result.scoreOf(ref), value));
-    });
-  }
+  for (const source of bySize) forEachHashed(source, uniting(result, source, aggregate));
   result.orderAll();
   return result;
 }
@@ -437,26 +546,12 @@ function intersection(request: Request): SortedSet | ScoredElements {
 /** Visits the members that all sets have, with their aggregated scores. */
 function forEachCommon({ bySize, aggregate }: Request, visit: CommonVisitor): void {
   const [smallest, ...others] = bySize;
-  smallest.forEach((bytes, offset, length, score) => {
-    const hash = hashBytes(bytes, offset, length);
-    let value = weighted(score, smallest.weight);
-    for (const other of others) {
-      if (!other.find(bytes, offset, length, hash)) return;
-      value = aggregate(value, other.score * other.weight);
-    }
-    return visit(bytes, offset, length, value, hash);
-  });
+  forEachHashed(smallest, common(smallest, others, aggregate, visit));
 }
 
 function difference({ sources }: Request): SortedSet | ScoredElements {
   const [first, ...others] = sources;
-  return gather(first.count, (add) => {
-    first.forEach((bytes, offset, length, score) => {
-      const hash = hashBytes(bytes, offset, length);
-      for (const other of others) if (other.find(bytes, offset, length, hash)) return;
-      add(bytes, offset, length, score, hash);
-    });
-  });
+  return gather(first.count, (add) => forEachHashed(first, differing(others, add)));
 }
 
 function replyResult(

@@ -277,7 +277,13 @@ export const zrangestore = defineCommand({
 /** Short ranges on their way to the destination. */
 const few = new ScoredElements();
 
+/** Longer ranges are stored in slices, if the client may wait. */
+const STORED_AT_ONCE = 10_000;
+
 function runZrangestore(call: Call): void {
+  const { makings } = call.server.dispatcher;
+  const made = makings.take(call.client) as SortedSet | null;
+  if (made !== null) return storeResult(call, made, "zrangestore");
   if (!readRange(call, 2, null, null)) return;
   const { words, database } = call;
   few.clear();
@@ -285,6 +291,18 @@ function runZrangestore(call: Call): void {
     return storeResult(call, few, "zrangestore");
   }
   const count = seekRange();
+  const { large } = view;
+  if (large !== null && count > STORED_AT_ONCE) {
+    const rank = reverse ? range.first + range.count - count : range.first;
+    let isOver = false;
+    const parked = makings.park(call, [2], () => {
+      // Once the set has changed, nobody knows whether the range is where it was.
+      if (isOver) return null;
+      isOver = true;
+      return large.beginCopy(rank, count);
+    });
+    if (parked) return;
+  }
   if (count > SCORED_ELEMENTS_MAX) return storeResult(call, copyRange(count), "zrangestore");
   for (let left = count; left > 0; left--) {
     few.add(view.bytes, view.offset, view.length, view.score);
