@@ -30,6 +30,9 @@ import { BAD_CERTIFICATE, HANDSHAKE_TIMEOUT, tlsProblem, UNEXPECTED_END } from "
 const NO_TLS_1_2 = 0x08000000;
 const NO_TLS_1_3 = 0x20000000;
 
+/** Node's code for a certificate that names another host. */
+const OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
+
 type SecureRaw = BunSecureSocket<SocketEvents | undefined>;
 
 export class BunTlsContext implements TlsContext {
@@ -56,8 +59,8 @@ abstract class HandshakeEvents implements SocketEvents {
   /** The socket with TLS on it; null before the handshake has begun. */
   raw: SecureRaw | null = null;
 
-  /** The handshake is done. */
-  abstract secured(): void;
+  /** The handshake is done; whether what the peer has shown is valid. */
+  abstract secured(isValid: boolean): void;
   abstract failed(reason: string): void;
 
   /** Ends the connection. */
@@ -90,7 +93,9 @@ const tlsCallbacks: BunSocketCallbacks<SocketEvents | undefined> = {
   handshake(raw, isDone, error) {
     const events = raw.data;
     if (!(events instanceof HandshakeEvents)) return;
-    if (isDone) events.secured();
+    // Bun looks at the name last: who has but another one is valid.
+    const hasOtherName = (error as { code?: unknown } | null)?.code === OTHER_NAME;
+    if (isDone || hasOtherName) events.secured(events.raw!.authorized || hasOtherName);
     else events.failed(reasonOf(error));
   },
   error(raw, error) {
@@ -161,9 +166,8 @@ class ServerEvents extends HandshakeEvents {
     );
   }
 
-  secured(): void {
-    const raw = this.raw!;
-    const shown = shownCertificate(raw.getPeerCertificate(), raw.authorized);
+  secured(isValid: boolean): void {
+    const shown = shownCertificate(this.raw!.getPeerCertificate(), isValid);
     if (!this.#handshake.isWelcome(shown)) return;
     const connected = this.connected();
     connected.commonName = this.#handshake.commonName;
@@ -200,9 +204,9 @@ class ClientEvents extends HandshakeEvents {
     attempt.abandon = () => this.#end();
   }
 
-  secured(): void {
+  secured(isValid: boolean): void {
     if (this.attempt.isOver) return;
-    if (!this.raw!.authorized) return this.failed(BAD_CERTIFICATE);
+    if (!isValid) return this.failed(BAD_CERTIFICATE);
     clearTimeout(this.#timer);
     this.attempt.isOver = true;
     this.attempt.abandon = null;

@@ -31,10 +31,15 @@ export const UNEXPECTED_END = BY_NAME.UNEXPECTED_EOF_WHILE_READING;
 /** Ours: OpenSSL leaves time to who uses it. */
 export const HANDSHAKE_TIMEOUT = "TLS handshake timeout";
 
+/** Codes that Node has for what is wrong with a certificate, which to OpenSSL is one and the same fault. */
+const OF_A_CERTIFICATE =
+  /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|CRL_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_|ERROR_IN_CERT)/;
+
 /** The words for what the runtime's library has thrown or told in a handshake. */
 export function tlsProblem(error: unknown): string {
   const { code } = error as { readonly code?: unknown };
   const message = problemOf(error);
+  if (typeof code === "string" && OF_A_CERTIFICATE.test(code)) return BAD_CERTIFICATE;
   // Node: code "ERR_SSL_WRONG_VERSION_NUMBER"; BoringSSL: "error:…:OPENSSL_internal:WRONG_VERSION_NUMBER".
   const inCode = /^ERR_SSL_([A-Z0-9_]+)$/.exec(typeof code === "string" ? code : "");
   const inMessage = /:OPENSSL_internal:([A-Z0-9_]+)$/.exec(message);
