@@ -176,9 +176,12 @@ export class LuaState {
   readonly #canSuspend = canSuspendScripts();
   #isEntered = false;
   #isSuspended = false;
+  /** Beyond this `collectIfFull` collects: at least half of the room beside what was in use when it did last. */
+  #fullBytes: number;
 
   /** @param bytesMax what scripts may allocate; beyond it they end with "not enough memory" */
-  constructor(bytesMax: number, readonly interrupter: Interrupter) {
+  constructor(readonly bytesMax: number, readonly interrupter: Interrupter) {
+    this.#fullBytes = bytesMax / 2;
     const pages = Math.ceil(bytesMax / PAGE_BYTES) + OVERHEAD_PAGES;
     this.#memory = new WebAssembly.Memory({
       initial: FIRST_PAGES,
@@ -239,6 +242,16 @@ export class LuaState {
 
   collect(): void {
     this.#exports.lua_gc(this.#L, GC_COLLECT, 0);
+  }
+
+  /**
+   * Collects all garbage if there may be so much that another script would lack the memory. The engine's own
+   * collector waits until there is twice what was in use once, which can be beyond the limit.
+   */
+  collectIfFull(): void {
+    if (this.memoryBytes <= this.#fullBytes || this.bytesUsed <= this.#fullBytes) return;
+    this.collect();
+    this.#fullBytes = (this.bytesUsed + this.bytesMax) / 2;
   }
 
   collectStep(size: number): void {

@@ -304,6 +304,15 @@ for (
   });
 }
 
+Deno.test("EVAL has its memory again after a script that has caught its lack of it", () => {
+  const s = testServer({ directives: { "lua-memory-limit": 16 << 20 } });
+  const takeAll = "return (pcall(function() local t = {} while true do t[#t + 1] = {} end end))";
+  for (let i = 0; i < 3; i++) {
+    assertEquals(s.run("EVAL", takeAll, 0), null);
+    assertEquals(s.run("EVAL", "return #('x'):rep(3e6)", 0), 3e6);
+  }
+});
+
 Deno.test("commands of scripts are counted, their errors once", () => {
   const s = testServer();
   s.run("CONFIG", "RESETSTAT");
