@@ -4,7 +4,7 @@ import { equalBytes } from "../../base/bytes.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { copyRecord } from "../../keyspace/copy.ts";
 import type { Database } from "../../keyspace/database.ts";
-import { type LargeValue, LongString, type ValueWork } from "../../keyspace/value_slots.ts";
+import type { LargeValue, ValueWork } from "../../keyspace/value_slots.ts";
 import type { Words } from "../../resp/words.ts";
 import { EVENT_GENERIC } from "../../base/event_classes.ts";
 import { NO_SUCH_KEY, ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
@@ -170,14 +170,13 @@ function runCopy(call: Call): void {
 
 /** Values that take more memory are copied in slices, if the client may wait. */
 const COPY_AT_ONCE_BYTES = 256 * 1024;
-/** The same of strings, which have no elements. */
-const STRING_AT_ONCE_BYTES = 4 << 20;
+/** The same of strings and lists, whose bytes are copied many at a time. */
+const BYTES_AT_ONCE = 4 << 20;
 
 function isLong(database: Database, ref: number): boolean {
   const large = database.largeValueOf(ref);
   if (large?.beginCopy === undefined) return false;
-  const most = large instanceof LongString ? STRING_AT_ONCE_BYTES : COPY_AT_ONCE_BYTES;
-  return large.memoryBytes > most;
+  return large.memoryBytes > (large.dict === undefined ? BYTES_AT_ONCE : COPY_AT_ONCE_BYTES);
 }
 
 /** Begins to copy the value of the key in word 1, if it is in a slot. */
