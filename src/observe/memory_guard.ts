@@ -41,8 +41,9 @@ export class MemoryGuard {
 
   /** Whether so much of the heap is in use that nothing may be begun that needs more of it. */
   get isHeapFull(): boolean {
-    const { usedBytes, limitBytes } = this.source.heap();
-    return limitBytes > 0 && usedBytes > limitBytes * HEAP_SHARE_MAX;
+    const heap = this.source.heap();
+    const { limitBytes } = heap;
+    return limitBytes > 0 && heap.usedBytes > limitBytes * HEAP_SHARE_MAX;
   }
 
   /** Whether buffers of so many bytes together may be made. */

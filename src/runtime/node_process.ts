@@ -18,6 +18,14 @@ const PIPE_AGAIN_MS = 1;
 const SYSTEMS: Record<string, string> = { win32: "windows" };
 const ARCHITECTURES: Record<string, string> = { x64: "x86_64", arm64: "aarch64" };
 
+/** JavaScriptCore sets its heap no limit. Its size takes a while to be found out. */
+const HEAP: HeapUse = {
+  get usedBytes() {
+    return bunJsc().heapSize();
+  },
+  limitBytes: 0,
+};
+
 export class NodeProcess implements HostProcess {
   readonly #process = nodeGlobal();
   /** Of Bun: its allocator gives back pages of any size, a moment after they are freed. */
@@ -48,9 +56,8 @@ export class NodeProcess implements HostProcess {
     return this.#process.memoryUsage.rss();
   }
 
-  /** JavaScriptCore sets its heap no limit. */
   heap(): HeapUse {
-    return { usedBytes: bunJsc().heapSize(), limitBytes: 0 };
+    return HEAP;
   }
 
   availableMemoryBytes(): number {

@@ -367,7 +367,7 @@ export type SignalName = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGALRM";
 
 /** The heap of JavaScript objects. */
 export interface HeapUse {
-  /** In use, with what has not been collected yet. */
+  /** In use, with what has not been collected yet. Asking for it may take a while where there is no limit. */
   readonly usedBytes: number;
   /** The size at which the runtime gives up the process; 0 where there is no such limit. */
   readonly limitBytes: number;

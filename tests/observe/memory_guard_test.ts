@@ -40,6 +40,17 @@ Deno.test("the heap is full from nine tenths of its limit on, and never without 
   assertEquals([isFull(89, 100), isFull(91, 100), isFull(2 ** 40, 0)], [false, true, false]);
 });
 
+Deno.test("without a limit nobody asks how large the heap is, which takes a while", () => {
+  const heap = {
+    limitBytes: 0,
+    get usedBytes(): number {
+      throw new Error("asked");
+    },
+  };
+  const guard = new MemoryGuard({ heap: () => heap, availableMemoryBytes: () => Infinity });
+  assertEquals(guard.isHeapFull, false);
+});
+
 Deno.test("the runtime tells how large the heap of objects is, and what the system can give", () => {
   const { usedBytes, limitBytes } = runtime.process.heap();
   assert(usedBytes > 10_000, `${usedBytes}`);
