@@ -22,6 +22,7 @@ export interface EngineExports {
     args: number,
     setsGlobals: number,
   ): void;
+  engine_resume(L: StatePointer): void;
   engine_make_room(size: number): number;
   engine_taken(): number;
   engine_take(L: StatePointer): number;

@@ -64,6 +64,8 @@ export const STATUS_SYNTAX = 3;
 export const STATUS_MEMORY = 4;
 /** Of `enter`: the call is not over, it goes on when the host lets it. */
 export const STATUS_SUSPENDED = -1;
+/** The call is to be gone on with in one that can be suspended. */
+const STATUS_STOPPED = 1;
 
 /** As a number of results: all that there are. */
 export const ALL_RESULTS = -1;
@@ -127,7 +129,7 @@ function module(): WebAssembly.Module {
 /** What WebAssembly has for suspending, which the library of types does not know yet. */
 interface Suspension {
   Suspending?: new (work: () => Promise<void>) => WebAssembly.ImportValue;
-  promising?(work: (...words: number[]) => void): (...words: number[]) => Promise<void>;
+  promising?(work: (L: StatePointer) => void): (L: StatePointer) => Promise<void>;
 }
 
 /** Whether this runtime can suspend scripts: those of a year ago could not. */
@@ -139,10 +141,10 @@ export function canSuspendScripts(): boolean {
 const OVER = Promise.resolve();
 
 /** What `promising` makes of a call, where there is nothing that could suspend it. */
-function atOnce(work: (...words: number[]) => void): (...words: number[]) => Promise<void> {
-  return (...words) => {
+function atOnce(work: (L: StatePointer) => void): (L: StatePointer) => Promise<void> {
+  return (L) => {
     try {
-      work(...words);
+      work(L);
       return OVER;
     } catch (error) {
       return Promise.reject(error);
@@ -154,7 +156,7 @@ export class LuaState {
   readonly #memory: WebAssembly.Memory;
   readonly #exports: EngineExports;
   readonly #main: StatePointer;
-  readonly #enter: (...words: number[]) => Promise<void>;
+  readonly #resume: (L: StatePointer) => Promise<void>;
   /** Where the engine leaves how a script has ended, and what it takes. */
   readonly #taken: number;
   /** Where lengths are put by the engine. */
@@ -210,7 +212,7 @@ export class LuaState {
       },
     });
     const exports = this.#exports = instance.exports as unknown as EngineExports;
-    this.#enter = (this.#canSuspend ? promising! : atOnce)(exports.engine_enter);
+    this.#resume = (this.#canSuspend ? promising! : atOnce)(exports.engine_resume);
     exports._initialize();
     this.#L = this.#main = exports.engine_new(bytesMax);
     this.#lengthAt = exports.malloc(8);
@@ -637,8 +639,10 @@ export class LuaState {
     setsGlobals: boolean,
     whenOver: (status: number | EngineFault) => void,
   ): number {
+    const begun = this.#begin(ref, keys, args, setsGlobals);
+    if (begun !== STATUS_STOPPED) return this.#collected(begun);
     this.#isEntered = true;
-    const ended = this.#enter(this.#L, ref, keys, args, setsGlobals ? 1 : 0);
+    const ended = this.#resume(this.#L);
     const status = this.#endStatus;
     if (status !== STATUS_SUSPENDED) {
       this.#isEntered = false;
@@ -659,6 +663,16 @@ export class LuaState {
     );
     if (isSuspended) return status;
     throw fault;
+  }
+
+  /** Most scripts are over before they would have to be suspended, and to be able to takes a while. */
+  #begin(ref: number, keys: number, args: number, setsGlobals: boolean): number {
+    try {
+      this.#exports.engine_enter(this.#L, ref, keys, args, setsGlobals ? 1 : 0);
+    } catch (error) {
+      throw new EngineFault("the engine of scripts has failed", { cause: error });
+    }
+    return this.#endStatus;
   }
 
   get #endStatus(): number {

@@ -300,24 +300,32 @@ static void prepare (lua_State *L, void *ud) {
   if (entry->sets_globals) set_global(L, arguments_name);
 }
 
+static void ended (lua_State *L, int status) {
+  if (status == 0) engine_take(L);
+  taken.status = status;
+}
+
 /*
 ** Calls a function, named by its reference, in a protected call. What the host has put into the room, the
 ** lengths of all words and then their bytes, are the keys and arguments: two tables that the function
 ** gets, or the globals KEYS and ARGV, which are open to us alone. Errors become tables.
 **
-** How it ended, and its result as `engine_take` takes it, are left at engine_taken, where the host sees them
-** although this function, as one that may be suspended, answers with a promise.
+** How it ended, and its result as `engine_take` takes it, are left at engine_taken. With LUA_YIELD it has
+** not ended: engine_resume goes on, in a call that may be suspended. As such a one answers with a promise, it
+** is engine_taken that says whether it was.
 */
 EXPORT("engine_enter") void engine_enter (lua_State *L, int function, int keys, int arguments, int sets_globals) {
   Entry entry = { function, keys, arguments, sets_globals };
   int status;
-  taken.status = SUSPENDED;
   if (sets_globals) lua_setreadonly(L, LUA_GLOBALSINDEX, 0);
   status = engine_protect(L, prepare, &entry);
   if (sets_globals) lua_setreadonly(L, LUA_GLOBALSINDEX, 1);
-  if (status == 0) status = lua_pcall(L, sets_globals ? 0 : 2, 1, 1);
-  if (status == 0) engine_take(L);
-  taken.status = status;
+  ended(L, status != 0 ? status : engine_begin(L));
+}
+
+EXPORT("engine_resume") void engine_resume (lua_State *L) {
+  taken.status = SUSPENDED;
+  ended(L, engine_go_on(L));
 }
 
 /* Lua's pcall, to which an error of a command is its text and not the table that it is raised as. */
@@ -345,6 +353,29 @@ static void open_library (lua_State *L, const char *name, lua_CFunction open) {
   lua_call(L, 1, 0);
 }
 
+/* Functions that call others, or take long: those that ask the host, but for what reads or writes once through. */
+static const char *const LONG_FUNCTIONS[][2] = {
+  { NULL, "pcall" }, { NULL, "xpcall" }, { NULL, "load" }, { NULL, "setmetatable" },
+  { "coroutine", "create" }, { "coroutine", "wrap" }, { "coroutine", "resume" },
+  { "table", "sort" }, { "table", "foreach" }, { "table", "foreachi" },
+  { "string", "find" }, { "string", "match" }, { "string", "gmatch" }, { "string", "gfind" }, { "string", "gsub" },
+  { "cjson", "encode" }, { "cmsgpack", "pack" }
+};
+
+static void mark_long_functions (lua_State *L) {
+  size_t i;
+  for (i = 0; i < sizeof(LONG_FUNCTIONS) / sizeof(LONG_FUNCTIONS[0]); i++) {
+    const char *library = LONG_FUNCTIONS[i][0];
+    if (library == NULL) lua_getglobal(L, LONG_FUNCTIONS[i][1]);
+    else {
+      lua_getglobal(L, library);
+      lua_getfield(L, -1, LONG_FUNCTIONS[i][1]);
+    }
+    if (lua_iscfunction(L, -1)) engine_mark_long(L);
+    lua_settop(L, 0);
+  }
+}
+
 EXPORT("engine_open") void engine_open (lua_State *L) {
   open_library(L, "", luaopen_base);
   open_library(L, LUA_TABLIBNAME, luaopen_table);
@@ -356,6 +387,7 @@ EXPORT("engine_open") void engine_open (lua_State *L) {
   open_library(L, "bit", open_bit);
   lua_pushcfunction(L, protected_call);
   lua_setglobal(L, "pcall");
+  mark_long_functions(L);
   lua_pushcfunction(L, on_error);
   error_handler = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_pushliteral(L, "KEYS");
@@ -396,7 +428,8 @@ void engine_out_of_steps (lua_State *L) {
 
 static void on_count (lua_State *L, lua_Debug *ar) {
   (void)ar;
-  ask_host(L);
+  if (engine_is_plain) engine_stop(L);
+  else ask_host(L);
 }
 
 /* The host is asked after so many instructions, over and over; 0 for never. */

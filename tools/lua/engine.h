@@ -21,6 +21,32 @@ int engine_protect (struct lua_State *L, void (*f) (struct lua_State *, void *),
 /* Leaves everything up to the innermost engine_try. */
 #define engine_throw() __builtin_wasm_throw(0, (void *)0)
 
+/*
+** A script begins in a call that cannot be suspended, which takes less than to be able to. As long as
+** engine_is_plain, it stops (with status LUA_YIELD) before a call that may take long or calls Lua in turn,
+** which are those of functions marked as long and of functions of Lua by a loop (`for ... in`), and when the
+** hook says so. All frames are the virtual machine's own then, so it goes on from there in a call that can be
+** suspended. Metamethods of Lua cannot be met before, since setmetatable is such a function.
+*/
+extern int engine_is_plain;
+
+/* What isC of a function is that may take long. */
+#define ENGINE_LONG 2
+
+/* Marks the function on the top. In lapi.c. */
+void engine_mark_long (struct lua_State *L);
+
+/* For the hook: has the script stop. In ldo.c. */
+void engine_stop (struct lua_State *L);
+
+/*
+** Calls the second value on the stack with those above as arguments, for one result in place of all of
+** these; the first is called upon errors. Returns as lua_pcall does, or LUA_YIELD when it is to be gone on
+** with: it has stopped, or was not even begun, as a script that has stopped once is not.
+*/
+int engine_begin (struct lua_State *L);
+int engine_go_on (struct lua_State *L);
+
 /* Nested calls that matching a pattern may need, each for a repeated or captured part of it. */
 #define ENGINE_MAXMATCH 1000
 
