@@ -226,7 +226,7 @@ Deno.test("tls-port is changed by CONFIG SET, once there is what it needs", tls,
 });
 
 Deno.test(
-  "half handshakes count for maxclients and end after a time, others are served",
+  "half handshakes count for maxclients, others are served",
   tls,
   async () => {
     using certificates = Certificates.usual();
