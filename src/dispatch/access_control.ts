@@ -124,8 +124,8 @@ export class AccessControl {
     }
     const { users, errors } = parseUserFile(text, file, this.users);
     if (errors !== "") return errors + NOTHING_CHANGED;
-    const gone = this.users.replaceAll(users);
-    this.#endClients((user) => gone.includes(user));
+    const gone = new Set(this.users.replaceAll(users));
+    this.#endClients((user) => gone.has(user));
     this.#changed(this.users.default);
     return null;
   }

@@ -67,3 +67,49 @@ Deno.test({
     assertEquals(await outputOf(pythonWithRedis!, "-c", SCRIPT, `${s.port}`), "done\n");
   },
 });
+
+const USERS_SCRIPT = `
+import sys, redis
+port = int(sys.argv[1])
+admin = redis.Redis(port=port, decode_responses=True)
+assert admin.acl_whoami() == "default" and admin.acl_users() == ["default"]
+assert "transaction" in admin.acl_cat() and "multi" in admin.acl_cat("transaction")
+assert len(admin.acl_genpass()) == 64
+assert admin.acl_getuser("nobody") is None
+assert admin.acl_setuser("u", enabled=True, passwords=["+one", "+two"], commands=["+get", "+mget", "+hset"],
+    keys=["cache:*", "objects:*"], channels=["message:*"])
+user = admin.acl_getuser("u")
+assert user["enabled"] is True and "on" in user["flags"] and len(user["passwords"]) == 2
+assert user["commands"] == ["+get", "+mget", "+hset"] and user["categories"] == ["-@all"], user
+assert user["keys"] == ["~cache:*", "~objects:*"] and user["channels"] == ["&message:*"], user
+admin.acl_setuser("u", enabled=True, passwords=["-one"], commands=["+@string", "-@dangerous"], categories=["+@hash"], keys=["a"])
+other = redis.Redis(port=port, username="u", password="two", decode_responses=True)
+assert other.get("cache:1") is None
+for refused in (lambda: other.get("x"), lambda: other.lpush("cache:1", 1), lambda: other.acl_list()):
+    try:
+        refused()
+        raise SystemExit("was not refused")
+    except redis.exceptions.NoPermissionError:
+        pass
+try:
+    redis.Redis(port=port, username="u", password="one").ping()
+    raise SystemExit("a password that was taken back is right")
+except (redis.AuthenticationError, redis.ResponseError):
+    pass
+log = admin.acl_log()
+assert len(log) == 4 and {each["reason"] for each in log} == {"key", "command", "auth"}, log
+assert log[0]["username"] == "u" and log[0]["client-info"]["cmd"] == "auth"
+assert len(admin.acl_log(count=1)) == 1 and admin.acl_log_reset()
+assert len(admin.acl_list()) == 2
+assert admin.acl_deluser("u") == 1
+print("done")
+`;
+
+Deno.test({
+  name: "redis-py: users, what they may do, and the log of what was refused",
+  ignore: !hasPythonRedis,
+  fn: async () => {
+    await using s = await RunningServer.start("");
+    assertEquals(await outputOf(pythonWithRedis!, "-c", USERS_SCRIPT, `${s.port}`), "done\n");
+  },
+});
