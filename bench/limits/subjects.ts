@@ -10,6 +10,7 @@ import { SORT } from "./sort.ts";
 import { MEMORY } from "./memory.ts";
 import { STREAMS } from "./streams.ts";
 import { TRACKING } from "./tracking.ts";
+import { USERS_AND_RULES } from "./users.ts";
 import { WHOLE } from "./whole.ts";
 
 export interface Subject {
@@ -32,6 +33,7 @@ export const SUBJECTS: Subject[] = [
   { name: "whole", title: "Large values that are handled as a whole", cases: WHOLE },
   { name: "clients", title: "What a client has the server hold", cases: CLIENTS },
   { name: "tracking", title: "Keys that clients keep copies of", cases: TRACKING },
+  { name: "users", title: "Users and what they may do", cases: USERS_AND_RULES },
   {
     name: "pipelined",
     title: "Every command in a pipeline, on values of every size",

@@ -7,6 +7,14 @@
 /** How a command uses the channels that it names; null where it names none that need a right. */
 export type ChannelUse = "publish" | "subscribe" | "psubscribe";
 
+// What a command needs beside the right to run it.
+/** Rights for keys. */
+export const NEEDS_KEYS = 1 << 0;
+/** Rights for channels. */
+export const NEEDS_CHANNELS = 1 << 1;
+/** Not even the right to run it. */
+export const NEEDS_NOTHING = 1 << 2;
+
 /** What the catalog is told of a command. */
 export interface CatalogEntry {
   /** "get", or "config|get". */
@@ -33,7 +41,10 @@ export interface CatalogCommand extends CatalogEntry {
 export class CommandCatalog {
   /** By number; a container comes before its subcommands. */
   readonly all: readonly CatalogCommand[];
+  /** NEEDS_* of each, by its number; the last is for commands that are not in the catalog. */
+  readonly needs: Uint8Array;
   readonly #byName = new Map<string, CatalogCommand>();
+  readonly #byCategory = new Map<number, readonly number[]>();
 
   constructor(entries: Iterable<CatalogEntry>) {
     const all: CatalogCommand[] = [];
@@ -59,6 +70,7 @@ export class CommandCatalog {
     };
     for (const entry of entries) add(entry, null);
     this.all = all;
+    this.needs = Uint8Array.of(...all.map(needsOf), NEEDS_KEYS | NEEDS_CHANNELS);
   }
 
   /**
@@ -67,6 +79,18 @@ export class CommandCatalog {
    */
   get futureId(): number {
     return this.all.length;
+  }
+
+  /** The numbers of all commands that change with a category: those in it, and all of a container in it. */
+  idsOf(categoryBit: number): readonly number[] {
+    let ids = this.#byCategory.get(categoryBit);
+    if (ids === undefined) {
+      const isIn = ({ categoryBits }: CatalogEntry) => (categoryBits & categoryBit) !== 0;
+      ids = this.all.filter((each) => isIn(each) || (each.parent !== null && isIn(each.parent)))
+        .map(({ id }) => id);
+      this.#byCategory.set(categoryBit, ids);
+    }
+    return ids;
   }
 
   /** The number of a command. */
@@ -78,4 +102,9 @@ export class CommandCatalog {
   find(name: string): CatalogCommand | null {
     return this.#byName.get(name.toLowerCase()) ?? null;
   }
+}
+
+function needsOf({ isFree, hasKeys, channelUse }: CatalogEntry): number {
+  return (isFree ? NEEDS_NOTHING : 0) | (hasKeys ? NEEDS_KEYS : 0) |
+    (channelUse === null ? 0 : NEEDS_CHANNELS);
 }

@@ -121,24 +121,25 @@ function changeCommands(selector: Selector, rule: string): void {
 function changeCategory(selector: Selector, name: string, isAllowed: boolean): void {
   const bit = categoryBit(name.slice(1));
   if (bit === 0) throw new RuleError("unknown");
-  for (const command of selector.catalog.all) {
-    if ((command.categoryBits & bit) !== 0) changeCommand(selector, command, isAllowed);
-  }
+  changeAll(selector, selector.catalog.idsOf(bit), isAllowed);
   remember(selector, name, isAllowed);
 }
 
 /** Of a container, all its subcommands change with it. */
 function changeCommand(selector: Selector, command: CatalogCommand, isAllowed: boolean): void {
+  const subcommands = [...command.subcommands?.values() ?? []];
+  changeAll(selector, [command.id, ...subcommands.map(({ id }) => id)], isAllowed);
+}
+
+/** What was said of their first arguments is forgotten. */
+function changeAll(selector: Selector, ids: readonly number[], isAllowed: boolean): void {
   const { allowed, firstArguments } = selector;
-  allowed[command.id] = isAllowed ? 1 : 0;
+  for (const id of ids) allowed[id] = isAllowed ? 1 : 0;
   if (!isAllowed) selector.allCommands = false;
-  if (firstArguments.has(command.id)) {
-    const others = new Map(firstArguments);
-    others.delete(command.id);
-    selector.firstArguments = others;
-  }
-  for (const subcommand of command.subcommands?.values() ?? []) {
-    allowed[subcommand.id] = isAllowed ? 1 : 0;
+  if (ids.some((id) => firstArguments.has(id))) {
+    selector.firstArguments = new Map(
+      [...firstArguments].filter(([id]) => !ids.includes(id)),
+    );
   }
 }
 

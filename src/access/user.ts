@@ -7,7 +7,7 @@
 
 import { latin1 } from "../base/bytes.ts";
 import { sha256 } from "../base/sha256.ts";
-import type { CatalogCommand, CommandCatalog } from "./catalog.ts";
+import { type CommandCatalog, NEEDS_CHANNELS, NEEDS_KEYS, NEEDS_NOTHING } from "./catalog.ts";
 import { Selector } from "./selector.ts";
 
 /** No selector allows the command. */
@@ -33,23 +33,24 @@ export class User {
   skipsSanitizing = false;
   /** SHA-256 of each, in hexadecimal digits. */
   passwords: readonly string[] = [];
-  /** The first is what rules without brackets are about. Not to be changed where they are: see `copy`. */
+  /** The first is what rules without brackets are about. Changed in a draft only: users may share them. */
   selectors: readonly [Selector, ...Selector[]];
-  /** ACCESS_* for each command, by its number. */
-  access = new Uint8Array(0);
+  /** ACCESS_* for each command, by its number; where nothing stands, all is to be looked at. */
+  access: Uint8Array = new Uint8Array(0);
   /** Whether all is allowed, so that nobody needs to ask. */
   isUnrestricted = false;
 
   /** A user who may do nothing, but for channels where new users may use all of them. */
   constructor(readonly name: string, readonly catalog: CommandCatalog, allChannels: boolean) {
     this.selectors = [new Selector(catalog, allChannels)];
-    this.prepare();
   }
 
   /** Another one of this name who may do the same, to try rules on. */
   draft(): User {
     const draft = new User(this.name, this.catalog, false);
     draft.become(this);
+    const [root, ...others] = this.selectors;
+    draft.selectors = [root.copy(), ...others.map((each) => each.copy())];
     return draft;
   }
 
@@ -59,37 +60,29 @@ export class User {
     this.isNoPass = other.isNoPass;
     this.skipsSanitizing = other.skipsSanitizing;
     this.passwords = other.passwords;
-    const [root, ...others] = other.selectors;
-    this.selectors = [root.copy(), ...others.map((each) => each.copy())];
-    this.prepare();
+    this.selectors = other.selectors;
+    this.access = other.access;
+    this.isUnrestricted = other.isUnrestricted;
   }
 
-  /** Puts what the selectors say into `access`: to be called after each change. */
+  /** Puts what the selectors say into a new `access`: to be called after each change. */
   prepare(): void {
-    const { catalog } = this;
-    this.access = new Uint8Array(catalog.futureId + 1);
-    for (const command of catalog.all) this.access[command.id] = this.#accessTo(command);
-    const isAll = ({ allowsFuture, allKeys, allChannels }: Selector) =>
-      allowsFuture && allKeys && allChannels;
-    this.access[catalog.futureId] = this.selectors.some(isAll)
-      ? ACCESS_ALLOWED
-      : this.selectors.some(({ allowsFuture }) => allowsFuture)
-      ? ACCESS_DEPENDS
-      : ACCESS_DENIED;
-    this.isUnrestricted = this.access.every((access) => access === ACCESS_ALLOWED);
-  }
-
-  #accessTo({ id, isFree, hasKeys, channelUse }: CatalogCommand): number {
-    let access = ACCESS_DENIED;
+    const { needs } = this.catalog;
+    const access = new Uint8Array(needs.length);
     for (const selector of this.selectors) {
-      if (selector.allCommands || isFree || selector.allowed[id] !== 0) {
-        const allowsKeys = !hasKeys || selector.allKeys;
-        const allowsChannels = channelUse === null || selector.allChannels;
-        if (allowsKeys && allowsChannels) return ACCESS_ALLOWED;
-        access = ACCESS_DEPENDS;
-      } else if (selector.firstArguments.has(id)) access = ACCESS_DEPENDS;
+      const { allowed, allCommands, allKeys, allChannels, firstArguments } = selector;
+      const lacks = (allKeys ? 0 : NEEDS_KEYS) | (allChannels ? 0 : NEEDS_CHANNELS);
+      for (let id = 0; id < access.length; id++) {
+        if (access[id] === ACCESS_ALLOWED) continue;
+        if (!allCommands && allowed[id] === 0 && (needs[id] & NEEDS_NOTHING) === 0) continue;
+        access[id] = (needs[id] & lacks) === 0 ? ACCESS_ALLOWED : ACCESS_DEPENDS;
+      }
+      for (const id of firstArguments.keys()) {
+        if (access[id] === ACCESS_DENIED) access[id] = ACCESS_DEPENDS;
+      }
     }
-    return access;
+    this.access = access;
+    this.isUnrestricted = access.every((each) => each === ACCESS_ALLOWED);
   }
 
   /** Whether one may come as this user with a password; `isSame` compares in constant time. */
