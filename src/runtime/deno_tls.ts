@@ -29,7 +29,7 @@ import {
   type TlsListenerHandler,
 } from "./runtime.ts";
 import { problemOf, SystemError } from "./system_error.ts";
-import { readTlsFiles, type TlsTexts } from "./tls_files.ts";
+import { isClientOf, readTlsFiles, type TlsTexts } from "./tls_files.ts";
 import { shownCertificate, TlsHandshake } from "./tls_handshake.ts";
 import { BAD_CERTIFICATE, HANDSHAKE_TIMEOUT, tlsProblem, UNEXPECTED_END } from "./tls_problem.ts";
 
@@ -41,6 +41,8 @@ const ENDING_MAX_MS = 5_000;
 const LISTEN_AGAIN_MS = 100;
 /** Connections that may wait to be accepted, as far as the system lets so many. */
 const BACKLOG = 511;
+/** Certificates of one chain that are looked at. */
+const CHAIN_MAX = 10;
 
 export class DenoTlsContext implements TlsContext {
   readonly #texts: TlsTexts;
@@ -116,6 +118,7 @@ class ServerEnd {
     readonly tcp: TcpSocket,
     how: TlsHandshake["how"],
     readonly handler: TlsListenerHandler,
+    readonly authorities: readonly string[],
   ) {
     const [remote, local] = endsOf(tcp);
     this.handshake = new TlsHandshake(how, handler, remote, local, () => tcp.destroy());
@@ -125,7 +128,10 @@ class ServerEnd {
 
   /** Node calls it when the handshake is done. */
   secured(socket: TLSSocket): void {
-    const shown = shownCertificate(socket.getPeerCertificate(), socket.authorized);
+    // A session is taken up again whichever context it began with, and counts as authorized then.
+    const isValid = socket.authorized &&
+      (!socket.isSessionReused() || isClientOf(chainOf(socket), this.authorities));
+    const shown = shownCertificate(socket.getPeerCertificate(), isValid);
     if (!this.handshake.isWelcome(shown)) {
       socket.destroy();
       return;
@@ -183,7 +189,8 @@ export class DenoTlsListener implements Listener {
       tcp.destroy();
       return;
     }
-    (how.context as DenoTlsContext).begin(new ServerEnd(tcp, how, this.#handler));
+    const context = how.context as DenoTlsContext;
+    context.begin(new ServerEnd(tcp, how, this.#handler, context.options.ca));
   }
 
   close(): Promise<void> {
@@ -254,6 +261,19 @@ export function connectTls(
       attempt?.destroy();
     },
   };
+}
+
+/** What a client has shown: its certificate and those behind it, in DER. */
+function chainOf(socket: TLSSocket): Uint8Array[] {
+  const chain: Uint8Array[] = [];
+  let certificate = socket.getPeerCertificate(true);
+  while (certificate?.raw !== undefined && chain.length < CHAIN_MAX) {
+    chain.push(certificate.raw);
+    const { issuerCertificate } = certificate;
+    if (issuerCertificate === certificate || issuerCertificate === undefined) break;
+    certificate = issuerCertificate;
+  }
+  return chain;
 }
 
 /** A socket in our shape. From now on what happens to it is told to its handler. */

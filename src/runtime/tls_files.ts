@@ -55,6 +55,48 @@ export function readTlsFiles(files: TlsFiles): TlsTexts {
   };
 }
 
+// Object identifiers in DER: the extension that limits purposes, and the purpose of a client.
+const PURPOSES = "06 03 55 1d 25";
+const CLIENT_PURPOSE = "06 08 2b 06 01 05 05 07 03 02";
+
+/**
+ * Whether the certificate of a client, with those behind it that it has shown (DER), leads to one of the
+ * authorities (PEM) at this time, and is for clients. For sessions that are taken up again: their
+ * certificates were looked at when they began, perhaps by other authorities.
+ */
+export function isClientOf(chain: readonly Uint8Array[], authorities: readonly string[]): boolean {
+  const { X509Certificate } = nodeCrypto();
+  try {
+    const certificates = chain.map((each) => new X509Certificate(each));
+    const trusted = authorities.map((text) => new X509Certificate(text));
+    if (chain.length === 0 || !isForClients(chain[0])) return false;
+    for (const [i, certificate] of certificates.entries()) {
+      if (!isInTime(certificate) || (i > 0 && !certificate.ca)) return false;
+      if (trusted.some((each) => isInTime(each) && isIssuedBy(certificate, each))) return true;
+      const next = certificates[i + 1];
+      if (next === undefined || !isIssuedBy(certificate, next)) return false;
+    }
+    return false;
+  } catch {
+    return false; // what cannot be read leads nowhere
+  }
+}
+
+/** By bytes, since Deno does not tell: an authority has signed them, wherever in them they are. */
+function isForClients(certificate: Uint8Array): boolean {
+  const bytes = Array.from(certificate, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  return !bytes.includes(PURPOSES) || bytes.includes(CLIENT_PURPOSE);
+}
+
+function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+}
+
+function isInTime({ validFrom, validTo }: X509Certificate): boolean {
+  const nowMs = Date.now();
+  return Date.parse(validFrom) <= nowMs && nowMs <= Date.parse(validTo);
+}
+
 /** The certificates of a PEM file, which may say something in words between them. */
 function certificatesIn(file: Uint8Array): string[] {
   return new TextDecoder("latin1").decode(file).match(CERTIFICATE) ?? [];

@@ -200,6 +200,53 @@ Deno.test("CONFIG SET puts other certificates into use, and connections go on", 
   assert(!process.log.includes("geheim"));
 });
 
+/** What the server answers PING of `openssl s_client`, and whether it has taken up a session again. */
+async function pingByOpenssl(
+  certificates: Certificates,
+  port: number,
+  ...args: string[]
+): Promise<{ isAnswered: boolean; isResumed: boolean }> {
+  const path = (file: string) => certificates.path(file);
+  const child = new Deno.Command("openssl", {
+    args: [
+      ...["s_client", "-connect", `127.0.0.1:${port}`, "-CAfile", path("ca.crt"), "-ign_eof"],
+      ...["-cert", path("client.crt"), "-key", path("client.key"), ...args],
+    ],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const input = child.stdin.getWriter();
+  await input.write(new TextEncoder().encode("PING\r\nQUIT\r\n")).catch(() => {});
+  const { stdout } = await child.output();
+  await input.close().catch(() => {});
+  const text = new TextDecoder().decode(stdout);
+  return { isAnswered: text.includes("+PONG"), isResumed: text.includes("Reused, TLS") };
+}
+
+for (const version of ["-tls1_2", "-tls1_3"]) {
+  Deno.test(
+    `a session ${version} is taken up again, but not for other authorities`,
+    tls,
+    async () => {
+      using certificates = Certificates.usual();
+      certificates.make("other", { by: null, isAuthority: true });
+      await using server = await startTls(certificates);
+      using admin = await server.process.connect();
+      const path = (file: string) => certificates.path(file);
+      const ping = (...args: string[]) =>
+        pingByOpenssl(certificates, server.tlsPort, version, ...args);
+      const session = path("session");
+      assertEquals(await ping("-sess_out", session), { isAnswered: true, isResumed: false });
+      assertEquals(await ping("-sess_in", session), { isAnswered: true, isResumed: true });
+      assertEquals(await configSet(admin, "tls-ca-cert-file", path("other.crt")), "OK");
+      assertEquals((await ping("-sess_in", session)).isAnswered, false);
+      assertEquals(await configSet(admin, "tls-ca-cert-file", path("ca.crt")), "OK");
+      assertEquals((await ping("-sess_in", session)).isAnswered, true);
+    },
+  );
+}
+
 Deno.test("tls-port is changed by CONFIG SET, once there is what it needs", tls, async () => {
   using certificates = Certificates.usual();
   await using server = await startTsredis({ args: ["--save", ""] });

@@ -305,6 +305,10 @@ export const tlsTests: readonly TlsTest[] = [
       const service = new Service(world, network.tlsContext(tlsFiles(certificates, "server")));
       assertEquals(await service.ask(first), "hello");
       assertEquals(await service.ask(first), "hello");
+      const doubting = tlsFiles(certificates, "client", { authorities: ["ca2"] });
+      assertEquals(await service.ask(network.tlsContext(doubting)), BAD);
+      await world.settle(); // the server may hear of it as of a failure, or of an end
+      service.failures.splice(0);
       service.context = network.tlsContext(
         tlsFiles(certificates, "server2", { authorities: ["ca2"] }),
       );
