@@ -26,10 +26,11 @@ const KEYS_MAX = 64;
 const HELD_KEY_BYTES = 300;
 
 /**
- * Begins to make something of the values that are at the keys now, which are words of `words`: at first, and again when
- * they have changed. Null when nothing is to be made of them in slices (any more).
+ * Begins to make something of the values that are at the keys now, which are words of `words`: when its turn comes, and
+ * again when they have changed. `isAsCalled` says that they are what they were in the call. Null when nothing is to be
+ * made of them in slices (any more).
  */
-export type Begin = (database: Database, words: Words) => ValueWork | null;
+export type Begin = (database: Database, words: Words, isAsCalled: boolean) => ValueWork | null;
 
 class ValueMaking extends Making implements Watcher {
   readonly #held: readonly HeldKey[];
@@ -48,20 +49,18 @@ class ValueMaking extends Making implements Watcher {
     readonly database: Database,
     keys: readonly number[],
     readonly begin: Begin,
-    work: ValueWork,
   ) {
     super(dispatcher.sliced, client, words);
     this.#held = keys.map((index) => ({ client, database, key: words.copy(index) }));
-    this.#begun(work);
+    this.#look();
     for (const { key } of this.#held) database.watch(this.#watches, key, 0, key.length);
     dispatcher.heldKeys.hold(this.#held);
   }
 
-  #begun(work: ValueWork | null): void {
+  /** Takes note of the values that are there now. */
+  #look(): void {
     this.#hasChanged = false;
     this.#sources = this.#held.map((held) => this.#valueOf(held));
-    this.#work = work;
-    this.#attempts++;
   }
 
   get memoryBytes(): number {
@@ -78,14 +77,15 @@ class ValueMaking extends Making implements Watcher {
   fieldsExpired(): void {}
 
   step(): boolean {
-    if (!this.#isOfNow) {
+    const isOfNow = this.#isOfNow;
+    if (this.#work === null || !isOfNow) {
       this.#drop();
-      if (this.#attempts === ATTEMPTS_MAX) return true;
-      this.#begun(this.begin(this.database, this.words));
+      if (this.#attempts++ === ATTEMPTS_MAX) return true;
+      this.#look();
+      this.#work = this.begin(this.database, this.words, isOfNow && this.#attempts === 1);
+      if (this.#work === null) return true;
     }
-    const work = this.#work;
-    if (work === null) return true;
-    return this.#isWhole = work.step();
+    return this.#isWhole = this.#work.step();
   }
 
   /** Whether the values are those of which it is made. */
@@ -135,20 +135,18 @@ export class Makings {
 
   /**
    * Parks the client of this call until something is made of the keys in these words. False when it is to go on at
-   * once: the client may not wait, or has done so, or there is nothing to begin with. @throws RangeError
+   * once: the client may not wait, or has done so.
    */
   park(call: Call, keys: readonly number[], begin: Begin): boolean {
     const { client, database, words } = call;
     const { dispatcher } = this;
     if (!call.mayPark || !client.mayKeep(words) || this.isAgain(client)) return false;
     if (keys.length > KEYS_MAX) return false;
-    const work = begin(database, words);
-    if (work === null) return false;
     // Another's request is short, and not worth its read buffer.
     const kept = client.isMaster ? client.keepRequest(words) : words.clone();
     dispatcher.sliced.park(
       call,
-      new ValueMaking(dispatcher, client, kept, database, keys, begin, work),
+      new ValueMaking(dispatcher, client, kept, database, keys, begin),
     );
     return true;
   }

@@ -294,13 +294,12 @@ function runZrangestore(call: Call): void {
   const { large } = view;
   if (large !== null && count > STORED_AT_ONCE) {
     const rank = reverse ? range.first + range.count - count : range.first;
-    let isOver = false;
-    const parked = makings.park(call, [2], () => {
-      // Once the set has changed, nobody knows whether the range is where it was.
-      if (isOver) return null;
-      isOver = true;
-      return large.beginCopy(rank, count);
-    });
+    // Once the set has changed, nobody knows whether the range is where it was.
+    const parked = makings.park(
+      call,
+      [2],
+      (_database, _words, isAsCalled) => isAsCalled ? large.beginCopy(rank, count) : null,
+    );
     if (parked) return;
   }
   if (count > SCORED_ELEMENTS_MAX) return storeResult(call, copyRange(count), "zrangestore");

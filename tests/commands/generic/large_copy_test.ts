@@ -306,3 +306,20 @@ Deno.test("COPY of a large value there is no memory for is answered so, and noth
   assertEquals([digestOf(s, "k"), s.run("EXISTS", "copy")], [before, 0]);
   assertNothingLeft(s);
 });
+
+Deno.test("COPYs of one large value by many clients take memory for one at a time", () => {
+  const { s, timers, client } = slicedServer();
+  SET[1](s);
+  const clients = [client, ...Array.from({ length: 20 }, () => s.connect())];
+  const taken = blocks.takenBytes;
+  clients.forEach((each, n) => each.run("COPY", "k", `copy:${n}`));
+  // The others wait for the value that is held, or for their turn.
+  for (let turn = 0; turn < 5; turn++) timers.othersDone();
+  assert(blocks.takenBytes - taken < 2 << 20, `${blocks.takenBytes - taken}`);
+  for (const each of clients) {
+    if (each.client.paused !== null) goOn(each);
+    if (each.client.park !== null) answerOf(each, timers);
+  }
+  assertEquals(s.run("DBSIZE"), 22);
+  assertNothingLeft(s);
+});

@@ -128,3 +128,17 @@ Deno.test("ZRANGESTORE of a range that moves meanwhile is done anew at its end",
   assertEquals(s.run("ZRANGE", "to", 0, 0), ["first"]);
   assertNothingLeft(s);
 });
+
+Deno.test("ZRANGESTORE of a range that moves before its turn has come is done anew", () => {
+  const { s, timers, client } = slicedServer();
+  fill(s);
+  s.run("REPLICAOF", "127.0.0.1", 1);
+  s.run("CONFIG", "SET", "replica-read-only", "no");
+  assertEquals(client.run("ZRANGESTORE", "to", "a", 0, 15_000), undefined);
+  const master = s.connect();
+  master.client.becomeMaster();
+  master.run("ZADD", "a", -1, "first");
+  assertEquals(answerOf(client, timers), 15_001);
+  assertEquals(s.run("ZRANGE", "to", 0, 1), ["first", "member 0"]);
+  assertNothingLeft(s);
+});
