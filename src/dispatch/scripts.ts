@@ -397,7 +397,7 @@ export class Scripts implements ScriptHost, Interrupter {
       if (lua.bytesUsed > ENGINE_BYTES_USUAL) lua.collectStep(COLLECT_EVERY);
     }
     if (lua.memoryBytes > ENGINE_BYTES_KEPT) this.#forget(lua);
-    else lua.collectIfFull();
+    else lua.makeReady();
   }
 
   /** Has engines made anew, within the limits of now; not while a script runs. */

@@ -80,6 +80,8 @@ const PAGE_BYTES = 65536;
 const OVERHEAD_PAGES = 256;
 const FIRST_PAGES = 48;
 const PAGES_MAX = 65535;
+/** Beyond the limit, for reading what is left by a script that has taken all that it may have. */
+const RESERVE_BYTES = 1 << 20;
 
 /** Ends the running function of Lua with an error. */
 export class LuaError extends Error {
@@ -178,7 +180,7 @@ export class LuaState {
   readonly #canSuspend = canSuspendScripts();
   #isEntered = false;
   #isSuspended = false;
-  /** Beyond this `collectIfFull` collects: at least half of the room beside what was in use when it did last. */
+  /** Beyond this `makeReady` collects: at least half of the room beside what was in use when it did last. */
   #fullBytes: number;
 
   /** @param bytesMax what scripts may allocate; beyond it they end with "not enough memory" */
@@ -237,9 +239,8 @@ export class LuaState {
     return this.memory.length;
   }
 
-  /** Changes what scripts may allocate, within the maximum at the making. */
-  limitBytes(bytesMax: number): void {
-    this.#exports.engine_limit(bytesMax);
+  #limitBytes(bytes: number): void {
+    this.#exports.engine_limit(bytes);
   }
 
   collect(): void {
@@ -247,13 +248,17 @@ export class LuaState {
   }
 
   /**
-   * Collects all garbage if there may be so much that another script would lack the memory. The engine's own
-   * collector waits until there is twice what was in use once, which can be beyond the limit.
+   * Makes it ready for another script, once what the last one has left has been read: collects all garbage if
+   * there may be so much that it would lack the memory. The engine's own collector waits until there is twice
+   * what was in use once, which can be beyond the limit.
    */
-  collectIfFull(): void {
-    if (this.memoryBytes <= this.#fullBytes || this.bytesUsed <= this.#fullBytes) return;
-    this.collect();
-    this.#fullBytes = (this.bytesUsed + this.bytesMax) / 2;
+  makeReady(): void {
+    if (this.memoryBytes <= this.bytesMax / 2) return;
+    if (this.bytesUsed > this.#fullBytes) {
+      this.collect();
+      this.#fullBytes = (this.bytesUsed + this.bytesMax) / 2;
+    }
+    this.#limitBytes(this.bytesMax);
   }
 
   collectStep(size: number): void {
@@ -602,6 +607,12 @@ export class LuaState {
     return status;
   }
 
+  /** Of a script that is over, but for what it has left: to read that takes some memory too. */
+  #readable(status: number): number {
+    if (this.memoryBytes > this.bytesMax / 2) this.#limitBytes(this.bytesMax + RESERVE_BYTES);
+    return this.#collected(status);
+  }
+
   /**
    * Copies words of a request, the first of them at `first`, to where the next `enter` expects them. False
    * without memory for them.
@@ -640,20 +651,20 @@ export class LuaState {
     whenOver: (status: number | EngineFault) => void,
   ): number {
     const begun = this.#begin(ref, keys, args, setsGlobals);
-    if (begun !== STATUS_STOPPED) return this.#collected(begun);
+    if (begun !== STATUS_STOPPED) return this.#readable(begun);
     this.#isEntered = true;
     const ended = this.#resume(this.#L);
     const status = this.#endStatus;
     if (status !== STATUS_SUSPENDED) {
       this.#isEntered = false;
-      return this.#collected(status);
+      return this.#readable(status);
     }
     const fault = new EngineFault("the engine of scripts has failed");
     const isSuspended = this.#isSuspended;
     ended.then(
       () => {
         this.#isEntered = false;
-        whenOver(this.#collected(this.#endStatus));
+        whenOver(this.#readable(this.#endStatus));
       },
       (error) => {
         fault.cause = error;

@@ -100,7 +100,7 @@ export class RedisApi {
     const { lua } = this;
     if (lua.top !== 1) raise(lua, "redis.set_repl() requires one argument.");
     const parts = Math.trunc(lua.toNumber(1));
-    if ((parts & ~(REPL_AOF | REPL_REPLICAS)) !== 0) {
+    if (!(parts >= 0 && parts <= (REPL_AOF | REPL_REPLICAS))) {
       raise(
         lua,
         "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
@@ -146,7 +146,7 @@ function log(host: ScriptHost): LuaFunction {
     if (top < 2) raise(lua, "redis.log() requires two arguments or more.");
     if (!lua.isNumber(1)) raise(lua, "First argument must be a number (log level).");
     const level = Math.trunc(lua.toNumber(1));
-    if (level < 0 || level > 3) raise(lua, "Invalid debug level.");
+    if (!(level >= 0 && level <= 3)) raise(lua, "Invalid debug level.");
     const parts: string[] = [];
     for (let i = 2; i <= top; i++) {
       const text = lua.text(i);

@@ -313,6 +313,21 @@ Deno.test("EVAL has its memory again after a script that has caught its lack of 
   }
 });
 
+for (
+  const result of ["{1}", "{err = 'MY own'}", "{map = {a = 1}}"]
+) {
+  Deno.test(`EVAL of a script that returns ${result} when no memory is left is answered`, () => {
+    const s = testServer({ directives: { "lua-memory-limit": 8 << 20 } });
+    const expected = s.run("EVAL", `return ${result}`, 0);
+    const takeAll = `local result, kept, i = ${result}, {}, 0 ` +
+      "for _, size in ipairs({1e5, 1e3, 10, 1}) do " +
+      "repeat local ok = pcall(function() kept[i + 1] = ('x'):rep(size) .. i i = i + 1 end) until not ok end " +
+      "return result";
+    assertEquals(s.run("EVAL", takeAll, 0), expected);
+    assertEquals(s.run("EVAL", "return #('x'):rep(1e6)", 0), 1e6);
+  });
+}
+
 Deno.test("commands of scripts are counted, their errors once", () => {
   const s = testServer();
   s.run("CONFIG", "RESETSTAT");
