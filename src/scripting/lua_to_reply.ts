@@ -126,7 +126,7 @@ export class LuaToReply {
   #verbatim(): void {
     const lua = this.#lua;
     lua.getField(-1, "format");
-    const format = lua.text(-1)!.padEnd(3, "\0").slice(0, 3);
+    const format = oneLine(lua.text(-1)!).padEnd(3).slice(0, 3);
     lua.pop();
     lua.getField(-1, "string");
     this.#reply.verbatim(lua.text(-1)!, format);

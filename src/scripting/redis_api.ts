@@ -174,7 +174,7 @@ function errorReply(lua: LuaState): number {
     lua.pushErrorTable(WRONG_ARGUMENTS);
     return 1;
   }
-  const text = lua.text(1)!;
+  const [text] = lua.text(1)!.split("\0", 1); // as C reads it
   lua.pushErrorTable(text.startsWith("-") ? text : `-${text}`);
   return 1;
 }

@@ -1,4 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import { toLatin1 } from "../../../src/base/bytes.ts";
+import { Words } from "../../../src/resp/words.ts";
 import { testServer } from "../../support/test_server.ts";
 
 const SHA_OF_RETURN_1 = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db";
@@ -55,6 +57,7 @@ for (
     ["return {double = 3.5}", "3.5"],
     ["return {map = {a = 1}}", { map: [["a", 1]] }],
     ["return {set = {a = true}}", { set: ["a"] }],
+    ["return redis.error_reply('MY a\\0b').err", "MY a"],
     ["redis.setresp(3) return redis.call('hgetall', 'h')", { map: [["f", "v"]] }],
     ["return redis.call('hgetall', 'h')", ["f", "v"]],
     ["redis.setresp(3) return redis.call('smembers', 's')", { set: ["m"] }],
@@ -327,6 +330,14 @@ for (
     assertEquals(s.run("EVAL", "return #('x'):rep(1e6)", 0), 1e6);
   });
 }
+
+Deno.test("EVAL fills up the format of a verbatim string with spaces", () => {
+  const { server, client } = testServer().connect(3);
+  const verbatim = "return {verbatim_string = {string = 'v', format = 'md'}}";
+  server.dispatcher.execute(client, Words.of("EVAL", verbatim, "0"));
+  const chunk = client.reply.takeChunk()!;
+  assertEquals(toLatin1(chunk, 0, client.reply.chunkLength), "=5\r\nmd :v\r\n");
+});
 
 Deno.test("commands of scripts are counted, their errors once", () => {
   const s = testServer();
