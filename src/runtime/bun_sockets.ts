@@ -15,8 +15,11 @@ import { bun, type BunListener, type BunSocket, type BunSocketCallbacks } from "
 import type { Address, Listener, ListenerHandler, Socket, SocketHandler } from "./runtime.ts";
 import { SystemError, systemErrorOf } from "./system_error.ts";
 
-/** Buffers of input from this size on are given back by hand: garbage of so much would pile up. */
-const LARGE_INPUT = 16 * 1024;
+/**
+ * Buffers of input from this size on are given back by hand: garbage of so much would pile up, and go back to the
+ * system in between, which has to fill other pages with zeros then.
+ */
+const LARGE_INPUT = 4 * 1024;
 
 /** Who is called back about a socket. */
 export interface SocketEvents {
