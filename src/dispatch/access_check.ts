@@ -9,7 +9,7 @@
 
 import { ACCESS_ALLOWED, type User } from "../access/user.ts";
 import { MAY_READ, type Selector } from "../access/selector.ts";
-import { getKeys } from "./call_keys.ts";
+import { getUsedKeys } from "./call_keys.ts";
 import type { Command } from "./command.ts";
 import { type KeyPosition, rightsFor } from "./key_specs.ts";
 import type { Words } from "../resp/words.ts";
@@ -85,7 +85,7 @@ function allowsKeys(selector: Selector, command: Command, words: Words): boolean
     }
     return true;
   }
-  keys ??= getKeys(command, words, true) ?? NO_KEYS;
+  keys ??= getUsedKeys(command, words) ?? NO_KEYS;
   for (const { index, flags } of keys) {
     if (selector.allowsKey(bytes, starts[index], lengths[index], rightsFor(flags))) continue;
     selectorWord = index;

@@ -147,6 +147,8 @@ export interface CommandDefinition {
   readonly keys?: readonly KeySpec[];
   /** Finds the keys where the specifications cannot, or cannot say what is done to them. */
   readonly findKeys?: KeyFinder;
+  /** Finds the keys that are used where specifications and `findKeys` may take others for them: see key_specs.ts. */
+  readonly findUsedKeys?: KeyFinder;
   /**
    * The word that is, as the command is mostly used, the (first) element of the collection at its first
    * key. Dispatch looks there ahead of time, no more: a form in which it is another word costs time only.

@@ -101,12 +101,6 @@ export class KeySpec {
     this.beginSearch = beginSearch;
     this.findKeys = findKeys;
   }
-
-  /** Whether it is one key behind a keyword that is looked for from the front. */
-  get isOneAfterKeyword(): boolean {
-    return this.beginSearch === "keyword" && this.findKeys === "range" && this.lastKey === 0 &&
-      this.startFrom > 0;
-  }
 }
 
 /** The specification with a note for people. */
@@ -177,14 +171,8 @@ export function unknownKeys(flags: string): KeySpec {
  * The keys that `specs` find in a call, or null if one of them cannot be followed: unknown,
  * incomplete, or pointing outside the call. A keyword that does not occur, or has
  * nothing behind it, simply finds no keys.
- *
- * Redis looks for the first `STORE key` and stores into the last: with `everyPlace` all of them are found.
  */
-export function keysFromSpecs(
-  specs: readonly KeySpec[],
-  words: Words,
-  everyPlace = false,
-): KeyPosition[] | null {
+export function keysFromSpecs(specs: readonly KeySpec[], words: Words): KeyPosition[] | null {
   const found: KeyPosition[] = [];
   for (const spec of specs) {
     if (spec.flags.includes("not_key")) continue;
@@ -213,19 +201,8 @@ export function keysFromSpecs(
 
     for (let i = first; i <= last; i += spec.keyStep) found.push({ index: i, flags: spec.flags });
     if (spec.flags.includes("incomplete")) return null;
-    if (everyPlace && spec.isOneAfterKeyword) addFurther(found, spec, words, begin + 1);
   }
   return found;
-}
-
-/** Adds what stands behind the keyword once more, from word `from` on. */
-function addFurther(found: KeyPosition[], spec: KeySpec, words: Words, from: number): void {
-  const { flags, foldedKeyword } = spec;
-  let index = indexAfterKeyword(words, foldedKeyword, from);
-  while (index > 0) {
-    found.push({ index, flags });
-    index = indexAfterKeyword(words, foldedKeyword, index + 1);
-  }
 }
 
 /** The index after the keyword, or 0 if it does not occur or is the last word. */
@@ -321,4 +298,51 @@ export function migrateKeys(words: Words): KeyPosition[] | null {
     else i++;
   }
   return [{ index: 3, flags }];
+}
+
+// Finders for rights, given as `findUsedKeys`. A keyword may also be the value of another option
+// (`STOREDIST STORE STORE k`, `GROUP STREAMS …`), and an option may stand twice: where a specification or Redis's
+// finder then takes another word for the key than the command does, these read options as the command does.
+
+/** SORT: its key, and what stands behind each STORE. */
+export function sortUsedKeys(words: Words): KeyPosition[] | null {
+  const found: KeyPosition[] = [{ index: 1, flags: ["RO", "access"] }];
+  let i = 2;
+  while (i < words.count) {
+    if (words.is(i, "limit")) i += 3;
+    else if (words.is(i, "get") || words.is(i, "by")) i += 2;
+    else i = afterStored(words, i, words.is(i, "store"), found);
+  }
+  return found;
+}
+
+/** GEORADIUS and GEORADIUSBYMEMBER, options from word `from` on: their key, and each destination. */
+export function radiusUsedKeys(from: number): KeyFinder {
+  return (words) => {
+    const found: KeyPosition[] = [{ index: 1, flags: ["RO", "access"] }];
+    let i = from;
+    while (i < words.count) {
+      i = afterStored(words, i, words.is(i, "store") || words.is(i, "storedist"), found);
+    }
+    return found;
+  };
+}
+
+/** The word behind that at `at`, and behind the destination if it names one, which is added to `found`. */
+function afterStored(words: Words, at: number, isStore: boolean, found: KeyPosition[]): number {
+  if (!isStore) return at + 1;
+  if (at + 1 < words.count) found.push({ index: at + 1, flags: ["OW", "update"] });
+  return at + 2;
+}
+
+/** XREADGROUP: the first half of what stands behind STREAMS, which may be the name of a group, too. */
+export function xreadgroupUsedKeys(words: Words): KeyPosition[] | null {
+  let i = 1;
+  while (i < words.count && !words.is(i, "streams")) {
+    i += words.is(i, "group") ? 3 : words.is(i, "noack") ? 1 : 2;
+  }
+  const first = i + 1;
+  const count = Math.trunc((words.count - first) / 2);
+  if (count < 1) return null;
+  return Array.from({ length: count }, (_, k) => ({ index: first + k, flags: ["RO", "access"] }));
 }

@@ -9,6 +9,7 @@ import {
   oneKey,
   sortKeys,
   sortReadOnlyKeys,
+  sortUsedKeys,
   unknownKeys,
 } from "../../dispatch/key_specs.ts";
 import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts";
@@ -45,6 +46,7 @@ export const sort = defineCommand({
     noted("`STORE` may stand anywhere among the options.", unknownKeys("OW update")),
   ],
   findKeys: sortKeys,
+  findUsedKeys: sortUsedKeys,
   args: `
     key
     [BY pattern#1]

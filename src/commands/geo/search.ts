@@ -5,7 +5,7 @@
 
 import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../../dispatch/command.ts";
-import { keyAfter, oneKey } from "../../dispatch/key_specs.ts";
+import { keyAfter, oneKey, radiusUsedKeys } from "../../dispatch/key_specs.ts";
 import { sortedSetView as view } from "../../keyspace/sorted_set.ts";
 import type { ReplyWriter } from "../../resp/reply_writer.ts";
 import {
@@ -108,6 +108,7 @@ export const georadius = defineCommand({
     keyAfter("STORE", 6, "OW update"),
     keyAfter("STOREDIST", 6, "OW update"),
   ],
+  findUsedKeys: radiusUsedKeys(6),
   args: `
     key longitude:double latitude:double ${RADIUS}
     [count:(COUNT count:integer [ANY@6.2.0])] [order:(ASC | DESC)]
@@ -163,6 +164,7 @@ export const georadiusbymember = defineCommand({
     keyAfter("STORE", 5, "OW update"),
     keyAfter("STOREDIST", 5, "OW update"),
   ],
+  findUsedKeys: radiusUsedKeys(5),
   args: `
     key member ${RADIUS} [count:(COUNT count:integer [ANY])] [order:(ASC | DESC)]
     [STORE key#1] [STOREDIST key#2]

@@ -8,7 +8,7 @@ import { EVENT_NONE } from "../../base/event_classes.ts";
 import { isRefusal } from "../../base/refused.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../../dispatch/command.ts";
-import { keysAfter } from "../../dispatch/key_specs.ts";
+import { keysAfter, xreadgroupUsedKeys } from "../../dispatch/key_specs.ts";
 import { StreamView } from "../../keyspace/stream.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { Words } from "../../resp/words.ts";
@@ -76,6 +76,7 @@ export const xreadgroup = defineCommand({
   arity: -7,
   flags: ["write", "blocking"],
   keys: [keysAfter("STREAMS", 4, "RO access", 2)],
+  findUsedKeys: xreadgroupUsedKeys,
   args: `
     GROUP group_consumer:(group consumer)
     [COUNT count:integer]
