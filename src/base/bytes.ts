@@ -90,6 +90,14 @@ export function writeText(to: Uint8Array, at: number, str: string): number {
 }
 
 /**
+ * At most `length` characters of a text (latin1) from its beginning, as a text of its own: what `slice` gives keeps
+ * all of the longer one in memory.
+ */
+export function keptPart(text: string, length: number): string {
+  return text.length <= length ? text : toLatin1(latin1(text.slice(0, length)));
+}
+
+/**
  * A string with one character per byte: what `latin1` turns back into the same bytes. For names,
  * logs and tests, not for the request path.
  */

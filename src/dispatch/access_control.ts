@@ -29,7 +29,7 @@ import {
 import type { Command } from "./command.ts";
 import type { Words } from "../resp/words.ts";
 import type { Services } from "./services.ts";
-import type { AccessLogEntry } from "../observe/access_log.ts";
+import { type AccessLogEntry, NAME_BYTES_MAX } from "../observe/access_log.ts";
 
 const MIXED =
   "Configuring Redis with users defined in redis.conf and at the same setting an ACL file path " +
@@ -281,7 +281,7 @@ export class AccessControl {
     accessLog.add(
       denied === DENIED_KEY ? "key" : denied === DENIED_CHANNEL ? "channel" : "cmd",
       context,
-      isAboutWord ? words.text(deniedWord) : command.fullName,
+      isAboutWord ? words.beginning(deniedWord, NAME_BYTES_MAX) : command.fullName,
       user.name,
       (client.caller ?? client).info(keyspace.steadyMs),
       keyspace.clock.now(),

@@ -6,8 +6,12 @@
 /** What was refused. "tls-cert": the name in a client's certificate is that of no user. */
 export type RefusalReason = "auth" | "cmd" | "key" | "channel" | "tls-cert";
 
+import { keptPart } from "../base/bytes.ts";
+
 /** Most bytes kept of the names of a refusal: they come from clients that nobody knows yet. */
-const NAME_BYTES_MAX = 256;
+export const NAME_BYTES_MAX = 256;
+/** Most bytes kept of the line of a client, which can have given itself a long name. */
+const CLIENT_INFO_BYTES_MAX = 2048;
 /** Refusals no further apart than this are one entry when they are alike. */
 const SAME_WITHIN_MS = 60_000;
 /** Newest entries that a refusal is compared with. */
@@ -50,12 +54,13 @@ export class AccessLog {
     context: AccessLogEntry["context"],
     fullObject: string,
     fullUser: string,
-    clientInfo: string,
+    fullClientInfo: string,
     nowMs: number,
   ): void {
     this.counts[reason]++;
-    const object = fullObject.slice(0, NAME_BYTES_MAX);
-    const user = fullUser.slice(0, NAME_BYTES_MAX);
+    const object = keptPart(fullObject, NAME_BYTES_MAX);
+    const user = keptPart(fullUser, NAME_BYTES_MAX);
+    const clientInfo = keptPart(fullClientInfo, CLIENT_INFO_BYTES_MAX);
     const place = this.entries.slice(0, COMPARED_MAX).findIndex((each) =>
       each.reason === reason && each.context === context && each.object === object &&
       each.user === user && Math.abs(nowMs - each.updatedMs) <= SAME_WITHIN_MS

@@ -7,6 +7,10 @@
  * that takes a `clone`.
  */
 
+import { toLatin1 } from "../base/bytes.ts";
+
+/** Bytes of a word up to which its text is made character by character, the quickest for few. */
+const SHORT_TEXT = 64;
 const HIDDEN = new TextEncoder().encode("(redacted)");
 
 export class Words {
@@ -135,10 +139,18 @@ export class Words {
   text(index: number): string {
     const { bytes } = this;
     const start = this.starts[index];
-    const end = start + this.lengths[index];
+    const length = this.lengths[index];
+    // Character by character a long one takes some thirty times its length.
+    if (length > SHORT_TEXT) return toLatin1(bytes, start, length);
+    const end = start + length;
     let text = "";
     for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]);
     return text;
+  }
+
+  /** At most `bytes` bytes from the beginning of word `index`, as text: for logs. */
+  beginning(index: number, bytes: number): string {
+    return toLatin1(this.bytes, this.starts[index], Math.min(this.lengths[index], bytes));
   }
 
   /** Whether word `index` is `word`, whatever its case; `word` must be lower-case ASCII letters. */

@@ -91,6 +91,45 @@ Deno.test("rights to read and to write are asked for by what a command does to e
   }
 });
 
+Deno.test("a word of an option that is also a name does not hide the key behind it", () => {
+  const s = testServer();
+  for (const name of ["STREAMS", "streams"]) {
+    s.run("XGROUP", "CREATE", "x", name, "0", "MKSTREAM");
+  }
+  const c = userClient(s, "u", "+@all ~r ~STORE ~BY ~GET ~STREAMS");
+  for (
+    const line of [
+      "GEORADIUS r 0 0 1 m STOREDIST STORE STORE x",
+      "GEORADIUS r 0 0 1 m STORE STOREDIST STOREDIST x",
+      "GEORADIUSBYMEMBER r a 1 m STOREDIST STORE STORE x",
+      "GEORADIUSBYMEMBER r a 1 m STORE r STOREDIST x",
+      "SORT r STORE BY STORE x",
+      "SORT r STORE x STORE r",
+      "SORT r LIMIT 0 9 STORE GET STORE x",
+      "XREADGROUP COUNT 1 GROUP STREAMS r STREAMS x >",
+      "XREADGROUP NOACK GROUP g streams STREAMS x >",
+    ]
+  ) assertEquals(c.run(...line.split(" ")), NO_KEY, line);
+  assertEquals(c.run(..."SORT r STORE BY STORE STORE".split(" ")), 0);
+  assertEquals(c.run(..."XREADGROUP GROUP x y STREAMS r >".split(" ")), {
+    error: "NOGROUP No such key 'r' or consumer group 'x' in XREADGROUP with GROUP option",
+  });
+});
+
+Deno.test("of a long key that is refused, and of a long name of its client, ACL LOG keeps the beginning", () => {
+  const s = testServer();
+  const c = userClient(s, "u", "+@all ~a");
+  c.run("CLIENT", "SETNAME", "n".repeat(5_000));
+  assertEquals(c.run("GET", "k".repeat(5_000_000)), NO_KEY);
+  assertEquals(c.run("AUTH", "v".repeat(5_000_000), "x"), {
+    error: "WRONGPASS invalid username-password pair or user is disabled.",
+  });
+  const [auth, key] = s.run("ACL", "LOG") as string[][];
+  assertEquals(auth[9], "v".repeat(256));
+  assertEquals(key[7], "k".repeat(256));
+  assertEquals(key[13].length, 2048);
+});
+
 Deno.test("SORT may make up names of keys only for who may read all", () => {
   const s = testServer();
   s.run("RPUSH", "l", "1");
