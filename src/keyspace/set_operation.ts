@@ -89,7 +89,7 @@ export class SetOperation extends ValueCopy<SetBuilder> {
 }
 
 /** A set as a table: itself, or a copy of a small one, which may move in memory. */
-function largeSetOf(database: Database, ref: number): LargeSet {
+export function largeSetOf(database: Database, ref: number): LargeSet {
   if (database.encodingOf(ref) === ENC_HASHTABLE) return database.largeValue(ref) as LargeSet;
   const view = new SetView();
   view.open(database, ref);

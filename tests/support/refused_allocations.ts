@@ -3,6 +3,8 @@
  * buffers that `refuses` says so of are not made, or not resized, but throw what the engine throws.
  */
 
+import { blocks } from "../../src/base/blocks.ts";
+
 const CONSTRUCTORS = [
   "ArrayBuffer",
   "Int8Array",
@@ -39,5 +41,18 @@ export function withRefusedAllocations<T>(refuses: (bytes: number) => boolean, w
   } finally {
     ArrayBuffer.prototype.resize = resize;
     for (const [i, name] of CONSTRUCTORS.entries()) scope[name] = originals[i];
+  }
+}
+
+/** Has blocks, of which the memory of large values consists, refused alone: also those that lie ready. */
+export function withRefusedBlocks<T>(work: () => T): T {
+  const take = blocks.take.bind(blocks);
+  blocks.take = () => {
+    throw new RangeError("Array buffer allocation failed");
+  };
+  try {
+    return work();
+  } finally {
+    blocks.take = take;
   }
 }

@@ -3,9 +3,9 @@
  * (dispatch/makings.ts). How it is done at once stands in combine.ts.
  */
 
-import { ENC_HASHTABLE, ENC_SKIPLIST, TYPE_SET, TYPE_ZSET } from "../../arena/record.ts";
+import { ENC_SKIPLIST, TYPE_SET, TYPE_ZSET } from "../../arena/record.ts";
 import type { Database } from "../../keyspace/database.ts";
-import { SetView } from "../../keyspace/set.ts";
+import { largeSetOf } from "../../keyspace/set_operation.ts";
 import { SortedSetView } from "../../keyspace/sorted_set.ts";
 import { LargeSet } from "../../values/large_set.ts";
 import { OrderedCursor } from "../../values/ordered_index.ts";
@@ -52,7 +52,7 @@ export class PieceSource {
     if (database.isExpired(ref)) return null;
     const type = database.typeOf(ref);
     if (type === TYPE_ZSET) return new PieceSource(sortedSetOf(database, ref), weight);
-    return type === TYPE_SET ? new PieceSource(plainSetOf(database, ref), weight) : null;
+    return type === TYPE_SET ? new PieceSource(largeSetOf(database, ref), weight) : null;
   }
 
   get count(): number {
@@ -115,18 +115,6 @@ function sortedSetOf(database: Database, ref: number): SortedSet {
   for (let on = view.first(); on; on = view.next()) {
     copy.addOrdered(view.bytes, view.offset, view.length, view.score);
   }
-  return copy;
-}
-
-/** The same of a plain set. */
-function plainSetOf(database: Database, ref: number): LargeSet {
-  if (database.encodingOf(ref) === ENC_HASHTABLE) return database.largeValue(ref) as LargeSet;
-  const view = new SetView();
-  view.open(database, ref);
-  const copy = new LargeSet();
-  view.forEach((bytes, offset, length) => {
-    copy.addMember(bytes, offset, length);
-  });
   return copy;
 }
 

@@ -6,6 +6,7 @@ import { expireSlice } from "../../../src/keyspace/expiry.ts";
 import { LARGE_VALUES } from "../../support/large_values.ts";
 import { answerAndTurns, answerOf, slicedServer } from "../../support/sliced_server.ts";
 import type { TestClient, TestServer, Value } from "../../support/test_server.ts";
+import { withRefusedBlocks } from "../../support/refused_allocations.ts";
 
 /** A hash with times: a third of the fields expires in a second, a third in a day. */
 function fillExpiring(s: TestServer): void {
@@ -292,17 +293,11 @@ Deno.test("COPY of a large value there is no memory for is answered so, and noth
   const before = digestOf(s, "k");
   client.run("COPY", "k", "copy");
   for (let turn = 0; turn < 3; turn++) timers.othersDone();
-  const take = blocks.take.bind(blocks);
-  try {
-    blocks.take = () => {
-      throw new RangeError("Array buffer allocation failed");
-    };
+  withRefusedBlocks(() => {
     assertEquals(answerOf(client, timers), {
       error: "OOM command not allowed when the system has no memory left for it.",
     });
-  } finally {
-    blocks.take = take;
-  }
+  });
   assertEquals([digestOf(s, "k"), s.run("EXISTS", "copy")], [before, 0]);
   assertNothingLeft(s);
 });

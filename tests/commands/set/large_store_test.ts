@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { blocks } from "../../../src/base/blocks.ts";
 import { answerAndTurns, answerOf, slicedServer } from "../../support/sliced_server.ts";
 import { type TestServer, testServer } from "../../support/test_server.ts";
+import { withRefusedBlocks } from "../../support/refused_allocations.ts";
 
 /** Adds the members `from` to `to`. */
 function add(s: TestServer, key: string, from: number, to: number): void {
@@ -128,17 +129,11 @@ for (const command of COMMANDS) {
     fill(s);
     client.run(command, "to", "all", "a");
     for (let turn = 0; turn < 2; turn++) timers.othersDone();
-    const take = blocks.take.bind(blocks);
-    try {
-      blocks.take = () => {
-        throw new RangeError("Array buffer allocation failed");
-      };
+    withRefusedBlocks(() => {
       assertEquals(answerOf(client, timers), {
         error: "OOM command not allowed when the system has no memory left for it.",
       });
-    } finally {
-      blocks.take = take;
-    }
+    });
     assertEquals(s.run("EXISTS", "to"), 0);
     assertNothingLeft(s);
   });
