@@ -184,7 +184,7 @@ class StreamWalk extends ValueWalk {
     for (const node of this.#nodes) {
       node.id.writeBytes(idBytes, 0);
       out.writeRawString(idBytes, 0, STREAM_ID_BYTES);
-      out.writeString(node.bytes, 0, node.size);
+      out.writeString(node.bytes, node.base, node.size);
       yield;
     }
     out.writeLength(this.#length);

@@ -2,7 +2,8 @@
  * A stream: entries in nodes (stream_node.ts), found by their ids, and the groups that read them.
  *
  * Pure. Nodes are an ordered list that is searched by halving; entries are added at the end, mostly
- * removed at the front. Memory is that of the listpacks and about 250 bytes for each node.
+ * removed at the front. Memory is that of the listpacks and about 170 bytes for each node
+ * (see stream_memory.ts for where they lie).
  *
  * A snapshot walks over nodes and pending ids while requests go on changing them (`beginWalk`): what is
  * older than the walk is not changed any more but replaced by a copy, so that the walk's own lists
@@ -17,6 +18,7 @@ import { ByName, ConsumerGroup, ENTRIES_READ_UNKNOWN } from "./consumer_group.ts
 import { addCount, type Count, subtractCount } from "./count64.ts";
 import type { Generations } from "./pending_ids.ts";
 import { StreamId } from "./stream_id.ts";
+import { StreamMemory } from "./stream_memory.ts";
 import {
   addToNode,
   entryBytes,
@@ -26,9 +28,8 @@ import {
   StreamNode,
 } from "./stream_node.ts";
 
-/** Approximate bytes of a stream, and of a node beside its listpack. */
+/** Approximate bytes of a stream beside its nodes. */
 const STREAM_BYTES = 600;
-const NODE_BYTES = 250;
 
 /** Room in a new node beyond what the one before it has: an entry's size is overestimated at first. */
 const FULL_NODE_SPARE_BYTES = 128;
@@ -66,7 +67,7 @@ export class Stream implements Generations {
   /** The nodes, behind `#first` places that are free. */
   #nodes: (StreamNode | null)[] = [];
   #first = 0;
-  #nodeBytes = 0;
+  readonly #memory = new StreamMemory();
   /** Entries that are not deleted. */
   length = 0;
   /** Of the first entry, 0-0 when there is none. */
@@ -86,7 +87,7 @@ export class Stream implements Generations {
 
   /** Bytes in use, in O(groups). */
   get memoryBytes(): number {
-    let bytes = STREAM_BYTES + this.#nodeBytes + this.nodeCount * NODE_BYTES;
+    let bytes = STREAM_BYTES + this.#memory.heldBytes;
     for (const group of this.groups.items) bytes += group.memoryBytes;
     return bytes;
   }
@@ -95,8 +96,11 @@ export class Stream implements Generations {
   clone(): Stream {
     const copy = new Stream();
     copy.#nodes = this.#nodes.slice(this.#first);
-    for (const node of copy.#nodes) node!.isShared = true;
-    copy.#nodeBytes = this.#nodeBytes;
+    for (const node of copy.#nodes) {
+      node!.isShared = true;
+      copy.#memory.add(node!);
+    }
+    this.#memory.share();
     this.#mayShare = copy.#mayShare = true;
     copy.length = this.length;
     copy.firstId.copy(this.firstId);
@@ -105,6 +109,16 @@ export class Stream implements Generations {
     copy.entriesAdded = this.entriesAdded;
     for (const group of this.groups.items) copy.groups.add(group.clone(copy));
     return copy;
+  }
+
+  /** LargeValue. */
+  vacateOne(): boolean {
+    return this.#memory.vacateOne();
+  }
+
+  /** LargeValue. */
+  dispose(): void {
+    this.#memory.dispose();
   }
 
   // -- nodes ---------------------------------------------------------------------------------
@@ -138,10 +152,11 @@ export class Stream implements Generations {
   beginWalk(): void {
     this.walks++;
     this.generation++;
+    this.#memory.isRead = true;
   }
 
   endWalk(): void {
-    this.walks--;
+    if (--this.walks === 0) this.#memory.endReading();
   }
 
   /**
@@ -163,30 +178,34 @@ export class Stream implements Generations {
 
   /** Puts a copy in the place of a node. */
   #copied(index: number): StreamNode {
-    return this.#nodes[this.#first + index] = this.node(index).clone(this.generation);
-  }
-
-  #addNode(node: StreamNode): void {
-    this.#nodes.push(node);
-    this.#nodeBytes += node.bytes.length;
+    const node = this.node(index);
+    const copy = node.clone(this.generation);
+    this.#memory.remove(node);
+    this.#memory.add(copy);
+    return this.#nodes[this.#first + index] = copy;
   }
 
   #removeNode(index: number): void {
     if (index === 0) return this.#removeFirst(1);
-    this.#nodeBytes -= this.node(index).bytes.length;
+    this.#memory.remove(this.node(index));
     this.#nodes.splice(this.#first + index, 1);
+    this.#memory.tidy(this.nodeCount);
   }
 
   #removeFirst(count: number): void {
+    this.#takeFirst(count);
+    this.#memory.tidy(this.nodeCount);
+  }
+
+  #takeFirst(count: number): void {
     if (count > this.nodeCount / 2) {
       this.#nodes = this.#nodes.slice(this.#first + count);
       this.#first = 0;
-      this.#nodeBytes = 0;
-      for (const node of this.#nodes) this.#nodeBytes += node!.bytes.length;
+      this.#memory.retain(this.#nodes);
       return;
     }
     for (let i = 0; i < count; i++) {
-      this.#nodeBytes -= this.node(0).bytes.length;
+      this.#memory.remove(this.node(0));
       this.#nodes[this.#first++] = null;
     }
     if (this.#first > 32 && this.#first > this.#nodes.length >> 1) {
@@ -200,7 +219,8 @@ export class Stream implements Generations {
     const count = this.nodeCount;
     if (count > 0 && this.node(count - 1).id.compare(id) >= 0) return false;
     const node = StreamNode.of(id.clone(), bytes, off, size, this.generation);
-    this.#addNode(node);
+    this.#memory.addCopied(node, count);
+    this.#nodes.push(node);
     this.length += node.live;
     return true;
   }
@@ -222,22 +242,32 @@ export class Stream implements Generations {
     if (last < 0 || isFull(this.node(last), entryBytes(words, first, count), limits)) {
       // The one before says how large it will become; so it does not grow step by step.
       const capacity = last < 0 ? 0 : this.node(last).size + FULL_NODE_SPARE_BYTES;
-      const node = nodeWith(id, words, first, count, this.generation, capacity);
-      if (last >= 0 && !this.node(last).isShared) this.#resized(last, (full) => full.shrink());
-      this.#addNode(node);
-    } else this.#resized(last, (node) => addToNode(node, id, words, first, count));
+      const spare = last < 0 ? null : this.#memory.shelveFull(this.node(last), last + 1);
+      const node = nodeWith(id, words, first, count, this.generation, capacity, spare);
+      if (last >= 0) this.#shrink(last);
+      this.#memory.add(node);
+      this.#nodes.push(node);
+    } else this.#addTo(this.#writable(last), id, words, first, count);
     this.length++;
     this.entriesAdded = addCount(this.entriesAdded, 1);
     this.lastId.copy(id);
     if (this.length === 1) this.firstId.copy(id);
   }
 
-  /** Changes a node that may then take more or less memory. */
-  #resized(index: number, change: (node: StreamNode) => void): void {
+  #addTo(node: StreamNode, id: StreamId, words: EntryWords, first: number, count: number): void {
+    const { bytes, capacity } = node;
+    addToNode(node, id, words, first, count);
+    if (node.bytes !== bytes) this.#memory.moved(node, capacity);
+  }
+
+  /** Gives back the room that a full node has in a buffer of its own. */
+  #shrink(index: number): void {
+    const { shelf, isShared } = this.node(index);
+    if (shelf !== null || isShared) return;
     const node = this.#writable(index);
-    const before = node.bytes.length;
-    change(node);
-    this.#nodeBytes += node.bytes.length - before;
+    const { capacity } = node;
+    node.shrink();
+    this.#memory.moved(node, capacity);
   }
 
   // -- removing ------------------------------------------------------------------------------
@@ -248,9 +278,9 @@ export class Stream implements Generations {
     if (index < 0 || !standOn(edge, this.node(index), id)) return false;
     if (this.node(index).live === 1) this.#removeNode(index);
     else {
-      const { at } = edge;
+      const at = edge.at - edge.node.base;
       const node = this.#writable(index);
-      node.markDeleted(at);
+      node.markDeleted(node.base + at);
       node.setCounts(node.live - 1, node.deleted + 1);
     }
     this.length--;

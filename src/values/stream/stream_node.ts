@@ -13,7 +13,7 @@
  * Pure. Listpacks that somebody else wrote go through `isStreamListpack` first.
  */
 
-import { equalBytes } from "../../base/bytes.ts";
+import { copyBytes, equalBytes } from "../../base/bytes.ts";
 import {
   ListpackAppender,
   lpBefore,
@@ -28,6 +28,7 @@ import {
   lpValidate,
 } from "../listpack.ts";
 import { StreamId } from "./stream_id.ts";
+import type { StreamShelf } from "./stream_memory.ts";
 
 /** Flag of an entry: it is a tombstone. */
 export const ENTRY_DELETED = 1;
@@ -47,18 +48,28 @@ const SHORT_INTEGER_MAX = 127;
  * which no memory is asked then.
  */
 const SPARE_BYTES = 8;
+/** Approximate bytes of a node and its id beside the listpack, and of a buffer of its own. */
+const NODE_BYTES = 170;
+export const OWN_BUFFER_BYTES = 100;
 
 export class StreamNode {
+  /** The listpack lies in `bytes[base..base + capacity)`. */
   bytes: Uint8Array;
+  base = 0;
+  capacity: number;
   /** Whether other streams have it, too: it does not change any more. */
   isShared = false;
+  /** The shelf that `bytes` is, and its place among the nodes there; null when that is a buffer of its own. */
+  shelf: StreamShelf | null = null;
+  place = 0;
 
   /** `generation` is the stream's, when the node was made or copied for a change. */
   constructor(readonly id: StreamId, bytes: Uint8Array, readonly generation: number) {
     this.bytes = bytes;
+    this.capacity = bytes.length;
   }
 
-  /** A node of a copy of these bytes. */
+  /** A node of these bytes, which are not its own: somebody has to give it a place. */
   static of(
     id: StreamId,
     bytes: Uint8Array,
@@ -66,77 +77,91 @@ export class StreamNode {
     size: number,
     generation: number,
   ): StreamNode {
-    const copy = new Uint8Array(size + SPARE_BYTES);
-    copy.set(bytes.subarray(off, off + size));
-    return new StreamNode(id, copy, generation);
+    const node = new StreamNode(id, bytes, generation);
+    node.base = off;
+    node.capacity = size;
+    return node;
   }
 
   /** Bytes of the listpack. */
   get size(): number {
-    return lpBytes(this.bytes, 0);
+    return lpBytes(this.bytes, this.base);
+  }
+
+  /** Bytes that it needs: of the listpack, and those that are kept free. */
+  get neededBytes(): number {
+    return this.size + SPARE_BYTES;
+  }
+
+  /** Estimate of all that it takes. */
+  get memoryBytes(): number {
+    return this.capacity + NODE_BYTES + (this.shelf === null ? OWN_BUFFER_BYTES : 0);
   }
 
   /** Entries that are not deleted. */
   get live(): number {
-    return integerAt(this.bytes, lpFirstAt(0));
+    return integerAt(this.bytes, lpFirstAt(this.base));
   }
 
   /** Tombstones. */
   get deleted(): number {
-    const live = lpFirstAt(0);
+    const live = lpFirstAt(this.base);
     return integerAt(this.bytes, live + lpSize(this.bytes, live));
   }
 
   /** Where the number of fields of the master entry lies. */
   get masterCountAt(): number {
-    const live = lpFirstAt(0);
+    const live = lpFirstAt(this.base);
     const deleted = live + lpSize(this.bytes, live);
     return deleted + lpSize(this.bytes, deleted);
   }
 
   /** Sets the counts of the master entry. What lies behind them may move. */
   setCounts(live: number, deleted: number): void {
-    const { bytes } = this;
-    const at = lpFirstAt(0);
-    lpReplaceInteger(bytes, 0, bytes.length, at, live);
-    lpReplaceInteger(bytes, 0, bytes.length, at + lpSize(bytes, at), deleted);
+    const { bytes, base, capacity } = this;
+    const at = lpFirstAt(base);
+    lpReplaceInteger(bytes, base, capacity, at, live);
+    lpReplaceInteger(bytes, base, capacity, at + lpSize(bytes, at), deleted);
   }
 
   /** Counts an entry that is to be added. */
   countLive(): void {
     const { bytes } = this;
-    const at = lpFirstAt(0);
+    const at = lpFirstAt(this.base);
     if (bytes[at] < SHORT_INTEGER_MAX) bytes[at]++;
     else this.setCounts(this.live + 1, this.deleted);
   }
 
   /** Makes the entry at `at` a tombstone; the counts are the caller's to set. What is behind it may move. */
   markDeleted(at: number): void {
-    const { bytes } = this;
-    lpReplaceInteger(bytes, 0, bytes.length, at, integerAt(bytes, at) | ENTRY_DELETED);
+    const { bytes, base, capacity } = this;
+    lpReplaceInteger(bytes, base, capacity, at, integerAt(bytes, at) | ENTRY_DELETED);
   }
 
-  /** Makes room for so many bytes more. */
+  /** Makes room for so many bytes more: where that is not there, in a buffer of its own. */
   makeRoom(more: number): void {
-    const needed = this.size + more + SPARE_BYTES;
-    if (needed > this.bytes.length) this.#resize(Math.max(needed, this.bytes.length * 2));
+    const needed = this.neededBytes + more;
+    if (needed > this.capacity) this.moveTo(Math.max(needed, this.capacity * 2));
   }
 
   /** Gives back the room that is not used. */
   shrink(): void {
-    const needed = this.size + SPARE_BYTES;
-    if (this.bytes.length > needed) this.#resize(needed);
+    if (this.capacity > this.neededBytes) this.moveTo(this.neededBytes);
   }
 
-  #resize(capacity: number): void {
+  /** Moves to a buffer of its own. What it had on a shelf is for `StreamMemory` to know. @throws RangeError */
+  moveTo(capacity: number): void {
     const bytes = new Uint8Array(capacity);
-    bytes.set(this.bytes.subarray(0, this.size));
+    copyBytes(bytes, 0, this.bytes, this.base, this.size);
     this.bytes = bytes;
+    this.base = 0;
+    this.capacity = bytes.length;
   }
 
   /** The same node, of the same size in memory, to be changed while somebody reads this one. */
   clone(generation: number): StreamNode {
-    return new StreamNode(this.id, this.bytes.slice(), generation);
+    const { bytes, base, capacity } = this;
+    return new StreamNode(this.id, bytes.slice(base, base + capacity), generation);
   }
 }
 
@@ -177,7 +202,7 @@ export function entryBytes({ lengths }: EntryWords, first: number, count: number
 
 /**
  * A node with one entry, whose fields are the master entry's, and room for `capacity` bytes: a node before it says
- * how much that comes to.
+ * how much that comes to. In the buffer `spare`, which nobody reads any more, if that is about as large.
  */
 export function nodeWith(
   id: StreamId,
@@ -186,11 +211,14 @@ export function nodeWith(
   count: number,
   generation: number,
   capacity: number,
+  spare: Uint8Array | null,
 ): StreamNode {
   // The fields are there once, in the master entry.
   const needed = entryBytes(words, first, count) +
     (2 * count + FIXED_ELEMENTS) * ELEMENT_OVERHEAD_MAX;
-  const bytes = new Uint8Array(Math.max(FIRST_BYTES_MIN, capacity, needed + SPARE_BYTES));
+  const room = Math.max(FIRST_BYTES_MIN, capacity, needed + SPARE_BYTES);
+  const isRight = spare !== null && spare.length >= room && spare.length <= room * 2;
+  const bytes = isRight ? spare : new Uint8Array(room);
   lpNew(bytes, 0);
   appender.open(bytes, 0);
   appender.integer(1);
@@ -277,7 +305,7 @@ function appendEntry(
   count: number,
   isSame: boolean,
 ): void {
-  appender.open(node.bytes, 0);
+  appender.open(node.bytes, node.base);
   appender.integer(isSame ? ENTRY_SAME_FIELDS : 0);
   appender.integer(id.msSince(node.id));
   appender.integer(id.seqSince(node.id));
@@ -339,7 +367,7 @@ export class NodeCursor {
 
   /** Stands on the last entry; false when there is none. */
   last(): boolean {
-    return this.#standBefore(lpEnd(this.node.bytes, 0));
+    return this.#standBefore(lpEnd(this.node.bytes, this.node.base));
   }
 
   /** Moves on; false at the end. */
@@ -376,10 +404,10 @@ export class NodeCursor {
   }
 
   #stand(at: number): boolean {
-    const { bytes, id: nodeId } = this.node;
+    const { bytes, base, id: nodeId } = this.node;
     this.at = at;
     this.#contentEnd = -1;
-    if (at >= lpEnd(bytes, 0)) return false;
+    if (at >= lpEnd(bytes, base)) return false;
     this.flags = integerAt(bytes, at);
     at += integerBytes(bytes, at);
     this.id.setMsAfter(nodeId, anyIntegerAt(bytes, at));

@@ -1,6 +1,6 @@
 /** What a trim removes, beside the definition that goes through the nodes from the first one on. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { latin1 } from "../../../src/base/bytes.ts";
 import { Stream, StreamCursor, type Trim } from "../../../src/values/stream/stream.ts";
 import { StreamId } from "../../../src/values/stream/stream_id.ts";
@@ -83,8 +83,9 @@ for (let seed = 1; seed <= 4; seed++) {
         shown,
       );
       let bytes = 0;
-      for (let i = 0; i < stream.nodeCount; i++) bytes += stream.node(i).bytes.length + 250;
-      assertEquals(stream.memoryBytes, 600 + bytes, shown);
+      for (let i = 0; i < stream.nodeCount; i++) bytes += stream.node(i).memoryBytes;
+      const gaps = stream.memoryBytes - 600 - bytes;
+      assert(gaps >= 0 && gaps <= 16 * 1024, shown);
       if (copy !== null) assertEquals(idsOf(copy), before, shown);
     }
   });
