@@ -12,7 +12,7 @@ import type { CommandCatalog } from "../access/catalog.ts";
 import { parseUserFile, userFileText } from "../access/user_file.ts";
 import { hasSpaces } from "../access/selector_rules.ts";
 import { isAllowedChannel } from "../access/selector.ts";
-import type { User } from "../access/user.ts";
+import { nobody, type User } from "../access/user.ts";
 import { BadRule, problemOfRules, UnmatchedBracket } from "../access/user_rules.ts";
 import { Users } from "../access/users.ts";
 import { toPath } from "../config/parse.ts";
@@ -38,16 +38,21 @@ const MIXED =
 const NOTHING_CHANGED =
   "WARNING: ACL errors detected, no change to the previously active ACL rules was performed";
 
+/** A file of users that is larger is none: it is not read. */
+const FILE_BYTES_MAX = 64 << 20;
+
 /** Users cannot be what the configuration or the file says: the server must not start. */
 export class UsersError extends Error {}
 
 export class AccessControl {
   readonly users: Users;
   readonly #server: Services;
+  readonly #nobody: User;
 
   constructor(server: Services, catalog: CommandCatalog) {
     this.#server = server;
     const { config } = server;
+    this.#nobody = nobody(catalog);
     this.users = new Users(catalog, () => config.value("acl-pubsub-default") === "allchannels");
     config.bind(["requirepass"], (values) => {
       this.users.setDefaultPassword(values["requirepass"]);
@@ -117,7 +122,11 @@ export class AccessControl {
     const file = config.value("aclfile");
     let text: string;
     try {
-      text = toLatin1(runtime.files.read(this.#path));
+      const { files } = runtime;
+      if ((files.info(this.#path)?.sizeBytes ?? 0) > FILE_BYTES_MAX) {
+        throw new SystemError("EFBIG", "File too large");
+      }
+      text = toLatin1(files.read(this.#path));
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       return `Error loading ACLs, opening file '${file}': ${problemOf(error)}`;
@@ -183,8 +192,8 @@ export class AccessControl {
   #endClients(isMeant: (user: User) => boolean): void {
     for (const client of [...this.#server.clients.byId.values()]) {
       if (client.user === null || !isMeant(client.user)) continue;
-      // Should it do anything before it has ended, it is nobody.
-      client.become(this.users.default, false);
+      // Should it do anything before it has ended, such as the rest of a transaction, it is nobody.
+      client.become(this.#nobody, false);
       client.setNeedsAuth(true);
       this.#end(client, "its user was removed");
     }
@@ -252,8 +261,7 @@ export class AccessControl {
 
   /** Makes a client this user, if the password is right. */
   authenticate(client: Client, name: string, password: string): boolean {
-    const user = this.users.find(name);
-    if (user === null) return false;
+    const user = this.users.find(name) ?? this.#nobody;
     if (!user.accepts(password, this.#server.runtime.isSameSecret)) return false;
     client.become(user, true);
     client.setNeedsAuth(false);

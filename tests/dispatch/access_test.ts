@@ -311,6 +311,47 @@ Deno.test("a client that removes its own user is answered first, and may do noth
   assertEquals(s.run("GET", "k"), null);
 });
 
+Deno.test("what a transaction has left once it has removed its own user is not run as another", () => {
+  const s = testServer();
+  s.run("SET", "k", "secret");
+  const c = userClient(s, "u", "+multi +exec +acl +eval +ping ~a");
+  c.run("MULTI");
+  c.run("ACL", "DELUSER", "u");
+  c.run("EVAL", "return redis.call('GET', 'k')", "0");
+  c.run("PING");
+  const refused = {
+    error:
+      "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. " +
+      "This command is no longer allowed for the following reason: no permission to execute the command " +
+      "or subcommand",
+  };
+  assertEquals(c.run("EXEC"), [1, refused, refused]);
+});
+
+Deno.test("a password is compared also of users that are off, or that there are not", () => {
+  const s = testServer();
+  s.run("ACL", "SETUSER", "is", "on", ">p");
+  s.run("ACL", "SETUSER", "off", ">p");
+  let compared = 0;
+  const { runtime } = s.services;
+  const { isSameSecret } = runtime;
+  Object.assign(runtime, {
+    isSameSecret: (given: Uint8Array, secret: Uint8Array) => {
+      compared++;
+      return isSameSecret(given, secret);
+    },
+  });
+  const c = s.connect();
+  for (const [user, password] of [["is", "x"], ["off", "x"], ["off", "p"], ["nosuch", "x"]]) {
+    compared = 0;
+    assertEquals(c.run("AUTH", user, password), {
+      error: "WRONGPASS invalid username-password pair or user is disabled.",
+    });
+    assertEquals(compared, 1, user);
+  }
+  assertEquals(c.run("AUTH", "is", "p"), "OK");
+});
+
 for (
   const [before, listens, after, stays] of [
     ["&foo", "SUBSCRIBE foo", "resetchannels", false],

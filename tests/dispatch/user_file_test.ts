@@ -153,3 +153,12 @@ Deno.test("a user line with a command that there is not stops a start, and tells
     "Critical error while loading ACLs. Exiting.",
   );
 });
+
+Deno.test("a file of users that is far too large is not read, and changes nothing", () =>
+  withFile("user alice on nopass\n", (folder, start) => {
+    const s = start();
+    Deno.truncateSync(`${folder}/users.acl`, (64 << 20) + 1);
+    const { error } = s.run("ACL", "LOAD") as { error: string };
+    assert(error.includes("opening file 'users.acl': File too large"), error);
+    assertEquals(s.run("ACL", "USERS"), ["alice", "default"]);
+  }));
