@@ -171,14 +171,19 @@ export class Words {
    * the slow log do not show passwords.
    */
   redact(from: number, to: number): void {
+    this.redactWhere((index) => index >= from && index < to);
+  }
+
+  /** The same of all words that `isHidden` says so of, by their indices. */
+  redactWhere(isHidden: (index: number) => boolean): void {
     // The read buffer is not to be changed: other requests follow in it.
     let size = HIDDEN.length;
-    for (let i = 0; i < this.count; i++) if (i < from || i >= to) size += this.lengths[i];
+    for (let i = 0; i < this.count; i++) if (!isHidden(i)) size += this.lengths[i];
     const bytes = new Uint8Array(size);
     bytes.set(HIDDEN);
     let at = HIDDEN.length;
     for (let i = 0; i < this.count; i++) {
-      if (i >= from && i < to) {
+      if (isHidden(i)) {
         this.starts[i] = 0;
         this.lengths[i] = HIDDEN.length;
         continue;

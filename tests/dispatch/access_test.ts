@@ -502,6 +502,20 @@ Deno.test("passwords are shown by nobody: not by MONITOR, not by the slow log", 
   s.run("AUTH", "u", "secret2");
   s.run("HELLO", "3", "AUTH", "u", "secret1");
   s.run("ACL", "SETUSER", "u", ">secret3", "nosuchrule");
+  for (
+    const [line, error] of [
+      ["AUTH u secret1 x", "ERR syntax error"],
+      ["HELLO 3 AUTH u secret1 BOGUS", "ERR Syntax error in HELLO option 'BOGUS'"],
+      ["HELLO 3 BOGUS AUTH u secret1", "ERR Syntax error in HELLO option 'BOGUS'"],
+      ["HELLO 3 AUTH secret1", "ERR Syntax error in HELLO option 'AUTH'"],
+      ["HELLO 4 AUTH u secret1", "NOPROTO unsupported protocol version"],
+      ["HELLO x AUTH u secret1", "ERR Protocol version is not an integer or out of range"],
+      ["CONFIG SET requirepass secret1 secret2", "ERR syntax error"],
+    ]
+  ) assertEquals(s.run(...line.split(" ")), { error }, line);
+  const named = s.connect();
+  named.run(..."HELLO 2 SETNAME AUTH AUTH u secret2 AUTH u secret1".split(" "));
+  assertEquals([named.run("CLIENT", "GETNAME"), named.client.user!.name], ["AUTH", "u"]);
   const shown = JSON.stringify([monitor.received(), s.run("SLOWLOG", "GET", "100"), s.logLines]);
   assert(shown.includes("(redacted)"));
   assertEquals(shown.match(/secret\d/g), null);

@@ -6,6 +6,7 @@ import type { Call } from "../../dispatch/call.ts";
 import type { Client } from "../../dispatch/client.ts";
 import type { Services } from "../../dispatch/services.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
+import type { Words } from "../../resp/words.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { checkClientWord } from "./client_word.ts";
 
@@ -41,11 +42,11 @@ export const auth = defineCommand({
 
 function runAuth(call: Call): void {
   const { client, words, reply, server } = call;
-  if (words.count > 3) return reply.error(SYNTAX_ERROR);
   const user = words.count === 3 ? words.text(1) : DEFAULT_USER;
   const password = words.text(words.count - 1);
   // Monitors and the slow log are shown the words after the call.
   words.redact(1, words.count);
+  if (words.count > 3) return reply.error(SYNTAX_ERROR);
   if (words.count === 2 && server.access.users.default.isNoPass) {
     return reply.error(NO_PASSWORD_SET);
   }
@@ -80,6 +81,7 @@ export const hello = defineCommand({
 
 function runHello(call: Call): void {
   const { client, words, reply, server } = call;
+  const credentials = takeCredentials(words);
   let protocol = 0;
   if (words.count > 1) {
     protocol = call.clampedInteger(1, "ERR Protocol version is not an integer or out of range");
@@ -87,13 +89,10 @@ function runHello(call: Call): void {
       return reply.error("NOPROTO unsupported protocol version");
     }
   }
-  let userWord = 0;
   let nameWord = 0;
   for (let i = 2; i < words.count; i++) {
-    if (words.is(i, "auth") && i + 2 < words.count) {
-      userWord = i + 1;
-      i += 2;
-    } else if (words.is(i, "setname") && i + 1 < words.count) {
+    if (words.is(i, "auth") && i + 2 < words.count) i += 2;
+    else if (words.is(i, "setname") && i + 1 < words.count) {
       nameWord = ++i;
       checkClientWord(words, nameWord, "Client names");
     } else {
@@ -101,10 +100,8 @@ function runHello(call: Call): void {
     }
   }
   const name = nameWord > 0 ? words.text(nameWord) : client.name;
-  if (userWord > 0) {
-    const user = words.text(userWord);
-    const password = words.text(userWord + 1);
-    words.redact(userWord, userWord + 2);
+  if (credentials !== null) {
+    const { user, password } = credentials;
     if (!server.access.authenticate(client, user, password)) return refuseUser(call, user);
   }
   if (client.needsAuth) return reply.error(HELLO_NEEDS_AUTH);
@@ -125,6 +122,30 @@ function runHello(call: Call): void {
   reply.bulkText(server.replication.isReplica ? "replica" : "master");
   reply.bulkText("modules");
   reply.array(0);
+}
+
+/**
+ * User and password of the last AUTH of a HELLO. What stands behind each is taken out of the words, whatever is
+ * wrong with others: monitors and the slow log are shown the words after the call.
+ */
+function takeCredentials(words: Words): { user: string; password: string } | null {
+  const hidden = new Set<number>();
+  let credentialsAt = 0;
+  let i = 2;
+  while (i < words.count) {
+    if (words.is(i, "auth")) {
+      hidden.add(i + 1).add(i + 2);
+      if (i + 2 < words.count) credentialsAt = i + 1;
+      i += 3;
+    } else i += words.is(i, "setname") ? 2 : 1;
+  }
+  if (hidden.size === 0) return null;
+  const taken = credentialsAt === 0
+    ? null
+    : { user: words.text(credentialsAt), password: words.text(credentialsAt + 1) };
+  // All at once, since each time takes as long as there are words.
+  words.redactWhere((index) => hidden.has(index));
+  return taken;
 }
 
 /**

@@ -56,18 +56,19 @@ export const configSet = defineCommand({
 });
 
 function runConfigSet({ server, client, words, reply }: Call): void {
-  if (words.count % 2 !== 0) {
-    return reply.error(SYNTAX_ERROR);
-  }
+  const isWhole = words.count % 2 === 0;
   const pairs: [string, string][] = [];
-  for (let i = 2; i < words.count; i += 2) pairs.push([words.text(i), words.text(i + 1)]);
+  for (let i = 2; i + 1 < words.count; i += 2) pairs.push([words.text(i), words.text(i + 1)]);
+  // The slow log is shown the words after the call; where one too many is there, which of them is no value?
+  const hidden = new Set<number>();
   pairs.forEach(([name], n) => {
-    // The slow log is shown the words after the call.
     const directive = NAMES.get(name.toLowerCase());
-    if (directive !== undefined && DIRECTIVES[directive].sensitive) {
-      words.redact(2 * n + 3, 2 * n + 4);
-    }
+    if (directive === undefined || !DIRECTIVES[directive].sensitive) return;
+    hidden.add(2 * n + 3);
+    if (!isWhole) hidden.add(words.count - 1);
   });
+  if (hidden.size > 0) words.redactWhere((index) => hidden.has(index));
+  if (!isWhole) return reply.error(SYNTAX_ERROR);
   const refusal = server.config.set(pairs, {
     isLocal: client.isLocal,
     // A replica that loads a full sync loads, too, whatever it serves meanwhile.
