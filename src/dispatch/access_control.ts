@@ -12,7 +12,7 @@ import type { CommandCatalog } from "../access/catalog.ts";
 import { parseUserFile, userFileText } from "../access/user_file.ts";
 import { hasSpaces } from "../access/selector_rules.ts";
 import { isAllowedChannel } from "../access/selector.ts";
-import { nobody, type User } from "../access/user.ts";
+import { DEFAULT_USER, nobody, type User } from "../access/user.ts";
 import { BadRule, problemOfRules, UnmatchedBracket } from "../access/user_rules.ts";
 import { Users } from "../access/users.ts";
 import { toPath } from "../config/parse.ts";
@@ -115,7 +115,8 @@ export class AccessControl {
 
   /**
    * Replaces all users by those of the file, if all of it is right: null, else what is wrong. Clients of all users
-   * but the default one are ended, as in Redis.
+   * but the default one are ended, as in Redis; of that one, which Redis leaves, subscribers that may not hear some
+   * of their channels any more.
    */
   load(): string | null {
     const { config, runtime } = this.#server;
@@ -133,6 +134,8 @@ export class AccessControl {
     }
     const { users, errors } = parseUserFile(text, file, this.users);
     if (errors !== "") return errors + NOTHING_CHANGED;
+    const next = users.find(({ name }) => name === DEFAULT_USER);
+    if (next !== undefined) this.#endSubscribers(this.users.default, next);
     const gone = new Set(this.users.replaceAll(users));
     this.#endClients((user) => gone.has(user));
     this.#changed(this.users.default);

@@ -162,3 +162,16 @@ Deno.test("a file of users that is far too large is not read, and changes nothin
     assert(error.includes("opening file 'users.acl': File too large"), error);
     assertEquals(s.run("ACL", "USERS"), ["alice", "default"]);
   }));
+
+Deno.test("ACL LOAD ends subscribers of the default user that may not hear their channels any more", () =>
+  withFile("user default on nopass ~* &* +@all\n", (folder, start) => {
+    const s = start();
+    const [a, b] = ["SUBSCRIBE a\r\n", "PSUBSCRIBE b*\r\n"].map((line) => {
+      const c = new InputClient(s);
+      c.send(line);
+      return c;
+    });
+    write(folder, "user default on nopass ~* resetchannels &a +@all\n");
+    assertEquals(s.run("ACL", "LOAD"), "OK");
+    assertEquals([a.closed, b.closed], ["no", "at once"]);
+  }));
