@@ -83,6 +83,7 @@ export function syncAnswer(line: string): SyncAnswer {
     const found = /^\+CONTINUE\s+([0-9a-zA-Z]{40})(?![0-9a-zA-Z])/.exec(line);
     return { kind: "continue", id: found === null ? null : found[1] };
   }
-  if (/^-(NOMASTERLINK|LOADING|MASTERDOWN)/.test(line)) return { kind: "later" };
+  // Redis takes BUSY for a master without PSYNC; a link by SYNC then acknowledges nothing until it ends.
+  if (/^-(NOMASTERLINK|LOADING|MASTERDOWN|BUSY)/.test(line)) return { kind: "later" };
   return { kind: "unknown", isError: line.startsWith("-ERR") };
 }

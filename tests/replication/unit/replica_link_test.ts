@@ -268,6 +268,11 @@ const ANSWERS: [what: string, answer: string, log: string][] = [
     "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n",
     "Master is currently unable to PSYNC but should be",
   ],
+  [
+    "-BUSY",
+    "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n",
+    "Master is currently unable to PSYNC but should be",
+  ],
   ["a +FULLRESYNC without an offset", `+FULLRESYNC ${HISTORY}\r\n`, "wrong +FULLRESYNC syntax"],
   [
     "a +FULLRESYNC with a wrong offset",
