@@ -33,16 +33,23 @@ const FOLDERS = [
   ["bun_network", "node_files", "simulated_files"].map((name) => `./tests/runtime/${name}_test.ts`),
 );
 
+/** Tests of what the whole process holds, which other tests leave something of: they have a process of their own. */
+const ALONE = "tests/keyspace/defragmenter_test.ts";
+
 /** A count of the lines that `bun test` closes with, such as ` 1544 pass`. */
 export function countIn(output: string, word: "pass" | "fail" | "skip"): number {
   return Number(new RegExp(`^ *(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0);
 }
 
-async function runTests(args: string[]): Promise<number> {
-  const bun = await bunPath();
-  const isOption = (arg: string) => arg.startsWith("-");
-  if (args.length === 0) console.log(`tests under Bun ${BUN_VERSION}: takes one to three minutes`);
-  const output = await withBunConfig(async (configPath) => {
+interface Outcome {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** One run of `bun test`; shows what has failed. */
+async function run(bun: string, args: readonly string[]): Promise<Outcome> {
+  const { code, text } = await withBunConfig(async (configPath) => {
     const { code, stdout, stderr } = await new Deno.Command(bun, {
       args: [
         "test",
@@ -51,7 +58,6 @@ async function runTests(args: string[]): Promise<number> {
         `--tsconfig-override=${configPath}`,
         "--preload=./tests/support/bun_shim.ts",
         ...args,
-        ...(args.every(isOption) ? FOLDERS : []),
       ],
       cwd: ROOT,
       env: { NO_COLOR: "1" },
@@ -59,13 +65,27 @@ async function runTests(args: string[]): Promise<number> {
     const decoder = new TextDecoder();
     return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
   });
-  const failed = Math.max(countIn(output.text, "fail"), output.code === 0 ? 0 : 1);
-  const skipped = countIn(output.text, "skip");
-  if (failed > 0) console.log(output.text.trim());
-  console.log(/^Ran .*$/m.exec(output.text)?.[0] ?? "Nothing was run");
-  const end = skipped > 0 ? `, ${skipped} skipped` : "";
-  console.log(`${countIn(output.text, "pass")} passed, ${failed} failed${end}`);
-  return failed > 0 ? 1 : 0;
+  const failed = Math.max(countIn(text, "fail"), code === 0 ? 0 : 1);
+  if (failed > 0) console.log(text.trim());
+  console.log(/^Ran .*$/m.exec(text)?.[0] ?? "Nothing was run");
+  return { passed: countIn(text, "pass"), failed, skipped: countIn(text, "skip") };
+}
+
+async function runTests(args: string[]): Promise<number> {
+  const bun = await bunPath();
+  const outcomes: Outcome[] = [];
+  if (args.length === 0) {
+    console.log(`tests under Bun ${BUN_VERSION}: takes two to four minutes`);
+    outcomes.push(await run(bun, [`--path-ignore-patterns=**/${ALONE}`, ...FOLDERS]));
+    outcomes.push(await run(bun, [`./${ALONE}`]));
+  } else {
+    const namesFiles = args.some((arg) => !arg.startsWith("-"));
+    outcomes.push(await run(bun, namesFiles ? args : [...args, ...FOLDERS]));
+  }
+  const sum = (of: keyof Outcome) => outcomes.reduce((all, outcome) => all + outcome[of], 0);
+  const end = sum("skipped") > 0 ? `, ${sum("skipped")} skipped` : "";
+  console.log(`${sum("passed")} passed, ${sum("failed")} failed${end}`);
+  return sum("failed") > 0 ? 1 : 0;
 }
 
 if (import.meta.main) Deno.exit(await runTests(Deno.args));
