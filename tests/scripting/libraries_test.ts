@@ -135,12 +135,17 @@ const LONG: Readonly<Record<string, string>> = {
     "local t = {} for i = 1, 14 do t = {t, t, t, t, t} end cmsgpack.pack(t)",
   "cjson.encode of tables that are in one another many times":
     "local t = {} for i = 1, 40 do t = {t, t, t} end cjson.encode(t)",
+  "a loop over strings of megabytes":
+    "local s = ('x'):rep(5e6) for i = 1, 2000 do local t = s .. 'y' end",
+  "a call with ever more arguments": "local function f(...) return f(1, ...) end return f()",
   "table.sort": "local t = {} for i = 1, 2e5 do t[i] = -i % 7919 end table.sort(t)",
 };
 
 for (const [name, source] of Object.entries(LONG)) {
   Deno.test(`${name} can be ended before it is over`, () => {
-    assertEquals(run(source, newState(SOON_OVER(), 256 << 20)), "took too long");
+    const lua = newState(SOON_OVER(), 256 << 20);
+    lua.askEvery(100_000);
+    assertEquals(run(source, lua), "took too long");
   });
 }
 

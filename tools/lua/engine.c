@@ -428,6 +428,7 @@ void engine_out_of_steps (lua_State *L) {
 
 static void on_count (lua_State *L, lua_Debug *ar) {
   (void)ar;
+  engine_steps_left = STEPS_BETWEEN;
   if (engine_is_plain) engine_stop(L);
   else ask_host(L);
 }

@@ -57,6 +57,10 @@ void engine_out_of_steps (struct lua_State *L);
   ((void)((engine_steps_left -= (int)(steps)) > 0 || (engine_out_of_steps(L), 0)))
 #define engine_step(L) engine_work(L, 1)
 
+/* The same where the host cannot be asked: it is, by the hook, at the next instruction. */
+#define engine_work_later(L, steps) \
+  ((void)(engine_steps_left <= 0 || (engine_steps_left -= (int)(steps)) > 0 || ((L)->hookcount = 1)))
+
 /* Whether hooks may run; defined beside lua_sethook. */
 int engine_allows_hook (struct lua_State *L);
 
