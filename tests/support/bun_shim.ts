@@ -250,6 +250,7 @@ const synchronous = {
   readFileSync: (path: string | URL) => new Uint8Array(fs.readFileSync(path)),
   readTextFileSync: (path: string | URL) => fs.readFileSync(path, "utf8"),
   writeFileSync: (path: string | URL, data: Uint8Array) => fs.writeFileSync(path, data),
+  truncateSync: (path: string, length: number) => fs.truncateSync(path, length),
   writeTextFileSync: (path: string | URL, text: string) => fs.writeFileSync(path, text),
   mkdirSync: (path: string | URL, options?: Deno.MkdirOptions) => void fs.mkdirSync(path, options),
   chmodSync: fs.chmodSync,
