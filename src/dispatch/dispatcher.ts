@@ -755,7 +755,8 @@ export class Dispatcher {
 
   /** `endParked` for a request that an error has put an end to: an answer as from its handler. */
   failParked(client: Client, words: Words, error: unknown): void {
-    this.endParked(client, this.resolve(words), words, this.#faultText(error, client, words));
+    const text = error instanceof ReplyError ? error.text : this.#faultText(error, client, words);
+    this.endParked(client, this.resolve(words), words, text);
   }
 
   /** The longest of the calls since this was last asked that were timed; see "Timing" in NOTES. */
