@@ -349,6 +349,7 @@ export const DIRECTIVES = {
     countsIfGiven: true,
   }),
   "rdb-version-lossy": bool("no", { since: "tsredis" }),
+  "rdb-skip-unknown-modules": bool("no", { since: "tsredis" }),
   "rdb-save-incremental-fsync": bool("yes", idle("a snapshot is synced once, at its end")),
   "rdb-del-sync-files": bool("no"),
   "stop-writes-on-bgsave-error": bool("yes"),

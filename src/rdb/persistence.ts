@@ -18,7 +18,7 @@ import { isSystemError, problemOf, SystemError } from "../runtime/system_error.t
 import { BackgroundSave } from "./background_save.ts";
 import { type ExpiredListener, type LibraryLoader, RdbLoader } from "./loader.ts";
 import { DOUBT_MS, removeLeftovers, removeUnlocked } from "./leftovers.ts";
-import { moduleLeftOut } from "./module_data.ts";
+import { moduleKeyLeftOut, moduleLeftOut } from "./module_data.ts";
 import { RdbError } from "./rdb_error.ts";
 import { type Relay, RelayedSnapshot, type RelayEvents } from "./relayed_snapshot.ts";
 import { ReplicaLoad, type ReplicaLoadOptions } from "./replica_load.ts";
@@ -675,6 +675,9 @@ export class Persistence implements SnapshotMaker {
       onAux: (name, value) => this.#hearAux(name, value),
       onEmptyKey: (key) => log.notice(`rdbLoadObject skipping empty key: ${key}`),
       onModule: (name) => log.warning(moduleLeftOut(name)),
+      onModuleKey: config.value("rdb-skip-unknown-modules")
+        ? (...key) => log.warning(moduleKeyLeftOut(...key))
+        : undefined,
     });
     const startedMs = keyspace.clock.now();
     this.#loading = {
@@ -722,9 +725,11 @@ export class Persistence implements SnapshotMaker {
     this.#lastKeysLoaded = loader.keysLoaded;
     this.#lastKeysExpired = loader.keysExpired;
     const empty = loader.keysEmpty > 0 ? `, empty keys skipped: ${loader.keysEmpty}` : "";
+    const { keysOfModules } = loader;
+    const modules = keysOfModules > 0 ? `, keys of modules left out: ${keysOfModules}` : "";
     log.notice(
       `Done loading RDB, keys loaded: ${loader.keysLoaded}, ` +
-        `keys expired: ${loader.keysExpired}${empty}.`,
+        `keys expired: ${loader.keysExpired}${empty}${modules}.`,
     );
   }
 
