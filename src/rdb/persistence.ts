@@ -59,6 +59,8 @@ export interface ReloadOptions {
  * snapshot may differ from the master although nothing is missing.
  */
 export const AUX_STREAM_ERRORS = "tsredis-stream-errors";
+/** The same: offset of the master's stream behind which the dataset is known to be another one than the master's. */
+export const AUX_DIVERGED_AT = "tsredis-diverged-at";
 
 /** The link that a loaded snapshot was part of. */
 export interface LoadedReplication {
@@ -70,6 +72,8 @@ export interface LoadedReplication {
   readonly database: number;
   /** Commands of the master that had failed up to there. */
   readonly streamErrors: number;
+  /** Offset behind which the dataset is another one than the master's; -1 for none. */
+  readonly divergedAt: number;
 }
 
 /** What a save is to write. */
@@ -93,6 +97,7 @@ interface Loading {
   offset: number;
   database: number;
   streamErrors: number;
+  divergedAt: number;
 }
 
 /**
@@ -690,6 +695,7 @@ export class Persistence implements SnapshotMaker {
       offset: NaN,
       database: 0,
       streamErrors: 0,
+      divergedAt: -1,
     };
     return this.#loading;
   }
@@ -711,12 +717,14 @@ export class Persistence implements SnapshotMaker {
     else if (name === "repl-offset" && /^\d+$/.test(value)) loading.offset = Number(value);
     else if (name === AUX_STREAM_ERRORS && /^\d{1,15}$/.test(value)) {
       loading.streamErrors = Number(value);
+    } else if (name === AUX_DIVERGED_AT && /^\d{1,15}$/.test(value)) {
+      loading.divergedAt = Number(value);
     } else if (name === "repl-stream-db" && /^\d+$/.test(value)) loading.database = Number(value);
     else return;
     // Known from here on: a key that is left out may have to be told to replicas.
-    const { id, offset, database, streamErrors } = loading;
+    const { id, offset, database, streamErrors, divergedAt } = loading;
     if (this.isLoading && id !== "" && Number.isSafeInteger(offset)) {
-      this.loadedReplication = { id, offset, database, streamErrors };
+      this.loadedReplication = { id, offset, database, streamErrors, divergedAt };
     }
   }
 
