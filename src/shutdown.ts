@@ -33,8 +33,6 @@ export class Shutdown {
   #deadlineMs = 0;
   /** Offset that replicas are waited for to acknowledge. */
   #offset = 0;
-  /** The pause that there was before: the server gets it back when it stays. */
-  #pauseBefore = { endsMs: 0, includesReads: false };
   /** Replicas are waited for no more, the dataset is being saved. */
   #isSaving = false;
 
@@ -85,11 +83,7 @@ export class Shutdown {
 
   /** Who asks waits, and writes do, until the end or `#giveUp`. */
   #wait(options: ShutdownOptions): void {
-    if (!this.isUnderWay) {
-      const { pause } = this.server;
-      this.#pauseBefore = { endsMs: pause.endsMs, includesReads: pause.includesReads };
-      pause.begin(Infinity, false);
-    }
+    if (!this.isUnderWay) this.server.pause.begin("shutdown", Infinity, false);
     this.#waiting.push(options);
     options.onWaiting();
   }
@@ -120,10 +114,7 @@ export class Shutdown {
     for (const { onRefused } of this.#waiting.splice(0)) {
       onRefused("ERR Errors trying to SHUTDOWN. Check logs.");
     }
-    const { pause, keyspace } = this.server;
-    pause.end();
-    const { endsMs, includesReads } = this.#pauseBefore;
-    if (endsMs > keyspace.steadyMs) pause.begin(endsMs, includesReads);
+    this.server.pause.end("shutdown");
   }
 
   #finish(options: ShutdownOptions): void {
@@ -152,7 +143,7 @@ export class Shutdown {
     // Who does not wait for replicas, as others do, waits for the save like them.
     if (!this.#waiting.includes(options)) this.#wait(options);
     this.#isSaving = true;
-    pause.begin(Infinity, true);
+    pause.begin("shutdown", Infinity, true);
     persistence.saveFinally((isSaved) => {
       if (!isSaved) {
         log.warning("Error trying to save the DB, can't exit.");

@@ -37,8 +37,8 @@ Deno.test("CLIENT PAUSE WRITE holds writes, also in a transaction, and no reads"
 Deno.test("a second pause makes the first longer or stricter, never shorter or milder", () => {
   const s = testServer({ nowMs: 1000 });
   const c = new InputClient(s);
-  s.pause.begin(2000, true);
-  s.pause.begin(1500, false);
+  s.pause.begin("client", 2000, true);
+  s.pause.begin("client", 1500, false);
   c.send("GET k\r\n");
   s.pause.tick(1999);
   assertEquals(c.received(), []);
@@ -53,13 +53,13 @@ Deno.test("a command held by one pause may be held by the next", () => {
   c.send("SET k 1\r\nSET k 2\r\n");
   // Between the end of the first pause and the client's turn a second one begins.
   c.client.transport.resume = () => {
-    s.pause.begin(Number.MAX_SAFE_INTEGER, true);
+    s.pause.begin("client", Number.MAX_SAFE_INTEGER, true);
     s.dispatcher.processInput(c.client);
   };
-  s.pause.end();
+  s.pause.end("client");
   assertEquals(c.received(), []);
   c.client.transport.resume = () => s.dispatcher.processInput(c.client);
-  s.pause.end();
+  s.pause.end("client");
   assertEquals(c.received(), ["OK", "OK"]);
   assertEquals(s.run("GET", "k"), "2");
 });
@@ -72,13 +72,13 @@ Deno.test("a client that goes while it is held is forgotten", () => {
   c.client.isClosing = true;
   c.client.park!.unblock(false);
   assertEquals(s.clients.blockedCount, 0);
-  s.pause.end();
+  s.pause.end("client");
   assertEquals(s.run("GET", "k"), null);
 });
 
 Deno.test("masters and replicas are not held", () => {
   const s = testServer();
-  s.pause.begin(Number.MAX_SAFE_INTEGER, true);
+  s.pause.begin("client", Number.MAX_SAFE_INTEGER, true);
   const c = new InputClient(s);
   c.client.becomeMaster();
   c.send("SET k 1\r\n");

@@ -117,7 +117,7 @@ Deno.test("timeout drops idle clients, those in a pause or monitoring not", asyn
   await eventually(() => s.core.clients.count === 2, { what: "the idle client to be dropped" });
   await idle.receiveUntilClosed();
   assert(s.hasLogged("Closing idle client"));
-  s.core.pause.end();
+  s.core.pause.end("client");
   assertEquals(await held.receive(), status("OK"));
 });
 

@@ -36,7 +36,7 @@ function runClientPause(call: Call): void {
     }
   }
   const timeoutMs = readTimeoutMs(call, 2);
-  server.pause.begin(server.keyspace.steadyMs + timeoutMs, includesReads);
+  server.pause.begin("client", server.keyspace.steadyMs + timeoutMs, includesReads);
   reply.ok();
 }
 
@@ -57,7 +57,7 @@ export const clientUnpause = defineCommand({
 });
 
 function runClientUnpause({ reply, server }: Call): void {
-  server.pause.end();
+  server.pause.end("client");
   reply.ok();
 }
 
