@@ -494,23 +494,18 @@ export class Core
   linkFailed(client: Client, command: Command | null, text: string): void {
     this.statistics.unexpectedErrors++;
     const name = command?.fullName ?? "<unknown>";
-    const { config, replication: { replica, backlog } } = this;
-    const isStop = client.isMaster && name === "select";
-    if (isStop) replica.databaseMissing();
-    const isNews = !client.isMaster || isStop ||
-      replica.commandFailed(command?.fullName ?? null, text);
     const [from, to] = client.isMaster ? ["replica", "master"] : ["master", "replica"];
-    if (isNews) {
-      this.log.warning(
-        `== CRITICAL == This ${from} is sending an error to its ${to}: '${text}' after processing ` +
-          `the command '${name}'`,
-      );
-    }
+    this.log.warning(
+      `== CRITICAL == This ${from} is sending an error to its ${to}: '${text}' after processing ` +
+        `the command '${name}'`,
+    );
     if (!client.isMaster) return;
-    const latest = isNews ? backlog?.latest(BACKLOG_SHOWN) : undefined;
+    const { config, replication } = this;
+    const latest = replication.backlog?.latest(BACKLOG_SHOWN);
     if (latest !== undefined && latest.length > 0) {
       this.log.notice(`Latest backlog is: '${quoted(toLatin1(latest, 0, latest.length))}'`);
     }
+    replication.replica.commandFailed(name, text);
     // As in Redis, a replica whose data has parted from its master's ends where that is asked for.
     if (config.value("propagation-error-behavior") === "ignore") return;
     if (!config.value("replica-read-only")) return;
@@ -692,6 +687,12 @@ export class Core
   /** ReplicationHost. */
   get isPaused(): boolean {
     return this.pause.endsMs !== 0 || this.scripts.isSuspended;
+  }
+
+  /** ReplicationHost. */
+  holdWrites(isHeld: boolean): void {
+    if (isHeld) this.pause.begin("failover", Infinity, false);
+    else this.pause.end("failover");
   }
 
   /** ReplicationHost. */

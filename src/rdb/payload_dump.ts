@@ -15,12 +15,12 @@ import type { Database } from "../keyspace/database.ts";
 import type { DatabaseContent } from "../keyspace/doors.ts";
 import { Keyspace } from "../keyspace/keyspace.ts";
 import { StringReading } from "../keyspace/string_reading.ts";
+import { versionOfType } from "./format.ts";
 import { ChunkFinisher } from "./finisher.ts";
 import { kindOf } from "./kinds/index.ts";
-import type { SavedForm, ValueWalk } from "./kinds/value_walk.ts";
+import type { ValueWalk } from "./kinds/value_walk.ts";
 import { LzfPieces } from "./lzf.ts";
 import { typeByte } from "./save_value.ts";
-import { type PayloadForm, payloadFormOf } from "./versions.ts";
 import { RdbEncoder } from "./writer.ts";
 
 /** Size of the chunks of a payload; not that of a reply's chunks, so that none is taken for one. */
@@ -44,20 +44,22 @@ export class PayloadDump {
   readonly lengths: number[] = [];
   readonly #out: RdbEncoder;
   readonly #source: Source;
+  readonly #type: number;
   #isOver = false;
   /** What has put an end to it while nobody asked for a step. */
   #failure: unknown = null;
 
-  private constructor(content: DatabaseContent, ref: number, form: SavedForm) {
+  private constructor(content: DatabaseContent, ref: number, compress: boolean) {
     this.#out = new RdbEncoder((chunk, length) => {
       this.chunks.push(chunk);
       this.lengths.push(length);
-    }, { ...form, chunkBytes: CHUNK_BYTES });
+    }, { compress, chunkBytes: CHUNK_BYTES });
     const meta = content.records.metaOf(ref);
-    this.#out.writeByte(typeByte(content, ref, form.version));
+    this.#type = typeByte(content, ref);
+    this.#out.writeByte(this.#type);
     this.#source = isLongString(meta)
-      ? new StringSource(content, ref, this.#out, form.compress)
-      : new WalkSource(this, content, ref, this.#out, form);
+      ? new StringSource(content, ref, this.#out, compress)
+      : new WalkSource(this, content, ref, this.#out, compress);
     // What is removed meanwhile is not given back: it may be this value.
     Keyspace.snapshotsOpen++;
   }
@@ -70,17 +72,15 @@ export class PayloadDump {
   /**
    * Begins with the value of a record, which is in a slot. Null when it has to be written at once: because it is
    * small, or because a snapshot is walking it.
-   * @throws ReplyError when the version that is asked for cannot hold it
    */
-  static begin(database: Database, ref: number, form: PayloadForm): PayloadDump | null {
+  static begin(database: Database, ref: number, compress: boolean): PayloadDump | null {
     const content = database.capture();
     const meta = content.records.metaOf(ref);
     if (!isSlotEncoding((meta >>> 4) & 0xf)) return null;
     const isWalked = isLongString(meta)
       ? !StringReading.mayBegin(content)
       : kindOf(meta).isWalked(content, ref);
-    if (isWalked) return null;
-    return new PayloadDump(content, ref, payloadFormOf(form, content, database, ref));
+    return isWalked ? null : new PayloadDump(content, ref, compress);
   }
 
   /** Does a piece; true when all is done. */
@@ -88,7 +88,7 @@ export class PayloadDump {
     if (this.#failure !== null) throw this.#failure;
     if (this.#isOver) return true;
     if (!this.#source.step()) return false;
-    this.#out.writeDumpFooter();
+    this.#out.writeDumpFooter(versionOfType(this.#type));
     this.#end();
     return true;
   }
@@ -142,10 +142,10 @@ class WalkSource implements Source {
     content: DatabaseContent,
     ref: number,
     out: RdbEncoder,
-    form: SavedForm,
+    compress: boolean,
   ) {
     const kind = kindOf(content.records.metaOf(ref));
-    const walk = this.#walk = kind.walk(content, ref, form, false, true)!;
+    const walk = this.#walk = kind.walk(content, ref, compress, false, true)!;
     walk.onPreempted = () => dump.finishNow();
     this.#out = out;
     if (walk.isInOrder) {
@@ -157,7 +157,7 @@ class WalkSource implements Source {
     const main: RdbEncoder = this.#main = new RdbEncoder((chunk, length, strings) => {
       finisher.add(chunk, length, strings);
       main.recycle(chunk);
-    }, { ...form, checksum: false, chunkBytes: PIECE_BYTES, deferStrings: true });
+    }, { compress, checksum: false, chunkBytes: PIECE_BYTES, deferStrings: true });
     walk.begin(main, (chunk, length, strings) => finisher.add(chunk, length, strings));
   }
 

@@ -119,6 +119,11 @@ export class AttachedReplica implements OutputFeed {
     return this.state === "online" && !this.waitsForAck;
   }
 
+  /** Whether it has said that it has everything up to `offset`. */
+  hasAll(offset: number): boolean {
+    return this.state === "online" && this.hasAcknowledged && this.ackOffset >= offset;
+  }
+
   /** Sends a line, before everything that has not gone yet. */
   say(text: string): void {
     this.#lines.push(latin1(text));

@@ -15,7 +15,6 @@
  */
 
 import { toLatin1 } from "../base/bytes.ts";
-import { oneLine } from "../base/printable.ts";
 import { isRefusal } from "../base/refused.ts";
 import type { Setting } from "../config/config.ts";
 import { RdbError } from "../rdb/rdb_error.ts";
@@ -50,22 +49,28 @@ export class LinkFailure extends Error {
       readonly forgets?: boolean;
       /** An empty dataset was refused. */
       readonly isGuard?: boolean;
-      /** What the snapshot or the stream holds cannot be taken: the next try will most likely go no better. */
-      readonly isOfContent?: boolean;
-      /** It is ended for a full sync that is to make our dataset the master's again. */
-      readonly heals?: boolean;
+      /** What the snapshot holds cannot be taken: the next one will most likely be no better. */
+      readonly isOfSnapshot?: boolean;
     } = {},
   ) {
     super(message);
   }
 }
 
+/** The role of master is handed over to the other end. */
+export interface HandOver {
+  /** It has taken over. */
+  granted(): void;
+  /** It has not, or has not answered. */
+  refused(): void;
+}
+
 /** Who has made a link. */
 export interface LinkOwner {
+  /** Set while whom we follow is asked to take over: told of the answer, once. */
+  readonly handOver: HandOver | null;
   /** Database that the stream has selected where we go on with it; -1 when not known. */
   database: number;
-  /** Up to where a stream may be acknowledged that has been carried out up to `offset`. */
-  readonly divergence: { acknowledgeable(offset: number): number };
   /** Whether the partial resync may be asked for. */
   readonly wantsPartial: boolean;
   /** Whether the usual steps are left out of the log, as the same has been tried before. */
@@ -127,8 +132,6 @@ export class MasterLink implements LinkTransport {
   #beatMs: number;
   /** Why it is to end as soon as the script of the master is over. */
   #putOffEnd: LinkFailure | null = null;
-  /** Why the stream cannot go on. */
-  #stop: LinkFailure | null = null;
 
   constructor(
     host: ReplicationHost,
@@ -226,14 +229,32 @@ export class MasterLink implements LinkTransport {
   }
 
   async #psync(): Promise<SyncAnswer> {
+    const { handOver } = this.owner;
+    if (handOver === null) return await this.#askForStream();
+    try {
+      const answer = await this.#askForStream("FAILOVER");
+      handOver.granted();
+      return answer;
+    } catch (error) {
+      // A link that has ended here, for want of a sign of life perhaps, is tried again.
+      if (!this.isOver) {
+        this.#host.log.notice(problemOf(error));
+        handOver.refused();
+      }
+      throw error;
+    }
+  }
+
+  /** Sends PSYNC, with this word behind it if there is one; what the master says to it. */
+  async #askForStream(...more: "FAILOVER"[]): Promise<SyncAnswer> {
     const { ids, offset } = this.history;
     const { wantsPartial } = this.owner;
     if (wantsPartial) {
       this.#step(`Trying a partial resynchronization (request ${ids.id}:${offset + 1}).`);
-      this.#send(request("PSYNC", ids.id, offset + 1));
+      this.#send(request("PSYNC", ids.id, offset + 1, ...more));
     } else {
       this.#step("Partial resynchronization not possible (no cached master)");
-      this.#send(request("PSYNC", "?", -1));
+      this.#send(request("PSYNC", "?", -1, ...more));
     }
     this.#readFailure = (why) =>
       new LinkFailure(`Master did not reply to PSYNC, will try later: ${why}`);
@@ -265,6 +286,7 @@ export class MasterLink implements LinkTransport {
             ? `Master does not support PSYNC or is in error state (reply: ${line})`
             : `Unexpected reply to PSYNC from master: ${line}`,
         );
+        if (more.length > 0) throw new LinkFailure(`The role of master is not taken over: ${line}`);
         this.#step("Retrying with SYNC...");
         this.isModern = false;
         this.#send(SYNC);
@@ -328,7 +350,6 @@ export class MasterLink implements LinkTransport {
     this.#isOurTurn = false;
     this.lastReadMs = this.#host.clock.monotonic();
     if (this.isOver) return;
-    this.#checkDatabase(load.replicationDatabase);
     if (!this.owner.takes(load, full === null ? "" : full.id)) {
       throw new LinkFailure("the empty dataset of the master was refused", { isGuard: true });
     }
@@ -405,7 +426,7 @@ export class MasterLink implements LinkTransport {
     const from = this.#host.config.value("repl-diskless-load") === "disabled" ? "disk" : "socket";
     return new LinkFailure(
       `Failed trying to load the MASTER synchronization DB from ${from}: ${problemOf(error)}`,
-      { isOfContent: error instanceof RdbError || isRefusal(error) },
+      { isOfSnapshot: error instanceof RdbError || isRefusal(error) },
     );
   }
 
@@ -422,7 +443,6 @@ export class MasterLink implements LinkTransport {
   // -- the stream --------------------------------------------------------------------------
 
   #openStream(database: number): void {
-    this.#checkDatabase(database);
     const { databases } = this.#host.keyspace;
     this.client = this.#host.openMasterClient(this, !this.isModern);
     this.client.database = databases[database] ?? databases[0];
@@ -432,31 +452,6 @@ export class MasterLink implements LinkTransport {
     this.#setState("connected");
     this.owner.linkUp(this);
     this.sendAck();
-  }
-
-  /** @throws LinkFailure where there is no such database: what comes for it may not go into another one */
-  #checkDatabase(index: number): void {
-    const { length } = this.#host.keyspace.databases;
-    if (index < length) return;
-    throw new LinkFailure(
-      `The master's stream goes on in database ${index}, which is not here: 'databases' is ${length}. ` +
-        "Restart with as many as the master has",
-      { isOfContent: true },
-    );
-  }
-
-  /** The request at hand, a SELECT, names a database that is not here: neither it nor what is behind it is applied. */
-  stopBefore(): void {
-    const { words } = this.client!.parser!;
-    const { length } = this.#host.keyspace.databases;
-    this.applier!.stopBefore();
-    this.#stop = new LinkFailure(
-      `The master's stream selects database ${
-        oneLine(words.text(1).slice(0, 32))
-      }, which is not here: ` +
-        `'databases' is ${length}. Restart with as many as the master has`,
-      { isOfContent: true },
-    );
   }
 
   async #follow(): Promise<void> {
@@ -506,7 +501,7 @@ export class MasterLink implements LinkTransport {
     if (this.#host.isPaused) return false;
     this.applier!.turn();
     if (this.isOver) return true;
-    if (this.client!.isClosing) throw this.#stop ?? this.#desynchronized();
+    if (this.client!.isClosing) throw this.#desynchronized();
     return this.client!.park === null;
   }
 
@@ -543,12 +538,7 @@ export class MasterLink implements LinkTransport {
       this.#owesAck = true;
       return;
     }
-    this.#send(this.#ack());
-  }
-
-  #ack(): Uint8Array {
-    const offset = this.owner.divergence.acknowledgeable(this.applier!.offset);
-    return request("REPLCONF", "ACK", offset);
+    this.#send(request("REPLCONF", "ACK", this.applier.offset));
   }
 
   // -- time --------------------------------------------------------------------------------
@@ -666,7 +656,7 @@ export class MasterLink implements LinkTransport {
         if (this.isOver) return;
         if (this.#owesAck && this.#outgoing.length === 0) {
           this.#owesAck = false;
-          this.#outgoing.push(this.#ack());
+          this.#outgoing.push(request("REPLCONF", "ACK", this.applier!.offset));
         }
       }
     } catch (error) {

@@ -11,12 +11,13 @@
 import type { Values } from "../config/config.ts";
 import { AttachedReplica, type ReplicaState } from "./attached_replica.ts";
 import { FullSyncs } from "./full_sync.ts";
-import { AUX_DIVERGED_AT, AUX_STREAM_ERRORS } from "../rdb/persistence.ts";
+import { AUX_STREAM_ERRORS } from "../rdb/persistence.ts";
 import type { History } from "./history.ts";
 import type { ReplicaConnection, ReplicationHost } from "./host.ts";
 import { formatBytes } from "../observe/bytes_for_people.ts";
 
 export const NO_MASTER_LINK = "NOMASTERLINK Can't SYNC while not connected with my master";
+const HANDING_OVER = "NOMASTERLINK Can't SYNC while failing over";
 
 /** What serving replicas has to know of a master of ours. */
 export interface OurMaster {
@@ -25,8 +26,8 @@ export interface OurMaster {
   readonly isLinkUp: boolean;
   /** Database that its stream has selected; -1 when not known. */
   readonly database: number;
-  /** What of its commands has failed here since its dataset was taken over. */
-  readonly divergence: { readonly errors: number; readonly offset: number };
+  /** Commands of it that have failed here since its dataset was taken over. */
+  readonly streamErrors: number;
 }
 
 /** What replicas are asked to acknowledge with, at once. */
@@ -47,6 +48,10 @@ export class MasterRole {
   #lastPingMs = 0;
   #lastSecond = 0;
   #goodCount = 0;
+  /** FAILOVER is under way: nobody is synchronized, and nothing enters the stream. */
+  isHandingOver = false;
+  /** Called when a replica has acknowledged more than before. */
+  onAcknowledged: () => void = () => {};
   readonly #lag: Values<"min-replicas-max-lag">;
 
   constructor(
@@ -76,6 +81,7 @@ export class MasterRole {
     const { host, history, ourMaster } = this;
     const { log, statistics, clock, config } = host;
     if (client.isReplica) return null;
+    if (this.isHandingOver) return HANDING_OVER;
     if (ourMaster.isFollowing && !ourMaster.isLinkUp) return NO_MASTER_LINK;
     if (client.reply.pendingBytes > 0) return "ERR SYNC and PSYNC are invalid with pending output";
     const replica = this.stateOf(client);
@@ -245,7 +251,9 @@ export class MasterRole {
       this.note(replica, "streaming", `it has acknowledged offset ${offset}`);
       replica.client.transport.wake();
     } else if (replica.payload !== null && replica.payload.isAtEnd) replica.hasAckedEnd = true;
-    if (isNews) this.host.acknowledged();
+    if (!isNews) return;
+    this.host.acknowledged();
+    this.onAcknowledged();
   }
 
   /** Asks all replicas what they have, once for all that ask for it in this turn. */
@@ -254,8 +262,14 @@ export class MasterRole {
     this.#asksAcks = true;
     this.host.runtime.timers.soon(() => {
       this.#asksAcks = false;
-      this.#feed(GETACK);
+      // While the stream is to stand still, they tell of themselves once a second.
+      if (!this.isHandingOver) this.ask();
     });
+  }
+
+  /** Asks all replicas at once. */
+  ask(): void {
+    this.#feed(GETACK);
   }
 
   /** Puts something into the stream that has to do with no database. */
@@ -271,9 +285,7 @@ export class MasterRole {
    */
   acknowledgedCount(offset: number): number {
     let count = 0;
-    for (const { state, hasAcknowledged, ackOffset } of this.#replicas) {
-      if (state === "online" && hasAcknowledged && ackOffset >= offset) count++;
-    }
+    for (const replica of this.#replicas) if (replica.hasAll(offset)) count++;
     return count;
   }
 
@@ -329,6 +341,21 @@ export class MasterRole {
   /** Replicas that are in step well enough for `min-replicas-to-write`. */
   get goodCount(): number {
     return this.#goodCount;
+  }
+
+  /** The attached replica with this address, as it announces it or as the connection shows it. */
+  findReplica(host: string, port: number): AttachedReplica | null {
+    const asked = host.toLowerCase();
+    for (const replica of this.#replicas) {
+      if (replica.ip.toLowerCase() === asked && replica.listeningPort === port) return replica;
+    }
+    return null;
+  }
+
+  /** A replica that has acknowledged everything up to `offset`, the first that came. */
+  caughtUp(offset: number): AttachedReplica | null {
+    for (const replica of this.#replicas) if (replica.hasAll(offset)) return replica;
+    return null;
   }
 
   /** Attached replicas. */
@@ -398,7 +425,7 @@ export class MasterRole {
     const { config } = this.host;
     if (steadyMs - this.#lastPingMs >= config.value("repl-ping-replica-period") * 1000) {
       this.#lastPingMs = steadyMs;
-      this.#feed(["ping"]);
+      if (!this.isHandingOver) this.#feed(["ping"]);
     }
     for (const replica of this.#replicas) {
       const { state, payload } = replica;
@@ -462,13 +489,13 @@ export class MasterRole {
   snapshotAux(): (readonly [string, string | number])[] {
     const { ids, backlog, offset } = this.history;
     if (backlog === null) return [];
-    const { isFollowing, database, divergence } = this.ourMaster;
+    const { isFollowing, database, streamErrors } = this.ourMaster;
     const selected = isFollowing ? database : this.host.keyspace.stream.database;
-    const aux: [string, number][] = [];
-    if (isFollowing && divergence.errors > 0) aux.push([AUX_STREAM_ERRORS, divergence.errors]);
-    if (isFollowing && divergence.offset >= 0) aux.push([AUX_DIVERGED_AT, divergence.offset]);
+    const errors: [string, number][] = isFollowing && streamErrors > 0
+      ? [[AUX_STREAM_ERRORS, streamErrors]]
+      : [];
     return [
-      ...aux,
+      ...errors,
       ["repl-stream-db", Math.max(0, selected)],
       ["repl-id", ids.id],
       ["repl-offset", offset],

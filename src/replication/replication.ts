@@ -11,6 +11,7 @@
  */
 
 import type { Backlog } from "../propagation/backlog.ts";
+import { Failover } from "./failover.ts";
 import { History } from "./history.ts";
 import type { ReplicationHost } from "./host.ts";
 import type { ReplicationIds } from "./identity.ts";
@@ -24,6 +25,8 @@ export class Replication implements OwnReplicas {
   readonly master: MasterRole;
   /** We as the replica of another. */
   readonly replica: ReplicaRole;
+  /** The first becoming the second. */
+  readonly failover: Failover;
 
   constructor(readonly host: ReplicationHost) {
     this.history = new History(
@@ -33,6 +36,7 @@ export class Replication implements OwnReplicas {
     );
     this.replica = new ReplicaRole(host, this.history, this);
     this.master = new MasterRole(host, this.history, this.replica);
+    this.failover = new Failover(host, this.history, this.master, this.replica);
   }
 
   get ids(): ReplicationIds {
@@ -98,7 +102,7 @@ export class Replication implements OwnReplicas {
       if (this.backlog === null) this.history.restartAt(saved.offset);
       if (this.isReplica) {
         this.ids.adopt(saved.id);
-        this.replica.resumeAt(saved);
+        this.replica.resumeAt(saved.database, saved.streamErrors);
       } else this.ids.rememberSecond(saved.id, saved.offset);
     }
     this.master.noteNoReplicas();
@@ -109,6 +113,7 @@ export class Replication implements OwnReplicas {
   tick(steadyMs: number): void {
     this.replica.tick(steadyMs);
     this.master.tick(steadyMs);
+    this.failover.tick(steadyMs);
   }
 
   /** The server ends. */
@@ -129,7 +134,7 @@ export class Replication implements OwnReplicas {
       ["role", this.isReplica ? "slave" : "master"],
       ...this.replica.infoFields(steadyMs),
       ...this.master.infoFields(steadyMs),
-      ["master_failover_state", "no-failover"],
+      ["master_failover_state", this.failover.state],
       ["master_replid", ids.id],
       ["master_replid2", ids.secondId],
       ["master_repl_offset", this.offset],

@@ -6,6 +6,7 @@ import { command } from "./command.ts";
 import { config } from "./config.ts";
 import { dbsize, flushall, flushdb, swapdb } from "./databases.ts";
 import { debug } from "./debug.ts";
+import { failover } from "./failover.ts";
 import { info } from "./info.ts";
 import { latency } from "./latency.ts";
 import { lolwut } from "./lolwut.ts";
@@ -27,6 +28,7 @@ export const serverCommands: readonly CommandDefinition[] = [
   config,
   dbsize,
   debug,
+  failover,
   flushall,
   flushdb,
   info,

@@ -10,7 +10,7 @@ import { writeHelp } from "../help.ts";
  * changes nothing, unless its empty dataset has been refused: then it is accepted from now on; or its
  * dataset could not be taken over: then that is tried again at once.
  *
- * Errors: an invalid port.
+ * Errors: an invalid port; a FAILOVER is under way.
  *
  * @see {@link https://redis.io/docs/latest/commands/replicaof/}
  */
@@ -42,7 +42,8 @@ export const slaveof = defineCommand({
 
 function runReplicaof(call: Call): void {
   const { words, reply, server, client } = call;
-  const { replica } = server.replication;
+  const { replica, failover } = server.replication;
+  if (failover.isUnderWay) throw new ReplyError("ERR REPLICAOF not allowed while failing over.");
   if (words.is(1, "no") && words.is(2, "one")) {
     if (replica.masterHost !== null) {
       replica.stop();

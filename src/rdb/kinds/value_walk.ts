@@ -14,15 +14,6 @@ import { type ChunkSink, RdbEncoder } from "../writer.ts";
 /** A collection with more elements is walked in pieces. */
 export const ELEMENTS_AT_ONCE = 500;
 const EARLY_CHUNK_BYTES = 4 * 1024;
-
-/** How values are written. */
-export interface SavedForm {
-  /** Whether strings are compressed. */
-  readonly compress: boolean;
-  /** The version of the snapshot format, RDB_VERSION_MIN to RDB_VERSION_MAX. */
-  readonly version: number;
-}
-
 /** Elements that are about to be written. */
 const gathered: number[] = [];
 
@@ -76,10 +67,10 @@ export class Detour {
   readonly out: RdbEncoder;
   #chunks: Chunk[] = [];
 
-  constructor(form: SavedForm, chunkBytes: number, deferMax?: number) {
+  constructor(compress: boolean, chunkBytes: number, deferMax?: number) {
     this.out = new RdbEncoder(
       (bytes, length, strings) => this.#chunks.push({ bytes, length, strings }),
-      { ...form, checksum: false, chunkBytes, deferStrings: true, deferMax },
+      { compress, checksum: false, chunkBytes, deferStrings: true, deferMax },
     );
   }
 
@@ -106,7 +97,7 @@ export function agree(dict: Dict): void {
 export class TableWalk extends ValueWalk implements WriteHook {
   readonly #table: Dict;
   #writeElement: (out: RdbEncoder, ref: number) => void;
-  readonly #form: SavedForm;
+  readonly #compress: boolean;
   readonly #count: number;
   #early: Detour | null = null;
   /** Where elements go: to #early until the walk has begun. */
@@ -118,12 +109,12 @@ export class TableWalk extends ValueWalk implements WriteHook {
     value: LargeValue,
     table: Dict,
     writeElement: (out: RdbEncoder, ref: number) => void,
-    form: SavedForm,
+    compress: boolean,
   ) {
     super(value);
     this.#table = table;
     this.#writeElement = writeElement;
-    this.#form = form;
+    this.#compress = compress;
     table.hook?.preempt?.();
     this.#count = table.count;
     table.parity ^= SNAPSHOT_BIT;
@@ -156,7 +147,7 @@ export class TableWalk extends ValueWalk implements WriteHook {
     this.#written++;
     let out = this.#out;
     if (out === null) {
-      this.#early ??= new Detour(this.#form, EARLY_CHUNK_BYTES);
+      this.#early ??= new Detour(this.#compress, EARLY_CHUNK_BYTES);
       out = this.#early.out;
     }
     this.#writeElement(out, ref);
