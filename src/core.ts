@@ -494,18 +494,23 @@ export class Core
   linkFailed(client: Client, command: Command | null, text: string): void {
     this.statistics.unexpectedErrors++;
     const name = command?.fullName ?? "<unknown>";
+    const { config, replication: { replica, backlog } } = this;
+    const isStop = client.isMaster && name === "select";
+    if (isStop) replica.databaseMissing();
+    const isNews = !client.isMaster || isStop ||
+      replica.commandFailed(command?.fullName ?? null, text);
     const [from, to] = client.isMaster ? ["replica", "master"] : ["master", "replica"];
-    this.log.warning(
-      `== CRITICAL == This ${from} is sending an error to its ${to}: '${text}' after processing ` +
-        `the command '${name}'`,
-    );
+    if (isNews) {
+      this.log.warning(
+        `== CRITICAL == This ${from} is sending an error to its ${to}: '${text}' after processing ` +
+          `the command '${name}'`,
+      );
+    }
     if (!client.isMaster) return;
-    const { config, replication } = this;
-    const latest = replication.backlog?.latest(BACKLOG_SHOWN);
+    const latest = isNews ? backlog?.latest(BACKLOG_SHOWN) : undefined;
     if (latest !== undefined && latest.length > 0) {
       this.log.notice(`Latest backlog is: '${quoted(toLatin1(latest, 0, latest.length))}'`);
     }
-    replication.replica.commandFailed(name, text);
     // As in Redis, a replica whose data has parted from its master's ends where that is asked for.
     if (config.value("propagation-error-behavior") === "ignore") return;
     if (!config.value("replica-read-only")) return;

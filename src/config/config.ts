@@ -121,6 +121,8 @@ export class Config {
   readonly #settings = new Map<DirectiveName, Setting<unknown>>();
   readonly #defaults = new Map<DirectiveName, Parsed<unknown>>();
   readonly #applies = new Map<DirectiveName, (() => string | void)[]>();
+  /** Those that somebody has given a value. */
+  readonly #given = new Set<DirectiveName>();
 
   /** The defaults. `folder`, an absolute path, is what `dir` is until set. */
   constructor(
@@ -294,6 +296,7 @@ export class Config {
       for (const again of applied) again();
       return setError(name, refusal);
     }
+    for (const { setting } of changes) this.noteGiven(setting.name);
     return null;
   }
 
@@ -334,6 +337,16 @@ export class Config {
   /** Whether a directive's value is its default. */
   isDefault(name: DirectiveName): boolean {
     return this.setting(name).text === this.#defaults.get(name)!.text;
+  }
+
+  /** Whether somebody has given a directive its value, be it the default: in a file, as an argument, by CONFIG SET. */
+  isGiven(name: DirectiveName): boolean {
+    return this.#given.has(name);
+  }
+
+  /** Notes that a directive is given. */
+  noteGiven(name: DirectiveName): void {
+    this.#given.add(name);
   }
 
   /** The default of a directive. */
@@ -423,6 +436,7 @@ class Loader extends LineWalker {
       throw error;
     }
     this.#named.set(name, place);
+    this.#config.noteGiven(name);
     if (name === "dir") this.folder = toPath(setting.text);
   }
 

@@ -57,7 +57,9 @@ export function rewriteText(old: string, config: Config, all = false): string {
   for (const name of DIRECTIVE_NAMES) {
     const at = places.get(name) ?? [];
     // A restart may happen in another folder, so even the default of `dir` is written down.
-    if (at.length === 0 && config.isDefault(name) && name !== "dir" && !all) continue;
+    const isUsual = config.isDefault(name) &&
+      !(config.setting(name).directive.countsIfGiven && config.isGiven(name));
+    if (at.length === 0 && isUsual && name !== "dir" && !all) continue;
     if (at.length > 0 && readsAs(config, name, at.map((i) => written[i].slice(1)))) continue;
     const setting = config.setting(name);
     const wanted = setting.directive.kind.lines(setting as never).map((rest) => `${name} ${rest}`);

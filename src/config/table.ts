@@ -54,6 +54,8 @@ export interface Directive<T> {
   readonly deniedWhileLoading: boolean;
   /** It names a file whose content counts: CONFIG SET of the same name puts it into effect again. */
   readonly isFile: boolean;
+  /** Whether to give it its default is something else than not to give it: CONFIG REWRITE then writes it down. */
+  readonly countsIfGiven: boolean;
   /** The Redis version that brought it, where that is later than 7.0. */
   readonly since: string | null;
   /** Why tsredis does nothing with it; null if it acts, or if `refused` says why. */
@@ -85,6 +87,7 @@ interface Traits {
   sensitive?: true;
   deniedWhileLoading?: true;
   isFile?: true;
+  countsIfGiven?: true;
   since?: string;
   notActing?: string;
 }
@@ -104,6 +107,7 @@ function directive<T>(kind: Kind<T>, byDefault: string, traits: TraitsOf<T> = {}
     sensitive: traits.sensitive ?? false,
     deniedWhileLoading: traits.deniedWhileLoading ?? false,
     isFile: traits.isFile ?? false,
+    countsIfGiven: traits.countsIfGiven ?? false,
     since: traits.since ?? null,
     notActing: traits.notActing ?? null,
     refused: traits.refused ?? null,
@@ -339,6 +343,13 @@ export const DIRECTIVES = {
   "dbfilename": text("dump.rdb", { settable: "protected" }, fileNameCheck("dbfilename")),
   "rdbcompression": bool("yes"),
   "rdbchecksum": bool("yes", { settable: false }),
+  // Not given, it is 12 for a dataset in which fields of hashes expire: see rdb/versions.ts.
+  "rdb-version": choice("10", ["6", "7", "8", "9", "10", "11", "12"], {
+    since: "tsredis",
+    countsIfGiven: true,
+  }),
+  "rdb-version-lossy": bool("no", { since: "tsredis" }),
+  "rdb-skip-unknown-modules": bool("no", { since: "tsredis" }),
   "rdb-save-incremental-fsync": bool("yes", idle("a snapshot is synced once, at its end")),
   "rdb-del-sync-files": bool("no"),
   "stop-writes-on-bgsave-error": bool("yes"),
@@ -385,6 +396,8 @@ export const DIRECTIVES = {
   "replica-serve-stale-data": bool("yes", { aliases: ["slave-serve-stale-data"] }),
   "replica-lazy-flush": bool("no", idle(LAZY, { aliases: ["slave-lazy-flush"] })),
   "replica-priority": int("100", 0, I32_MAX, { aliases: ["slave-priority"] }),
+  /** Ours: whether Sentinel may promote a replica that has parted from its master; see replication/divergence.ts. */
+  "replica-promote-diverged": bool("no", { since: "tsredis" }),
   "replica-ignore-maxmemory": bool("yes", { aliases: ["slave-ignore-maxmemory"] }),
   "replica-announce-ip": optionalText({ aliases: ["slave-announce-ip"] }),
   "replica-announce-port": int("0", 0, 65535, { aliases: ["slave-announce-port"] }),

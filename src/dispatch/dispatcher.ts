@@ -469,7 +469,8 @@ export class Dispatcher {
   /** Answers with an error before the command has run; dooms a transaction being queued. */
   #refuse(client: Client, command: Command | null, refusal: string): void {
     let text = refusal;
-    if ((client.gateBits & CLIENT_IN_MULTI) !== 0) {
+    // Of a transaction of our master what can be carried out is: the rest of it has succeeded there.
+    if ((client.gateBits & CLIENT_IN_MULTI) !== 0 && !client.isMaster) {
       client.isExecDoomed = true;
     }
     if (command?.fullName === "exec") {
@@ -755,7 +756,8 @@ export class Dispatcher {
 
   /** `endParked` for a request that an error has put an end to: an answer as from its handler. */
   failParked(client: Client, words: Words, error: unknown): void {
-    this.endParked(client, this.resolve(words), words, this.#faultText(error, client, words));
+    const text = error instanceof ReplyError ? error.text : this.#faultText(error, client, words);
+    this.endParked(client, this.resolve(words), words, text);
   }
 
   /** The longest of the calls since this was last asked that were timed; see "Timing" in NOTES. */
@@ -870,6 +872,11 @@ export class Dispatcher {
     return flags;
   }
 
+  /** Whether word 1 is the index of a database. */
+  #isDatabase(words: Words): boolean {
+    return this.server.keyspace.databases[Number(words.text(1))] !== undefined;
+  }
+
   /** Null: it may run. Text: the error. Empty: queued or put off, nothing more to do. */
   #refusal(client: Client, command: Command, words: Words): string | null {
     const flags = this.#flagsOf(command, words);
@@ -945,6 +952,8 @@ export class Dispatcher {
       return "";
     }
     if (isQueued) {
+      // Here it can be told before any of the transaction is carried out.
+      if (client.isMaster && name === "select" && !this.#isDatabase(words)) return NO_DATABASE;
       if (!tryAllocating(() => client.enqueue(command, words, flags))) return NO_MEMORY;
       this.answerOutside(client, (reply) => reply.queued());
       return "";
@@ -952,6 +961,8 @@ export class Dispatcher {
     return null;
   }
 }
+
+const NO_DATABASE = "ERR DB index is out of range";
 
 /** CLIENT CACHING is about one command, or one transaction, and is over now. */
 function endCaching({ tracker, isInMulti }: Client, command: Command | null): void {

@@ -8,6 +8,7 @@ import type { Command } from "./command.ts";
 import type { Database } from "../keyspace/database.ts";
 import { dumpPayload } from "../rdb/payload.ts";
 import { PayloadDump } from "../rdb/payload_dump.ts";
+import type { PayloadForm } from "../rdb/versions.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Words } from "../resp/words.ts";
 import type { Call } from "./call.ts";
@@ -29,7 +30,7 @@ class Dumping extends SlicedCall {
     readonly database: Database,
     /** The word that is the key. */
     readonly index: number,
-    readonly compress: boolean,
+    readonly form: PayloadForm,
   ) {
     super(dispatcher.sliced, client, words);
   }
@@ -45,11 +46,11 @@ class Dumping extends SlicedCall {
 
   #begin(): void {
     this.#hasBegun = true;
-    const { words, index, database, compress } = this;
+    const { words, index, database, form } = this;
     const ref = database.records.get(words.bytes, words.starts[index], words.lengths[index]);
     if (ref === 0 || database.isExpired(ref)) return;
-    this.#dump = PayloadDump.begin(database, ref, compress);
-    if (this.#dump === null) this.#payload = dumpPayload(database, ref, compress);
+    this.#dump = PayloadDump.begin(database, ref, form);
+    if (this.#dump === null) this.#payload = dumpPayload(database, ref, form);
   }
 
   finish(): void {
@@ -79,11 +80,11 @@ export class Dumps {
   constructor(readonly dispatcher: Dispatcher) {}
 
   /** Parks the client of this call until the payload of the key that is word `index` is made. */
-  park(call: Call, index: number, compress: boolean): void {
+  park(call: Call, index: number, form: PayloadForm): void {
     const { client, database, command } = call;
     const words = call.words.clone();
     const { dispatcher } = this;
-    const dumping = new Dumping(dispatcher, client, command, words, database, index, compress);
+    const dumping = new Dumping(dispatcher, client, command, words, database, index, form);
     dispatcher.sliced.park(call, dumping);
   }
 }

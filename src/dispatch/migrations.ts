@@ -14,6 +14,7 @@ import { latin1 } from "../base/bytes.ts";
 import { type Database, WatchedKeys, type Watcher } from "../keyspace/database.ts";
 import { dumpPayload } from "../rdb/payload.ts";
 import { PayloadDump } from "../rdb/payload_dump.ts";
+import { payloadForm } from "../rdb/versions.ts";
 import { ReplyError } from "../resp/reply_error.ts";
 import type { Words } from "../resp/words.ts";
 import type { Call } from "./call.ts";
@@ -383,17 +384,17 @@ class Migration implements Park {
       keyspace.refreshTime();
       const ref = key.find();
       if (ref === 0) return null;
-      const compress = config.value("rdbcompression");
+      const form = payloadForm(config);
       const isLarge = database.bytesOfKey(ref) > DUMP_AT_ONCE_BYTES;
       key.hasChanged = false;
       const ttlMs = this.#ttlOf(ref);
-      const dump = isLarge ? PayloadDump.begin(database, ref, compress) : null;
+      const dump = isLarge ? PayloadDump.begin(database, ref, form) : null;
       if (dump !== null) {
         await this.#finish(dump);
         return { dump, bytes: NO_BYTES, ttlMs };
       }
       if (!isLarge || waits === WALKED_WAITS) {
-        return { dump: null, bytes: dumpPayload(database, ref, compress), ttlMs };
+        return { dump: null, bytes: dumpPayload(database, ref, form), ttlMs };
       }
       await this.#wait(WALKED_WAIT_MS);
     }

@@ -899,6 +899,16 @@ export class Database implements MoveListener, PlaceKeeper, ValueSource {
     this.#fieldTimes.removeAt(place - 1);
   }
 
+  /** The hash of which a field expires first; there has to be one with such fields. */
+  get firstExpiringHash(): number {
+    return this.#fieldTimes!.firstRef;
+  }
+
+  /** Whether a value in a slot is one of these. Takes time for each value in a slot. */
+  someLargeValue(test: (value: LargeValue) => boolean): boolean {
+    return this.#slots.some(test);
+  }
+
   /** The hash of which a field expires first, or 0 when none of them is over. */
   get hashDue(): number {
     const fieldTimes = this.#fieldTimes;

@@ -147,6 +147,11 @@ export class ValueSlots {
     return value;
   }
 
+  /** Whether one of the values is what is asked for. */
+  some(test: (value: LargeValue) => boolean): boolean {
+    return this.#values.some((value) => value !== null && test(value));
+  }
+
   /** Takes a value's new size into account, after it has changed. */
   measured(slot: number, size: number): void {
     this.bytes += size - this.#sizes[slot];

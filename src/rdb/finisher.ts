@@ -8,7 +8,6 @@
  */
 
 import { copyBytes } from "../base/bytes.ts";
-import { RDB_VERSION } from "./format.ts";
 import type { RdbEncoder } from "./writer.ts";
 
 export class ChunkFinisher {
@@ -55,6 +54,6 @@ export class ChunkFinisher {
   /** Writes end and checksum. @throws Error when a string has not come to its end */
   end(): void {
     if (this.#string !== null) throw new Error("rdb: the last chunk ends inside a string");
-    this.#encoder.writeEof(RDB_VERSION);
+    this.#encoder.writeEof();
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The numbers of the snapshot format (RDB), versions 1 to 12, as Redis 1.0 to 8.0 and Valkey 8 write
  * it, and version 80, as Valkey 9 does. Read by reader, writer, loader and saver; no code here but
- * look-ups.
+ * look-ups. All of them are read, 6 to 12 can be written.
  *
  * A file:
  *
@@ -38,7 +38,19 @@
 
 /** The version written unless asked otherwise: what Redis 7.0 writes and every later one reads. */
 export const RDB_VERSION = 10;
-/** Written where hashes have fields that expire: what Redis 7.4 writes. */
+/** The first version that can be written: what Redis 2.6 to 3.0 write. */
+export const RDB_VERSION_MIN = 6;
+/** The first version with aux fields, sizes of databases, and lists as nodes: Redis 3.2. */
+export const RDB_VERSION_AUX = 7;
+/** The first version with scores as float64: Redis 4.0. */
+export const RDB_VERSION_SCORES = 8;
+/** The first version with streams, idle times and frequencies: Redis 5.0. */
+export const RDB_VERSION_STREAMS = 9;
+/** The first version with listpacks in place of ziplists, and with functions: Redis 7.0. */
+export const RDB_VERSION_LISTPACKS = 10;
+/** The first version with listpacks of sets, and streams that tell when consumers were active: Redis 7.2. */
+export const RDB_VERSION_SET_LISTPACKS = 11;
+/** The first version with fields of hashes that expire: Redis 7.4. */
 export const RDB_VERSION_FIELDS = 12;
 /** The latest version of Redis that is read. */
 export const RDB_VERSION_MAX = 12;
@@ -235,9 +247,22 @@ export function typeIn(version: number, type: number): number {
   return isValkeys ? TYPE_VALKEY_HASH_2 : type;
 }
 
-/** The version of a payload with a value of this type. */
+/** The types that came with each version after the first that can be written, up to the last of them. */
+const LAST_TYPES: readonly (readonly [version: number, type: number])[] = [
+  [RDB_VERSION_FIELDS, TYPE_HASH_LISTPACK_EX],
+  [RDB_VERSION_SET_LISTPACKS, TYPE_STREAM_LISTPACKS_3],
+  [RDB_VERSION_LISTPACKS, TYPE_STREAM_LISTPACKS_2],
+  [RDB_VERSION_STREAMS, TYPE_STREAM_LISTPACKS],
+  [RDB_VERSION_AUX, TYPE_LIST_QUICKLIST],
+  [RDB_VERSION_MIN, TYPE_HASH_ZIPLIST],
+];
+
+/** The first version, of those that can be written, that knows a value type. */
 export function versionOfType(type: number): number {
-  return type >= TYPE_HASH_METADATA_PRE_GA ? RDB_VERSION_FIELDS : RDB_VERSION;
+  if (type === TYPE_ZSET_2 || type === TYPE_MODULE_2) return RDB_VERSION_SCORES;
+  let first = RDB_VERSION_MAX;
+  for (const [version, last] of LAST_TYPES) if (type <= last) first = version;
+  return first;
 }
 
 /** The name of an opcode or value type, or undefined when the byte is neither. */

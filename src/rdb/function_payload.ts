@@ -9,18 +9,17 @@ import {
   isReadVersion,
   OPCODE_FUNCTION_2,
   OPCODE_FUNCTION_PRE_GA,
-  RDB_VERSION,
 } from "./format.ts";
 import { RdbError } from "./rdb_error.ts";
 import { RdbReader } from "./reader.ts";
 import { ChunkCollector, RdbEncoder } from "./writer.ts";
 
-/** The payload of these sources; `compress` is `rdbcompression`. */
+/** The payload of these sources, in the version in which functions came; `compress` is `rdbcompression`. */
 export function dumpLibraries(codes: Iterable<Uint8Array>, compress: boolean): Uint8Array {
   const collector = new ChunkCollector();
   const encoder = new RdbEncoder(collector.sink, { compress, chunkBytes: 16 * 1024 });
   for (const code of codes) encoder.writeLibrary(code);
-  encoder.writeDumpFooter(RDB_VERSION);
+  encoder.writeDumpFooter();
   return collector.take();
 }
 

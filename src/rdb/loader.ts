@@ -4,8 +4,8 @@
  * reader.ts; format.ts draws the layout.
  *
  * Of what the file may hold and this server does not have, data of a module beside keys are passed over,
- * which the caller is told of; a value of a type that does not exist here stops the load, as leaving
- * out a key would, and so does a function library that cannot be used.
+ * which the caller is told of; a value of a type that does not exist here stops the load, unless that is a
+ * module's and the caller wants its key left out, and so does a function library that cannot be used.
  */
 
 import { copyBytes, toLatin1 } from "../base/bytes.ts";
@@ -32,7 +32,7 @@ import {
   TYPE_MAX,
   typeIn,
 } from "./format.ts";
-import { LOAD_PART, LOAD_WHOLE } from "./kinds/value_load.ts";
+import { LOAD_LEFT_OUT, LOAD_PART, LOAD_WHOLE } from "./kinds/value_load.ts";
 import { ValueReader } from "./load_value.ts";
 import { readModuleName, skipModulePart } from "./module_data.ts";
 import { PAUSED, type RdbReader, STARVED } from "./reader.ts";
@@ -78,6 +78,11 @@ export interface LoadOptions {
   readonly onEmptyKey?: (key: string) => void;
   /** Called with the name of each module whose data beside keys were left out. */
   readonly onModule?: (name: string) => void;
+  /**
+   * Called for each key that was left out because its value is of a module's type: the name of that, database and
+   * key. Without it such a key ends the load.
+   */
+  readonly onModuleKey?: (name: string, database: number, key: string) => void;
 }
 
 /** Loads one snapshot. After an RdbError the keyspace holds what came before it. */
@@ -85,6 +90,8 @@ export class RdbLoader {
   keysLoaded = 0;
   keysExpired = 0;
   keysEmpty = 0;
+  /** Keys left out because their value is of a module's type. */
+  keysOfModules = 0;
   librariesLoaded = 0;
   readonly values: ValueReader;
   /** Whether the last step ended for lack of bytes (of a growing source). */
@@ -117,6 +124,7 @@ export class RdbLoader {
     this.#nowMs = keyspace.clock.now();
     this.#database = keyspace.databases[0];
     this.values = new ValueReader(keyspace.limits);
+    this.values.leavesOutModules = options.onModuleKey !== undefined;
   }
 
   /** Bytes read so far. */
@@ -211,18 +219,22 @@ export class RdbLoader {
     if (state === LOAD_PART) return false;
     const at = this.#valueOf;
     this.#valueOf = -1;
-    this.#addKey(state === LOAD_WHOLE, at);
+    this.#addKey(state, at);
     return true;
   }
 
-  #addKey(hasValue: boolean, at: number): void {
+  /** `state` is one of LOAD_*. */
+  #addKey(state: number, at: number): void {
     const reader = this.#reader;
     const database = this.#database;
     const key = this.#key;
     const length = this.#keyLength;
     const expiresAtMs = this.#expiresAtMs;
     this.#expiresAtMs = NaN;
-    if (!hasValue) {
+    if (state === LOAD_LEFT_OUT) {
+      this.keysOfModules++;
+      this.#options.onModuleKey?.(this.values.module, database.index, toLatin1(key, 0, length));
+    } else if (state !== LOAD_WHOLE) {
       this.keysEmpty++;
       this.#options.onEmptyKey?.(toLatin1(key, 0, length));
     } else if (this.#options.dropsExpired && expiresAtMs < this.#nowMs) {

@@ -1,6 +1,7 @@
 /**
  * What modules write into snapshots and DUMP payloads, beside the path of loading: this server has no modules, so a value
- * of a module's type is refused, by the name of that type, and what a module keeps beside keys is passed over.
+ * of a module's type is refused, by the name of that type, or with `rdb-skip-unknown-modules yes` left out of a
+ * snapshot with its key; and what a module keeps beside keys is passed over.
  *
  *     value   7   <length: number of the type> <parts>
  *     aux   247   <length: number of the type> <parts>, of which the first says where in the file it stands
@@ -10,7 +11,8 @@
  */
 
 import type { LoadedValue } from "./kinds/loaded_value.ts";
-import { ValueLoad } from "./kinds/value_load.ts";
+import { quoted } from "../base/printable.ts";
+import { LOAD_LEFT_OUT, LOAD_PART, ValueLoad } from "./kinds/value_load.ts";
 import type { RdbReader } from "./reader.ts";
 
 const MODULE_EOF = 0;
@@ -60,13 +62,38 @@ export function moduleLeftOut(name: string): string {
     "They are left out.";
 }
 
-/** Refuses a value of a module's type. */
-export class ModuleLoad extends ValueLoad {
-  override begin(): void {}
+/** What to tell of a key that is left out because its value is of a module's type. */
+export function moduleKeyLeftOut(name: string, database: number, key: string): string {
+  return `The RDB file contains module data I can't load: no matching module type '${name}'. ` +
+    `The key ${quoted(key)} (database ${database}) is left out.`;
+}
 
-  override step(_value: LoadedValue, reader: RdbReader): number {
-    const at = reader.offset;
-    const name = readModuleName(reader);
+/** Parts of a value that are passed over before others have their turn. */
+const PARTS_AT_ONCE = 4096;
+
+/** Refuses a value of a module's type, or passes over it, as `LoadedValue.leavesOutModules` says. */
+export class ModuleLoad extends ValueLoad {
+  #hasName = false;
+
+  override begin(): void {
+    this.#hasName = false;
+  }
+
+  override step(value: LoadedValue, reader: RdbReader): number {
+    if (!this.#hasName) {
+      const at = reader.offset;
+      value.module = readModuleName(reader);
+      if (!value.leavesOutModules) this.#refuse(value.module, reader, at);
+      this.#hasName = true;
+      reader.mark();
+    }
+    for (let parts = 0; skipModulePart(reader); parts++) {
+      if (parts === PARTS_AT_ONCE) return LOAD_PART;
+    }
+    return LOAD_LEFT_OUT;
+  }
+
+  #refuse(name: string, reader: RdbReader, at: number): never {
     throw reader.error(
       `The RDB file contains module data I can't load: no matching module type '${name}',`,
       at,

@@ -6,12 +6,13 @@
 import type { Database } from "../keyspace/database.ts";
 import type { ValueLimits } from "../keyspace/keyspace.ts";
 import { Crc64 } from "./crc64.ts";
-import { DUMP_FOOTER_BYTES, isReadVersion, TYPE_MAX, typeIn, versionOfType } from "./format.ts";
+import { DUMP_FOOTER_BYTES, isReadVersion, TYPE_MAX, typeIn } from "./format.ts";
 import { LOAD_EMPTY, LOAD_PART } from "./kinds/value_load.ts";
 import { ValueReader } from "./load_value.ts";
 import { RdbError } from "./rdb_error.ts";
 import { PAUSED, RdbReader } from "./reader.ts";
 import { typeByte, writeValue } from "./save_value.ts";
+import { type PayloadForm, payloadFormOf } from "./versions.ts";
 import { ChunkCollector, RdbEncoder } from "./writer.ts";
 
 const collector = new ChunkCollector();
@@ -20,14 +21,15 @@ const encoder = new RdbEncoder(collector.sink, { chunkBytes: 16 * 1024 });
 /** At the end of a payload. */
 const CHECKSUM_BYTES = 8;
 
-/** The payload of a record's value; `compress` is `rdbcompression`. */
-export function dumpPayload(database: Database, ref: number, compress: boolean): Uint8Array {
+/** The payload of a record's value. @throws ReplyError when the version that is asked for cannot hold it */
+export function dumpPayload(database: Database, ref: number, form: PayloadForm): Uint8Array {
+  const { compress, version } = payloadFormOf(form, database, database, ref);
   encoder.reset();
   encoder.compress = compress;
-  const type = typeByte(database, ref);
-  encoder.writeByte(type);
+  encoder.version = version;
+  encoder.writeByte(typeByte(database, ref, version));
   writeValue(encoder, database, ref);
-  encoder.writeDumpFooter(versionOfType(type));
+  encoder.writeDumpFooter();
   return collector.take(encoder);
 }
 

@@ -15,12 +15,12 @@ import type { Database } from "../keyspace/database.ts";
 import type { DatabaseContent } from "../keyspace/doors.ts";
 import { Keyspace } from "../keyspace/keyspace.ts";
 import { StringReading } from "../keyspace/string_reading.ts";
-import { versionOfType } from "./format.ts";
 import { ChunkFinisher } from "./finisher.ts";
 import { kindOf } from "./kinds/index.ts";
-import type { ValueWalk } from "./kinds/value_walk.ts";
+import type { SavedForm, ValueWalk } from "./kinds/value_walk.ts";
 import { LzfPieces } from "./lzf.ts";
 import { typeByte } from "./save_value.ts";
+import { type PayloadForm, payloadFormOf } from "./versions.ts";
 import { RdbEncoder } from "./writer.ts";
 
 /** Size of the chunks of a payload; not that of a reply's chunks, so that none is taken for one. */
@@ -44,22 +44,20 @@ export class PayloadDump {
   readonly lengths: number[] = [];
   readonly #out: RdbEncoder;
   readonly #source: Source;
-  readonly #type: number;
   #isOver = false;
   /** What has put an end to it while nobody asked for a step. */
   #failure: unknown = null;
 
-  private constructor(content: DatabaseContent, ref: number, compress: boolean) {
+  private constructor(content: DatabaseContent, ref: number, form: SavedForm) {
     this.#out = new RdbEncoder((chunk, length) => {
       this.chunks.push(chunk);
       this.lengths.push(length);
-    }, { compress, chunkBytes: CHUNK_BYTES });
+    }, { ...form, chunkBytes: CHUNK_BYTES });
     const meta = content.records.metaOf(ref);
-    this.#type = typeByte(content, ref);
-    this.#out.writeByte(this.#type);
+    this.#out.writeByte(typeByte(content, ref, form.version));
     this.#source = isLongString(meta)
-      ? new StringSource(content, ref, this.#out, compress)
-      : new WalkSource(this, content, ref, this.#out, compress);
+      ? new StringSource(content, ref, this.#out, form.compress)
+      : new WalkSource(this, content, ref, this.#out, form);
     // What is removed meanwhile is not given back: it may be this value.
     Keyspace.snapshotsOpen++;
   }
@@ -72,15 +70,17 @@ export class PayloadDump {
   /**
    * Begins with the value of a record, which is in a slot. Null when it has to be written at once: because it is
    * small, or because a snapshot is walking it.
+   * @throws ReplyError when the version that is asked for cannot hold it
    */
-  static begin(database: Database, ref: number, compress: boolean): PayloadDump | null {
+  static begin(database: Database, ref: number, form: PayloadForm): PayloadDump | null {
     const content = database.capture();
     const meta = content.records.metaOf(ref);
     if (!isSlotEncoding((meta >>> 4) & 0xf)) return null;
     const isWalked = isLongString(meta)
       ? !StringReading.mayBegin(content)
       : kindOf(meta).isWalked(content, ref);
-    return isWalked ? null : new PayloadDump(content, ref, compress);
+    if (isWalked) return null;
+    return new PayloadDump(content, ref, payloadFormOf(form, content, database, ref));
   }
 
   /** Does a piece; true when all is done. */
@@ -88,7 +88,7 @@ export class PayloadDump {
     if (this.#failure !== null) throw this.#failure;
     if (this.#isOver) return true;
     if (!this.#source.step()) return false;
-    this.#out.writeDumpFooter(versionOfType(this.#type));
+    this.#out.writeDumpFooter();
     this.#end();
     return true;
   }
@@ -142,10 +142,10 @@ class WalkSource implements Source {
     content: DatabaseContent,
     ref: number,
     out: RdbEncoder,
-    compress: boolean,
+    form: SavedForm,
   ) {
     const kind = kindOf(content.records.metaOf(ref));
-    const walk = this.#walk = kind.walk(content, ref, compress, false, true)!;
+    const walk = this.#walk = kind.walk(content, ref, form, false, true)!;
     walk.onPreempted = () => dump.finishNow();
     this.#out = out;
     if (walk.isInOrder) {
@@ -157,7 +157,7 @@ class WalkSource implements Source {
     const main: RdbEncoder = this.#main = new RdbEncoder((chunk, length, strings) => {
       finisher.add(chunk, length, strings);
       main.recycle(chunk);
-    }, { compress, checksum: false, chunkBytes: PIECE_BYTES, deferStrings: true });
+    }, { ...form, checksum: false, chunkBytes: PIECE_BYTES, deferStrings: true });
     walk.begin(main, (chunk, length, strings) => finisher.add(chunk, length, strings));
   }
 

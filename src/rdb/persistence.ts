@@ -18,16 +18,23 @@ import { isSystemError, problemOf, SystemError } from "../runtime/system_error.t
 import { BackgroundSave } from "./background_save.ts";
 import { type ExpiredListener, type LibraryLoader, RdbLoader } from "./loader.ts";
 import { DOUBT_MS, removeLeftovers, removeUnlocked } from "./leftovers.ts";
-import { moduleLeftOut } from "./module_data.ts";
+import { moduleKeyLeftOut, moduleLeftOut } from "./module_data.ts";
 import { RdbError } from "./rdb_error.ts";
 import { type Relay, RelayedSnapshot, type RelayEvents } from "./relayed_snapshot.ts";
 import { ReplicaLoad, type ReplicaLoadOptions } from "./replica_load.ts";
 import { SaveWorker } from "./snapshot_job.ts";
 import { FileSource, RdbReader } from "./reader.ts";
-import { accessOf, saveDataset, versionRemark } from "./save_dataset.ts";
+import { accessOf, type LeftOutListener, saveDataset } from "./save_dataset.ts";
 import type { SnapshotOptions } from "./snapshot.ts";
 import { SnapshotFile } from "./snapshot_file.ts";
 import { keysPerSlice, nextSlice } from "./slice_delay.ts";
+import {
+  askedVersion,
+  firstUnheld,
+  fullVersion,
+  fullVersionRemark,
+  replicaVersion,
+} from "./versions.ts";
 import { RdbEncoder } from "./writer.ts";
 
 /** A background save that failed is not tried again by itself for so long. */
@@ -52,6 +59,8 @@ export interface ReloadOptions {
  * snapshot may differ from the master although nothing is missing.
  */
 export const AUX_STREAM_ERRORS = "tsredis-stream-errors";
+/** The same: offset of the master's stream behind which the dataset is known to be another one than the master's. */
+export const AUX_DIVERGED_AT = "tsredis-diverged-at";
 
 /** The link that a loaded snapshot was part of. */
 export interface LoadedReplication {
@@ -63,6 +72,15 @@ export interface LoadedReplication {
   readonly database: number;
   /** Commands of the master that had failed up to there. */
   readonly streamErrors: number;
+  /** Offset behind which the dataset is another one than the master's; -1 for none. */
+  readonly divergedAt: number;
+}
+
+/** What a save is to write. */
+interface SaveForm {
+  readonly version: number;
+  /** Hears of what the version cannot hold; absent where it can hold all. */
+  readonly leftOut?: LeftOutListener;
 }
 
 /** How far a load has come. */
@@ -79,6 +97,7 @@ interface Loading {
   offset: number;
   database: number;
   streamErrors: number;
+  divergedAt: number;
 }
 
 /**
@@ -93,7 +112,7 @@ export interface SnapshotMaker {
   readonly isLoading: boolean;
   /** Where a snapshot to disk is. */
   readonly filePath: string;
-  /** Begins a snapshot to disk. */
+  /** Begins a snapshot to disk for replicas: of all there is. */
   startBackground(): void;
   /** Gives up a snapshot to disk that is under way. */
   abortBackground(): void;
@@ -196,8 +215,50 @@ export class Persistence implements SnapshotMaker {
     return `temp-${this.#writer}.rdb`;
   }
 
-  /** SAVE: writes the file at once; false when that failed (logged). Not during a background save. */
-  save(): boolean {
+  /**
+   * Why nothing is saved now: what the version cannot hold that `rdb-version` asks for, and that `rdb-version-lossy`
+   * (or the caller, without `mayLose`) forbids to leave out. Null if all is well.
+   */
+  refusal(mayLose = true): string | null {
+    const { keyspace, config } = this;
+    const version = askedVersion(config);
+    if (version === null || (mayLose && config.value("rdb-version-lossy"))) return null;
+    const unheld = firstUnheld(keyspace, version);
+    return unheld === null ? null : `${unheld}, see rdb-version and rdb-version-lossy`;
+  }
+
+  /** What a save is to write now. */
+  #saveForm(): SaveForm {
+    const { keyspace, config, log } = this;
+    const version = askedVersion(config);
+    if (version === null) {
+      const remark = fullVersionRemark(keyspace);
+      if (remark !== null) log.notice(remark);
+      return { version: fullVersion(keyspace) };
+    }
+    if (!config.value("rdb-version-lossy")) return { version };
+    return { version, leftOut: (what) => log.warning(`${what}: it is left out of the snapshot`) };
+  }
+
+  /**
+   * SAVE: writes the file at once; false when that failed or was refused (logged). Not during a background save.
+   * Only with `mayLose` something may be left out.
+   */
+  save(mayLose = true): boolean {
+    const failure = this.refusal(mayLose) ?? this.#writeFile(this.#saveForm());
+    if (failure !== null) {
+      this.log.warning(failure);
+      return false;
+    }
+    this.log.notice("DB saved on disk");
+    this.keyspace.dirty = 0;
+    this.#saved();
+    this.#saves++;
+    return true;
+  }
+
+  /** Writes the file at once; answers null, or what went wrong. */
+  #writeFile({ version, leftOut }: SaveForm): string | null {
     const { keyspace, config } = this;
     let file: SnapshotFile | null = null;
     try {
@@ -210,24 +271,21 @@ export class Persistence implements SnapshotMaker {
       const encoder: RdbEncoder = new RdbEncoder((chunk, length) => {
         target.write(chunk, length);
         encoder.recycle(chunk);
-      }, { compress: config.value("rdbcompression"), checksum: config.value("rdbchecksum") });
+      }, {
+        compress: config.value("rdbcompression"),
+        checksum: config.value("rdbchecksum"),
+        version,
+      });
       const access = accessOf(config.value("maxmemory-policy"));
-      const remark = versionRemark(keyspace);
-      if (remark !== null) this.log.notice(remark);
-      saveDataset(keyspace, encoder, access, this.owner.replicationAux());
+      saveDataset(keyspace, encoder, access, this.owner.replicationAux(), leftOut);
       target.finish();
       target.rename();
       target.syncFolder();
     } catch (error) {
       file?.abandon();
-      this.log.warning(problemOf(error));
-      return false;
+      return problemOf(error);
     }
-    this.log.notice("DB saved on disk");
-    keyspace.dirty = 0;
-    this.#saved();
-    this.#saves++;
-    return true;
+    return null;
   }
 
   /**
@@ -246,7 +304,14 @@ export class Persistence implements SnapshotMaker {
 
   #beginFinal(): void {
     if (this.#finalEnded === null || this.#background !== null) return;
-    this.#beginSave((failure) => this.#finalSaveEnded(failure));
+    const refusal = this.refusal();
+    if (refusal === null) {
+      return this.#beginSave(this.#saveForm(), (failure) => this.#finalSaveEnded(failure));
+    }
+    this.#backgroundStarted = this.keyspace.clock.monotonic();
+    this.runtime.timers.soon(() => {
+      if (this.#finalEnded !== null) this.#finalSaveEnded(refusal);
+    });
   }
 
   #finalSaveEnded(failure: string | null): void {
@@ -276,17 +341,36 @@ export class Persistence implements SnapshotMaker {
     this.owner.persistenceChanged();
   }
 
-  /** BGSAVE: begins a background save. Not while one is under way. */
+  /**
+   * BGSAVE: begins a background save. Not while one is under way. Answers null, or why none has begun, which has been
+   * logged and counts as a save that failed.
+   */
+  saveInBackground(): string | null {
+    this.#isScheduled = false;
+    this.#lastTryMs = this.keyspace.clock.monotonic();
+    const refusal = this.refusal();
+    if (refusal === null) this.#startBackground(this.#saveForm());
+    else {
+      this.log.warning(refusal);
+      this.lastSaveOk = false;
+      this.owner.persistenceChanged();
+    }
+    return refusal;
+  }
+
+  /** SnapshotMaker. What the version cannot hold that is asked for makes it another one. */
   startBackground(): void {
     this.#isScheduled = false;
     this.#lastTryMs = this.keyspace.clock.monotonic();
-    this.#beginSave((failure) => this.#backgroundEnded(failure));
+    this.#startBackground({ version: replicaVersion(this.keyspace, this.config) });
+  }
+
+  #startBackground(form: SaveForm): void {
+    this.#beginSave(form, (failure) => this.#backgroundEnded(failure));
     this.log.notice(`Background saving started by pid ${this.runtime.process.id}`);
   }
 
-  #beginSave(ended: (failure: string | null) => void): void {
-    const remark = versionRemark(this.keyspace);
-    if (remark !== null) this.log.notice(remark);
+  #beginSave(form: SaveForm, ended: (failure: string | null) => void): void {
     const { keyspace, config } = this;
     this.#backgroundStarted = keyspace.clock.monotonic();
     this.#backgroundDirty = keyspace.dirty;
@@ -300,15 +384,16 @@ export class Persistence implements SnapshotMaker {
         name: this.#fileName,
       },
       config.value("rdbchecksum"),
-      this.#snapshotOptions(),
+      this.#snapshotOptions(form),
       () => config.value("rdb-key-save-delay"),
       ended,
     );
   }
 
-  #snapshotOptions(): SnapshotOptions {
+  #snapshotOptions(form: SaveForm): SnapshotOptions {
     const { config } = this;
     return {
+      ...form,
       access: accessOf(config.value("maxmemory-policy")),
       compress: config.value("rdbcompression"),
       aux: this.owner.replicationAux(),
@@ -326,7 +411,7 @@ export class Persistence implements SnapshotMaker {
       this.keyspace,
       this.#worker,
       config.value("rdbchecksum"),
-      this.#snapshotOptions(),
+      this.#snapshotOptions({ version: replicaVersion(this.keyspace, config) }),
       () => config.value("rdb-key-save-delay"),
       events,
       (failure) => this.#relayEnded(failure),
@@ -406,14 +491,14 @@ export class Persistence implements SnapshotMaker {
     const mayTry = this.lastSaveOk || steadyMs - this.#lastTryMs > RETRY_MS;
     if (!mayTry) return;
     if (this.#isScheduled) {
-      this.startBackground();
+      this.saveInBackground();
       return;
     }
     for (const { seconds, changes } of config.value("save")) {
       const age = Math.floor((steadyMs - this.#savedMs) / 1000);
       if (keyspace.dirty < changes || age <= seconds) continue;
       log.notice(`${changes} changes in ${seconds} seconds. Saving...`);
-      this.startBackground();
+      this.saveInBackground();
       return;
     }
   }
@@ -533,7 +618,7 @@ export class Persistence implements SnapshotMaker {
   reload(options: ReloadOptions): string | null {
     const { keyspace, log } = this;
     this.abortBackground();
-    if (options.saves && !this.save()) return "cannot save the dataset";
+    if (options.saves && !this.save(false)) return "cannot save the dataset";
     const file = this.#open();
     if (file === null) return "there is no file to load";
     using _ = file;
@@ -595,6 +680,9 @@ export class Persistence implements SnapshotMaker {
       onAux: (name, value) => this.#hearAux(name, value),
       onEmptyKey: (key) => log.notice(`rdbLoadObject skipping empty key: ${key}`),
       onModule: (name) => log.warning(moduleLeftOut(name)),
+      onModuleKey: config.value("rdb-skip-unknown-modules")
+        ? (...key) => log.warning(moduleKeyLeftOut(...key))
+        : undefined,
     });
     const startedMs = keyspace.clock.now();
     this.#loading = {
@@ -607,6 +695,7 @@ export class Persistence implements SnapshotMaker {
       offset: NaN,
       database: 0,
       streamErrors: 0,
+      divergedAt: -1,
     };
     return this.#loading;
   }
@@ -628,12 +717,14 @@ export class Persistence implements SnapshotMaker {
     else if (name === "repl-offset" && /^\d+$/.test(value)) loading.offset = Number(value);
     else if (name === AUX_STREAM_ERRORS && /^\d{1,15}$/.test(value)) {
       loading.streamErrors = Number(value);
+    } else if (name === AUX_DIVERGED_AT && /^\d{1,15}$/.test(value)) {
+      loading.divergedAt = Number(value);
     } else if (name === "repl-stream-db" && /^\d+$/.test(value)) loading.database = Number(value);
     else return;
     // Known from here on: a key that is left out may have to be told to replicas.
-    const { id, offset, database, streamErrors } = loading;
+    const { id, offset, database, streamErrors, divergedAt } = loading;
     if (this.isLoading && id !== "" && Number.isSafeInteger(offset)) {
-      this.loadedReplication = { id, offset, database, streamErrors };
+      this.loadedReplication = { id, offset, database, streamErrors, divergedAt };
     }
   }
 
@@ -642,9 +733,11 @@ export class Persistence implements SnapshotMaker {
     this.#lastKeysLoaded = loader.keysLoaded;
     this.#lastKeysExpired = loader.keysExpired;
     const empty = loader.keysEmpty > 0 ? `, empty keys skipped: ${loader.keysEmpty}` : "";
+    const { keysOfModules } = loader;
+    const modules = keysOfModules > 0 ? `, keys of modules left out: ${keysOfModules}` : "";
     log.notice(
       `Done loading RDB, keys loaded: ${loader.keysLoaded}, ` +
-        `keys expired: ${loader.keysExpired}${empty}.`,
+        `keys expired: ${loader.keysExpired}${empty}${modules}.`,
     );
   }
 

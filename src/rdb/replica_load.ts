@@ -22,7 +22,7 @@ import { problemOf } from "../runtime/system_error.ts";
 import { type LibraryLoader, RdbLoader } from "./loader.ts";
 import { FileSource, RdbReader } from "./reader.ts";
 import { ReceivedBytes } from "./received_bytes.ts";
-import { moduleLeftOut } from "./module_data.ts";
+import { moduleKeyLeftOut, moduleLeftOut } from "./module_data.ts";
 import { RdbError } from "./rdb_error.ts";
 import { keysPerSlice, nextSlice } from "./slice_delay.ts";
 import { exchangeSnapshot } from "./snapshot_file.ts";
@@ -288,6 +288,9 @@ export class ReplicaLoad {
       onAux: (name, value) => this.#hearAux(name, value),
       onEmptyKey: (key) => this.log.notice(`rdbLoadObject skipping empty key: ${key}`),
       onModule: (name) => this.log.warning(moduleLeftOut(name)),
+      onModuleKey: this.config.value("rdb-skip-unknown-modules")
+        ? (...key) => this.log.warning(moduleKeyLeftOut(...key))
+        : undefined,
     });
   }
 

@@ -7,8 +7,14 @@ import { REDIS_VERSION } from "../config/version.ts";
 import type { Database } from "../keyspace/database.ts";
 import type { DatabaseContent } from "../keyspace/doors.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
-import { RDB_VERSION, RDB_VERSION_FIELDS } from "./format.ts";
+import {
+  RDB_VERSION_AUX,
+  RDB_VERSION_LISTPACKS,
+  RDB_VERSION_SCORES,
+  RDB_VERSION_STREAMS,
+} from "./format.ts";
 import { writeRecord } from "./save_value.ts";
+import { isHeld, unheldKey, unheldLibrary } from "./versions.ts";
 import type { RdbEncoder } from "./writer.ts";
 
 /** What is saved of the access clock, after `maxmemory-policy`: nothing, */
@@ -39,55 +45,63 @@ export class SavedDatabase {
   }
 }
 
+/** Hears of a key or library that is left out of a snapshot because its version cannot hold it: a line for the log. */
+export type LeftOutListener = (what: string) => void;
+
 /**
- * The version of a snapshot of this dataset as it is now: what every server since 7.0 reads, if that can say
- * all there is to be said. See "Fields that expire" in NOTES.
+ * Writes aux fields, and before each key which database it is in, its expiry and access clock, as far as the version
+ * of the encoders knows them.
  */
-export function versionFor({ databases }: Keyspace): number {
-  const hasExpiringFields = databases.some((database) => database.expiringHashCount > 0);
-  return hasExpiringFields ? RDB_VERSION_FIELDS : RDB_VERSION;
-}
-
-/** What there is to be said in the log of that version; null for the usual one. */
-export function versionRemark(keyspace: Keyspace): string | null {
-  if (versionFor(keyspace) === RDB_VERSION) return null;
-  return `Hashes have fields that expire, so the snapshot is written in RDB version ${RDB_VERSION_FIELDS}, ` +
-    "which Redis reads from 7.4 on";
-}
-
-/** Writes aux fields, and before each key which database it is in, its expiry and access clock. */
 export class DatasetWriter {
   readonly #keyspace: Keyspace;
   readonly #access: number;
+  readonly #leftOut: LeftOutListener | null;
   #selected = -1;
 
-  /** `access` is ACCESS_*. */
-  constructor(keyspace: Keyspace, access: number) {
+  /**
+   * `access` is ACCESS_*. With `leftOut` what the version cannot hold is left out and told to it; without, the version
+   * has to be one that can hold all.
+   */
+  constructor(keyspace: Keyspace, access: number, leftOut: LeftOutListener | null = null) {
     this.#keyspace = keyspace;
     this.#access = access;
+    this.#leftOut = leftOut;
   }
 
   /** Writes header and aux fields. `aux` are further ones. */
   begin(out: RdbEncoder, aux: readonly (readonly [string, string | number])[] = []): void {
-    out.writeHeader(versionFor(this.#keyspace));
+    out.writeHeader();
+    if (out.version < RDB_VERSION_AUX) return;
     out.writeAux("redis-ver", REDIS_VERSION);
     out.writeAux("redis-bits", 64);
     out.writeAux("ctime", Math.floor(this.#keyspace.clock.now() / 1000));
     out.writeAux("used-mem", this.#keyspace.dataBytes);
     for (const [name, value] of aux) out.writeAux(name, value);
-    out.writeAux("aof-base", 0);
+    if (out.version >= RDB_VERSION_LISTPACKS) out.writeAux("aof-base", 0);
+    else if (out.version >= RDB_VERSION_SCORES) out.writeAux("aof-preamble", 0);
   }
 
   /** Writes the function libraries, which stand before the first key. */
   writeLibraries(out: RdbEncoder): void {
-    for (const code of this.#keyspace.libraries.codes) out.writeLibrary(code);
+    for (const code of this.#keyspace.libraries.codes) {
+      if (out.version >= RDB_VERSION_LISTPACKS) out.writeLibrary(code);
+      else if (this.#leftOut !== null) this.#leftOut(unheldLibrary(out.version, code));
+      else throw new Error(`rdb: a function library in version ${out.version}`);
+    }
+  }
+
+  /** Whether a record is to be written in this version; if not, that has been told. */
+  holds(source: SavedDatabase, ref: number, version: number): boolean {
+    if (this.#leftOut === null || isHeld(source.content, ref, version)) return true;
+    this.#leftOut(unheldKey(version, source, source.content.records, ref));
+    return false;
   }
 
   /** Writes what goes before type and key of a record with this expiry (NaN: none) and meta word. */
   writePrefix(out: RdbEncoder, source: SavedDatabase, expiresAtMs: number, meta: number): void {
     if (this.#selected !== source.index) this.#select(out, source);
     if (expiresAtMs === expiresAtMs) out.writeExpiry(expiresAtMs);
-    if (this.#access === ACCESS_NONE) return;
+    if (this.#access === ACCESS_NONE || out.version < RDB_VERSION_STREAMS) return;
     if (this.#access === ACCESS_IDLE) out.writeIdle(this.#keyspace.idleSeconds(meta));
     else out.writeFrequency(this.#keyspace.lfuCounter(meta));
   }
@@ -97,7 +111,7 @@ export class DatasetWriter {
     out.writeSelectDb(source.index);
     if (source.isAnnounced) return;
     source.isAnnounced = true;
-    out.writeResizeDb(source.keys, source.content.expiring);
+    if (out.version >= RDB_VERSION_AUX) out.writeResizeDb(source.keys, source.content.expiring);
   }
 
   /** Writes a record with all that belongs to it. */
@@ -109,22 +123,29 @@ export class DatasetWriter {
   }
 }
 
-/** Writes the whole dataset, from the header to the checksum, with further `aux` fields; returns the number of keys. */
+/**
+ * Writes the whole dataset, from the header to the checksum, in the version of `out`, with further `aux` fields;
+ * `leftOut` is as for DatasetWriter. Returns the number of keys.
+ */
 export function saveDataset(
   keyspace: Keyspace,
   out: RdbEncoder,
   access: number,
   aux: readonly (readonly [string, string | number])[] = [],
+  leftOut: LeftOutListener | null = null,
 ): number {
-  const writer = new DatasetWriter(keyspace, access);
+  const writer = new DatasetWriter(keyspace, access, leftOut);
   writer.begin(out, aux);
   writer.writeLibraries(out);
   let keys = 0;
   for (const database of keyspace.databases) {
     if (database.count === 0) continue;
     const source = new SavedDatabase(database);
-    source.content.records.forEach((ref) => writer.write(out, source, ref));
-    keys += source.keys;
+    source.content.records.forEach((ref) => {
+      if (!writer.holds(source, ref, out.version)) return;
+      writer.write(out, source, ref);
+      keys++;
+    });
   }
   out.writeEof();
   return keys;

@@ -39,9 +39,10 @@ import { isRefusal } from "../base/refused.ts";
 import type { Database } from "../keyspace/database.ts";
 import { Keyspace } from "../keyspace/keyspace.ts";
 import { kindOf } from "./kinds/index.ts";
-import { agree, Detour, type ValueWalk } from "./kinds/value_walk.ts";
-import { DatasetWriter, SavedDatabase } from "./save_dataset.ts";
+import { agree, Detour, type SavedForm, type ValueWalk } from "./kinds/value_walk.ts";
+import { DatasetWriter, type LeftOutListener, SavedDatabase } from "./save_dataset.ts";
 import { typeByte } from "./save_value.ts";
+import { fullVersion } from "./versions.ts";
 import { type ChunkSink, RdbEncoder } from "./writer.ts";
 
 const CHUNK_BYTES = 256 * 1024;
@@ -65,6 +66,10 @@ export interface SnapshotOptions {
    * the memory of whoever finishes the chunks. Default: all are compressed.
    */
   readonly compressMax?: number;
+  /** The version; RDB_VERSION_MIN to RDB_VERSION_MAX. Default: one that can hold all there is (`fullVersion`). */
+  readonly version?: number;
+  /** With it, what the version cannot hold is left out and told to it; without, the version has to hold all. */
+  readonly leftOut?: LeftOutListener;
   /** Further aux fields. */
   readonly aux?: readonly (readonly [string, string | number])[];
 }
@@ -107,7 +112,7 @@ export class Snapshot {
 
   readonly #keyspace: Keyspace;
   readonly #sink: SnapshotSink;
-  readonly #compress: boolean;
+  readonly #form: SavedForm;
   readonly #writer: DatasetWriter;
   readonly #main: RdbEncoder;
   readonly #side: Detour;
@@ -122,16 +127,17 @@ export class Snapshot {
   constructor(keyspace: Keyspace, sink: SnapshotSink, options: SnapshotOptions) {
     this.#keyspace = keyspace;
     this.#sink = sink;
-    this.#compress = options.compress;
-    this.#writer = new DatasetWriter(keyspace, options.access);
+    const { access, compress, version = fullVersion(keyspace) } = options;
+    this.#form = { compress, version };
+    this.#writer = new DatasetWriter(keyspace, access, options.leftOut);
     this.#main = new RdbEncoder(sink.write, {
-      compress: options.compress,
+      ...this.#form,
       checksum: false,
       chunkBytes: CHUNK_BYTES,
       deferStrings: true,
       deferMax: options.compressMax,
     });
-    this.#side = new Detour(options.compress, SIDE_CHUNK_BYTES, options.compressMax);
+    this.#side = new Detour(this.#form, SIDE_CHUNK_BYTES, options.compressMax);
     let keys = 0;
     for (const database of keyspace.databases) {
       if (database.count === 0) continue;
@@ -205,15 +211,16 @@ export class Snapshot {
     const { records } = source.content;
     records.setFlags(ref, records.flagsOf(ref) ^ SNAPSHOT_BIT);
     this.keysDone++;
+    if (!this.#writer.holds(source, ref, this.#form.version)) return;
     // A request waits for a record that it wants to change: no time to borrow the value for long.
     const canBorrow = byWalker && this.#current === null;
     const kind = kindOf(records.metaOf(ref));
-    const walk = kind.walk(source.content, ref, this.#compress, canBorrow);
+    const walk = kind.walk(source.content, ref, this.#form, canBorrow);
     if (walk === null) {
       this.#writer.write(this.#current === null ? this.#main : this.#side.out, source, ref);
       return;
     }
-    const large = new LargeRecord(source, ref, walk);
+    const large = new LargeRecord(source, ref, walk, this.#form.version);
     if (walk.isBorrowed) this.#beginLarge(large);
     else this.#waiting.push(large);
   }
@@ -252,11 +259,16 @@ class LargeRecord {
   readonly type: number;
   readonly key: Uint8Array;
 
-  constructor(readonly source: HookedDatabase, ref: number, readonly walk: ValueWalk) {
+  constructor(
+    readonly source: HookedDatabase,
+    ref: number,
+    readonly walk: ValueWalk,
+    version: number,
+  ) {
     const { records } = source.content;
     this.expiresAtMs = records.expiryOf(ref);
     this.meta = records.metaOf(ref);
-    this.type = typeByte(source.content, ref);
+    this.type = typeByte(source.content, ref, version);
     const at = records.keyOffset(ref);
     this.key = records.bytesOf(ref).slice(at, at + records.keyLength(ref));
   }

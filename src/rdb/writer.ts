@@ -9,8 +9,12 @@
 
 import { copyBytes, latin1 } from "../base/bytes.ts";
 import { parseInteger, writeBigInt } from "../base/integers.ts";
+import { formatPrecise } from "../base/printf.ts";
 import { Crc64 } from "./crc64.ts";
 import {
+  DOUBLE_INFINITY,
+  DOUBLE_MINUS_INFINITY,
+  DOUBLE_NAN,
   ENCODING_INT16,
   ENCODING_INT32,
   ENCODING_INT8,
@@ -60,6 +64,8 @@ export interface RdbEncoderOptions {
   deferStrings?: boolean;
   /** Longer strings are not deferred but written as they are. Default: all are deferred. */
   deferMax?: number;
+  /** The version that is written, RDB_VERSION_MIN to RDB_VERSION_MAX. Default: RDB_VERSION. */
+  version?: number;
 }
 
 const CHUNK_BYTES = 256 << 10;
@@ -82,6 +88,11 @@ const digits = new Uint8Array(20);
 export class RdbEncoder {
   /** Whether strings are compressed from here on. */
   compress: boolean;
+  /**
+   * The version that is written. Primitives are the same in all of them; whoever writes values, aux fields and
+   * the like through this encoder goes by it.
+   */
+  version: number;
 
   #sink: ChunkSink;
   #chunkBytes: number;
@@ -99,6 +110,7 @@ export class RdbEncoder {
   constructor(sink: ChunkSink, options: RdbEncoderOptions = {}) {
     this.#sink = sink;
     this.compress = options.compress ?? true;
+    this.version = options.version ?? RDB_VERSION;
     this.#sums = options.checksum ?? true;
     this.#chunkBytes = Math.max(options.chunkBytes ?? CHUNK_BYTES, CHUNK_BYTES_MIN);
     this.#chunk = new Uint8Array(this.#chunkBytes);
@@ -296,6 +308,16 @@ export class RdbEncoder {
     this.writeBytes(doubleBytes, 0, 8);
   }
 
+  /** Writes a double as text, which all digits of it are in: what scores were before version 8. */
+  writeTextDouble(value: number): void {
+    if (value !== value) return this.writeByte(DOUBLE_NAN);
+    if (value === Infinity) return this.writeByte(DOUBLE_INFINITY);
+    if (value === -Infinity) return this.writeByte(DOUBLE_MINUS_INFINITY);
+    const text = latin1(formatPrecise(value, 17));
+    this.writeByte(text.length);
+    this.writeBytes(text, 0, text.length);
+  }
+
   /** Writes an int64, least significant byte first; `ms` is an integer, the last int64 if beyond it. */
   writeMillis(ms: number): void {
     if (this.#chunkBytes - this.#pos < 8) this.flush();
@@ -318,7 +340,7 @@ export class RdbEncoder {
   // Opcodes.
 
   /** Begins a snapshot: "REDIS" and the version in four digits. */
-  writeHeader(version = RDB_VERSION): void {
+  writeHeader(version = this.version): void {
     const header = latin1("REDIS" + String(version).padStart(4, "0"));
     this.writeBytes(header, 0, header.length);
   }
@@ -370,14 +392,14 @@ export class RdbEncoder {
   }
 
   /** Ends a snapshot with its checksum (zeros when switched off) and flushes. */
-  writeEof(version = RDB_VERSION): void {
+  writeEof(version = this.version): void {
     this.writeByte(OPCODE_EOF);
     if (version >= RDB_VERSION_CHECKSUM) this.#writeChecksum();
     this.flush();
   }
 
   /** Ends a DUMP payload with version and checksum, which it has in any case, and flushes. */
-  writeDumpFooter(version = RDB_VERSION): void {
+  writeDumpFooter(version = this.version): void {
     if (!this.#sums) throw new Error("a DUMP payload needs an encoder that keeps the checksum");
     this.writeByte(version & 255);
     this.writeByte(version >>> 8);

@@ -4,6 +4,7 @@
  */
 
 import { accessOf, DatasetWriter } from "../rdb/save_dataset.ts";
+import { replicaVersion } from "../rdb/versions.ts";
 import { RdbEncoder } from "../rdb/writer.ts";
 import type { ReplicationHost } from "./host.ts";
 import type { RelayTransfer } from "./relay_transfer.ts";
@@ -25,6 +26,7 @@ export class EmptySnapshot {
     const pieces: { chunk: Uint8Array<ArrayBuffer>; length: number }[] = [];
     const encoder = new RdbEncoder((chunk, length) => pieces.push({ chunk, length }), {
       compress: config.value("rdbcompression"),
+      version: replicaVersion(keyspace, config),
       checksum: config.value("rdbchecksum"),
       chunkBytes: 4096,
     });

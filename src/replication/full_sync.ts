@@ -19,7 +19,7 @@ import { FileTransfer } from "./file_transfer.ts";
 import type { MasterRole } from "./master_role.ts";
 import { RelayTransfer } from "./relay_transfer.ts";
 import { EmptySnapshot } from "./empty_snapshot.ts";
-import { versionRemark } from "../rdb/save_dataset.ts";
+import { replicaVersionRemark } from "../rdb/versions.ts";
 
 /** A snapshot to disk that replicas wait for. */
 interface DiskSync {
@@ -129,7 +129,7 @@ export class FullSyncs {
     log.notice(
       `Starting BGSAVE for SYNC with target: ${toSockets ? "replicas sockets" : "disk"}`,
     );
-    const remark = versionRemark(this.#host.keyspace);
+    const remark = replicaVersionRemark(this.#host.keyspace, config);
     if (remark !== null) log.warning(`${remark}: older replicas will refuse it`);
     try {
       if (toSockets) this.#startRelay(group);

@@ -15,6 +15,7 @@
  */
 
 import { toLatin1 } from "../base/bytes.ts";
+import { oneLine } from "../base/printable.ts";
 import { isRefusal } from "../base/refused.ts";
 import type { Setting } from "../config/config.ts";
 import { RdbError } from "../rdb/rdb_error.ts";
@@ -49,8 +50,10 @@ export class LinkFailure extends Error {
       readonly forgets?: boolean;
       /** An empty dataset was refused. */
       readonly isGuard?: boolean;
-      /** What the snapshot holds cannot be taken: the next one will most likely be no better. */
-      readonly isOfSnapshot?: boolean;
+      /** What the snapshot or the stream holds cannot be taken: the next try will most likely go no better. */
+      readonly isOfContent?: boolean;
+      /** It is ended for a full sync that is to make our dataset the master's again. */
+      readonly heals?: boolean;
     } = {},
   ) {
     super(message);
@@ -71,6 +74,8 @@ export interface LinkOwner {
   readonly handOver: HandOver | null;
   /** Database that the stream has selected where we go on with it; -1 when not known. */
   database: number;
+  /** Up to where a stream may be acknowledged that has been carried out up to `offset`. */
+  readonly divergence: { acknowledgeable(offset: number): number };
   /** Whether the partial resync may be asked for. */
   readonly wantsPartial: boolean;
   /** Whether the usual steps are left out of the log, as the same has been tried before. */
@@ -132,6 +137,8 @@ export class MasterLink implements LinkTransport {
   #beatMs: number;
   /** Why it is to end as soon as the script of the master is over. */
   #putOffEnd: LinkFailure | null = null;
+  /** Why the stream cannot go on. */
+  #stop: LinkFailure | null = null;
 
   constructor(
     host: ReplicationHost,
@@ -350,6 +357,7 @@ export class MasterLink implements LinkTransport {
     this.#isOurTurn = false;
     this.lastReadMs = this.#host.clock.monotonic();
     if (this.isOver) return;
+    this.#checkDatabase(load.replicationDatabase);
     if (!this.owner.takes(load, full === null ? "" : full.id)) {
       throw new LinkFailure("the empty dataset of the master was refused", { isGuard: true });
     }
@@ -426,7 +434,7 @@ export class MasterLink implements LinkTransport {
     const from = this.#host.config.value("repl-diskless-load") === "disabled" ? "disk" : "socket";
     return new LinkFailure(
       `Failed trying to load the MASTER synchronization DB from ${from}: ${problemOf(error)}`,
-      { isOfSnapshot: error instanceof RdbError || isRefusal(error) },
+      { isOfContent: error instanceof RdbError || isRefusal(error) },
     );
   }
 
@@ -443,6 +451,7 @@ export class MasterLink implements LinkTransport {
   // -- the stream --------------------------------------------------------------------------
 
   #openStream(database: number): void {
+    this.#checkDatabase(database);
     const { databases } = this.#host.keyspace;
     this.client = this.#host.openMasterClient(this, !this.isModern);
     this.client.database = databases[database] ?? databases[0];
@@ -452,6 +461,31 @@ export class MasterLink implements LinkTransport {
     this.#setState("connected");
     this.owner.linkUp(this);
     this.sendAck();
+  }
+
+  /** @throws LinkFailure where there is no such database: what comes for it may not go into another one */
+  #checkDatabase(index: number): void {
+    const { length } = this.#host.keyspace.databases;
+    if (index < length) return;
+    throw new LinkFailure(
+      `The master's stream goes on in database ${index}, which is not here: 'databases' is ${length}. ` +
+        "Restart with as many as the master has",
+      { isOfContent: true },
+    );
+  }
+
+  /** The request at hand, a SELECT, names a database that is not here: neither it nor what is behind it is applied. */
+  stopBefore(): void {
+    const { words } = this.client!.parser!;
+    const { length } = this.#host.keyspace.databases;
+    this.applier!.stopBefore();
+    this.#stop = new LinkFailure(
+      `The master's stream selects database ${
+        oneLine(words.text(1).slice(0, 32))
+      }, which is not here: ` +
+        `'databases' is ${length}. Restart with as many as the master has`,
+      { isOfContent: true },
+    );
   }
 
   async #follow(): Promise<void> {
@@ -501,7 +535,7 @@ export class MasterLink implements LinkTransport {
     if (this.#host.isPaused) return false;
     this.applier!.turn();
     if (this.isOver) return true;
-    if (this.client!.isClosing) throw this.#desynchronized();
+    if (this.client!.isClosing) throw this.#stop ?? this.#desynchronized();
     return this.client!.park === null;
   }
 
@@ -538,7 +572,12 @@ export class MasterLink implements LinkTransport {
       this.#owesAck = true;
       return;
     }
-    this.#send(request("REPLCONF", "ACK", this.applier.offset));
+    this.#send(this.#ack());
+  }
+
+  #ack(): Uint8Array {
+    const offset = this.owner.divergence.acknowledgeable(this.applier!.offset);
+    return request("REPLCONF", "ACK", offset);
   }
 
   // -- time --------------------------------------------------------------------------------
@@ -656,7 +695,7 @@ export class MasterLink implements LinkTransport {
         if (this.isOver) return;
         if (this.#owesAck && this.#outgoing.length === 0) {
           this.#owesAck = false;
-          this.#outgoing.push(request("REPLCONF", "ACK", this.applier!.offset));
+          this.#outgoing.push(this.#ack());
         }
       }
     } catch (error) {

@@ -11,7 +11,7 @@
 import type { Values } from "../config/config.ts";
 import { AttachedReplica, type ReplicaState } from "./attached_replica.ts";
 import { FullSyncs } from "./full_sync.ts";
-import { AUX_STREAM_ERRORS } from "../rdb/persistence.ts";
+import { AUX_DIVERGED_AT, AUX_STREAM_ERRORS } from "../rdb/persistence.ts";
 import type { History } from "./history.ts";
 import type { ReplicaConnection, ReplicationHost } from "./host.ts";
 import { formatBytes } from "../observe/bytes_for_people.ts";
@@ -26,8 +26,8 @@ export interface OurMaster {
   readonly isLinkUp: boolean;
   /** Database that its stream has selected; -1 when not known. */
   readonly database: number;
-  /** Commands of it that have failed here since its dataset was taken over. */
-  readonly streamErrors: number;
+  /** What of its commands has failed here since its dataset was taken over. */
+  readonly divergence: { readonly errors: number; readonly offset: number };
 }
 
 /** What replicas are asked to acknowledge with, at once. */
@@ -489,13 +489,13 @@ export class MasterRole {
   snapshotAux(): (readonly [string, string | number])[] {
     const { ids, backlog, offset } = this.history;
     if (backlog === null) return [];
-    const { isFollowing, database, streamErrors } = this.ourMaster;
+    const { isFollowing, database, divergence } = this.ourMaster;
     const selected = isFollowing ? database : this.host.keyspace.stream.database;
-    const errors: [string, number][] = isFollowing && streamErrors > 0
-      ? [[AUX_STREAM_ERRORS, streamErrors]]
-      : [];
+    const aux: [string, number][] = [];
+    if (isFollowing && divergence.errors > 0) aux.push([AUX_STREAM_ERRORS, divergence.errors]);
+    if (isFollowing && divergence.offset >= 0) aux.push([AUX_DIVERGED_AT, divergence.offset]);
     return [
-      ...errors,
+      ...aux,
       ["repl-stream-db", Math.max(0, selected)],
       ["repl-id", ids.id],
       ["repl-offset", offset],

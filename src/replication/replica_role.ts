@@ -14,8 +14,10 @@
  */
 
 import { oneLine } from "../base/printable.ts";
+import type { LoadedReplication } from "../rdb/persistence.ts";
 import type { ReplicaLoad } from "../rdb/replica_load.ts";
 import type { Timer, Timers } from "../runtime/runtime.ts";
+import { Divergence } from "./divergence.ts";
 import { refusesEmpty } from "./guard.ts";
 import type { History } from "./history.ts";
 import type { ReplicationHost } from "./host.ts";
@@ -30,13 +32,11 @@ import {
 
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 1000;
-/** After full syncs that have failed for what the snapshot holds. */
-const SNAPSHOT_RETRY_MS_MIN = 1000;
-const SNAPSHOT_RETRY_MS_MAX = 60_000;
+/** After tries that have failed for what the snapshot, or the stream, holds. */
+const CONTENT_RETRY_MS_MIN = 1000;
+const CONTENT_RETRY_MS_MAX = 60_000;
 /** Between the tries of a replica that guards its data: each is a full sync for the master. */
 const GUARDED_RETRY_MS = 2000;
-/** Characters of the error of a command that are kept. */
-const ERROR_SHOWN_MAX = 400;
 /** A link that was up for less does not count as one that works. */
 const STEADY_MS = 1000;
 
@@ -54,10 +54,14 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   masterPort = 0;
   /** Whether an empty dataset of a master that has lost its own was refused. */
   isGuarded = false;
+  /** OurMaster: what of its stream has failed here. */
+  readonly divergence = new Divergence();
+  /** Whether our history and offset are such that a master may know them. */
+  #isHistoryKnown = false;
+  /** The link that is being made is to bring a full sync, as ours has parted from the master's dataset. */
+  #isHealing = false;
   /** LinkOwner: set while we ask whom we follow to take over. */
   handOver: HandOver | null = null;
-  /** LinkOwner: whether our history and offset are such that a master may know them. */
-  wantsPartial = false;
   #link: MasterLink | null = null;
   /** Database selected in the stream where the latest link ended; -1 when not known. */
   #database = -1;
@@ -81,12 +85,8 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   #isAccepted = false;
   /** Our data are a master's, not of our own making. */
   #isOfMaster = false;
-  /**
-   * OurMaster. Commands of the master that have failed here since its dataset was taken over: as long as there are any,
-   * the two datasets may differ. What the latest failed with.
-   */
-  streamErrors = 0;
-  #lastStreamError = "";
+  /** The stream has selected a database that is not here: why it cannot go on, at which offset, how often in a row. */
+  #stop: { why: string; offset: number; count: number } | null = null;
 
   constructor(
     readonly host: ReplicationHost,
@@ -104,15 +104,11 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.masterPort = port;
   }
 
-  /**
-   * The dataset is of our history and offset: partial resync may be asked for. So many commands of the master had
-   * failed up to there.
-   */
-  resumeAt(database: number, streamErrors: number): void {
+  /** The dataset that was loaded is of our history and offset: partial resync may be asked for. */
+  resumeAt({ database, streamErrors, divergedAt }: LoadedReplication): void {
     this.#database = database;
-    this.streamErrors = streamErrors;
-    if (streamErrors > 0) this.#lastStreamError = "before this server was started";
-    this.wantsPartial = true;
+    this.divergence.restore(streamErrors, divergedAt, this.host.clock.monotonic());
+    this.#isHistoryKnown = true;
     this.#isOfMaster = true;
   }
 
@@ -131,7 +127,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     if (wasMaster) {
       // What is ours so far may be part of the other's history: it has grown out of ours, perhaps.
       this.#database = server.keyspace.stream.database;
-      this.wantsPartial = true;
+      this.#isHistoryKnown = true;
       this.#isOfMaster = false;
     }
     this.#leave("told to follow another master");
@@ -171,6 +167,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.#isOfMaster = false;
     this.#isAccepted = false;
     this.#downSinceMs = 0;
+    this.#tellOfPromotion();
     ids.branch(history.offset);
     host.log.notice(
       `Setting secondary replication ID to ${ids.secondId}, valid up to offset: ${ids.secondOffset}. ` +
@@ -197,7 +194,19 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.isGuarded = false;
     this.#failures = 0;
     this.#lastFailure = "";
+    this.#isHealing = false;
+    this.#stop = null;
     this.#forgetBadSnapshots();
+  }
+
+  /** What has failed here stays lost from now on: our dataset is the one that counts. */
+  #tellOfPromotion(): void {
+    const { errors, lastError, isDiverged } = this.divergence;
+    if (!isDiverged) return;
+    const what =
+      `${errors} command(s) of the former master have failed here, the latest: ${lastError}`;
+    this.host.log.warning(`This dataset is not the one that the former master had: ${what}`);
+    this.history.events.add("self", "", "diverged", what);
   }
 
   #forgetBadSnapshots(): void {
@@ -221,6 +230,11 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     const link = new MasterLink(this.host, this.history, this, this.masterHost, this.masterPort);
     this.#link = link;
     link.run();
+  }
+
+  /** LinkOwner. */
+  get wantsPartial(): boolean {
+    return this.#isHistoryKnown && !this.#isHealing;
   }
 
   /** LinkOwner. */
@@ -249,7 +263,8 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.#forgetBadSnapshots();
     this.#isAccepted = false;
     this.#isOfMaster = true;
-    this.wantsPartial = true;
+    this.#isHistoryKnown = true;
+    this.#isHealing = false;
     this.#upSinceMs = host.clock.monotonic();
     this.#downSinceMs = 0;
     this.stateChanged();
@@ -257,17 +272,40 @@ export class ReplicaRole implements LinkOwner, OurMaster {
 
   /** LinkOwner. */
   synchronized(): void {
-    this.streamErrors = 0;
-    this.#lastStreamError = "";
+    const { divergence, host } = this;
+    if (divergence.isDiverged) {
+      host.log.notice(
+        "The dataset is the master's again: what has failed here does no longer count.",
+      );
+      this.history.events.add("replica", this.#peer, "healed", "by a full sync");
+    }
+    divergence.ended(host.clock.monotonic());
+    this.#stop = null;
   }
 
-  /** A command of the master, unknown here perhaps, has ended with this error. */
-  commandFailed(name: string, text: string): void {
-    this.streamErrors++;
-    const what = `'${name}' has failed here: ${text.slice(0, ERROR_SHOWN_MAX)}`;
-    this.#lastStreamError = oneLine(what);
-    const peer = `${this.masterHost}:${this.masterPort}`;
-    this.history.events.again("replica", peer, "command-failed", what);
+  /**
+   * A command of the master, null when it is not known here, has ended with this error. Returns whether the log is to
+   * tell of it now.
+   */
+  commandFailed(command: string | null, text: string): boolean {
+    const { divergence, host: { clock }, history: { events } } = this;
+    const offset = this.#link?.applier?.offset ?? this.history.offset;
+    const wasDiverged = divergence.isDiverged;
+    const isNews = divergence.failed(command, text, offset, clock.monotonic());
+    if (divergence.isDiverged && !wasDiverged) {
+      events.add("replica", this.#peer, "diverged", `from offset ${offset} on`);
+    }
+    events.again("replica", this.#peer, "command-failed", divergence.lastError);
+    return isNews;
+  }
+
+  /** The master's stream goes on in a database that is not here: it ends before that, and nothing is lost. */
+  databaseMissing(): void {
+    this.#link?.stopBefore();
+  }
+
+  get #peer(): string {
+    return `${this.masterHost}:${this.masterPort}`;
   }
 
   /** LinkOwner. */
@@ -290,15 +328,17 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   linkEnded(link: MasterLink, failure: LinkFailure): void {
     if (link !== this.#link) return;
     this.#link = null;
+    const wasHealing = this.#isHealing;
+    this.#isHealing = failure.more.heals === true;
     const { host, history: { events } } = this;
     const steadyMs = host.clock.monotonic();
     const wasUp = link.state === "connected";
     const isGuarded = failure.more.isGuard === true;
-    if (failure.more.forgets === true) this.wantsPartial = false;
+    if (failure.more.forgets === true) this.#isHistoryKnown = false;
     if (isGuarded) this.#guard(link.peer);
     else {
       events.add("replica", link.peer, wasUp ? "closed" : "failed", failure.message);
-      const isNew = failure.message !== this.#lastFailure || failure.more.isOfSnapshot === true;
+      const isNew = failure.message !== this.#lastFailure || failure.more.isOfContent === true;
       if (!isNew || this.isGuarded) host.log.debug(failure.message);
       else if (failure.more.level === "notice") host.log.notice(failure.message);
       else host.log.warning(failure.message);
@@ -314,22 +354,21 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     if (wasSteady) this.#failures = 0;
     else this.#failures = failure.message === this.#lastFailure ? this.#failures + 1 : 1;
     this.#lastFailure = wasSteady ? "" : failure.message;
-    if (wasUp && !this.isQuiet) {
+    if (wasUp && !this.isQuiet && failure.more.isOfContent !== true) {
       host.log.notice(`Reconnecting to MASTER ${this.masterHost}:${this.masterPort}`);
     }
-    const delayMs = failure.more.isOfSnapshot === true
+    const delayMs = failure.more.isOfContent !== true || wasHealing
+      ? this.#delayMs(wasSteady)
+      : link.state === "sync"
       ? this.#badSnapshot(link.peer, failure.message)
-      : this.#delayMs(wasSteady);
+      : this.#stopped(link.peer, failure.message);
     this.#retry = this.#timers.after(delayMs, () => this.#connect());
   }
 
   /** A full sync has failed for what the snapshot holds: returns how long to wait before the next. */
   #badSnapshot(peer: string, why: string): number {
     const { host, history: { events } } = this;
-    const delayMs = Math.min(
-      SNAPSHOT_RETRY_MS_MAX,
-      SNAPSHOT_RETRY_MS_MIN * 2 ** Math.min(10, this.#badSnapshots),
-    );
+    const delayMs = contentPauseMs(this.#badSnapshots);
     this.#badSnapshots++;
     this.#snapshotProblem = oneLine(why);
     this.#snapshotRetryMs = host.clock.monotonic() + delayMs;
@@ -339,6 +378,18 @@ export class ReplicaRole implements LinkOwner, OurMaster {
         `sync is tried in ${seconds} seconds, or at once with REPLICAOF ${this.masterHost} ${this.masterPort}`,
     );
     events.again("replica", peer, "waiting", `the next full sync is tried in ${seconds} seconds`);
+    return delayMs;
+  }
+
+  /** The stream goes on with what is not here: returns how long to wait before it is asked for again. */
+  #stopped(peer: string, why: string): number {
+    const { host, history: { events, offset } } = this;
+    const count = this.#stop?.offset === offset ? this.#stop.count + 1 : 1;
+    this.#stop = { why: oneLine(why), offset, count };
+    const delayMs = contentPauseMs(count - 1);
+    const what = `the stream of the master is asked for again in ${delayMs / 1000} seconds`;
+    host.log.warning(`Nothing behind offset ${offset} is applied (${count} in a row): ${what}`);
+    events.again("replica", peer, "waiting", what);
     return delayMs;
   }
 
@@ -389,8 +440,11 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   }
 
   /** ROLE's word for the state of the link; "connect" while it is to be tried again. */
-  get state(): LinkState | "connect" | "guarded" {
-    return this.isGuarded ? "guarded" : this.#link === null ? "connect" : this.#link.state;
+  get state(): LinkState | "connect" | "guarded" | "diverged" {
+    if (this.isGuarded) return "guarded";
+    if (this.#link === null) return "connect";
+    const { state } = this.#link;
+    return state === "connected" && this.divergence.isDiverged ? "diverged" : state;
   }
 
   /** ROLE's offset: of what has been applied; -1 while the link is not up. */
@@ -419,6 +473,29 @@ export class ReplicaRole implements LinkOwner, OurMaster {
 
   tick(steadyMs: number): void {
     this.#link?.tick(steadyMs);
+    for (const { name, count } of this.divergence.takeUntold(steadyMs)) {
+      this.host.log.warning(
+        `The command '${name}' of the master has failed here ${count} more time(s) in a minute`,
+      );
+    }
+    if (this.divergence.isHealDue(steadyMs)) this.#heal(steadyMs);
+  }
+
+  /** Has the next link bring a full sync, as the dataset is not the master's. */
+  #heal(steadyMs: number): void {
+    const link = this.#link;
+    if (link === null || link.state !== "connected") return;
+    const pauseMs = this.divergence.healBegins(steadyMs);
+    const { errors, lastError } = this.divergence;
+    const what = `${errors} command(s) of the master have failed here, the latest: ${lastError}`;
+    this.history.events.add("replica", link.peer, "heals", what);
+    link.end(
+      new LinkFailure(
+        `The dataset has parted from the master's, a full sync is to make them equal. ${what}. ` +
+          `The next is due in ${pauseMs / 1000} seconds, should that not help`,
+        { heals: true },
+      ),
+    );
   }
 
   close(): void {
@@ -476,13 +553,42 @@ export class ReplicaRole implements LinkOwner, OurMaster {
       fields.push(["master_sync_retry_in_seconds", Math.ceil(leftMs / 1000)]);
     }
     fields.push(
-      ["slave_priority", config.value("replica-priority")],
+      ["slave_priority", this.#priority],
       ["slave_read_only", config.value("replica-read-only") ? 1 : 0],
       ["replica_announced", config.value("replica-announced") ? 1 : 0],
       ["master_link_state", this.state],
-      ["master_stream_errors", this.streamErrors],
+      ["master_stream_errors", this.divergence.errors],
+      ...this.#troubleFields(steadyMs),
     );
-    if (this.streamErrors > 0) fields.push(["master_last_stream_error", this.#lastStreamError]);
     return fields;
   }
+
+  /** What Sentinel is told: 0, never to be promoted, of a dataset that is not the master's. */
+  get #priority(): number {
+    const { config } = this.host;
+    const isHeldBack = this.divergence.isDiverged && !config.value("replica-promote-diverged");
+    return isHeldBack ? 0 : config.value("replica-priority");
+  }
+
+  /** INFO's fields about a stream that could not be applied as it came; none where it could. */
+  #troubleFields(steadyMs: number): [name: string, value: string | number][] {
+    const { errors, lastError, isDiverged, offset } = this.divergence;
+    const fields: [string, string | number][] = [];
+    if (errors > 0) fields.push(["master_stream_last_error", lastError]);
+    if (isDiverged) {
+      fields.push(
+        ["master_stream_diverged_offset", offset],
+        ["master_stream_heal_in_seconds", this.divergence.healInSeconds(steadyMs)],
+      );
+    }
+    if (this.#stop?.offset === this.history.offset) {
+      fields.push(["master_stream_stopped", this.#stop.why]);
+    }
+    return fields;
+  }
+}
+
+/** The pause behind so many tries that have failed for what the master has, and one more. */
+function contentPauseMs(failures: number): number {
+  return Math.min(CONTENT_RETRY_MS_MAX, CONTENT_RETRY_MS_MIN * 2 ** Math.min(10, failures));
 }

@@ -102,7 +102,7 @@ export class Replication implements OwnReplicas {
       if (this.backlog === null) this.history.restartAt(saved.offset);
       if (this.isReplica) {
         this.ids.adopt(saved.id);
-        this.replica.resumeAt(saved.database, saved.streamErrors);
+        this.replica.resumeAt(saved);
       } else this.ids.rememberSecond(saved.id, saved.offset);
     }
     this.master.noteNoReplicas();

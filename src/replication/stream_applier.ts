@@ -34,6 +34,8 @@ export class StreamApplier {
   #turnFrom = 0;
   /** Where in it the latest transaction of this turn began; -1 for none. */
   #multiAt = -1;
+  /** Where in it the request begins that is not to be carried out, nor what is behind it; -1 for none. */
+  #stopAt = -1;
 
   /** `client.parser` must be there. */
   constructor(readonly host: ReplicationHost, readonly client: MasterClient) {
@@ -76,12 +78,18 @@ export class StreamApplier {
     this.settle();
   }
 
+  /** The request at hand is not carried out, and does not count. Nothing follows: the link ends. */
+  stopBefore(): void {
+    this.#stopAt = this.#parser.position;
+    this.client.isClosing = true;
+  }
+
   /** Counts what has been carried out in this turn; also called when it ends before its time. */
   settle(): void {
     if (!this.#isInTurn) return;
     this.#isInTurn = false;
     const from = this.#turnFrom;
-    const to = this.#parser.position;
+    const to = this.#stopAt >= 0 ? this.#stopAt : this.#parser.position;
     if (this.client.park !== null) return; // nothing has been carried out since `#keep`
     if (!this.client.isInMulti) {
       this.#releaseHeld();

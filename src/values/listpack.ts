@@ -72,6 +72,30 @@ export class ListpackEntry {
 /** The entry that `lpGet` decoded last. One for all, so that reading makes no objects. */
 export const lpEntry = new ListpackEntry();
 
+const heldEntry = new ListpackEntry();
+
+/**
+ * Remembers what is in `lpEntry` until `lpReleaseEntry`: a handler may be at work with it when the hook of a
+ * snapshot comes to read entries too. Only one such pair may be open.
+ */
+export function lpHoldEntry(): void {
+  copyEntry(lpEntry, heldEntry);
+}
+
+/** Has `lpEntry` be again what it was at `lpHoldEntry`. */
+export function lpReleaseEntry(): void {
+  copyEntry(heldEntry, lpEntry);
+}
+
+function copyEntry(from: ListpackEntry, to: ListpackEntry): void {
+  to.isInt = from.isInt;
+  to.int = from.int;
+  to.big = from.big;
+  to.buf = from.buf;
+  to.off = from.off;
+  to.len = from.len;
+}
+
 // ---------------------------------------------------------------------------------------------
 // Header
 

@@ -201,3 +201,12 @@ Deno.test("with all directives asked for, the file names each, and reads as what
     assertEquals(named.has(name), !isEmptyList, name);
   }
 });
+
+Deno.test("CONFIG REWRITE writes rdb-version down where it is given, be it the default", () => {
+  assertEquals(rewritten("dir /\n"), "dir /\n");
+  assertEquals(rewritten("dir /\nrdb-version 10\n"), "dir /\nrdb-version 10\n");
+  const given = rewritten("dir /\n", { "rdb-version": "10" });
+  assertEquals(given.split("\n").filter((line) => line.startsWith("rdb")), ["rdb-version 10"]);
+  assertEquals(configOf(given).isGiven("rdb-version"), true);
+  assertEquals(configOf("dir /\n").isGiven("rdb-version"), false);
+});

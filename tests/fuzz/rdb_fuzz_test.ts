@@ -9,6 +9,7 @@ import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { Crc64 } from "../../src/rdb/crc64.ts";
 import { RDB_HEADER_BYTES } from "../../src/rdb/format.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
+import { ACCESS_NONE } from "../../src/rdb/save_dataset.ts";
 import { corpusBytes, corpusNames } from "../rdb/corpus.ts";
 import { asVersion10, loadBytes, readDataset, saveToBytes } from "../rdb/datasets.ts";
 import { Random } from "../support/random.ts";
@@ -78,7 +79,29 @@ function tryLoad(bytes: Uint8Array, what: string, checksum: boolean): RdbError |
   loadBytes(again.keyspace, saveToBytes(server.keyspace));
   assertEquals(asVersion10(readDataset(again)), content, what);
   assertEquals([...again.keyspace.libraries.codes], [...server.keyspace.libraries.codes], what);
+  for (const version of [6, 9]) assertHolds(server, version, what);
   return null;
+}
+
+/** Of all that a snapshot of this version can hold it has what is there. */
+function assertHolds(server: TestServer, version: number, what: string): void {
+  const older = testServer();
+  let left = 0;
+  const bytes = saveToBytes(server.keyspace, { version }, ACCESS_NONE, () => left++);
+  loadBytes(older.keyspace, bytes);
+  let held = 0;
+  for (const { index, count } of older.keyspace.databases) {
+    if (count === 0) continue;
+    for (const s of [server, older]) s.run("SELECT", index);
+    const keys = older.run("KEYS", "*") as string[];
+    const digests = (s: TestServer) => s.run("DEBUG", "DIGEST-VALUE", ...keys);
+    assertEquals(digests(older), digests(server), `${what}, version ${version}`);
+    held += keys.length;
+  }
+  for (const s of [server, older]) s.run("SELECT", 0);
+  const all = server.keyspace.databases.reduce((sum, { count }) => sum + count, 0) +
+    server.keyspace.libraries.count;
+  assertEquals(held + left, all, `${what}, version ${version}`);
 }
 
 Deno.test("a snapshot cut at any byte is refused", () => {

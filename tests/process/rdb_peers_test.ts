@@ -1,6 +1,7 @@
 /** Snapshots between tsredis and a real redis-server, both ways, and redis-check-rdb on ours. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { eventually } from "../support/eventually.ts";
 import { hasRedisCheckRdb, hasRedisServer, startRealRedis } from "../support/real_redis.ts";
 import { textOf } from "../support/resp_client.ts";
 import type { ServerProcess } from "../support/server_process.ts";
@@ -49,7 +50,14 @@ async function checkRdb(path: string): Promise<void> {
   assert(success && text.includes("RDB looks OK"), text);
 }
 
-for (const settings of [[], ["--rdbcompression", "no"], ["--maxmemory-policy", "allkeys-lru"]]) {
+const SETTINGS = [
+  [],
+  ["--rdbcompression", "no"],
+  ["--maxmemory-policy", "allkeys-lru"],
+  ...["6", "7", "8", "9"].map((version) => ["--rdb-version", version]),
+];
+
+for (const settings of SETTINGS) {
   const name = settings.join(" ") || "the defaults";
   Deno.test({
     name: `redis-server loads what tsredis saves, by SAVE and BGSAVE, with ${name}`,
@@ -141,3 +149,39 @@ Deno.test({
     assertEquals(await ask(loaded, "FCALL", "greet", "0", "again"), "hello again");
   },
 });
+
+for (const version of ["6", "9", "10"]) {
+  Deno.test({
+    name:
+      `a full sync of a master with rdb-version ${version} lacks nothing, and is of that version if it can be`,
+    ignore: !hasRedisServer,
+    async fn() {
+      const args = [...DEBUG, "--save", "", "--repl-diskless-sync-delay", "0"];
+      for (const diskless of ["yes", "no"]) {
+        await using master = await startTsredis({
+          args: [...args, "--rdb-version", version, "--repl-diskless-sync", diskless],
+        });
+        await fill(master);
+        const head = () =>
+          new TextDecoder().decode(Deno.readFileSync(`${master.dir}/dump.rdb`).subarray(0, 9));
+        const before = await ask(master, "DEBUG", "DIGEST");
+        const replicaArgs = [...DEBUG, "--replicaof", "127.0.0.1", `${master.port}`];
+        {
+          await using replica = await startRealRedis({ args: replicaArgs });
+          await eventually(async () => await ask(replica, "DEBUG", "DIGEST") === before);
+          if (diskless === "no") assertEquals(head(), `REDIS${version.padStart(4, "0")}`);
+        }
+        await ask(master, "XADD", "stream", "1-1", "f", "v");
+        const after = await ask(master, "DEBUG", "DIGEST");
+        await using replica = await startRealRedis({ args: replicaArgs });
+        await eventually(async () => await ask(replica, "DEBUG", "DIGEST") === after);
+        const told =
+          'RDB version 6 cannot hold the stream "stream" (database 0), so the snapshot for ' +
+          "replicas is written in version 10: older replicas will refuse it";
+        if (diskless === "no") assertEquals(head(), version === "9" ? "REDIS0009" : "REDIS0010");
+        if (version === "6") await master.untilLogged(told);
+        else assert(!master.log.includes("cannot hold"), master.log);
+      }
+    },
+  });
+}

@@ -152,3 +152,25 @@ Deno.test("replicas go on where they were after a master's end that took long to
     });
     assert(!again.log.includes("Full resync"), again.log);
   }));
+
+Deno.test("SIGTERM does not end a server with a key that rdb-version cannot hold, and the log names it", () =>
+  inFolder(async (dir) => {
+    await using server = await startTsredis({
+      dir,
+      args: ["--save", "3600 1", "--rdb-version", "6"],
+    });
+    await fill(server, "v");
+    using client = await server.connect();
+    await client.call("XADD", "stream", "1-1", "f", "v");
+    server.child.kill("SIGTERM");
+    await server.untilLogged("Errors trying to shut down the server.");
+    assertStringIncludes(server.log, 'RDB version 6 cannot hold the stream "stream" (database 0)');
+    assertEquals(filesOf(server), []);
+    assertEquals(await client.call("DBSIZE"), integer(KEYS + 1));
+    await client.call("CONFIG", "SET", "rdb-version-lossy", "yes");
+    assertEquals((await server.stop()).code, 0);
+    assertStringIncludes(server.log, '"stream" (database 0): it is left out of the snapshot');
+    assertEquals(filesOf(server), ["dump.rdb"]);
+    const head = (await Deno.readFile(`${dir}/dump.rdb`)).subarray(0, 9);
+    assertEquals(new TextDecoder().decode(head), "REDIS0006");
+  }));

@@ -5,7 +5,8 @@ import { latin1 } from "../../src/base/bytes.ts";
 import type { Keyspace } from "../../src/keyspace/keyspace.ts";
 import { RdbLoader } from "../../src/rdb/loader.ts";
 import { RdbReader, type RdbReaderOptions } from "../../src/rdb/reader.ts";
-import { ACCESS_NONE, saveDataset } from "../../src/rdb/save_dataset.ts";
+import { ACCESS_NONE, type LeftOutListener, saveDataset } from "../../src/rdb/save_dataset.ts";
+import { fullVersion } from "../../src/rdb/versions.ts";
 import { ChunkCollector, RdbEncoder, type RdbEncoderOptions } from "../../src/rdb/writer.ts";
 import type { TestServer } from "../support/test_server.ts";
 import type { ExpectedKey, JsonString } from "./corpus.ts";
@@ -13,14 +14,22 @@ import type { ExpectedKey, JsonString } from "./corpus.ts";
 /** After every expiry in the corpus that is to be past, before those that are not: in 2030. */
 export const CORPUS_NOW_MS = 1_900_000_000_000;
 
-/** A snapshot of the dataset, as SAVE writes it. */
+/** A snapshot of the dataset, as SAVE writes it; with `leftOut` without what the version cannot hold. */
 export function saveToBytes(
   keyspace: Keyspace,
   options: RdbEncoderOptions = {},
   access = ACCESS_NONE,
+  leftOut: LeftOutListener | null = null,
 ): Uint8Array<ArrayBuffer> {
   const collector = new ChunkCollector();
-  saveDataset(keyspace, new RdbEncoder(collector.sink, options), access);
+  const version = options.version ?? fullVersion(keyspace);
+  saveDataset(
+    keyspace,
+    new RdbEncoder(collector.sink, { ...options, version }),
+    access,
+    [],
+    leftOut,
+  );
   return collector.take();
 }
 

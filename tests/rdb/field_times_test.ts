@@ -266,7 +266,10 @@ Deno.test("DUMP in steps has the times of the moment it was begun, whatever is c
   }
   const times = s.run("HPEXPIRETIME", "h", "FIELDS", 3000, ...names);
   const database = s.keyspace.databases[0];
-  const dump = PayloadDump.begin(database, database.findOrExpire(latin1("h"), 0, 1), true)!;
+  const dump = PayloadDump.begin(database, database.findOrExpire(latin1("h"), 0, 1), {
+    compress: true,
+    version: null,
+  })!;
   for (let i = 0; !dump.step(); i++) {
     s.run("HPEXPIREAT", "h", NOW + 1000 + i, "FIELDS", 3, `f${i}`, `f${2999 - i}`, `f${1500 + i}`);
     s.run("HPERSIST", "h", "FIELDS", 1, `f${i * 2}`);

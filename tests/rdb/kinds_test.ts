@@ -21,7 +21,7 @@ import {
 } from "../../src/arena/record.ts";
 import { latin1 } from "../../src/base/bytes.ts";
 import { datasetDigest } from "../../src/rdb/digest.ts";
-import { TYPE_NAMES } from "../../src/rdb/format.ts";
+import { RDB_VERSION, TYPE_NAMES } from "../../src/rdb/format.ts";
 import { kindOf, kindOfRdbType, KINDS } from "../../src/rdb/kinds/index.ts";
 import type { ValueKind } from "../../src/rdb/kinds/value_kind.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
@@ -296,7 +296,10 @@ Deno.test("every type of the snapshot format is read by one kind, but for module
     const database = serverWith(sample).keyspace.databases[0];
     const ref = database.table.random(() => 0);
     const kind = kindOf(database.records.metaOf(ref));
-    assert(kind.rdbTypes.includes(kind.rdbTypeOf(database, ref)), `${kind.name} ${sample.name}`);
+    assert(
+      kind.rdbTypes.includes(kind.rdbTypeOf(database, ref, RDB_VERSION)),
+      `${kind.name} ${sample.name}`,
+    );
   }
 });
 

@@ -1,6 +1,6 @@
 /** What modules write into snapshots and payloads: refused or passed over, by the name of the module. */
 
-import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { RdbLoader } from "../../src/rdb/loader.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
@@ -168,3 +168,83 @@ for (
     assertEquals(error.kind, "corrupt");
   });
 }
+
+// -- rdb-skip-unknown-modules ----------------------------------------------------------------
+
+const LATER = "\x00" + text("after") + text("value");
+const EXPIRING = "\xfc" + "\xff".repeat(5) + "\0\0\0" + "\xf9\x05";
+
+Deno.test("with rdb-skip-unknown-modules a start has all keys but those of modules, which it names", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const odd = "\x07" + text('o\n"dd"') + idOf("graphdata") + PARTS;
+    const records = KEY + EXPIRING + VALUE + AUX + LATER + "\xfe\x03" + odd + LATER;
+    Deno.writeFileSync(`${folder}/dump.rdb`, file(records));
+    const s = testServer({ folder, directives: { "rdb-skip-unknown-modules": "yes" } });
+    await s.core.persistence.load();
+    assertEquals((s.run("KEYS", "*") as string[]).toSorted(), ["after", "before"]);
+    // The expiry was that of the key that is left out.
+    assertEquals(s.run("PTTL", "after"), -1);
+    s.run("SELECT", 3);
+    assertEquals(s.run("KEYS", "*"), ["after"]);
+    const log = s.logLines.join("");
+    const told = (name: string, key: string) =>
+      `The RDB file contains module data I can't load: no matching module type '${name}'. The key ${key} is left out.`;
+    assert(log.includes(told("ReJSON-RL", '"k" (database 0)')), log);
+    assert(log.includes(told("graphdata", '"o\\n\\"dd\\"" (database 3)')), log);
+    assert(log.includes("keys loaded: 3, keys expired: 0, keys of modules left out: 2."), log);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+for (const mode of ["file", "stream"] as const) {
+  Deno.test(`with rdb-skip-unknown-modules a full sync (${mode}) has all keys but those of modules`, async () => {
+    const folder = Deno.makeTempDirSync();
+    try {
+      const s = testServer({ folder, directives: { "rdb-skip-unknown-modules": "yes" } });
+      const load = s.core.persistence.beginReplicaLoad({ mode, totalBytes: null });
+      for (const byte of file(KEY + VALUE + LATER)) load.push(Uint8Array.of(byte), 0, 1);
+      await load.finish();
+      load.swap();
+      assertEquals((s.run("KEYS", "*") as string[]).toSorted(), ["after", "before"]);
+      assertEquals(s.logLines.filter((line) => line.includes("is left out.")).length, 1);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  });
+}
+
+Deno.test("a key of a module in very many parts is passed over in several steps", () => {
+  const { keyspace } = testServer();
+  const bytes = file(
+    "\x07" + text("k") + idOf("graphdata") + "\x02\x05".repeat(100_000) + "\0" + KEY,
+  );
+  const left: unknown[] = [];
+  const loader = new RdbLoader(
+    keyspace,
+    RdbReader.fromBytes(bytes, 0, bytes.length, { checksum: false }),
+    { dropsExpired: false, onModuleKey: (...key) => left.push(key) },
+  );
+  let looks = 0;
+  while (!loader.step(0, () => ++looks));
+  assertEquals([left, loader.keysOfModules, loader.keysLoaded], [[["graphdata", 0, "k"]], 1, 1]);
+  assert(looks > 10, `${looks} looks`);
+});
+
+Deno.test("with rdb-skip-unknown-modules what cannot be passed over is refused all the same", () => {
+  for (
+    const value of [
+      "\x06" + text("k") + idOf("ReJSON-RL"),
+      "\x07" + text("k") + idOf("graphdata") + "\x06",
+    ]
+  ) {
+    const bytes = file(KEY + value + KEY);
+    const loader = new RdbLoader(
+      testServer().keyspace,
+      RdbReader.fromBytes(bytes, 0, bytes.length, { checksum: false }),
+      { dropsExpired: false, onModuleKey: () => {} },
+    );
+    assertThrows(() => loader.run(), RdbError);
+  }
+});

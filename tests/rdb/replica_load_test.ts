@@ -263,6 +263,7 @@ Deno.test("the aux fields of replication are told, and INFO shows the load", asy
     offset: 4711,
     database: 3,
     streamErrors: 0,
+    divergedAt: -1,
   });
   persistence.close();
   Deno.removeSync(folder, { recursive: true });

@@ -1,7 +1,7 @@
 /** A snapshot whose steps are taken by the test, between the changes that it makes. */
 
 import { ChunkFinisher } from "../../src/rdb/finisher.ts";
-import { ACCESS_NONE } from "../../src/rdb/save_dataset.ts";
+import { ACCESS_NONE, type LeftOutListener } from "../../src/rdb/save_dataset.ts";
 import { Snapshot } from "../../src/rdb/snapshot.ts";
 import { ChunkCollector, RdbEncoder } from "../../src/rdb/writer.ts";
 import type { TestServer } from "../support/test_server.ts";
@@ -13,7 +13,7 @@ export class TestSnapshot {
   readonly #finisher: ChunkFinisher;
   isFull = false;
 
-  constructor(server: TestServer, compress: boolean) {
+  constructor(server: TestServer, compress: boolean, version?: number, leftOut?: LeftOutListener) {
     this.#finisher = new ChunkFinisher(new RdbEncoder(this.#collector.sink, { compress }));
     this.snapshot = new Snapshot(server.keyspace, {
       write: (chunk, length, strings) => {
@@ -22,7 +22,7 @@ export class TestSnapshot {
         this.snapshot?.recycle(chunk);
       },
       isFull: () => this.isFull,
-    }, { access: ACCESS_NONE, compress });
+    }, { access: ACCESS_NONE, compress, version, leftOut });
   }
 
   /** One unit of the walk; true when it is over. */

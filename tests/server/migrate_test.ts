@@ -631,3 +631,22 @@ Deno.test("RESTORE-ASKING is RESTORE", SHARED, async () => {
   assertEquals(await here.call("RESTORE-ASKING", "copy", "0", payload), OK);
   assertEquals(await here.call("GET", "copy"), bulk("v"));
 });
+
+Deno.test("MIGRATE of a key that rdb-version cannot hold is an error, and no key has gone that was not stored", async () => {
+  await using pair = await Pair.start();
+  const { here, there } = pair;
+  await here.call("CONFIG", "SET", "rdb-version", "8");
+  await here.call("XADD", "stream", "1-1", "f", "v");
+  await here.call("XADD", "long", "1-1", "f", "v".repeat(400_000));
+  await here.call("SET", "text", "v");
+  for (const key of ["stream", "long"]) {
+    const refusal = error(`ERR RDB version 8 cannot hold the stream "${key}" (database 0)`);
+    assertEquals(await pair.migrate(key), refusal);
+    assertEquals(await pair.migrate("", "KEYS", "text", key), refusal);
+  }
+  assertEquals(await here.call("EXISTS", "stream", "long", "text"), integer(3));
+  assertEquals(await there.call("DBSIZE"), integer(0));
+  await here.call("CONFIG", "SET", "rdb-version", "9");
+  assertEquals(await pair.migrate("", "KEYS", "text", "stream", "long"), OK);
+  assertEquals(await there.call("DBSIZE"), integer(3));
+});

@@ -5,6 +5,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { EVENT_GENERIC } from "../../base/event_classes.ts";
 import { EXPIRE_DELETES } from "../../keyspace/expire_mode.ts";
 import { dumpPayload, PayloadLoad } from "../../rdb/payload.ts";
+import { payloadForm } from "../../rdb/versions.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { type CommandDefinition, defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
@@ -22,7 +23,8 @@ const EXPIRY_MAX_MS = 2 ** 63 - 1024;
 /**
  * `DUMP key`. Without the time to live.
  *
- * The payload of a large value is made while others have their turn; it is of one moment all the same.
+ * The payload of a large value is made while others have their turn; it is of one moment all the same. It is in the
+ * version that `rdb-version` asks for; a value that this cannot hold is an error.
  *
  * @see {@link https://redis.io/docs/latest/commands/dump/}
  */
@@ -44,11 +46,11 @@ function runDump(call: Call): void {
   const { database, words, reply, server, client } = call;
   const ref = database.lookupRead(words.bytes, words.starts[1], words.lengths[1]);
   if (ref === 0) return reply.null();
-  const compress = server.config.value("rdbcompression");
+  const form = payloadForm(server.config);
   if (call.mayPark && !client.isMaster && database.bytesOfKey(ref) > DUMP_AT_ONCE_BYTES) {
-    return server.dispatcher.dumps.park(call, 1, compress);
+    return server.dispatcher.dumps.park(call, 1, form);
   }
-  const payload = dumpPayload(database, ref, compress);
+  const payload = dumpPayload(database, ref, form);
   reply.bulk(payload, 0, payload.length);
 }
 

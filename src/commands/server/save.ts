@@ -7,7 +7,7 @@ import { defineCommand } from "../../dispatch/command.ts";
 const ALREADY_SAVING = "ERR Background save already in progress";
 
 /**
- * `SAVE`. Serves nobody until the file is on the disk.
+ * `SAVE`. Serves nobody until the file is on the disk. An error names the key that `rdb-version` has no form for.
  *
  * @see {@link https://redis.io/docs/latest/commands/save/}
  */
@@ -25,13 +25,14 @@ export const save = defineCommand({
 function runSave({ server, reply }: Call): void {
   const { persistence } = server;
   if (persistence.isSaving) return reply.error(ALREADY_SAVING);
+  const refusal = persistence.refusal();
   if (persistence.save()) reply.ok();
-  else reply.error("ERR");
+  else reply.error(refusal === null ? "ERR" : `ERR ${refusal}`);
 }
 
 /**
  * `BGSAVE [SCHEDULE]`. There is no other background work that a save would have to wait for, so
- * SCHEDULE makes no difference.
+ * SCHEDULE makes no difference. An error names the key that `rdb-version` has no form for.
  *
  * @see {@link https://redis.io/docs/latest/commands/bgsave/}
  */
@@ -54,8 +55,9 @@ function runBgsave({ server, words, reply }: Call): void {
     return reply.error(SYNTAX_ERROR);
   }
   if (persistence.isSaving) return reply.error(ALREADY_SAVING);
-  persistence.startBackground();
-  reply.status("Background saving started");
+  const refusal = persistence.saveInBackground();
+  if (refusal === null) reply.status("Background saving started");
+  else reply.error(`ERR ${refusal}`);
 }
 
 /**

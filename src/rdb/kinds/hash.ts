@@ -2,11 +2,11 @@
  * Hashes as a kind of value. In a snapshot:
  *
  *     written   16   a listpack blob
+ *               13   the same as a ziplist blob, before version 10
  *                4   <fields> of each <string> <string>: a table
- *               25   with fields that expire: the earliest time, a listpack blob
+ *               25   with fields that expire: the earliest time, a listpack blob; from version 12 on
  *               24   the same as a table
  *     read too   9   a zipmap blob
- *               13   a ziplist blob
  *               22, 23   fields that expire, without the earliest time before them
  *               22   in version 80: fields that expire as Valkey writes them
  *
@@ -28,7 +28,14 @@ import { firstFieldExpiry, hashView } from "../../keyspace/hash.ts";
 import { parseInt64 } from "../../base/integers.ts";
 import { ElementText } from "../../values/element_text.ts";
 import { LargeHash } from "../../values/large_hash.ts";
-import { lpBytes, lpCount, lpFirst, lpNext } from "../../values/listpack.ts";
+import {
+  lpBytes,
+  lpCount,
+  lpFirst,
+  lpHoldEntry,
+  lpNext,
+  lpReleaseEntry,
+} from "../../values/listpack.ts";
 import {
   firstTime,
   sortTriples,
@@ -40,11 +47,12 @@ import * as format from "../format.ts";
 import type { EntryCursor } from "../legacy.ts";
 import type { RdbReader } from "../reader.ts";
 import type { ChunkSink, RdbEncoder } from "../writer.ts";
+import { writeListpack } from "../packed_writer.ts";
 import { type LoadedValue, refuseTwice, reservedFor, takeListpack } from "./loaded_value.ts";
 import { type ValueDigest, xorPair } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
 import { ElementsLoad, LOAD_PART, PackedLoad, type ValueLoad } from "./value_load.ts";
-import { ELEMENTS_AT_ONCE, TableWalk, type ValueWalk } from "./value_walk.ts";
+import { ELEMENTS_AT_ONCE, type SavedForm, TableWalk, type ValueWalk } from "./value_walk.ts";
 
 export const hashKind: ValueKind = {
   type: TYPE_HASH,
@@ -99,9 +107,12 @@ function addToDigest(digest: ValueDigest, database: Database, ref: number): void
 
 // -- saving ------------------------------------------------------------------------------
 
-function rdbTypeOf(source: ValueSource, ref: number): number {
+function rdbTypeOf(source: ValueSource, ref: number, version: number): number {
   const encoding = encodingOf(source, ref);
-  if (encoding === ENC_LISTPACK) return format.TYPE_HASH_LISTPACK;
+  if (encoding === ENC_LISTPACK) {
+    const isKnown = version >= format.RDB_VERSION_LISTPACKS;
+    return isKnown ? format.TYPE_HASH_LISTPACK : format.TYPE_HASH_ZIPLIST;
+  }
   if (firstFieldExpiry(source, ref) === Infinity) return format.TYPE_HASH;
   return encoding === ENC_HASHTABLE ? format.TYPE_HASH_METADATA : format.TYPE_HASH_LISTPACK_EX;
 }
@@ -111,9 +122,7 @@ function save(out: RdbEncoder, source: ValueSource, ref: number): void {
   if (hash !== null) return saveTable(out, hash);
   const bytes = source.records.bytesOf(ref);
   const at = source.records.valueOffset(ref);
-  if (encodingOf(source, ref) === ENC_LISTPACK) {
-    return out.writeString(bytes, at, lpBytes(bytes, at));
-  }
+  if (encodingOf(source, ref) === ENC_LISTPACK) return writeListpack(out, bytes, at);
   const base = at + PLACE_BYTES;
   const firstMs = firstTime(bytes, base);
   if (firstMs === Infinity) return saveTriples(out, bytes, base);
@@ -132,14 +141,19 @@ function saveTable(out: RdbEncoder, hash: LargeHash): void {
   });
 }
 
-/** Writes the fields of a listpack of triples that all do not expire. */
+/** Writes the fields of a listpack of triples that all do not expire. Leaves `lpEntry` as it was. */
 function saveTriples(out: RdbEncoder, listpack: Uint8Array, base: number): void {
   out.writeLength(lpCount(listpack, base) / TRIPLE);
   let at = 0;
-  for (let pos = lpFirst(listpack, base); pos >= 0; pos = lpNext(listpack, pos)) {
-    if (++at % TRIPLE === 0) continue;
-    valueText.setEntry(listpack, pos);
-    out.writeString(valueText.bytes, valueText.offset, valueText.length);
+  lpHoldEntry();
+  try {
+    for (let pos = lpFirst(listpack, base); pos >= 0; pos = lpNext(listpack, pos)) {
+      if (++at % TRIPLE === 0) continue;
+      valueText.setEntry(listpack, pos);
+      out.writeString(valueText.bytes, valueText.offset, valueText.length);
+    }
+  } finally {
+    lpReleaseEntry();
   }
 }
 
@@ -162,26 +176,26 @@ function writeField(out: RdbEncoder, hash: LargeHash, field: number): void {
 function walk(
   source: ValueSource,
   ref: number,
-  compress: boolean,
+  form: SavedForm,
   _canBorrow: boolean,
   alwaysWalks = false,
 ): ValueWalk | null {
   const hash = largeOf(source, ref);
   if (hash === null || (hash.count <= ELEMENTS_AT_ONCE && !alwaysWalks)) return null;
   const { firstExpiryMs } = hash;
-  if (firstExpiryMs !== Infinity) return new TimedWalk(hash, firstExpiryMs, compress);
-  return new TableWalk(hash, hash.dict, (out, field) => writeField(out, hash, field), compress);
+  if (firstExpiryMs !== Infinity) return new TimedWalk(hash, firstExpiryMs, form);
+  return new TableWalk(hash, hash.dict, (out, field) => writeField(out, hash, field), form);
 }
 
 /** A walk of a hash with fields that expire: their times count from the earliest, as of its beginning. */
 class TimedWalk extends TableWalk {
   readonly #firstMs: number;
 
-  constructor(hash: LargeHash, firstMs: number, compress: boolean) {
+  constructor(hash: LargeHash, firstMs: number, form: SavedForm) {
     super(hash, hash.dict, (out, field) => {
       writeTime(out, hash, field, firstMs);
       writeField(out, hash, field);
-    }, compress);
+    }, form);
     this.#firstMs = firstMs;
   }
 

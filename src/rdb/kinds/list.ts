@@ -2,9 +2,11 @@
  * Lists as a kind of value. In a snapshot:
  *
  *     written   18   <nodes> of each <container> <blob>: a plain element (1) or a listpack (2)
- *     read too   1   <elements> of each <string>
- *               10   a ziplist blob
- *               14   <nodes> of each a ziplist blob
+ *               14   <nodes> of each a ziplist blob, before version 10
+ *               10   a ziplist blob, before version 7: what is a listpack here
+ *                1   <elements> of each <string>, before version 7: a quicklist
+ *
+ * All of them are read.
  */
 
 import { ENC_LISTPACK, ENC_QUICKLIST, INLINE_VALUE_MAX, TYPE_LIST } from "../../arena/record.ts";
@@ -13,18 +15,19 @@ import { isRefusal } from "../../base/refused.ts";
 import type { Database } from "../../keyspace/database.ts";
 import type { ValueSource } from "../../keyspace/doors.ts";
 import { listView } from "../../keyspace/list.ts";
-import { LP_EMPTY_BYTES, lpBytes, lpEntry, lpEntryCopyText } from "../../values/listpack.ts";
+import { LP_EMPTY_BYTES, lpEntry, lpEntryCopyText } from "../../values/listpack.ts";
 import { ListNode } from "../../values/list_node.ts";
 import { copyListNode, listNodeSize, QuickList } from "../../values/quicklist.ts";
 import * as format from "../format.ts";
 import type { EntryCursor } from "../legacy.ts";
 import type { RdbReader } from "../reader.ts";
 import type { RdbEncoder } from "../writer.ts";
+import { writeEntries, writeListpack, writeZiplist, writeZiplistOf } from "../packed_writer.ts";
 import { checkListpack, INTEGER_TEXT_MAX, type LoadedValue } from "./loaded_value.ts";
 import type { ValueDigest } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
 import { ElementsLoad, PackedLoad, type ValueLoad } from "./value_load.ts";
-import { ELEMENTS_AT_ONCE, ValueWalk } from "./value_walk.ts";
+import { ELEMENTS_AT_ONCE, type SavedForm, ValueWalk } from "./value_walk.ts";
 
 /** A list with more bytes is walked in pieces, too. */
 const BYTES_AT_ONCE = 64 * 1024;
@@ -42,7 +45,7 @@ export const listKind: ValueKind = {
     format.TYPE_LIST_QUICKLIST,
     format.TYPE_LIST_QUICKLIST_2,
   ],
-  rdbTypeOf: () => format.TYPE_LIST_QUICKLIST_2,
+  rdbTypeOf,
   save,
   newLoad,
   walk,
@@ -67,25 +70,45 @@ function addToDigest(digest: ValueDigest, database: Database, ref: number): void
 
 // -- saving ------------------------------------------------------------------------------
 
+function rdbTypeOf(source: ValueSource, ref: number, version: number): number {
+  if (version >= format.RDB_VERSION_LISTPACKS) return format.TYPE_LIST_QUICKLIST_2;
+  if (version >= format.RDB_VERSION_AUX) return format.TYPE_LIST_QUICKLIST;
+  return isQuick(source, ref) ? format.TYPE_LIST : format.TYPE_LIST_ZIPLIST;
+}
+
 function save(out: RdbEncoder, source: ValueSource, ref: number): void {
   if (isQuick(source, ref)) {
     const list = source.largeValue(ref) as QuickList;
-    out.writeLength(list.nodes);
+    writeSize(out, list.nodes, list.count);
     for (let node = list.head; node !== null; node = node.next) writeNode(out, node);
     return;
   }
   const { records } = source;
-  const bytes = records.bytesOf(ref);
-  const at = records.valueOffset(ref);
-  out.writeLength(1);
-  out.writeLength(format.QUICKLIST_NODE_PACKED);
-  out.writeString(bytes, at, lpBytes(bytes, at));
+  if (out.version >= format.RDB_VERSION_AUX) out.writeLength(1);
+  if (out.version >= format.RDB_VERSION_LISTPACKS) out.writeLength(format.QUICKLIST_NODE_PACKED);
+  writeListpack(out, records.bytesOf(ref), records.valueOffset(ref));
+}
+
+/** Writes what stands before the nodes, or before the elements where the version has no nodes. */
+function writeSize(out: RdbEncoder, nodes: number, elements: number): void {
+  out.writeLength(out.version >= format.RDB_VERSION_AUX ? nodes : elements);
+}
+
+/** Writes a node, or its elements. */
+function writeNode(out: RdbEncoder, node: ListNode): void {
+  if (out.version >= format.RDB_VERSION_LISTPACKS) return writeListpackNode(out, node);
+  const { plain, buf, start, end } = node;
+  if (out.version < format.RDB_VERSION_AUX) {
+    if (plain) out.writeString(buf, start, end - start);
+    else writeEntries(out, buf, start, end);
+  } else if (plain) writeZiplistOf(out, buf, start, end - start);
+  else writeZiplist(out, buf, start, end, node.count);
 }
 
 let nodeBytes = new Uint8Array(16 * 1024);
 
 /** Writes a node: container and blob, or the one plain element. */
-function writeNode(out: RdbEncoder, node: ListNode): void {
+function writeListpackNode(out: RdbEncoder, node: ListNode): void {
   if (node.plain) {
     out.writeLength(format.QUICKLIST_NODE_PLAIN);
     out.writeString(node.buf, node.start, node.end - node.start);
@@ -101,7 +124,7 @@ function writeNode(out: RdbEncoder, node: ListNode): void {
 function walk(
   source: ValueSource,
   ref: number,
-  _compress: boolean,
+  _form: SavedForm,
   _canBorrow: boolean,
   alwaysWalks = false,
 ): ValueWalk | null {
@@ -120,6 +143,7 @@ class ListWalk extends ValueWalk {
   override readonly isInOrder = true;
   readonly #list: QuickList;
   readonly #nodes: ListNode[] = [];
+  readonly #count: number;
   /** Nodes that have changed meanwhile, as they were. */
   readonly #kept = new Map<ListNode, ListNode>();
   #at = 0;
@@ -129,6 +153,7 @@ class ListWalk extends ValueWalk {
     list.onOtherWalk?.();
     list.onOtherWalk = () => this.onPreempted?.();
     this.#list = list;
+    this.#count = list.count;
     for (let node = list.head; node !== null; node = node.next) this.#nodes.push(node);
     list.generation++;
     list.onNodeWrite = (node) => this.#keepNode(node);
@@ -146,7 +171,7 @@ class ListWalk extends ValueWalk {
   }
 
   override begin(main: RdbEncoder): void {
-    main.writeLength(this.#nodes.length);
+    writeSize(main, this.#nodes.length, this.#count);
   }
 
   override step(main: RdbEncoder): boolean {

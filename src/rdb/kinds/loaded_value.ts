@@ -63,6 +63,10 @@ export class LoadedValue {
   bytes: Uint8Array = new Uint8Array(0);
   offset = 0;
   length = 0;
+  /** Whether values of modules' types are passed over; if not, they are an error. */
+  leavesOutModules = false;
+  /** The name of the module's type of the value that was passed over last. */
+  module = "";
   /** Of a hash: when its first field expires, in Unix ms; Infinity when none does. */
   firstFieldMs = Infinity;
 

@@ -2,9 +2,10 @@
  * Sets as a kind of value. In a snapshot:
  *
  *     written   11   an intset blob
- *                2   <members> of each <string>: a table, and a listpack, whose own type is not
- *                    known before 7.2
- *     read too  20   a listpack blob
+ *                2   <members> of each <string>: a table, and before version 11 a listpack
+ *               20   a listpack blob, from version 11 on
+ *
+ * All of them are read.
  */
 
 import {
@@ -20,11 +21,12 @@ import type { ValueSource } from "../../keyspace/doors.ts";
 import { setView } from "../../keyspace/set.ts";
 import { intsetBytes, intsetCopyText, intsetCount, intsetValidate } from "../../values/intset.ts";
 import { LargeSet } from "../../values/large_set.ts";
-import { lpCount, lpEntry, lpFirst, lpGet, lpNext } from "../../values/listpack.ts";
+import { lpBytes, lpCount, lpEnd, lpFirst, lpFirstAt, lpNext } from "../../values/listpack.ts";
 import * as format from "../format.ts";
 import type { EntryCursor } from "../legacy.ts";
 import type { RdbReader } from "../reader.ts";
 import type { RdbEncoder } from "../writer.ts";
+import { writeEntries } from "../packed_writer.ts";
 import {
   INTEGER_TEXT_MAX,
   type LoadedValue,
@@ -35,7 +37,7 @@ import {
 import type { ValueDigest } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
 import { ElementsLoad, LOAD_PART, LOAD_WHOLE, PackedLoad, type ValueLoad } from "./value_load.ts";
-import { ELEMENTS_AT_ONCE, TableWalk, type ValueWalk } from "./value_walk.ts";
+import { ELEMENTS_AT_ONCE, type SavedForm, TableWalk, type ValueWalk } from "./value_walk.ts";
 
 export const setKind: ValueKind = {
   type: TYPE_SET,
@@ -45,8 +47,7 @@ export const setKind: ValueKind = {
   digestNumber: 2,
   addToDigest,
   rdbTypes: [format.TYPE_SET, format.TYPE_SET_INTSET, format.TYPE_SET_LISTPACK],
-  rdbTypeOf: ({ records }, ref) =>
-    ((records.metaOf(ref) >>> 4) & 0xf) === ENC_INTSET ? format.TYPE_SET_INTSET : format.TYPE_SET,
+  rdbTypeOf,
   save,
   newLoad,
   walk,
@@ -75,6 +76,13 @@ function addToDigest(digest: ValueDigest, database: Database, ref: number): void
 
 // -- saving ------------------------------------------------------------------------------
 
+function rdbTypeOf(source: ValueSource, ref: number, version: number): number {
+  const encoding = encodingOf(source, ref);
+  if (encoding === ENC_INTSET) return format.TYPE_SET_INTSET;
+  const isPacked = encoding === ENC_LISTPACK && version >= format.RDB_VERSION_SET_LISTPACKS;
+  return isPacked ? format.TYPE_SET_LISTPACK : format.TYPE_SET;
+}
+
 function save(out: RdbEncoder, source: ValueSource, ref: number): void {
   const encoding = encodingOf(source, ref);
   if (encoding === ENC_HASHTABLE) {
@@ -86,43 +94,28 @@ function save(out: RdbEncoder, source: ValueSource, ref: number): void {
   const bytes = source.records.bytesOf(ref);
   const at = source.records.valueOffset(ref);
   if (encoding === ENC_INTSET) out.writeString(bytes, at, intsetBytes(bytes, at));
-  else writeListpackMembers(out, bytes, at);
+  else if (out.version >= format.RDB_VERSION_SET_LISTPACKS) {
+    out.writeString(bytes, at, lpBytes(bytes, at));
+  } else {
+    out.writeLength(lpCount(bytes, at));
+    writeEntries(out, bytes, lpFirstAt(at), lpEnd(bytes, at));
+  }
 }
 
 function writeMember(out: RdbEncoder, set: LargeSet, member: number): void {
   out.writeString(set.bytesOf(member), set.keyOffset(member), set.keyLength(member));
 }
 
-/**
- * Members of a listpack one by one. Leaves `lpEntry` as it was: a handler may be at work with it when
- * the snapshot's hook comes here.
- */
-function writeListpackMembers(out: RdbEncoder, bytes: Uint8Array, base: number): void {
-  const { isInt, int, big, buf, off, len } = lpEntry;
-  out.writeLength(lpCount(bytes, base));
-  for (let pos = lpFirst(bytes, base); pos >= 0; pos = lpNext(bytes, pos)) {
-    lpGet(bytes, pos);
-    if (!lpEntry.isInt) out.writeString(lpEntry.buf, lpEntry.off, lpEntry.len);
-    else out.writeInteger(lpEntry.big ?? lpEntry.int);
-  }
-  lpEntry.isInt = isInt;
-  lpEntry.int = int;
-  lpEntry.big = big;
-  lpEntry.buf = buf;
-  lpEntry.off = off;
-  lpEntry.len = len;
-}
-
 function walk(
   source: ValueSource,
   ref: number,
-  compress: boolean,
+  form: SavedForm,
   _canBorrow: boolean,
   alwaysWalks = false,
 ): ValueWalk | null {
   const set = largeOf(source, ref);
   if (set === null || (set.count <= ELEMENTS_AT_ONCE && !alwaysWalks)) return null;
-  return new TableWalk(set, set, (out, member) => writeMember(out, set, member), compress);
+  return new TableWalk(set, set, (out, member) => writeMember(out, set, member), form);
 }
 
 // -- loading -----------------------------------------------------------------------------

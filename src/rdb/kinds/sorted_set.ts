@@ -2,9 +2,11 @@
  * Sorted sets as a kind of value. In a snapshot:
  *
  *     written   17   a listpack blob
+ *               12   the same as a ziplist blob, before version 10
  *                5   <members> of each <string> <float64>, highest score first: a table and an index
- *     read too   3   <members> of each <string> and the score as text
- *               12   a ziplist blob
+ *                3   <members> of each <string> and the score as text, before version 8
+ *
+ * All of them are read.
  */
 
 import { ENC_LISTPACK, ENC_SKIPLIST, TYPE_ZSET } from "../../arena/record.ts";
@@ -15,7 +17,7 @@ import type { Database } from "../../keyspace/database.ts";
 import type { ValueSource } from "../../keyspace/doors.ts";
 import { sortedSetView } from "../../keyspace/sorted_set.ts";
 import type { ElementText } from "../../values/element_text.ts";
-import { lpBytes, lpEntry, lpFirst, lpGet, lpNext } from "../../values/listpack.ts";
+import { lpEntry, lpFirst, lpGet, lpNext } from "../../values/listpack.ts";
 import { OrderedCursor, type OrderedIndex } from "../../values/ordered_index.ts";
 import { parseScore, parseStoredScore, STORED_TEXT_MAX } from "../../values/score.ts";
 import { SortedSet } from "../../values/sorted_set.ts";
@@ -23,6 +25,7 @@ import * as format from "../format.ts";
 import type { EntryCursor } from "../legacy.ts";
 import type { RdbReader } from "../reader.ts";
 import type { RdbEncoder } from "../writer.ts";
+import { writeListpack } from "../packed_writer.ts";
 import {
   INTEGER_TEXT_MAX,
   KeptBytes,
@@ -33,7 +36,7 @@ import {
 import { type ValueDigest, xorPair } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
 import { ElementsLoad, LOAD_PART, LOAD_WHOLE, PackedLoad, type ValueLoad } from "./value_load.ts";
-import { ELEMENTS_AT_ONCE, TableWalk, type ValueWalk } from "./value_walk.ts";
+import { ELEMENTS_AT_ONCE, type SavedForm, TableWalk, type ValueWalk } from "./value_walk.ts";
 
 export const sortedSetKind: ValueKind = {
   type: TYPE_ZSET,
@@ -48,10 +51,7 @@ export const sortedSetKind: ValueKind = {
     format.TYPE_ZSET_ZIPLIST,
     format.TYPE_ZSET_LISTPACK,
   ],
-  rdbTypeOf: ({ records }, ref) =>
-    ((records.metaOf(ref) >>> 4) & 0xf) === ENC_LISTPACK
-      ? format.TYPE_ZSET_LISTPACK
-      : format.TYPE_ZSET_2,
+  rdbTypeOf,
   save,
   newLoad,
   walk,
@@ -76,6 +76,14 @@ function addToDigest(digest: ValueDigest, database: Database, ref: number): void
 
 const cursor = new OrderedCursor();
 
+function rdbTypeOf(source: ValueSource, ref: number, version: number): number {
+  if (largeOf(source, ref) !== null) {
+    return version >= format.RDB_VERSION_SCORES ? format.TYPE_ZSET_2 : format.TYPE_ZSET;
+  }
+  const isKnown = version >= format.RDB_VERSION_LISTPACKS;
+  return isKnown ? format.TYPE_ZSET_LISTPACK : format.TYPE_ZSET_ZIPLIST;
+}
+
 function save(out: RdbEncoder, source: ValueSource, ref: number): void {
   const set = largeOf(source, ref);
   if (set !== null) {
@@ -86,27 +94,28 @@ function save(out: RdbEncoder, source: ValueSource, ref: number): void {
     return;
   }
   const bytes = source.records.bytesOf(ref);
-  const at = source.records.valueOffset(ref);
-  out.writeString(bytes, at, lpBytes(bytes, at));
+  writeListpack(out, bytes, source.records.valueOffset(ref));
 }
 
 /** Writes a member with its score. */
 function writeMember(out: RdbEncoder, set: SortedSet, member: number): void {
   const { dict } = set;
   out.writeString(dict.bytesOf(member), dict.keyOffset(member), dict.keyLength(member));
-  out.writeBinaryDouble(set.scoreOf(member));
+  const score = set.scoreOf(member);
+  if (out.version >= format.RDB_VERSION_SCORES) out.writeBinaryDouble(score);
+  else out.writeTextDouble(score);
 }
 
 function walk(
   source: ValueSource,
   ref: number,
-  compress: boolean,
+  form: SavedForm,
   _canBorrow: boolean,
   alwaysWalks = false,
 ): ValueWalk | null {
   const set = largeOf(source, ref);
   if (set === null || (set.count <= ELEMENTS_AT_ONCE && !alwaysWalks)) return null;
-  return new MembersWalk(set, compress);
+  return new MembersWalk(set, form);
 }
 
 /** Members that are visited before others have their turn. */
@@ -124,8 +133,8 @@ class MembersWalk extends TableWalk {
   readonly #member = new KeptBytes();
   #score = NaN;
 
-  constructor(set: SortedSet, compress: boolean) {
-    super(set, set.dict, (out, member) => writeMember(out, set, member), compress);
+  constructor(set: SortedSet, form: SavedForm) {
+    super(set, set.dict, (out, member) => writeMember(out, set, member), form);
     this.#set = set;
   }
 

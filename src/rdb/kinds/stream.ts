@@ -1,6 +1,6 @@
 /**
- * Streams as a kind of value. In a snapshot they are written as type 19, which Redis 7.0 and later read;
- * types 15 and 21 are read, too. TYPE_STREAM_LISTPACKS_3 of format.ts draws all three.
+ * Streams as a kind of value. In a snapshot they are of type 15, from version 10 on of type 19 and from 11 on
+ * of type 21; TYPE_STREAM_LISTPACKS_3 of format.ts draws all three. Versions before 9 have no streams.
  */
 
 import { ENC_STREAM, TYPE_STREAM } from "../../arena/record.ts";
@@ -24,7 +24,7 @@ import { INTEGER_TEXT_MAX, type LoadedValue } from "./loaded_value.ts";
 import type { ValueDigest } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
 import { LOAD_PART, LOAD_WHOLE, ValueLoad } from "./value_load.ts";
-import { ELEMENTS_AT_ONCE, ValueWalk } from "./value_walk.ts";
+import { ELEMENTS_AT_ONCE, type SavedForm, ValueWalk } from "./value_walk.ts";
 
 /** A stream with more nodes is walked in pieces. */
 const NODES_AT_ONCE = 16;
@@ -41,7 +41,7 @@ export const streamKind: ValueKind = {
     format.TYPE_STREAM_LISTPACKS_2,
     format.TYPE_STREAM_LISTPACKS_3,
   ],
-  rdbTypeOf: () => format.TYPE_STREAM_LISTPACKS_2,
+  rdbTypeOf: (_source, _ref, version) => streamTypeIn(version),
   save,
   newLoad: (rdbType) => new StreamLoad(rdbType),
   walk,
@@ -82,6 +82,14 @@ function mixElement(digest: ValueDigest, bytes: Uint8Array, at: number): number 
 
 // -- saving ------------------------------------------------------------------------------
 
+/** The type of streams in a version; before RDB_VERSION_STREAMS, which has none, that of this version. */
+function streamTypeIn(version: number): number {
+  if (version >= format.RDB_VERSION_SET_LISTPACKS) return format.TYPE_STREAM_LISTPACKS_3;
+  return version >= format.RDB_VERSION_LISTPACKS
+    ? format.TYPE_STREAM_LISTPACKS_2
+    : format.TYPE_STREAM_LISTPACKS;
+}
+
 function save(out: RdbEncoder, source: ValueSource, ref: number): void {
   const walk = new StreamWalk(source.largeValue(ref) as Stream);
   walk.begin(out);
@@ -91,7 +99,7 @@ function save(out: RdbEncoder, source: ValueSource, ref: number): void {
 function walk(
   source: ValueSource,
   ref: number,
-  _compress: boolean,
+  _form: SavedForm,
   _canBorrow: boolean,
   alwaysWalks = false,
 ): ValueWalk | null {
@@ -117,6 +125,7 @@ interface KeptGroup {
 interface KeptConsumer {
   readonly name: Uint8Array;
   readonly seenMs: number;
+  readonly activeMs: number;
   readonly pendingCount: number;
   readonly pending: readonly PendingChunk[];
 }
@@ -128,9 +137,10 @@ function keepGroup({ name, lastId, entriesRead, pending, consumers }: ConsumerGr
     entriesRead,
     pendingCount: pending.count,
     pending: pending.chunks(),
-    consumers: consumers.items.map(({ name, seenMs, pending }) => ({
+    consumers: consumers.items.map(({ name, seenMs, activeMs, pending }) => ({
       name,
       seenMs,
+      activeMs,
       pendingCount: pending.count,
       pending: pending.chunks(),
     })),
@@ -144,7 +154,9 @@ class StreamWalk extends ValueWalk {
   readonly #groups: readonly KeptGroup[];
   /** Length, and ids and counts behind the nodes, as they are written. */
   readonly #length: number;
-  readonly #ids: readonly StreamId[];
+  readonly #lastId: StreamId;
+  readonly #firstId: StreamId;
+  readonly #maxDeletedId: StreamId;
   readonly #entriesAdded: Count;
   #pieces: Generator<void, void> | null = null;
   readonly #generation: number;
@@ -156,7 +168,9 @@ class StreamWalk extends ValueWalk {
     this.#generation = stream.generation;
     this.#nodes = stream.nodes();
     this.#length = stream.length;
-    this.#ids = [stream.lastId, stream.firstId, stream.maxDeletedId].map((id) => id.clone());
+    this.#lastId = stream.lastId.clone();
+    this.#firstId = stream.firstId.clone();
+    this.#maxDeletedId = stream.maxDeletedId.clone();
     this.#entriesAdded = stream.entriesAdded;
     this.#groups = stream.groups.items.map(keepGroup);
   }
@@ -188,17 +202,22 @@ class StreamWalk extends ValueWalk {
       yield;
     }
     out.writeLength(this.#length);
-    for (const id of this.#ids) writeId(out, id);
-    writeCount(out, this.#entriesAdded);
+    writeId(out, this.#lastId);
+    if (streamTypeIn(out.version) !== format.TYPE_STREAM_LISTPACKS) {
+      writeId(out, this.#firstId);
+      writeId(out, this.#maxDeletedId);
+      writeCount(out, this.#entriesAdded);
+    }
     out.writeLength(this.#groups.length);
     for (const group of this.#groups) yield* writeGroup(out, group);
   }
 }
 
 function* writeGroup(out: RdbEncoder, group: KeptGroup): Generator<void, void> {
+  const type = streamTypeIn(out.version);
   out.writeString(group.name, 0, group.name.length);
   writeId(out, group.lastId);
-  writeCount(out, group.entriesRead);
+  if (type !== format.TYPE_STREAM_LISTPACKS) writeCount(out, group.entriesRead);
   out.writeLength(group.pendingCount);
   for (const chunk of group.pending) {
     for (let i = 0; i < chunk.count; i++) {
@@ -209,9 +228,10 @@ function* writeGroup(out: RdbEncoder, group: KeptGroup): Generator<void, void> {
     yield;
   }
   out.writeLength(group.consumers.length);
-  for (const { name, seenMs, pendingCount, pending } of group.consumers) {
+  for (const { name, seenMs, activeMs, pendingCount, pending } of group.consumers) {
     out.writeString(name, 0, name.length);
     out.writeMillis(seenMs);
+    if (type === format.TYPE_STREAM_LISTPACKS_3) out.writeMillis(activeMs);
     out.writeLength(pendingCount);
     for (const chunk of pending) {
       for (let i = 0; i < chunk.count; i++) writeRawId(out, chunk, i);

@@ -14,7 +14,7 @@ import type { LoadedValue } from "./loaded_value.ts";
 import type { ValueDigest } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
 import { LOAD_WHOLE, ValueLoad } from "./value_load.ts";
-import { ValueWalk } from "./value_walk.ts";
+import { type SavedForm, ValueWalk } from "./value_walk.ts";
 
 /** Longest string that Redis would keep in one allocation with its object. */
 const EMBSTR_MAX = 44;
@@ -89,7 +89,7 @@ class StringLoad extends ValueLoad {
 function walk(
   source: ValueSource,
   ref: number,
-  _compress: boolean,
+  _form: SavedForm,
   canBorrow: boolean,
 ): ValueWalk | null {
   if (!canBorrow || ((source.records.metaOf(ref) >>> 4) & 0xf) !== ENC_EXTERNAL) return null;

@@ -13,7 +13,7 @@ import type { RecordTable, ValueSource } from "../../keyspace/doors.ts";
 import type { RdbEncoder } from "../writer.ts";
 import type { ValueDigest } from "./value_digest.ts";
 import type { ValueLoad } from "./value_load.ts";
-import type { ValueWalk } from "./value_walk.ts";
+import type { SavedForm, ValueWalk } from "./value_walk.ts";
 
 export interface ValueKind {
   /** TYPE_* of record.ts: the place of this kind in the list of kinds. */
@@ -32,9 +32,12 @@ export interface ValueKind {
 
   /** The types of format.ts that are read: every one that a server has ever written. */
   readonly rdbTypes: readonly number[];
-  /** The type of format.ts that `save` writes for a record, and `walk` of the value as it is now. */
-  rdbTypeOf(source: ValueSource, ref: number): number;
-  /** Writes the value without its type byte and key, at once. */
+  /**
+   * The type of format.ts that `save` writes for a record in this version, and `walk` of the value as it is now.
+   * Where the version has no form for it, it is a type of a later one, as `versionOfType` tells.
+   */
+  rdbTypeOf(source: ValueSource, ref: number, version: number): number;
+  /** Writes the value without its type byte and key, at once, in the version of `out`. */
   save(out: RdbEncoder, source: ValueSource, ref: number): void;
   /**
    * What reads values of one of `rdbTypes`, one after the other, in the encoding that the limits ask
@@ -42,13 +45,14 @@ export interface ValueKind {
    */
   newLoad(rdbType: number): ValueLoad;
   /**
-   * A walk that writes the value in pieces, begun now; null when it is small enough for `save`, unless it has
-   * `alwaysWalks` and is in a slot. With `canBorrow` false no walk may be answered that is `isBorrowed`.
+   * A walk that writes the value in pieces, to encoders of the version of `form`, begun now; null when it is small
+   * enough for `save`, unless it has `alwaysWalks` and is in a slot. With `canBorrow` false no walk may be answered
+   * that is `isBorrowed`.
    */
   walk(
     source: ValueSource,
     ref: number,
-    compress: boolean,
+    form: SavedForm,
     canBorrow: boolean,
     alwaysWalks?: boolean,
   ): ValueWalk | null;

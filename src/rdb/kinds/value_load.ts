@@ -3,7 +3,8 @@
  * the counterpart of value_walk.ts. A load is an object of its reader that is used again for each value
  * of its type; a small value is one step.
  *
- *     begin -> step, step ... -> LOAD_WHOLE (`value` holds it) or LOAD_EMPTY (there is no such key)
+ *     begin -> step, step ... -> LOAD_WHOLE (`value` holds it), or there is no such key: LOAD_EMPTY,
+ *                                LOAD_LEFT_OUT
  *
  * A step that is broken off because bytes have run out (STARVED) or a part of a long string has been
  * read (PAUSED) is done again: what has been made use of lies before the reader's mark. Between two
@@ -20,6 +21,8 @@ export const LOAD_PART = 0;
 export const LOAD_EMPTY = 1;
 /** The value is whole. */
 export const LOAD_WHOLE = 2;
+/** It has been passed over: its key is to be left out. */
+export const LOAD_LEFT_OUT = 3;
 
 export abstract class ValueLoad {
   /** Starts on the value whose bytes come next, after its type byte; reads nothing yet. */

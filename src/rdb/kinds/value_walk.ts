@@ -14,6 +14,15 @@ import { type ChunkSink, RdbEncoder } from "../writer.ts";
 /** A collection with more elements is walked in pieces. */
 export const ELEMENTS_AT_ONCE = 500;
 const EARLY_CHUNK_BYTES = 4 * 1024;
+
+/** How values are written. */
+export interface SavedForm {
+  /** Whether strings are compressed. */
+  readonly compress: boolean;
+  /** The version of the snapshot format, RDB_VERSION_MIN to RDB_VERSION_MAX. */
+  readonly version: number;
+}
+
 /** Elements that are about to be written. */
 const gathered: number[] = [];
 
@@ -67,10 +76,10 @@ export class Detour {
   readonly out: RdbEncoder;
   #chunks: Chunk[] = [];
 
-  constructor(compress: boolean, chunkBytes: number, deferMax?: number) {
+  constructor(form: SavedForm, chunkBytes: number, deferMax?: number) {
     this.out = new RdbEncoder(
       (bytes, length, strings) => this.#chunks.push({ bytes, length, strings }),
-      { compress, checksum: false, chunkBytes, deferStrings: true, deferMax },
+      { ...form, checksum: false, chunkBytes, deferStrings: true, deferMax },
     );
   }
 
@@ -97,7 +106,7 @@ export function agree(dict: Dict): void {
 export class TableWalk extends ValueWalk implements WriteHook {
   readonly #table: Dict;
   #writeElement: (out: RdbEncoder, ref: number) => void;
-  readonly #compress: boolean;
+  readonly #form: SavedForm;
   readonly #count: number;
   #early: Detour | null = null;
   /** Where elements go: to #early until the walk has begun. */
@@ -109,12 +118,12 @@ export class TableWalk extends ValueWalk implements WriteHook {
     value: LargeValue,
     table: Dict,
     writeElement: (out: RdbEncoder, ref: number) => void,
-    compress: boolean,
+    form: SavedForm,
   ) {
     super(value);
     this.#table = table;
     this.#writeElement = writeElement;
-    this.#compress = compress;
+    this.#form = form;
     table.hook?.preempt?.();
     this.#count = table.count;
     table.parity ^= SNAPSHOT_BIT;
@@ -147,7 +156,7 @@ export class TableWalk extends ValueWalk implements WriteHook {
     this.#written++;
     let out = this.#out;
     if (out === null) {
-      this.#early ??= new Detour(this.#compress, EARLY_CHUNK_BYTES);
+      this.#early ??= new Detour(this.#form, EARLY_CHUNK_BYTES);
       out = this.#early.out;
     }
     this.#writeElement(out, ref);

@@ -133,12 +133,12 @@ function fields(server: TestServer): Map<string, string | number> {
 Deno.test("commands of the master that fail here are counted in INFO and told in REPLICATION LOG", () => {
   const { server, send } = replica();
   assertEquals(fields(server).get("master_stream_errors"), 0);
-  assertEquals(fields(server).has("master_last_stream_error"), false);
+  assertEquals(fields(server).has("master_stream_last_error"), false);
   send("SET k v\r\nLPUSH k x\r\nNOSUCH a b\r\nSET k\r\nSET after all\r\n");
   assertEquals(server.run("GET", "after"), "all");
   assertEquals(fields(server).get("master_stream_errors"), 3);
   assertEquals(
-    fields(server).get("master_last_stream_error"),
+    fields(server).get("master_stream_last_error"),
     "'set' has failed here: ERR wrong number of arguments for 'set' command",
   );
   const [event] = server.core.replication.events.latest(1);
@@ -148,29 +148,73 @@ Deno.test("commands of the master that fail here are counted in INFO and told in
     "command-failed",
     3,
   ]);
-  assertEquals(event.detail, fields(server).get("master_last_stream_error"));
+  assertEquals(event.detail, fields(server).get("master_stream_last_error"));
 });
 
 Deno.test("a command of the master that is unknown here: line ends in it forge no field of INFO", () => {
   const { server, send } = replica();
   send("*2\r\n$6\r\nNOSUCH\r\n$17\r\na\r\nrole:master\r\nb\r\n");
   assertEquals(
-    fields(server).get("master_last_stream_error"),
+    fields(server).get("master_stream_last_error"),
     "'<unknown>' has failed here: ERR unknown command 'NOSUCH', with args beginning with: " +
       "'a\\r\\nrole:master\\r\\nb' ",
   );
 });
 
-Deno.test("the other commands of a transaction are applied where one fails, and none where one is unknown", () => {
+Deno.test("the other commands of a transaction are applied where one fails, or is unknown", () => {
   const { server, send } = replica();
   send("SET k v\r\nMULTI\r\nSET a 1\r\nLPUSH k x\r\nSET b 1\r\nEXEC\r\n");
   assertEquals([server.run("GET", "a"), server.run("GET", "b")], ["1", "1"]);
   assertEquals(fields(server).get("master_stream_errors"), 1);
   send("MULTI\r\nSET c 1\r\nNOSUCH\r\nSET d 1\r\nEXEC\r\nSET after all\r\n");
-  assertEquals([server.run("GET", "c"), server.run("GET", "d")], [null, null]);
+  assertEquals([server.run("GET", "c"), server.run("GET", "d")], ["1", "1"]);
   assertEquals(server.run("GET", "after"), "all");
-  // As in Redis, the transaction that is dropped counts beside what it is dropped for.
-  assertEquals(fields(server).get("master_stream_errors"), 3);
+  assertEquals(fields(server).get("master_stream_errors"), 2);
+});
+
+Deno.test("the log tells of a command that fails once a minute, with how often it has failed since", () => {
+  const { server, send, pass } = replica();
+  const told = () => server.logLines.filter((line) => /CRITICAL|more time/.test(line));
+  send("SET k v\r\n" + "NOSUCH\r\n".repeat(5) + "OTHER a\r\n" + "LPUSH k x\r\n".repeat(3));
+  assertEquals(told().length, 3);
+  pass(59_000);
+  server.core.replication.replica.tick(server.core.clock.monotonic());
+  assertEquals(told().length, 3);
+  pass(1000);
+  send("NOSUCH\r\n");
+  server.core.replication.replica.tick(server.core.clock.monotonic());
+  const lines = server.logLines.slice(-2).map((line) => line.replace(/^.* # /, "").trimEnd());
+  assertEquals(lines, [
+    "The command 'nosuch' of the master has failed here 5 more time(s) in a minute",
+    "The command 'lpush' of the master has failed here 2 more time(s) in a minute",
+  ]);
+  assertEquals(fields(server).get("master_stream_errors"), 10);
+});
+
+Deno.test("a replica on which a command of its master has failed shows Sentinel priority 0, ROLE as diverged", () => {
+  const { server, send } = replica({ "replica-priority": "7" });
+  assertEquals(fields(server).get("slave_priority"), 7);
+  assertEquals(fields(server).has("master_stream_diverged_offset"), false);
+  send("SET k v\r\nNOSUCH\r\n");
+  assertEquals(fields(server).get("slave_priority"), 0);
+  assertEquals(fields(server).get("master_stream_diverged_offset"), 0);
+  assertEquals((server.run("ROLE") as unknown[])[3], "connect"); // there is no link in this test
+  server.run("CONFIG", "SET", "replica-promote-diverged", "yes");
+  assertEquals(fields(server).get("slave_priority"), 7);
+  server.run("CONFIG", "SET", "replica-promote-diverged", "no");
+  server.core.replication.replica.synchronized();
+  assertEquals(fields(server).get("slave_priority"), 7);
+  assertEquals(fields(server).get("master_stream_errors"), 0);
+});
+
+Deno.test("a script of the master that fails by itself may have failed there too: it counts, and no more", () => {
+  const { server, send } = replica();
+  const script = (text: string) => `*3\r\n$4\r\nEVAL\r\n$${text.length}\r\n${text}\r\n$1\r\n0\r\n`;
+  send(script("return redis.error_reply('MINE own')"));
+  assertEquals(fields(server).get("master_stream_errors"), 1);
+  assertEquals(fields(server).has("master_stream_diverged_offset"), false);
+  send(script("return redis.call('nosuch')"));
+  assertEquals(fields(server).has("master_stream_diverged_offset"), true);
 });
 
 Deno.test("a master that fails to answer to its own clients counts no errors of a stream", () => {
@@ -222,7 +266,8 @@ Deno.test("a replica that has saved and starts again still says that commands ha
     next.core.replication.replica.close(); // it has begun to seek its master
     assertEquals(next.run("GET", "k"), "v");
     assertEquals(fields(next).get("master_stream_errors"), 2);
-    assertEquals(fields(next).get("master_last_stream_error"), "before this server was started");
+    assertEquals(fields(next).get("master_stream_last_error"), "before this server was started");
+    assertEquals(fields(next).get("master_stream_diverged_offset"), 0);
     next.core.replication.replica.synchronized();
     assertEquals(fields(next).get("master_stream_errors"), 0);
     for (const { core } of [server, next]) core.close();
