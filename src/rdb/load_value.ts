@@ -97,5 +97,5 @@ function newLoad(reader: RdbReader, type: number, typeAt: number): ValueLoad {
   if (kind !== undefined) return kind.newLoad(type);
   if (type === TYPE_MODULE_2) return new ModuleLoad();
   if (type === TYPE_MODULE_PRE_GA) return new EarlyModuleLoad();
-  throw reader.error(`unknown value type ${type}`, typeAt);
+  throw reader.error(`unknown value type ${type}`, typeAt, "unsupported");
 }

@@ -35,6 +35,7 @@ import {
 import { LOAD_LEFT_OUT, LOAD_PART, LOAD_WHOLE } from "./kinds/value_load.ts";
 import { ValueReader } from "./load_value.ts";
 import { readModuleName, skipModulePart } from "./module_data.ts";
+import { RdbError } from "./rdb_error.ts";
 import { PAUSED, type RdbReader, STARVED } from "./reader.ts";
 
 /** A record in a file has a type byte, a key and a value: at least so many bytes. */
@@ -46,6 +47,9 @@ const BYTES_PER_LOOK = 128 * 1024;
 
 /** Parts of a module's data between two looks at the clock. */
 const MODULE_PARTS_PER_LOOK = 4096;
+
+/** Numbers below the opcodes that are known which are more likely to be opcodes than types of values. */
+const UNKNOWN_OPCODES = 43;
 
 /** An expiry in milliseconds that means none. */
 const NO_EXPIRY_MS = -1;
@@ -83,6 +87,11 @@ export interface LoadOptions {
    * key. Without it such a key ends the load.
    */
   readonly onModuleKey?: (name: string, database: number, key: string) => void;
+  /**
+   * Called with the name of each function library that was left out because it cannot be used, and what is wrong with
+   * it. Without it such a library ends the load.
+   */
+  readonly onBadLibrary?: (name: string, problem: string) => void;
 }
 
 /** Loads one snapshot. After an RdbError the keyspace holds what came before it. */
@@ -172,7 +181,8 @@ export class RdbLoader {
       const at = reader.offset;
       if (at > lookAt) break;
       const code = reader.readByte();
-      if (code <= TYPE_MAX) {
+      // Numbers that are not known yet: types are counted upwards from 0, opcodes downwards from 255.
+      if (code <= TYPE_MAX || code < OPCODE_SLOT_IMPORT - UNKNOWN_OPCODES) {
         this.#readKey(code, at);
         if (!this.#readValue()) break;
       } else if (code === OPCODE_EOF) {
@@ -208,14 +218,31 @@ export class RdbLoader {
     const length = this.#keyLength = reader.strLen;
     if (this.#key.length < length) this.#key = new Uint8Array(length * 2);
     copyBytes(this.#key, 0, reader.strBuf, reader.strOff, length);
-    this.values.begin(reader, typeIn(this.#version, type), at);
+    try {
+      this.values.begin(reader, typeIn(this.#version, type), at);
+    } catch (error) {
+      throw this.#withKey(error);
+    }
     this.#valueOf = at;
     reader.mark();
   }
 
+  /** What is not known here is told with the key that it belongs to. */
+  #withKey(error: unknown): unknown {
+    if (error instanceof RdbError && error.kind === "unsupported") {
+      error.addKey(toLatin1(this.#key, 0, this.#keyLength), this.#database.index);
+    }
+    return error;
+  }
+
   /** Reads on in the value of `#key`; false when it has not come to its end. */
   #readValue(): boolean {
-    const state = this.values.step(this.#reader);
+    let state: number;
+    try {
+      state = this.values.step(this.#reader);
+    } catch (error) {
+      throw this.#withKey(error);
+    }
     if (state === LOAD_PART) return false;
     const at = this.#valueOf;
     this.#valueOf = -1;
@@ -334,11 +361,12 @@ export class RdbLoader {
     const code = reader.strBuf.slice(reader.strOff, reader.strOff + reader.strLen);
     this.librariesLoaded++;
     const { libraries } = this.#keyspace;
-    const { libraryLoader, replaces } = this.#options;
+    const { libraryLoader, replaces, onBadLibrary } = this.#options;
     if (libraryLoader !== undefined) {
       this.#addLibrary ??= libraryLoader(libraries);
       const problem = this.#addLibrary(code, replaces === true);
       if (problem === null) return;
+      if (onBadLibrary !== undefined) return onBadLibrary(libraryName(code) ?? "", problem);
       throw reader.error(`function library that cannot be used (${problem})`, at);
     }
     const name = libraryName(code);

@@ -61,6 +61,8 @@ export interface ReloadOptions {
 export const AUX_STREAM_ERRORS = "tsredis-stream-errors";
 /** The same: offset of the master's stream behind which the dataset is known to be another one than the master's. */
 export const AUX_DIVERGED_AT = "tsredis-diverged-at";
+/** The same: keys and function libraries of the master's snapshot that had no place there. */
+export const AUX_LEFT_OUT = "tsredis-left-out";
 
 /** The link that a loaded snapshot was part of. */
 export interface LoadedReplication {
@@ -74,6 +76,8 @@ export interface LoadedReplication {
   readonly streamErrors: number;
   /** Offset behind which the dataset is another one than the master's; -1 for none. */
   readonly divergedAt: number;
+  /** Keys and function libraries of the master's that are not in the dataset. */
+  readonly leftOut: number;
 }
 
 /** What a save is to write. */
@@ -98,6 +102,7 @@ interface Loading {
   database: number;
   streamErrors: number;
   divergedAt: number;
+  leftOut: number;
 }
 
 /**
@@ -696,6 +701,7 @@ export class Persistence implements SnapshotMaker {
       database: 0,
       streamErrors: 0,
       divergedAt: -1,
+      leftOut: 0,
     };
     return this.#loading;
   }
@@ -719,12 +725,14 @@ export class Persistence implements SnapshotMaker {
       loading.streamErrors = Number(value);
     } else if (name === AUX_DIVERGED_AT && /^\d{1,15}$/.test(value)) {
       loading.divergedAt = Number(value);
+    } else if (name === AUX_LEFT_OUT && /^\d{1,15}$/.test(value)) {
+      loading.leftOut = Number(value);
     } else if (name === "repl-stream-db" && /^\d+$/.test(value)) loading.database = Number(value);
     else return;
     // Known from here on: a key that is left out may have to be told to replicas.
-    const { id, offset, database, streamErrors, divergedAt } = loading;
+    const { id, offset, database, streamErrors, divergedAt, leftOut } = loading;
     if (this.isLoading && id !== "" && Number.isSafeInteger(offset)) {
-      this.loadedReplication = { id, offset, database, streamErrors, divergedAt };
+      this.loadedReplication = { id, offset, database, streamErrors, divergedAt, leftOut };
     }
   }
 

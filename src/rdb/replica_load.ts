@@ -11,6 +11,7 @@
  */
 
 import type { Config } from "../config/config.ts";
+import { quoted } from "../base/printable.ts";
 import { toPath } from "../config/parse.ts";
 import { EXPIRE_HIDES, EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
 import type { FunctionLibraries } from "../keyspace/function_libraries.ts";
@@ -20,9 +21,10 @@ import { removeIfThere } from "../runtime/remove_if_there.ts";
 import type { OpenFile, Runtime } from "../runtime/runtime.ts";
 import { problemOf } from "../runtime/system_error.ts";
 import { type LibraryLoader, RdbLoader } from "./loader.ts";
+import { LeftOut } from "./left_out.ts";
 import { FileSource, RdbReader } from "./reader.ts";
 import { ReceivedBytes } from "./received_bytes.ts";
-import { moduleKeyLeftOut, moduleLeftOut } from "./module_data.ts";
+import { moduleLeftOut } from "./module_data.ts";
 import { RdbError } from "./rdb_error.ts";
 import { keysPerSlice, nextSlice } from "./slice_delay.ts";
 import { exchangeSnapshot } from "./snapshot_file.ts";
@@ -61,6 +63,16 @@ export interface ReplicaLoadOwner {
   closed(): void;
 }
 
+/** Aux fields that say nothing of the data: who has written them, and where. */
+const KNOWN_AUX: ReadonlySet<string> = new Set([
+  "redis-ver",
+  "valkey-ver",
+  "redis-bits",
+  "ctime",
+  "aof-base",
+  "aof-preamble",
+]);
+
 /** Numbers the temporary files of one process. */
 let loads = 0;
 
@@ -75,6 +87,8 @@ export class ReplicaLoad {
   replicationDatabase = 0;
   replicationId: string | null = null;
   replicationOffset: number | null = null;
+  /** What of the snapshot is not in the new dataset, as it has no place here. */
+  readonly leftOut = new LeftOut();
   /** used-mem of the server that wrote the snapshot, 0 when it does not say. */
   usedMemory = 0;
   /** Unix time in ms at which loading began; 0 before. */
@@ -201,7 +215,7 @@ export class ReplicaLoad {
 
   /**
    * All bytes have come. Resolves when the dataset is whole and its checksum right. Rejects with an
-   * RdbError or the system's error; nothing of the dataset being served has been touched then.
+   * RdbError, the system's error, or one that names what would be left out; nothing of the dataset being served has been touched then.
    * Neither happens after `abandon`.
    */
   finish(): Promise<void> {
@@ -288,9 +302,8 @@ export class ReplicaLoad {
       onAux: (name, value) => this.#hearAux(name, value),
       onEmptyKey: (key) => this.log.notice(`rdbLoadObject skipping empty key: ${key}`),
       onModule: (name) => this.log.warning(moduleLeftOut(name)),
-      onModuleKey: this.config.value("rdb-skip-unknown-modules")
-        ? (...key) => this.log.warning(moduleKeyLeftOut(...key))
-        : undefined,
+      onModuleKey: (...key) => this.leftOut.key(...key),
+      onBadLibrary: (...library) => this.leftOut.library(...library),
     });
   }
 
@@ -299,6 +312,7 @@ export class ReplicaLoad {
     else if (name === "repl-id") this.replicationId = value;
     else if (name === "repl-offset") this.replicationOffset = Number(value);
     else if (name === "used-mem") this.usedMemory = Number(value) || 0;
+    else if (!KNOWN_AUX.has(name)) this.log.verbose(`Unrecognized RDB AUX field: ${quoted(name)}`);
   }
 
   #schedule(keysDone = 0): void {
@@ -340,8 +354,25 @@ export class ReplicaLoad {
       this.#fail(this.#tooMuch(this.loadedBytes));
       return;
     }
+    const refusal = this.#tellLeftOut();
+    if (refusal !== null) return this.#fail(new Error(refusal));
     this.#state = "loaded";
     if (this.#isComplete) this.#resolve?.();
+  }
+
+  /** Names what the new dataset lacks; why it is not to take the place of the old one, null if it may. */
+  #tellLeftOut(): string | null {
+    const { leftOut, config, log } = this;
+    if (leftOut.isEmpty) return null;
+    const isAccepted = config.value("replica-accept-lossy-sync") ||
+      (leftOut.libraries === 0 && config.value("rdb-skip-unknown-modules"));
+    const how = isAccepted ? "is left out" : "would be left out";
+    for (const line of leftOut.lines) {
+      log.warning(`Of the master's snapshot ${how}, as it has no place here: ${line}`);
+    }
+    if (isAccepted) return null;
+    return `the snapshot holds what has no place here: ${leftOut.summary}. Nothing of it is taken, and nothing ` +
+      "of the present data dropped; with replica-accept-lossy-sync yes the rest of it is taken";
   }
 
   // -- the end -----------------------------------------------------------------------------

@@ -38,6 +38,8 @@ export class Divergence {
   offset = -1;
   /** What the latest failed with, on one line; empty for none. */
   lastError = "";
+  /** Keys and function libraries of the master's that the full sync has left out, as they have no place here. */
+  leftOut = 0;
   /** Failures of each command since the log last told of it, and when that was, by the monotonic clock. */
   readonly #untold = new Map<string, { sinceMs: number; count: number }>();
   /** When the next full sync that is to heal is due, by the monotonic clock. */
@@ -56,8 +58,14 @@ export class Divergence {
     return this.offset < 0 ? offset : Math.min(this.offset, offset);
   }
 
+  /** Whether the dataset lacks something of the master's, so that it is not to be promoted by itself. */
+  get isLacking(): boolean {
+    return this.isDiverged || this.leftOut > 0;
+  }
+
   /** At the start: so many commands had failed, from `offset` on the two differ (-1: nowhere for certain). */
-  restore(errors: number, offset: number, steadyMs: number): void {
+  restore(errors: number, offset: number, leftOut: number, steadyMs: number): void {
+    this.leftOut = leftOut;
     this.errors = errors;
     this.lastError = errors > 0 ? "before this server was started" : "";
     this.offset = -1;
@@ -75,7 +83,11 @@ export class Divergence {
       `'${command ?? "<unknown>"}' has failed here: ${text.slice(0, ERROR_SHOWN_MAX)}`,
     );
     const isOfBoth = SCRIPTS.has(name) && !IS_OF_THIS_SIDE.test(text);
-    if (!isOfBoth && !this.isDiverged) this.#parts(offset, steadyMs);
+    if (!isOfBoth && !this.isDiverged) {
+      this.#parts(offset, steadyMs);
+      // A command about what was left out: the next full sync would leave it out too.
+      if (command === null && this.leftOut > 0) this.#healDueMs = Infinity;
+    }
     return this.#isNews(name, steadyMs);
   }
 
@@ -126,11 +138,14 @@ export class Divergence {
 
   /** In how many seconds the next is due; -1 for none. */
   healInSeconds(steadyMs: number): number {
-    return this.isDiverged ? Math.max(0, Math.ceil((this.#healDueMs - steadyMs) / 1000)) : -1;
+    return this.isDiverged && this.#healDueMs < Infinity
+      ? Math.max(0, Math.ceil((this.#healDueMs - steadyMs) / 1000))
+      : -1;
   }
 
-  /** The dataset is the master's. */
-  ended(steadyMs: number): void {
+  /** The dataset is the master's, but for so many keys and libraries. */
+  ended(leftOut: number, steadyMs: number): void {
+    this.leftOut = leftOut;
     this.errors = 0;
     this.lastError = "";
     this.offset = -1;

@@ -16,9 +16,8 @@
 
 import { toLatin1 } from "../base/bytes.ts";
 import { oneLine } from "../base/printable.ts";
-import { isRefusal } from "../base/refused.ts";
 import type { Setting } from "../config/config.ts";
-import { RdbError } from "../rdb/rdb_error.ts";
+import type { LeftOut } from "../rdb/left_out.ts";
 import { RECEIVED_MAX, type ReplicaLoad } from "../rdb/replica_load.ts";
 import { problemOf } from "../runtime/system_error.ts";
 import {
@@ -83,7 +82,7 @@ export interface LinkOwner {
   /** Whether the dataset may take the place of ours; if not, says so itself. */
   takes(load: ReplicaLoad, id: string): boolean;
   /** The dataset of the master has taken the place of ours: the two are equal now. */
-  synchronized(): void;
+  synchronized(leftOut: LeftOut): void;
   /** A dataset has taken the place of ours, or ours goes on: the stream follows. */
   linkUp(link: MasterLink): void;
   stateChanged(): void;
@@ -362,7 +361,7 @@ export class MasterLink implements LinkTransport {
       throw new LinkFailure("the empty dataset of the master was refused", { isGuard: true });
     }
     load.swap();
-    this.owner.synchronized();
+    this.owner.synchronized(load.leftOut);
     this.load = null;
     if (persistence.replicaLoad === load) persistence.replicaLoad = null;
     if (full === null) history.ids.renew();
@@ -434,7 +433,7 @@ export class MasterLink implements LinkTransport {
     const from = this.#host.config.value("repl-diskless-load") === "disabled" ? "disk" : "socket";
     return new LinkFailure(
       `Failed trying to load the MASTER synchronization DB from ${from}: ${problemOf(error)}`,
-      { isOfContent: error instanceof RdbError || isRefusal(error) },
+      { isOfContent: true },
     );
   }
 

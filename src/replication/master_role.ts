@@ -11,7 +11,7 @@
 import type { Values } from "../config/config.ts";
 import { AttachedReplica, type ReplicaState } from "./attached_replica.ts";
 import { FullSyncs } from "./full_sync.ts";
-import { AUX_DIVERGED_AT, AUX_STREAM_ERRORS } from "../rdb/persistence.ts";
+import { AUX_DIVERGED_AT, AUX_LEFT_OUT, AUX_STREAM_ERRORS } from "../rdb/persistence.ts";
 import type { History } from "./history.ts";
 import type { ReplicaConnection, ReplicationHost } from "./host.ts";
 import { formatBytes } from "../observe/bytes_for_people.ts";
@@ -27,7 +27,11 @@ export interface OurMaster {
   /** Database that its stream has selected; -1 when not known. */
   readonly database: number;
   /** What of its commands has failed here since its dataset was taken over. */
-  readonly divergence: { readonly errors: number; readonly offset: number };
+  readonly divergence: {
+    readonly errors: number;
+    readonly offset: number;
+    readonly leftOut: number;
+  };
 }
 
 /** What replicas are asked to acknowledge with, at once. */
@@ -494,6 +498,7 @@ export class MasterRole {
     const aux: [string, number][] = [];
     if (isFollowing && divergence.errors > 0) aux.push([AUX_STREAM_ERRORS, divergence.errors]);
     if (isFollowing && divergence.offset >= 0) aux.push([AUX_DIVERGED_AT, divergence.offset]);
+    if (isFollowing && divergence.leftOut > 0) aux.push([AUX_LEFT_OUT, divergence.leftOut]);
     return [
       ...aux,
       ["repl-stream-db", Math.max(0, selected)],

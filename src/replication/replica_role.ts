@@ -15,6 +15,7 @@
 
 import { oneLine } from "../base/printable.ts";
 import type { LoadedReplication } from "../rdb/persistence.ts";
+import type { LeftOut } from "../rdb/left_out.ts";
 import type { ReplicaLoad } from "../rdb/replica_load.ts";
 import type { Timer, Timers } from "../runtime/runtime.ts";
 import { Divergence } from "./divergence.ts";
@@ -35,6 +36,8 @@ const RETRY_MS_MAX = 1000;
 /** After tries that have failed for what the snapshot, or the stream, holds. */
 const CONTENT_RETRY_MS_MIN = 1000;
 const CONTENT_RETRY_MS_MAX = 60_000;
+/** Streams that could not be trusted so soon after one another are the same trouble. */
+const FORGOTTEN_WITHIN_MS = 600_000;
 /** Between the tries of a replica that guards its data: each is a full sync for the master. */
 const GUARDED_RETRY_MS = 2000;
 /** A link that was up for less does not count as one that works. */
@@ -87,6 +90,9 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   #isOfMaster = false;
   /** The stream has selected a database that is not here: why it cannot go on, at which offset, how often in a row. */
   #stop: { why: string; offset: number; count: number } | null = null;
+  /** When a stream last was not to be trusted, by the monotonic clock, and how often since it was. */
+  #forgottenMs = -Infinity;
+  #timesForgotten = 0;
 
   constructor(
     readonly host: ReplicationHost,
@@ -105,9 +111,9 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   }
 
   /** The dataset that was loaded is of our history and offset: partial resync may be asked for. */
-  resumeAt({ database, streamErrors, divergedAt }: LoadedReplication): void {
+  resumeAt({ database, streamErrors, divergedAt, leftOut }: LoadedReplication): void {
     this.#database = database;
-    this.divergence.restore(streamErrors, divergedAt, this.host.clock.monotonic());
+    this.divergence.restore(streamErrors, divergedAt, leftOut, this.host.clock.monotonic());
     this.#isHistoryKnown = true;
     this.#isOfMaster = true;
   }
@@ -201,10 +207,13 @@ export class ReplicaRole implements LinkOwner, OurMaster {
 
   /** What has failed here stays lost from now on: our dataset is the one that counts. */
   #tellOfPromotion(): void {
-    const { errors, lastError, isDiverged } = this.divergence;
-    if (!isDiverged) return;
-    const what =
-      `${errors} command(s) of the former master have failed here, the latest: ${lastError}`;
+    const { errors, lastError, isLacking, leftOut } = this.divergence;
+    if (!isLacking) return;
+    const failed = errors === 0 ? "" : `, the latest: ${lastError}`;
+    const without = leftOut === 0
+      ? ""
+      : `; ${leftOut} key(s) or libraries were left out of the full sync`;
+    const what = `${errors} command(s) of the former master have failed here${failed}${without}`;
     this.host.log.warning(`This dataset is not the one that the former master had: ${what}`);
     this.history.events.add("self", "", "diverged", what);
   }
@@ -271,15 +280,18 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   }
 
   /** LinkOwner. */
-  synchronized(): void {
+  synchronized(leftOut: LeftOut): void {
     const { divergence, host } = this;
+    if (!leftOut.isEmpty) {
+      this.history.events.add("replica", this.#peer, "left-out", leftOut.summary);
+    }
     if (divergence.isDiverged) {
       host.log.notice(
         "The dataset is the master's again: what has failed here does no longer count.",
       );
       this.history.events.add("replica", this.#peer, "healed", "by a full sync");
     }
-    divergence.ended(host.clock.monotonic());
+    divergence.ended(leftOut.count, host.clock.monotonic());
     this.#stop = null;
   }
 
@@ -334,11 +346,12 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     const steadyMs = host.clock.monotonic();
     const wasUp = link.state === "connected";
     const isGuarded = failure.more.isGuard === true;
+    const isSame = isSameTrouble(failure.message, this.#lastFailure);
     if (failure.more.forgets === true) this.#isHistoryKnown = false;
     if (isGuarded) this.#guard(link.peer);
     else {
       events.add("replica", link.peer, wasUp ? "closed" : "failed", failure.message);
-      const isNew = failure.message !== this.#lastFailure || failure.more.isOfContent === true;
+      const isNew = !isSame || failure.more.isOfContent === true;
       if (!isNew || this.isGuarded) host.log.debug(failure.message);
       else if (failure.more.level === "notice") host.log.notice(failure.message);
       else host.log.warning(failure.message);
@@ -352,12 +365,14 @@ export class ReplicaRole implements LinkOwner, OurMaster {
 
     const wasSteady = wasUp && steadyMs - this.#upSinceMs >= STEADY_MS;
     if (wasSteady) this.#failures = 0;
-    else this.#failures = failure.message === this.#lastFailure ? this.#failures + 1 : 1;
+    else this.#failures = isSame ? this.#failures + 1 : 1;
     this.#lastFailure = wasSteady ? "" : failure.message;
     if (wasUp && !this.isQuiet && failure.more.isOfContent !== true) {
       host.log.notice(`Reconnecting to MASTER ${this.masterHost}:${this.masterPort}`);
     }
-    const delayMs = failure.more.isOfContent !== true || wasHealing
+    const delayMs = failure.more.forgets === true
+      ? this.#forgotten(steadyMs, wasSteady)
+      : failure.more.isOfContent !== true || wasHealing
       ? this.#delayMs(wasSteady)
       : link.state === "sync"
       ? this.#badSnapshot(link.peer, failure.message)
@@ -379,6 +394,16 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     );
     events.again("replica", peer, "waiting", `the next full sync is tried in ${seconds} seconds`);
     return delayMs;
+  }
+
+  /** The stream is not to be trusted, a full sync follows: returns how long to wait before that. */
+  #forgotten(steadyMs: number, wasSteady: boolean): number {
+    this.#timesForgotten = steadyMs - this.#forgottenMs < FORGOTTEN_WITHIN_MS
+      ? this.#timesForgotten + 1
+      : 0;
+    this.#forgottenMs = steadyMs;
+    if (this.#timesForgotten === 0) return this.#delayMs(wasSteady);
+    return contentPauseMs(this.#timesForgotten - 1);
   }
 
   /** The stream goes on with what is not here: returns how long to wait before it is asked for again. */
@@ -566,13 +591,13 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   /** What Sentinel is told: 0, never to be promoted, of a dataset that is not the master's. */
   get #priority(): number {
     const { config } = this.host;
-    const isHeldBack = this.divergence.isDiverged && !config.value("replica-promote-diverged");
+    const isHeldBack = this.divergence.isLacking && !config.value("replica-promote-diverged");
     return isHeldBack ? 0 : config.value("replica-priority");
   }
 
   /** INFO's fields about a stream that could not be applied as it came; none where it could. */
   #troubleFields(steadyMs: number): [name: string, value: string | number][] {
-    const { errors, lastError, isDiverged, offset } = this.divergence;
+    const { errors, lastError, isDiverged, offset, leftOut } = this.divergence;
     const fields: [string, string | number][] = [];
     if (errors > 0) fields.push(["master_stream_last_error", lastError]);
     if (isDiverged) {
@@ -581,11 +606,17 @@ export class ReplicaRole implements LinkOwner, OurMaster {
         ["master_stream_heal_in_seconds", this.divergence.healInSeconds(steadyMs)],
       );
     }
+    if (leftOut > 0) fields.push(["master_sync_left_out", leftOut]);
     if (this.#stop?.offset === this.history.offset) {
       fields.push(["master_stream_stopped", this.#stop.why]);
     }
     return fields;
   }
+}
+
+/** Whether two failures differ in numbers only: a place in the stream, a port, a time. */
+function isSameTrouble(message: string, other: string): boolean {
+  return message === other || message.replace(/\d+/g, "0") === other.replace(/\d+/g, "0");
 }
 
 /** The pause behind so many tries that have failed for what the master has, and one more. */

@@ -54,7 +54,10 @@ Deno.test("a value of a module's type as it was before the release has no name t
   const { keyspace } = testServer();
   const early = file("\x06" + text("k") + idOf("ReJSON-RL"));
   const error = assertThrows(() => loadBytes(keyspace, early), RdbError);
-  assertMatch(error.message, /Pre-release module format not supported, at byte \d+$/);
+  assertMatch(
+    error.message,
+    /Pre-release module format not supported, at byte \d+, the value of key "k" \(database 0\)$/,
+  );
 });
 
 for (const name of ["AAAAAAAAA", "_________", "graphdata", "MBbloom--", "TSDB-TYPE"]) {
@@ -102,8 +105,11 @@ for (const mode of ["file", "stream"] as const) {
       s.run("SET", "served", "yes");
       const load = s.core.persistence.beginReplicaLoad({ mode, totalBytes: null });
       for (const byte of file(KEY + AUX + VALUE)) load.push(Uint8Array.of(byte), 0, 1);
-      const error = await assertRejects(() => load.finish(), RdbError);
-      assertMatch(error.message, REFUSED);
+      const error = await assertRejects(() => load.finish());
+      assertMatch(
+        (error as Error).message,
+        /^the snapshot holds what has no place here: 1 keys of module type 'ReJSON-RL': "k" \(database 0\)\./,
+      );
       assertEquals([s.run("GET", "served"), s.run("EXISTS", "before")], ["yes", 0]);
     } finally {
       Deno.removeSync(folder, { recursive: true });
@@ -208,12 +214,58 @@ for (const mode of ["file", "stream"] as const) {
       await load.finish();
       load.swap();
       assertEquals((s.run("KEYS", "*") as string[]).toSorted(), ["after", "before"]);
-      assertEquals(s.logLines.filter((line) => line.includes("is left out.")).length, 1);
+      assertEquals(s.logLines.filter((line) => line.includes("is left out, as it")).length, 1);
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }
   });
 }
+
+for (const accepts of [false, true]) {
+  const what = accepts ? "takes the rest and names" : "takes nothing and names";
+  Deno.test(`a full sync ${what} what has no place here, by kind and key: replica-accept-lossy-sync`, async () => {
+    const s = testServer({
+      directives: { "replica-accept-lossy-sync": accepts ? "yes" : "no" },
+    });
+    s.run("SET", "served", "yes");
+    const value = (key: string, name: string) => "\x07" + text(key) + idOf(name) + PARTS;
+    const many = Array.from({ length: 120 }, (_, i) => value(`f${i}`, "MBbloom--")).join("");
+    const library = "\xf5" + text("#!lua name=lib\nnonsense(");
+    const load = s.core.persistence.beginReplicaLoad({ mode: "stream", totalBytes: null });
+    const bytes = file(KEY + value("k", "ReJSON-RL") + "\xfe\x03" + many + library + LATER);
+    load.push(bytes, 0, bytes.length);
+    const failure = await load.finish().then(() => null, (error) => error as Error);
+    assertEquals([load.leftOut.count, load.leftOut.libraries], [122, 1]);
+    const lines = s.logLines.filter((line) => line.includes("Of the master's snapshot"));
+    assertEquals(lines.length, 1 + 10 + 1);
+    assert(lines[0].includes(`1 keys of module type 'ReJSON-RL', 1 to 1: "k" (database 0)`));
+    assert(
+      lines[1].includes(`120 keys of module type 'MBbloom--', 1 to 10: "f0" (database 3), "f1"`),
+    );
+    assert(lines[11].includes('1 function libraries, 1 to 1: "lib" ('), lines[11]);
+    if (accepts) {
+      load.swap();
+      assertEquals([s.run("GET", "before"), s.run("EXISTS", "served")], ["value", 0]);
+      return;
+    }
+    assertMatch(failure!.message, /"f2" \(database 3\), and 117 more; 1 function libraries/);
+    assertEquals([s.run("GET", "served"), s.run("EXISTS", "before")], ["yes", 0]);
+  });
+}
+
+Deno.test("what a snapshot has of a kind that is not known here is refused with the name of its key", () => {
+  const cases = [["\x06", /Pre-release module format/], ["\x1a", /unknown value type 26/], [
+    "\x8f",
+    /unknown value type 143/,
+  ]] as const;
+  for (const [type, told] of cases) {
+    const bytes = file(KEY + "\xfe\x05" + type + text("a key") + "\x01");
+    const error = assertThrows(() => loadBytes(testServer().keyspace, bytes), RdbError);
+    assertEquals(error.kind, "unsupported");
+    assertMatch(error.message, told);
+    assertMatch(error.message, /, the value of key "a key" \(database 5\)$/);
+  }
+});
 
 Deno.test("a key of a module in very many parts is passed over in several steps", () => {
   const { keyspace } = testServer();

@@ -264,6 +264,7 @@ Deno.test("the aux fields of replication are told, and INFO shows the load", asy
     database: 3,
     streamErrors: 0,
     divergedAt: -1,
+    leftOut: 0,
   });
   persistence.close();
   Deno.removeSync(folder, { recursive: true });

@@ -16,6 +16,8 @@ class Scene {
   readonly replica = new SimulatedServer(this.world.machine("replica"), ['save ""']);
   /** What is sent; null: the connection is cut instead. */
   snapshot: string | null = "";
+  /** What follows it. */
+  behind = "";
   /** When it was asked for one, in seconds of the world. */
   readonly asked: number[] = [];
 
@@ -49,7 +51,7 @@ class Scene {
     this.asked.push(this.world.nowMs / 1000);
     const { snapshot } = this;
     if (snapshot === null) return peer.socket!.close();
-    peer.send(`+FULLRESYNC ${HISTORY} 100\r\n$${snapshot.length}\r\n${snapshot}`);
+    peer.send(`+FULLRESYNC ${HISTORY} 100\r\n$${snapshot.length}\r\n${snapshot}${this.behind}`);
   }
 
   /** Whole seconds between the last `count` times it was asked. */
@@ -122,6 +124,42 @@ Deno.test("a full sync that succeeds ends the growing of the pauses", async () =
       .filter((name) => info.has(name)),
     [],
   );
+});
+
+Deno.test("full syncs whose stream is not to be trusted are asked for in growing pauses, wherever that is told", async () => {
+  const scene = new Scene();
+  for (let i = 0; i < 9; i++) {
+    // The stream goes wrong right behind the snapshot, each time with another text.
+    scene.behind = `*1\r\n$${i}x\r\n`;
+    scene.snapshot = snapshot({ k: String(i) });
+    await scene.untilAsked(i + 1);
+  }
+  assertEquals(scene.pauses(8).slice(1), [1, 2, 4, 8, 16, 32, 60]);
+});
+
+Deno.test("a snapshot with keys of a module is asked for in growing pauses, until its loss is accepted", async () => {
+  const scene = new Scene();
+  const id = "\x81" + "\x01".repeat(8);
+  const withModule = (i: number) =>
+    `REDIS0011\xfe\0\0\x01k\x01v\x07\x02m${i}${id}\x02\x05\0\xff` + "\0".repeat(8);
+  for (let i = 0; i < 5; i++) {
+    scene.snapshot = withModule(i);
+    await scene.untilAsked(i + 1);
+  }
+  assertEquals(scene.pauses(4), [1, 2, 4, 8]);
+  await scene.settle();
+  assertMatch(
+    String(scene.info.get("master_sync_last_error")),
+    /holds what has no place here: 1 keys of module type '\w{9}': "m4" \(database 0\)/,
+  );
+  const { core } = scene.replica.server!;
+  core.config.assign("replica-accept-lossy-sync", ["yes"]);
+  await scene.untilAsked(6);
+  await scene.settle();
+  assertEquals(scene.info.get("master_link_status"), "up");
+  assertEquals(scene.info.get("master_sync_left_out"), 1);
+  assertEquals(scene.info.get("slave_priority"), 0);
+  assertEquals(core.keyspace.keyCount, 1);
 });
 
 Deno.test("REPLICAOF with the same master tries a full sync at once, and the pauses begin anew", async () => {

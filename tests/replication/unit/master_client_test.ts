@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../../src/base/bytes.ts";
 import { GATE_READ_ONLY } from "../../../src/dispatch/dispatcher.ts";
 import { EXPIRE_DELETES, EXPIRE_HIDES } from "../../../src/keyspace/expire_mode.ts";
+import { LeftOut } from "../../../src/rdb/left_out.ts";
 import { type TestServer, testServer } from "../../support/test_server.ts";
 
 /** A replica, and what its master sends. */
@@ -202,7 +203,7 @@ Deno.test("a replica on which a command of its master has failed shows Sentinel 
   server.run("CONFIG", "SET", "replica-promote-diverged", "yes");
   assertEquals(fields(server).get("slave_priority"), 7);
   server.run("CONFIG", "SET", "replica-promote-diverged", "no");
-  server.core.replication.replica.synchronized();
+  server.core.replication.replica.synchronized(new LeftOut());
   assertEquals(fields(server).get("slave_priority"), 7);
   assertEquals(fields(server).get("master_stream_errors"), 0);
 });
@@ -268,7 +269,7 @@ Deno.test("a replica that has saved and starts again still says that commands ha
     assertEquals(fields(next).get("master_stream_errors"), 2);
     assertEquals(fields(next).get("master_stream_last_error"), "before this server was started");
     assertEquals(fields(next).get("master_stream_diverged_offset"), 0);
-    next.core.replication.replica.synchronized();
+    next.core.replication.replica.synchronized(new LeftOut());
     assertEquals(fields(next).get("master_stream_errors"), 0);
     for (const { core } of [server, next]) core.close();
   } finally {
