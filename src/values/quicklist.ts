@@ -717,7 +717,7 @@ export class QuickList {
       this.#insertInto(cursor, after, after.start, src, off, len);
     } else {
       const fresh = this.#linkPacked(before, after, lpStageText(src, off, len), false, src);
-      this.#insertInto(cursor, fresh, 0, src, off, len);
+      this.#insertInto(cursor, fresh, fresh.start, src, off, len);
     }
     this.#mergeAround(cursor.node!, cursor);
   }

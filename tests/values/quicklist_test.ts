@@ -264,7 +264,35 @@ Deno.test("quicklist: thinning out a long list joins and shrinks its nodes", () 
   assert(list.bufferBytes < 10_000, `${list.bufferBytes} bytes`);
 });
 
-function randomText(random: Random): string {
+for (const atEnd of [false, true]) {
+  const side = atEnd ? "behind the last" : "before the first";
+  Deno.test(`quicklist: between full nodes of a long list an element has a node of its own (${side})`, () => {
+    const items = numbered(10_000);
+    const first: number[] = [];
+    const list = listOf(items, -1);
+    let index = 0;
+    for (let node = list.head; node !== null; node = node.next) {
+      first.push(index);
+      index += node.count;
+    }
+    assert(first.length > 24);
+    for (const at of [first[1], first[8], first[17], first[24]]) {
+      const other = listOf(items, -1);
+      const cursor = new ListCursor();
+      const text = latin1("new");
+      assert(other.seek(cursor, atEnd ? at - 1 : at));
+      if (atEnd) other.insertAfter(cursor, text, 0, text.length);
+      else other.insertBefore(cursor, text, 0, text.length);
+      cursor.read();
+      assertEquals(entryText(), "new");
+      assertEquals(contents(other), items.toSpliced(at, 0, "new"));
+    }
+  });
+}
+
+/** Of all sizes; one in twelve nearly fills a node of `nodeBytes` bytes. */
+function randomText(random: Random, nodeBytes: number): string {
+  if (random.below(12) === 0) return "n".repeat(nodeBytes - random.below(600));
   const kind = random.below(100);
   if (kind < 40) return String(random.below(2 ** random.below(32)));
   if (kind < 90) return "v".repeat(random.below(60)) + random.below(10);
@@ -316,7 +344,7 @@ for (const [fill, most] of [[-1, 400], [-1, 1500], [-2, 400], [1, 400], [3, 400]
       const cursor = new ListCursor();
       const model: string[] = [];
       for (let step = 0; step < 2500; step++) {
-        const text = randomText(random);
+        const text = randomText(random, list.nodeBytesMax);
         const src = latin1("##" + text + "#");
         const index = model.length === 0 ? 0 : random.below(model.length);
         if (step % 3 === 0) list.tidy();
@@ -393,7 +421,7 @@ for (const fill of [-1, -2, 1, 7]) {
     for (let round = 0; round < 60; round++) {
       const all = Array.from(
         { length: random.below(200) },
-        () => random.below(20) > 0 ? `name:${random.below(1e6)}` : randomText(random),
+        () => random.below(20) > 0 ? `name:${random.below(1e6)}` : randomText(random, 4096),
       );
       const bytes = latin1(all.join(""));
       const lengths = Int32Array.from(all, (text) => text.length);
@@ -423,7 +451,7 @@ for (const fill of [-1, -2, 1, 7]) {
 for (const fill of [-1, 3, 50]) {
   Deno.test(`quicklist: an element goes from one end to the other where there is room (fill ${fill})`, () => {
     const random = new Random(fill + 9);
-    const model = Array.from({ length: 300 }, () => randomText(random));
+    const model = Array.from({ length: 300 }, () => randomText(random, 4096));
     const list = listOf(model, fill);
     const watch = new WriteWatch(list);
     let moved = 0;
