@@ -282,7 +282,7 @@ export class ReplicaLoad {
       this.#isWriting = true;
       await file.syncSoon();
       if (this.#state !== "taking") return;
-      file.rewind();
+      file.seek(0);
       this.#begin(RdbReader.fromSource(new FileSource(file), {
         checksum: this.config.value("rdbchecksum"),
       }));

@@ -48,6 +48,18 @@ export class DenoFiles implements Files {
     translated(() => Deno.renameSync(from, to));
   }
 
+  makeFolder(path: string): void {
+    try {
+      translated(() => Deno.mkdirSync(path));
+    } catch (error) {
+      if (!isSystemError(error, "EEXIST") || this.info(path)?.isFolder !== true) throw error;
+    }
+  }
+
+  truncate(path: string, sizeBytes: number): void {
+    translated(() => Deno.truncateSync(path, sizeBytes));
+  }
+
   link(existing: string, path: string): void {
     translated(() => Deno.linkSync(existing, path));
   }
@@ -133,8 +145,8 @@ class DenoFile implements OpenFile {
     }
   }
 
-  rewind(): void {
-    translated(() => this.#file.seekSync(0, Deno.SeekMode.Start));
+  seek(position: number): void {
+    translated(() => this.#file.seekSync(position, Deno.SeekMode.Start));
   }
 
   tryLock(): boolean {

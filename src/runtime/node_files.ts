@@ -58,6 +58,18 @@ export class NodeFiles implements Files {
     translated(() => this.#fs.linkSync(existing, path));
   }
 
+  makeFolder(path: string): void {
+    try {
+      translated(() => this.#fs.mkdirSync(path));
+    } catch (error) {
+      if (!isSystemError(error, "EEXIST") || this.info(path)?.isFolder !== true) throw error;
+    }
+  }
+
+  truncate(path: string, sizeBytes: number): void {
+    translated(() => this.#fs.truncateSync(path, sizeBytes));
+  }
+
   remove(path: string): void {
     translated(() => this.#fs.unlinkSync(path));
   }
@@ -97,7 +109,7 @@ type Ended = (error: Error | null, count?: number) => void;
 class NodeFile implements OpenFile {
   readonly #fs: typeof Fs;
   readonly #descriptor: number;
-  /** Where reading and writing go on; null: where the system says, which is the case until `rewind`. */
+  /** Where reading and writing go on; null: where the system says, which is the case until `seek`. */
   #position: number | null = null;
   /** Things in the background that have not ended. */
   #underWay = 0;
@@ -154,9 +166,9 @@ class NodeFile implements OpenFile {
     await this.#inBackground((ended) => this.#fs.fsync(this.#descriptor, ended));
   }
 
-  rewind(): void {
+  seek(position: number): void {
     this.#throwIfClosed();
-    this.#position = 0;
+    this.#position = position;
   }
 
   tryLock(): boolean {

@@ -295,6 +295,10 @@ export interface Files {
   list(folder: string): { readonly name: string; readonly isFolder: boolean }[];
   /** @throws SystemError */
   rename(from: string, to: string): void;
+  /** Makes a folder, if there is none of that name; that above it has to be there. @throws SystemError */
+  makeFolder(path: string): void;
+  /** Cuts a file off behind its first `sizeBytes` bytes. @throws SystemError, ENOENT when it is not there */
+  truncate(path: string, sizeBytes: number): void;
   /** A second name for a file. @throws SystemError also where the file system has no links */
   link(existing: string, path: string): void;
   /** @throws SystemError, ENOENT when it is not there */
@@ -325,8 +329,8 @@ export interface OpenFile {
   /** Brings everything to the disk. @throws SystemError */
   sync(): void;
   syncSoon(): Promise<void>;
-  /** Goes to the beginning. */
-  rewind(): void;
+  /** Reading and writing go on at this byte, counted from 0. */
+  seek(position: number): void;
   /**
    * Locks the file until it is closed, or its process ends however that may be. False when another open
    * file has the lock, or where locks are not to be had.

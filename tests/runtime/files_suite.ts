@@ -80,7 +80,7 @@ export function filesSuite(name: string, begin: () => FilesRig): void {
     using file = files.open(path, "create");
     file.write(bytesOf("hello"), 0, 5);
     file.sync();
-    file.rewind();
+    file.seek(0);
     const into = new Uint8Array(3);
     assertEquals([file.read(into), textOf(into)], [3, "hel"]);
     assertEquals([file.read(into), textOf(into.subarray(0, 2))], [2, "lo"]);
@@ -99,9 +99,39 @@ export function filesSuite(name: string, begin: () => FilesRig): void {
     assertEquals([one.read(into), textOf(into)], [4, "abcd"]);
     assertEquals([other.read(into.subarray(1, 3)), textOf(into)], [2, "aabd"]);
     assertEquals([one.read(into), textOf(into.subarray(0, 2))], [2, "ef"]);
-    one.rewind();
+    one.seek(0);
     assertEquals([one.read(into), textOf(into)], [4, "abcd"]);
     assertEquals(one.sizeBytes(), 6);
+  });
+
+  test("seek has reading and writing go on anywhere", ({ files, folder }) => {
+    using file = files.open(`${folder}/a`, "create");
+    file.write(bytesOf("abcdef"), 0, 6);
+    file.seek(2);
+    file.write(bytesOf("X"), 0, 1);
+    const into = new Uint8Array(2);
+    assertEquals([file.read(into), textOf(into)], [2, "de"]);
+    file.seek(6);
+    assertEquals(file.read(into), 0);
+  });
+
+  test("truncate cuts a file off, also one that is being appended to", ({ files, folder }) => {
+    const path = `${folder}/a`;
+    write(files, path, "abcdef");
+    using file = files.open(path, "append");
+    files.truncate(path, 2);
+    file.write(bytesOf("xy"), 0, 2);
+    assertEquals(textOf(files.read(path)), "abxy");
+    refuses("ENOENT", "No such file or directory", () => files.truncate(`${folder}/none`, 0));
+  });
+
+  test("makeFolder makes a folder where there is none", ({ files, folder }) => {
+    files.makeFolder(`${folder}/new`);
+    files.makeFolder(`${folder}/new`);
+    write(files, `${folder}/new/a`, "text");
+    assertEquals(files.info(`${folder}/new`)?.isFolder, true);
+    refuses("EEXIST", "File exists", () => files.makeFolder(`${folder}/new/a`));
+    refuses("ENOENT", "No such file or directory", () => files.makeFolder(`${folder}/x/y`));
   });
 
   test("a lock is of one open file, until that is closed", ({ files, folder }) => {
@@ -125,7 +155,7 @@ export function filesSuite(name: string, begin: () => FilesRig): void {
     await rig.settled(file.writeSoon(bytesOf("0123456789"), 9, 10));
     await rig.settled(file.syncSoon());
     assertEquals(textOf(files.read(`${folder}/a`)), "23456789");
-    file.rewind();
+    file.seek(0);
     const into = new Uint8Array(6);
     assertEquals([await rig.settled(file.readSoon(into)), textOf(into)], [6, "234567"]);
     assertEquals(await rig.settled(file.readSoon(into)), 2);

@@ -224,7 +224,7 @@ Deno.test("modes of opening, names and their errors are the system's", () => {
   assertEquals(codeOf(() => files.link("f", "g")), "EEXIST");
   using both = files.open("h", "create", 0o660);
   both.write(bytesOf("abcdef"), 1, 4);
-  both.rewind();
+  both.seek(0);
   const into = new Uint8Array(2);
   assertEquals([both.read(into), new TextDecoder().decode(into)], [2, "bc"]);
   assertEquals([both.read(into), both.read(into), both.sizeBytes()], [1, 0, 3]);

@@ -318,6 +318,24 @@ export class SimulatedFiles implements Files {
     this.disk.change({ ...target, node }, { ...source, node: null });
   }
 
+  makeFolder(path: string): void {
+    this.life.check();
+    this.disk.fail("names");
+    const node = this.#find(path);
+    if (node instanceof FolderNode) return;
+    if (node !== undefined) throw new SystemError("EEXIST");
+    this.disk.change({ ...this.#parent(path), node: new FolderNode() });
+  }
+
+  truncate(path: string, sizeBytes: number): void {
+    this.life.check();
+    this.disk.fail("write");
+    const node = this.#find(path);
+    if (node === undefined) throw new SystemError("ENOENT");
+    if (!(node instanceof FileNode)) throw new SystemError("EISDIR");
+    if (node.size !== sizeBytes) node.resize(sizeBytes);
+  }
+
   link(existing: string, path: string): void {
     this.life.check();
     this.disk.fail("names");
@@ -458,9 +476,9 @@ class SimulatedFile implements OpenFile {
     return this.#soon("syncs a file", () => this.sync());
   }
 
-  rewind(): void {
+  seek(position: number): void {
     this.#check(true);
-    this.#position = 0;
+    this.#position = position;
   }
 
   tryLock(): boolean {
