@@ -11,6 +11,7 @@ import { latin1 } from "../base/bytes.ts";
 import { EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
 import type { FunctionLibraries } from "../keyspace/function_libraries.ts";
 import type { LibraryLoader } from "../rdb/loader.ts";
+import { FOR_LOG, FOR_REPLICAS } from "../propagation/write_stream.ts";
 import type { Words } from "../resp/words.ts";
 import { OUT_OF_MEMORY, READ_ONLY, ReplyError, SAVE_FAILED } from "../resp/reply_error.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
@@ -25,7 +26,7 @@ import {
   TYPE_TABLE,
 } from "../scripting/lua_state.ts";
 import { isCountedError, LuaToReply, whereOf, writeError } from "../scripting/lua_to_reply.ts";
-import { REPL_AOF, REPL_REPLICAS, type ScriptHost } from "../scripting/redis_api.ts";
+import { REPL_ALL, REPL_AOF, REPL_REPLICAS, type ScriptHost } from "../scripting/redis_api.ts";
 import { newScriptState } from "../scripting/sandbox.ts";
 import {
   SCRIPT_ALLOW_OOM,
@@ -340,7 +341,7 @@ export class Scripts implements ScriptHost, Interrupter {
       isKilled: false,
       isTimedOut: false,
       resumedMs: nowMs,
-      replication: REPL_AOF | REPL_REPLICAS,
+      replication: REPL_ALL,
     };
     this.#prepareClient(caller);
     let status: number;
@@ -444,9 +445,9 @@ export class Scripts implements ScriptHost, Interrupter {
     const { keyspace } = this.#server;
     // What our master has sent finds keys whatever their expiry says: a script of its, too.
     if (running.caller.isMaster) keyspace.expireMode = EXPIRE_IGNORED;
-    if ((running.replication & REPL_REPLICAS) !== 0) {
-      dispatcher.callForScript(client, command, words);
-    } else keyspace.stream.mute(() => dispatcher.callForScript(client, command, words));
+    const call = () => dispatcher.callForScript(client, command, words);
+    if (running.replication === REPL_ALL) call();
+    else keyspace.stream.limited(partsOf(running.replication), call);
     if (running.caller.isMaster) keyspace.expireMode = keyspace.roleExpireMode;
     return reply;
   }
@@ -613,4 +614,10 @@ export class Scripts implements ScriptHost, Interrupter {
 export function busyText(isEval: boolean): string {
   return "BUSY Redis is busy running a script. You can only call " +
     `${isEval ? "SCRIPT" : "FUNCTION"} KILL or SHUTDOWN NOSAVE.`;
+}
+
+/** FOR_* of what a script has set for its commands. */
+function partsOf(replication: number): number {
+  return ((replication & REPL_AOF) !== 0 ? FOR_LOG : 0) |
+    ((replication & REPL_REPLICAS) !== 0 ? FOR_REPLICAS : 0);
 }

@@ -8,6 +8,8 @@
  *     attach          what replicas are sent: the bytes of its master, as they came
  *     attachApplied   what was applied here: the master's changes, and those of its own clients
  *
+ * What changes no data (PUBLISH) comes out of the first only, and scripts may choose (`limited`).
+ *
  * What one request changes is a unit: its commands are collected and enter the stream together when
  * the unit ends, between MULTI and EXEC if there is more than one. Before a command of another
  * database than that of the one before comes a SELECT (within the transaction, as in Redis 7.2). The offset counts bytes, as Redis's replication offset does.
@@ -41,32 +43,59 @@ const UNIT_BYTES = 4096;
 /** A unit's buffer is given back when it has grown beyond this. */
 const UNIT_BYTES_KEPT = 1 << 20;
 
+/** Whom a command is for: those who take what was applied here (a log), */
+export const FOR_LOG = 1;
+/** replicas, */
+export const FOR_REPLICAS = 2;
+/** or both. */
+export const FOR_ALL = 3;
+
+/** One of the two taps: who takes it, and which database was selected there last. */
+class Tap {
+  readers: StreamReader[] = [];
+  /** -1 makes the next command start with SELECT. */
+  database = -1;
+
+  /** `bit` is FOR_LOG or FOR_REPLICAS. */
+  constructor(readonly bit: number) {}
+
+  add(reader: StreamReader): void {
+    this.readers.push(reader);
+    this.database = -1;
+  }
+
+  remove(reader: StreamReader): void {
+    this.readers = this.readers.filter((other) => other !== reader);
+  }
+}
+
 export class WriteStream {
   /** Bytes that have entered the stream. */
   offset = 0;
   /** Whether changes made here enter the stream: callers leave out all work otherwise. */
   isActive = false;
-  /** Who takes what replicas are sent. */
-  #readers: StreamReader[] = [];
-  /** Who takes what was applied here. */
-  #appliedReaders: StreamReader[] = [];
+  /** What replicas are sent. */
+  readonly #replicas = new Tap(FOR_REPLICAS);
+  /** What was applied here. */
+  readonly #applied = new Tap(FOR_LOG);
   #isRelaying = false;
-  /** Database of the command that entered last; -1 makes the next one start with SELECT. */
-  #database = -1;
   /** The unit's commands, encoded one after the other, and where each begins. */
   #unit = new Uint8Array(UNIT_BYTES);
   #length = 0;
   #begins = new Int32Array(16);
   #databases = new Int32Array(16);
+  /** FOR_* of each. */
+  #parts = new Int32Array(16);
   #count = 0;
+  /** FOR_* of what is added now. */
+  #addedFor = FOR_ALL;
 
   /**
    * Adds a reader of what replicas are sent: what `offset` counts, on a replica its master's bytes. It
    * gets everything from now on; a SELECT comes first.
    */
   attach(reader: StreamReader): void {
-    this.#readers.push(reader);
-    this.#database = -1;
+    this.#replicas.add(reader);
     this.#activate();
   }
 
@@ -77,31 +106,35 @@ export class WriteStream {
    * exchanged for another as a whole (a full sync).
    */
   attachApplied(reader: StreamReader): void {
-    this.#appliedReaders.push(reader);
-    this.#database = -1;
+    this.#applied.add(reader);
     this.#activate();
   }
 
   /** Ends `attach` or `attachApplied`. */
   detach(reader: StreamReader): void {
-    this.#readers = this.#readers.filter((other) => other !== reader);
-    this.#appliedReaders = this.#appliedReaders.filter((other) => other !== reader);
+    this.#replicas.remove(reader);
+    this.#applied.remove(reader);
     this.#activate();
   }
 
   #activate(): void {
-    this.isActive = this.#appliedReaders.length > 0 ||
-      (this.#readers.length > 0 && !this.#isRelaying);
+    this.isActive = this.#applied.readers.length > 0 ||
+      (this.#replicas.readers.length > 0 && !this.#isRelaying);
   }
 
-  /** Database of the command that entered last; -1 when the next one starts with SELECT. */
+  /** Database of the command that was the last for replicas; -1 when the next one starts with SELECT. */
   get database(): number {
-    return this.#database;
+    return this.#replicas.database;
   }
 
-  /** The next command starts with SELECT: a new reader does not know the database. */
+  /** The next command for replicas starts with SELECT: a new reader does not know the database. */
   reselect(): void {
-    this.#database = -1;
+    this.#replicas.database = -1;
+  }
+
+  /** The next command for those who take what was applied starts with SELECT. */
+  reselectApplied(): void {
+    this.#applied.database = -1;
   }
 
   /** Whether the stream is that of a master (see `relay`) and not of what happens here. */
@@ -114,7 +147,7 @@ export class WriteStream {
     if (!value) this.endUnit();
     this.#isRelaying = value;
     if (value) this.endUnit();
-    this.#database = -1;
+    this.#replicas.database = this.#applied.database = -1;
     this.#activate();
   }
 
@@ -122,7 +155,7 @@ export class WriteStream {
   relay(bytes: Uint8Array, offset: number, length: number, isKept = false): void {
     if (length === 0) return;
     this.offset += length;
-    for (const reader of this.#readers) reader(bytes, offset, length, isKept);
+    for (const reader of this.#replicas.readers) reader(bytes, offset, length, isKept);
   }
 
   /** Adds a request to the unit, in the words in which it came. */
@@ -161,8 +194,26 @@ export class WriteStream {
       this.endUnit();
       return;
     }
-    if (database !== this.#database) this.#select(database);
-    this.#emit(bytes, offset, length, isKept);
+    const { readers } = this.#applied;
+    if (!this.#isRelaying && this.#replicas.readers.length > 0) {
+      this.#emitOne(this.#replicas, database, bytes, offset, length, isKept);
+    }
+    if (readers.length > 0) {
+      this.#emitOne(this.#applied, database, bytes, offset, length, isKept);
+    }
+  }
+
+  #emitOne(
+    tap: Tap,
+    database: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    isKept: boolean,
+  ): void {
+    if ((this.#addedFor & tap.bit) === 0) return;
+    if (database !== tap.database) this.#select(tap, database);
+    this.#emit(tap, bytes, offset, length, isKept);
   }
 
   /** Adds a command to the unit, made of these parts. */
@@ -196,6 +247,17 @@ export class WriteStream {
     }
   }
 
+  /** Does `work`; what it adds to the stream is only for some, FOR_*. */
+  limited(parts: number, work: () => void): void {
+    const before = this.#addedFor;
+    this.#addedFor = before & parts;
+    try {
+      work();
+    } finally {
+      this.#addedFor = before;
+    }
+  }
+
   /** Whether the unit has commands. */
   get hasPending(): boolean {
     return this.#length > 0;
@@ -215,21 +277,26 @@ export class WriteStream {
   endUnit(): boolean {
     const commands = this.#count;
     if (commands === 0) return false;
-    if (commands === 1) {
-      if (this.#databases[0] !== this.#database) this.#select(this.#databases[0]);
-      this.#emit(this.#unit, 0, this.#length);
-    } else {
-      this.#emit(MULTI, 0, MULTI.length);
-      for (let n = 0; n < commands; n++) {
-        if (this.#databases[n] !== this.#database) this.#select(this.#databases[n]);
-        const begin = this.#begins[n];
-        const end = n + 1 < commands ? this.#begins[n + 1] : this.#length;
-        this.#emit(this.#unit, begin, end - begin);
-      }
-      this.#emit(EXEC, 0, EXEC.length);
-    }
+    if (!this.#isRelaying && this.#replicas.readers.length > 0) this.#emitUnit(this.#replicas);
+    if (this.#applied.readers.length > 0) this.#emitUnit(this.#applied);
     this.#dropUnit();
     return true;
+  }
+
+  /** The unit's commands that are for this tap. */
+  #emitUnit(tap: Tap): void {
+    const commands = this.#count;
+    let count = 0;
+    for (let n = 0; n < commands; n++) if ((this.#parts[n] & tap.bit) !== 0) count++;
+    if (count > 1) this.#emit(tap, MULTI, 0, MULTI.length);
+    for (let n = 0; n < commands; n++) {
+      if ((this.#parts[n] & tap.bit) === 0) continue;
+      if (this.#databases[n] !== tap.database) this.#select(tap, this.#databases[n]);
+      const begin = this.#begins[n];
+      const end = n + 1 < commands ? this.#begins[n + 1] : this.#length;
+      this.#emit(tap, this.#unit, begin, end - begin);
+    }
+    if (count > 1) this.#emit(tap, EXEC, 0, EXEC.length);
   }
 
   #dropUnit(): void {
@@ -238,21 +305,17 @@ export class WriteStream {
     if (this.#unit.length > UNIT_BYTES_KEPT) this.#unit = new Uint8Array(UNIT_BYTES);
   }
 
-  #select(database: number): void {
+  #select(tap: Tap, database: number): void {
     const digits = String(database);
     const bytes = latin1(`*2\r\n$6\r\nSELECT\r\n$${digits.length}\r\n${digits}\r\n`);
-    this.#emit(bytes, 0, bytes.length);
-    this.#database = database;
+    this.#emit(tap, bytes, 0, bytes.length);
+    tap.database = database;
   }
 
-  #emit(bytes: Uint8Array, offset: number, length: number, isKept = false): void {
-    const readers = this.#readers;
-    if (!this.#isRelaying && readers.length > 0) {
-      this.offset += length;
-      for (let i = 0; i < readers.length; i++) readers[i](bytes, offset, length, isKept);
-    }
-    const applied = this.#appliedReaders;
-    for (let i = 0; i < applied.length; i++) applied[i](bytes, offset, length, isKept);
+  #emit(tap: Tap, bytes: Uint8Array, offset: number, length: number, isKept = false): void {
+    if (tap === this.#replicas) this.offset += length;
+    const { readers } = tap;
+    for (let i = 0; i < readers.length; i++) readers[i](bytes, offset, length, isKept);
   }
 
   #begin(database: number): void {
@@ -260,12 +323,15 @@ export class WriteStream {
     const n = this.#count++;
     this.#begins[n] = this.#length;
     this.#databases[n] = database;
+    this.#parts[n] = this.#addedFor;
   }
 
-  /** Makes room for more commands, in both or in neither. */
+  /** Makes room for more commands, in all three or in none. */
   #enlargeUnit(): void {
     const begins = enlarged(this.#begins);
+    const parts = enlarged(this.#parts);
     this.#databases = enlarged(this.#databases);
+    this.#parts = parts;
     this.#begins = begins;
   }
 

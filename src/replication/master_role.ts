@@ -12,6 +12,7 @@ import type { Values } from "../config/config.ts";
 import { AttachedReplica, type ReplicaState } from "./attached_replica.ts";
 import { FullSyncs } from "./full_sync.ts";
 import { AUX_DIVERGED_AT, AUX_LEFT_OUT, AUX_STREAM_ERRORS } from "../rdb/persistence.ts";
+import { FOR_REPLICAS } from "../propagation/write_stream.ts";
 import type { History } from "./history.ts";
 import type { ReplicaConnection, ReplicationHost } from "./host.ts";
 import { formatBytes } from "../observe/bytes_for_people.ts";
@@ -280,7 +281,7 @@ export class MasterRole {
   #feed(words: string[]): void {
     const { stream } = this.host.keyspace;
     if (this.#replicas.size === 0 || this.ourMaster.isFollowing) return;
-    stream.unit(() => stream.add(stream.database, words));
+    stream.unit(() => stream.limited(FOR_REPLICAS, () => stream.add(stream.database, words)));
   }
 
   /**

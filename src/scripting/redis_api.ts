@@ -13,6 +13,8 @@ import { type CommandRunner, type LuaFunction, type LuaState, TYPE_STRING } from
 /** The parts of `redis.set_repl`. */
 export const REPL_AOF = 1;
 export const REPL_REPLICAS = 2;
+/** Both. */
+export const REPL_ALL = REPL_AOF | REPL_REPLICAS;
 
 const LOG_LEVELS = { LOG_DEBUG: 0, LOG_VERBOSE: 1, LOG_NOTICE: 2, LOG_WARNING: 3 };
 
@@ -62,7 +64,7 @@ export class RedisApi {
       REPL_AOF,
       REPL_SLAVE: REPL_REPLICAS,
       REPL_REPLICA: REPL_REPLICAS,
-      REPL_ALL: REPL_AOF | REPL_REPLICAS,
+      REPL_ALL,
     });
     setLogAndVersion(lua, host);
   }

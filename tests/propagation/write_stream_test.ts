@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
-import { WriteStream } from "../../src/propagation/write_stream.ts";
+import { FOR_LOG, FOR_REPLICAS, WriteStream } from "../../src/propagation/write_stream.ts";
 import { Words } from "../../src/resp/words.ts";
 
 function recorded(): { stream: WriteStream; text: () => string } {
@@ -127,6 +127,32 @@ Deno.test("on a master both taps give the same", () => {
   assertEquals(applied, text());
   assert(text().includes("SELECT"));
   assertEquals(stream.offset, text().length);
+});
+
+Deno.test("a command may be for one of the taps only, and each has the brackets and databases it needs", () => {
+  const { stream, text } = recorded();
+  let applied = "";
+  stream.attachApplied((bytes, offset, length) => applied += toLatin1(bytes, offset, length));
+  stream.unit(() => {
+    stream.add(3, ["A"]);
+    stream.limited(FOR_REPLICAS, () => stream.add(4, ["B"]));
+  });
+  const select = (n: number) => `*2\r\n$6\r\nSELECT\r\n$1\r\n${n}\r\n`;
+  const word = (name: string) => `*1\r\n$${name.length}\r\n${name}\r\n`;
+  assertEquals(
+    text(),
+    word("MULTI") + select(3) + word("A") + select(4) + word("B") + word("EXEC"),
+  );
+  assertEquals(applied, select(3) + word("A"));
+  assertEquals(stream.offset, text().length);
+  applied = "";
+  const before = text();
+  stream.limited(FOR_LOG, () => {
+    stream.limited(FOR_REPLICAS, () => stream.unit(() => stream.add(3, ["C"])));
+    const bytes = latin1(word("D"));
+    stream.endUnitWith(3, bytes, 0, bytes.length);
+  });
+  assertEquals([text(), applied], [before, word("D")]);
 });
 
 Deno.test("while only what is applied is read, the offset stands still", () => {

@@ -3,6 +3,7 @@
 import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
+import { FOR_REPLICAS } from "../../propagation/write_stream.ts";
 
 /**
  * `PUBLISH channel message`. Answers with the number of subscribers here that are sent it, those of
@@ -75,9 +76,10 @@ function runSpublish(call: Call): void {
   reply.integer(receivers);
 }
 
-/** Puts the request into the stream of writes, which takes by itself only what changed data. */
+/** Puts the request into the stream of writes, which takes by itself only what changed data: for replicas, no log. */
 function propagate(call: Call): void {
   if (!call.isPropagating) return;
   call.preventPropagation();
-  call.server.keyspace.stream.addWords(call.database.index, call.words);
+  const { stream } = call.server.keyspace;
+  stream.limited(FOR_REPLICAS, () => stream.addWords(call.database.index, call.words));
 }
