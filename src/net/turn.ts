@@ -2,6 +2,8 @@
  * The end of a turn, for all connections of a server at once: what has to be done before the answers
  * to the commands of a turn may leave (a log brought to the disk, say) is done once for all of them.
  *
+ * Who has not come to an end with that keeps the answers back, until it says that they may leave.
+ *
  * While nobody has asked for that, connections send at once, and nothing of this costs anything.
  */
 
@@ -17,8 +19,10 @@ export class Turn {
   /** Whether output is to be handed in with `hold` rather than be sent. */
   isAwaited = false;
   readonly #timers: Timers;
-  #listeners: readonly (() => void)[] = [];
+  #listeners: readonly (() => boolean)[] = [];
   #held: TurnOutput[] = [];
+  /** Output of turns that have ended, and what they tell of has not been done. */
+  #keptBack: TurnOutput[] = [];
 
   constructor(timers: Timers) {
     this.#timers = timers;
@@ -26,9 +30,9 @@ export class Turn {
 
   /**
    * From now on `listener` is called at the end of each turn that has output, before any of it is
-   * sent. An error that it throws keeps all of it back. Returns what ends this.
+   * sent; it answers whether that may leave. What it keeps back waits for `release`. Returns what ends this.
    */
-  beforeReplies(listener: () => void): () => void {
+  beforeReplies(listener: () => boolean): () => void {
     this.#listeners = [...this.#listeners, listener];
     this.isAwaited = true;
     return () => {
@@ -43,10 +47,19 @@ export class Turn {
     this.#held.push(output);
   }
 
+  /** What has been kept back may leave. */
+  release(): void {
+    const kept = this.#keptBack;
+    this.#keptBack = [];
+    for (const output of kept) output.sendHeld();
+  }
+
   readonly #end = (): void => {
     const held = this.#held;
     this.#held = [];
-    for (const listener of this.#listeners) listener();
-    for (const output of held) output.sendHeld();
+    let mayLeave = true;
+    for (const listener of this.#listeners) if (!listener()) mayLeave = false;
+    if (!mayLeave) this.#keptBack.push(...held);
+    else for (const output of held) output.sendHeld();
   };
 }

@@ -19,8 +19,8 @@ class Turns {
 
 Deno.test("what is held of a turn is sent at its end, after one call of each listener", () => {
   const { turn, ...turns } = withOrder();
-  turn.beforeReplies(() => turns.order.push("sync"));
-  turn.beforeReplies(() => turns.order.push("count"));
+  turn.beforeReplies(() => turns.order.push("sync") > 0);
+  turn.beforeReplies(() => turns.order.push("count") > 0);
   turn.hold({ sendHeld: () => turns.order.push("first") });
   turn.hold({ sendHeld: () => turns.order.push("second") });
   assertEquals(turns.order, []);
@@ -35,8 +35,8 @@ Deno.test("what is held of a turn is sent at its end, after one call of each lis
 Deno.test("a turn is awaited for as long as there is a listener", () => {
   const { turn, ...turns } = withOrder();
   assertEquals(turn.isAwaited, false);
-  const stop = turn.beforeReplies(() => turns.order.push("one"));
-  const stopOther = turn.beforeReplies(() => turns.order.push("two"));
+  const stop = turn.beforeReplies(() => turns.order.push("one") > 0);
+  const stopOther = turn.beforeReplies(() => turns.order.push("two") > 0);
   assertEquals(turn.isAwaited, true);
   stop();
   stop();
@@ -58,6 +58,22 @@ Deno.test("a listener that fails keeps everything of the turn back", () => {
   assertEquals(turns.order, []);
 });
 
+Deno.test("what a listener keeps back waits for its release, and later turns do not", () => {
+  const { turn, ...turns } = withOrder();
+  let mayLeave = false;
+  turn.beforeReplies(() => mayLeave);
+  turn.hold({ sendHeld: () => turns.order.push("first") });
+  turns.end();
+  assertEquals(turns.order, []);
+  mayLeave = true;
+  turn.hold({ sendHeld: () => turns.order.push("second") });
+  turns.end();
+  assertEquals(turns.order, ["second"]);
+  turn.release();
+  turn.release();
+  assertEquals(turns.order, ["second", "first"]);
+});
+
 function withOrder(): { turn: Turn; order: string[]; end: () => number } {
   const turns = new Turns();
   return { turn: turns.turn, order: [], end: () => turns.end() };
@@ -73,6 +89,7 @@ Deno.test("replies to two connections of one turn leave after one call", async (
   const stop = s.core.turn.beforeReplies(() => {
     calls++;
     seen.push(`${s.core.statistics.commandsProcessed - before}`);
+    return true;
   });
   const before = s.core.statistics.commandsProcessed;
   // Both requests are on the sockets when the server next looks at them.
@@ -91,7 +108,7 @@ Deno.test("replies to two connections of one turn leave after one call", async (
 Deno.test("while a turn is awaited nothing overtakes: pipelines, blocked clients, closing", async () => {
   await using s = await RunningServer.start();
   let calls = 0;
-  s.core.turn.beforeReplies(() => void calls++);
+  s.core.turn.beforeReplies(() => ++calls > 0);
   using client = await s.connect();
   using blocked = await s.connect();
   const big = "x".repeat(300_000);
