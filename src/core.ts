@@ -7,6 +7,8 @@
  * the core is the owner of them all.
  */
 
+import { type AofOwner, AppendOnlyFile } from "./aof/append_only_file.ts";
+import type { AofRun } from "./aof/loader.ts";
 import { blocks, connectionBlocks, KEPT_BYTES_MAX } from "./base/blocks.ts";
 import { toLatin1 } from "./base/bytes.ts";
 import type { Clock, Draw } from "./base/clock.ts";
@@ -30,6 +32,7 @@ import {
   GATE_FEW_REPLICAS,
   GATE_HEAP_FULL,
   GATE_LOADING,
+  GATE_LOG_FAILED,
   GATE_MEMORY,
   GATE_PAUSED,
   GATE_READ_ONLY,
@@ -65,10 +68,16 @@ import type { TrackedClient } from "./tracking/tracker.ts";
 import { Tracking, type TrackingOwner } from "./tracking/tracking.ts";
 import type { LibraryLoader } from "./rdb/loader.ts";
 import { lzfProgram } from "./rdb/lzf_program.ts";
-import { Persistence, type PersistenceOwner, type SnapshotMaker } from "./rdb/persistence.ts";
+import {
+  type AofField,
+  Persistence,
+  type PersistenceOwner,
+  type SnapshotMaker,
+} from "./rdb/persistence.ts";
 import type { LinkTransport, MasterClient, ReplicationHost } from "./replication/host.ts";
 import { Replication } from "./replication/replication.ts";
 import { type InlineSplitter, type ParserLimits, RequestParser } from "./resp/parser.ts";
+import { ReplyError } from "./resp/reply_error.ts";
 import type { Words } from "./resp/words.ts";
 import type { Runtime, Timer } from "./runtime/runtime.ts";
 import { Shutdown, type ShutdownActions } from "./shutdown.ts";
@@ -131,6 +140,7 @@ export class Core
     PauseOwner,
     ReplicationHost,
     PersistenceOwner,
+    AofOwner,
     KeyspaceListener,
     TrackingOwner,
     EvictionOwner {
@@ -142,6 +152,7 @@ export class Core
   readonly keyspace: Keyspace;
   readonly evictor: Evictor;
   readonly persistence: Persistence;
+  readonly aof: AppendOnlyFile;
   readonly snapshots: SnapshotMaker;
   readonly clients = new Clients();
   readonly access: AccessControl;
@@ -172,6 +183,8 @@ export class Core
 
   /** What a signal has asked for while the timer was held up. */
   #heldShutdown: ShutdownOptions | null = null;
+  /** Has replies leave at once again. */
+  #endAwaiting: (() => void) | null = null;
   /** When the timer's last turn was, by the monotonic clock. */
   #lastTurnMs: number;
   /** Turns of the timer since the start. */
@@ -218,6 +231,14 @@ export class Core
       return maxBytes === 0 || this.usedBytes() + bytes <= maxBytes;
     };
     this.persistence = new Persistence(this.keyspace, config, log, runtime, this);
+    this.aof = new AppendOnlyFile({
+      keyspace: this.keyspace,
+      config,
+      log,
+      runtime,
+      persistence: this.persistence,
+      owner: this,
+    });
     this.snapshots = options.snapshots ?? this.persistence;
     this.pause = new Pause(this.clients, this.keyspace, this);
     this.dispatcher = new Dispatcher(this, this);
@@ -308,6 +329,11 @@ export class Core
       this.updateGates();
     });
     config.onChange(["lua-memory-limit"], () => this.scripts.forgetEngines());
+    config.onChange(["appendonly"], (values) => {
+      if (!values["appendonly"]) this.aof.turnOff();
+      else if (!this.aof.turnOn()) return "Unable to turn on AOF. Check server logs.";
+    });
+    config.onChange(["aof-disable-auto-gc"], () => this.aof.removeHistory());
     config.bind(["acllog-max-len"], (values) => {
       accessLog.lengthMax = values["acllog-max-len"];
       accessLog.trim();
@@ -363,10 +389,18 @@ export class Core
     this.#isStarting = true;
     this.updateGates();
     this.replication.begin();
-    if (!beginsEmpty) await this.persistence.load();
+    if (this.config.value("appendonly")) await this.#loadLog(beginsEmpty);
+    else if (!beginsEmpty) await this.persistence.load();
     this.#isStarting = false;
     this.updateGates();
     this.replication.loaded();
+  }
+
+  /** With `appendonly` the dataset is what the append-only file says, whatever snapshots there are. */
+  async #loadLog(beginsEmpty: boolean): Promise<void> {
+    this.persistence.begin();
+    if (!beginsEmpty) await this.aof.start();
+    else if (!this.aof.turnOn()) throw new Error("Unable to turn on AOF. Check server logs.");
   }
 
   /** Ends all connections and all that goes on; saves nothing. */
@@ -377,6 +411,7 @@ export class Core
     this.replication.close();
     this.dispatcher.migrations.close();
     this.scripts.close();
+    this.aof.close();
     this.persistence.close();
     for (const client of [...this.clients.byId.values()]) client.transport.close(false);
   }
@@ -551,6 +586,7 @@ export class Core
       GATE_SAVE_FAILED,
       !persistence.lastSaveOk && values["stop-writes-on-bgsave-error"] && values["save"].length > 0,
     );
+    this.setGate(GATE_LOG_FAILED, this.aof.failure !== null);
     const { isReplica, replica, master } = this.replication;
     this.setGate(
       GATE_READ_ONLY,
@@ -648,9 +684,85 @@ export class Core
     this.replication.expiredAtLoad(database, bytes, offset, length);
   }
 
-  /** EvictionOwner: what slow replicas hold up would only grow by the DELs of evicted keys. */
+  /** PersistenceOwner. */
+  snapshotNeeded(): void {
+    this.aof.giveUpRewrite();
+  }
+
+  /** PersistenceOwner. */
+  aofFields(): readonly [AofField[], AofField[]] {
+    return [this.aof.infoFields(), this.aof.sizeFields()];
+  }
+
+  /** AofOwner. */
+  runCommands(): AofRun {
+    const client = new Client(
+      this.clients.nextId(),
+      this.keyspace.databases[0],
+      this.clock.monotonic(),
+    );
+    client.becomeMaster();
+    client.reply.isCut = true; // nobody reads what the commands answer
+    return { run: (words) => this.#replay(client, words) };
+  }
+
+  #replay(client: Client, words: Words): string | null {
+    let problem: string | null;
+    try {
+      problem = this.dispatcher.replay(client, words);
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error;
+      return this.dispatcher.find(words.bytes, words.starts[0], words.lengths[0]) === null
+        ? "unknown"
+        : error.text;
+    }
+    if (problem === null) return null;
+    this.statistics.unexpectedErrors++;
+    const name = words.text(0).toLowerCase();
+    this.log.warning(
+      "== CRITICAL == This server is sending an error to its AOF-loading-client: " +
+        `'${problem}' after processing the command '${name}'`,
+    );
+    // What follows would go into another database.
+    return name === "select" || this.config.value("propagation-error-behavior") === "panic"
+      ? problem
+      : null;
+  }
+
+  /** AofOwner. */
+  aofFailureChanged(): void {
+    this.updateGates();
+    // What has been kept back is on the disk by now.
+    if (this.aof.failure === null) this.turn.release();
+  }
+
+  /** AofOwner. */
+  aofStateChanged(): void {
+    if (this.aof.isOn) this.#endAwaiting ??= this.turn.beforeReplies(() => this.aof.endTurn());
+    else {
+      this.#endAwaiting?.();
+      this.#endAwaiting = null;
+      this.turn.release();
+    }
+    this.updateGates();
+  }
+
+  /** AofOwner. */
+  aofSynced(): void {
+  }
+
+  /** AofOwner. */
+  get isAmidstUnit(): boolean {
+    return this.scripts.isSuspended || this.keyspace.stream.hasPending;
+  }
+
+  /**
+   * EvictionOwner: what slow replicas hold up would only grow by the DELs of evicted keys, as would what waits to be
+   * written to the append-only file.
+   */
   usedBytes(): number {
-    return this.usedMemory() - (this.replication.backlog?.excessBytes ?? 0);
+    const { replication, aof } = this;
+    return this.usedMemory() - (replication.backlog?.excessBytes ?? 0) - aof.writer.heldBytes;
   }
 
   /**
@@ -820,6 +932,7 @@ export class Core
       this.#tidy();
     }
     this.persistence.tick(steadyMs);
+    this.aof.tick();
     if (!this.shutdown.isFinal) this.replication.tick(steadyMs);
     this.shutdown.tick(steadyMs);
     this.updateGates();
@@ -918,9 +1031,10 @@ export class Core
 
   /** Bytes in use: data, clients' buffers, and a flat share for the program itself. */
   usedMemory(): number {
+    const { aof } = this;
     const backlogBytes = this.replication.backlog?.heldBytes ?? 0;
     return BASE_BYTES + this.keyspace.dataBytes + this.tracking.memoryBytes + this.clientBytes() +
-      backlogBytes + this.scripts.memoryBytes;
+      backlogBytes + aof.writer.heldBytes + this.scripts.memoryBytes;
   }
 
   /** As each was last looked at: asked before each command where `maxmemory` is set. */

@@ -161,6 +161,13 @@ export class Shutdown {
   }
 
   #end(): void {
+    const { aof, log } = this.server;
+    if (aof.isOn) {
+      if (aof.isWaiting) {
+        log.warning("The first base of the append-only file is not complete: it is not there yet.");
+      }
+      log.notice("Calling fsync() on the AOF file.");
+    }
     this.#isFinal = true;
     this.actions.stop();
     this.server.log.warning("Redis is now ready to exit, bye bye...");

@@ -8,8 +8,8 @@ import { latin1 } from "../base/bytes.ts";
 import type { Config } from "../config/config.ts";
 import { toPath } from "../config/parse.ts";
 import type { Log } from "../observe/log.ts";
+import { removeUnlocked } from "../rdb/leftovers.ts";
 import type { Files, OpenFile } from "../runtime/runtime.ts";
-import { removeIfThere } from "../runtime/remove_if_there.ts";
 import { problemOf } from "../runtime/system_error.ts";
 import { Manifest, ManifestError } from "./manifest.ts";
 
@@ -217,8 +217,8 @@ export class AofFolder {
 
   /** Removes what a process that has ended had not finished. Never throws. */
   removeLeftovers(): void {
-    for (const name of this.#names().filter((name) => LEFTOVER.test(name))) {
-      removeIfThere(this.files, `${this.path}/${name}`);
+    const names = this.#names().filter((name) => LEFTOVER.test(name));
+    for (const name of removeUnlocked(this.files, this.path, names)) {
       this.log.notice(`Removed ${name}, which a process that has ended had not finished`);
     }
   }

@@ -59,7 +59,7 @@ import { Makings } from "./makings.ts";
 import { Migrations } from "./migrations.ts";
 import { Restores } from "./restores.ts";
 import { SlicedCalls } from "./sliced_calls.ts";
-import { Call, PROPAGATE_VERBATIM } from "./call.ts";
+import { Call, PROPAGATE_REPLACED, PROPAGATE_VERBATIM } from "./call.ts";
 import { denialText, DENIED_NOTHING, execDenialText } from "./access_check.ts";
 import { forEachKey } from "./call_keys.ts";
 import {
@@ -99,6 +99,9 @@ const GATE_KEYS_HELD = 1 << 25;
 
 /** A script is suspended, which runs for too long: see scripts.ts. */
 export const GATE_BUSY = 1 << 26;
+
+/** What changes the data cannot be written to the append-only file. */
+export const GATE_LOG_FAILED = 1 << 27;
 
 /** Requests looked at ahead of their turn at once. */
 const AHEAD_COUNT = 16;
@@ -608,6 +611,38 @@ export class Dispatcher {
   }
 
   /**
+   * Runs a command of a log, which has been run before: it passes no gates, is not counted, and cannot have its client
+   * wait. Answers its error, or null. @throws ReplyError when there is no such command, or on arity
+   */
+  replay(client: Client, words: Words): string | null {
+    const { server } = this;
+    const command = this.resolve(words);
+    const call = this.#call;
+    const { reply } = client;
+    const errorsBefore = reply.errorCount;
+    call.client = client;
+    call.database = client.database;
+    call.words = words;
+    call.reply = reply;
+    call.command = command;
+    call.nowMs = server.keyspace.nowMs;
+    call.startedMs = server.keyspace.steadyMs;
+    call.propagation = PROPAGATE_REPLACED;
+    call.isNested = true;
+    call.mayPark = false;
+    call.isParked = false;
+    try {
+      this.nested(() => command.run(call));
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error;
+      reply.error(error.text);
+    }
+    const problem = reply.errorCount === errorsBefore ? null : reply.lastError;
+    reply.clear();
+    return problem;
+  }
+
+  /**
    * Takes the memory for what follows a change: that it is answered, and that it enters the stream of writes.
    * @throws RangeError when there is none, before the change
    */
@@ -861,6 +896,10 @@ export class Dispatcher {
     if (this.server.clients.monitors.size > 0) this.owner.showToMonitors(client, words);
   }
 
+  #logFailed(): string {
+    return `MISCONF Errors writing to the AOF file: ${this.server.aof.failure ?? "unknown"}`;
+  }
+
   /** The flags of this call: those of its script where that says what it does. */
   #flagsOf({ flagBits, definition }: Command, words: Words): number {
     const script = definition.flagsOf?.(this.server, words) ?? SCRIPT_WITHOUT_FLAGS;
@@ -918,6 +957,7 @@ export class Dispatcher {
       (gates & GATE_HEAP_FULL) !== 0 && (isQueued || (effective & FLAG_DENYOOM) !== 0)
     ) return HEAP_FULL;
     if ((gates & GATE_SAVE_FAILED) !== 0 && (isWrite || name === "ping")) return SAVE_FAILED;
+    if ((gates & GATE_LOG_FAILED) !== 0 && (isWrite || name === "ping")) return this.#logFailed();
     if ((gates & GATE_FEW_REPLICAS) !== 0 && isWrite) {
       return "NOREPLICAS Not enough good replicas to write.";
     }

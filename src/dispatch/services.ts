@@ -3,6 +3,7 @@
  * build the same with a clock and a random source of their own.
  */
 
+import type { AppendOnlyFile } from "../aof/append_only_file.ts";
 import type { Clock, Draw } from "../base/clock.ts";
 import type { Config } from "../config/config.ts";
 import type { Evictor } from "../keyspace/eviction.ts";
@@ -45,6 +46,7 @@ export interface Services {
   /** Says whether there is memory for something large. */
   readonly memory: MemoryGuard;
   readonly persistence: Persistence;
+  readonly aof: AppendOnlyFile;
   readonly hub: Hub;
   readonly tracking: Tracking;
   readonly replication: Replication;

@@ -16,6 +16,7 @@ import { removeIfThere } from "../runtime/remove_if_there.ts";
 import type { OpenFile, Runtime, Timer } from "../runtime/runtime.ts";
 import { isSystemError, problemOf, SystemError } from "../runtime/system_error.ts";
 import { BackgroundSave } from "./background_save.ts";
+import { type BaseEvents, BaseSave } from "./base_save.ts";
 import { type ExpiredListener, type LibraryLoader, RdbLoader } from "./loader.ts";
 import { DOUBT_MS, removeLeftovers, removeUnlocked } from "./leftovers.ts";
 import { moduleKeyLeftOut, moduleLeftOut } from "./module_data.ts";
@@ -24,7 +25,8 @@ import { type Relay, RelayedSnapshot, type RelayEvents } from "./relayed_snapsho
 import { ReplicaLoad, type ReplicaLoadOptions } from "./replica_load.ts";
 import { SaveWorker } from "./snapshot_job.ts";
 import { FileSource, RdbReader } from "./reader.ts";
-import { accessOf, type LeftOutListener, saveDataset } from "./save_dataset.ts";
+import { accessOf, type LeftOutListener, saveDataset, type SnapshotHead } from "./save_dataset.ts";
+import type { SaveFile } from "./save_messages.ts";
 import type { SnapshotOptions } from "./snapshot.ts";
 import { SnapshotFile } from "./snapshot_file.ts";
 import { keysPerSlice, nextSlice } from "./slice_delay.ts";
@@ -87,12 +89,19 @@ interface SaveForm {
   readonly leftOut?: LeftOutListener;
 }
 
+/** What a dataset is being made of. */
+export interface LoadedFiles {
+  readonly totalBytes: number;
+  /** How many of them have been read. */
+  loadedBytes(): number;
+}
+
 /** How far a load has come. */
 interface Loading {
   readonly startedMs: number;
   /** The same by the monotonic clock. */
   readonly steadyStartMs: number;
-  readonly totalBytes: number;
+  readonly files: LoadedFiles;
   readonly loader: RdbLoader;
   /** used-mem of the server that wrote the file, 0 when it does not say. */
   usedMemory: number;
@@ -106,10 +115,13 @@ interface Loading {
 }
 
 /**
- * Told that a snapshot has ended, so that the next can begin: a background save ("file") or one for
- * replicas ("relay"). `failure` is null when it went well, else what was wrong, or that it was given up.
+ * Told that a snapshot has ended, so that the next can begin: a background save ("file"), one for
+ * replicas ("relay"), or the base of an append-only file. `failure` is null when it went well, else what was wrong, or that it was given up.
  */
-export type SnapshotListener = (kind: "file" | "relay", failure: string | null) => void;
+export type SnapshotListener = (
+  kind: "file" | "relay" | "base",
+  failure: string | null,
+) => void;
 
 /** What replication asks of who makes snapshots. There is never more than one under way. */
 export interface SnapshotMaker {
@@ -127,6 +139,9 @@ export interface SnapshotMaker {
   onSnapshotEnded(listener: SnapshotListener): void;
 }
 
+/** A field of INFO. */
+export type AofField = [name: string, value: string | number];
+
 /** What persistence asks of, and tells, the parts of the server that it does not know. */
 export interface PersistenceOwner {
   /** `lastSaveOk` or `isLoading` may have changed. */
@@ -135,6 +150,10 @@ export interface PersistenceOwner {
   replicationAux(): readonly (readonly [string, string | number])[];
   /** What adds function libraries to these of a dataset that is being loaded. */
   libraryLoader(libraries: FunctionLibraries): LibraryLoader;
+  /** The one snapshot under way, if it is the base of an append-only file, has to make room for another. */
+  snapshotNeeded(): void;
+  /** The fields of INFO about the append-only file: those that are always there, those while it is on. */
+  aofFields(): readonly [AofField[], AofField[]];
   /** `load` leaves out a key because its time is over. */
   expiredAtLoad(database: number, bytes: Uint8Array, offset: number, length: number): void;
 }
@@ -158,7 +177,7 @@ export class Persistence implements SnapshotMaker {
   readonly #snapshotListeners: SnapshotListener[] = [];
   readonly #worker: SaveWorker;
   /** The snapshot under way; there is never more than one. */
-  #background: BackgroundSave | RelayedSnapshot | null = null;
+  #background: BackgroundSave | RelayedSnapshot | BaseSave | null = null;
   /** Monotonic time at which it began. */
   #backgroundStarted = 0;
   /** Changes at that moment. */
@@ -195,9 +214,19 @@ export class Persistence implements SnapshotMaker {
     this.#savedMs = keyspace.steadyMs;
   }
 
-  /** Whether a background save or a snapshot for replicas is under way. */
+  /** Whether a snapshot is under way: a background save, one for replicas, or a base. */
   get isSaving(): boolean {
     return this.#background !== null || this.#finalEnded !== null;
+  }
+
+  /** Whether that is the base of an append-only file. */
+  get isSavingBase(): boolean {
+    return this.#background instanceof BaseSave;
+  }
+
+  /** What temporary files of this server are named by. */
+  get writerName(): string {
+    return this.#writer;
   }
 
   // -- saving ------------------------------------------------------------------------
@@ -234,15 +263,19 @@ export class Persistence implements SnapshotMaker {
 
   /** What a save is to write now. */
   #saveForm(): SaveForm {
-    const { keyspace, config, log } = this;
+    const { config, log } = this;
     const version = askedVersion(config);
-    if (version === null) {
-      const remark = fullVersionRemark(keyspace);
-      if (remark !== null) log.notice(remark);
-      return { version: fullVersion(keyspace) };
-    }
+    if (version === null) return this.#fullForm();
     if (!config.value("rdb-version-lossy")) return { version };
     return { version, leftOut: (what) => log.warning(`${what}: it is left out of the snapshot`) };
+  }
+
+  /** The form that holds all there is; says so in the log where that is not the usual one. */
+  #fullForm(): SaveForm {
+    const { keyspace, log } = this;
+    const remark = fullVersionRemark(keyspace);
+    if (remark !== null) log.notice(remark);
+    return { version: fullVersion(keyspace) };
   }
 
   /**
@@ -263,18 +296,33 @@ export class Persistence implements SnapshotMaker {
   }
 
   /** Writes the file at once; answers null, or what went wrong. */
-  #writeFile({ version, leftOut }: SaveForm): string | null {
-    const { keyspace, config } = this;
-    let file: SnapshotFile | null = null;
+  #writeFile(form: SaveForm): string | null {
     try {
-      const target = file = new SnapshotFile(
-        this.runtime.files,
-        this.#folder,
-        `temp-${this.#writer}-main.rdb`,
-        this.#fileName,
-      );
+      const aux = this.owner.replicationAux();
+      this.#saveNow(this.#folder, `temp-${this.#writer}-main.rdb`, this.#fileName, form, { aux });
+    } catch (error) {
+      return problemOf(error);
+    }
+    return null;
+  }
+
+  /** Writes the base of an append-only file at once, in a form that holds all there is. @throws Error */
+  saveBase(folder: string, temporary: string, name: string): void {
+    this.#saveNow(folder, temporary, name, this.#fullForm(), { isAofBase: true });
+  }
+
+  #saveNow(
+    folder: string,
+    temporary: string,
+    name: string,
+    { version, leftOut }: SaveForm,
+    head: SnapshotHead,
+  ): void {
+    const { keyspace, config } = this;
+    const file = new SnapshotFile(this.runtime.files, folder, temporary, name);
+    try {
       const encoder: RdbEncoder = new RdbEncoder((chunk, length) => {
-        target.write(chunk, length);
+        file.write(chunk, length);
         encoder.recycle(chunk);
       }, {
         compress: config.value("rdbcompression"),
@@ -282,15 +330,14 @@ export class Persistence implements SnapshotMaker {
         version,
       });
       const access = accessOf(config.value("maxmemory-policy"));
-      saveDataset(keyspace, encoder, access, this.owner.replicationAux(), leftOut);
-      target.finish();
-      target.rename();
-      target.syncFolder();
+      saveDataset(keyspace, encoder, access, head, leftOut);
+      file.finish();
+      file.rename();
+      file.syncFolder();
     } catch (error) {
-      file?.abandon();
-      return problemOf(error);
+      file.abandon();
+      throw error;
     }
-    return null;
   }
 
   /**
@@ -304,6 +351,7 @@ export class Persistence implements SnapshotMaker {
       this.#background.fail("the server is shutting down");
     }
     this.abortBackground();
+    this.owner.snapshotNeeded();
     this.#beginFinal();
   }
 
@@ -425,12 +473,47 @@ export class Persistence implements SnapshotMaker {
     return relay;
   }
 
+  /**
+   * Begins a snapshot of this instant that is to be the base of an append-only file. Not while
+   * `isSaving`. It counts as the one snapshot under way.
+   */
+  startBase(file: SaveFile, events: BaseEvents): BaseSave {
+    const { config, keyspace } = this;
+    const { access, compress, version } = this.#snapshotOptions(this.#fullForm());
+    const save = new BaseSave(
+      keyspace,
+      this.#worker,
+      file,
+      config.value("rdbchecksum"),
+      { access, compress, version, isAofBase: true },
+      () => config.value("rdb-key-save-delay"),
+      {
+        finished: () => events.finished(),
+        ended: (failure) => {
+          this.#background = null;
+          events.ended(failure);
+          this.#snapshotEnded("base", failure);
+        },
+      },
+    );
+    return this.#background = save;
+  }
+
+  /** Gives up a base that is under way. */
+  abortBase(): void {
+    const background = this.#background;
+    if (!(background instanceof BaseSave)) return;
+    background.abort();
+    this.#background = null;
+    this.#snapshotEnded("base", "given up");
+  }
+
   /** SnapshotMaker. */
   onSnapshotEnded(listener: SnapshotListener): void {
     this.#snapshotListeners.push(listener);
   }
 
-  #snapshotEnded(kind: "file" | "relay", failure: string | null): void {
+  #snapshotEnded(kind: "file" | "relay" | "base", failure: string | null): void {
     for (const listener of this.#snapshotListeners) listener(kind, failure);
   }
 
@@ -515,7 +598,7 @@ export class Persistence implements SnapshotMaker {
     this.runtime.timers.cancel(this.#doubt);
     this.replicaLoad?.abandon();
     if (this.#background instanceof RelayedSnapshot) this.#background.abort();
-    else if (this.#background !== null) {
+    else if (this.#background instanceof BackgroundSave) {
       this.abortBackground();
       // The worker may not come to it any more.
       removeIfThere(this.runtime.files, `${this.#folder}/${this.#temporary}`);
@@ -564,47 +647,44 @@ export class Persistence implements SnapshotMaker {
     });
   }
 
+  /** Makes ready to save, and removes what dead processes have left. Before anybody is served. */
+  begin(): void {
+    this.#worker.start();
+    this.#clearLeftovers();
+  }
+
   /**
    * Loads the file that the configuration names, in slices; without the file the dataset stays empty.
    * Rejects when the file cannot be read or is damaged: the server must not serve what was read then.
    */
   async load(): Promise<void> {
-    this.#worker.start();
-    this.#clearLeftovers();
+    this.begin();
     const file = this.#open();
     if (file === null) return;
     using _ = file;
-    const { keyspace, config, log } = this;
-    const { clock } = keyspace;
-    const now = () => clock.monotonic();
-    const started = now();
-    let reportAt = started + LOAD_REPORT_MS;
-    const { expireMode } = keyspace;
-    this.isLoading = true;
-    keyspace.expireMode = EXPIRE_IGNORED;
-    try {
+    const { clock, expireMode } = this.keyspace;
+    const started = clock.monotonic();
+    await this.whileLoading(async () => {
       const { owner } = this;
       const onExpired: ExpiredListener = (...key) => owner.expiredAtLoad(...key);
       const loading = this.#begin(file, expireMode !== EXPIRE_HIDES, false, onExpired);
-      const { loader } = loading;
-      for (;;) {
-        const before = loader.keysLoaded;
-        const delay = config.value("key-load-delay");
-        if (loader.stepFor(LOAD_SLICE_MS, now, keysPerSlice(delay))) break;
-        if (now() > reportAt) {
-          reportAt += LOAD_REPORT_MS;
-          const percent = loading.loader.offset / loading.totalBytes * 100;
-          log.notice(
-            `Loading DB in memory: ${percent.toFixed(1)}%, ${loading.loader.keysLoaded} keys`,
-          );
-        }
-        await new Promise<void>((resolve) =>
-          nextSlice(this.runtime.timers, delay, loader.keysLoaded - before, resolve)
-        );
-        keyspace.refreshTime();
-      }
-      this.#loaded(loading);
-      log.notice(`DB loaded from disk: ${((now() - started) / 1000).toFixed(3)} seconds`);
+      await this.#run(loading);
+    });
+    const seconds = (clock.monotonic() - started) / 1000;
+    this.log.notice(`DB loaded from disk: ${seconds.toFixed(3)} seconds`);
+  }
+
+  /**
+   * Runs `work`, which makes the dataset: clients are told LOADING, and keys are there whatever their
+   * expiry says.
+   */
+  async whileLoading(work: () => Promise<void>): Promise<void> {
+    const { keyspace } = this;
+    const { expireMode, roleExpireMode } = keyspace;
+    this.isLoading = true;
+    keyspace.expireMode = keyspace.roleExpireMode = EXPIRE_IGNORED;
+    try {
+      await work();
     } catch (error) {
       this.loadedReplication = null;
       throw this.#failure(error);
@@ -612,8 +692,42 @@ export class Persistence implements SnapshotMaker {
       this.isLoading = false;
       this.#loading = null;
       keyspace.expireMode = expireMode;
+      keyspace.roleExpireMode = roleExpireMode;
       this.owner.persistenceChanged();
     }
+  }
+
+  /**
+   * Loads a snapshot that an append-only file begins with, or is based on, as a part of `files`; in
+   * `whileLoading`. Keys past their time stay: what follows may still change that. Resolves with the
+   * offset at which it ends.
+   */
+  async loadBase(file: OpenFile, files: LoadedFiles): Promise<number> {
+    const loading = this.#begin(file, false, false, undefined, files);
+    await this.#run(loading);
+    return loading.loader.offset;
+  }
+
+  async #run(loading: Loading): Promise<void> {
+    const { keyspace, config, log } = this;
+    const now = () => keyspace.clock.monotonic();
+    let reportAt = now() + LOAD_REPORT_MS;
+    const { loader, files } = loading;
+    for (;;) {
+      const before = loader.keysLoaded;
+      const delay = config.value("key-load-delay");
+      if (loader.stepFor(LOAD_SLICE_MS, now, keysPerSlice(delay))) break;
+      if (now() > reportAt) {
+        reportAt += LOAD_REPORT_MS;
+        const percent = files.loadedBytes() / files.totalBytes * 100;
+        log.notice(`Loading DB in memory: ${percent.toFixed(1)}%, ${loader.keysLoaded} keys`);
+      }
+      await new Promise<void>((resolve) =>
+        nextSlice(this.runtime.timers, delay, loader.keysLoaded - before, resolve)
+      );
+      keyspace.refreshTime();
+    }
+    this.#loaded(loading);
   }
 
   /**
@@ -673,6 +787,7 @@ export class Persistence implements SnapshotMaker {
     dropsExpired: boolean,
     replaces: boolean,
     onExpired?: ExpiredListener,
+    files?: LoadedFiles,
   ): Loading {
     const { keyspace, config, log } = this;
     const source = new FileSource(file);
@@ -693,7 +808,7 @@ export class Persistence implements SnapshotMaker {
     this.#loading = {
       startedMs,
       steadyStartMs: keyspace.clock.monotonic(),
-      totalBytes: source.remaining(),
+      files: files ?? { totalBytes: source.remaining(), loadedBytes: () => loader.offset },
       loader,
       usedMemory: 0,
       id: "",
@@ -719,6 +834,7 @@ export class Persistence implements SnapshotMaker {
       loading.usedMemory = bytes;
       log.notice(`RDB memory usage when created ${(bytes / (1 << 20)).toFixed(2)} Mb`);
     } else if (name === "aof-base" && value === "1") log.notice("RDB is base AOF");
+    else if (name === "aof-preamble" && value === "1") log.notice("RDB has an AOF tail");
     else if (name === "repl-id" && /^[0-9a-f]{40}$/.test(value)) loading.id = value;
     else if (name === "repl-offset" && /^\d+$/.test(value)) loading.offset = Number(value);
     else if (name === AUX_STREAM_ERRORS && /^\d{1,15}$/.test(value)) {
@@ -766,7 +882,9 @@ export class Persistence implements SnapshotMaker {
   /** The fields of INFO's section Persistence, in order. */
   infoFields(): [name: string, value: string | number][] {
     const { keyspace } = this;
+    const [aofFields, aofSizes] = this.owner.aofFields();
     const snapshot = this.#background?.snapshot;
+    const isSaving = this.isSaving && !this.isSavingBase;
     const elapsedMs = keyspace.clock.monotonic() - this.#backgroundStarted;
     const percent = snapshot === undefined || snapshot.keysTotal === 0
       ? 0
@@ -782,31 +900,24 @@ export class Persistence implements SnapshotMaker {
       ["current_save_keys_processed", snapshot?.keysDone ?? 0],
       ["current_save_keys_total", snapshot?.keysTotal ?? 0],
       ["rdb_changes_since_last_save", keyspace.dirty],
-      ["rdb_bgsave_in_progress", this.isSaving ? 1 : 0],
+      ["rdb_bgsave_in_progress", isSaving ? 1 : 0],
       ["rdb_last_save_time", Math.floor(this.lastSaveMs / 1000)],
       ["rdb_last_bgsave_status", this.lastSaveOk ? "ok" : "err"],
       ["rdb_last_bgsave_time_sec", wholeSeconds(this.#lastDurationMs)],
-      ["rdb_current_bgsave_time_sec", this.isSaving ? wholeSeconds(elapsedMs) : -1],
+      ["rdb_current_bgsave_time_sec", isSaving ? wholeSeconds(elapsedMs) : -1],
       ["rdb_saves", this.#saves],
       ["rdb_last_cow_size", 0],
       ["rdb_last_load_keys_expired", this.#loading?.loader.keysExpired ?? this.#lastKeysExpired],
       ["rdb_last_load_keys_loaded", this.#loading?.loader.keysLoaded ?? this.#lastKeysLoaded],
-      ["aof_enabled", 0],
-      ["aof_rewrite_in_progress", 0],
-      ["aof_rewrite_scheduled", 0],
-      ["aof_last_rewrite_time_sec", -1],
-      ["aof_current_rewrite_time_sec", -1],
-      ["aof_last_bgrewrite_status", "ok"],
-      ["aof_rewrites", 0],
-      ["aof_rewrites_consecutive_failures", 0],
-      ["aof_last_write_status", "ok"],
-      ["aof_last_cow_size", 0],
+      ...aofFields,
       ["module_fork_in_progress", 0],
       ["module_fork_last_cow_size", 0],
+      ...aofSizes,
     ];
     if (this.#loading !== null) {
-      const { totalBytes, loader, usedMemory } = this.#loading;
-      fields.push(...this.#loadingFields(this.#loading, totalBytes, usedMemory, loader.offset));
+      const { files, usedMemory } = this.#loading;
+      const loaded = files.loadedBytes();
+      fields.push(...this.#loadingFields(this.#loading, files.totalBytes, usedMemory, loaded));
     } else if (load?.isLoading) {
       const { totalBytes, usedMemory, loadedBytes } = load;
       fields.push(...this.#loadingFields(load, totalBytes, usedMemory, loadedBytes));

@@ -48,6 +48,14 @@ export class SavedDatabase {
 /** Hears of a key or library that is left out of a snapshot because its version cannot hold it: a line for the log. */
 export type LeftOutListener = (what: string) => void;
 
+/** What a snapshot says of itself before the first key. */
+export interface SnapshotHead {
+  /** Further aux fields. */
+  readonly aux?: readonly (readonly [string, string | number])[];
+  /** Whether it is the base of an append-only file. */
+  readonly isAofBase?: boolean;
+}
+
 /**
  * Writes aux fields, and before each key which database it is in, its expiry and access clock, as far as the version
  * of the encoders knows them.
@@ -68,8 +76,8 @@ export class DatasetWriter {
     this.#leftOut = leftOut;
   }
 
-  /** Writes header and aux fields. `aux` are further ones. */
-  begin(out: RdbEncoder, aux: readonly (readonly [string, string | number])[] = []): void {
+  /** Writes header and aux fields. */
+  begin(out: RdbEncoder, { aux = [], isAofBase = false }: SnapshotHead = {}): void {
     out.writeHeader();
     if (out.version < RDB_VERSION_AUX) return;
     out.writeAux("redis-ver", REDIS_VERSION);
@@ -77,8 +85,9 @@ export class DatasetWriter {
     out.writeAux("ctime", Math.floor(this.#keyspace.clock.now() / 1000));
     out.writeAux("used-mem", this.#keyspace.dataBytes);
     for (const [name, value] of aux) out.writeAux(name, value);
-    if (out.version >= RDB_VERSION_LISTPACKS) out.writeAux("aof-base", 0);
-    else if (out.version >= RDB_VERSION_SCORES) out.writeAux("aof-preamble", 0);
+    const isBase = isAofBase ? 1 : 0;
+    if (out.version >= RDB_VERSION_LISTPACKS) out.writeAux("aof-base", isBase);
+    else if (out.version >= RDB_VERSION_SCORES) out.writeAux("aof-preamble", isBase);
   }
 
   /** Writes the function libraries, which stand before the first key. */
@@ -124,18 +133,18 @@ export class DatasetWriter {
 }
 
 /**
- * Writes the whole dataset, from the header to the checksum, in the version of `out`, with further `aux` fields;
- * `leftOut` is as for DatasetWriter. Returns the number of keys.
+ * Writes the whole dataset, from the header to the checksum, in the version of `out`; `leftOut` is as for
+ * DatasetWriter. Returns the number of keys.
  */
 export function saveDataset(
   keyspace: Keyspace,
   out: RdbEncoder,
   access: number,
-  aux: readonly (readonly [string, string | number])[] = [],
+  head: SnapshotHead = {},
   leftOut: LeftOutListener | null = null,
 ): number {
   const writer = new DatasetWriter(keyspace, access, leftOut);
-  writer.begin(out, aux);
+  writer.begin(out, head);
   writer.writeLibraries(out);
   let keys = 0;
   for (const database of keyspace.databases) {

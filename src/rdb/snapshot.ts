@@ -40,7 +40,12 @@ import type { Database } from "../keyspace/database.ts";
 import { Keyspace } from "../keyspace/keyspace.ts";
 import { kindOf } from "./kinds/index.ts";
 import { agree, Detour, type SavedForm, type ValueWalk } from "./kinds/value_walk.ts";
-import { DatasetWriter, type LeftOutListener, SavedDatabase } from "./save_dataset.ts";
+import {
+  DatasetWriter,
+  type LeftOutListener,
+  SavedDatabase,
+  type SnapshotHead,
+} from "./save_dataset.ts";
 import { typeByte } from "./save_value.ts";
 import { fullVersion } from "./versions.ts";
 import { type ChunkSink, RdbEncoder } from "./writer.ts";
@@ -56,7 +61,7 @@ export interface SnapshotSink {
   isFull(): boolean;
 }
 
-export interface SnapshotOptions {
+export interface SnapshotOptions extends SnapshotHead {
   /** ACCESS_*: what is saved of the access clock. */
   readonly access: number;
   /** Whether strings are compressed, by whoever finishes the chunks. */
@@ -70,8 +75,6 @@ export interface SnapshotOptions {
   readonly version?: number;
   /** With it, what the version cannot hold is left out and told to it; without, the version has to hold all. */
   readonly leftOut?: LeftOutListener;
-  /** Further aux fields. */
-  readonly aux?: readonly (readonly [string, string | number])[];
 }
 
 /** A captured database: hears of changes to its records. */
@@ -146,7 +149,7 @@ export class Snapshot {
     }
     this.keysTotal = keys;
     Keyspace.snapshotsOpen++;
-    this.#writer.begin(this.#main, options.aux);
+    this.#writer.begin(this.#main, options);
     this.#writer.writeLibraries(this.#main);
   }
 

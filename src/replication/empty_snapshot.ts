@@ -31,7 +31,7 @@ export class EmptySnapshot {
       chunkBytes: 4096,
     });
     const writer = new DatasetWriter(keyspace, accessOf(config.value("maxmemory-policy")));
-    writer.begin(encoder, aux);
+    writer.begin(encoder, { aux });
     if (hasLibraries) writer.writeLibraries(encoder);
     encoder.writeEof();
     runtime.timers.soon(() => {

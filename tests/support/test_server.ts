@@ -19,7 +19,7 @@ import type { Hub } from "../../src/pubsub/hub.ts";
 import type { SnapshotMaker } from "../../src/rdb/persistence.ts";
 import { Words } from "../../src/resp/words.ts";
 import { runtime } from "../../src/runtime/here.ts";
-import type { Timers } from "../../src/runtime/runtime.ts";
+import type { Files, Timers } from "../../src/runtime/runtime.ts";
 
 /**
  * A reply as a value: status, bulk and (RESP3) double or verbatim as text, integers as numbers
@@ -80,6 +80,8 @@ export interface TestServerOptions {
   readonly snapshots?: SnapshotMaker;
   /** Timers that the test moves by hand; the runtime's if absent. */
   readonly timers?: Timers;
+  /** The disk of this thread; the runtime's if absent. */
+  readonly files?: Files;
   /** Keep what enters the stream of writes for `propagated`, as is done if absent: a long test may not. */
   readonly keepsStream?: boolean;
 }
@@ -117,7 +119,11 @@ export class TestServer {
     const core = new Core({
       config: this.config,
       log: new Log(time, 1, (line) => this.logLines.push(new TextDecoder().decode(line))),
-      runtime: { ...runtime, timers: options.timers ?? runtime.timers },
+      runtime: {
+        ...runtime,
+        timers: options.timers ?? runtime.timers,
+        files: options.files ?? runtime.files,
+      },
       clock: time,
       draw,
       ending: { stop: () => core.close(), exit: (code) => this.exits.push(code) },

@@ -15,7 +15,7 @@ import { module } from "./module.ts";
 import { monitor } from "./monitor.ts";
 import { replicaof, replication, role, slaveof } from "./replication.ts";
 import { psync, replconf, sync } from "./replication_master.ts";
-import { bgsave, lastsave, save } from "./save.ts";
+import { bgrewriteaof, bgsave, lastsave, save } from "./save.ts";
 import { shutdown } from "./shutdown.ts";
 import { slowlog } from "./slowlog.ts";
 import { restoreAsking } from "../generic/dump.ts";
@@ -23,6 +23,7 @@ import { time } from "./time.ts";
 
 export const serverCommands: readonly CommandDefinition[] = [
   acl,
+  bgrewriteaof,
   bgsave,
   command,
   config,

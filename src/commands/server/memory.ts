@@ -74,7 +74,7 @@ function runMemoryStats({ server, reply }: Call): void {
   integer("clients.slaves", use.replicas);
   integer("clients.normal", use.clients);
   integer("cluster.links", 0);
-  integer("aof.buffer", 0);
+  integer("aof.buffer", server.aof.writer.heldBytes);
   integer("lua.caches", server.scripts.cache.memoryBytes);
   integer("functions.caches", keyspace.libraries.memoryBytes);
   for (const database of databases) {

@@ -1,0 +1,589 @@
+/**
+ * The append-only file as a whole: loads it at the start, has it written while the server serves, makes
+ * it anew when it has grown (BGREWRITEAOF), and turns it on and off at run time.
+ *
+ *     off ──CONFIG SET appendonly yes──► waiting ──the first base is there──► on
+ *      ▲                                    │                                 │
+ *      └────────CONFIG SET appendonly no────┴─────────────────────────────────┘
+ *
+ * ## A rewrite
+ *
+ * 1. The next incremental file is made and put into the manifest.
+ * 2. Between two units of the stream of writes, at once: what follows goes into that file, and a snapshot
+ *    of this instant begins.
+ * 3. The snapshot is complete: it becomes the base, and the manifest names it and what was written since.
+ * 4. What came before is history and removed.
+ *
+ * Whenever the process ends, the manifest names files that together are the dataset. While the server
+ * is "waiting" the file of step 1 has a temporary name until step 3: what came before it does not go
+ * together with it.
+ */
+
+import type { Config } from "../config/config.ts";
+import { toPath } from "../config/parse.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { Log } from "../observe/log.ts";
+import type { StreamReader } from "../propagation/write_stream.ts";
+import type { BaseSave } from "../rdb/base_save.ts";
+import type { Persistence } from "../rdb/persistence.ts";
+import { removeIfThere } from "../runtime/remove_if_there.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { problemOf } from "../runtime/system_error.ts";
+import { AofFolder } from "./folder.ts";
+import { AofLoader, type AofOwner as AofRunner } from "./loader.ts";
+import { Manifest } from "./manifest.ts";
+import { AofWriter } from "./writer.ts";
+
+/** After so many rewrites that failed one after the other, the next is put off. */
+const FAILURES_MAX = 3;
+const MINUTE_MS = 60_000;
+const RETRY_MINUTES_MAX = 60;
+
+/** What the append-only file asks of, and tells, the parts of the server that it does not know. */
+export interface AofOwner extends AofRunner {
+  /** `failure` may have changed. */
+  aofFailureChanged(): void;
+  /** Whether the replies of a turn have to wait for `endTurn` may have changed; so may whether those kept back may go. */
+  aofStateChanged(): void;
+  /** More is on the disk than before. */
+  aofSynced(): void;
+  /** Whether a unit of work is under way, in the midst of which no snapshot may begin. */
+  readonly isAmidstUnit: boolean;
+}
+
+/** The parts of the server that it works on. */
+export interface AofHost {
+  readonly keyspace: Keyspace;
+  readonly config: Config;
+  readonly log: Log;
+  readonly runtime: Runtime;
+  readonly persistence: Persistence;
+  readonly owner: AofOwner;
+}
+
+/** A rewrite under way. */
+interface Rewrite {
+  readonly startedMs: number;
+  /** Name of the base until it is complete. */
+  readonly temporary: string;
+  /** Null before the snapshot begins. */
+  save: BaseSave | null;
+  /** It is not to go on, whatever step it is at. */
+  isGivenUp: boolean;
+}
+
+/** What became of the request for a rewrite. */
+export type RewriteAnswer = "started" | "scheduled" | "under way" | "failed";
+
+export class AppendOnlyFile {
+  readonly folder: AofFolder;
+  readonly writer: AofWriter;
+  #state: "off" | "waiting" | "on" = "off";
+  #manifest: Manifest | null = null;
+  /** When all that has been asked for is written. */
+  #manifestWritten: Promise<void> = Promise.resolve();
+  #rewrite: Rewrite | null = null;
+  #isScheduled = false;
+  /** Bytes of base and incremental files but the last one, and the same with it after the last rewrite. */
+  #otherBytes = 0;
+  #baseBytes = 0;
+  #rewrites = 0;
+  #failures = 0;
+  #lastRewriteOk = true;
+  #lastRewriteMs = -1;
+  /** With `#failures` at their limit: when the next rewrite may begin by itself. */
+  #notBeforeMs = 0;
+  #retryMinutes = 0;
+
+  constructor(readonly host: AofHost) {
+    const { keyspace, config, log, runtime, owner, persistence } = host;
+    this.folder = new AofFolder(config, log, runtime.files);
+    this.writer = new AofWriter({
+      keyspace,
+      config,
+      log,
+      files: runtime.files,
+      failureChanged: () => owner.aofFailureChanged(),
+      synced: () => owner.aofSynced(),
+      isSnapshotUnderWay: () => persistence.isSaving,
+    });
+  }
+
+  /** Whether changes are being written: `appendonly yes`, and the dataset has been loaded. */
+  get isOn(): boolean {
+    return this.#state !== "off";
+  }
+
+  /** Whether the first base after CONFIG SET appendonly yes is not there yet: a restart would not find this dataset. */
+  get isWaiting(): boolean {
+    return this.#state === "waiting";
+  }
+
+  get isRewriting(): boolean {
+    return this.#rewrite !== null;
+  }
+
+  /** Why writes are to be refused, in the system's words; else null. */
+  get failure(): string | null {
+    return this.isOn ? this.writer.failure : null;
+  }
+
+  readonly #append: StreamReader = (bytes, offset, length) => {
+    this.writer.append(bytes, offset, length);
+  };
+
+  // -- the start -----------------------------------------------------------------------------
+
+  /**
+   * `appendonly yes` at the start: loads what is there, and has changes written from now on. Rejects with
+   * the line for the log when the server must not start on this.
+   */
+  async start(): Promise<void> {
+    const { unfinishedFrom } = await this.load();
+    this.#open(unfinishedFrom);
+  }
+
+  /** Loads what is there. Rejects as `start`. */
+  async load(): Promise<AofLoader> {
+    const { keyspace, log } = this.host;
+    this.folder.removeLeftovers();
+    const manifest = this.#manifest = this.folder.read();
+    this.folder.takeOverOldFile(manifest);
+    const loader = new AofLoader(this.host, this.folder);
+    const { clock } = keyspace;
+    const started = clock.monotonic();
+    if (await loader.load(manifest)) {
+      const seconds = (clock.monotonic() - started) / 1000;
+      log.notice(`DB loaded from append only file: ${seconds.toFixed(3)} seconds`);
+      keyspace.dirty = 0;
+    } else this.#warnOfSnapshot();
+    return loader;
+  }
+
+  /** With no append-only file the dataset is empty, as in Redis: also where a snapshot would have data. */
+  #warnOfSnapshot(): void {
+    const { runtime, persistence, log } = this.host;
+    if (runtime.files.info(persistence.filePath) === null) return;
+    log.warning(
+      `Warning: there is no append-only file, so the dataset is empty; ${persistence.filePath} is ` +
+        "not loaded while appendonly is set. To load it, start with appendonly no, and then use " +
+        "CONFIG SET appendonly yes.",
+    );
+  }
+
+  /** Opens the last incremental file, or makes one, and a base where there is nothing. @throws Error */
+  #open(unfinishedFrom: number | null): void {
+    const { folder } = this;
+    const { log } = this.host;
+    const manifest = this.#manifest!;
+    const before = manifest.toText();
+    folder.ensure();
+    if (manifest.isEmpty) {
+      const { name } = manifest.addBase(folder.prefix, "rdb");
+      this.host.persistence.saveBase(folder.path, this.#temporary, toPath(name));
+      log.notice(`Creating AOF base file ${name} on server start`);
+    }
+    const last = manifest.increments.at(-1);
+    const { name } = last ?? manifest.addIncrement(folder.prefix);
+    const file = folder.openForAppending(name);
+    if (manifest.toText() !== before) folder.write(manifest);
+    log.notice(`${last ? "Opening" : "Creating"} AOF incr file ${name} on server start`);
+    const syncFile = folder.openForAppending(name);
+    this.writer.writeTo(folder.pathOf(name), file, syncFile, unfinishedFrom);
+    this.#countFiles();
+    this.#baseBytes = manifest.base === null ? 0 : folder.sizeOf(manifest.base.name);
+    this.#setState("on");
+    if (folder.removeHistory(manifest)) folder.write(manifest);
+  }
+
+  get #temporary(): string {
+    return `temp-rewriteaof-bg-${this.host.persistence.writerName}.aof`;
+  }
+
+  /** Counts what the manifest names but for the file that is being written. */
+  #countFiles(): void {
+    const names = this.#manifest!.loadable.slice(0, -1).map(({ name }) => name);
+    this.#otherBytes = names.reduce((sum, name) => sum + this.folder.sizeOf(name), 0);
+  }
+
+  #setState(state: "off" | "waiting" | "on"): void {
+    const { stream } = this.host.keyspace;
+    const wasOn = this.isOn;
+    this.#state = state;
+    if (this.isOn && !wasOn) stream.attachApplied(this.#append);
+    else if (!this.isOn && wasOn) stream.detach(this.#append);
+    this.host.owner.aofStateChanged();
+  }
+
+  // -- writing -------------------------------------------------------------------------------
+
+  /** The commands of a turn are done: false when the replies to them have to wait. */
+  endTurn(): boolean {
+    return this.#state !== "on" ? (this.writer.flush(), true) : this.writer.endTurn();
+  }
+
+  /** Called by the server's timer. */
+  tick(): void {
+    this.writer.tick();
+    if (this.#rewrite !== null || this.host.persistence.isLoading) return;
+    if (this.writer.isDamaged && this.failure === null && this.#state === "on") {
+      this.host.log.notice("The append-only file is rewritten, as a part of it may be lost.");
+      this.#isScheduled = true;
+      this.writer.isDamaged = false;
+    }
+    if (this.#isScheduled && !this.#mustWait && !this.#isLimited()) {
+      this.#begin();
+      return;
+    }
+    this.#rewriteIfGrown();
+  }
+
+  /** `auto-aof-rewrite-percentage` and `auto-aof-rewrite-min-size`. */
+  #rewriteIfGrown(): void {
+    const { config, log } = this.host;
+    const percentage = config.value("auto-aof-rewrite-percentage");
+    if (this.#state !== "on" || percentage === 0 || this.#mustWait) return;
+    const size = this.#currentBytes;
+    if (size <= config.value("auto-aof-rewrite-min-size")) return;
+    const growth = Math.floor(size * 100 / (this.#baseBytes || 1)) - 100;
+    if (growth < percentage || this.#isLimited()) return;
+    log.notice(`Starting automatic rewriting of AOF on ${growth}% growth`);
+    this.#begin();
+  }
+
+  get #currentBytes(): number {
+    return this.#otherBytes + this.writer.fileBytes;
+  }
+
+  /** After several failures a rewrite begins by itself only after a while, which becomes longer. */
+  #isLimited(): boolean {
+    if (this.#failures < FAILURES_MAX) {
+      this.#retryMinutes = this.#notBeforeMs = 0;
+      return false;
+    }
+    const nowMs = this.host.keyspace.clock.monotonic();
+    if (this.#notBeforeMs !== 0) {
+      if (nowMs < this.#notBeforeMs) return true;
+      this.#notBeforeMs = 0;
+      return false;
+    }
+    this.#retryMinutes = Math.min(RETRY_MINUTES_MAX, this.#retryMinutes * 2 || 1);
+    this.#notBeforeMs = nowMs + this.#retryMinutes * MINUTE_MS;
+    this.host.log.warning(
+      "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in " +
+        `${this.#retryMinutes} minutes`,
+    );
+    return true;
+  }
+
+  // -- on and off at run time ------------------------------------------------------------------
+
+  /** CONFIG SET appendonly yes. False when it cannot be; the log says why. */
+  turnOn(): boolean {
+    if (this.isOn) return true;
+    const { log } = this.host;
+    try {
+      this.#manifest ??= this.folder.read();
+    } catch (error) {
+      log.warning(problemOf(error));
+      return false;
+    }
+    this.writer.forget();
+    this.#setState("waiting");
+    if (this.#mustWait) {
+      this.#isScheduled = true;
+      log.notice(
+        "AOF was enabled but there is already another background operation. An AOF background was " +
+          "scheduled to start when possible.",
+      );
+      return true;
+    }
+    if (this.#begin()) return true;
+    this.#setState("off");
+    log.warning(
+      "Redis needs to enable the AOF but can't trigger a background AOF rewrite operation. Check " +
+        "the above logs for more info about the error.",
+    );
+    return false;
+  }
+
+  /** CONFIG SET appendonly no: what has been written stays, and is of no further use. */
+  turnOff(): void {
+    if (!this.isOn) return;
+    this.giveUpRewrite();
+    this.#isScheduled = false;
+    this.writer.close();
+    this.#setState("off");
+  }
+
+  /**
+   * The dataset is another one now (a full sync): what has been written does not belong to it. Begins
+   * anew, as after CONFIG SET appendonly yes.
+   */
+  datasetReplaced(): void {
+    if (!this.isOn) return;
+    this.turnOff();
+    this.turnOn();
+  }
+
+  /** The server ends: writes and syncs what there is. */
+  close(): void {
+    this.giveUpRewrite();
+    this.writer.close();
+    if (this.isOn) this.host.keyspace.stream.detach(this.#append);
+    this.#state = "off";
+  }
+
+  // -- rewriting -------------------------------------------------------------------------------
+
+  /** BGREWRITEAOF. `isInTransaction` puts it off until that is over. */
+  requestRewrite(isInTransaction: boolean): RewriteAnswer {
+    if (this.#rewrite !== null) return "under way";
+    if (this.#mustWait || isInTransaction) {
+      this.#isScheduled = true;
+      this.#failures = 0;
+      return "scheduled";
+    }
+    return this.#begin() ? "started" : "failed";
+  }
+
+  /** Whether a rewrite cannot begin now. */
+  get #mustWait(): boolean {
+    const { persistence, owner } = this.host;
+    return this.#rewrite !== null || persistence.isSaving || owner.isAmidstUnit;
+  }
+
+  /** Begins a rewrite; false when that cannot be, which is in the log. */
+  #begin(): boolean {
+    const { folder } = this;
+    const { log, keyspace, runtime } = this.host;
+    try {
+      this.#manifest ??= folder.read();
+      folder.ensure();
+      const rewrite: Rewrite = {
+        startedMs: keyspace.clock.monotonic(),
+        temporary: this.#temporary,
+        save: null,
+        isGivenUp: false,
+      };
+      if (this.#state === "on") this.#openNext(rewrite);
+      else {
+        this.#rewrite = rewrite;
+        if (this.#state === "waiting") this.#switchTo(folder.temporaryIncrement);
+        this.#startBase(rewrite);
+      }
+    } catch (error) {
+      this.#rewrite = null;
+      this.#lastRewriteOk = false;
+      log.warning(problemOf(error));
+      return false;
+    }
+    this.#isScheduled = false;
+    log.notice(`Background append only file rewriting started by pid ${runtime.process.id}`);
+    this.#rewrites++;
+    return true;
+  }
+
+  /** Step 1: the next incremental file. What the disk takes long for is not waited for. @throws Error */
+  #openNext(rewrite: Rewrite): void {
+    const { folder } = this;
+    // As soon as it is not the last one any more, all of it has to be whole.
+    this.writer.settle();
+    const next = this.#manifest!.copy();
+    const { name } = next.addIncrement(folder.prefix);
+    folder.createForAppending(name).close();
+    this.#rewrite = rewrite;
+    this.#writeManifest(next).then(() => {
+      if (rewrite.isGivenUp) return this.#over(rewrite, null);
+      this.#otherBytes += this.writer.fileBytes;
+      this.#switchTo(name);
+      const { persistence, owner } = this.host;
+      if (persistence.isSaving || owner.isAmidstUnit) {
+        // Somebody else was quicker.
+        this.#rewrite = null;
+        this.#isScheduled = true;
+      } else this.#startBase(rewrite);
+    }).catch((error) => this.#over(rewrite, problemOf(error)));
+  }
+
+  /** Writes the manifest, after what is still being written; it is the present one then. */
+  #writeManifest(next: Manifest): Promise<void> {
+    const written = this.#manifestWritten.then(async () => {
+      await this.folder.writeSoon(next);
+      this.#manifest = next;
+    });
+    this.#manifestWritten = written.catch(() => {});
+    return written;
+  }
+
+  /** What follows goes into this file. @throws Error */
+  #switchTo(name: string): void {
+    const { folder, writer } = this;
+    writer.flush(true);
+    if (writer.bufferBytes > 0) throw new Error("Cannot write to the append-only file yet");
+    const file = this.#state === "waiting"
+      ? folder.createForAppending(name)
+      : folder.openForAppending(name);
+    writer.writeTo(folder.pathOf(name), file, folder.openForAppending(name));
+    // It may have to be read without what is before it.
+    this.host.keyspace.stream.reselectApplied();
+    this.host.log.notice(`Creating AOF incr file ${name} on background rewrite`);
+  }
+
+  /** Step 2: the snapshot of this instant. */
+  #startBase(rewrite: Rewrite): void {
+    const { folder } = this;
+    let next: Manifest;
+    rewrite.save = this.host.persistence.startBase(
+      { folder: folder.path, temporary: rewrite.temporary, name: rewrite.temporary },
+      {
+        finished: () => next = this.#nameFiles(rewrite),
+        ended: (failure) => {
+          if (failure !== null) this.#over(rewrite, failure);
+          else {
+            this.#complete(rewrite, next).catch((error) => this.#over(rewrite, problemOf(error)));
+          }
+        },
+      },
+    );
+  }
+
+  /** Step 3: gives the files their names; answers the manifest to be. @throws Error */
+  #nameFiles({ temporary }: Rewrite): Manifest {
+    const { folder } = this;
+    const { log, runtime: { files } } = this.host;
+    log.notice("Background AOF rewrite terminated with success");
+    const next = this.#manifest!.copy();
+    const base = next.addBase(folder.prefix, "rdb");
+    this.#rename(temporary, base.name, "base");
+    if (this.#state === "waiting") {
+      const { name } = next.addIncrement(folder.prefix);
+      try {
+        this.#rename(folder.temporaryIncrement, name, "incr");
+      } catch (error) {
+        removeIfThere(files, folder.pathOf(base.name));
+        throw error;
+      }
+      this.writer.renamed(folder.pathOf(name));
+    }
+    next.retireIncrements(this.isOn ? 1 : 0);
+    return next;
+  }
+
+  #rename(temporary: string, name: string, kind: "base" | "incr"): void {
+    const { folder } = this;
+    const { log, runtime: { files } } = this.host;
+    try {
+      files.rename(folder.pathOf(temporary), folder.pathOf(name));
+    } catch (error) {
+      throw new Error(
+        `Error trying to rename the temporary AOF ${kind} file ${temporary} into ${name}: ` +
+          problemOf(error),
+      );
+    }
+    log.notice(`Successfully renamed the temporary AOF ${kind} file ${temporary} into ${name}`);
+  }
+
+  /** The files are on the disk: the manifest names them, and what they replace goes. */
+  async #complete(rewrite: Rewrite, next: Manifest): Promise<void> {
+    const { folder } = this;
+    await this.#writeManifest(next);
+    if (rewrite.isGivenUp) return;
+    if (this.isOn) {
+      this.#countFiles();
+      this.#baseBytes = this.#currentBytes;
+    }
+    if (this.#state === "waiting") this.#setState("on");
+    this.#over(rewrite, null, true);
+    const left = next.copy();
+    if (!folder.removeHistory(left)) return;
+    // What cannot be written now names files that do not matter, and is written with the next rewrite.
+    this.#manifest = left;
+    await this.#writeManifest(left).catch((error) => this.host.log.warning(problemOf(error)));
+  }
+
+  /** `aof-disable-auto-gc` has changed: removes what it has kept. */
+  removeHistory(): void {
+    if (!this.isOn || this.#manifest === null) return;
+    const left = this.#manifest.copy();
+    if (!this.folder.removeHistory(left)) return;
+    this.#manifest = left;
+    this.#writeManifest(left).catch((error) => this.host.log.warning(problemOf(error)));
+  }
+
+  /** A rewrite has come to its end: as a failure, complete, or (null) because it was given up. */
+  #over(rewrite: Rewrite, failure: string | null, isComplete = false): void {
+    const { log, keyspace, runtime: { files } } = this.host;
+    if (this.#rewrite !== rewrite) return;
+    this.#rewrite = null;
+    this.#lastRewriteMs = keyspace.clock.monotonic() - rewrite.startedMs;
+    if (isComplete) {
+      this.#lastRewriteOk = true;
+      this.#failures = 0;
+      log.notice("Background AOF rewrite finished successfully");
+      return;
+    }
+    if (failure !== null) {
+      this.#lastRewriteOk = false;
+      this.#failures++;
+      log.warning(failure);
+      log.warning("Background AOF rewrite terminated with error");
+    }
+    removeIfThere(files, this.folder.pathOf(rewrite.temporary));
+    // What was collected since goes with it; the next rewrite begins anew.
+    if (this.#state !== "waiting") return;
+    this.writer.discard();
+    this.#isScheduled = true;
+  }
+
+  /** Gives up a rewrite that is under way. */
+  giveUpRewrite(): void {
+    const rewrite = this.#rewrite;
+    if (rewrite === null || rewrite.isGivenUp) return;
+    rewrite.isGivenUp = true;
+    this.host.log.notice("Giving up the rewrite of the append-only file that is under way");
+    this.host.persistence.abortBase();
+    this.#over(rewrite, null);
+  }
+
+  // -- INFO --------------------------------------------------------------------------------------
+
+  /** The fields of INFO's section Persistence that are always there, in order. */
+  infoFields(): [name: string, value: string | number][] {
+    const { clock } = this.host.keyspace;
+    const rewrite = this.#rewrite;
+    return [
+      ["aof_enabled", this.isOn ? 1 : 0],
+      ["aof_rewrite_in_progress", rewrite === null ? 0 : 1],
+      ["aof_rewrite_scheduled", this.#isScheduled ? 1 : 0],
+      ["aof_last_rewrite_time_sec", wholeSeconds(this.#lastRewriteMs)],
+      [
+        "aof_current_rewrite_time_sec",
+        rewrite === null ? -1 : wholeSeconds(clock.monotonic() - rewrite.startedMs),
+      ],
+      ["aof_last_bgrewrite_status", this.#lastRewriteOk ? "ok" : "err"],
+      ["aof_rewrites", this.#rewrites],
+      ["aof_rewrites_consecutive_failures", this.#failures],
+      ["aof_last_write_status", this.failure === null ? "ok" : "err"],
+      ["aof_last_cow_size", 0],
+    ];
+  }
+
+  /** Those that are there only while it is on. */
+  sizeFields(): [name: string, value: string | number][] {
+    if (!this.isOn) return [];
+    const { writer } = this;
+    return [
+      ["aof_current_size", this.#currentBytes],
+      ["aof_base_size", this.#baseBytes],
+      ["aof_pending_rewrite", this.#isScheduled ? 1 : 0],
+      ["aof_buffer_length", writer.bufferBytes],
+      ["aof_pending_bio_fsync", writer.isSyncing ? 1 : 0],
+      ["aof_delayed_fsync", writer.delayedSyncs],
+    ];
+  }
+}
+
+function wholeSeconds(ms: number): number {
+  return ms < 0 ? -1 : Math.floor(ms / 1000);
+}

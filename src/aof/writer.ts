@@ -1,0 +1,444 @@
+/**
+ * Writes what enters the stream of writes to the incremental file that is last, and brings it to the
+ * disk as `appendfsync` says:
+ *
+ *     stream --append--> buffer --flush, before replies leave--> file --sync--> disk
+ *
+ * - always: one sync for all commands of a turn, before the replies to them. While that fails they wait.
+ * - everysec: a sync each second, in the background. While one is under way the file is not written to,
+ *   as the system would hold us up, for two seconds at most.
+ * - no: the system syncs when it likes.
+ *
+ * A write that fails is taken back, its bytes stay in the buffer and are tried again; meanwhile `failure`
+ * says what is wrong, for others to refuse writes. After a sync that has failed the system may have
+ * dropped what was written, so it does not count as written: with `always` it is written once more, else
+ * `isDamaged` asks for a rewrite.
+ */
+
+import { copyBytes, latin1 } from "../base/bytes.ts";
+import { isRefusal } from "../base/refused.ts";
+import type { Config } from "../config/config.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { Log } from "../observe/log.ts";
+import type { Files, OpenFile } from "../runtime/runtime.ts";
+import { problemOf } from "../runtime/system_error.ts";
+
+const BUFFER_BYTES = 16 * 1024;
+/** A buffer is given back when it has grown beyond this. */
+const BUFFER_BYTES_KEPT = 1 << 20;
+/** So much is written without waiting for the end of the turn. */
+const FLUSH_BYTES = 4 << 20;
+/** With `everysec`, and how long writes wait for such a sync. */
+const SYNC_EVERY_MS = 1_000;
+const POSTPONE_MAX_MS = 2_000;
+/** The log tells of failing writes no more often than this. */
+const TOLD_EVERY_MS = 30_000;
+
+/** The parts of the server that writing works with. */
+export interface AofWriterHost {
+  readonly keyspace: Keyspace;
+  readonly config: Config;
+  readonly log: Log;
+  readonly files: Files;
+  /** `failure` may have changed. */
+  failureChanged(): void;
+  /** More may be on the disk than before. */
+  synced(): void;
+  /** What `no-appendfsync-on-rewrite` waits for is under way. */
+  isSnapshotUnderWay(): boolean;
+}
+
+/** The file that is written to, opened twice: a sync in the background holds up who uses the same handle. */
+class Target {
+  /** Bytes that are in the file for certain. */
+  sizeBytes: number;
+  /** Of these, what is on the disk. */
+  syncedBytes: number;
+  isSyncing = false;
+
+  /** `unfinishedFrom` is where the file has to be cut off before it is written to, or null. */
+  constructor(
+    public path: string,
+    readonly file: OpenFile,
+    readonly syncFile: OpenFile,
+    public unfinishedFrom: number | null,
+  ) {
+    this.sizeBytes = this.syncedBytes = file.sizeBytes();
+  }
+
+  close(): void {
+    this.file.close();
+    this.syncFile.close();
+  }
+}
+
+export class AofWriter {
+  /** What is wrong with writing or syncing, in the system's words; null when nothing is. */
+  failure: string | null = null;
+  /** Something that was written may be lost: only a rewrite makes it whole again. */
+  isDamaged = false;
+  /** Bytes that were appended since the start, and of these what is on the disk. */
+  appendedBytes = 0;
+  syncedBytes = 0;
+  /** `aof_delayed_fsync`. */
+  delayedSyncs = 0;
+  /** Whether `failure` is one of syncing, which a write that works does not end. */
+  #isSyncFailure = false;
+  #target: Target | null = null;
+  #buffer = new Uint8Array(BUFFER_BYTES);
+  #length = 0;
+  /** Bytes at the buffer's beginning that are in the file, but not on the disk: see `always`. */
+  #written = 0;
+  #lastSyncMs = 0;
+  #postponedMs = NaN;
+  #toldMs = -Infinity;
+  /** Second of the last annotation. */
+  #annotated = 0;
+
+  constructor(readonly host: AofWriterHost) {}
+
+  get #nowMs(): number {
+    return this.host.keyspace.clock.monotonic();
+  }
+
+  get #policy(): string {
+    return this.host.config.value("appendfsync");
+  }
+
+  /** Bytes that have not been written. */
+  get bufferBytes(): number {
+    return this.#length - this.#written;
+  }
+
+  /** Bytes of memory that the buffer takes. */
+  get heldBytes(): number {
+    return this.#target === null ? 0 : this.#buffer.length;
+  }
+
+  /** Size of the file that is written to. */
+  get fileBytes(): number {
+    return this.#target?.sizeBytes ?? 0;
+  }
+
+  get isSyncing(): boolean {
+    return this.#target?.isSyncing ?? false;
+  }
+
+  /**
+   * From now on this file is written to; both are the same, opened for appending. The one before is
+   * synced and closed: call `flush` first. `unfinishedFrom`: see AofLoader.
+   */
+  writeTo(
+    path: string,
+    file: OpenFile,
+    syncFile: OpenFile,
+    unfinishedFrom: number | null = null,
+  ): void {
+    this.#letGo();
+    this.#target = new Target(path, file, syncFile, unfinishedFrom);
+    this.#lastSyncMs = this.#nowMs;
+    this.#postponedMs = NaN;
+  }
+
+  /** Cuts off a transaction that has no end, if there is one. @throws SystemError */
+  settle(): void {
+    const target = this.#target;
+    if (target === null || target.unfinishedFrom === null) return;
+    this.host.files.truncate(target.path, target.unfinishedFrom);
+    target.sizeBytes = target.syncedBytes = target.unfinishedFrom;
+    target.unfinishedFrom = null;
+  }
+
+  /** Syncs and closes the file of before; the sync is not waited for. */
+  #letGo(): void {
+    const target = this.#target;
+    if (target === null) return;
+    this.#target = null;
+    if (target.syncedBytes === target.sizeBytes) return target.close();
+    const { appendedBytes } = this;
+    target.syncFile.syncSoon().then(
+      () => this.#syncedUpTo(appendedBytes),
+      (error) => this.#syncFailed(error),
+    ).finally(() => target.close());
+  }
+
+  /** Stops: writes and syncs what there is, and closes the file. What fails is in the log. */
+  close(): void {
+    const target = this.#target;
+    if (target === null) return;
+    this.flush(true);
+    try {
+      if (target.syncedBytes !== target.sizeBytes) target.file.sync();
+    } catch (error) {
+      this.host.log.warning(`Fail to fsync the AOF file: ${problemOf(error)}`);
+    }
+    this.forget();
+    target.close();
+    this.#target = null;
+  }
+
+  /** The file has another name. */
+  renamed(path: string): void {
+    if (this.#target !== null) this.#target.path = path;
+  }
+
+  /** Stops without writing what there is: the file is of no use to anybody. */
+  discard(): void {
+    this.#target?.close();
+    this.#target = null;
+    this.forget();
+  }
+
+  /** What has not been written is not to be written any more, and what was wrong is over. */
+  forget(): void {
+    this.#length = this.#written = 0;
+    this.isDamaged = false;
+    this.#setFailure(null);
+  }
+
+  // -- taking --------------------------------------------------------------------------------
+
+  /** Takes the stream's next bytes: whole commands. */
+  append(bytes: Uint8Array, offset: number, length: number): void {
+    if (this.#target === null) return;
+    if (this.host.config.value("aof-timestamp-enabled")) this.#annotate();
+    this.#take(bytes, offset, length);
+  }
+
+  /** `aof-timestamp-enabled`: which second begins here. */
+  #annotate(): void {
+    const second = Math.floor(this.host.keyspace.clock.now() / 1000);
+    if (second <= this.#annotated) return;
+    this.#annotated = second;
+    const line = latin1(`#TS:${second}\r\n`);
+    this.#take(line, 0, line.length);
+  }
+
+  #take(bytes: Uint8Array, offset: number, length: number): void {
+    this.appendedBytes += length;
+    if (this.#length + length > FLUSH_BYTES) this.flush(true);
+    try {
+      this.#ensure(length);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.#writeThrough(bytes, offset, length);
+      return;
+    }
+    copyBytes(this.#buffer, this.#length, bytes, offset, length);
+    this.#length += length;
+  }
+
+  #ensure(more: number): void {
+    const needed = this.#length + more;
+    if (needed <= this.#buffer.length) return;
+    const larger = new Uint8Array(Math.max(this.#buffer.length * 2, needed));
+    larger.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = larger;
+  }
+
+  /** There is no memory to keep these bytes: they go into the file now, or are lost to it. */
+  #writeThrough(bytes: Uint8Array, offset: number, length: number): void {
+    const target = this.#target!;
+    this.flush(true);
+    try {
+      this.settle();
+      if (this.bufferBytes > 0) throw new Error("no memory for what cannot be written");
+      target.file.write(bytes, offset, offset + length);
+      target.sizeBytes += length;
+    } catch (error) {
+      this.isDamaged = true;
+      this.#takeBack(target, 0);
+      this.#setFailure(problemOf(error));
+    }
+  }
+
+  // -- writing -------------------------------------------------------------------------------
+
+  /**
+   * The turn has ended: writes what there is. False when the replies have to wait, because what they
+   * tell of is to be on the disk and is not.
+   */
+  endTurn(): boolean {
+    this.flush();
+    return this.#policy !== "always" || (this.#length === 0 && this.failure === null);
+  }
+
+  /** Called by the timer: what has been put off, and syncs that are due. */
+  tick(): void {
+    this.flush();
+  }
+
+  /** Writes the buffer, and syncs if that is due; `force` does not wait for a sync under way. */
+  flush(force = false): void {
+    const target = this.#target;
+    if (target === null) return;
+    const policy = this.#policy;
+    if (this.bufferBytes > 0) {
+      if (policy === "everysec" && !force && this.#isPostponed(target)) return;
+      if (!this.#write(target)) return;
+    }
+    if (target.syncedBytes === target.sizeBytes && this.failure === null) return this.#drop();
+    if (
+      this.host.config.value("no-appendfsync-on-rewrite") && this.host.isSnapshotUnderWay()
+    ) return this.#drop();
+    if (policy === "always") this.#syncNow(target);
+    else {
+      this.#drop();
+      if (policy === "everysec") this.#syncSoon(target);
+      else this.#setFailure(null);
+    }
+  }
+
+  /** Whether the write is better put off, because a sync is under way. */
+  #isPostponed(target: Target): boolean {
+    if (!target.isSyncing) return false;
+    const nowMs = this.#nowMs;
+    if (this.#postponedMs !== this.#postponedMs) this.#postponedMs = nowMs;
+    if (nowMs - this.#postponedMs < POSTPONE_MAX_MS) return true;
+    this.delayedSyncs++;
+    this.host.log.notice(
+      "Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without " +
+        "waiting for fsync to complete, this may slow down Redis.",
+    );
+    return false;
+  }
+
+  #write(target: Target): boolean {
+    try {
+      this.settle();
+      target.file.write(this.#buffer, this.#written, this.#length);
+    } catch (error) {
+      this.#writeFailed(target, error);
+      return false;
+    }
+    target.sizeBytes += this.bufferBytes;
+    this.#written = this.#length;
+    this.#postponedMs = NaN;
+    // With `always` what was written counts when it is synced.
+    if (!this.#isSyncFailure && this.#policy !== "always") this.#setFailure(null);
+    return true;
+  }
+
+  #writeFailed(target: Target, error: unknown): void {
+    const problem = problemOf(error);
+    this.#tell(`Error writing to the AOF file: ${problem}`);
+    this.#takeBack(target, this.bufferBytes);
+    this.#setFailure(problem);
+  }
+
+  /** Removes what a write that failed has written of its `lengthMax` bytes; else that counts as written. */
+  #takeBack(target: Target, lengthMax: number): void {
+    try {
+      this.host.files.truncate(target.path, target.sizeBytes);
+    } catch (error) {
+      this.#tell(
+        "Could not remove short write from the append-only file.  Redis may refuse to load the AOF " +
+          `the next time it starts.  ftruncate: ${problemOf(error)}`,
+      );
+      this.#countRest(target, lengthMax);
+    }
+  }
+
+  #countRest(target: Target, lengthMax: number): void {
+    try {
+      const rest = target.file.sizeBytes() - target.sizeBytes;
+      if (rest <= 0 || rest > lengthMax) return;
+      target.sizeBytes += rest;
+      this.#written += rest;
+    } catch {
+      // The next write will show what is wrong.
+    }
+  }
+
+  #tell(message: string): void {
+    const nowMs = this.#nowMs;
+    if (this.failure === null) this.#toldMs = -Infinity;
+    if (nowMs > this.#toldMs && nowMs - this.#toldMs < TOLD_EVERY_MS) return;
+    this.#toldMs = nowMs;
+    this.host.log.warning(message);
+  }
+
+  #setFailure(problem: string | null, isOfSync = false): void {
+    this.#isSyncFailure = isOfSync;
+    if (this.failure === problem) return;
+    const wasWrong = this.failure !== null;
+    this.failure = problem;
+    if (wasWrong && problem === null && this.#target !== null) {
+      this.host.log.notice("AOF write error looks solved, Redis can write again.");
+    }
+    this.host.failureChanged();
+  }
+
+  /** What was written need not be kept. */
+  #drop(): void {
+    if (this.#written === 0) return;
+    copyBytes(this.#buffer, 0, this.#buffer, this.#written, this.bufferBytes);
+    this.#length -= this.#written;
+    this.#written = 0;
+    if (this.#length === 0 && this.#buffer.length > BUFFER_BYTES_KEPT) {
+      this.#buffer = new Uint8Array(BUFFER_BYTES);
+    }
+  }
+
+  // -- syncing -------------------------------------------------------------------------------
+
+  #syncNow(target: Target): void {
+    const { appendedBytes } = this;
+    try {
+      target.file.sync();
+    } catch (error) {
+      this.#syncFailed(error);
+      // What is not on the disk is written again, at the same place.
+      if (this.#written > 0 && target.sizeBytes - this.#written === target.syncedBytes) {
+        this.#rewind(target);
+      } else this.isDamaged = true;
+      return;
+    }
+    target.syncedBytes = target.sizeBytes;
+    this.#lastSyncMs = this.#nowMs;
+    this.#drop();
+    this.#syncedUpTo(appendedBytes);
+  }
+
+  #rewind(target: Target): void {
+    try {
+      this.host.files.truncate(target.path, target.syncedBytes);
+      target.sizeBytes = target.syncedBytes;
+      this.#written = 0;
+    } catch (error) {
+      this.isDamaged = true;
+      this.#tell(`Could not take back what was not synced: ${problemOf(error)}`);
+    }
+  }
+
+  #syncSoon(target: Target): void {
+    const nowMs = this.#nowMs;
+    if (target.isSyncing || nowMs - this.#lastSyncMs < SYNC_EVERY_MS) return;
+    this.#lastSyncMs = nowMs;
+    target.isSyncing = true;
+    const { sizeBytes } = target;
+    const appendedBytes = this.appendedBytes - this.bufferBytes;
+    target.syncFile.syncSoon().then(() => {
+      target.syncedBytes = Math.max(target.syncedBytes, sizeBytes);
+      target.isSyncing = false;
+      this.#syncedUpTo(appendedBytes);
+    }, (error) => {
+      target.isSyncing = false;
+      if (this.#target !== target) return;
+      this.isDamaged = true;
+      this.#syncFailed(error);
+    });
+  }
+
+  #syncFailed(error: unknown): void {
+    const problem = problemOf(error);
+    this.#tell(`Fail to fsync the AOF file: ${problem}`);
+    this.#setFailure(problem, true);
+  }
+
+  #syncedUpTo(appendedBytes: number): void {
+    if (appendedBytes > this.syncedBytes) this.syncedBytes = appendedBytes;
+    if (this.bufferBytes === 0) this.#setFailure(null);
+    this.host.synced();
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The snapshot that an append-only file is based on: written by the worker like that of BGSAVE, but it
+ * is for its maker to give it its name when it is complete.
+ */
+
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { FromSaveWorker, SaveFile } from "./save_messages.ts";
+import type { SnapshotOptions } from "./snapshot.ts";
+import { type SaveWorker, SnapshotJob } from "./snapshot_job.ts";
+
+/** Who wants a base. */
+export interface BaseEvents {
+  /** The file is complete and on the disk: gives it its name. What it throws ends the save as failed. */
+  finished(): void;
+  /** It is over: null when the file is on the disk under its name, else what was wrong. */
+  ended(failure: string | null): void;
+}
+
+export class BaseSave extends SnapshotJob {
+  readonly #events: BaseEvents;
+
+  constructor(
+    keyspace: Keyspace,
+    worker: SaveWorker,
+    file: SaveFile,
+    checksum: boolean,
+    options: SnapshotOptions,
+    delay: () => number,
+    events: BaseEvents,
+  ) {
+    super(keyspace, worker, file, checksum, options, delay);
+    this.#events = events;
+  }
+
+  protected override hear(message: FromSaveWorker): void {
+    switch (message.kind) {
+      case "finished":
+        this.#name();
+        return;
+      case "done":
+        this.isOver = true;
+        this.#events.ended(null);
+        return;
+      case "failed":
+        this.giveUp();
+        this.#events.ended(message.message);
+    }
+  }
+
+  #name(): void {
+    try {
+      this.#events.finished();
+      this.worker.send({ kind: "renamed", job: this.job });
+    } catch (error) {
+      this.abort();
+      this.#events.ended(error instanceof Error ? error.message : String(error));
+    }
+  }
+}
