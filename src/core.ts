@@ -690,6 +690,11 @@ export class Core
   }
 
   /** PersistenceOwner. */
+  datasetReplaced(): void {
+    this.aof.datasetReplaced();
+  }
+
+  /** PersistenceOwner. */
   aofFields(): readonly [AofField[], AofField[]] {
     return [this.aof.infoFields(), this.aof.sizeFields()];
   }

@@ -119,6 +119,11 @@ export class AppendOnlyFile {
     return this.#state === "waiting";
   }
 
+  /** When what is known of the files is in the manifest, as far as it can be written. */
+  get manifestWritten(): Promise<void> {
+    return this.#manifestWritten;
+  }
+
   get isRewriting(): boolean {
     return this.#rewrite !== null;
   }
@@ -318,12 +323,15 @@ export class AppendOnlyFile {
 
   /**
    * The dataset is another one now (a full sync): what has been written does not belong to it. Begins
-   * anew, as after CONFIG SET appendonly yes.
+   * anew, as after CONFIG SET appendonly yes, and is tried again until that works. Until then a restart
+   * would load the dataset of before.
    */
   datasetReplaced(): void {
     if (!this.isOn) return;
-    this.turnOff();
-    this.turnOn();
+    this.giveUpRewrite();
+    this.writer.letGo();
+    this.#setState("waiting");
+    if (this.#mustWait || !this.#begin()) this.#isScheduled = true;
   }
 
   /** The server ends: writes and syncs what there is. */
@@ -375,6 +383,7 @@ export class AppendOnlyFile {
     } catch (error) {
       this.#rewrite = null;
       this.#lastRewriteOk = false;
+      this.#failures++;
       log.warning(problemOf(error));
       return false;
     }

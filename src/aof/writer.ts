@@ -134,7 +134,7 @@ export class AofWriter {
     syncFile: OpenFile,
     unfinishedFrom: number | null = null,
   ): void {
-    this.#letGo();
+    this.#syncAndClose();
     this.#target = new Target(path, file, syncFile, unfinishedFrom);
     this.#lastSyncMs = this.#nowMs;
     this.#postponedMs = NaN;
@@ -150,7 +150,7 @@ export class AofWriter {
   }
 
   /** Syncs and closes the file of before; the sync is not waited for. */
-  #letGo(): void {
+  #syncAndClose(): void {
     const target = this.#target;
     if (target === null) return;
     this.#target = null;
@@ -180,6 +180,13 @@ export class AofWriter {
   /** The file has another name. */
   renamed(path: string): void {
     if (this.#target !== null) this.#target.path = path;
+  }
+
+  /** Stops as `close` does, but does not wait for the disk. */
+  letGo(): void {
+    this.flush(true);
+    this.#syncAndClose();
+    this.forget();
   }
 
   /** Stops without writing what there is: the file is of no use to anybody. */

@@ -180,7 +180,6 @@ function libraryChooses(shown: string): Refusal<string> {
   };
 }
 
-const AOF = "the append-only file does not exist yet";
 const CLUSTER = "cluster mode does not exist";
 const DEFRAG = "the arena closes its gaps by itself, without settings";
 const LAZY = "what is removed is always let go of at once and freed in the background";
@@ -361,29 +360,27 @@ export const DIRECTIVES = {
   }),
 
   // The append-only file
-  "appendonly": bool("no", {
-    deniedWhileLoading: true,
-    refused: whenYes(AOF, "keep the data in snapshots ('save') and on replicas"),
-  }),
+  "appendonly": bool("no", { deniedWhileLoading: true }),
   "appendfilename": text(
     "appendonly.aof",
-    idle(AOF, { settable: false }),
+    { settable: false },
     fileNameCheck("appendfilename", true),
   ),
   "appenddirname": text(
     "appendonlydir",
-    idle(AOF, { settable: false }),
+    { settable: false },
     fileNameCheck("appenddirname", true, "dirname"),
   ),
-  "appendfsync": choice("everysec", ["everysec", "always", "no"], idle(AOF)),
-  "no-appendfsync-on-rewrite": bool("no", idle(AOF)),
-  "auto-aof-rewrite-percentage": int("100", 0, I32_MAX, idle(AOF)),
-  "auto-aof-rewrite-min-size": memory("64mb", 0, I64_MAX, idle(AOF)),
-  "aof-load-truncated": bool("yes", idle(AOF)),
-  "aof-use-rdb-preamble": bool("yes", idle(AOF)),
-  "aof-timestamp-enabled": bool("no", idle(AOF)),
-  "aof-rewrite-incremental-fsync": bool("yes", idle(AOF)),
-  "aof-disable-auto-gc": bool("no", idle(AOF)),
+  "appendfsync": choice("everysec", ["everysec", "always", "no"]),
+  "no-appendfsync-on-rewrite": bool("no"),
+  "auto-aof-rewrite-percentage": int("100", 0, I32_MAX),
+  "auto-aof-rewrite-min-size": memory("64mb", 0, I64_MAX),
+  "aof-load-truncated": bool("yes"),
+  "aof-load-corrupt-tail-max-size": memory("0", 0, I64_MAX, { since: "8.4.0" }),
+  "aof-use-rdb-preamble": bool("yes", idle("a base is always written as a snapshot")),
+  "aof-timestamp-enabled": bool("no"),
+  "aof-rewrite-incremental-fsync": bool("yes", idle("a base is synced once, at its end")),
+  "aof-disable-auto-gc": bool("no"),
 
   // Replication
   "replicaof": directive(masterKind(), "no one", {

@@ -152,6 +152,8 @@ export interface PersistenceOwner {
   libraryLoader(libraries: FunctionLibraries): LibraryLoader;
   /** The one snapshot under way, if it is the base of an append-only file, has to make room for another. */
   snapshotNeeded(): void;
+  /** The dataset is another one now: what has been written of the one before has nothing to do with it. */
+  datasetReplaced(): void;
   /** The fields of INFO about the append-only file: those that are always there, those while it is on. */
   aofFields(): readonly [AofField[], AofField[]];
   /** `load` leaves out a key because its time is over. */
@@ -617,7 +619,11 @@ export class Persistence implements SnapshotMaker {
     const load: ReplicaLoad = new ReplicaLoad(keyspace, config, log, runtime, options, {
       libraryLoader: (libraries) => this.owner.libraryLoader(libraries),
       // It would put the old dataset where the new one is.
-      beforeSwap: () => this.abortBackground(),
+      beforeSwap: () => {
+        this.abortBackground();
+        this.owner.snapshotNeeded();
+      },
+      swapped: () => this.owner.datasetReplaced(),
       began: () => this.owner.persistenceChanged(),
       closed: () => {
         if (this.replicaLoad === load) this.replicaLoad = null;

@@ -59,6 +59,8 @@ export interface ReplicaLoadOwner {
   began(): void;
   /** The dataset is about to be exchanged: a background save of the old one is of no use. */
   beforeSwap(): void;
+  /** The dataset has been exchanged. */
+  swapped(): void;
   /** Swapped or given up. */
   closed(): void;
 }
@@ -402,6 +404,7 @@ export class ReplicaLoad {
     this.#file = null;
     for (const database of this.#fresh.databases) database.clear();
     this.#owner.closed();
+    this.#owner.swapped();
   }
 
   /** Gives the received file its name. What takes the disk long is left to the thread pool. */

@@ -7,6 +7,7 @@ import { AofServer } from "./aof_server.ts";
 
 async function rewritten({ aof, server }: AofServer): Promise<void> {
   await eventually(() => !aof.isRewriting && !server.core.persistence.isSaving);
+  await aof.manifestWritten;
 }
 
 /** Another server loads what is there to this dataset. */

@@ -22,7 +22,6 @@ import { runtime } from "../../src/runtime/here.ts";
 /** A value of each directive that is refused. */
 const SAMPLES: Record<string, string[]> = {
   "daemonize": ["yes"],
-  "appendonly": ["yes"],
   "cluster-enabled": ["yes"],
   "tls-dh-params-file": ["/etc/dh.pem"],
   "tls-protocols": ["TLSv1.1"],
@@ -107,14 +106,14 @@ for (const name of refusable()) {
 }
 
 Deno.test("all lines that are refused are named at once, and the way to ignore them once", () => {
-  const said = report(["-", "--cluster-enabled", "yes"], "appendonly yes\nhz 5\nloadmodule /x\n");
+  const said = report(["-", "--cluster-enabled", "yes"], "daemonize yes\nhz 5\nloadmodule /x\n");
   assertEquals(
     said,
     `*** FATAL CONFIG FILE ERROR (tsredis 0.1.0) ***
 Reading the configuration file, at line 1
->>> 'appendonly yes'
-'appendonly' is refused: the append-only file does not exist yet
-Keep the data in snapshots ('save') and on replicas.
+>>> 'daemonize yes'
+'daemonize' is refused: the server cannot put itself into the background
+Leave that to systemd (packaging/tsredis.service) or to the shell ('nohup tsredis &').
 File: standard input
 Reading the configuration file, at line 1
 >>> 'cluster-enabled "yes"'
@@ -131,7 +130,7 @@ To start all the same, without what these lines ask for, add '--ignore-unsupport
 });
 
 Deno.test("ignore-unsupported belongs on the command line; no means what its absence means", () => {
-  const inFile = report(["-"], "ignore-unsupported yes\nappendonly yes\n");
+  const inFile = report(["-"], "ignore-unsupported yes\ndaemonize yes\n");
   assertStringIncludes(inFile, "'ignore-unsupported' belongs on the command line");
   assertStringIncludes(report(["--ignore-unsupported", "x"]), "argument must be 'yes' or 'no'");
   assertStringIncludes(report(["--ignore-unsupported"]), "wrong number of arguments");
@@ -143,27 +142,27 @@ Deno.test("ignore-unsupported belongs on the command line; no means what its abs
 });
 
 Deno.test("CONFIG SET takes what --ignore-unsupported has let pass once more, and its end", () => {
-  const config = load(["--appendonly", "yes", "--ignore-unsupported", "yes"]);
-  assertEquals(config.set([["appendonly", "yes"]]), null);
-  assertEquals(config.set([["appendonly", "no"]]), null);
-  assert(config.set([["appendonly", "yes"]])?.includes("the append-only file does not exist yet"));
+  const config = load(["--tls-ciphers", "HIGH", "--ignore-unsupported", "yes"]);
+  assertEquals(config.set([["tls-ciphers", "HIGH"]]), null);
+  assertEquals(config.set([["tls-ciphers", ""]]), null);
+  assert(config.set([["tls-ciphers", "HIGH"]])?.includes("the runtime's library chooses"));
 });
 
 Deno.test("a program that gives such a directive is refused too, or says that it may be ignored", () => {
   const error = assertThrows(
-    () => Config.of(runtime, { "appendonly": true, "tls-ciphers": "HIGH" }),
+    () => Config.of(runtime, { "daemonize": true, "tls-ciphers": "HIGH" }),
     ConfigError,
   );
   for (
     const part of [
-      "'appendonly' is refused: ",
+      "'daemonize' is refused: ",
       "'tls-ciphers' is refused: ",
       '"ignore-unsupported"',
     ]
   ) {
     assertStringIncludes(error.report(), part);
   }
-  const config = Config.of(runtime, { "appendonly": true, "ignore-unsupported": true });
-  assertEquals(config.ignored.map(({ name }) => name), ["appendonly"]);
-  assertEquals(Config.of(runtime, { "appendonly": false }).ignored, []);
+  const config = Config.of(runtime, { "daemonize": true, "ignore-unsupported": true });
+  assertEquals(config.ignored.map(({ name }) => name), ["daemonize"]);
+  assertEquals(Config.of(runtime, { "daemonize": false }).ignored, []);
 });

@@ -37,8 +37,8 @@ const FAILING: [args: string[], message: RegExp][] = [
   [["--aclfile", "/nosuch"], /# Aborting Redis startup .*'\/nosuch': No such file or directory\n$/],
   [["--user", "a", "on", "--user", "a", "off"], /'a': Duplicate user found\. /],
   [
-    ["--requirepass", "x", "--appendonly", "yes", "--tls-ciphers", "HIGH"],
-    /'appendonly' [^]*'tls-ciphers' /,
+    ["--requirepass", "x", "--cluster-enabled", "yes", "--tls-ciphers", "HIGH"],
+    /'cluster-enabled' [^]*'tls-ciphers' /,
   ],
 ];
 // Deno lets nobody in there without all permissions, and speaks of --allow-all.
@@ -91,9 +91,16 @@ Deno.test("a folder that is gone is told of in the system's words, by SAVE, BGSA
 });
 
 Deno.test("--ignore-unsupported yes starts, and warns of each line that was ignored", async () => {
-  const ignoring = ["--ignore-unsupported", "yes", "--appendonly", "yes", "--daemonize", "yes"];
+  const ignoring = [
+    "--ignore-unsupported",
+    "yes",
+    "--cluster-enabled",
+    "yes",
+    "--daemonize",
+    "yes",
+  ];
   await using server = await startTsredis({ args: ignoring });
-  for (const name of ["appendonly", "daemonize"]) {
+  for (const name of ["cluster-enabled", "daemonize"]) {
     await server.untilLogged(`# Warning: '${name}' is set but has no effect: `);
   }
   using client = await server.connect();

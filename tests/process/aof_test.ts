@@ -1,0 +1,158 @@
+/** The append-only file between processes: kills, restarts, and real servers on the same folder. */
+
+import { assert, assertEquals } from "@std/assert";
+import { eventually } from "../support/eventually.ts";
+import { hasRedisServer, startRealRedis } from "../support/real_redis.ts";
+import type { RespClient } from "../support/resp_client.ts";
+import { spawnTsredis, startTsredis } from "../support/tsredis_process.ts";
+
+const aofArgs = (...more: string[]) => [
+  "--appendonly",
+  "yes",
+  "--save",
+  "",
+  "--enable-debug-command",
+  "yes",
+  ...more,
+];
+
+async function text(client: RespClient, ...words: string[]): Promise<string> {
+  const reply = await client.call(...words);
+  return "text" in reply ? reply.text : "value" in reply ? String(reply.value) : reply.kind;
+}
+
+async function infoOf(client: RespClient, field: string): Promise<string | undefined> {
+  const info = await text(client, "INFO", "persistence");
+  return new RegExp(`^${field}:(.*)\r$`, "m").exec(info)?.[1];
+}
+
+/** Keys of all kinds, in two databases, some of them with an expiry. */
+async function fill(client: RespClient): Promise<void> {
+  const calls = [];
+  for (let i = 0; i < 200; i++) {
+    calls.push(["SET", `s:${i}`, `v${i}`, ...(i % 3 === 0 ? ["EX", "100000"] : [])]);
+    calls.push(["RPUSH", `l:${i % 7}`, `e${i}`]);
+    calls.push(["HSET", `h:${i % 5}`, `f${i}`, `v${i}`]);
+    calls.push(["SADD", `set:${i % 5}`, `${i}`]);
+    calls.push(["ZADD", `z:${i % 5}`, `${i / 4}`, `m${i}`]);
+    calls.push(["XADD", "stream", "*", "f", `v${i}`]);
+  }
+  calls.push(["SPOP", "set:1"], ["INCRBYFLOAT", "n", "0.1"], ["GETEX", "s:1", "EX", "1000"]);
+  calls.push([
+    "FUNCTION",
+    "LOAD",
+    "REPLACE",
+    "#!lua name=lib\nredis.register_function('f', function() end)",
+  ]);
+  calls.push(["SELECT", "3"], ["MULTI"], ["SET", "a", "1"], ["INCR", "a"], ["EXEC"], [
+    "SELECT",
+    "0",
+  ]);
+  for (const reply of await client.pipeline(calls)) assert(reply.kind !== "error", `${reply.kind}`);
+}
+
+async function rewrite(client: RespClient): Promise<void> {
+  await client.call("BGREWRITEAOF");
+  await eventually(async () => await infoOf(client, "aof_rewrite_in_progress") === "0");
+}
+
+const peers = { name: "", ignore: !hasRedisServer };
+
+Deno.test({
+  ...peers,
+  name:
+    "redis-server loads what tsredis has written, before a rewrite and after it, and the other way",
+  async fn() {
+    await using ours = await startTsredis({ args: aofArgs() });
+    using client = await ours.connect();
+    await fill(client);
+    let digest = await text(client, "DEBUG", "DIGEST");
+    await ours.stop("SIGKILL");
+    {
+      await using theirs = await startRealRedis({ dir: ours.dir, args: aofArgs() });
+      using other = await theirs.connect();
+      assertEquals(await text(other, "DEBUG", "DIGEST"), digest);
+      await fill(other);
+      await rewrite(other);
+      await fill(other);
+      digest = await text(other, "DEBUG", "DIGEST");
+      await theirs.stop("SIGKILL");
+    }
+    {
+      await using again = await startTsredis({ dir: ours.dir, args: aofArgs() });
+      using other = await again.connect();
+      assertEquals(await text(other, "DEBUG", "DIGEST"), digest);
+      await rewrite(other);
+      await fill(other);
+      digest = await text(other, "DEBUG", "DIGEST");
+      await again.stop("SIGKILL");
+    }
+    await using last = await startRealRedis({ dir: ours.dir, args: aofArgs() });
+    using other = await last.connect();
+    assertEquals(await text(other, "DEBUG", "DIGEST"), digest);
+  },
+});
+
+for (const appendfsync of ["always", "everysec", "no"]) {
+  Deno.test(`kill -9 under load, appendfsync ${appendfsync}: every acknowledged write is there`, async () => {
+    const args = aofArgs("--appendfsync", appendfsync, "--auto-aof-rewrite-min-size", "20kb");
+    const first = await startTsredis({ args });
+    const { dir } = first;
+    try {
+      let acknowledged = 0;
+      let server = first;
+      for (let round = 0; round < 3; round++) {
+        const clients = await Promise.all([1, 2, 3].map(() => server.connect()));
+        const loads = clients.map(async (client) => {
+          try {
+            for (;;) {
+              const reply = await client.call("INCR", "n");
+              if (reply.kind === "integer") {
+                acknowledged = Math.max(acknowledged, Number(reply.value));
+              }
+            }
+          } catch {
+            // It has been killed.
+          }
+        });
+        await eventually(() => acknowledged > (round + 1) * 1000);
+        await server.stop("SIGKILL");
+        await Promise.all(loads);
+        clients.forEach((client) => client[Symbol.dispose]());
+        server = await startTsredis({ args, dir });
+        using client = await server.connect();
+        const found = Number(await text(client, "GET", "n"));
+        assert(found >= acknowledged, `round ${round}: ${found} < ${acknowledged}`);
+      }
+      await server.stop("SIGKILL");
+    } finally {
+      await first[Symbol.asyncDispose]();
+    }
+  });
+}
+
+Deno.test("a server that is asked to end, has its changes in the append-only file", async () => {
+  await using first = await startTsredis({ args: aofArgs("--appendfsync", "no") });
+  using client = await first.connect();
+  await fill(client);
+  const digest = await text(client, "DEBUG", "DIGEST");
+  assertEquals((await first.stop()).code, 0);
+  assert(first.log.includes("Calling fsync() on the AOF file."));
+  await using second = await startTsredis({ args: aofArgs(), dir: first.dir });
+  using other = await second.connect();
+  assertEquals(await text(other, "DEBUG", "DIGEST"), digest);
+});
+
+Deno.test("an append-only file that is damaged in its midst keeps a server from starting", async () => {
+  await using first = await startTsredis({ args: aofArgs() });
+  using client = await first.connect();
+  await fill(client);
+  await first.stop("SIGKILL");
+  const path = `${first.dir}/appendonlydir/appendonly.aof.1.incr.aof`;
+  const bytes = Deno.readFileSync(path);
+  bytes.set([0x58, 0x58], bytes.length >> 1);
+  Deno.writeFileSync(path, bytes);
+  await using second = await spawnTsredis({ args: aofArgs(), dir: first.dir });
+  assertEquals((await second.ended()).code, 1);
+  assert(/Bad file format reading|Unknown command|Cannot carry out/.test(second.log), second.log);
+});
