@@ -754,6 +754,13 @@ export class Core
 
   /** AofOwner. */
   aofSynced(): void {
+    this.dispatcher.acknowledgementWaits.acknowledged();
+    // Whoever waits on our master for what is on our disk hears of it with the next acknowledgement, each second.
+  }
+
+  /** ReplicationHost. */
+  get syncedOffset(): number | null {
+    return this.aof.syncedOffset;
   }
 
   /** AofOwner. */

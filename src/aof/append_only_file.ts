@@ -16,7 +16,7 @@
  *
  * Whenever the process ends, the manifest names files that together are the dataset. While the server
  * is "waiting" the file of step 1 has a temporary name until step 3: what came before it does not go
- * together with it.
+ * together with it. See "The append-only file" in NOTES.
  */
 
 import type { Config } from "../config/config.ts";
@@ -122,6 +122,17 @@ export class AppendOnlyFile {
   /** When what is known of the files is in the manifest, as far as it can be written. */
   get manifestWritten(): Promise<void> {
     return this.#manifestWritten;
+  }
+
+  /** Whether what was applied here up to this offset (`WriteStream.appliedOffset`) is on the disk. */
+  hasSynced(appliedOffset: number): boolean {
+    return this.#state === "on" && this.writer.synced.appliedOffset >= appliedOffset;
+  }
+
+  /** What replicas are sent (`WriteStream.offset`) up to here is on the disk; null while it is off. */
+  get syncedOffset(): number | null {
+    if (!this.isOn) return null;
+    return this.isWaiting ? 0 : this.writer.synced.offset;
   }
 
   get isRewriting(): boolean {
@@ -502,7 +513,10 @@ export class AppendOnlyFile {
       this.#countFiles();
       this.#baseBytes = this.#currentBytes;
     }
-    if (this.#state === "waiting") this.#setState("on");
+    if (this.#state === "waiting") {
+      this.#setState("on");
+      this.host.owner.aofSynced();
+    }
     this.#over(rewrite, null, true);
     const left = next.copy();
     if (!folder.removeHistory(left)) return;

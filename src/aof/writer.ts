@@ -48,6 +48,14 @@ export interface AofWriterHost {
   isSnapshotUnderWay(): boolean;
 }
 
+/** How far the stream of writes is on the disk. */
+export interface Synced {
+  /** By what was applied here, `WriteStream.appliedOffset`; */
+  readonly appliedOffset: number;
+  /** by what replicas are sent, `WriteStream.offset`. */
+  readonly offset: number;
+}
+
 /** The file that is written to, opened twice: a sync in the background holds up who uses the same handle. */
 class Target {
   /** Bytes that are in the file for certain. */
@@ -77,13 +85,14 @@ export class AofWriter {
   failure: string | null = null;
   /** Something that was written may be lost: only a rewrite makes it whole again. */
   isDamaged = false;
-  /** Bytes that were appended since the start, and of these what is on the disk. */
-  appendedBytes = 0;
-  syncedBytes = 0;
+  /** What of the stream of writes is on the disk. */
+  synced: Synced = { appliedOffset: 0, offset: 0 };
   /** `aof_delayed_fsync`. */
   delayedSyncs = 0;
   /** Whether `failure` is one of syncing, which a write that works does not end. */
   #isSyncFailure = false;
+  /** Files of before whose sync is under way. */
+  #closing = 0;
   #target: Target | null = null;
   #buffer = new Uint8Array(BUFFER_BYTES);
   #length = 0;
@@ -134,8 +143,11 @@ export class AofWriter {
     syncFile: OpenFile,
     unfinishedFrom: number | null = null,
   ): void {
+    const isFirst = this.#target === null && this.#closing === 0;
     this.#syncAndClose();
     this.#target = new Target(path, file, syncFile, unfinishedFrom);
+    // What was before the first file is in what it follows upon.
+    if (isFirst) this.synced = this.#position;
     this.#lastSyncMs = this.#nowMs;
     this.#postponedMs = NaN;
   }
@@ -155,11 +167,22 @@ export class AofWriter {
     if (target === null) return;
     this.#target = null;
     if (target.syncedBytes === target.sizeBytes) return target.close();
-    const { appendedBytes } = this;
-    target.syncFile.syncSoon().then(
-      () => this.#syncedUpTo(appendedBytes),
-      (error) => this.#syncFailed(error),
-    ).finally(() => target.close());
+    const position = this.#position;
+    this.#closing++;
+    target.syncFile.syncSoon().then(() => {
+      this.#closing--;
+      this.#syncedUpTo(position);
+    }, (error) => {
+      this.#closing--;
+      this.isDamaged = true;
+      this.#syncFailed(error);
+    }).finally(() => target.close());
+  }
+
+  /** How far the stream has come. */
+  get #position(): Synced {
+    const { appliedOffset, offset } = this.host.keyspace.stream;
+    return { appliedOffset, offset };
   }
 
   /** Stops: writes and syncs what there is, and closes the file. What fails is in the log. */
@@ -222,7 +245,6 @@ export class AofWriter {
   }
 
   #take(bytes: Uint8Array, offset: number, length: number): void {
-    this.appendedBytes += length;
     if (this.#length + length > FLUSH_BYTES) this.flush(true);
     try {
       this.#ensure(length);
@@ -284,7 +306,12 @@ export class AofWriter {
       if (policy === "everysec" && !force && this.#isPostponed(target)) return;
       if (!this.#write(target)) return;
     }
-    if (target.syncedBytes === target.sizeBytes && this.failure === null) return this.#drop();
+    if (target.syncedBytes === target.sizeBytes && this.failure === null) {
+      this.#drop();
+      // What has come since has changed nothing.
+      if (this.synced.offset !== this.host.keyspace.stream.offset) this.#syncedUpTo(this.#position);
+      return;
+    }
     if (
       this.host.config.value("no-appendfsync-on-rewrite") && this.host.isSnapshotUnderWay()
     ) return this.#drop();
@@ -390,7 +417,7 @@ export class AofWriter {
   // -- syncing -------------------------------------------------------------------------------
 
   #syncNow(target: Target): void {
-    const { appendedBytes } = this;
+    const position = this.#position;
     try {
       target.file.sync();
     } catch (error) {
@@ -404,7 +431,7 @@ export class AofWriter {
     target.syncedBytes = target.sizeBytes;
     this.#lastSyncMs = this.#nowMs;
     this.#drop();
-    this.#syncedUpTo(appendedBytes);
+    this.#syncedUpTo(position);
   }
 
   #rewind(target: Target): void {
@@ -424,11 +451,11 @@ export class AofWriter {
     this.#lastSyncMs = nowMs;
     target.isSyncing = true;
     const { sizeBytes } = target;
-    const appendedBytes = this.appendedBytes - this.bufferBytes;
+    const position = this.#position;
     target.syncFile.syncSoon().then(() => {
       target.syncedBytes = Math.max(target.syncedBytes, sizeBytes);
       target.isSyncing = false;
-      this.#syncedUpTo(appendedBytes);
+      this.#syncedUpTo(position);
     }, (error) => {
       target.isSyncing = false;
       if (this.#target !== target) return;
@@ -443,8 +470,11 @@ export class AofWriter {
     this.#setFailure(problem, true);
   }
 
-  #syncedUpTo(appendedBytes: number): void {
-    if (appendedBytes > this.syncedBytes) this.syncedBytes = appendedBytes;
+  #syncedUpTo(position: Synced): void {
+    // A later file says nothing while the one before it is not there.
+    if (this.#closing === 0 && position.appliedOffset >= this.synced.appliedOffset) {
+      this.synced = position;
+    }
     if (this.bufferBytes === 0) this.#setFailure(null);
     this.host.synced();
   }

@@ -1,14 +1,25 @@
 /**
- * Clients that wait until enough replicas have acknowledged what they wrote: WAIT. Beside dispatch, as
+ * Clients that wait until what they wrote is where they want it: with enough replicas (WAIT), or on the
+ * disks of enough servers (WAITAOF). Beside dispatch, as
  * blocking.ts is for clients that wait for keys; the master role says who has acknowledged what.
  */
 
+import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Words } from "../resp/words.ts";
 import { type Timer, TIMER_MAX_MS } from "../runtime/runtime.ts";
 import type { Command } from "./command.ts";
 import type { Call } from "./call.ts";
 import type { Client, Park } from "./client.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import type { Services } from "./services.ts";
+
+/** What a client waits for. */
+export interface AcknowledgementGoal {
+  /** Whether it is enough by now; `server` is where the client has written. */
+  isReached(server: Services): boolean;
+  /** Answers how much of it there is. */
+  reply(server: Services, reply: ReplyWriter): void;
+}
 
 class Waiter implements Park {
   readonly isBlocking = true;
@@ -19,9 +30,7 @@ class Waiter implements Park {
     readonly client: Client,
     readonly command: Command,
     readonly words: Words,
-    /** Offset of the stream that is to be acknowledged, and by how many. */
-    readonly offset: number,
-    readonly count: number,
+    readonly goal: AcknowledgementGoal,
   ) {}
 
   unblock(withError: boolean): void {
@@ -37,10 +46,11 @@ export class AcknowledgementWaits {
 
   constructor(readonly dispatcher: Dispatcher) {}
 
-  /** Parks the client of this call until `count` replicas have all it wrote; `timeoutMs` 0: for ever. */
-  park(call: Call, count: number, timeoutMs: number): void {
+  /** Answers the call if its goal is reached or it may not wait, else parks its client; `timeoutMs` 0: for ever. */
+  await(call: Call, goal: AcknowledgementGoal, timeoutMs: number): void {
     const { client, words, command, server } = call;
-    const waiter = new Waiter(this, client, command, words.clone(), client.writeOffset, count);
+    if (!call.mayPark || goal.isReached(server)) return goal.reply(server, call.reply);
+    const waiter = new Waiter(this, client, command, words.clone(), goal);
     if (timeoutMs > 0) {
       waiter.timer = server.runtime.timers.after(
         Math.min(timeoutMs, TIMER_MAX_MS),
@@ -61,12 +71,12 @@ export class AcknowledgementWaits {
     return count;
   }
 
-  /** A replica has acknowledged something: lets those go that have waited for it. */
+  /** Something has come to a replica, or to a disk: lets those go that have waited for it. */
   acknowledged(): void {
     if (this.#waiters.size === 0) return;
-    const { master } = this.dispatcher.server.replication;
+    const { server } = this.dispatcher;
     for (const waiter of this.#waiters) {
-      if (master.acknowledgedCount(waiter.offset) >= waiter.count) this.release(waiter, null);
+      if (waiter.goal.isReached(server)) this.release(waiter, null);
     }
   }
 
@@ -75,17 +85,17 @@ export class AcknowledgementWaits {
     for (const waiter of this.#waiters) this.release(waiter, errorText);
   }
 
-  /** Ends the waiting of one client with an error, or (null) with the number of replicas. */
+  /** Ends the waiting of one client with an error, or (null) with what there is. */
   release(waiter: Waiter, errorText: string | null): void {
     if (!this.#waiters.delete(waiter)) return;
-    const { client, command, words, offset } = waiter;
+    const { client, command, words, goal } = waiter;
     const { server } = this.dispatcher;
     server.runtime.timers.cancel(waiter.timer);
     this.dispatcher.endParked(
       client,
       command,
       words,
-      errorText ?? ((reply) => reply.integer(server.replication.master.acknowledgedCount(offset))),
+      errorText ?? ((reply) => goal.reply(server, reply)),
     );
   }
 }

@@ -151,6 +151,8 @@ export class Client implements Watcher, Subscriber, TrackedClient {
   feed: OutputFeed | null = null;
   /** Offset of the stream behind its last write: what WAIT waits for. */
   writeOffset = 0;
+  /** The same in what was applied here: `WriteStream.appliedOffset`. */
+  appliedOffset = 0;
   /** Why the server has closed its connection, if somebody has noted it. */
   closeCause = "";
   /** What the master role keeps of a replica; see src/replication/master_role.ts. */

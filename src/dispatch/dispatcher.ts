@@ -72,6 +72,7 @@ import {
 } from "./client.ts";
 import type { RecordReader } from "../keyspace/doors.ts";
 import { EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
+import type { WriteStream } from "../propagation/write_stream.ts";
 import { unknownCommand, unknownSubcommand, wrongArity } from "./command_errors.ts";
 import type { Services } from "./services.ts";
 
@@ -447,7 +448,7 @@ export class Dispatcher {
   /** The client's request is done: what it has changed enters the stream. */
   endUnit(client: Client): void {
     const { stream } = this.server.keyspace;
-    if (stream.endUnit()) client.writeOffset = stream.offset;
+    if (stream.endUnit()) noteWrite(client, stream);
   }
 
   /**
@@ -667,12 +668,12 @@ export class Dispatcher {
     if (parser !== null && words === parser.words && words.bytes === parser.bytes) {
       const { position } = parser;
       stream.endUnitWith(database, parser.bytes, position, parser.end - position);
-      client.writeOffset = stream.offset;
+      noteWrite(client, stream);
     } else if (words.requestEnd > 0) {
       const { bytes, requestAt, requestEnd } = words;
       words.isShared = true;
       stream.endUnitWith(database, bytes, requestAt, requestEnd - requestAt, true);
-      client.writeOffset = stream.offset;
+      noteWrite(client, stream);
     } else stream.addWords(database, words);
   }
 
@@ -1003,6 +1004,11 @@ export class Dispatcher {
 }
 
 const NO_DATABASE = "ERR DB index is out of range";
+/** What the client waits for with WAIT and WAITAOF. */
+function noteWrite(client: Client, stream: WriteStream): void {
+  client.writeOffset = stream.offset;
+  client.appliedOffset = stream.appliedOffset;
+}
 
 /** CLIENT CACHING is about one command, or one transaction, and is over now. */
 function endCaching({ tracker, isInMulti }: Client, command: Command | null): void {

@@ -72,6 +72,8 @@ class Tap {
 export class WriteStream {
   /** Bytes that have entered the stream. */
   offset = 0;
+  /** Bytes that have come out for those who take what was applied here. */
+  appliedOffset = 0;
   /** Whether changes made here enter the stream: callers leave out all work otherwise. */
   isActive = false;
   /** What replicas are sent. */
@@ -314,6 +316,7 @@ export class WriteStream {
 
   #emit(tap: Tap, bytes: Uint8Array, offset: number, length: number, isKept = false): void {
     if (tap === this.#replicas) this.offset += length;
+    else this.appliedOffset += length;
     const { readers } = tap;
     for (let i = 0; i < readers.length; i++) readers[i](bytes, offset, length, isKept);
   }

@@ -66,6 +66,8 @@ export class AttachedReplica implements OutputFeed {
   ackMs = 0;
   /** Offset in the AOF that it has synced, of `REPLCONF ACK n FACK m`. */
   syncedOffset = 0;
+  /** Whether it has told of such an offset. */
+  hasSynced = false;
   /** When it asked to be synchronized, Unix ms. */
   askedMs = 0;
   /** When the last of the snapshot's bytes were taken by the system, Unix ms. */

@@ -109,6 +109,8 @@ export interface ReplicationHost {
   masterCommandFault(client: MasterClient, error: unknown): void;
   /** Forgets it. */
   closeMasterClient(client: MasterClient): void;
+  /** Offset of the stream up to which the append-only file is on the disk; null without one. */
+  readonly syncedOffset: number | null;
   /** Our role or the state of the link has changed: gates are to be looked at. */
   replicationChanged(): void;
   /** A replica has acknowledged more than before: who waits for that may be let go. */

@@ -571,12 +571,14 @@ export class MasterLink implements LinkTransport {
       this.#owesAck = true;
       return;
     }
-    this.#send(this.#ack());
+    this.#send(this.#acknowledgement());
   }
 
-  #ack(): Uint8Array {
+  #acknowledgement(): Uint8Array {
     const offset = this.owner.divergence.acknowledgeable(this.applier!.offset);
-    return request("REPLCONF", "ACK", offset);
+    const { syncedOffset } = this.#host;
+    if (syncedOffset === null) return request("REPLCONF", "ACK", offset);
+    return request("REPLCONF", "ACK", offset, "FACK", Math.min(offset, syncedOffset));
   }
 
   // -- time --------------------------------------------------------------------------------
@@ -694,7 +696,7 @@ export class MasterLink implements LinkTransport {
         if (this.isOver) return;
         if (this.#owesAck && this.#outgoing.length === 0) {
           this.#owesAck = false;
-          this.#outgoing.push(this.#ack());
+          this.#outgoing.push(this.#acknowledgement());
         }
       }
     } catch (error) {

@@ -247,9 +247,11 @@ export class MasterRole {
     if (!client.isReplica) return;
     const replica = this.stateOf(client);
     replica.ackMs = this.host.clock.monotonic();
-    const isNews = offset > replica.ackOffset || !replica.hasAcknowledged;
+    const isNews = offset > replica.ackOffset || synced > replica.syncedOffset ||
+      !replica.hasAcknowledged;
     replica.hasAcknowledged = true;
     if (offset > replica.ackOffset) replica.ackOffset = offset;
+    if (synced >= 0) replica.hasSynced = true;
     if (synced > replica.syncedOffset) replica.syncedOffset = synced;
     if (replica.waitsForAck) {
       replica.waitsForAck = false;
@@ -291,6 +293,15 @@ export class MasterRole {
   acknowledgedCount(offset: number): number {
     let count = 0;
     for (const replica of this.#replicas) if (replica.hasAll(offset)) count++;
+    return count;
+  }
+
+  /** Replicas that have told that everything up to `offset` is on their disk. */
+  syncedCount(offset: number): number {
+    let count = 0;
+    for (const { state, hasSynced, syncedOffset } of this.#replicas) {
+      if (state === "online" && hasSynced && syncedOffset >= offset) count++;
+    }
     return count;
   }
 

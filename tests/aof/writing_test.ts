@@ -169,18 +169,20 @@ Deno.test("appendfsync always syncs before replies leave, everysec in the backgr
   using s = await AofServer.start({ "appendfsync": "always" });
   assertEquals(s.turn("SET", "a", 1), ["OK", true]);
   const { writer } = s.aof;
-  assertEquals([writer.appendedBytes, writer.syncedBytes], [50, 50]);
+  const { stream } = s.server.keyspace;
+  const offsets = () => [stream.appliedOffset, writer.synced.appliedOffset];
+  assertEquals(offsets(), [50, 50]);
   s.run("CONFIG", "SET", "appendfsync", "everysec");
   s.run("SET", "a", 2);
-  assertEquals([writer.appendedBytes, writer.syncedBytes], [77, 50]);
+  assertEquals(offsets(), [77, 50]);
   s.server.clock.nowMs += 1000;
   s.run("PING");
-  await eventually(() => writer.syncedBytes === 77);
+  await eventually(() => writer.synced.appliedOffset === 77);
   s.run("CONFIG", "SET", "appendfsync", "no");
   s.run("SET", "a", 3);
   s.server.clock.nowMs += 5000;
   s.run("PING");
-  assertEquals([writer.appendedBytes, writer.syncedBytes, writer.isSyncing], [104, 77, false]);
+  assertEquals([...offsets(), writer.isSyncing], [104, 77, false]);
 });
 
 Deno.test("the end of the server writes and syncs what there is", async () => {

@@ -10,7 +10,7 @@ import { del, unlink } from "./remove.ts";
 import { copy, move, rename, renamenx } from "./rename.ts";
 import { sort, sortRo } from "./sort.ts";
 import { expiretime, pexpiretime, pttl, ttl } from "./ttl.ts";
-import { wait } from "./wait.ts";
+import { wait, waitaof } from "./wait.ts";
 import { keys, randomkey, scan } from "./walk.ts";
 
 export const genericCommands: readonly CommandDefinition[] = [
@@ -42,4 +42,5 @@ export const genericCommands: readonly CommandDefinition[] = [
   type,
   unlink,
   wait,
+  waitaof,
 ];

@@ -1,0 +1,103 @@
+/** WAITAOF, and replicas that keep an append-only file. */
+
+import { assert, assertEquals } from "@std/assert";
+import { datasetDigest } from "../../src/rdb/digest.ts";
+import { RunningServer } from "../server/running_server.ts";
+import { eventually } from "../support/eventually.ts";
+import { array, error, integer, status } from "../support/resp_client.ts";
+import { testServer } from "../support/test_server.ts";
+import { AofServer } from "./aof_server.ts";
+
+Deno.test("WAITAOF refuses what cannot be waited for", () => {
+  const s = testServer();
+  assertEquals(s.run("WAITAOF", 2, 0, 0), {
+    error: "ERR value is out of range, must be between 0 and 1",
+  });
+  assertEquals(s.run("WAITAOF", 0, -1, 0), {
+    error: "ERR value is out of range, must be positive",
+  });
+  assertEquals(s.run("WAITAOF", 0, 0, -1), { error: "ERR timeout is negative" });
+  assertEquals(s.run("WAITAOF", 1, 0, 0), {
+    error: "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
+  });
+  assertEquals(s.run("WAITAOF", 0, 0, 0), [0, 0]);
+});
+
+Deno.test("WAITAOF 1 waits for the sync of what its client has written, and answers at its timeout", async () => {
+  using s = await AofServer.start({ "appendonly": true, "appendfsync": "always" });
+  s.server.run("SET", "a", 1);
+  assertEquals(s.server.run("WAITAOF", 1, 0, 0), undefined);
+  s.aof.endTurn();
+  assertEquals(s.server.run("WAITAOF", 1, 0, 0), [1, 0]);
+  // Who has written nothing waits for nothing.
+  s.server.run("SET", "a", 2);
+  assertEquals(s.server.connect().run("WAITAOF", 1, 0, 0), [1, 0]);
+});
+
+const AT_ONCE = "repl-diskless-sync-delay 0";
+
+async function follow(replica: RunningServer, master: RunningServer): Promise<void> {
+  using client = await replica.connect();
+  assertEquals(await client.call("REPLICAOF", "127.0.0.1", `${master.port}`), status("OK"));
+  await eventually(() => replica.core.replication.replica.isLinkUp);
+}
+
+Deno.test("WAITAOF counts replicas that have it on their disk, and those only", async () => {
+  await using master = await RunningServer.start("appendonly yes", AT_ONCE);
+  await using replica = await RunningServer.start("appendonly yes", "appendfsync always");
+  await using other = await RunningServer.start();
+  await follow(replica, master);
+  await follow(other, master);
+  using client = await master.connect();
+  await client.call("SET", "a", "1");
+  assertEquals(await client.call("WAIT", "2", "0"), integer(2));
+  assertEquals(await client.call("WAITAOF", "1", "1", "0"), array(integer(1), integer(1)));
+  assertEquals(await client.call("WAITAOF", "1", "2", "50"), array(integer(1), integer(1)));
+  using there = await replica.connect();
+  assertEquals(
+    await there.call("WAITAOF", "0", "0", "0"),
+    error(
+      "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas " +
+        "are just local and are not propagated.",
+    ),
+  );
+});
+
+Deno.test("a replica's append-only file begins anew with a full sync, and has what its master sends", async () => {
+  await using master = await RunningServer.start(AT_ONCE);
+  await using replica = await RunningServer.start("appendonly yes", "replica-read-only no");
+  {
+    using own = await replica.connect();
+    await own.call("SET", "of before", "1");
+    using client = await master.connect();
+    await client.pipeline([["SET", "a", "1"], ["RPUSH", "l", "1", "2"]]);
+  }
+  await follow(replica, master);
+  await eventually(() => !replica.core.aof.isWaiting);
+  using client = await master.connect();
+  await client.pipeline([
+    ["INCR", "a"],
+    ["MULTI"],
+    ["SET", "b", "1"],
+    ["SELECT", "3"],
+    ["SET", "c", "1"],
+    ["EXEC"],
+    ["PUBLISH", "ch", "message"],
+  ]);
+  await client.call("WAIT", "1", "0");
+  using own = await replica.connect();
+  await own.call("SET", "own", "1");
+  const digest = datasetDigest(replica.core.keyspace);
+  const { aof } = replica.core;
+  await aof.manifestWritten;
+  aof.endTurn();
+  const again = new AofServer({}, replica.dir, false);
+  await again.aof.start();
+  assertEquals(datasetDigest(again.server.keyspace), digest);
+  assertEquals(again.server.run("EXISTS", "a", "b", "l", "own", "of before"), 4);
+  const text = again.names.filter((name) => name.endsWith(".incr.aof")).map((name) =>
+    again.file(name)
+  ).join("");
+  assert(!text.includes("PUBLISH") && !text.includes("PING") && !text.includes("REPLCONF"), text);
+  again.abandon();
+});
