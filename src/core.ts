@@ -597,7 +597,10 @@ export class Core
       isReplica && !replica.isLinkUp && !values["replica-serve-stale-data"],
     );
     const load = persistence.replicaLoad;
-    this.setGate(GATE_LOADING, this.#isStarting || load?.hidesServed === true);
+    this.setGate(
+      GATE_LOADING,
+      this.#isStarting || persistence.isLoading || load?.hidesServed === true,
+    );
     this.setGate(GATE_ASYNC_LOADING, load?.isLoading === true);
     const replicasMin = values["min-replicas-to-write"];
     this.setGate(
@@ -831,7 +834,8 @@ export class Core
 
   /** ReplicationHost. */
   processMasterInput(client: MasterClient): void {
-    if ((this.dispatcher.gateBits & GATE_SAVE_FAILED) !== 0) this.#tellUnsaved();
+    const { gateBits } = this.dispatcher;
+    if ((gateBits & (GATE_SAVE_FAILED | GATE_LOG_FAILED)) !== 0) this.#tellUnsaved();
     // What the master sends is never refused, so room is made as long as there is something to evict.
     if ((this.dispatcher.gateBits & GATE_MEMORY) !== 0) this.evictor.evict();
     this.dispatcher.processInput(client as Client);

@@ -176,6 +176,30 @@ export class AppendOnlyFile {
     return loader;
   }
 
+  /**
+   * DEBUG LOADAOF: what is there takes the place of the dataset. Rejects with the line for the log when
+   * it cannot be loaded; the dataset is as before then.
+   */
+  async reload(): Promise<void> {
+    const { keyspace, persistence } = this.host;
+    this.giveUpRewrite();
+    persistence.abortBackground();
+    this.writer.flush(true);
+    await this.#manifestWritten;
+    const putBack = persistence.takeAway();
+    try {
+      this.#manifest = this.folder.read();
+      await new AofLoader(this.host, this.folder).load(this.#manifest);
+      keyspace.dirty = 0;
+    } catch (error) {
+      putBack();
+      throw error;
+    } finally {
+      for (const database of keyspace.databases) database.touchAllWatched();
+      keyspace.listener.contentReplaced();
+    }
+  }
+
   /** With no append-only file the dataset is empty, as in Redis: also where a snapshot would have data. */
   #warnOfSnapshot(): void {
     const { runtime, persistence, log } = this.host;

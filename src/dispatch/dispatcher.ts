@@ -897,7 +897,8 @@ export class Dispatcher {
     if (this.server.clients.monitors.size > 0) this.owner.showToMonitors(client, words);
   }
 
-  #logFailed(): string {
+  /** The error of writes while GATE_LOG_FAILED is closed. */
+  get logFailedText(): string {
     return `MISCONF Errors writing to the AOF file: ${this.server.aof.failure ?? "unknown"}`;
   }
 
@@ -958,7 +959,7 @@ export class Dispatcher {
       (gates & GATE_HEAP_FULL) !== 0 && (isQueued || (effective & FLAG_DENYOOM) !== 0)
     ) return HEAP_FULL;
     if ((gates & GATE_SAVE_FAILED) !== 0 && (isWrite || name === "ping")) return SAVE_FAILED;
-    if ((gates & GATE_LOG_FAILED) !== 0 && (isWrite || name === "ping")) return this.#logFailed();
+    if ((gates & GATE_LOG_FAILED) !== 0 && (isWrite || name === "ping")) return this.logFailedText;
     if ((gates & GATE_FEW_REPLICAS) !== 0 && isWrite) {
       return "NOREPLICAS Not enough good replicas to write.";
     }

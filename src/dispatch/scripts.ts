@@ -49,6 +49,7 @@ import {
 import {
   type Dispatcher,
   GATE_FEW_REPLICAS,
+  GATE_LOG_FAILED,
   GATE_READ_ONLY,
   GATE_SAVE_FAILED,
   GATE_STALE,
@@ -273,6 +274,11 @@ export class Scripts implements ScriptHost, Interrupter {
         return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist " +
           "to disk. Writable scripts are blocked. Use 'no-writes' flag for read only scripts.";
       }
+      if ((gates & GATE_LOG_FAILED) !== 0) {
+        return "MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist " +
+          "to disk. Writable scripts are blocked. Use 'no-writes' flag for read only scripts. " +
+          `AOF error: ${this.#server.aof.failure}`;
+      }
       if (isReadOnly) return "ERR Can not execute a script with write flag using *_ro command.";
       if ((gates & GATE_FEW_REPLICAS) !== 0) {
         return "NOREPLICAS Not enough good replicas to write.";
@@ -490,6 +496,7 @@ export class Scripts implements ScriptHost, Interrupter {
     if ((flagBits & FLAG_WRITE) !== 0) {
       if ((gates & GATE_READ_ONLY) !== 0) return READ_ONLY;
       if ((gates & GATE_SAVE_FAILED) !== 0) return SAVE_FAILED;
+      if ((gates & GATE_LOG_FAILED) !== 0) return this.dispatcher.logFailedText;
       if ((gates & GATE_FEW_REPLICAS) !== 0) return "NOREPLICAS Not enough good replicas to write.";
     }
     const isFull = !allowsOom && !caller.isMaster && this.dispatcher.isOverMemory;

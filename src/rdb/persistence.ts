@@ -689,6 +689,7 @@ export class Persistence implements SnapshotMaker {
     const { expireMode, roleExpireMode } = keyspace;
     this.isLoading = true;
     keyspace.expireMode = keyspace.roleExpireMode = EXPIRE_IGNORED;
+    this.owner.persistenceChanged();
     try {
       await work();
     } catch (error) {
@@ -736,6 +737,18 @@ export class Persistence implements SnapshotMaker {
     this.#loaded(loading);
   }
 
+  /** Empties the dataset, which nobody is told of; answers what puts it back in place of what is there then. */
+  takeAway(): () => void {
+    const { databases, libraries } = this.keyspace;
+    const before = databases.map(emptied);
+    const librariesBefore = new FunctionLibraries();
+    librariesBefore.exchange(libraries);
+    return () => {
+      databases.forEach((database, index) => database.exchangeContent(before[index]));
+      libraries.exchange(librariesBefore);
+    };
+  }
+
   /**
    * DEBUG RELOAD: saves to the file and loads it back, all at once. Returns what went wrong, or null.
    * When the file cannot be loaded, the dataset is as before.
@@ -750,9 +763,7 @@ export class Persistence implements SnapshotMaker {
     const { expireMode, eventMask } = keyspace;
     keyspace.expireMode = EXPIRE_IGNORED;
     keyspace.eventMask = 0;
-    const before = options.flushes ? keyspace.databases.map(emptied) : null;
-    const libraries = new FunctionLibraries();
-    if (options.flushes) libraries.exchange(keyspace.libraries);
+    const putBack = options.flushes ? this.takeAway() : null;
     try {
       const loading = this.#begin(file, expireMode === EXPIRE_DELETES, options.merges);
       loading.loader.run();
@@ -760,10 +771,7 @@ export class Persistence implements SnapshotMaker {
       keyspace.dirty = 0;
       return null;
     } catch (error) {
-      if (before !== null) {
-        keyspace.databases.forEach((database, index) => database.exchangeContent(before[index]));
-        keyspace.libraries.exchange(libraries);
-      }
+      putBack?.();
       const failure = this.#failure(error);
       log.warning(failure.message);
       return failure.message;

@@ -77,6 +77,11 @@ Deno.test("a full disk: writes are refused with MISCONF until there is room, and
   assertEquals(server.run("SET", "c", 3), NO_SPACE);
   assertEquals(server.run("PING"), NO_SPACE);
   assertEquals(server.run("GET", "b"), "2");
+  const call = "return redis.call(unpack(ARGV))";
+  assert(JSON.stringify(server.run("EVAL", call, 0, "SET", "c", 3)).includes(NO_SPACE.error));
+  assertEquals(server.run("EVAL", call, 0, "GET", "a"), "1");
+  assertEquals(server.run("EVAL", `#!lua\n${call}`, 0, "GET", "a"), NO_SPACE);
+  assertEquals(server.run("EVAL", `#!lua flags=no-writes\n${call}`, 0, "GET", "a"), "1");
   assert(String(server.run("INFO", "persistence")).includes("aof_last_write_status:err"));
   aof.tick();
   assertEquals(rig.text, before);

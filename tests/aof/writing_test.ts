@@ -2,7 +2,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { datasetDigest } from "../../src/rdb/digest.ts";
+import { RunningServer } from "../server/running_server.ts";
 import { eventually } from "../support/eventually.ts";
+import { error, integer, status } from "../support/resp_client.ts";
 import { AofServer } from "./aof_server.ts";
 
 Deno.test("a server with nothing to load makes a base, an incremental file and a manifest", async () => {
@@ -201,4 +203,22 @@ Deno.test("appendonly without an append-only file leaves a snapshot alone, and s
   assertEquals(other.server.run("DBSIZE"), 0);
   assert(other.log.includes("there is no append-only file, so the dataset is empty"));
   other.server.core.close();
+});
+
+Deno.test("DEBUG LOADAOF has the file's dataset take the place of the one that is there", async () => {
+  await using s = await RunningServer.start("appendonly yes", "enable-debug-command yes");
+  using client = await s.connect();
+  await client.pipeline([["SET", "a", "1", "EX", "100"], ["RPUSH", "l", "1", "2"], ["INCR", "a"]]);
+  const digest = await client.call("DEBUG", "DIGEST");
+  assertEquals(await client.call("DEBUG", "LOADAOF"), status("OK"));
+  assertEquals(await client.call("DEBUG", "DIGEST"), digest);
+  assertEquals(await client.call("INCR", "a"), integer(3));
+  assert(s.hasLogged("Append Only File loaded by DEBUG LOADAOF"));
+  const path = `${s.dir}/appendonlydir/appendonly.aof.manifest`;
+  Deno.writeTextFileSync(path, "damaged\n");
+  assertEquals(
+    await client.call("DEBUG", "LOADAOF"),
+    error("ERR Error trying to load the AOF files, check server logs."),
+  );
+  assertEquals(await client.call("INCR", "a"), integer(4));
 });

@@ -22,6 +22,7 @@ import { kindOf } from "../../rdb/kinds/index.ts";
 import { writeValue } from "../../rdb/save_value.ts";
 import { RdbEncoder } from "../../rdb/writer.ts";
 import { NO_SUCH_KEY, ReplyError } from "../../resp/reply_error.ts";
+import { problemOf } from "../../runtime/system_error.ts";
 import type { QuickList } from "../../values/quicklist.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { encodingName, referencesTo } from "../generic/object.ts";
@@ -122,6 +123,11 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     words: [1, 1],
     help: ["LISTPACK <key>", "Print the bytes of the listpack at a key to the log."],
     run: debugListpack,
+  },
+  "loadaof": {
+    words: [0, 0],
+    help: ["LOADAOF", "Flush the append-only file to disk and load it in place of the dataset."],
+    run: debugLoadaof,
   },
   "log": {
     words: [1, 1],
@@ -354,6 +360,35 @@ function debugReload({ server, words, reply }: Call): void {
   server.log.warning("DB reloaded by DEBUG RELOAD");
   reply.ok();
 }
+
+/** The client waits, and others are told LOADING. */
+function debugLoadaof(call: Call): void {
+  const { server, client, command, reply } = call;
+  const { aof, log, dispatcher, clients } = server;
+  if (!call.mayPark) return reply.error("ERR DEBUG LOADAOF cannot be a part of something larger");
+  const words = call.words.clone();
+  let isWaiting = true;
+  call.isParked = true;
+  client.park = {
+    isBlocking: false,
+    unblock: () => {
+      isWaiting = false;
+      client.park = null;
+      clients.blockedCount--;
+    },
+  };
+  clients.blockedCount++;
+  const answer = (problem: string | null) => {
+    if (problem === null) log.notice("Append Only File loaded by DEBUG LOADAOF");
+    else log.warning(problem);
+    if (!isWaiting) return;
+    const text = problem === null ? null : LOADAOF_FAILED;
+    dispatcher.endParked(client, command, words, text ?? ((to) => to.ok()));
+  };
+  aof.reload().then(() => answer(null), (error) => answer(problemOf(error)));
+}
+
+const LOADAOF_FAILED = "ERR Error trying to load the AOF files, check server logs.";
 
 function debugObject(call: Call): void {
   const { database, server, words, reply } = call;
