@@ -9,8 +9,8 @@
  * ## A rewrite
  *
  * 1. The next incremental file is made and put into the manifest.
- * 2. Between two units of the stream of writes, at once: what follows goes into that file, and a snapshot
- *    of this instant begins.
+ * 2. Between two units of the stream of writes, at once: the file of before is brought to the disk, what
+ *    follows goes into the next one, and a snapshot of this instant begins.
  * 3. The snapshot is complete: it becomes the base, and the manifest names it and what was written since.
  * 4. What came before is history and removed.
  *
@@ -226,6 +226,8 @@ export class AppendOnlyFile {
     const last = manifest.increments.at(-1);
     const { name } = last ?? manifest.addIncrement(folder.prefix);
     const file = folder.openForAppending(name);
+    // Who wrote them may have been killed before they were synced.
+    for (const { name } of manifest.loadable) folder.sync(name);
     if (manifest.toText() !== before) folder.write(manifest);
     log.notice(`${last ? "Opening" : "Creating"} AOF incr file ${name} on server start`);
     const syncFile = folder.openForAppending(name);
@@ -437,7 +439,7 @@ export class AppendOnlyFile {
     const { name } = next.addIncrement(folder.prefix);
     folder.createForAppending(name).close();
     this.#rewrite = rewrite;
-    this.#writeManifest(next).then(() => {
+    this.writer.syncAhead().then(() => this.#writeManifest(next)).then(() => {
       if (rewrite.isGivenUp) return this.#over(rewrite, null);
       this.#otherBytes += this.writer.fileBytes;
       this.#switchTo(name);
@@ -452,10 +454,10 @@ export class AppendOnlyFile {
 
   /** Writes the manifest, after what is still being written; it is the present one then. */
   #writeManifest(next: Manifest): Promise<void> {
-    const written = this.#manifestWritten.then(async () => {
-      await this.folder.writeSoon(next);
-      this.#manifest = next;
-    });
+    // What is there by name counts, whether it is on the disk or not: no name in it is used again.
+    const written = this.#manifestWritten.then(() =>
+      this.folder.writeSoon(next, () => this.#manifest = next)
+    );
     this.#manifestWritten = written.catch(() => {});
     return written;
   }
@@ -463,8 +465,8 @@ export class AppendOnlyFile {
   /** What follows goes into this file. @throws Error */
   #switchTo(name: string): void {
     const { folder, writer } = this;
-    writer.flush(true);
-    if (writer.bufferBytes > 0) throw new Error("Cannot write to the append-only file yet");
+    // A power cut may only damage the file that is last.
+    writer.complete();
     const file = this.#state === "waiting"
       ? folder.createForAppending(name)
       : folder.openForAppending(name);
@@ -545,7 +547,6 @@ export class AppendOnlyFile {
     const left = next.copy();
     if (!folder.removeHistory(left)) return;
     // What cannot be written now names files that do not matter, and is written with the next rewrite.
-    this.#manifest = left;
     await this.#writeManifest(left).catch((error) => this.host.log.warning(problemOf(error)));
   }
 
@@ -554,7 +555,6 @@ export class AppendOnlyFile {
     if (!this.isOn || this.#manifest === null) return;
     const left = this.#manifest.copy();
     if (!this.folder.removeHistory(left)) return;
-    this.#manifest = left;
     this.#writeManifest(left).catch((error) => this.host.log.warning(problemOf(error)));
   }
 

@@ -82,6 +82,14 @@ export class AofFolder {
     });
   }
 
+  /** Brings a file of the folder to the disk. @throws Error */
+  sync(name: string): void {
+    attempt(`Fail to fsync the AOF file ${name}`, () => {
+      using file = this.files.open(this.pathOf(name), "append");
+      file.sync();
+    });
+  }
+
   /** Size of a file of the folder. @throws Error */
   sizeOf(name: string): number {
     const info = attempt(
@@ -142,8 +150,11 @@ export class AofFolder {
     attempt(`Fail to fsync AOF directory ${path}`, () => files.syncFolder(this.path));
   }
 
-  /** The same while the server serves: what takes the disk long is left to the background. */
-  async writeSoon(manifest: Manifest): Promise<void> {
+  /**
+   * The same while the server serves: what takes the disk long is left to the background. `isNamed` is
+   * called when it has taken the place of the one before, also where that may not be on the disk.
+   */
+  async writeSoon(manifest: Manifest, isNamed: () => void): Promise<void> {
     const text = latin1(manifest.toText());
     const { files } = this;
     const { temporary, temporaryPath, path } = this.#manifestPaths();
@@ -157,6 +168,7 @@ export class AofFolder {
     );
     await attemptSoon(`Fail to fsync the temp AOF file ${temporary}`, () => file.syncSoon());
     this.#exchange(temporary, temporaryPath, path);
+    isNamed();
     await attemptSoon(
       `Fail to fsync AOF directory ${path}`,
       () => files.syncFolderSoon(this.path),

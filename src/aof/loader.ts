@@ -94,7 +94,8 @@ export class AofLoader implements LoadedFiles {
     await persistence.whileLoading(async () => {
       for (const [index, file] of files.entries()) {
         const started = clock.monotonic();
-        const isLast = index === files.length - 1;
+        // What comes behind it may have been made and not written to yet.
+        const isLast = sizes.slice(index + 1).every((size) => size === 0);
         const loaded = await this.#loadFile(file.name, isLast);
         this.#bytesBefore += sizes[index];
         this.#reader = null;

@@ -152,6 +152,25 @@ export class AofWriter {
     this.#postponedMs = NaN;
   }
 
+  /** Syncs in the background what has been written so far. Rejects when that fails, which is no `failure` yet. */
+  async syncAhead(): Promise<void> {
+    await this.#target?.syncFile.syncSoon();
+  }
+
+  /** Writes and syncs everything: after `syncAhead` that is not much. @throws Error */
+  complete(): void {
+    const target = this.#target;
+    if (target === null) return;
+    this.flush(true);
+    if (this.bufferBytes > 0) throw new Error("Cannot write to the append-only file yet");
+    if (target.syncedBytes === target.sizeBytes) return;
+    const position = this.#position;
+    target.file.sync();
+    target.syncedBytes = target.sizeBytes;
+    this.#drop();
+    this.#syncedUpTo(position);
+  }
+
   /** Cuts off a transaction that has no end, if there is one. @throws SystemError */
   settle(): void {
     const target = this.#target;

@@ -137,6 +137,28 @@ Deno.test("a transaction whose end is missing is not run, and not joined by what
   third.server.core.close();
 });
 
+Deno.test("a file that is torn is the last one where those behind it are empty, and only there", async () => {
+  using s = await AofServer.start();
+  s.run("SET", "a", 1);
+  s.run("SET", "b", 2);
+  s.abandon();
+  const path = `${s.folder}/appendonlydir`;
+  Deno.truncateSync(`${path}/appendonly.aof.1.incr.aof`, 60);
+  const next = "file appendonly.aof.2.incr.aof seq 2 type i\n";
+  Deno.writeTextFileSync(`${path}/appendonly.aof.manifest`, next, { append: true });
+  Deno.writeTextFileSync(`${path}/appendonly.aof.2.incr.aof`, "*1\r\n$4\r\nPING\r\n");
+  const refused = new AofServer({}, s.folder, false);
+  const failure = await refused.aof.start().then(() => null, (error) => error.message);
+  assertEquals(failure, "Fatal error: the truncated file is not the last file");
+  assertEquals(Deno.statSync(`${path}/appendonly.aof.1.incr.aof`).size, 60);
+  refused.server.core.close();
+  Deno.truncateSync(`${path}/appendonly.aof.2.incr.aof`, 0);
+  const other = await s.again();
+  assertEquals([other.server.run("GET", "a"), other.server.run("GET", "b")], ["1", null]);
+  assertEquals(other.commands(), ["SELECT 0", "SET a 1"]);
+  other.server.core.close();
+});
+
 Deno.test("aof-load-truncated no refuses a file that ends in the midst of a command, and leaves it alone", async () => {
   using s = await AofServer.start();
   s.run("SET", "a", 1);

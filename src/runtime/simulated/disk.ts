@@ -28,6 +28,8 @@ class FileNode {
   size = 0;
   /** Content as of the last sync. */
   synced: Uint8Array = new Uint8Array(0);
+  /** The least size since then: what was only added to does not become shorter by a power cut. */
+  sizeMin = 0;
   isDirty = false;
   /** The open file that has it locked. */
   lockedBy: SimulatedFile | null = null;
@@ -44,7 +46,14 @@ class FileNode {
     } else if (size < this.size) this.bytes.fill(0, size, this.size);
     this.disk.usedBytes += size - this.size;
     this.size = size;
+    this.sizeMin = Math.min(this.sizeMin, size);
     this.isDirty = true;
+  }
+
+  sync(): void {
+    this.synced = this.bytes.slice(0, this.size);
+    this.sizeMin = this.size;
+    this.isDirty = false;
   }
 
   hold(): void {
@@ -64,7 +73,9 @@ class FileNode {
     // Nothing of it, all of it, or a size and pages of either.
     let left: Uint8Array = fate < 0.3 ? synced : written;
     if (fate >= 0.6) {
-      const sizes = [synced.length, written.length, below(draw, written.length + 1)];
+      const { sizeMin } = this;
+      const between = sizeMin + below(draw, written.length - sizeMin + 1);
+      const sizes = [synced.length, written.length, between];
       left = new Uint8Array(sizes[below(draw, 3)]);
       for (let at = 0; at < left.length; at += PAGE_BYTES) {
         const from = draw() < 0.5 ? synced : written;
@@ -73,8 +84,7 @@ class FileNode {
     }
     this.bytes = left.slice();
     this.size = left.length;
-    this.synced = left.slice();
-    this.isDirty = false;
+    this.sync();
   }
 }
 
@@ -468,8 +478,7 @@ class SimulatedFile implements OpenFile {
     const node = this.#check(true);
     this.#disk.fail("sync");
     if (!node.isDirty) return;
-    node.synced = node.bytes.slice(0, node.size);
-    node.isDirty = false;
+    node.sync();
   }
 
   syncSoon(): Promise<void> {
