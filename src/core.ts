@@ -70,6 +70,8 @@ import type { LibraryLoader } from "./rdb/loader.ts";
 import { lzfProgram } from "./rdb/lzf_program.ts";
 import {
   type AofField,
+  AUX_STREAM_ERRORS,
+  type LoadedReplication,
   Persistence,
   type PersistenceOwner,
   type SnapshotMaker,
@@ -764,6 +766,20 @@ export class Core
   /** ReplicationHost. */
   get syncedOffset(): number | null {
     return this.aof.syncedOffset;
+  }
+
+  /** AofOwner. */
+  replicationPosition(): LoadedReplication | null {
+    const aux = new Map(this.replication.snapshotAux());
+    const id = aux.get("repl-id");
+    const offset = aux.get("repl-offset");
+    if (id === undefined || offset === undefined) return null;
+    return {
+      id: String(id),
+      offset: Number(offset),
+      database: Number(aux.get("repl-stream-db") ?? 0),
+      streamErrors: Number(aux.get(AUX_STREAM_ERRORS) ?? 0),
+    };
   }
 
   /** AofOwner. */

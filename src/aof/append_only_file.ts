@@ -25,7 +25,7 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
 import type { StreamReader } from "../propagation/write_stream.ts";
 import type { BaseSave } from "../rdb/base_save.ts";
-import type { Persistence } from "../rdb/persistence.ts";
+import type { LoadedReplication, Persistence } from "../rdb/persistence.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { problemOf } from "../runtime/system_error.ts";
@@ -47,6 +47,8 @@ export interface AofOwner extends AofRunner {
   aofStateChanged(): void;
   /** More is on the disk than before. */
   aofSynced(): void;
+  /** Where in the history of replication the dataset stands; null where it is of none. */
+  replicationPosition(): LoadedReplication | null;
   /** Whether a unit of work is under way, in the midst of which no snapshot may begin. */
   readonly isAmidstUnit: boolean;
 }
@@ -105,6 +107,7 @@ export class AppendOnlyFile {
       files: runtime.files,
       failureChanged: () => owner.aofFailureChanged(),
       synced: () => owner.aofSynced(),
+      position: () => owner.isAmidstUnit ? null : owner.replicationPosition(),
       isSnapshotUnderWay: () => persistence.isSaving,
     });
   }

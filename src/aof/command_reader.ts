@@ -9,6 +9,7 @@
  * length is compared with what is left of the file before there is memory for it.
  */
 
+import { toLatin1 } from "../base/bytes.ts";
 import { Words } from "../resp/words.ts";
 import type { OpenFile } from "../runtime/runtime.ts";
 
@@ -47,8 +48,11 @@ export class CommandReader {
   /** Offset in the file of the window's first byte. */
   #begin: number;
 
-  /** Reads on from `offset`, where `file` stands; its size is asked once. */
-  constructor(file: OpenFile, offset: number) {
+  readonly #onLine: (text: string) => void;
+
+  /** Reads on from `offset`, where `file` stands; its size is asked once. `onLine` hears of lines that begin with #. */
+  constructor(file: OpenFile, offset: number, onLine: (text: string) => void = () => {}) {
+    this.#onLine = onLine;
     this.#file = file;
     this.#begin = offset;
     this.#left = file.sizeBytes() - offset;
@@ -79,6 +83,7 @@ export class CommandReader {
       if (first !== HASH) return READ_BROKEN;
       const end = this.#lineEnd(this.#at);
       if (end < 0) return this.#isLineTooLong(this.#at) ? READ_BROKEN : NEEDS_MORE;
+      this.#onLine(toLatin1(this.#window, this.#at, end - this.#at).trimEnd());
       this.#at = end;
     }
     words.clear();

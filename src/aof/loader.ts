@@ -19,6 +19,7 @@ import { isSystemError, problemOf, SystemError } from "../runtime/system_error.t
 import { CommandReader, READ_BROKEN, READ_COMMAND, READ_END } from "./command_reader.ts";
 import type { AofFolder } from "./folder.ts";
 import type { Manifest } from "./manifest.ts";
+import { PositionReader } from "./position.ts";
 
 /** Time that loading takes before others get their turn, in ms. */
 const SLICE_MS = 4;
@@ -64,6 +65,8 @@ export class AofLoader implements LoadedFiles {
    * before it is written to. Null when there is none.
    */
   unfinishedFrom: number | null = null;
+  /** Where in the history of replication the dataset stands. */
+  readonly positions = new PositionReader();
   #manifest!: Manifest;
   /** Of files that have been read whole. */
   #bytesBefore = 0;
@@ -105,8 +108,7 @@ export class AofLoader implements LoadedFiles {
         this.host.log.notice(`DB loaded from ${kind} file ${file.name}: ${seconds} seconds`);
       }
     });
-    // The snapshot is of its instant, and the dataset has gone on from there.
-    persistence.loadedReplication = null;
+    persistence.loadedReplication = this.positions.position;
     return true;
   }
 
@@ -120,7 +122,8 @@ export class AofLoader implements LoadedFiles {
     if (file.sizeBytes() === 0) return "empty";
     try {
       const offset = await this.#loadPreamble(name, file);
-      const reader = this.#reader = new CommandReader(file, offset);
+      const onLine = (text: string) => this.positions.line(text);
+      const reader = this.#reader = new CommandReader(file, offset, onLine);
       return await new FileRun(this, name, isLast, reader, offset).load();
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
@@ -162,6 +165,7 @@ export class AofLoader implements LoadedFiles {
       throw new Error(`Error reading the ${what} ${name}, AOF loading aborted`);
     }
     file.seek(offset);
+    this.positions.position = persistence.loadedReplication;
     if (isOld) log.notice("Reading the remaining AOF tail...");
     return offset;
   }
@@ -259,6 +263,7 @@ class FileRun {
   }
 
   #take(words: Words): void {
+    this.loader.positions.command();
     if (this.#queue === null && words.is(0, "multi")) {
       this.#queue = [];
       this.#beforeMulti = this.#validTo;

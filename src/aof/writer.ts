@@ -20,8 +20,10 @@ import { isRefusal } from "../base/refused.ts";
 import type { Config } from "../config/config.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
+import type { LoadedReplication } from "../rdb/persistence.ts";
 import type { Files, OpenFile } from "../runtime/runtime.ts";
 import { problemOf } from "../runtime/system_error.ts";
+import { positionLines } from "./position.ts";
 
 const BUFFER_BYTES = 16 * 1024;
 /** A buffer is given back when it has grown beyond this. */
@@ -44,6 +46,8 @@ export interface AofWriterHost {
   failureChanged(): void;
   /** More may be on the disk than before. */
   synced(): void;
+  /** Where in the history of replication the dataset stands at this moment; null when there is nothing to be told. */
+  position(): LoadedReplication | null;
   /** What `no-appendfsync-on-rewrite` waits for is under way. */
   isSnapshotUnderWay(): boolean;
 }
@@ -103,6 +107,10 @@ export class AofWriter {
   #toldMs = -Infinity;
   /** Second of the last annotation. */
   #annotated = 0;
+  /** What the file has been told of replication, and whether commands have come since. */
+  #writtenId = "";
+  #writtenOffset = -1;
+  #isBehindPosition = true;
 
   constructor(readonly host: AofWriterHost) {}
 
@@ -148,6 +156,9 @@ export class AofWriter {
     this.#target = new Target(path, file, syncFile, unfinishedFrom);
     // What was before the first file is in what it follows upon.
     if (isFirst) this.synced = this.#position;
+    this.#writtenId = "";
+    this.#writtenOffset = -1;
+    this.#isBehindPosition = true;
     this.#lastSyncMs = this.#nowMs;
     this.#postponedMs = NaN;
   }
@@ -208,6 +219,7 @@ export class AofWriter {
   close(): void {
     const target = this.#target;
     if (target === null) return;
+    this.#notePosition(true);
     this.flush(true);
     try {
       if (target.syncedBytes !== target.sizeBytes) target.file.sync();
@@ -250,6 +262,7 @@ export class AofWriter {
   /** Takes the stream's next bytes: whole commands. */
   append(bytes: Uint8Array, offset: number, length: number): void {
     if (this.#target === null) return;
+    this.#isBehindPosition = true;
     if (this.host.config.value("aof-timestamp-enabled")) this.#annotate();
     this.#take(bytes, offset, length);
   }
@@ -261,6 +274,23 @@ export class AofWriter {
     this.#annotated = second;
     const line = latin1(`#TS:${second}\r\n`);
     this.#take(line, 0, line.length);
+  }
+
+  /**
+   * Between two units, and not for each of them: says where the dataset stands, if commands have come since that was said last, or
+   * (`isLast`) anything else.
+   */
+  #notePosition(isLast = false): void {
+    if (this.#target === null || (!this.#isBehindPosition && !isLast)) return;
+    const position = this.host.position();
+    if (position === null || (!this.#isBehindPosition && position.offset === this.#writtenOffset)) {
+      return;
+    }
+    const lines = latin1(positionLines(position, this.#writtenId));
+    this.#writtenId = position.id;
+    this.#writtenOffset = position.offset;
+    this.#isBehindPosition = false;
+    this.#take(lines, 0, lines.length);
   }
 
   #take(bytes: Uint8Array, offset: number, length: number): void {
@@ -313,6 +343,7 @@ export class AofWriter {
 
   /** Called by the timer: what has been put off, and syncs that are due. */
   tick(): void {
+    this.#notePosition();
     this.flush();
   }
 

@@ -481,13 +481,13 @@ export class Persistence implements SnapshotMaker {
    */
   startBase(file: SaveFile, events: BaseEvents): BaseSave {
     const { config, keyspace } = this;
-    const { access, compress, version } = this.#snapshotOptions(this.#fullForm());
+    const options = this.#snapshotOptions(this.#fullForm());
     const save = new BaseSave(
       keyspace,
       this.#worker,
       file,
       config.value("rdbchecksum"),
-      { access, compress, version, isAofBase: true },
+      { ...options, isAofBase: true },
       () => config.value("rdb-key-save-delay"),
       {
         finished: () => events.finished(),

@@ -101,3 +101,44 @@ Deno.test("a replica's append-only file begins anew with a full sync, and has wh
   assert(!text.includes("PUBLISH") && !text.includes("PING") && !text.includes("REPLCONF"), text);
   again.abandon();
 });
+
+Deno.test("a replica that restarts on its append-only file goes on partially, however it has ended", async () => {
+  await using master = await RunningServer.start(AT_ONCE);
+  await using replica = await RunningServer.start("appendonly yes");
+  await follow(replica, master);
+  await eventually(() => !replica.core.aof.isWaiting);
+  using client = await master.connect();
+  await client.pipeline([["SET", "a", "1"], ["SELECT", "5"], ["SET", "b", "1"]]);
+  await client.call("WAIT", "1", "0");
+  const { id } = replica.core.replication.ids;
+  const { offset } = replica.core.replication;
+  // The timer has written it, and nothing comes after it.
+  await eventually(() => replica.core.aof.writer.bufferBytes === 0);
+  await eventually(() => lastLine(replica).startsWith("#RP:"));
+  const killed = new AofServer({}, replica.dir, false);
+  await killed.aof.start();
+  const loaded = killed.server.core.persistence.loadedReplication;
+  assertEquals(loaded, { id, offset: loaded!.offset, database: 5, streamErrors: 0 });
+  assert(loaded!.offset <= offset);
+  killed.abandon();
+  await replica.server.stop();
+  await client.call("INCR", "b");
+  const line = `replicaof 127.0.0.1 ${master.port}`;
+  await using again = await RunningServer.startIn(replica.dir, "appendonly yes", line);
+  await eventually(() => again.core.replication.replica.isLinkUp);
+  await eventually(() => master.core.replication.offset === again.core.replication.offset);
+  assertEquals(datasetDigest(again.core.keyspace), datasetDigest(master.core.keyspace));
+  using asking = await master.connect();
+  const info = await asking.call("INFO", "stats");
+  assert(
+    "text" in info && info.text.includes("sync_partial_ok:1"),
+    "text" in info ? info.text : "",
+  );
+});
+
+function lastLine({ dir }: RunningServer): string {
+  const folder = `${dir}/appendonlydir`;
+  const names = [...Deno.readDirSync(folder)].map(({ name }) => name)
+    .filter((name) => name.endsWith(".incr.aof")).sort();
+  return Deno.readTextFileSync(`${folder}/${names.at(-1)}`).trimEnd().split("\r\n").at(-1)!;
+}

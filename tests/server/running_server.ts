@@ -24,7 +24,14 @@ export class RunningServer implements AsyncDisposable {
    * a `bind` line says otherwise.
    */
   static async start(...lines: string[]): Promise<RunningServer> {
-    const dir = await Deno.makeTempDir({ prefix: "tsredis-test-" });
+    return await RunningServer.startIn(
+      await Deno.makeTempDir({ prefix: "tsredis-test-" }),
+      ...lines,
+    );
+  }
+
+  /** The same in a folder that is there, which is removed with this server or before. */
+  static async startIn(dir: string, ...lines: string[]): Promise<RunningServer> {
     const port = freePort();
     const options = ["bind 127.0.0.1", `port ${port}`, `dir ${dir}`, 'save ""', "loglevel debug"];
     const config = Config.load(
@@ -61,6 +68,6 @@ export class RunningServer implements AsyncDisposable {
     this.server.stop();
     // The reads and accepts that closing has ended settle before the test does.
     await new Promise((resolve) => setTimeout(resolve, 0));
-    await Deno.remove(this.dir, { recursive: true });
+    await Deno.remove(this.dir, { recursive: true }).catch(() => {});
   }
 }
