@@ -135,6 +135,7 @@ export class Shutdown {
           "shutting down.",
       );
     }
+    if (this.#isWritingFirstBase(options)) return this.#refuse(options);
     const saves = options.save === "save" ||
       (options.save === "default" && config.value("save").length > 0);
     if (!saves || persistence.isLoading) return this.#end();
@@ -149,10 +150,7 @@ export class Shutdown {
         log.warning("Error trying to save the DB, can't exit.");
         this.actions.supervision?.saveFailed();
         if (!options.force) {
-          log.warning(
-            "Errors trying to shut down the server. Check the logs for more information.",
-          );
-          this.#giveUp();
+          this.#refuse(options);
           return;
         }
       }
@@ -160,14 +158,28 @@ export class Shutdown {
     });
   }
 
+  /** Whether there is no append-only file yet of this dataset, which would be lost; said in the log. */
+  #isWritingFirstBase({ force }: ShutdownOptions): boolean {
+    const { aof, log } = this.server;
+    if (!aof.isWaiting) return false;
+    log.warning(
+      force ? "Writing initial AOF. Exit anyway." : "Writing initial AOF, can't exit.",
+    );
+    return !force;
+  }
+
+  /** Something is wrong: whoever asked is told, and the server stays. */
+  #refuse(options: ShutdownOptions): void {
+    this.server.log.warning(
+      "Errors trying to shut down the server. Check the logs for more information.",
+    );
+    if (!this.#waiting.includes(options)) this.#waiting.push(options);
+    this.#giveUp();
+  }
+
   #end(): void {
     const { aof, log } = this.server;
-    if (aof.isOn) {
-      if (aof.isWaiting) {
-        log.warning("The first base of the append-only file is not complete: it is not there yet.");
-      }
-      log.notice("Calling fsync() on the AOF file.");
-    }
+    if (aof.isOn) log.notice("Calling fsync() on the AOF file.");
     this.#isFinal = true;
     this.actions.stop();
     this.server.log.warning("Redis is now ready to exit, bye bye...");

@@ -27,8 +27,8 @@ import type { StreamReader } from "../propagation/write_stream.ts";
 import type { BaseSave } from "../rdb/base_save.ts";
 import type { LoadedReplication, Persistence } from "../rdb/persistence.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
-import type { Runtime } from "../runtime/runtime.ts";
-import { problemOf } from "../runtime/system_error.ts";
+import type { Files, Runtime } from "../runtime/runtime.ts";
+import { isSystemError, problemOf } from "../runtime/system_error.ts";
 import { AofFolder } from "./folder.ts";
 import { AofLoader, type AofOwner as AofRunner } from "./loader.ts";
 import { Manifest } from "./manifest.ts";
@@ -36,6 +36,7 @@ import { AofWriter } from "./writer.ts";
 
 /** After so many rewrites that failed one after the other, the next is put off. */
 const FAILURES_MAX = 3;
+const LOOK_EVERY_MS = 1_000;
 const MINUTE_MS = 60_000;
 const RETRY_MINUTES_MAX = 60;
 
@@ -86,6 +87,10 @@ export class AppendOnlyFile {
   #manifestWritten: Promise<void> = Promise.resolve();
   #rewrite: Rewrite | null = null;
   #isScheduled = false;
+  /** Why a file that somebody has removed cannot be made anew. */
+  #problem: string | null = null;
+  /** When it was last looked whether the file is there. */
+  #lookedMs = 0;
   /** Bytes of base and incremental files but the last one, and the same with it after the last rewrite. */
   #otherBytes = 0;
   #baseBytes = 0;
@@ -144,7 +149,7 @@ export class AppendOnlyFile {
 
   /** Why writes are to be refused, in the system's words; else null. */
   get failure(): string | null {
-    return this.isOn ? this.writer.failure : null;
+    return this.isOn ? this.writer.failure ?? this.#problem : null;
   }
 
   readonly #append: StreamReader = (bytes, offset, length) => {
@@ -270,6 +275,7 @@ export class AppendOnlyFile {
   /** Called by the server's timer. */
   tick(): void {
     this.writer.tick();
+    this.#lookForFile();
     if (this.#rewrite !== null || this.host.persistence.isLoading) return;
     if (this.writer.isDamaged && this.failure === null && this.#state === "on") {
       this.host.log.notice("The append-only file is rewritten, as a part of it may be lost.");
@@ -281,6 +287,32 @@ export class AppendOnlyFile {
       return;
     }
     this.#rewriteIfGrown();
+  }
+
+  /**
+   * Each second: whether the file that is written to is still there by its name. The system lets one write
+   * to a file that was removed, and nothing of that is ever read again.
+   */
+  #lookForFile(): void {
+    const { keyspace, runtime: { files }, log } = this.host;
+    const nowMs = keyspace.clock.monotonic();
+    if (!this.isOn || nowMs - this.#lookedMs < LOOK_EVERY_MS) return;
+    this.#lookedMs = nowMs;
+    const { path } = this.writer;
+    if (this.#problem === null) {
+      if (path === null || isThere(files, path)) return;
+      log.warning(`The AOF file ${path} has been removed, and is made anew.`);
+      this.#manifest = new Manifest();
+    } else if (this.#mustWait) return;
+    this.datasetReplaced();
+    const isBegun = this.#rewrite !== null || persistenceIsBusy(this.host);
+    this.#setProblem(isBegun ? null : "No such file or directory");
+  }
+
+  #setProblem(problem: string | null): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    this.host.owner.aofFailureChanged();
   }
 
   /** `auto-aof-rewrite-percentage` and `auto-aof-rewrite-min-size`. */
@@ -632,6 +664,19 @@ export class AppendOnlyFile {
       ["aof_delayed_fsync", writer.delayedSyncs],
     ];
   }
+}
+
+function isThere(files: Files, path: string): boolean {
+  try {
+    return files.info(path) !== null;
+  } catch (error) {
+    // Where it cannot be asked, a write will show what is wrong.
+    return !isSystemError(error, "ENOTDIR");
+  }
+}
+
+function persistenceIsBusy({ persistence, owner }: AofHost): boolean {
+  return persistence.isSaving || owner.isAmidstUnit;
 }
 
 function wholeSeconds(ms: number): number {

@@ -132,6 +132,11 @@ export class AofWriter {
     return this.#target === null ? 0 : this.#buffer.length;
   }
 
+  /** The path of the file that is written to; null when there is none. */
+  get path(): string | null {
+    return this.#target?.path ?? null;
+  }
+
   /** Size of the file that is written to. */
   get fileBytes(): number {
     return this.#target?.sizeBytes ?? 0;
@@ -221,6 +226,11 @@ export class AofWriter {
     if (target === null) return;
     this.#notePosition(true);
     this.flush(true);
+    if (this.bufferBytes > 0) {
+      this.host.log.warning(
+        `${this.bufferBytes} bytes of changes could not be written to the AOF file: ${this.failure}`,
+      );
+    }
     try {
       if (target.syncedBytes !== target.sizeBytes) target.file.sync();
     } catch (error) {

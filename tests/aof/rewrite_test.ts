@@ -260,3 +260,41 @@ Deno.test("FLUSHALL during a rewrite: the base is of before, and the next file b
   assertEquals(s.run("DBSIZE"), 1);
   await assertReloads(s);
 });
+
+Deno.test("a folder that somebody removes is made anew; while that cannot be, writes are refused", async () => {
+  using s = await AofServer.start();
+  s.run("SET", "a", 1);
+  const path = `${s.folder}/appendonlydir`;
+  Deno.removeSync(path, { recursive: true });
+  Deno.writeTextFileSync(path, "in the way");
+  s.server.clock.nowMs += 1000;
+  s.server.core.cron();
+  assert(s.log.includes("has been removed, and is made anew."));
+  assertEquals(s.run("SET", "b", 2), {
+    error: "MISCONF Errors writing to the AOF file: No such file or directory",
+  });
+  Deno.removeSync(path);
+  s.server.clock.nowMs += 1000;
+  s.server.core.cron();
+  assertEquals(s.run("SET", "b", 2), "OK");
+  await rewritten(s);
+  assertEquals(s.aof.isWaiting, false);
+  assertEquals(
+    s.manifest,
+    "file appendonly.aof.1.base.rdb seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n",
+  );
+  await assertReloads(s);
+});
+
+Deno.test("SHUTDOWN is refused while the first base is being written, unless it is forced", async () => {
+  using s = new AofServer({ "rdb-key-save-delay": 1000, "save": [] });
+  s.server.core.persistence.begin();
+  for (let i = 0; i < 100; i++) s.run("SET", `key:${i}`, i);
+  s.run("CONFIG", "SET", "appendonly", "yes");
+  assertEquals(s.run("SHUTDOWN"), { error: "ERR Errors trying to SHUTDOWN. Check logs." });
+  assert(s.log.includes("Writing initial AOF, can't exit."));
+  s.server.run("CONFIG", "SET", "rdb-key-save-delay", 0);
+  await rewritten(s);
+  s.run("SHUTDOWN");
+  assertEquals(s.server.exits, [0]);
+});
