@@ -763,6 +763,11 @@ export class Core
     // Whoever waits on our master for what is on our disk hears of it with the next acknowledgement, each second.
   }
 
+  /** AofOwner. */
+  aofTook(event: string, ms: number): void {
+    this.latency.add(event, ms, this.keyspace.nowMs);
+  }
+
   /** ReplicationHost. */
   get syncedOffset(): number | null {
     return this.aof.syncedOffset;

@@ -48,6 +48,8 @@ export interface AofOwner extends AofRunner {
   aofStateChanged(): void;
   /** More is on the disk than before. */
   aofSynced(): void;
+  /** Something that the latency monitor watches has taken so long. */
+  aofTook(event: string, ms: number): void;
   /** Where in the history of replication the dataset stands; null where it is of none. */
   replicationPosition(): LoadedReplication | null;
   /** Whether a unit of work is under way, in the midst of which no snapshot may begin. */
@@ -110,6 +112,7 @@ export class AppendOnlyFile {
       config,
       log,
       files: runtime.files,
+      took: (event, ms) => owner.aofTook(event, ms),
       failureChanged: () => owner.aofFailureChanged(),
       synced: () => owner.aofSynced(),
       position: () => owner.isAmidstUnit ? null : owner.replicationPosition(),

@@ -42,6 +42,8 @@ export interface AofWriterHost {
   readonly config: Config;
   readonly log: Log;
   readonly files: Files;
+  /** Something that the latency monitor watches has taken so long. */
+  took(event: string, ms: number): void;
   /** `failure` may have changed. */
   failureChanged(): void;
   /** More may be on the disk than before. */
@@ -398,6 +400,7 @@ export class AofWriter {
   }
 
   #write(target: Target): boolean {
+    const startedMs = this.#nowMs;
     try {
       this.settle();
       target.file.write(this.#buffer, this.#written, this.#length);
@@ -405,6 +408,14 @@ export class AofWriter {
       this.#writeFailed(target, error);
       return false;
     }
+    const ms = this.#nowMs - startedMs;
+    const meanwhile = target.isSyncing
+      ? "pending-fsync"
+      : this.host.isSnapshotUnderWay()
+      ? "active-child"
+      : "alone";
+    this.host.took(`aof-write-${meanwhile}`, ms);
+    this.host.took("aof-write", ms);
     target.sizeBytes += this.bufferBytes;
     this.#written = this.#length;
     this.#postponedMs = NaN;
@@ -478,8 +489,10 @@ export class AofWriter {
 
   #syncNow(target: Target): void {
     const position = this.#position;
+    const startedMs = this.#nowMs;
     try {
       target.file.sync();
+      this.host.took("aof-fsync-always", this.#nowMs - startedMs);
     } catch (error) {
       this.#syncFailed(error);
       // What is not on the disk is written again, at the same place.

@@ -244,3 +244,37 @@ Deno.test("DEBUG LOADAOF has the file's dataset take the place of the one that i
   );
   assertEquals(await client.call("INCR", "a"), integer(4));
 });
+
+Deno.test("the latency monitor is told of writes and syncs", async () => {
+  using s = await AofServer.start({ "appendfsync": "always" });
+  const { clock } = s.server;
+  s.server.run("CONFIG", "SET", "latency-monitor-threshold", 1);
+  const { files } = s.server.core.runtime;
+  const { open } = files;
+  files.open = (...how) => {
+    const file = open.call(files, ...how);
+    const { write, sync } = file;
+    file.write = (...bytes) => {
+      clock.nowMs += 5;
+      write.call(file, ...bytes);
+    };
+    file.sync = () => {
+      clock.nowMs += 7;
+      sync.call(file);
+    };
+    return file;
+  };
+  try {
+    s.run("BGREWRITEAOF");
+    await eventually(() => !s.aof.isRewriting);
+    s.run("SET", "a", 1);
+  } finally {
+    files.open = open;
+  }
+  const latest = s.server.run("LATENCY", "LATEST") as [string, number, number, number][];
+  const last = new Map(latest.map(([event, , ms]) => [event, ms]));
+  assertEquals(
+    [last.get("aof-write"), last.get("aof-write-alone"), last.get("aof-fsync-always")],
+    [5, 5, 7],
+  );
+});
