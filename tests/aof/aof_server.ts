@@ -1,5 +1,6 @@
 /** A server without sockets that keeps an append-only file in a folder of its own. */
 
+import { runtime } from "../../src/runtime/here.ts";
 import { type TestServer, testServer, type TestServerOptions } from "../support/test_server.ts";
 
 export class AofServer implements Disposable {
@@ -49,6 +50,23 @@ export class AofServer implements Disposable {
   file(name: string): string {
     const bytes = Deno.readFileSync(`${this.folder}/appendonlydir/${name}`);
     return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  }
+
+  /** The path of a file of that folder. */
+  pathOf(name: string): string {
+    return `${this.folder}/appendonlydir/${name}`;
+  }
+
+  /** Cuts a file off. */
+  truncate(name: string, sizeBytes: number): void {
+    runtime.files.truncate(this.pathOf(name), sizeBytes);
+  }
+
+  /** Writes text behind what is in a file. */
+  append(name: string, text: string): void {
+    using file = runtime.files.open(this.pathOf(name), "append");
+    const bytes = new TextEncoder().encode(text);
+    file.write(bytes, 0, bytes.length);
   }
 
   /** Commands of a file, words joined by spaces. */

@@ -73,11 +73,9 @@ Deno.test("what a process that has ended had not finished is cleared away at the
   const left = ["rewriteaof-bg-7-01234567.aof", "appendonly.aof.manifest", "appendonly.aof.incr"];
   for (const name of left) Deno.writeTextFileSync(`${path}/temp-${name}`, "half");
   Deno.writeTextFileSync(`${path}/temp-of-somebody-else`, "whole");
-  using locked = Deno.openSync(`${path}/temp-rewriteaof-bg-8-01234567.aof`, {
-    write: true,
-    create: true,
-  });
-  locked.lockSync(true);
+  const { files } = s.server.core.runtime;
+  using locked = files.open(`${path}/temp-rewriteaof-bg-8-01234567.aof`, "write");
+  assert(locked.tryLock());
   s.abandon();
   const other = await s.again();
   assertEquals(s.names.filter((name) => name.startsWith("temp-")), [

@@ -122,9 +122,8 @@ Deno.test("a transaction whose end is missing is not run, and not joined by what
   const whole = s.file("appendonly.aof.1.incr.aof").length;
   for (const words of [["MULTI"], ["SET", "a", 2], ["SET", "b", 2], ["EXEC"]]) s.run(...words);
   s.abandon();
-  const path = `${s.folder}/appendonlydir/appendonly.aof.1.incr.aof`;
   // In the midst of the second SET.
-  Deno.truncateSync(path, whole + 15 + 27 + 10);
+  s.truncate("appendonly.aof.1.incr.aof", whole + 15 + 27 + 10);
   const second = await s.again();
   assertEquals([second.server.run("GET", "a"), second.server.run("EXISTS", "b")], ["1", 0]);
   // As Redis leaves it.
@@ -142,17 +141,15 @@ Deno.test("a file that is torn is the last one where those behind it are empty, 
   s.run("SET", "a", 1);
   s.run("SET", "b", 2);
   s.abandon();
-  const path = `${s.folder}/appendonlydir`;
-  Deno.truncateSync(`${path}/appendonly.aof.1.incr.aof`, 60);
-  const next = "file appendonly.aof.2.incr.aof seq 2 type i\n";
-  Deno.writeTextFileSync(`${path}/appendonly.aof.manifest`, next, { append: true });
-  Deno.writeTextFileSync(`${path}/appendonly.aof.2.incr.aof`, "*1\r\n$4\r\nPING\r\n");
+  s.truncate("appendonly.aof.1.incr.aof", 60);
+  s.append("appendonly.aof.manifest", "file appendonly.aof.2.incr.aof seq 2 type i\n");
+  s.append("appendonly.aof.2.incr.aof", "*1\r\n$4\r\nPING\r\n");
   const refused = new AofServer({}, s.folder, false);
   const failure = await refused.aof.start().then(() => null, (error) => error.message);
   assertEquals(failure, "Fatal error: the truncated file is not the last file");
-  assertEquals(Deno.statSync(`${path}/appendonly.aof.1.incr.aof`).size, 60);
+  assertEquals(s.file("appendonly.aof.1.incr.aof").length, 60);
   refused.server.core.close();
-  Deno.truncateSync(`${path}/appendonly.aof.2.incr.aof`, 0);
+  s.truncate("appendonly.aof.2.incr.aof", 0);
   const other = await s.again();
   assertEquals([other.server.run("GET", "a"), other.server.run("GET", "b")], ["1", null]);
   assertEquals(other.commands(), ["SELECT 0", "SET a 1"]);
@@ -163,12 +160,11 @@ Deno.test("aof-load-truncated no refuses a file that ends in the midst of a comm
   using s = await AofServer.start();
   s.run("SET", "a", 1);
   s.abandon();
-  const path = `${s.folder}/appendonlydir/appendonly.aof.1.incr.aof`;
-  Deno.truncateSync(path, 45);
+  s.truncate("appendonly.aof.1.incr.aof", 45);
   const other = new AofServer({ "aof-load-truncated": false }, s.folder, false);
   const failure = await other.aof.start().then(() => null, (error) => error.message);
   assert(failure.startsWith("Unexpected end of file reading the append only file"), failure);
-  assertEquals(Deno.statSync(path).size, 45);
+  assertEquals(s.file("appendonly.aof.1.incr.aof").length, 45);
   other.server.core.close();
 });
 
@@ -177,7 +173,7 @@ Deno.test("aof-load-corrupt-tail-max-size cuts off what is no command at the end
   s.run("SET", "a", 1);
   s.abandon();
   const name = "appendonly.aof.1.incr.aof";
-  Deno.writeTextFileSync(`${s.folder}/appendonlydir/${name}`, "\0".repeat(64), { append: true });
+  s.append(name, "\0".repeat(64));
   const refused = new AofServer({ "aof-load-corrupt-tail-max-size": 63 }, s.folder, false);
   const failure = await refused.aof.start().then(() => null, (error) => error.message);
   assert(failure.startsWith("Bad file format reading the append only file"), failure);
