@@ -240,6 +240,8 @@ export class AppendOnlyFile {
     // Who wrote them may have been killed before they were synced.
     for (const { name } of manifest.loadable) folder.sync(name);
     if (manifest.toText() !== before) folder.write(manifest);
+    // So may the names: those of a manifest that was found here count only once they are on the disk.
+    folder.syncNames();
     log.notice(`${last ? "Opening" : "Creating"} AOF incr file ${name} on server start`);
     const syncFile = folder.openForAppending(name);
     this.writer.writeTo(folder.pathOf(name), file, syncFile, unfinishedFrom);

@@ -82,6 +82,14 @@ export class AofFolder {
     });
   }
 
+  /** Brings the names in the folder, and its own, to the disk. @throws Error */
+  syncNames(): void {
+    attempt(`Fail to fsync AOF directory ${this.name}`, () => {
+      this.files.syncFolder(this.path);
+      this.files.syncFolder(this.#dir);
+    });
+  }
+
   /** Brings a file of the folder to the disk. @throws Error */
   sync(name: string): void {
     attempt(`Fail to fsync the AOF file ${name}`, () => {
@@ -172,6 +180,11 @@ export class AofFolder {
     await attemptSoon(
       `Fail to fsync AOF directory ${path}`,
       () => files.syncFolderSoon(this.path),
+    );
+    // The folder may have been made just now.
+    await attemptSoon(
+      `Fail to fsync directory ${this.#dir}`,
+      () => files.syncFolderSoon(this.#dir),
     );
   }
 
