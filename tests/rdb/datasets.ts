@@ -27,7 +27,7 @@ export function saveToBytes(
     keyspace,
     new RdbEncoder(collector.sink, { ...options, version }),
     access,
-    [],
+    {},
     leftOut,
   );
   return collector.take();
