@@ -70,6 +70,8 @@ import type { LibraryLoader } from "./rdb/loader.ts";
 import { lzfProgram } from "./rdb/lzf_program.ts";
 import {
   type AofField,
+  AUX_DIVERGED_AT,
+  AUX_LEFT_OUT,
   AUX_STREAM_ERRORS,
   type LoadedReplication,
   Persistence,
@@ -784,6 +786,8 @@ export class Core
       offset: Number(offset),
       database: Number(aux.get("repl-stream-db") ?? 0),
       streamErrors: Number(aux.get(AUX_STREAM_ERRORS) ?? 0),
+      divergedAt: Number(aux.get(AUX_DIVERGED_AT) ?? -1),
+      leftOut: Number(aux.get(AUX_LEFT_OUT) ?? 0),
     };
   }
 

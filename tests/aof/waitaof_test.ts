@@ -118,7 +118,8 @@ Deno.test("a replica that restarts on its append-only file goes on partially, ho
   const killed = new AofServer({}, replica.dir, false);
   await killed.aof.start();
   const loaded = killed.server.core.persistence.loadedReplication;
-  assertEquals(loaded, { id, offset: loaded!.offset, database: 5, streamErrors: 0 });
+  const whole = { streamErrors: 0, divergedAt: -1, leftOut: 0 };
+  assertEquals(loaded, { id, offset: loaded!.offset, database: 5, ...whole });
   assert(loaded!.offset <= offset);
   killed.abandon();
   await replica.server.stop();
