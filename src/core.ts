@@ -60,6 +60,7 @@ import { AccessLog } from "./observe/access_log.ts";
 import { SlowLog } from "./observe/slow_log.ts";
 import { Statistics } from "./observe/statistics.ts";
 import { ABORT_EXIT_CODE, logPanic, PANIC_EXIT_CODE } from "./panic.ts";
+import { UndoLog } from "./dispatch/undo_log.ts";
 import { WriteStream } from "./propagation/write_stream.ts";
 import { Hub } from "./pubsub/hub.ts";
 import { KeyEventPublisher } from "./pubsub/key_events.ts";
@@ -230,9 +231,14 @@ export class Core
     this.tls = new Tls(config, runtime, log);
     this.#lastTurnMs = clock.monotonic();
     this.evictor = new Evictor(this.keyspace, this);
+    this.keyspace.sealed.listener = new UndoLog(log, this.keyspace.sealed);
     this.keyspace.hasRoom = (bytes) => {
       const { maxBytes } = this.evictor;
-      return maxBytes === 0 || this.usedBytes() + bytes <= maxBytes;
+      if (maxBytes === 0) return true;
+      while (this.usedBytes() + bytes > maxBytes) {
+        if (!this.keyspace.sealed.dropOldest("maxmemory")) return false;
+      }
+      return true;
     };
     this.persistence = new Persistence(this.keyspace, config, log, runtime, this);
     this.aof = new AppendOnlyFile({
@@ -317,6 +323,12 @@ export class Core
       keyspace.unlinksEvicted = values["lazyfree-lazy-eviction"];
       keyspace.unlinksEmptied = values["lazyfree-lazy-server-del"];
       keyspace.refreshTime();
+    });
+    config.bind(["undo-window", "undo-max-memory"], (values) => {
+      const { sealed } = keyspace;
+      sealed.windowMs = values["undo-window"] * 1000;
+      sealed.bytesMax = values["undo-max-memory"];
+      sealed.tick();
     });
     config.bind(["maxmemory"], (values) => {
       evictor.maxBytes = values["maxmemory"];
@@ -968,6 +980,7 @@ export class Core
     this.dispatcher.blocking.expire(steadyMs);
     this.dispatcher.migrations.tick(steadyMs);
     this.clientLimits.tick(steadyMs);
+    keyspace.sealed.tick();
     if (!this.persistence.isLoading) {
       if (this.isActiveExpireOn && this.pause.endsMs === 0) this.#expire();
       this.#tidy();
@@ -1074,7 +1087,8 @@ export class Core
   usedMemory(): number {
     const { aof } = this;
     const backlogBytes = this.replication.backlog?.heldBytes ?? 0;
-    return BASE_BYTES + this.keyspace.dataBytes + this.tracking.memoryBytes + this.clientBytes() +
+    const { dataBytes, sealed } = this.keyspace;
+    return BASE_BYTES + dataBytes + sealed.bytes + this.tracking.memoryBytes + this.clientBytes() +
       backlogBytes + aof.writer.heldBytes + this.scripts.memoryBytes;
   }
 

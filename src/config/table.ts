@@ -403,6 +403,10 @@ export const DIRECTIVES = {
   "replica-announced": bool("yes"),
   /** Ours: a replica keeps its data when its master comes back without any; see replication/guard.ts. */
   "replica-guard-empty-master": bool("yes", { since: "tsredis" }),
+  /** Ours: for how many seconds what FLUSHALL, FLUSHDB or a full sync replaces is kept for UNDO; 0 for not at all. */
+  "undo-window": int("0", 0, I32_MAX, { since: "tsredis" }),
+  /** Ours: what all that is kept may take together; more than that is not kept. */
+  "undo-max-memory": memory("1gb", 0, I64_MAX, { since: "tsredis" }),
   "replica-ignore-disk-write-errors": bool(
     "no",
     idle("a replica applies what its master sends, also when it cannot save, and its log says so"),

@@ -1014,6 +1014,13 @@ export class Database implements MoveListener, PlaceKeeper, ValueSource {
     return removed;
   }
 
+  /** Empties the database; answers one, out of everybody's reach, that holds what was in it. Tells nobody. */
+  takeContent(): Database {
+    const other = new Database(this.keyspace, this.index);
+    this.exchangeContent(other);
+    return other;
+  }
+
   /** A part of a pass over all memory: see Defragmenter and `ValueSlots.tidySome`. */
   tidySome(from: number, count: number, density: number): number {
     if (this.#dict.vacateOne() || this.#expires.vacateOne()) return from;

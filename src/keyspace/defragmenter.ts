@@ -11,6 +11,7 @@
  */
 
 import { blocks } from "../base/blocks.ts";
+import type { Database } from "./database.ts";
 import { Keyspace } from "./keyspace.ts";
 
 /** Memory is scarce when data and gaps pass `maxmemory` by this factor. */
@@ -42,7 +43,8 @@ export class Defragmenter {
 
   /** Bytes that are held for data and that no data has. */
   get slackBytes(): number {
-    return this.keyspace.reservedBytes - this.keyspace.dataBytes + blocks.gapBytes;
+    const { reservedBytes, dataBytes, sealed } = this.keyspace;
+    return reservedBytes - dataBytes + sealed.reservedBytes - sealed.bytes + blocks.gapBytes;
   }
 
   /** Whether `usedBytes` and the gaps pass a limit of `maxBytes`, 0 for none. */
@@ -70,18 +72,24 @@ export class Defragmenter {
     return this.#isUnderWay = blocks.beginEmptying(gapBytesMax(density));
   }
 
+  /** All that have memory in blocks: those that are served, and those that are kept for UNDO. */
+  get #databases(): readonly Database[] {
+    const { databases, sealed } = this.keyspace;
+    return sealed.all.length === 0 ? databases : [...databases, ...sealed.databases()];
+  }
+
   #compact(density: number): boolean {
-    for (const { table } of this.keyspace.databases) {
+    for (const { table } of this.#databases) {
       if (table.compactStep(ITEMS * 2, density)) return true;
     }
     return this.others.some((table) => table.compactStep(ITEMS * 2, density));
   }
 
   #moveSome(density: number): boolean {
-    const { databases } = this.keyspace;
+    const databases = this.#databases;
     try {
       if (this.others.some((table) => table.vacateOne())) return true;
-      this.#slot = databases[this.#database].tidySome(this.#slot, ITEMS, density);
+      this.#slot = databases[this.#database]?.tidySome(this.#slot, ITEMS, density) ?? -1;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       return false; // there is no memory to move to

@@ -129,6 +129,11 @@ export class Evictor {
     let used = this.owner.usedBytes();
     if (used <= this.maxBytes) return "ok";
     if (!this.owner.mayEvict()) return "ok";
+    // What is kept for UNDO goes before anything that is served.
+    while (this.keyspace.sealed.dropOldest("maxmemory")) {
+      used = this.owner.usedBytes();
+      if (used <= this.maxBytes) return "ok";
+    }
     if (this.#policy === "noeviction") return "failed";
     const { clock } = this.keyspace;
     const until = clock.monotonic() + CALL_MS_MAX;

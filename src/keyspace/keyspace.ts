@@ -10,6 +10,7 @@ import { Database } from "./database.ts";
 import { Defragmenter } from "./defragmenter.ts";
 import { EXPIRE_DELETES } from "./expire_mode.ts";
 import { FunctionLibraries } from "./function_libraries.ts";
+import { SealedDatasets } from "./sealed_datasets.ts";
 import type { ValueSlots } from "./value_slots.ts";
 
 /** Bounds of values and thresholds of the small encodings; see the directives of the same names. */
@@ -94,6 +95,8 @@ export class Keyspace {
   readonly databases: Database[] = [];
   readonly libraries = new FunctionLibraries();
   readonly limits: ValueLimits = { ...DEFAULT_LIMITS };
+  /** What was replaced, for UNDO. */
+  readonly sealed = new SealedDatasets(this);
   readonly defragmenter = new Defragmenter(this);
   /** Unix time in ms as of the start of the present turn: one instant for a whole command. */
   nowMs: number;

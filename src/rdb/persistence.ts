@@ -7,7 +7,6 @@
 import type { Config } from "../config/config.ts";
 import { toPath } from "../config/parse.ts";
 import { randomId } from "../base/random_id.ts";
-import { Database } from "../keyspace/database.ts";
 import { EXPIRE_DELETES, EXPIRE_HIDES, EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
 import { FunctionLibraries } from "../keyspace/function_libraries.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
@@ -740,7 +739,7 @@ export class Persistence implements SnapshotMaker {
   /** Empties the dataset, which nobody is told of; answers what puts it back in place of what is there then. */
   takeAway(): () => void {
     const { databases, libraries } = this.keyspace;
-    const before = databases.map(emptied);
+    const before = databases.map((database) => database.takeContent());
     const librariesBefore = new FunctionLibraries();
     librariesBefore.exchange(libraries);
     return () => {
@@ -961,13 +960,6 @@ export class Persistence implements SnapshotMaker {
       ["loading_eta_seconds", Math.floor(eta)],
     ];
   }
-}
-
-/** Empties a database; returns one with what was in it. */
-function emptied(database: Database): Database {
-  const other = new Database(database.keyspace, database.index);
-  database.exchangeContent(other);
-  return other;
 }
 
 function wholeSeconds(ms: number): number {

@@ -15,6 +15,7 @@ import { quoted } from "../base/printable.ts";
 import { toPath } from "../config/parse.ts";
 import { EXPIRE_HIDES, EXPIRE_IGNORED } from "../keyspace/expire_mode.ts";
 import type { FunctionLibraries } from "../keyspace/function_libraries.ts";
+import { Database } from "../keyspace/database.ts";
 import { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
@@ -49,6 +50,8 @@ export interface ReplicaLoadOptions {
    * being served belongs to another history.
    */
   readonly hidesServed?: boolean;
+  /** The master as logs name it. */
+  readonly master?: string;
 }
 
 /** What the rest of persistence does when a load comes to its end. */
@@ -402,9 +405,23 @@ export class ReplicaLoad {
     this.keyspace.listener.contentReplaced();
     if (this.#file !== null) this.#keepFile(this.#file);
     this.#file = null;
-    for (const database of this.#fresh.databases) database.clear();
+    this.#seal(this.#fresh);
     this.#owner.closed();
     this.#owner.swapped();
+  }
+
+  /** Has the dataset that was served kept for UNDO, if it may be. */
+  #seal({ databases, libraries }: Keyspace): void {
+    const { keyspace } = this;
+    const replaced = databases.map(({ index }) => new Database(keyspace, index));
+    replaced.forEach((database, index) => database.exchangeContent(databases[index]));
+    keyspace.sealed.take({
+      cause: "full-sync",
+      by: `master ${this.options.master ?? ""}`.trim(),
+      databases: replaced,
+      libraries,
+      isWhole: true,
+    });
   }
 
   /** Gives the received file its name. What takes the disk long is left to the thread pool. */

@@ -69,6 +69,8 @@ export interface HandOver {
 
 /** Who has made a link. */
 export interface LinkOwner {
+  /** The master as logs name it: host and port. */
+  readonly peer: string;
   /** Set while whom we follow is asked to take over: told of the answer, once. */
   readonly handOver: HandOver | null;
   /** Database that the stream has selected where we go on with it; -1 when not known. */
@@ -406,6 +408,7 @@ export class MasterLink implements LinkTransport {
       mode: policy === "disabled" ? "file" : "stream",
       // Who says "swapdb" wants what is served meanwhile to be an earlier state of the same data.
       hidesServed: policy === "swapdb" && id !== this.history.ids.id,
+      master: this.owner.peer,
     });
     this.load = load;
     load.onFailed = (failure) => this.end(this.#loadFailure(failure));

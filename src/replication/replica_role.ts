@@ -283,13 +283,13 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   synchronized(leftOut: LeftOut): void {
     const { divergence, host } = this;
     if (!leftOut.isEmpty) {
-      this.history.events.add("replica", this.#peer, "left-out", leftOut.summary);
+      this.history.events.add("replica", this.peer, "left-out", leftOut.summary);
     }
     if (divergence.isDiverged) {
       host.log.notice(
         "The dataset is the master's again: what has failed here does no longer count.",
       );
-      this.history.events.add("replica", this.#peer, "healed", "by a full sync");
+      this.history.events.add("replica", this.peer, "healed", "by a full sync");
     }
     divergence.ended(leftOut.count, host.clock.monotonic());
     this.#stop = null;
@@ -305,9 +305,9 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     const wasDiverged = divergence.isDiverged;
     const isNews = divergence.failed(command, text, offset, clock.monotonic());
     if (divergence.isDiverged && !wasDiverged) {
-      events.add("replica", this.#peer, "diverged", `from offset ${offset} on`);
+      events.add("replica", this.peer, "diverged", `from offset ${offset} on`);
     }
-    events.again("replica", this.#peer, "command-failed", divergence.lastError);
+    events.again("replica", this.peer, "command-failed", divergence.lastError);
     return isNews;
   }
 
@@ -316,7 +316,8 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.#link?.stopBefore();
   }
 
-  get #peer(): string {
+  /** LinkOwner. */
+  get peer(): string {
     return `${this.masterHost}:${this.masterPort}`;
   }
 

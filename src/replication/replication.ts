@@ -67,6 +67,16 @@ export class Replication implements OwnReplicas {
     this.ids.renew();
   }
 
+  /**
+   * The dataset is another one now, and not by commands of the stream: no replica can go on from what it has, and each
+   * takes all of it. Not while following a master.
+   */
+  datasetReplaced(why: string): void {
+    this.ids.renew();
+    this.history.events.add("self", "", "dataset-replaced", why);
+    this.master.disconnectAll(why);
+  }
+
   /** OwnReplicas. */
   historyChanged(why: string): void {
     this.master.disconnectAll(why);

@@ -4,6 +4,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { readInt } from "../generic/numbers.ts";
+import { askerOf } from "./undo.ts";
 
 /**
  * `DBSIZE`.
@@ -28,7 +29,8 @@ function runDbsize({ database, reply }: Call): void {
 }
 
 /**
- * `FLUSHDB [ASYNC | SYNC]`. Both take the same time: a database is let go of as a whole.
+ * `FLUSHDB [ASYNC | SYNC]`. Both take the same time: a database is let go of as a whole. With `undo-window` UNDO
+ * can bring it back.
  *
  * @see {@link https://redis.io/docs/latest/commands/flushdb/}
  */
@@ -50,9 +52,10 @@ export const flushdb = defineCommand({
 function runFlushdb(call: Call): void {
   checkFlushOption(call);
   const { database, reply } = call;
+  const { keyspace } = database;
   database.touchAllWatched();
-  database.keyspace.dirty += database.clear();
-  database.keyspace.listener.contentReplaced();
+  keyspace.dirty += keyspace.sealed.empty([database], "flushdb", askerOf(call), false);
+  keyspace.listener.contentReplaced();
   propagateFlush(call);
   reply.ok();
 }
@@ -80,10 +83,8 @@ export const flushall = defineCommand({
 function runFlushall(call: Call): void {
   checkFlushOption(call);
   const { keyspace } = call.database;
-  for (const database of keyspace.databases) {
-    database.touchAllWatched();
-    keyspace.dirty += database.clear();
-  }
+  for (const database of keyspace.databases) database.touchAllWatched();
+  keyspace.dirty += keyspace.sealed.empty(keyspace.databases, "flushall", askerOf(call), true);
   keyspace.listener.contentReplaced();
   keyspace.listener.flushed();
   propagateFlush(call);
@@ -132,6 +133,9 @@ function runSwapdb(call: Call): void {
     throw new ReplyError("ERR DB index is out of range");
   }
   if (first === second) keyspace.dirty++;
-  else keyspace.swap(first, second);
+  else {
+    keyspace.swap(first, second);
+    keyspace.sealed.noteSwap(first, second, askerOf(call));
+  }
   call.reply.ok();
 }

@@ -14,6 +14,7 @@ import { memory } from "./memory.ts";
 import { module } from "./module.ts";
 import { monitor } from "./monitor.ts";
 import { replicaof, replication, role, slaveof } from "./replication.ts";
+import { undo } from "./undo.ts";
 import { psync, replconf, sync } from "./replication_master.ts";
 import { bgrewriteaof, bgsave, lastsave, save } from "./save.ts";
 import { shutdown } from "./shutdown.ts";
@@ -43,6 +44,7 @@ export const serverCommands: readonly CommandDefinition[] = [
   replconf,
   replicaof,
   replication,
+  undo,
   restoreAsking,
   role,
   save,

@@ -206,6 +206,7 @@ const MEMORY: Field[] = [
   ["mem_clients_normal", ({ memory }) => memory.clients],
   none("mem_cluster_links"),
   ["mem_aof_buffer", ({ server }) => server.aof.writer.heldBytes],
+  ["mem_undo", ({ server }) => server.keyspace.sealed.bytes],
   ["heap_used", ({ heap }) => heap.usedBytes],
   ["heap_limit", ({ heap }) => heap.limitBytes],
   ["mem_allocator", "arena"],

@@ -29,7 +29,7 @@ export interface MemoryUse {
 export function measureMemory(server: Services): MemoryUse {
   const { keyspace } = server;
   const used = server.usedMemory();
-  const data = keyspace.dataBytes;
+  const data = keyspace.dataBytes + keyspace.sealed.bytes;
   const allClients = server.clientBytes();
   const replicas = server.replicaClientBytes();
   const { backlog } = server.replication;
@@ -50,7 +50,8 @@ export function measureMemory(server: Services): MemoryUse {
     used,
     peak: Math.max(used, server.statistics.peakMemoryBytes),
     resident: residentBytes(server),
-    reserved: keyspace.reservedBytes + server.tracking.reservedBytes + blocks.gapBytes + startup +
+    reserved: keyspace.reservedBytes + keyspace.sealed.reservedBytes +
+      server.tracking.reservedBytes + blocks.gapBytes + startup +
       allClients + held + scripts,
     startup,
     overhead,

@@ -1,0 +1,166 @@
+/** UNDO: brings back what FLUSHALL, FLUSHDB, SWAPDB or a full sync has replaced. Of tsredis's own. */
+
+import type { Call } from "../../dispatch/call.ts";
+import { defineCommand } from "../../dispatch/command.ts";
+import { sealedBytes, type SealedDataset, sealedKeys } from "../../keyspace/sealed_datasets.ts";
+import { ReplyError } from "../../resp/reply_error.ts";
+import { writeHelp } from "../help.ts";
+
+/** Who has asked for something, in words for people: `127.0.0.1:4711 (user default)`, or the master. */
+export function askerOf({ client, server }: Call): string {
+  if (client.isMaster) {
+    const { masterHost, masterPort } = server.replication.replica;
+    return `master ${masterHost}:${masterPort}`;
+  }
+  return `${client.transport.address} (user ${client.user?.name ?? "(superuser)"})`;
+}
+
+/**
+ * `UNDO LIST`: what is kept, the latest first; of each a map of its `id`, what has replaced it (`cause`), `by` whom,
+ * the Unix `time` in ms, `seconds-left`, and how many `keys` and `bytes` of memory in which `databases`.
+ */
+export const undoList = defineCommand({
+  name: "undo|list",
+  group: "server",
+  since: "7.2.0",
+  summary: "Lists the data that were replaced and can be brought back",
+  complexity: "O(N), N datasets that are kept",
+  arity: 2,
+  flags: ["admin", "noscript", "loading", "stale"],
+  run: runUndoList,
+});
+
+function runUndoList({ reply, server }: Call): void {
+  const { sealed } = server.keyspace;
+  reply.array(sealed.all.length);
+  for (const dataset of sealed.all.toReversed()) {
+    const { id, cause, by, sealedAtMs } = dataset;
+    const fields: readonly [string, string | number][] = [
+      ["id", id],
+      ["cause", cause],
+      ["by", by],
+      ["time", sealedAtMs],
+      ["seconds-left", Math.ceil(sealed.secondsLeft(dataset))],
+      ["databases", databasesOf(dataset)],
+      ["keys", sealedKeys(dataset)],
+      ["bytes", sealedBytes(dataset)],
+    ];
+    reply.map(fields.length);
+    for (const [name, value] of fields) {
+      reply.bulkText(name);
+      if (typeof value === "number") reply.integer(value);
+      else reply.bulkText(value);
+    }
+  }
+}
+
+function databasesOf({ databases, swapped }: SealedDataset): string {
+  return (swapped ?? databases.map(({ index }) => index)).join(",");
+}
+
+/**
+ * `UNDO RESTORE id`: brings a dataset back as it was, but for what has expired since. What is there now is kept in turn.
+ * After FLUSHALL and a full sync that is all databases (and of the latter the functions), after FLUSHDB the one.
+ * Replicas take all of it by a full sync, and the append-only file begins anew; SWAPDB is turned back by another one.
+ *
+ * Errors: there is no such dataset (any more); this is a replica, whose data are its master's.
+ */
+export const undoRestore = defineCommand({
+  name: "undo|restore",
+  group: "server",
+  since: "7.2.0",
+  summary: "Brings back data that were replaced; what is there now is kept in turn",
+  complexity: "O(N), N databases",
+  arity: 3,
+  flags: ["write", "admin", "noscript", "no_multi", "no_async_loading"],
+  args: "id:integer",
+  run: runUndoRestore,
+});
+
+function runUndoRestore(call: Call): void {
+  const { reply, server } = call;
+  const { keyspace, replication, aof, log } = server;
+  if (replication.isReplica) {
+    throw new ReplyError(
+      "ERR the data of a replica are its master's: UNDO there, or make this server a master " +
+        "(REPLICAOF NO ONE) first",
+    );
+  }
+  const dataset = find(call);
+  const { id, cause, by, swapped } = dataset;
+  const who = askerOf(call);
+  log.notice(`UNDO RESTORE ${id} by ${who}: brings back what ${cause} by ${by} has replaced`);
+  keyspace.sealed.restore(dataset, who);
+  if (swapped !== null) call.propagateAs("SWAPDB", ...swapped);
+  else {
+    call.preventPropagation();
+    replication.datasetReplaced(`UNDO RESTORE ${id}`);
+    aof.datasetReplaced();
+  }
+  reply.ok();
+}
+
+/** `UNDO DROP id | ALL`: lets go of it now. Errors: there is no such dataset (any more). */
+export const undoDrop = defineCommand({
+  name: "undo|drop",
+  group: "server",
+  since: "7.2.0",
+  summary: "Lets go of data that were replaced",
+  complexity: "O(1)",
+  arity: 3,
+  flags: ["admin", "noscript"],
+  args: "which:(id:integer | ALL)",
+  run: runUndoDrop,
+});
+
+function runUndoDrop(call: Call): void {
+  const { sealed } = call.server.keyspace;
+  const dropped = call.words.is(2, "all") ? sealed.all : [find(call)];
+  for (const dataset of dropped) sealed.drop(dataset, "asked for");
+  call.reply.ok();
+}
+
+/** The dataset that the request names. */
+function find(call: Call): SealedDataset {
+  const { sealed } = call.server.keyspace;
+  const dataset = sealed.find(call.integer(2));
+  if (dataset !== null) return dataset;
+  throw new ReplyError(
+    sealed.windowMs === 0
+      ? "ERR nothing is kept: undo-window is 0"
+      : "ERR no such dataset, or it is not kept any more: see UNDO LIST",
+  );
+}
+
+/** `UNDO HELP`. */
+export const undoHelp = defineCommand({
+  name: "undo|help",
+  group: "server",
+  since: "7.2.0",
+  summary: "Lists the subcommands",
+  complexity: "O(1)",
+  arity: 2,
+  flags: ["loading", "stale"],
+  run: (call) =>
+    writeHelp(call, [
+      ["DROP <id>|ALL", "Let go of data that were replaced."],
+      [
+        "LIST",
+        "What FLUSHALL, FLUSHDB, SWAPDB or a full sync has replaced within undo-window",
+        "seconds, the latest first.",
+      ],
+      ["RESTORE <id>", "Bring it back. What is there now is kept in turn."],
+    ]),
+});
+
+/** `UNDO`, the container. */
+export const undo = defineCommand({
+  name: "undo",
+  group: "server",
+  since: "7.2.0",
+  summary: "A container for commands about data that were replaced",
+  complexity: "Depends on the subcommand",
+  arity: -2,
+  flags: [],
+  subcommands: [undoDrop, undoHelp, undoList, undoRestore],
+});
