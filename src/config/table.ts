@@ -403,6 +403,10 @@ export const DIRECTIVES = {
   "replica-announced": bool("yes"),
   /** Ours: a replica keeps its data when its master comes back without any; see replication/guard.ts. */
   "replica-guard-empty-master": bool("yes", { since: "tsredis" }),
+  /** Ours: seconds after its start in which a master that has hardly any keys counts as empty too; 0: never. */
+  "replica-guard-grace": int("300", 0, I32_MAX, { since: "tsredis" }),
+  /** Ours: percent of the replica's keys that are hardly any, as long as the master has fewer. */
+  "replica-guard-min-percent": int("10", 0, 100, { since: "tsredis" }),
   /** Ours: for how many seconds what FLUSHALL, FLUSHDB or a full sync replaces is kept for UNDO; 0 for not at all. */
   "undo-window": int("0", 0, I32_MAX, { since: "tsredis" }),
   /** Ours: what all that is kept may take together; more than that is not kept. */

@@ -81,8 +81,8 @@ export interface LinkOwner {
   readonly wantsPartial: boolean;
   /** Whether the usual steps are left out of the log, as the same has been tried before. */
   readonly isQuiet: boolean;
-  /** Whether the dataset may take the place of ours; if not, says so itself. */
-  takes(load: ReplicaLoad, id: string): boolean;
+  /** Whether the dataset may take the place of ours; if not, says so itself. May ask the master something. */
+  takes(load: ReplicaLoad, id: string): Promise<boolean>;
   /** The dataset of the master has taken the place of ours: the two are equal now. */
   synchronized(leftOut: LeftOut): void;
   /** A dataset has taken the place of ours, or ours goes on: the stream follows. */
@@ -353,13 +353,14 @@ export class MasterLink implements LinkTransport {
     } catch (error) {
       throw this.#loadFailure(error);
     }
+    const isTaken = await this.owner.takes(load, full === null ? "" : full.id);
     // A script that is under way sees one dataset from its beginning to its end.
     while (this.#host.isHeldByScript && !this.isOver) await this.#untilResumed();
     this.#isOurTurn = false;
     this.lastReadMs = this.#host.clock.monotonic();
     if (this.isOver) return;
     this.#checkDatabase(load.replicationDatabase);
-    if (!this.owner.takes(load, full === null ? "" : full.id)) {
+    if (!isTaken) {
       throw new LinkFailure("the empty dataset of the master was refused", { isGuard: true });
     }
     load.swap();

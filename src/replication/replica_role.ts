@@ -19,10 +19,11 @@ import type { LeftOut } from "../rdb/left_out.ts";
 import type { ReplicaLoad } from "../rdb/replica_load.ts";
 import type { Timer, Timers } from "../runtime/runtime.ts";
 import { Divergence } from "./divergence.ts";
-import { refusesEmpty } from "./guard.ts";
+import { judge } from "./guard.ts";
 import type { History } from "./history.ts";
 import type { ReplicationHost } from "./host.ts";
 import type { OurMaster } from "./master_role.ts";
+import { masterUptime } from "./master_uptime.ts";
 import {
   type HandOver,
   LinkFailure,
@@ -40,6 +41,8 @@ const CONTENT_RETRY_MS_MAX = 60_000;
 const FORGOTTEN_WITHIN_MS = 600_000;
 /** Between the tries of a replica that guards its data: each is a full sync for the master. */
 const GUARDED_RETRY_MS = 2000;
+/** If the master has some keys: each of them is sent each time. */
+const GUARDED_RETRY_MS_MAX = 30_000;
 /** A link that was up for less does not count as one that works. */
 const STEADY_MS = 1000;
 
@@ -55,8 +58,11 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   /** Whom we follow; null for a master. */
   masterHost: string | null = null;
   masterPort = 0;
-  /** Whether an empty dataset of a master that has lost its own was refused. */
+  /** Whether an empty dataset, or nearly so, of a master that has lost its own was refused. */
   isGuarded = false;
+  /** Keys of it, of the latest, and how often in a row it has had some. */
+  #keysRefused = 0;
+  #someRefused = 0;
   /** OurMaster: what of its stream has failed here. */
   readonly divergence = new Divergence();
   /** Whether our history and offset are such that a master may know them. */
@@ -198,6 +204,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
       this.history.events.add("replica", link.peer, "closed", `here: ${why}`);
     }
     this.isGuarded = false;
+    this.#someRefused = 0;
     this.#failures = 0;
     this.#lastFailure = "";
     this.#isHealing = false;
@@ -266,6 +273,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     const { host, history } = this;
     if (this.isGuarded) {
       this.isGuarded = false;
+      this.#someRefused = 0;
       history.events.add("replica", link.peer, "unguarded", "the master has data again");
       host.log.notice("The master has data again: the guard of ours is over.");
     }
@@ -322,19 +330,39 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   }
 
   /** LinkOwner. */
-  takes(load: ReplicaLoad, id: string): boolean {
-    const { host, history: { ids } } = this;
-    let keysHeld = 0;
-    for (const { count } of host.keyspace.databases) keysHeld += count;
+  async takes({ keyCount }: ReplicaLoad, id: string): Promise<boolean> {
+    const { host: { config }, history: { ids } } = this;
     const asked = id.toLowerCase();
-    return !refusesEmpty({
-      isGuardOn: host.config.value("replica-guard-empty-master"),
+    const verdict = judge({
+      isGuardOn: config.value("replica-guard-empty-master"),
       isAccepted: this.#isAccepted,
       isOfMaster: this.#isOfMaster,
-      keysHeld,
-      keysOffered: load.keyCount,
+      keysHeld: this.#keysHeld,
+      keysOffered: keyCount,
       isKnownHistory: asked === ids.id || asked === ids.secondId,
+      percentMin: config.value("replica-guard-min-percent"),
+      isGuarded: this.isGuarded,
     });
+    if (verdict === "take") return true;
+    if (verdict === "if-restarted" && !await this.#hasRestarted()) return true;
+    this.#keysRefused = keyCount;
+    this.#someRefused = keyCount === 0 ? 0 : this.#someRefused + 1;
+    return false;
+  }
+
+  get #keysHeld(): number {
+    let sum = 0;
+    for (const { count } of this.host.keyspace.databases) sum += count;
+    return sum;
+  }
+
+  /** Whether the master was started a short while ago; one that does not say counts as such. */
+  async #hasRestarted(): Promise<boolean> {
+    const { host } = this;
+    const graceSeconds = host.config.value("replica-guard-grace");
+    if (graceSeconds === 0) return false;
+    const uptime = await masterUptime(host, this.masterHost!, this.masterPort);
+    return uptime === null || uptime <= graceSeconds;
   }
 
   /** LinkOwner. */
@@ -424,21 +452,25 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     if (wasSteady) return 0;
     const { draw } = this.host;
     const usual = this.isGuarded
-      ? GUARDED_RETRY_MS
+      ? Math.min(GUARDED_RETRY_MS_MAX, GUARDED_RETRY_MS * 2 ** Math.max(0, this.#someRefused - 1))
       : Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(10, this.#failures - 1));
     return usual * (0.75 + draw() / 2);
   }
 
-  /** The data are kept although the master has none. */
+  /** The data are kept although the master has none, or hardly any. */
   #guard(peer: string): void {
     if (this.isGuarded) return;
     this.isGuarded = true;
     const { host, history: { events } } = this;
-    const what = "the master has come back without a key and with an unknown replication id";
+    const keys = this.#keysRefused;
+    const few = keys === 0
+      ? "without a key"
+      : `with no more than ${keys} of ${this.#keysHeld} keys`;
+    const what = `the master has come back ${few} and with an unknown replication id`;
     events.add("replica", peer, "guarded", `${what}; our data are kept`);
     host.log.warning(
       `replica-guard-empty-master: ${what}. Our data are kept and served read-only, and the master is ` +
-        "looked at again every few seconds. To accept its empty dataset: " +
+        `looked at again every few seconds. To accept its ${keys === 0 ? "empty " : ""}dataset: ` +
         `REPLICAOF ${this.masterHost} ${this.masterPort}`,
     );
   }
@@ -532,6 +564,16 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     link?.end(new LinkFailure("the server ends"));
   }
 
+  /**
+   * Since when the link is down; -1: since ever. Sentinel promotes nobody whose data it takes for old by this;
+   * data that are guarded are those that the master should have.
+   */
+  #downSeconds(steadyMs: number): number {
+    if (this.isGuarded) return 0;
+    if (this.#downSinceMs === 0) return -1;
+    return Math.max(0, Math.floor((steadyMs - this.#downSinceMs) / 1000));
+  }
+
   /** INFO's fields about the master, in order; none for a master. */
   infoFields(steadyMs: number): [name: string, value: string | number][] {
     if (this.masterHost === null) return [];
@@ -562,12 +604,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
         ["master_sync_last_io_seconds_ago", secondsSince(link!.lastReadMs)],
       );
     }
-    if (!isUp) {
-      fields.push([
-        "master_link_down_since_seconds",
-        this.#downSinceMs === 0 ? -1 : secondsSince(this.#downSinceMs),
-      ]);
-    }
+    if (!isUp) fields.push(["master_link_down_since_seconds", this.#downSeconds(steadyMs)]);
     if (this.#badSnapshots > 0) {
       fields.push(
         ["master_sync_failures", this.#badSnapshots],

@@ -1,6 +1,6 @@
 /**
- * `replica-guard-empty-master`: a master without persistence that was killed comes back empty. Its
- * replicas do not throw away the last copies of the data, unless a person says so.
+ * `replica-guard-empty-master`: a master without persistence that was killed comes back empty, or nearly so.
+ * Its replicas do not throw away the last copies of the data, unless a person says so.
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
@@ -11,6 +11,7 @@ import {
   infoOf,
   inStep,
   linkUp,
+  offsetOf,
   plain,
   replicate,
   startPeer,
@@ -27,6 +28,7 @@ interface Trio {
   replicas: ServerProcess[];
   proxy: LinkProxy;
   digest: string;
+  offset: number;
 }
 
 async function startTrio(stack: AsyncDisposableStack, args: string[] = []): Promise<Trio> {
@@ -39,18 +41,18 @@ async function startTrio(stack: AsyncDisposableStack, args: string[] = []): Prom
   for (let i = 0; i < 100; i++) await ask(master, "SET", `key:${i}`, `value ${i}`);
   await ask(master, "RPUSH", "list", "a", "b");
   const digest = await inStep(master, ...replicas);
-  return { master, replicas, proxy, digest };
+  return { master, replicas, proxy, digest, offset: await offsetOf(master) };
 }
 
-/** Kills the master and starts another one where it was; `fill` runs before it can be reached. */
+/** Kills the master and starts another one where it was; `prepare` runs before it can be reached. */
 async function killAndRestart(
   stack: AsyncDisposableStack,
   trio: Trio,
-  fill: (master: ServerProcess) => Promise<unknown> = () => Promise.resolve(),
+  prepare: (master: ServerProcess) => Promise<unknown> = () => Promise.resolve(),
 ): Promise<ServerProcess> {
   await trio.master.stop("SIGKILL");
   const again = stack.use(await startPeer("tsredis"));
-  await fill(again);
+  await prepare(again);
   trio.proxy.target = again.port;
   return again;
 }
@@ -78,7 +80,11 @@ Deno.test("replicas of a master that comes back empty keep their data, read-only
       error("READONLY You can't write against a read only replica."),
     );
     assertMatch(plain(await client.call("ROLE")), /"slave", "127\.0\.0\.1", \d+, "guarded"/);
-    assertEquals((await infoOf(replica)).master_link_status, "down");
+    const info = await infoOf(replica);
+    assertEquals(info.master_link_status, "down");
+    // By this and by its offset Sentinel tells how old its data are: as new as the master's last.
+    assertEquals(info.master_link_down_since_seconds, "0");
+    assertEquals(info.slave_repl_offset, `${trio.offset}`);
     const port = trio.proxy.port;
     const lines = () =>
       replica.log.split("\n").filter((line) =>
@@ -112,6 +118,7 @@ Deno.test("guarded replicas go on by themselves once the master comes back with 
   await empty.stop("SIGKILL");
   const filled = stack.use(await startPeer("tsredis"));
   await ask(filled, "SET", "restored", "from elsewhere");
+  await fill(filled, 20);
   trio.proxy.target = filled.port;
   for (const replica of trio.replicas) await linkUp(replica);
   await inStep(filled, ...trio.replicas);
@@ -120,15 +127,72 @@ Deno.test("guarded replicas go on by themselves once the master comes back with 
   }
 });
 
-Deno.test("guarded replicas go on by themselves once somebody writes to the empty master", async () => {
+/** Gives a server so many keys. */
+async function fill(server: ServerProcess, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await ask(server, "SET", `new:${i}`, "life");
+}
+
+Deno.test("guarded replicas go on by themselves once the empty master has a tenth of their keys", async () => {
   await using stack = new AsyncDisposableStack();
   const trio = await startTrio(stack);
   const again = await killAndRestart(stack, trio);
   await untilGuarded(trio);
-  await ask(again, "SET", "new", "life");
+  await fill(again, 10);
+  const [one] = trio.replicas;
+  const { length } = trio.proxy.links;
+  // Looked at several times.
+  await eventually(() => trio.proxy.links.length >= length + 4, { timeoutMs: 30_000 });
+  assertEquals((await infoOf(one)).master_link_state, "guarded");
+  assertEquals(await askText(one, "DEBUG", "DIGEST"), trio.digest);
+  await ask(again, "SET", "one", "more");
   for (const replica of trio.replicas) await linkUp(replica);
   await inStep(again, ...trio.replicas);
 });
+
+Deno.test("a master that has taken a write before its replicas come back is no more followed than an empty one", async () => {
+  await using stack = new AsyncDisposableStack();
+  const trio = await startTrio(stack);
+  await killAndRestart(stack, trio, (master) => fill(master, 1));
+  await untilGuarded(trio);
+  const [one] = trio.replicas;
+  assertEquals(await askText(one, "DEBUG", "DIGEST"), trio.digest);
+  await one.untilLogged(
+    "replica-guard-empty-master: the master has come back with no more than 1 of 101 keys",
+  );
+  // A person may say so.
+  await ask(one, "REPLICAOF", "127.0.0.1", `${trio.proxy.port}`);
+  await linkUp(one);
+  assertEquals(plain(await ask(one, "DBSIZE")), "1");
+});
+
+Deno.test("a master that has been up for longer than replica-guard-grace is followed, one with a password too", async () => {
+  await using stack = new AsyncDisposableStack();
+  const trio = await startTrio(stack, ["--replica-guard-grace", "2"]);
+  for (const replica of trio.replicas) await ask(replica, "CONFIG", "SET", "masterauth", "secret");
+  await killAndRestart(stack, trio, async (master) => {
+    await fill(master, 1);
+    await eventually(async () => Number((await infoOf(master, "server")).uptime_in_seconds) > 3, {
+      timeoutMs: 30_000,
+    });
+    await ask(master, "CONFIG", "SET", "requirepass", "secret");
+  });
+  for (const replica of trio.replicas) await linkUp(replica);
+});
+
+for (
+  const [what, args] of [
+    ["no grace", ["--replica-guard-grace", "0"]],
+    ["no share of the keys", ["--replica-guard-min-percent", "0"]],
+  ] as const
+) {
+  Deno.test(`with ${what} a master that has taken one write is followed, as Redis's`, async () => {
+    await using stack = new AsyncDisposableStack();
+    const trio = await startTrio(stack, [...args]);
+    const again = await killAndRestart(stack, trio, (master) => fill(master, 1));
+    for (const replica of trio.replicas) await linkUp(replica);
+    await inStep(again, ...trio.replicas);
+  });
+}
 
 Deno.test("a guarded replica can be promoted: it has its data and takes writes", async () => {
   await using stack = new AsyncDisposableStack();

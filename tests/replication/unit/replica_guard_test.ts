@@ -1,29 +1,42 @@
-/** When the empty dataset of a master is refused. */
+/** When the empty, or nearly empty, dataset of a master is refused. */
 
 import { assertEquals } from "@std/assert";
-import { type EmptyOffer, refusesEmpty } from "../../../src/replication/guard.ts";
+import { type EmptyOffer, judge, type Verdict } from "../../../src/replication/guard.ts";
 
 const LOST: EmptyOffer = {
   isGuardOn: true,
   isAccepted: false,
   isOfMaster: true,
-  keysHeld: 5,
+  keysHeld: 50,
   keysOffered: 0,
   isKnownHistory: false,
+  percentMin: 10,
+  isGuarded: false,
 };
 
-const CASES: [why: string, offer: Partial<EmptyOffer>, isRefused: boolean][] = [
-  ["a master that came back empty", {}, true],
-  ["the guard is off", { isGuardOn: false }, false],
-  ["a person has said so", { isAccepted: true }, false],
-  ["our data are not the master's", { isOfMaster: false }, false],
-  ["we have nothing to lose", { keysHeld: 0 }, false],
-  ["the master has one key", { keysOffered: 1 }, false],
-  ["the master goes on with the history we know", { isKnownHistory: true }, false],
+const CASES: [why: string, offer: Partial<EmptyOffer>, verdict: Verdict][] = [
+  ["a master that came back empty", {}, "refuse"],
+  ["the guard is off", { isGuardOn: false }, "take"],
+  ["a person has said so", { isAccepted: true }, "take"],
+  ["our data are not the master's", { isOfMaster: false }, "take"],
+  ["we have nothing to lose", { keysHeld: 0 }, "take"],
+  ["the master goes on with the history we know", { isKnownHistory: true }, "take"],
+  ["it has one key", { keysOffered: 1 }, "if-restarted"],
+  ["it has less than a tenth", { keysOffered: 4 }, "if-restarted"],
+  ["it has a tenth", { keysOffered: 5 }, "take"],
+  ["it has less than a tenth, the guard is off", { keysOffered: 4, isGuardOn: false }, "take"],
+  ["it has less than a tenth, said by a person", { keysOffered: 4, isAccepted: true }, "take"],
+  ["it has less than a tenth, of our history", { keysOffered: 4, isKnownHistory: true }, "take"],
+  ["it has one key of a few", { keysOffered: 1, keysHeld: 10 }, "take"],
+  ["it has one key, and that is enough", { keysOffered: 1, percentMin: 0 }, "take"],
+  ["it has none, and that is never enough", { percentMin: 0 }, "refuse"],
+  ["it has all but one, and all are wanted", { keysOffered: 49, percentMin: 100 }, "if-restarted"],
+  ["it has one key, our data are guarded", { keysOffered: 1, isGuarded: true }, "refuse"],
+  ["it has a tenth, our data are guarded", { keysOffered: 5, isGuarded: true }, "take"],
 ];
 
-for (const [why, offer, isRefused] of CASES) {
-  Deno.test(`an empty dataset is ${isRefused ? "refused" : "taken"}: ${why}`, () => {
-    assertEquals(refusesEmpty({ ...LOST, ...offer }), isRefused);
+for (const [why, offer, verdict] of CASES) {
+  Deno.test(`the verdict on the dataset of a master is "${verdict}": ${why}`, () => {
+    assertEquals(judge({ ...LOST, ...offer }), verdict);
   });
 }
