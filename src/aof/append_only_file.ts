@@ -24,6 +24,7 @@ import { toPath } from "../config/parse.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
 import type { StreamReader } from "../propagation/write_stream.ts";
+import type { CommandFrame } from "../rdb/as_commands/command_finisher.ts";
 import type { BaseSave } from "../rdb/base_save.ts";
 import type { LoadedReplication, Persistence } from "../rdb/persistence.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
@@ -31,8 +32,9 @@ import type { Files, Runtime } from "../runtime/runtime.ts";
 import { isSystemError, problemOf } from "../runtime/system_error.ts";
 import { AofFolder } from "./folder.ts";
 import { AofLoader, type AofOwner as AofRunner } from "./loader.ts";
-import { Manifest } from "./manifest.ts";
-import { AofWriter } from "./writer.ts";
+import { type BaseFormat, Manifest } from "./manifest.ts";
+import { positionLines } from "./position.ts";
+import { AofWriter, timestampLine } from "./writer.ts";
 
 /** After so many rewrites that failed one after the other, the next is put off. */
 const FAILURES_MAX = 3;
@@ -71,6 +73,8 @@ interface Rewrite {
   readonly startedMs: number;
   /** Name of the base until it is complete. */
   readonly temporary: string;
+  /** Of the base. */
+  format: BaseFormat;
   /** Null before the snapshot begins. */
   save: BaseSave | null;
   /** It is not to go on, whatever step it is at. */
@@ -230,8 +234,9 @@ export class AppendOnlyFile {
     const before = manifest.toText();
     folder.ensure();
     if (manifest.isEmpty) {
-      const { name } = manifest.addBase(folder.prefix, "rdb");
-      this.host.persistence.saveBase(folder.path, this.#temporary, toPath(name));
+      const commands = this.#commandFrame();
+      const { name } = manifest.addBase(folder.prefix, formatOf(commands));
+      this.host.persistence.saveBase(folder.path, this.#temporary, toPath(name), commands);
       log.notice(`Creating AOF base file ${name} on server start`);
     }
     const last = manifest.increments.at(-1);
@@ -249,6 +254,17 @@ export class AppendOnlyFile {
     this.#baseBytes = manifest.base === null ? 0 : folder.sizeOf(manifest.base.name);
     this.#setState("on");
     if (folder.removeHistory(manifest)) folder.write(manifest);
+  }
+
+  /** The lines around a base of commands as of now; null for one that is a snapshot (`aof-use-rdb-preamble`). */
+  #commandFrame(): CommandFrame | null {
+    const { config, keyspace, owner } = this.host;
+    if (config.value("aof-use-rdb-preamble")) return null;
+    const position = owner.replicationPosition();
+    return {
+      head: config.value("aof-timestamp-enabled") ? timestampLine(keyspace.clock.now()) : "",
+      tail: position === null ? "" : positionLines(position, ""),
+    };
   }
 
   get #temporary(): string {
@@ -448,6 +464,7 @@ export class AppendOnlyFile {
       const rewrite: Rewrite = {
         startedMs: keyspace.clock.monotonic(),
         temporary: this.#temporary,
+        format: "rdb",
         save: null,
         isGivenUp: false,
       };
@@ -520,8 +537,11 @@ export class AppendOnlyFile {
   #startBase(rewrite: Rewrite): void {
     const { folder } = this;
     let next: Manifest;
+    const commands = this.#commandFrame();
+    rewrite.format = formatOf(commands);
     rewrite.save = this.host.persistence.startBase(
       { folder: folder.path, temporary: rewrite.temporary, name: rewrite.temporary },
+      commands,
       {
         finished: () => next = this.#nameFiles(rewrite),
         ended: (failure) => {
@@ -535,12 +555,12 @@ export class AppendOnlyFile {
   }
 
   /** Step 3: gives the files their names; answers the manifest to be. @throws Error */
-  #nameFiles({ temporary }: Rewrite): Manifest {
+  #nameFiles({ temporary, format }: Rewrite): Manifest {
     const { folder } = this;
     const { log, runtime: { files } } = this.host;
     log.notice("Background AOF rewrite terminated with success");
     const next = this.#manifest!.copy();
-    const base = next.addBase(folder.prefix, "rdb");
+    const base = next.addBase(folder.prefix, format);
     this.#rename(temporary, base.name, "base");
     if (this.#state === "waiting") {
       const { name } = next.addIncrement(folder.prefix);
@@ -678,6 +698,10 @@ function isThere(files: Files, path: string): boolean {
     // Where it cannot be asked, a write will show what is wrong.
     return !isSystemError(error, "ENOTDIR");
   }
+}
+
+function formatOf(commands: CommandFrame | null): BaseFormat {
+  return commands === null ? "rdb" : "aof";
 }
 
 function persistenceIsBusy({ persistence, owner }: AofHost): boolean {

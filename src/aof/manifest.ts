@@ -20,6 +20,9 @@ export interface AofFile {
   readonly seq: number;
 }
 
+/** What a base consists of, as its name says: a snapshot, or commands. */
+export type BaseFormat = "rdb" | "aof";
+
 const LINE_MAX = 1024;
 const INVALID = "Invalid AOF manifest file format";
 
@@ -127,7 +130,7 @@ export class Manifest {
   }
 
   /** Gives the next base its name; the one before it is history. `prefix` is `appendfilename`. */
-  addBase(prefix: string, format: "rdb" | "aof"): AofFile {
+  addBase(prefix: string, format: BaseFormat): AofFile {
     if (this.base !== null) this.history.unshift(this.base);
     const seq = ++this.#baseSeq;
     this.base = { name: `${prefix}.${seq}.base.${format}`, seq };

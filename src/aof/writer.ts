@@ -36,6 +36,11 @@ const POSTPONE_MAX_MS = 2_000;
 /** The log tells of failing writes no more often than this. */
 const TOLD_EVERY_MS = 30_000;
 
+/** The annotation of `aof-timestamp-enabled` for a Unix time in ms. */
+export function timestampLine(nowMs: number): string {
+  return `#TS:${Math.floor(nowMs / 1000)}\r\n`;
+}
+
 /** The parts of the server that writing works with. */
 export interface AofWriterHost {
   readonly keyspace: Keyspace;
@@ -284,7 +289,7 @@ export class AofWriter {
     const second = Math.floor(this.host.keyspace.clock.now() / 1000);
     if (second <= this.#annotated) return;
     this.#annotated = second;
-    const line = latin1(`#TS:${second}\r\n`);
+    const line = latin1(timestampLine(second * 1000));
     this.#take(line, 0, line.length);
   }
 

@@ -349,7 +349,7 @@ export const DIRECTIVES = {
   }),
   "rdb-version-lossy": bool("no", { since: "tsredis" }),
   "rdb-skip-unknown-modules": bool("no", { since: "tsredis" }),
-  "rdb-save-incremental-fsync": bool("yes", idle("a snapshot is synced once, at its end")),
+  "rdb-save-incremental-fsync": bool("yes"),
   "rdb-del-sync-files": bool("no"),
   "stop-writes-on-bgsave-error": bool("yes"),
   "rdb-key-save-delay": int("0", I32_MIN, I32_MAX, { hidden: true }),
@@ -377,9 +377,9 @@ export const DIRECTIVES = {
   "auto-aof-rewrite-min-size": memory("64mb", 0, I64_MAX),
   "aof-load-truncated": bool("yes"),
   "aof-load-corrupt-tail-max-size": memory("0", 0, I64_MAX, { since: "8.4.0" }),
-  "aof-use-rdb-preamble": bool("yes", idle("a base is always written as a snapshot")),
+  "aof-use-rdb-preamble": bool("yes"),
   "aof-timestamp-enabled": bool("no"),
-  "aof-rewrite-incremental-fsync": bool("yes", idle("a base is synced once, at its end")),
+  "aof-rewrite-incremental-fsync": bool("yes"),
   "aof-disable-auto-gc": bool("no"),
 
   // Replication

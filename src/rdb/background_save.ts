@@ -2,7 +2,7 @@
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { problemOf } from "../runtime/system_error.ts";
-import type { FromSaveWorker, SaveFile } from "./save_messages.ts";
+import type { FinishedForm, FromSaveWorker, SaveFile } from "./save_messages.ts";
 import type { SnapshotOptions } from "./snapshot.ts";
 import { exchangeSnapshot } from "./snapshot_file.ts";
 import { type SaveWorker, SnapshotJob } from "./snapshot_job.ts";
@@ -18,12 +18,12 @@ export class BackgroundSave extends SnapshotJob {
     keyspace: Keyspace,
     worker: SaveWorker,
     file: SaveFile,
-    checksum: boolean,
+    form: FinishedForm,
     options: SnapshotOptions,
     delay: () => number,
     ended: SaveEnded,
   ) {
-    super(keyspace, worker, file, checksum, options, delay);
+    super(keyspace, worker, file, form, options, delay);
     this.#file = file;
     this.#ended = ended;
   }

@@ -4,7 +4,7 @@
  */
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
-import type { FromSaveWorker, SaveFile } from "./save_messages.ts";
+import type { FinishedForm, FromSaveWorker, SaveFile } from "./save_messages.ts";
 import type { SnapshotOptions } from "./snapshot.ts";
 import { type SaveWorker, SnapshotJob } from "./snapshot_job.ts";
 
@@ -12,6 +12,8 @@ import { type SaveWorker, SnapshotJob } from "./snapshot_job.ts";
 export interface BaseEvents {
   /** The file is complete and on the disk: gives it its name. What it throws ends the save as failed. */
   finished(): void;
+  /** What its form cannot say of a key; a part of a line for the log. */
+  remark(what: string): void;
   /** It is over: null when the file is on the disk under its name, else what was wrong. */
   ended(failure: string | null): void;
 }
@@ -23,17 +25,20 @@ export class BaseSave extends SnapshotJob {
     keyspace: Keyspace,
     worker: SaveWorker,
     file: SaveFile,
-    checksum: boolean,
+    form: FinishedForm,
     options: SnapshotOptions,
     delay: () => number,
     events: BaseEvents,
   ) {
-    super(keyspace, worker, file, checksum, options, delay);
+    super(keyspace, worker, file, form, options, delay);
     this.#events = events;
   }
 
   protected override hear(message: FromSaveWorker): void {
     switch (message.kind) {
+      case "remark":
+        this.#events.remark(message.message);
+        return;
       case "finished":
         this.#name();
         return;

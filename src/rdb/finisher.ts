@@ -10,7 +10,17 @@
 import { copyBytes } from "../base/bytes.ts";
 import type { RdbEncoder } from "./writer.ts";
 
-export class ChunkFinisher {
+/** What makes of the chunks of a snapshot what goes into a file, or to replicas. */
+export interface Finisher {
+  /** Takes the next chunk; nothing of it is kept. */
+  add(chunk: Uint8Array, length: number, strings: Int32Array | null): void;
+  /** Everything has come. @throws Error when that is not so */
+  end(): void;
+  /** Gives a chunk back that the sink was handed. */
+  recycle(chunk: Uint8Array<ArrayBuffer>): void;
+}
+
+export class ChunkFinisher implements Finisher {
   readonly #encoder: RdbEncoder;
   /** The string that did not end in its chunk. */
   #string: Uint8Array | null = null;
@@ -21,7 +31,10 @@ export class ChunkFinisher {
     this.#encoder = encoder;
   }
 
-  /** Takes the next chunk; nothing of it is kept. */
+  recycle(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#encoder.recycle(chunk);
+  }
+
   add(chunk: Uint8Array, length: number, strings: Int32Array | null): void {
     const encoder = this.#encoder;
     let at = 0;

@@ -14,6 +14,7 @@ import type { Log } from "../observe/log.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
 import type { OpenFile, Runtime, Timer } from "../runtime/runtime.ts";
 import { isSystemError, problemOf, SystemError } from "../runtime/system_error.ts";
+import { type CommandFrame, COMMANDS_OPTIONS, saveCommands } from "./as_commands/save_commands.ts";
 import { BackgroundSave } from "./background_save.ts";
 import { type BaseEvents, BaseSave } from "./base_save.ts";
 import { type ExpiredListener, type LibraryLoader, RdbLoader } from "./loader.ts";
@@ -25,7 +26,7 @@ import { ReplicaLoad, type ReplicaLoadOptions } from "./replica_load.ts";
 import { SaveWorker } from "./snapshot_job.ts";
 import { FileSource, RdbReader } from "./reader.ts";
 import { accessOf, type LeftOutListener, saveDataset, type SnapshotHead } from "./save_dataset.ts";
-import type { SaveFile } from "./save_messages.ts";
+import type { FinishedForm, SaveFile } from "./save_messages.ts";
 import type { SnapshotOptions } from "./snapshot.ts";
 import { SnapshotFile } from "./snapshot_file.ts";
 import { keysPerSlice, nextSlice } from "./slice_delay.ts";
@@ -36,7 +37,7 @@ import {
   fullVersionRemark,
   replicaVersion,
 } from "./versions.ts";
-import { RdbEncoder } from "./writer.ts";
+import { type ChunkSink, RdbEncoder } from "./writer.ts";
 
 /** A background save that failed is not tried again by itself for so long. */
 const RETRY_MS = 5_000;
@@ -300,38 +301,53 @@ export class Persistence implements SnapshotMaker {
   #writeFile(form: SaveForm): string | null {
     try {
       const aux = this.owner.replicationAux();
-      this.#saveNow(this.#folder, `temp-${this.#writer}-main.rdb`, this.#fileName, form, { aux });
+      const temporary = `temp-${this.#writer}-main.rdb`;
+      this.#saveNow(this.#folder, temporary, this.#fileName, this.#finishedForm(), (sink) => {
+        this.#writeSnapshot(sink, form, { aux });
+      });
     } catch (error) {
       return problemOf(error);
     }
     return null;
   }
 
-  /** Writes the base of an append-only file at once, in a form that holds all there is. @throws Error */
-  saveBase(folder: string, temporary: string, name: string): void {
-    this.#saveNow(folder, temporary, name, this.#fullForm(), { isAofBase: true });
+  /**
+   * Writes the base of an append-only file at once, in a form that holds all there is: a snapshot, or with
+   * `commands` these. @throws Error
+   */
+  saveBase(
+    folder: string,
+    temporary: string,
+    name: string,
+    commands: CommandFrame | null,
+  ): void {
+    const head = { aux: this.owner.replicationAux(), isAofBase: true };
+    this.#saveNow(folder, temporary, name, this.#finishedForm(commands, true), (sink) => {
+      if (commands === null) this.#writeSnapshot(sink, this.#fullForm(), head);
+      else saveCommands(this.keyspace, commands, sink, (what) => this.#remark(what));
+    });
+  }
+
+  /** Writes the whole dataset at once. */
+  #writeSnapshot(sink: ChunkSink, { version, leftOut }: SaveForm, head: SnapshotHead): void {
+    const encoder: RdbEncoder = new RdbEncoder((...chunk) => {
+      sink(...chunk);
+      encoder.recycle(chunk[0]);
+    }, { ...this.#finishedForm(), version });
+    saveDataset(this.keyspace, encoder, this.#access, head, leftOut);
   }
 
   #saveNow(
     folder: string,
     temporary: string,
     name: string,
-    { version, leftOut }: SaveForm,
-    head: SnapshotHead,
+    { syncsAhead }: FinishedForm,
+    write: (sink: ChunkSink) => void,
   ): void {
-    const { keyspace, config } = this;
-    const file = new SnapshotFile(this.runtime.files, folder, temporary, name);
+    const { files } = this.runtime;
+    const file = new SnapshotFile(files, folder, temporary, name, syncsAhead);
     try {
-      const encoder: RdbEncoder = new RdbEncoder((chunk, length) => {
-        file.write(chunk, length);
-        encoder.recycle(chunk);
-      }, {
-        compress: config.value("rdbcompression"),
-        checksum: config.value("rdbchecksum"),
-        version,
-      });
-      const access = accessOf(config.value("maxmemory-policy"));
-      saveDataset(keyspace, encoder, access, head, leftOut);
+      write((chunk, length) => file.write(chunk, length));
       file.finish();
       file.rename();
       file.syncFolder();
@@ -437,7 +453,7 @@ export class Persistence implements SnapshotMaker {
         temporary: this.#temporary,
         name: this.#fileName,
       },
-      config.value("rdbchecksum"),
+      this.#finishedForm(),
       this.#snapshotOptions(form),
       () => config.value("rdb-key-save-delay"),
       ended,
@@ -445,13 +461,35 @@ export class Persistence implements SnapshotMaker {
   }
 
   #snapshotOptions(form: SaveForm): SnapshotOptions {
-    const { config } = this;
     return {
       ...form,
-      access: accessOf(config.value("maxmemory-policy")),
-      compress: config.value("rdbcompression"),
+      access: this.#access,
+      compress: this.config.value("rdbcompression"),
       aux: this.owner.replicationAux(),
     };
+  }
+
+  /** ACCESS_*. */
+  get #access(): number {
+    return accessOf(this.config.value("maxmemory-policy"));
+  }
+
+  /** What becomes of the walker's chunks. With `isAof` they are for an append-only file. */
+  #finishedForm(commands: CommandFrame | null = null, isAof = commands !== null): FinishedForm {
+    const { config } = this;
+    return {
+      compress: commands === null && config.value("rdbcompression"),
+      checksum: config.value("rdbchecksum"),
+      commands,
+      syncsAhead: config.value(
+        isAof ? "aof-rewrite-incremental-fsync" : "rdb-save-incremental-fsync",
+      ),
+    };
+  }
+
+  /** Commands cannot say something that is in the dataset. */
+  #remark(what: string): void {
+    this.log.warning(`Commands cannot express ${what}: it is left out of the append-only file`);
   }
 
   /**
@@ -464,7 +502,7 @@ export class Persistence implements SnapshotMaker {
     const relay = new RelayedSnapshot(
       this.keyspace,
       this.#worker,
-      config.value("rdbchecksum"),
+      this.#finishedForm(),
       this.#snapshotOptions({ version: replicaVersion(this.keyspace, config) }),
       () => config.value("rdb-key-save-delay"),
       events,
@@ -475,20 +513,26 @@ export class Persistence implements SnapshotMaker {
   }
 
   /**
-   * Begins a snapshot of this instant that is to be the base of an append-only file. Not while
-   * `isSaving`. It counts as the one snapshot under way.
+   * Begins a snapshot of this instant that is to be the base of an append-only file; with `commands` it is
+   * written as these. Not while `isSaving`. It counts as the one snapshot under way.
    */
-  startBase(file: SaveFile, events: BaseEvents): BaseSave {
+  startBase(
+    file: SaveFile,
+    commands: CommandFrame | null,
+    events: Omit<BaseEvents, "remark">,
+  ): BaseSave {
     const { config, keyspace } = this;
-    const options = this.#snapshotOptions(this.#fullForm());
     const save = new BaseSave(
       keyspace,
       this.#worker,
       file,
-      config.value("rdbchecksum"),
-      { ...options, isAofBase: true },
+      this.#finishedForm(commands, true),
+      commands !== null
+        ? COMMANDS_OPTIONS
+        : { ...this.#snapshotOptions(this.#fullForm()), isAofBase: true },
       () => config.value("rdb-key-save-delay"),
       {
+        remark: (what) => this.#remark(what),
         finished: () => events.finished(),
         ended: (failure) => {
           this.#background = null;

@@ -9,7 +9,7 @@
  */
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
-import type { FromSaveWorker } from "./save_messages.ts";
+import type { FinishedForm, FromSaveWorker } from "./save_messages.ts";
 import type { SnapshotOptions } from "./snapshot.ts";
 import { type SaveWorker, SnapshotJob } from "./snapshot_job.ts";
 
@@ -52,13 +52,13 @@ export class RelayedSnapshot extends SnapshotJob implements Relay {
   constructor(
     keyspace: Keyspace,
     worker: SaveWorker,
-    checksum: boolean,
+    form: FinishedForm,
     options: SnapshotOptions,
     delay: () => number,
     events: RelayEvents,
     ended: (failure: string | null) => void,
   ) {
-    super(keyspace, worker, null, checksum, { ...options, compressMax: COMPRESS_MAX }, delay);
+    super(keyspace, worker, null, form, { ...options, compressMax: COMPRESS_MAX }, delay);
     this.#events = events;
     this.#ended = ended;
   }

@@ -1,5 +1,17 @@
 /** What the main thread and the worker that finishes a snapshot's chunks say to each other. */
 
+import type { CommandFrame } from "./as_commands/command_finisher.ts";
+
+/** What the worker makes of the chunks. */
+export interface FinishedForm {
+  readonly compress: boolean;
+  readonly checksum: boolean;
+  /** Commands with these lines around them; null for a snapshot. */
+  readonly commands: CommandFrame | null;
+  /** Whether a file is brought to the disk bit by bit, as it grows; else at its end. */
+  readonly syncsAhead: boolean;
+}
+
 /** Where a snapshot's file goes. */
 export interface SaveFile {
   readonly folder: string;
@@ -15,8 +27,7 @@ export type ToSaveWorker =
     readonly job: number;
     /** Null: the finished bytes come back as messages instead of going to a file. */
     readonly file: SaveFile | null;
-    readonly compress: boolean;
-    readonly checksum: boolean;
+    readonly form: FinishedForm;
   }
   | {
     readonly kind: "chunk";
@@ -47,6 +58,8 @@ export type FromSaveWorker =
     readonly chunk: Uint8Array<ArrayBuffer>;
     readonly length: number;
   }
+  /** What the commands of a file cannot say; a part of a line for the log. */
+  | { readonly kind: "remark"; readonly job: number; readonly message: string }
   /**
    * The snapshot is complete: all bytes have been sent, or the file is on the disk. Its name is given
    * by the main thread, which knows whether it is still wanted.

@@ -1,24 +1,35 @@
 /**
  * The work behind BGSAVE and full syncs, done in a thread of its own (save_worker.ts): takes chunks of a
- * snapshot, compresses strings, adds up the checksum, and writes the file or sends the finished bytes
+ * snapshot, compresses strings, adds up the checksum (or makes commands of it), and writes the file or sends the finished bytes
  * back, so that none of it costs the event loop time. It also frees memory, which takes the system long.
  * Errors go back as a message.
  */
 
 import type { Files, PostMessage, Runtime } from "../runtime/runtime.ts";
 import { problemOf } from "../runtime/system_error.ts";
-import { ChunkFinisher } from "./finisher.ts";
-import type { FromSaveWorker, ToSaveWorker } from "./save_messages.ts";
+import { CommandFinisher } from "./as_commands/command_finisher.ts";
+import { ChunkFinisher, type Finisher } from "./finisher.ts";
+import type { FinishedForm, FromSaveWorker, ToSaveWorker } from "./save_messages.ts";
 import { SnapshotFile } from "./snapshot_file.ts";
-import { RdbEncoder } from "./writer.ts";
+import { type ChunkSink, RdbEncoder } from "./writer.ts";
 
 /** The snapshot under way. */
 interface Save {
   readonly job: number;
   /** Null when the bytes go back. */
   readonly file: SnapshotFile | null;
-  readonly finisher: ChunkFinisher;
-  readonly encoder: RdbEncoder;
+  readonly finisher: Finisher;
+}
+
+/** What finishes a snapshot in this form for a sink; `onRemark` hears of what it cannot say. */
+export function finisherOf(
+  form: FinishedForm,
+  sink: ChunkSink,
+  onRemark: (message: string) => void,
+): Finisher {
+  const { commands } = form;
+  if (commands !== null) return new CommandFinisher(sink, commands, onRemark);
+  return new ChunkFinisher(new RdbEncoder(sink, form));
 }
 
 /** What a worker does for one server. Returns who takes its messages. */
@@ -68,7 +79,7 @@ class Saver {
         save?.finisher.add(message.chunk, message.length, message.strings);
         return;
       case "release":
-        save?.encoder.recycle(message.chunk);
+        save?.finisher.recycle(message.chunk);
         return;
       case "free":
         message.memory.transferToFixedLength(0);
@@ -90,20 +101,21 @@ class Saver {
     }
   }
 
-  #begin({ job, file: target, compress, checksum }: ToSaveWorker & { kind: "begin" }): Save {
-    const options = { compress, checksum };
+  #begin({ job, file: target, form }: ToSaveWorker & { kind: "begin" }): Save {
+    const onRemark = (message: string) => this.#post({ kind: "remark", job, message }, []);
     if (target === null) {
-      const encoder = new RdbEncoder((chunk, length) => {
+      const send: ChunkSink = (chunk, length) => {
         this.#post({ kind: "bytes", job, chunk, length }, [chunk.buffer]);
-      }, options);
-      return { job, file: null, encoder, finisher: new ChunkFinisher(encoder) };
+      };
+      return { job, file: null, finisher: finisherOf(form, send, onRemark) };
     }
-    const file = new SnapshotFile(this.#files, target.folder, target.temporary, target.name);
-    const encoder: RdbEncoder = new RdbEncoder((chunk, length) => {
+    const { folder, temporary, name } = target;
+    const file = new SnapshotFile(this.#files, folder, temporary, name, form.syncsAhead);
+    const finisher: Finisher = finisherOf(form, (chunk, length) => {
       file.write(chunk, length);
-      encoder.recycle(chunk);
-    }, options);
-    return { job, file, encoder, finisher: new ChunkFinisher(encoder) };
+      finisher.recycle(chunk);
+    }, onRemark);
+    return { job, file, finisher };
   }
 
   #abandon(): void {

@@ -73,6 +73,8 @@ export interface SnapshotOptions extends SnapshotHead {
   readonly compressMax?: number;
   /** The version; RDB_VERSION_MIN to RDB_VERSION_MAX. Default: one that can hold all there is (`fullVersion`). */
   readonly version?: number;
+  /** Whether commands are made of it: see `RdbEncoder.groupsFirst`. Default: false. */
+  readonly groupsFirst?: boolean;
   /** With it, what the version cannot hold is left out and told to it; without, the version has to hold all. */
   readonly leftOut?: LeftOutListener;
 }
@@ -130,8 +132,8 @@ export class Snapshot {
   constructor(keyspace: Keyspace, sink: SnapshotSink, options: SnapshotOptions) {
     this.#keyspace = keyspace;
     this.#sink = sink;
-    const { access, compress, version = fullVersion(keyspace) } = options;
-    this.#form = { compress, version };
+    const { access, compress, version = fullVersion(keyspace), groupsFirst } = options;
+    this.#form = { compress, version, groupsFirst };
     this.#writer = new DatasetWriter(keyspace, access, options.leftOut);
     this.#main = new RdbEncoder(sink.write, {
       ...this.#form,

@@ -10,15 +10,30 @@ import { removeIfThere } from "../runtime/remove_if_there.ts";
 import type { Files, OpenFile } from "../runtime/runtime.ts";
 import { problemOf } from "../runtime/system_error.ts";
 
+/** With `syncsAhead`, so much is written between two syncs, as in Redis. */
+const SYNC_BYTES = 4 << 20;
+
 export class SnapshotFile {
   readonly #files: Files;
   readonly #folder: string;
   readonly #temporary: string;
   readonly #name: string;
   #file: OpenFile | null;
+  readonly #syncsAhead: boolean;
+  #unsyncedBytes = 0;
 
-  /** Opens `temporary`; both names lie in `folder`. @throws Error, as all that follows */
-  constructor(files: Files, folder: string, temporary: string, name: string) {
+  /**
+   * Opens `temporary`; both names lie in `folder`. With `syncsAhead` the file is brought to the disk every few MB, so
+   * that others who use the disk do not have to wait for all of it at once. @throws Error, as all that follows
+   */
+  constructor(
+    files: Files,
+    folder: string,
+    temporary: string,
+    name: string,
+    syncsAhead: boolean,
+  ) {
+    this.#syncsAhead = syncsAhead;
     this.#files = files;
     this.#folder = folder;
     this.#temporary = temporary;
@@ -34,10 +49,13 @@ export class SnapshotFile {
   /** Appends the first `length` bytes of `chunk`. */
   write(chunk: Uint8Array<ArrayBuffer>, length: number): void {
     this.#attemptWrite("write", (file) => file.write(chunk, 0, length));
+    this.#unsyncedBytes += length;
+    if (this.#syncsAhead && this.#unsyncedBytes >= SYNC_BYTES) this.finish();
   }
 
   /** Brings all bytes to the disk; `rename` and `syncFolder` complete the save. */
   finish(): void {
+    this.#unsyncedBytes = 0;
     this.#attemptWrite("fsync", (file) => file.sync());
   }
 

@@ -10,7 +10,7 @@ import { isRefusal } from "../base/refused.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Runtime, WorkerPort, WorkerProgram } from "../runtime/runtime.ts";
 import { runSaveWork } from "./save_work.ts";
-import type { FromSaveWorker, SaveFile, ToSaveWorker } from "./save_messages.ts";
+import type { FinishedForm, FromSaveWorker, SaveFile, ToSaveWorker } from "./save_messages.ts";
 import { Snapshot, type SnapshotOptions, type SnapshotSink } from "./snapshot.ts";
 import { keysPerSlice, nextSlice } from "./slice_delay.ts";
 
@@ -58,13 +58,12 @@ export class SaveWorker {
   /** Begins a snapshot, to `file` or (null) back to `onMessage`; returns its number. */
   begin(
     file: SaveFile | null,
-    compress: boolean,
-    checksum: boolean,
+    form: FinishedForm,
     onMessage: (message: FromSaveWorker) => void,
   ): number {
     const job = ++this.#job;
     this.#onMessage = onMessage;
-    this.send({ kind: "begin", job, file, compress, checksum });
+    this.send({ kind: "begin", job, file, form });
     return job;
   }
 
@@ -93,19 +92,19 @@ export abstract class SnapshotJob implements SnapshotSink {
   /** Whether the walk has been asked to go on. */
   #isScheduled = false;
 
-  /** `delay` is `rdb-key-save-delay`; see slice_delay.ts. */
+  /** `form` and `options` have to agree. `delay` is `rdb-key-save-delay`; see slice_delay.ts. */
   constructor(
     keyspace: Keyspace,
     worker: SaveWorker,
     file: SaveFile | null,
-    checksum: boolean,
+    form: FinishedForm,
     options: SnapshotOptions,
     delay: () => number,
   ) {
     this.worker = worker;
     this.#clock = keyspace.clock;
     this.#delay = delay;
-    this.job = worker.begin(file, options.compress, checksum, (message) => this.#hear(message));
+    this.job = worker.begin(file, form, (message) => this.#hear(message));
     this.snapshot = new Snapshot(keyspace, this, options);
     this.schedule();
   }

@@ -66,6 +66,8 @@ export interface RdbEncoderOptions {
   deferMax?: number;
   /** The version that is written, RDB_VERSION_MIN to RDB_VERSION_MAX. Default: RDB_VERSION. */
   version?: number;
+  /** See `RdbEncoder.groupsFirst`. Default: false. */
+  groupsFirst?: boolean;
 }
 
 const CHUNK_BYTES = 256 << 10;
@@ -93,6 +95,11 @@ export class RdbEncoder {
    * the like through this encoder goes by it.
    */
   version: number;
+  /**
+   * Whether a stream's groups stand before its entries, in a form of their own: for who makes commands of the bytes
+   * (src/rdb/as_commands) as they come. No snapshot that is kept has that.
+   */
+  readonly groupsFirst: boolean;
 
   #sink: ChunkSink;
   #chunkBytes: number;
@@ -111,6 +118,7 @@ export class RdbEncoder {
     this.#sink = sink;
     this.compress = options.compress ?? true;
     this.version = options.version ?? RDB_VERSION;
+    this.groupsFirst = options.groupsFirst ?? false;
     this.#sums = options.checksum ?? true;
     this.#chunkBytes = Math.max(options.chunkBytes ?? CHUNK_BYTES, CHUNK_BYTES_MIN);
     this.#chunk = new Uint8Array(this.#chunkBytes);

@@ -1,6 +1,6 @@
 /** BGREWRITEAOF, rewrites that begin by themselves, and CONFIG SET appendonly. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { datasetDigest } from "../../src/rdb/digest.ts";
 import { eventually } from "../support/eventually.ts";
 import { AofServer } from "./aof_server.ts";
@@ -46,6 +46,59 @@ Deno.test("BGREWRITEAOF makes a base of its instant, and what follows goes into 
   assertEquals(s.info("aof_current_size"), String(bytes));
   s.run("SET", "after", 1);
   await assertReloads(s);
+});
+
+Deno.test("with aof-use-rdb-preamble no a base consists of commands, from the first one on", async () => {
+  using s = await AofServer.start({ "aof-use-rdb-preamble": "no", "aof-timestamp-enabled": "yes" });
+  assert(s.log.includes("Creating AOF base file appendonly.aof.1.base.aof on server start"));
+  for (let i = 0; i < 1000; i++) s.run("SET", `key:${i}`, i);
+  s.run("SELECT", 3);
+  s.run("RPUSH", "list", 1, 2, 3);
+  s.run("BGREWRITEAOF");
+  s.run("RPUSH", "list", 4);
+  await rewritten(s);
+  assertEquals(
+    s.manifest,
+    "file appendonly.aof.2.base.aof seq 2 type b\nfile appendonly.aof.2.incr.aof seq 2 type i\n",
+  );
+  assertEquals(s.file("appendonly.aof.2.base.aof").slice(0, 4), "#TS:");
+  assert(
+    s.commands("appendonly.aof.2.base.aof").some((text) => text.startsWith("RPUSH list 1 2 3")),
+  );
+  await assertReloads(s);
+  s.run("CONFIG", "SET", "aof-use-rdb-preamble", "yes");
+  s.run("BGREWRITEAOF");
+  // What a base is, is decided when it begins.
+  await eventually(() => s.server.core.persistence.isSavingBase);
+  s.run("CONFIG", "SET", "aof-use-rdb-preamble", "no");
+  await rewritten(s);
+  assert(s.manifest.startsWith("file appendonly.aof.3.base.rdb seq 3 type b\n"), s.manifest);
+  await assertReloads(s);
+});
+
+Deno.test("a base says where in the history of replication it stands, whatever it consists of", async () => {
+  const id = "0f1e2d3c4b5a69788796a5b4c3d2e1f00123cdef";
+  for (const [preamble, suffix] of [["yes", "rdb"], ["no", "aof"]]) {
+    const directives = { "aof-use-rdb-preamble": preamble };
+    using s = new AofServer(directives);
+    s.server.core.replication.snapshotAux = () => [
+      ["repl-stream-db", 2],
+      ["repl-id", id],
+      ["repl-offset", 77],
+    ];
+    await s.aof.start();
+    for (const step of [1, 2]) {
+      assertStringIncludes(s.file(`appendonly.aof.${step}.base.${suffix}`), id);
+      const other = await s.again(directives);
+      const { loadedReplication } = other.server.core.persistence;
+      assert(loadedReplication !== null);
+      const { offset, database } = loadedReplication;
+      assertEquals([loadedReplication.id, offset, database], [id, 77, 2]);
+      other.abandon();
+      s.run("BGREWRITEAOF");
+      await rewritten(s);
+    }
+  }
 });
 
 Deno.test("a server that ends in the midst of a rewrite has lost nothing", async () => {

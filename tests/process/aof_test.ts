@@ -93,6 +93,64 @@ Deno.test({
   },
 });
 
+Deno.test({
+  ...peers,
+  name: "redis-server loads a base that consists of commands, and tsredis loads its",
+  async fn() {
+    const args = aofArgs("--aof-use-rdb-preamble", "no");
+    await using ours = await startTsredis({ args });
+    using client = await ours.connect();
+    await fill(client);
+    await addGaps(client);
+    await rewrite(client);
+    const digest = await text(client, "DEBUG", "DIGEST");
+    const groups = await infoOfGroups(client);
+    await ours.stop("SIGKILL");
+    const manifest = Deno.readTextFileSync(`${ours.dir}/appendonlydir/appendonly.aof.manifest`);
+    assert(manifest.startsWith("file appendonly.aof.2.base.aof seq 2 type b\n"), manifest);
+    {
+      await using theirs = await startRealRedis({ dir: ours.dir, args });
+      using other = await theirs.connect();
+      assertEquals(await text(other, "DEBUG", "DIGEST"), digest);
+      assertEquals(await infoOfGroups(other), groups);
+      assert((await text(other, "FUNCTION", "DUMP")).includes("lib"));
+      await other.call("XDEL", "gaps", "50-0");
+      await rewrite(other);
+      await theirs.stop("SIGKILL");
+    }
+    await using again = await startTsredis({ dir: ours.dir, args });
+    using other = await again.connect();
+    assert(await text(other, "DEBUG", "DIGEST") !== digest);
+    assertEquals(await text(other, "XLEN", "gaps"), "78");
+  },
+});
+
+/** A stream with groups that wait for entries which are not there any more. */
+async function addGaps(client: RespClient): Promise<void> {
+  const calls = Array.from({ length: 100 }, (_, i) => ["XADD", "gaps", `${i + 1}-0`, "f", "v"]);
+  calls.push(["XGROUP", "CREATE", "gaps", "g", "0"], ["XGROUP", "CREATE", "gaps", "empty", "50"]);
+  calls.push(["XREADGROUP", "GROUP", "g", "alice", "COUNT", "70", "STREAMS", "gaps", ">"]);
+  calls.push(["XGROUP", "CREATECONSUMER", "gaps", "g", "bob"]);
+  calls.push(["XTRIM", "gaps", "MAXLEN", "80"], ["XDEL", "gaps", "60-0"]);
+  for (const reply of await client.pipeline(calls)) assert(reply.kind !== "error", `${reply.kind}`);
+}
+
+/** What is known of that stream and its groups; how long something waits, not. */
+async function infoOfGroups(client: RespClient): Promise<string> {
+  const pending = await client.call("XPENDING", "gaps", "g", "-", "+", "1000");
+  assert(pending.kind === "array");
+  const waiting = pending.items.map((item) => {
+    assert(item.kind === "array");
+    return item.items.filter((_, part) => part !== 2);
+  });
+  const others = [
+    await client.call("XINFO", "GROUPS", "gaps"),
+    await client.call("XINFO", "STREAM", "gaps"),
+  ];
+  const all = [waiting, others];
+  return JSON.stringify(all, (_, value) => typeof value === "bigint" ? `${value}` : value);
+}
+
 for (const appendfsync of ["always", "everysec", "no"]) {
   const what = appendfsync === "everysec"
     ? "every write that was waited for"

@@ -27,6 +27,7 @@ import {
 import { isStoredAsInteger } from "../../values/score.ts";
 import { ZiplistCursor, ZipmapCursor } from "../legacy.ts";
 import { IntsetCursor, ListpackCursor } from "../packed_cursors.ts";
+import { KeptBytes } from "../kept_bytes.ts";
 import type { RdbReader } from "../reader.ts";
 import { LOAD_EMPTY, LOAD_PART, LOAD_WHOLE } from "./value_load.ts";
 
@@ -213,18 +214,6 @@ export function checkListpack(reader: RdbReader, pairs: boolean, name: string): 
     throw reader.error(`${name} integrity check failed, value`, reader.strAt);
   }
   return lpCount(reader.strBuf, reader.strOff);
-}
-
-/** A copy of some bytes, in a buffer that is used again. */
-export class KeptBytes {
-  bytes = new Uint8Array(256);
-  length = 0;
-
-  keep(bytes: Uint8Array, offset: number, length: number): void {
-    if (this.bytes.length < length) this.bytes = new Uint8Array(length * 2);
-    copyBytes(this.bytes, 0, bytes, offset, length);
-    this.length = length;
-  }
 }
 
 /** A listpack or intset under construction, at the start of `bytes`. */

@@ -23,16 +23,11 @@ import { parseScore, parseStoredScore, STORED_TEXT_MAX } from "../../values/scor
 import { SortedSet } from "../../values/sorted_set.ts";
 import * as format from "../format.ts";
 import type { EntryCursor } from "../legacy.ts";
+import { KeptBytes } from "../kept_bytes.ts";
 import type { RdbReader } from "../reader.ts";
 import type { RdbEncoder } from "../writer.ts";
 import { writeListpack } from "../packed_writer.ts";
-import {
-  INTEGER_TEXT_MAX,
-  KeptBytes,
-  type LoadedValue,
-  reservedFor,
-  takeListpack,
-} from "./loaded_value.ts";
+import { INTEGER_TEXT_MAX, type LoadedValue, reservedFor, takeListpack } from "./loaded_value.ts";
 import { type ValueDigest, xorPair } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
 import { ElementsLoad, LOAD_PART, LOAD_WHOLE, PackedLoad, type ValueLoad } from "./value_load.ts";

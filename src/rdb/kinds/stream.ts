@@ -7,18 +7,15 @@ import { ENC_STREAM, TYPE_STREAM } from "../../arena/record.ts";
 import type { Database } from "../../keyspace/database.ts";
 import type { ValueSource } from "../../keyspace/doors.ts";
 import { lpEntry, lpEntryCopyText, lpGet, lpSize } from "../../values/listpack.ts";
-import {
-  type Consumer,
-  type ConsumerGroup,
-  ENTRIES_READ_UNKNOWN,
-} from "../../values/stream/consumer_group.ts";
-import { type Count, countOf } from "../../values/stream/count64.ts";
+import { type Consumer, type ConsumerGroup } from "../../values/stream/consumer_group.ts";
+import type { Count } from "../../values/stream/count64.ts";
 import { type PendingChunk, PendingPlace } from "../../values/stream/pending_ids.ts";
 import { Stream, StreamCursor } from "../../values/stream/stream.ts";
 import { STREAM_ID_BYTES, STREAM_ID_TEXT_MAX, StreamId } from "../../values/stream/stream_id.ts";
 import { isStreamListpack, type StreamNode } from "../../values/stream/stream_node.ts";
 import * as format from "../format.ts";
 import type { RdbReader } from "../reader.ts";
+import { readCount64, readStreamId } from "../stream_numbers.ts";
 import type { RdbEncoder } from "../writer.ts";
 import { INTEGER_TEXT_MAX, type LoadedValue } from "./loaded_value.ts";
 import type { ValueDigest } from "./value_digest.ts";
@@ -124,6 +121,7 @@ interface KeptGroup {
 
 interface KeptConsumer {
   readonly name: Uint8Array;
+  readonly number: number;
   readonly seenMs: number;
   readonly activeMs: number;
   readonly pendingCount: number;
@@ -137,8 +135,9 @@ function keepGroup({ name, lastId, entriesRead, pending, consumers }: ConsumerGr
     entriesRead,
     pendingCount: pending.count,
     pending: pending.chunks(),
-    consumers: consumers.items.map(({ name, seenMs, activeMs, pending }) => ({
+    consumers: consumers.items.map(({ name, number, seenMs, activeMs, pending }) => ({
       name,
+      number,
       seenMs,
       activeMs,
       pendingCount: pending.count,
@@ -194,6 +193,10 @@ class StreamWalk extends ValueWalk {
   }
 
   *#write(out: RdbEncoder): Generator<void, void> {
+    if (out.groupsFirst) {
+      out.writeLength(this.#groups.length);
+      for (const group of this.#groups) yield* writeGroupFirst(out, group);
+    }
     out.writeLength(this.#nodes.length);
     for (const node of this.#nodes) {
       node.id.writeBytes(idBytes, 0);
@@ -208,8 +211,30 @@ class StreamWalk extends ValueWalk {
       writeId(out, this.#maxDeletedId);
       writeCount(out, this.#entriesAdded);
     }
+    if (out.groupsFirst) return;
     out.writeLength(this.#groups.length);
     for (const group of this.#groups) yield* writeGroup(out, group);
+  }
+}
+
+/** Writes a group as stream_commands.ts reads it. */
+function* writeGroupFirst(out: RdbEncoder, group: KeptGroup): Generator<void, void> {
+  out.writeString(group.name, 0, group.name.length);
+  writeId(out, group.lastId);
+  writeCount(out, group.entriesRead);
+  out.writeLength(group.consumers.length);
+  const places = new Map<number, number>();
+  for (const { name, number } of group.consumers) {
+    places.set(number, places.size);
+    out.writeString(name, 0, name.length);
+  }
+  out.writeLength(group.pendingCount);
+  for (const chunk of group.pending) {
+    for (let i = 0; i < chunk.count; i++) {
+      writePending(out, chunk, i);
+      out.writeLength(places.get(chunk.owners[i])!);
+    }
+    yield;
   }
 }
 
@@ -220,11 +245,7 @@ function* writeGroup(out: RdbEncoder, group: KeptGroup): Generator<void, void> {
   if (type !== format.TYPE_STREAM_LISTPACKS) writeCount(out, group.entriesRead);
   out.writeLength(group.pendingCount);
   for (const chunk of group.pending) {
-    for (let i = 0; i < chunk.count; i++) {
-      writeRawId(out, chunk, i);
-      out.writeMillis(chunk.times[i]);
-      out.writeLength(chunk.deliveries[i]);
-    }
+    for (let i = 0; i < chunk.count; i++) writePending(out, chunk, i);
     yield;
   }
   out.writeLength(group.consumers.length);
@@ -242,6 +263,13 @@ function* writeGroup(out: RdbEncoder, group: KeptGroup): Generator<void, void> {
 
 const idBytes = new Uint8Array(STREAM_ID_BYTES);
 const scratchId = new StreamId();
+
+/** Writes a pending id and what is known of its delivery. */
+function writePending(out: RdbEncoder, chunk: PendingChunk, index: number): void {
+  writeRawId(out, chunk, index);
+  out.writeMillis(chunk.times[index]);
+  out.writeLength(chunk.deliveries[index]);
+}
 
 function writeRawId(out: RdbEncoder, chunk: PendingChunk, index: number): void {
   chunk.readId(index, scratchId).writeBytes(idBytes, 0);
@@ -372,14 +400,14 @@ class StreamLoad extends ValueLoad {
   #readNumbers(reader: RdbReader): void {
     const at = reader.offset;
     const length = reader.readPlainLength("the length of a stream");
-    const lastId = readId(reader);
+    const lastId = readStreamId(reader);
     const firstId = new StreamId();
     const maxDeletedId = new StreamId();
     let entriesAdded: Count = length;
     const isOld = this.rdbType === format.TYPE_STREAM_LISTPACKS;
     if (!isOld) {
-      firstId.copy(readId(reader));
-      maxDeletedId.copy(readId(reader));
+      firstId.copy(readStreamId(reader));
+      maxDeletedId.copy(readStreamId(reader));
       entriesAdded = readCount64(reader);
     }
     const groups = reader.readCount("consumer groups");
@@ -402,7 +430,7 @@ class StreamLoad extends ValueLoad {
 
   #readGroup(reader: RdbReader): void {
     const at = reader.offset;
-    const lastId = readId(reader);
+    const lastId = readStreamId(reader);
     const stream = this.#stream;
     const entriesRead = this.rdbType === format.TYPE_STREAM_LISTPACKS
       ? stream.entriesUpTo(lastId)
@@ -482,21 +510,4 @@ function safe(n: number): number {
 function readName(reader: RdbReader): Uint8Array<ArrayBuffer> {
   reader.readString();
   return new Uint8Array(reader.strBuf.subarray(reader.strOff, reader.strOff + reader.strLen));
-}
-
-function readId(reader: RdbReader): StreamId {
-  const id = new StreamId();
-  reader.readPlainLength("the milliseconds of an id");
-  const { lengthHigh, lengthLow } = reader;
-  reader.readPlainLength("the sequence of an id");
-  return id.set(lengthHigh, lengthLow, reader.lengthHigh, reader.lengthLow);
-}
-
-/** A count of 64 bits with a sign. */
-function readCount64(reader: RdbReader): Count {
-  const near = reader.readPlainLength("a count of entries");
-  if (Number.isSafeInteger(near)) return near;
-  const bits = (BigInt(reader.lengthHigh) << 32n) | BigInt(reader.lengthLow);
-  const count = countOf(BigInt.asIntN(64, bits));
-  return count < 0 ? ENTRIES_READ_UNKNOWN : count;
 }

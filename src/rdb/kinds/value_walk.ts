@@ -21,6 +21,8 @@ export interface SavedForm {
   readonly compress: boolean;
   /** The version of the snapshot format, RDB_VERSION_MIN to RDB_VERSION_MAX. */
   readonly version: number;
+  /** See `RdbEncoder.groupsFirst`. */
+  readonly groupsFirst?: boolean;
 }
 
 /** Elements that are about to be written. */
