@@ -393,6 +393,8 @@ export const DIRECTIVES = {
   "replica-serve-stale-data": bool("yes", { aliases: ["slave-serve-stale-data"] }),
   "replica-lazy-flush": bool("no", idle(LAZY, { aliases: ["slave-lazy-flush"] })),
   "replica-priority": int("100", 0, I32_MAX, { aliases: ["slave-priority"] }),
+  /** Ours: how much is saved of what only a demoted master has, 0 for nothing; see replication/diverged_tail.ts. */
+  "diverged-tail-max-size": memory("64mb", 0, I64_MAX, { since: "tsredis" }),
   /** Ours: whether a full sync is taken of which not all has a place here; see rdb/left_out.ts. */
   "replica-accept-lossy-sync": bool("no", { since: "tsredis" }),
   /** Ours: whether Sentinel may promote a replica that has parted from its master; see replication/divergence.ts. */

@@ -28,6 +28,8 @@ const BLOCKS = 64;
 
 class Block {
   length = 0;
+  /** Where in it the first of the appended pieces begins; -1 while none does. */
+  begins = -1;
   next: Block | null = null;
   /** How many cursors stand in it. */
   users = 0;
@@ -75,6 +77,7 @@ export class Backlog {
     const bytes = memory.subarray(offset, offset + length);
     const block = new Block(last.offset + last.length, bytes, memory);
     block.length = length;
+    block.begins = 0;
     this.#heldBytes += length;
     this.#last = last.next = block;
     this.#trim();
@@ -93,6 +96,14 @@ export class Backlog {
   /** The lowest offset that a replica can go on from: all bytes behind it are here. */
   get beginOffset(): number {
     return this.#first.offset;
+  }
+
+  /** The lowest offset here at which a command begins: that of the first piece that was appended as a whole. */
+  get commandOffset(): number {
+    for (let block: Block | null = this.#first; block !== null; block = block.next) {
+      if (block.begins >= 0) return block.offset + block.begins;
+    }
+    return this.endOffset;
   }
 
   /** Offset of the stream's end. */
@@ -120,10 +131,11 @@ export class Backlog {
     return offset >= this.beginOffset && offset <= this.endOffset;
   }
 
-  /** Appends the stream's next bytes. With `isKept` they never change, and may be held instead of copied. */
+  /** Appends the stream's next bytes, from the beginning of a command to the end of one. With `isKept` they never change, and may be held instead of copied. */
   append(bytes: Uint8Array, offset: number, length: number, isKept = false): void {
     if (isKept && length >= ADOPTED_MIN) return this.#adopt(bytes, offset, length);
     let block = this.#last;
+    if (block.begins < 0) block.begins = block.length;
     let room = block.bytes.length - block.length;
     if (length <= room) {
       copyBytes(block.bytes, block.length, bytes, offset, length);
@@ -139,6 +151,7 @@ export class Backlog {
       at += part;
       if (at === end) break;
       block = this.#newBlock(block.offset + block.length, this.#usualBlockBytes());
+      if (at === offset) block.begins = 0;
       this.#last.next = block;
       this.#last = block;
       room = block.bytes.length;

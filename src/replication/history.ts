@@ -13,6 +13,9 @@ import type { ReplicationHost } from "./host.ts";
 import { ReplicationIds } from "./identity.ts";
 import { LinkLog } from "./link_log.ts";
 
+/** How often a backlog says at least in which database its commands are. */
+const SELECTS = 8;
+
 export class History {
   readonly ids: ReplicationIds;
   readonly events: LinkLog;
@@ -20,6 +23,10 @@ export class History {
   readonly #grew: () => void;
   readonly #lost: (why: string) => void;
   #backlog: Backlog | null = null;
+  /** Bytes that enter the stream until a SELECT is asked for. */
+  #untilSelect = 0;
+  /** The furthest that a replica has acknowledged of this history; 0 for none. */
+  acknowledgedOffset = 0;
 
   /**
    * `grew` is called when the backlog has become longer, `lost` when there is no memory for more of it:
@@ -66,6 +73,7 @@ export class History {
   restartAt(offset: number): void {
     this.dropBacklog();
     this.#host.keyspace.stream.offset = offset;
+    this.acknowledgedOffset = 0;
     this.createBacklog();
   }
 
@@ -82,8 +90,20 @@ export class History {
       this.#beginAnew();
       return;
     }
+    this.#untilSelect -= length;
+    if (this.#untilSelect < 0) this.#select();
     this.#grew();
   };
+
+  /**
+   * The next command begins with SELECT: wherever the backlog begins, what follows soon says in which database it is
+   * (see diverged_tail.ts).
+   */
+  #select(): void {
+    const { stream } = this.#host.keyspace;
+    this.#untilSelect = this.#backlog!.sizeBytes / SELECTS;
+    if (!stream.isRelaying) stream.reselect();
+  }
 
   /**
    * There was no memory to keep what has just been changed: who has not been sent it has to synchronize

@@ -77,6 +77,12 @@ export interface LinkOwner {
   database: number;
   /** Up to where a stream may be acknowledged that has been carried out up to `offset`. */
   readonly divergence: { acknowledgeable(offset: number): number };
+  /** What only we have, where another has taken our place; the new master is asked for its history. */
+  readonly tail: {
+    readonly isExpected: boolean;
+    heard(info: string | null): void;
+    save(peer: string): Promise<void>;
+  };
   /** Whether the partial resync may be asked for. */
   readonly wantsPartial: boolean;
   /** Whether the usual steps are left out of the log, as the same has been tried before. */
@@ -96,6 +102,7 @@ export interface LinkOwner {
 
 /** Where the bytes of handshake and snapshot are read into; the stream has the parser's buffer. */
 const BUFFER_BYTES = 128 * 1024;
+const LINE_END_BYTES = 2;
 /** Longest line of a handshake. */
 const LINE_BYTES_MAX = 16 * 1024;
 /** Bytes of the stream applied before others get their turn. */
@@ -233,7 +240,23 @@ export class MasterLink implements LinkTransport {
       if (what === "AUTH") throw new LinkFailure(`Unable to AUTH to MASTER: ${reply}`);
       this.#step(`(Non critical) Master does not understand REPLCONF ${what}: ${reply}`);
     }
+    if (this.owner.tail.isExpected) this.owner.tail.heard(await this.#askForHistory());
     return await this.#psync();
+  }
+
+  /** What INFO says of the master's history; null where it is not told. */
+  async #askForHistory(): Promise<string | null> {
+    this.#send(request("INFO", "replication"));
+    const head = await this.#line();
+    const length = /^\$(\d{1,7})$/.exec(head)?.[1];
+    if (length === undefined) return null;
+    let info = "";
+    for (let left = Number(length) + LINE_END_BYTES; left > 0;) {
+      const line = await this.#line();
+      left -= line.length + LINE_END_BYTES;
+      info += line + "\n";
+    }
+    return info;
   }
 
   async #psync(): Promise<SyncAnswer> {
@@ -353,16 +376,17 @@ export class MasterLink implements LinkTransport {
     } catch (error) {
       throw this.#loadFailure(error);
     }
-    const isTaken = await this.owner.takes(load, full === null ? "" : full.id);
+    if (this.isOver) return;
+    this.#checkDatabase(load.replicationDatabase);
+    if (!await this.owner.takes(load, full === null ? "" : full.id)) {
+      throw new LinkFailure("the empty dataset of the master was refused", { isGuard: true });
+    }
+    await this.#saveTail();
     // A script that is under way sees one dataset from its beginning to its end.
     while (this.#host.isHeldByScript && !this.isOver) await this.#untilResumed();
     this.#isOurTurn = false;
     this.lastReadMs = this.#host.clock.monotonic();
     if (this.isOver) return;
-    this.#checkDatabase(load.replicationDatabase);
-    if (!isTaken) {
-      throw new LinkFailure("the empty dataset of the master was refused", { isGuard: true });
-    }
     load.swap();
     this.owner.synchronized(load.leftOut);
     this.load = null;
@@ -379,6 +403,21 @@ export class MasterLink implements LinkTransport {
       `${load.receivedBytes} bytes, ${load.keysLoaded} keys, goes on at offset ${history.offset}`,
     );
     this.#openStream(load.replicationDatabase);
+  }
+
+  /** What only we have goes to the disk, before the dataset is exchanged. */
+  async #saveTail(): Promise<void> {
+    try {
+      await this.owner.tail.save(this.peer);
+    } catch (error) {
+      throw new LinkFailure(
+        `What this server has written and ${this.peer} does not have cannot be saved: ${
+          problemOf(error)
+        }. ` +
+          "The present data are kept; with diverged-tail-max-size 0 it is dropped",
+        { isOfContent: true },
+      );
+    }
   }
 
   /**

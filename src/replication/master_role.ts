@@ -259,6 +259,7 @@ export class MasterRole {
       replica.client.transport.wake();
     } else if (replica.payload !== null && replica.payload.isAtEnd) replica.hasAckedEnd = true;
     if (!isNews) return;
+    if (offset > this.history.acknowledgedOffset) this.history.acknowledgedOffset = offset;
     this.host.acknowledged();
     this.onAcknowledged();
   }

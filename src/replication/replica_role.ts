@@ -18,6 +18,7 @@ import type { LoadedReplication } from "../rdb/persistence.ts";
 import type { LeftOut } from "../rdb/left_out.ts";
 import type { ReplicaLoad } from "../rdb/replica_load.ts";
 import type { Timer, Timers } from "../runtime/runtime.ts";
+import { DivergedTail } from "./diverged_tail.ts";
 import { Divergence } from "./divergence.ts";
 import { judge } from "./guard.ts";
 import type { History } from "./history.ts";
@@ -65,6 +66,8 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   #someRefused = 0;
   /** OurMaster: what of its stream has failed here. */
   readonly divergence = new Divergence();
+  /** LinkOwner: what only we have, where a new master takes our place. */
+  readonly tail: DivergedTail;
   /** Whether our history and offset are such that a master may know them. */
   #isHistoryKnown = false;
   /** The link that is being made is to bring a full sync, as ours has parted from the master's dataset. */
@@ -106,6 +109,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     readonly ownReplicas: OwnReplicas,
   ) {
     this.#timers = host.runtime.timers;
+    this.tail = new DivergedTail(host, history);
   }
 
   // -- whom we follow ------------------------------------------------------------------------
@@ -143,6 +147,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
       this.#isOfMaster = false;
     }
     this.#leave("told to follow another master");
+    this.tail.expect();
     this.masterHost = host;
     this.masterPort = port;
     server.config.assign("replicaof", [host, String(port)]);
@@ -282,6 +287,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.#isOfMaster = true;
     this.#isHistoryKnown = true;
     this.#isHealing = false;
+    this.tail.settled();
     this.#upSinceMs = host.clock.monotonic();
     this.#downSinceMs = 0;
     this.stateChanged();

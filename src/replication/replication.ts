@@ -153,6 +153,7 @@ export class Replication implements OwnReplicas {
       ["repl_backlog_size", this.host.config.value("repl-backlog-size")],
       ["repl_backlog_first_byte_offset", backlog === null ? 0 : backlog.beginOffset + 1],
       ["repl_backlog_histlen", backlog === null ? 0 : backlog.historyBytes],
+      ...this.replica.tail.infoFields(),
     ];
   }
 }

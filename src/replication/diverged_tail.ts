@@ -1,0 +1,291 @@
+/**
+ * The writes that only this server has: a master that has been demoted, because it was cut off or frozen while another
+ * took its place, drops what it has written since when it takes over the dataset of the new one. Redis drops it in
+ * silence. Here it goes to a file first.
+ *
+ *     our history       ───────────────┬────────── the tail ──────────▶ diverged-<id>-<offset>.aof
+ *     the new master's                 └─ second_repl_offset ───▶ ...
+ *
+ * Where the two part the new master says (INFO replication, asked before PSYNC); where it does not, it is what a replica
+ * of ours has acknowledged last, and the first commands may be ones that it has. The tail is read from the backlog, so
+ * what is older than that is missing, and the file says so.
+ *
+ * The file is an append-only file that any Redis since 7.0 reads: lines that begin with #, then SELECT and commands,
+ * transactions with their brackets. Signs of life are left out, and where no command is left there is no file. See "The
+ * tail of a demoted master" in NOTES.
+ */
+
+import { latin1 } from "../base/bytes.ts";
+import { toPath } from "../config/parse.ts";
+import { formatBytes } from "../observe/bytes_for_people.ts";
+import { removeIfThere } from "../runtime/remove_if_there.ts";
+import type { OpenFile } from "../runtime/runtime.ts";
+import { CommandScan, databaseAt, type Pause, selectedBy } from "./command_scan.ts";
+import type { History } from "./history.ts";
+import type { ReplicationHost } from "./host.ts";
+
+/** Bytes that are collected before they are written. */
+const PIECE_BYTES = 256 * 1024;
+
+/** What has been saved. */
+interface Saved {
+  readonly name: string;
+  readonly bytes: number;
+  readonly commands: number;
+}
+
+export class DivergedTail {
+  /** Our history may go on where that of the next master does not: it is to be asked. */
+  isExpected = false;
+  /** Offset at which they part; -1 when that is not known. */
+  #from = -1;
+  /** It is from what was acknowledged: the new master may have more. */
+  #isGuessed = false;
+  #saved: Saved | null = null;
+
+  constructor(readonly host: ReplicationHost, readonly history: History) {}
+
+  /** Another master is to be followed, with what we have so far. */
+  expect(): void {
+    this.isExpected = this.history.backlog !== null && this.history.offset > 0;
+    this.#from = -1;
+  }
+
+  /** Nothing of ours is lost, or what is has been saved. */
+  settled(): void {
+    this.isExpected = false;
+    this.#from = -1;
+  }
+
+  /** What the master says of its history (INFO replication); null when it says nothing. */
+  heard(info: string | null): void {
+    const { ids, acknowledgedOffset } = this.history;
+    const field = (name: string) => new RegExp(`^${name}:(\\S+)`, "m").exec(info ?? "")?.[1] ?? "";
+    const parts: [id: string, offset: number][] = [
+      [field("master_replid"), Number(field("master_repl_offset"))],
+      [field("master_replid2"), Number(field("second_repl_offset")) - 1],
+    ];
+    const ours: [id: string, offset: number][] = [
+      [ids.id, Infinity],
+      [ids.secondId, ids.secondOffset - 1],
+    ];
+    this.#isGuessed = false;
+    for (const [id, end] of ours) {
+      const theirs = end < 0 ? undefined : parts.find((part) => part[0] === id && part[1] >= 0);
+      if (theirs === undefined) continue;
+      this.#from = Math.min(theirs[1], end);
+      return;
+    }
+    this.#isGuessed = true;
+    this.#from = acknowledgedOffset > 0 ? acknowledgedOffset : -1;
+  }
+
+  /**
+   * Brings the tail to the disk, if there is one; `peer` is the new master. To be called before the dataset is exchanged.
+   * Rejects with the system's error.
+   */
+  async save(peer: string): Promise<void> {
+    const { history: { ids, backlog, offset: end, events }, host: { config, log } } = this;
+    const from = this.#from;
+    const bytesMax = config.value("diverged-tail-max-size");
+    if (!this.isExpected || from < 0 || from >= end) return;
+    const lost = `${
+      formatBytes(end - from)
+    } of our history, from offset ${from} to ${end}, are not in that of ${peer}`;
+    if (backlog === null || bytesMax === 0) {
+      log.warning(`${lost}, and are not saved (diverged-tail-max-size is ${bytesMax})`);
+      return;
+    }
+    const name = `diverged-${ids.id}-${from}.aof`;
+    const folder = toPath(config.value("dir"));
+    const writer = new TailWriter(this.host, folder, name, bytesMax);
+    try {
+      await writer.write(backlog, from, end, this.#comments(from, end, peer));
+    } catch (error) {
+      writer.abandon();
+      throw error;
+    }
+    if (writer.commands === 0) return;
+    this.#saved = { name, bytes: writer.bytes, commands: writer.commands };
+    const what = `${writer.commands} command(s) saved in ${name}${writer.missing}`;
+    log.warning(`${lost}: ${what}`);
+    events.add("self", "", "tail-saved", `${lost}: ${what}`);
+  }
+
+  #comments(from: number, end: number, peer: string): string[] {
+    const when = new Date(this.host.clock.now()).toISOString();
+    return [
+      "tsredis diverged tail: writes of a master that another has replaced",
+      `history ${this.history.ids.id}`,
+      `from offset ${from} to ${end}`,
+      `saved ${when} before following ${peer.slice(0, COMMENT_MAX - 60)}`,
+      ...(this.#isGuessed ? ["the first of them may be known to the new master"] : []),
+    ];
+  }
+
+  /** INFO's fields; none where nothing has been saved since the start. */
+  infoFields(): [name: string, value: string | number][] {
+    if (this.#saved === null) return [];
+    const { name, bytes, commands } = this.#saved;
+    return [
+      ["diverged_tail_file", name],
+      ["diverged_tail_bytes", bytes],
+      ["diverged_tail_commands", commands],
+    ];
+  }
+}
+
+/** Redis reads lines of so many bytes at most. */
+const COMMENT_MAX = 120;
+
+/** Writes one such file; it is there once it has a command. */
+class TailWriter {
+  bytes = 0;
+  commands = 0;
+  /** What the file lacks, for the log; empty for nothing. */
+  missing = "";
+  #file: OpenFile | null = null;
+  #pieces: Uint8Array[] = [];
+  #piecesBytes = 0;
+  /** What comes next in the stream is of this database, what is in the file ends in that; -1 when not known. */
+  #database = -1;
+  #written = -1;
+  /** The unit at hand. */
+  #unit: Uint8Array[] = [];
+  #unitCommands = 0;
+  #isInMulti = false;
+  #unknownBytes = 0;
+
+  constructor(
+    readonly host: ReplicationHost,
+    readonly folder: string,
+    readonly name: string,
+    readonly bytesMax: number,
+  ) {}
+
+  get #path(): string {
+    return `${this.folder}/${this.name}`;
+  }
+
+  readonly #pause: Pause = () =>
+    new Promise((resolve) => this.host.runtime.timers.afterOthers(resolve));
+
+  async write(
+    backlog: NonNullable<History["backlog"]>,
+    from: number,
+    end: number,
+    comments: string[],
+  ): Promise<void> {
+    const isWhole = backlog.covers(from);
+    const begin = isWhole ? from : Math.min(end, backlog.commandOffset);
+    this.#database = await databaseAt(backlog, begin, this.#pause);
+    this.#comment(comments);
+    if (!isWhole) this.#tellMissing(begin - from, "at its beginning were no longer in the backlog");
+    const scan = new CommandScan(backlog, begin, end);
+    try {
+      let unitAt = begin;
+      let offset = begin;
+      while (offset < end && scan.next()) {
+        if (!this.#isInMulti) unitAt = offset;
+        offset = scan.offset;
+        if (!this.#take(scan)) {
+          this.#tellMissing(end - unitAt, "at its end are beyond diverged-tail-max-size");
+          offset = end;
+          break;
+        }
+        if (this.#piecesBytes >= PIECE_BYTES && this.commands > 0) await this.#flush();
+        if (scan.isTurnOver) await this.#pause();
+      }
+      this.#tellMissing(end - offset, "at its end could not be read");
+      this.#tellMissing(this.#unknownBytes, "were of a database that is not known any more");
+    } finally {
+      scan.close();
+    }
+    if (this.commands === 0) return;
+    await this.#flush();
+    await this.#file!.syncSoon();
+    this.#file!.close();
+    await this.host.runtime.files.syncFolderSoon(this.folder).catch(() => {});
+  }
+
+  #comment(lines: string[]): void {
+    for (const line of lines) this.#put(latin1(`# ${line.slice(0, COMMENT_MAX)}\r\n`));
+  }
+
+  #tellMissing(bytes: number, why: string): void {
+    if (bytes <= 0) return;
+    const text = `${bytes} bytes ${why}`;
+    this.missing += `; ${text}`;
+    this.#comment([`missing: ${text}`]);
+  }
+
+  /** Takes the command at hand; false when the file may not grow by what it belongs to. */
+  #take(scan: CommandScan): boolean {
+    const { words } = scan;
+    const selected = selectedBy(words);
+    if (selected >= 0) this.#database = selected;
+    else if (words.is(0, "multi")) {
+      this.#isInMulti = true;
+      this.#unit.push(scan.bytes.slice());
+    } else if (words.is(0, "exec")) {
+      this.#unit.push(scan.bytes.slice());
+      return this.#endUnit();
+    } else if (!words.is(0, "ping") && !words.is(0, "replconf")) {
+      if (this.#database < 0) this.#unknownBytes += scan.bytes.length;
+      else this.#add(scan.bytes.slice());
+      if (!this.#isInMulti) return this.#endUnit();
+    }
+    return true;
+  }
+
+  #add(bytes: Uint8Array): void {
+    if (this.#written !== this.#database) {
+      const digits = String(this.#database);
+      this.#unit.push(latin1(`*2\r\n$6\r\nSELECT\r\n$${digits.length}\r\n${digits}\r\n`));
+      this.#written = this.#database;
+    }
+    this.#unit.push(bytes);
+    this.#unitCommands++;
+  }
+
+  /** The unit is complete: it goes to the file, if it has a command and the file may have it. */
+  #endUnit(): boolean {
+    const unit = this.#unit;
+    const commands = this.#unitCommands;
+    this.#unit = [];
+    this.#unitCommands = 0;
+    this.#isInMulti = false;
+    if (commands === 0) return true;
+    const bytes = unit.reduce((sum, part) => sum + part.length, 0);
+    if (this.bytes + bytes > this.bytesMax) return false;
+    this.commands += commands;
+    for (const part of unit) this.#put(part);
+    return true;
+  }
+
+  #put(bytes: Uint8Array): void {
+    this.#pieces.push(bytes);
+    this.#piecesBytes += bytes.length;
+    this.bytes += bytes.length;
+  }
+
+  async #flush(): Promise<void> {
+    this.#file ??= this.host.runtime.files.open(this.#path, "write");
+    const joined = new Uint8Array(this.#piecesBytes);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      joined.set(piece, at);
+      at += piece.length;
+    }
+    this.#pieces = [];
+    this.#piecesBytes = 0;
+    await this.#file.writeSoon(joined, 0, joined.length);
+  }
+
+  /** Removes what has been written. */
+  abandon(): void {
+    if (this.#file === null) return;
+    this.#file.close();
+    removeIfThere(this.host.runtime.files, this.#path);
+  }
+}

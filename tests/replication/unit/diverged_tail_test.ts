@@ -1,0 +1,219 @@
+/** What a demoted master has written and the new one does not have: it is in a file before it is dropped. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { RunningServer } from "../../server/running_server.ts";
+import { eventually } from "../../support/eventually.ts";
+import { RespClient } from "../../support/resp_client.ts";
+import { array, FakeMaster, HISTORY, snapshot } from "./fake_master.ts";
+
+/** A master and its replica, which have the same so far. */
+async function pair(folder: string, ...lines: string[]) {
+  const a = await RunningServer.start(`dir ${folder}`, "repl-diskless-sync-delay 0", ...lines);
+  const b = await RunningServer.start("repl-diskless-sync-delay 0");
+  await call(b, "REPLICAOF", "127.0.0.1", `${a.port}`);
+  await eventually(() => b.core.replication.replica.isLinkUp);
+  await call(a, "SET", "shared", "1");
+  await eventually(() => acked(a));
+  return { a, b };
+}
+
+function acked({ core: { replication } }: RunningServer): boolean {
+  const [replica] = replication.master.attachedReplicas();
+  replication.master.requestAcks();
+  return replica !== undefined && replica.ackOffset >= replication.offset - 60;
+}
+
+async function call(s: RunningServer, ...words: string[]) {
+  using client = await s.connect();
+  return await client.call(...words);
+}
+
+async function calls(client: RespClient, ...requests: string[]): Promise<void> {
+  for (const request of requests) await client.call(...request.split(" "));
+}
+
+function info(s: RunningServer): Record<string, string> {
+  const { replication, keyspace } = s.core;
+  return Object.fromEntries(
+    replication.infoFields(keyspace.steadyMs).map(([name, value]) => [name, String(value)]),
+  );
+}
+
+function tails(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) =>
+    name.startsWith("diverged-")
+  );
+}
+
+/** The words of a file's commands, and its comments. */
+function read(folder: string, name: string): { comments: string[]; commands: string } {
+  const lines = new TextDecoder("latin1").decode(Deno.readFileSync(`${folder}/${name}`)).split(
+    "\r\n",
+  );
+  const words = lines.filter((line) => line !== "" && !/^[#*$]/.test(line));
+  return {
+    comments: lines.filter((line) => line.startsWith("#")),
+    commands: words.join(" "),
+  };
+}
+
+async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = Deno.makeTempDirSync();
+  try {
+    await work(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("a demoted master saves what the new one does not have before it takes over the new one's dataset", async () => {
+  await inFolder(async (folder) => {
+    const { a, b } = await pair(folder);
+    await using _a = a;
+    await using _b = b;
+    const id = a.core.replication.ids.id;
+    await call(b, "REPLICAOF", "NO", "ONE");
+    const from = b.core.replication.offset;
+    using client = await a.connect();
+    await calls(client, "SET lost 1", "SELECT 3", "MULTI", "INCR n", "SELECT 0", "SADD s a");
+    await calls(client, "EXEC", "SETEX e 1000 v", "DEL nothing");
+    await call(b, "SET", "new", "1");
+    await call(a, "REPLICAOF", "127.0.0.1", `${b.port}`);
+    await eventually(() => a.core.replication.replica.isLinkUp);
+
+    const name = `diverged-${id}-${from}.aof`;
+    assertEquals(tails(folder), [name]);
+    const { comments, commands } = read(folder, name);
+    assertMatch(
+      commands,
+      /^SELECT 0 SET lost 1 MULTI SELECT 3 INCR n SELECT 0 SADD s a EXEC SET e v PXAT \d+$/,
+    );
+    assertEquals(
+      comments[0],
+      "# tsredis diverged tail: writes of a master that another has replaced",
+    );
+    assertEquals(comments[1], `# history ${id}`);
+    assertMatch(comments[2], new RegExp(`^# from offset ${from} to \\d+$`));
+    assertEquals(comments.length, 4);
+    const fields = info(a);
+    assertEquals([fields.diverged_tail_file, fields.diverged_tail_commands], [name, "4"]);
+    assertEquals(fields.diverged_tail_bytes, String(Deno.statSync(`${folder}/${name}`).size));
+    assert(a.hasLogged(`4 command(s) saved in ${name}`));
+    assertEquals(
+      a.core.replication.events.latest(9).some(({ event }) => event === "tail-saved"),
+      true,
+    );
+    assertEquals(a.core.keyspace.keyCount, b.core.keyspace.keyCount);
+  });
+});
+
+Deno.test("a demoted master that has written nothing saves nothing", async () => {
+  await inFolder(async (folder) => {
+    const { a, b } = await pair(folder);
+    await using _a = a;
+    await using _b = b;
+    await call(b, "REPLICAOF", "NO", "ONE");
+    await eventually(() => a.core.replication.master.count === 0);
+    const { stream } = a.core.keyspace;
+    stream.unit(() => stream.add(stream.database, ["ping"]));
+    await call(a, "REPLICAOF", "127.0.0.1", `${b.port}`);
+    await eventually(() => a.core.replication.replica.isLinkUp);
+    assertEquals(tails(folder), []);
+    assertEquals(info(a).diverged_tail_file, undefined);
+  });
+});
+
+Deno.test("of a tail that is longer than the backlog the file has the end, and says what is missing", async () => {
+  await inFolder(async (folder) => {
+    const { a, b } = await pair(folder, "repl-backlog-size 64kb");
+    await using _a = a;
+    await using _b = b;
+    await call(b, "REPLICAOF", "NO", "ONE");
+    await eventually(() => a.core.replication.master.count === 0);
+    using client = await a.connect();
+    await client.call("SELECT", "5");
+    for (let i = 0; i < 400; i++) await client.call("SET", `k${i}`, "\n*1\r\n".repeat(100));
+    await call(a, "REPLICAOF", "127.0.0.1", `${b.port}`);
+    await eventually(() => a.core.replication.replica.isLinkUp);
+    const [name] = tails(folder);
+    const { comments, commands } = read(folder, name);
+    assertMatch(commands, /^SELECT 5 SET k\d+ /);
+    assert(commands.includes("SET k399 "));
+    assertMatch(
+      comments.find((line) => line.startsWith("# missing"))!,
+      /^# missing: \d+ bytes at its beginning were no longer in the backlog$/,
+    );
+    assert(a.hasLogged("bytes at its beginning were no longer in the backlog"));
+  });
+});
+
+Deno.test("diverged-tail-max-size: the file has the beginning of the tail; with 0 there is none, and the log says so", async () => {
+  for (const max of [0, 1000]) {
+    await inFolder(async (folder) => {
+      const { a, b } = await pair(folder, `diverged-tail-max-size ${max}`);
+      await using _a = a;
+      await using _b = b;
+      await call(b, "REPLICAOF", "NO", "ONE");
+      using client = await a.connect();
+      for (let i = 0; i < 50; i++) await client.call("SET", `k${i}`, "v");
+      await call(a, "REPLICAOF", "127.0.0.1", `${b.port}`);
+      await eventually(() => a.core.replication.replica.isLinkUp);
+      if (max === 0) {
+        assertEquals(tails(folder), []);
+        assert(a.hasLogged("and are not saved (diverged-tail-max-size is 0)"));
+        return;
+      }
+      const { comments, commands } = read(folder, tails(folder)[0]);
+      assertMatch(commands, /^SELECT 0 SET k0 v SET k1 v/);
+      assertMatch(
+        comments.at(-1)!,
+        /^# missing: \d+ bytes at its end are beyond diverged-tail-max/,
+      );
+      assert(a.hasLogged("bytes at its end are beyond diverged-tail-max-size"));
+    });
+  }
+});
+
+Deno.test("a new master that does not tell its history: the tail begins at what was acknowledged last", async () => {
+  await inFolder(async (folder) => {
+    const { a, b } = await pair(folder);
+    await using _a = a;
+    await using _b = b;
+    await call(b, "REPLICAOF", "NO", "ONE");
+    const acknowledged = a.core.replication.history.acknowledgedOffset;
+    await call(a, "SET", "lost", "1");
+    using master = new FakeMaster();
+    await call(a, "REPLICAOF", "127.0.0.1", `${master.port}`);
+    const link = await master.accept();
+    await link.greet({ INFO: "-NOPERM this user has no permissions\r\n" });
+    const body = snapshot({ k: "v" });
+    await link.send(`+FULLRESYNC ${HISTORY} 7\r\n$${body.length}\r\n${body}${array("PING")}`);
+    await link.untilAcknowledged(7 + array("PING").length);
+    const [name] = tails(folder);
+    assert(name.endsWith(`-${acknowledged}.aof`), name);
+    const { comments, commands } = read(folder, name);
+    assertMatch(commands, /SET lost 1$/);
+    assertEquals(comments.at(-1), "# the first of them may be known to the new master");
+  });
+});
+
+Deno.test("a tail that cannot be saved keeps the dataset as it is", async () => {
+  await inFolder(async (folder) => {
+    const { a, b } = await pair(folder, "repl-diskless-load swapdb");
+    await using _a = a;
+    await using _b = b;
+    await call(b, "REPLICAOF", "NO", "ONE");
+    const from = b.core.replication.offset;
+    await call(a, "SET", "lost", "1");
+    const name = `diverged-${a.core.replication.ids.id}-${from}.aof`;
+    Deno.mkdirSync(`${folder}/${name}`); // no file can be made there
+    await call(a, "REPLICAOF", "127.0.0.1", `${b.port}`);
+    await eventually(() => info(a).master_sync_failures === "1");
+    assertMatch(info(a).master_sync_last_error, /cannot be saved: .*diverged-tail-max-size 0/);
+    assertEquals(a.core.keyspace.keyCount, 2);
+    Deno.removeSync(`${folder}/${name}`);
+    await eventually(() => a.core.replication.replica.isLinkUp);
+    assertEquals(tails(folder), [name]);
+    assertEquals(a.core.keyspace.keyCount, 1);
+  });
+});
