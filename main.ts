@@ -1,5 +1,6 @@
 /**
- * tsredis: reads the command line and the configuration, starts the server, passes signals on.
+ * tsredis: reads the command line and the configuration, starts the server, passes signals on; or runs one of the tools
+ * (src/tools), if the first word is the name of one.
  */
 
 import { parseArguments } from "./src/config/arguments.ts";
@@ -11,9 +12,18 @@ import { keepProcessTitle } from "./src/process_title.ts";
 import { logSink, Server } from "./src/server.ts";
 import { commandCatalog } from "./src/commands/catalog.ts";
 import { commandTable } from "./src/commands/index.ts";
+import { runTool, toolOf } from "./src/tools/command_line.ts";
+import { tools } from "./src/tools/index.ts";
+import { ToolHost } from "./src/tools/tool.ts";
 import { userLineProblem, UsersError } from "./src/dispatch/access_control.ts";
 
 async function main(args: readonly string[]): Promise<void> {
+  const tool = toolOf(args, tools);
+  if (tool !== null) {
+    const host = new ToolHost(runtime);
+    host.listenToSignals();
+    runtime.process.exit(await runTool(tool, args.slice(1), host));
+  }
   const action = parseArguments(args, runtime);
   if (action.kind === "print") {
     const isError = action.exitCode !== 0 && !args.some((arg) => arg === "--help" || arg === "-h");

@@ -88,6 +88,7 @@ export function helpText(): string {
   return `Usage: tsredis [redis.conf] [--directive value ...] [-]
        tsredis -v | --version
        tsredis -h | --help
+       tsredis help                           the tools for data files
 
 Without arguments the server runs with its defaults on port 6379. What a
 configuration file may say can be said as an option too. The file is read

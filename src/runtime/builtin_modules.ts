@@ -9,6 +9,7 @@ import type Net from "node:net";
 import type Os from "node:os";
 import type Process from "node:process";
 import type Tls from "node:tls";
+import type Tty from "node:tty";
 import type V8 from "node:v8";
 import type Vm from "node:vm";
 
@@ -35,6 +36,10 @@ export function nodeOs(): typeof Os {
 
 export function nodeTls(): typeof Tls {
   return nodeGlobal().getBuiltinModule("node:tls");
+}
+
+export function nodeTty(): typeof Tty {
+  return nodeGlobal().getBuiltinModule("node:tty");
 }
 
 export function nodeV8(): typeof V8 {

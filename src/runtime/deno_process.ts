@@ -7,6 +7,9 @@ import { openFilesLimit } from "./proc_limits.ts";
 import { readToEnd } from "./read_to_end.ts";
 import type { HeapUse, HostProcess, SignalName } from "./runtime.ts";
 
+/** Of a terminal that does not say how wide it is. */
+const COLUMNS = 80;
+
 export class DenoProcess implements HostProcess {
   #collect: Collector | null = null;
 
@@ -74,9 +77,19 @@ export class DenoProcess implements HostProcess {
   }
 
   writeStandardOutput(bytes: Uint8Array<ArrayBuffer>): void {
-    translated(() => {
-      for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
-    });
+    writeAll(Deno.stdout, bytes);
+  }
+
+  writeStandardError(bytes: Uint8Array<ArrayBuffer>): void {
+    writeAll(Deno.stderr, bytes);
+  }
+
+  isErrorTerminal(): boolean {
+    return Deno.stderr.isTerminal();
+  }
+
+  terminalColumns(): number {
+    return ifPermitted(() => Deno.consoleSize().columns, 0) || COLUMNS;
   }
 
   onSignal(signal: SignalName, listener: () => void): void {
@@ -99,6 +112,15 @@ export class DenoProcess implements HostProcess {
   exit(code: number): never {
     return Deno.exit(code);
   }
+}
+
+function writeAll(
+  to: { writeSync(bytes: Uint8Array): number },
+  bytes: Uint8Array<ArrayBuffer>,
+): void {
+  translated(() => {
+    for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
+  });
 }
 
 /** What `look` sees; `fallback` when the system or Deno's permissions do not let it. */

@@ -1,6 +1,6 @@
 /** The process and its machine by Node's `process` and `node:os`, for Bun. */
 
-import { bunFfi, bunJsc, nodeFs, nodeGlobal, nodeOs } from "./builtin_modules.ts";
+import { bunFfi, bunJsc, nodeFs, nodeGlobal, nodeOs, nodeTty } from "./builtin_modules.ts";
 import { bun } from "./bun_types.ts";
 import { notifyByBun } from "./bun_notify.ts";
 import { translatedFromNode as translated } from "./node_errors.ts";
@@ -12,6 +12,9 @@ import { isSystemError } from "./system_error.ts";
 
 const STANDARD_INPUT = 0;
 const STANDARD_OUTPUT = 1;
+const STANDARD_ERROR = 2;
+/** Of a terminal that does not say how wide it is. */
+const COLUMNS = 80;
 /** A pipe that does not block and is full or empty: when it is looked at again. */
 const PIPE_AGAIN_MS = 1;
 
@@ -91,10 +94,19 @@ export class NodeProcess implements HostProcess {
   }
 
   writeStandardOutput(bytes: Uint8Array<ArrayBuffer>): void {
-    const fs = nodeFs();
-    for (let at = 0; at < bytes.length;) {
-      at += patiently(() => fs.writeSync(STANDARD_OUTPUT, bytes, at));
-    }
+    writeAll(STANDARD_OUTPUT, bytes);
+  }
+
+  writeStandardError(bytes: Uint8Array<ArrayBuffer>): void {
+    writeAll(STANDARD_ERROR, bytes);
+  }
+
+  isErrorTerminal(): boolean {
+    return nodeTty().isatty(STANDARD_ERROR);
+  }
+
+  terminalColumns(): number {
+    return this.#process.stderr.columns || COLUMNS;
   }
 
   onSignal(signal: SignalName, listener: () => void): void {
@@ -119,6 +131,11 @@ export class NodeProcess implements HostProcess {
   exit(code: number): never {
     return this.#process.exit(code);
   }
+}
+
+function writeAll(descriptor: number, bytes: Uint8Array<ArrayBuffer>): void {
+  const fs = nodeFs();
+  for (let at = 0; at < bytes.length;) at += patiently(() => fs.writeSync(descriptor, bytes, at));
 }
 
 /** Runs `operation` on a pipe; again and again while the pipe only says that it is not ready. */

@@ -422,6 +422,12 @@ export interface HostProcess {
   readStandardInput(): Uint8Array<ArrayBuffer>;
   /** @throws SystemError, EPIPE when nobody reads */
   writeStandardOutput(bytes: Uint8Array<ArrayBuffer>): void;
+  /** Likewise. */
+  writeStandardError(bytes: Uint8Array<ArrayBuffer>): void;
+  /** Whether somebody looks at standard error through a terminal. */
+  isErrorTerminal(): boolean;
+  /** How many characters a line of that terminal has, 80 where it does not say. */
+  terminalColumns(): number;
   /** Calls `listener` at each such signal, instead of what the system does at it. */
   onSignal(signal: SignalName, listener: () => void): void;
   /**

@@ -15,6 +15,8 @@ export class SimulatedProcess implements HostProcess {
   readonly architecture = "x86_64";
   /** What it has written to standard output. */
   output = "";
+  /** What it has written to standard error. */
+  errors = "";
   /** With what it has ended itself; null before that, and when it was killed. */
   exitCode: number | null = null;
   /** What a program may read. */
@@ -78,6 +80,19 @@ export class SimulatedProcess implements HostProcess {
   writeStandardOutput(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.life.isOver) throw new SystemError("EPIPE");
     this.output += new TextDecoder().decode(bytes);
+  }
+
+  writeStandardError(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.life.isOver) throw new SystemError("EPIPE");
+    this.errors += new TextDecoder().decode(bytes);
+  }
+
+  isErrorTerminal(): boolean {
+    return false;
+  }
+
+  terminalColumns(): number {
+    return 80;
   }
 
   onSignal(signal: SignalName, listener: () => void): void {

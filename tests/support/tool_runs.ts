@@ -1,0 +1,47 @@
+/** Running a tool of the executable in this process, and what it says. */
+
+import { runtime } from "../../src/runtime/here.ts";
+import type { Runtime } from "../../src/runtime/runtime.ts";
+import { runTool, toolOf } from "../../src/tools/command_line.ts";
+import { tools } from "../../src/tools/index.ts";
+import { ToolHost } from "../../src/tools/tool.ts";
+
+export interface ToolRun {
+  readonly exitCode: number;
+  /** Standard output. */
+  readonly output: string;
+  /** Standard error. */
+  readonly remarks: string;
+}
+
+export interface ToolRunOptions {
+  /** Whether standard error is a terminal. Default: false. */
+  isTerminal?: boolean;
+  /** Called with the host before the tool begins. */
+  onHost?: (host: ToolHost) => void;
+  /** In place of this process's runtime. */
+  runtime?: Partial<Runtime>;
+}
+
+/** Runs `tsredis` with these words, the first of which is a tool's name. */
+export async function runToolWith(
+  words: readonly string[],
+  options: ToolRunOptions = {},
+): Promise<ToolRun> {
+  const tool = toolOf(words, tools);
+  if (tool === null) throw new Error(`${words[0]} is no tool`);
+  const decoder = new TextDecoder();
+  let output = "";
+  let remarks = "";
+  const process = Object.create(runtime.process, {
+    writeStandardOutput: { value: (bytes: Uint8Array) => output += decoder.decode(bytes) },
+    writeStandardError: { value: (bytes: Uint8Array) => remarks += decoder.decode(bytes) },
+    isErrorTerminal: { value: () => options.isTerminal === true },
+    terminalColumns: { value: () => 100 },
+    id: { value: runtime.process.id },
+  });
+  const host = new ToolHost({ ...runtime, ...options.runtime, process });
+  options.onHost?.(host);
+  const exitCode = await runTool(tool, words.slice(1), host);
+  return { exitCode, output, remarks };
+}
