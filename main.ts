@@ -12,6 +12,7 @@ import { keepProcessTitle } from "./src/process_title.ts";
 import { logSink, Server } from "./src/server.ts";
 import { commandCatalog } from "./src/commands/catalog.ts";
 import { commandTable } from "./src/commands/index.ts";
+import { openToolDataset } from "./src/tool_dataset.ts";
 import { runTool, toolOf } from "./src/tools/command_line.ts";
 import { tools } from "./src/tools/index.ts";
 import { ToolHost } from "./src/tools/tool.ts";
@@ -20,7 +21,10 @@ import { userLineProblem, UsersError } from "./src/dispatch/access_control.ts";
 async function main(args: readonly string[]): Promise<void> {
   const tool = toolOf(args, tools);
   if (tool !== null) {
-    const host = new ToolHost(runtime);
+    const host = new ToolHost(
+      runtime,
+      (onRemark) => openToolDataset(runtime, Math.random, onRemark),
+    );
     host.listenToSignals();
     runtime.process.exit(await runTool(tool, args.slice(1), host));
   }

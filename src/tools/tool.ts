@@ -6,6 +6,8 @@
  * Results go to standard output, remarks, errors and progress to standard error, so that a pipe gets results alone.
  */
 
+import type { AofRun } from "../aof/loader.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { isSystemError, SystemError } from "../runtime/system_error.ts";
 
@@ -70,6 +72,22 @@ export class ToolFailure extends Error {}
 /** Ctrl-C was pressed: EXIT_INTERRUPTED, without a message. */
 export class Interrupted extends Error {}
 
+/**
+ * A dataset in memory as a server has it, with its limits at their defaults, and nothing else of a server. For tools
+ * that have to know what commands come to (an append-only file), or need all data at once.
+ */
+export interface ToolDataset {
+  readonly keyspace: Keyspace;
+  /** Begins to run commands, in database 0. */
+  runCommands(): AofRun;
+  /** Runs `work`, which runs commands: nothing of it enters a stream of writes. To be called slice by slice. */
+  replay(work: () => void): void;
+  close(): void;
+}
+
+/** Makes an empty dataset; `onRemark` hears of commands that fail where a server would go on. */
+export type DatasetOpener = (onRemark: (line: string) => void) => ToolDataset;
+
 const text = new TextEncoder();
 
 /** What a tool has of the world: the runtime, two streams of text, and whether it is to stop. */
@@ -78,7 +96,7 @@ export class ToolHost {
   readonly isTerminal: boolean;
   #isInterrupted = false;
 
-  constructor(readonly runtime: Runtime) {
+  constructor(readonly runtime: Runtime, readonly openDataset: DatasetOpener) {
     this.isTerminal = runtime.process.isErrorTerminal();
   }
 

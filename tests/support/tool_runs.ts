@@ -2,6 +2,7 @@
 
 import { runtime } from "../../src/runtime/here.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
+import { openToolDataset } from "../../src/tool_dataset.ts";
 import { runTool, toolOf } from "../../src/tools/command_line.ts";
 import { tools } from "../../src/tools/index.ts";
 import { ToolHost } from "../../src/tools/tool.ts";
@@ -40,7 +41,8 @@ export async function runToolWith(
     terminalColumns: { value: () => 100 },
     id: { value: runtime.process.id },
   });
-  const host = new ToolHost({ ...runtime, ...options.runtime, process });
+  const used = { ...runtime, ...options.runtime, process };
+  const host = new ToolHost(used, (onRemark) => openToolDataset(used, Math.random, onRemark));
   options.onHost?.(host);
   const exitCode = await runTool(tool, words.slice(1), host);
   return { exitCode, output, remarks };

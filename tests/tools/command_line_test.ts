@@ -63,7 +63,13 @@ async function called(...words: string[]): Promise<unknown> {
       value: (bytes: Uint8Array) => remarks += new TextDecoder().decode(bytes),
     },
   });
-  const exitCode = await runTool(tool, words, new ToolHost({ ...runtime, process }));
+  const exitCode = await runTool(
+    tool,
+    words,
+    new ToolHost({ ...runtime, process }, () => {
+      throw new Error("no dataset is asked for");
+    }),
+  );
   const { operands, option, has } = (call ?? {}) as ToolCall;
   return call === null
     ? [exitCode, remarks.split("\n")[0]]
