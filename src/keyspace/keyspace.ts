@@ -33,7 +33,8 @@ export interface ValueLimits {
   stringBytesMax: number;
 }
 
-const DEFAULT_LIMITS: ValueLimits = {
+/** What they are where nobody says otherwise. */
+export const DEFAULT_LIMITS: Readonly<ValueLimits> = {
   hashMaxListpackEntries: 128,
   hashMaxListpackValue: 64,
   setMaxIntsetEntries: 512,

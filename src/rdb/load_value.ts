@@ -10,6 +10,7 @@
 
 import { copyBytes } from "../base/bytes.ts";
 import type { Database } from "../keyspace/database.ts";
+import type { ValueLimits } from "../keyspace/keyspace.ts";
 import { TYPE_MODULE_2, TYPE_MODULE_PRE_GA } from "./format.ts";
 import { kindOfRdbType } from "./kinds/index.ts";
 import { LoadedValue } from "./kinds/loaded_value.ts";
@@ -22,12 +23,17 @@ export class ValueReader extends LoadedValue {
   readonly #loads: (ValueLoad | undefined)[] = [];
   #load: ValueLoad | null = null;
 
+  /** `isScan`: values are not built but passed over, where they are not packed in one string. */
+  constructor(limits: ValueLimits, readonly isScan = false) {
+    super(limits);
+  }
+
   /**
    * Starts on a value of this type byte, read at `typeAt` of the snapshot: the reader stands behind its
    * key. @throws RdbError when there is no such type here
    */
   begin(reader: RdbReader, type: number, typeAt: number): void {
-    this.#load = this.#loads[type] ??= newLoad(reader, type, typeAt);
+    this.#load = this.#loads[type] ??= newLoad(reader, type, typeAt, this.isScan);
     this.#load.begin();
   }
 
@@ -92,9 +98,9 @@ export class ValueReader extends LoadedValue {
   }
 }
 
-function newLoad(reader: RdbReader, type: number, typeAt: number): ValueLoad {
+function newLoad(reader: RdbReader, type: number, typeAt: number, isScan: boolean): ValueLoad {
   const kind = kindOfRdbType(type);
-  if (kind !== undefined) return kind.newLoad(type);
+  if (kind !== undefined) return (isScan ? kind.newScan(type) : null) ?? kind.newLoad(type);
   if (type === TYPE_MODULE_2) return new ModuleLoad();
   if (type === TYPE_MODULE_PRE_GA) return new EarlyModuleLoad();
   throw reader.error(`unknown value type ${type}`, typeAt, "unsupported");

@@ -262,6 +262,72 @@ export class LzfRun {
   }
 }
 
+// What an LzfCheck expects next.
+const CONTROL = 0;
+const LONG_COUNT = 1;
+const DISTANCE = 2;
+
+/**
+ * Looks whether bytes can be decompressed to a declared length, without doing it: they come in pieces, and nothing of
+ * them is kept.
+ */
+export class LzfCheck {
+  #length = 0;
+  #out = 0;
+  #next = CONTROL;
+  /** Literals that are still to come. */
+  #literals = 0;
+  #count = 0;
+  #distanceHigh = 0;
+
+  /** Starts on bytes that are to give exactly `length` bytes. */
+  begin(length: number): void {
+    this.#length = length;
+    this.#out = this.#literals = 0;
+    this.#next = CONTROL;
+  }
+
+  /** Takes the next piece; false when it is damaged. */
+  take(src: Uint8Array, off: number, len: number): boolean {
+    const end = off + len;
+    let pos = off;
+    while (pos < end) {
+      if (this.#literals > 0) {
+        const run = Math.min(this.#literals, end - pos);
+        this.#literals -= run;
+        pos += run;
+        continue;
+      }
+      const byte = src[pos++];
+      if (this.#next === CONTROL) {
+        if (byte < LITERALS_MAX) {
+          this.#literals = byte + 1;
+          this.#out += byte + 1;
+          if (this.#out > this.#length) return false;
+          continue;
+        }
+        this.#count = (byte >>> 5) + 2;
+        this.#distanceHigh = (byte & 31) << 8;
+        this.#next = this.#count === 9 ? LONG_COUNT : DISTANCE;
+      } else if (this.#next === LONG_COUNT) {
+        this.#count += byte;
+        this.#next = DISTANCE;
+      } else {
+        if ((this.#distanceHigh | byte) + 1 > this.#out) return false;
+        this.#out += this.#count;
+        if (this.#out > this.#length) return false;
+        this.#next = CONTROL;
+      }
+    }
+    return true;
+  }
+
+  /** Whether all that is needed has come, and no more. */
+  get isWhole(): boolean {
+    return this.#next === CONTROL && this.#literals === 0 && this.#out === this.#length;
+  }
+}
+
 const whole = new LzfRun();
 
 /**

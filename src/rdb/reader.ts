@@ -41,7 +41,14 @@ import {
   RDB_VERSION_MAX,
   RDB_VERSION_VALKEY,
 } from "./format.ts";
-import { LZF_DAMAGED, LZF_EXPANSION_MAX, LZF_MORE, lzfDecompress, LzfRun } from "./lzf.ts";
+import {
+  LZF_DAMAGED,
+  LZF_EXPANSION_MAX,
+  LZF_MORE,
+  LzfCheck,
+  lzfDecompress,
+  LzfRun,
+} from "./lzf.ts";
 import { RdbError, type RdbErrorKind } from "./rdb_error.ts";
 
 /** Where a reader takes its bytes from. */
@@ -93,6 +100,8 @@ export interface RdbReaderOptions {
   checksum?: boolean;
   /** Size of the window over a source. Default: 1 MiB; at least 256 bytes. */
   windowBytes?: number;
+  /** Whether PAUSED may be thrown in the midst of a long string, to a caller who marks. Default: true. */
+  pauses?: boolean;
 }
 
 const MAGIC = "REDIS";
@@ -152,6 +161,7 @@ export class RdbReader {
   #growing: GrowingSource | null = null;
   /** Where in the window that begins which may have to be read again; -1: nobody goes back. */
   #mark = -1;
+  #pauses = true;
   /** Bytes to pass over before anything else is read. */
   #skipLeft = 0;
   #stringBytesMax = STRING_BYTES_MAX;
@@ -164,6 +174,8 @@ export class RdbReader {
   /** What such a string is decompressed to; null before that has begun. */
   #unpacked: Uint8Array | null = null;
   readonly #lzf = new LzfRun();
+  #lzfLength = 0;
+  #lzfCheck: LzfCheck | null = null;
 
   #scratch = new Uint8Array(64);
   // What #take found.
@@ -188,7 +200,10 @@ export class RdbReader {
   /** A reader of all that `source` gives; offsets count from where the source stands now. */
   static fromSource(source: ByteSource, options: RdbReaderOptions = {}): RdbReader {
     const windowBytes = Math.max(options.windowBytes ?? WINDOW_BYTES, WINDOW_BYTES_MIN);
-    return new RdbReader(source, new Uint8Array(windowBytes), 0, 0, options.checksum ?? true);
+    const window = new Uint8Array(windowBytes);
+    const reader = new RdbReader(source, window, 0, 0, options.checksum ?? true);
+    reader.#pauses = options.pauses ?? true;
+    return reader;
   }
 
   /**
@@ -211,7 +226,7 @@ export class RdbReader {
    * never been told so is of a caller who cannot begin again, and pauses nowhere.
    */
   mark(): void {
-    this.#mark = this.#pos;
+    if (this.#pauses) this.#mark = this.#pos;
   }
 
   /** Goes back to the mark, after STARVED or PAUSED. */
@@ -226,7 +241,9 @@ export class RdbReader {
     len = buf.length - off,
     options: RdbReaderOptions = {},
   ): RdbReader {
-    return new RdbReader(null, buf, off, off + len, options.checksum ?? true);
+    const reader = new RdbReader(null, buf, off, off + len, options.checksum ?? true);
+    reader.#pauses = options.pauses ?? true;
+    return reader;
   }
 
   /** Starts over on other bytes in memory, so that RESTORE needs one reader only. */
@@ -414,6 +431,45 @@ export class RdbReader {
     } else this.#beginSkip(integerBytes(length) || this.#unknownEncoding(length, at));
   }
 
+  /**
+   * Reads a string of at most `most` bytes, as `readString` does, and answers true. One that is longer is passed over
+   * without memory for it, and only `strLen` and `strAt` are set: false. Whether it can be decompressed is looked at all
+   * the same. For a reader that does not pause.
+   */
+  readStringUpTo(most: number): boolean {
+    this.strAt = this.offset;
+    this.strIsInt = false;
+    const length = this.readLength();
+    if (this.isEncoded && length !== ENCODING_LZF) {
+      this.#readIntegerString(length);
+      return true;
+    }
+    const packed = this.isEncoded ? this.#readLzfSizes() : -1;
+    this.strLen = packed < 0 ? length : this.#lzfLength;
+    if (this.strLen <= most) {
+      if (packed < 0) this.#readPlainString(length);
+      else this.#unpack(packed, this.#lzfLength);
+      return true;
+    }
+    if (packed < 0) this.skip(length);
+    else this.#passLzf(packed, this.#lzfLength);
+    return false;
+  }
+
+  #passLzf(packed: number, length: number): void {
+    if (packed > this.remaining()) this.#endsEarly(packed);
+    const check = this.#lzfCheck ??= new LzfCheck();
+    check.begin(length);
+    for (let left = packed; left > 0;) {
+      if (this.#pos === this.#end) this.#refill(1);
+      const count = Math.min(left, this.#end - this.#pos);
+      if (!check.take(this.#window, this.#pos, count)) this.#refuseLzf(length);
+      this.#pos += count;
+      left -= count;
+    }
+    if (!check.isWhole) this.#refuseLzf(length);
+  }
+
   #readPlainString(length: number): void {
     this.#take(length);
     this.strBuf = this.#runBuf;
@@ -445,12 +501,23 @@ export class RdbReader {
   }
 
   #readLzfString(): void {
+    const packed = this.#readLzfSizes();
+    this.#unpack(packed, this.#lzfLength);
+  }
+
+  /** Reads the size of a compressed string, which it answers, and that of the string, `#lzfLength`. */
+  #readLzfSizes(): number {
     const packed = this.readPlainLength("a compressed size");
-    const length = this.readPlainLength("an uncompressed size");
+    const length = this.#lzfLength = this.readPlainLength("an uncompressed size");
     // Checked before anything is allocated: no run of LZF gives more than that.
     if (length > packed * LZF_EXPANSION_MAX) {
       throw this.error(`${packed} bytes of LZF cannot give ${length} bytes`, this.strAt);
     }
+    return packed;
+  }
+
+  /** Reads the bytes of a compressed string. */
+  #unpack(packed: number, length: number): void {
     this.strOwned = length > SCRATCH_KEPT_BYTES;
     if (this.#mark >= 0 && (this.strOwned || packed > this.#largeMin)) {
       this.#readLongLzfString(packed, length);

@@ -40,6 +40,9 @@ const MODULE_PARTS_PER_LOOK = 4096;
 /** Numbers below the opcodes that are known which are more likely to be opcodes than types of values. */
 const UNKNOWN_OPCODES = 43;
 
+/** The buffer for a key that is longer has no room for longer ones. */
+const LONG_KEY_BYTES = 1 << 20;
+
 /** An expiry in milliseconds that means none. */
 const NO_EXPIRY_MS = -1;
 
@@ -50,23 +53,25 @@ export abstract class SnapshotParser {
   /** Records between two looks at the clock. */
   protected recordsPerLook = RECORDS_PER_LOOK;
   /** The version of the snapshot; 0 before it has been read. */
-  protected version = 0;
+  version = 0;
   /** The database of the keys that come. */
   databaseIndex = 0;
 
   // The key that is being read, or was read last, and what came before it.
-  protected key = new Uint8Array(256);
-  protected keyLength = 0;
+  key = new Uint8Array(256);
+  keyLength = 0;
   /** Unix time in ms, NaN for none. */
-  protected expiresAtMs = NaN;
+  expiresAtMs = NaN;
   /** -1 for none. */
-  protected idleSeconds = -1;
+  idleSeconds = -1;
   /** -1 for none. */
-  protected frequency = -1;
+  frequency = -1;
   /** The type of its value, one of TYPE_*. */
-  protected valueType = 0;
-  /** Where its record begins whose value is being read; -1 when none is. */
-  protected valueOf = -1;
+  valueType = 0;
+  /** Where its type byte stands while its value is being read; -1 when none is. */
+  valueOf = -1;
+  /** Where its record begins, with its expiry and the like; -1 between records. */
+  recordAt = -1;
 
   /** Name of the aux field whose value comes next, of the module whose data are being passed over. */
   #auxName: string | null = null;
@@ -128,6 +133,7 @@ export abstract class SnapshotParser {
       const at = reader.offset;
       if (at > lookAt) break;
       const code = reader.readByte();
+      if (this.recordAt < 0 && belongsToKey(code)) this.recordAt = at;
       if (isType(code)) {
         this.#readKey(code, at);
         if (!this.#readValue()) break;
@@ -162,7 +168,9 @@ export abstract class SnapshotParser {
     const { reader } = this;
     reader.readString();
     const length = this.keyLength = reader.strLen;
-    if (this.key.length < length) this.key = new Uint8Array(length * 2);
+    if (this.key.length < length) {
+      this.key = new Uint8Array(length > LONG_KEY_BYTES ? length : length * 2);
+    }
     copyBytes(this.key, 0, reader.strBuf, reader.strOff, length);
     this.valueType = typeIn(this.version, type);
     this.values.begin(reader, this.valueType, at);
@@ -193,6 +201,7 @@ export abstract class SnapshotParser {
     this.expiresAtMs = NaN;
     this.idleSeconds = -1;
     this.frequency = -1;
+    this.recordAt = -1;
     return true;
   }
 
@@ -274,4 +283,10 @@ export abstract class SnapshotParser {
 /** Of numbers that are not known yet: types are counted upwards from 0, opcodes downwards from 255. */
 function isType(code: number): boolean {
   return code < OPCODE_SLOT_IMPORT - UNKNOWN_OPCODES;
+}
+
+/** Whether a type or an opcode begins the record of a key, or goes on with it. */
+function belongsToKey(code: number): boolean {
+  return isType(code) || code === OPCODE_EXPIRETIME_MS || code === OPCODE_EXPIRETIME ||
+    code === OPCODE_IDLE || code === OPCODE_FREQ;
 }

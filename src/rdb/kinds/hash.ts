@@ -51,7 +51,7 @@ import { writeListpack } from "../packed_writer.ts";
 import { type LoadedValue, refuseTwice, reservedFor, takeListpack } from "./loaded_value.ts";
 import { type ValueDigest, xorPair } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
-import { ElementsLoad, LOAD_PART, PackedLoad, type ValueLoad } from "./value_load.ts";
+import { ElementsLoad, ElementsScan, LOAD_PART, PackedLoad, type ValueLoad } from "./value_load.ts";
 import { ELEMENTS_AT_ONCE, type SavedForm, TableWalk, type ValueWalk } from "./value_walk.ts";
 
 export const hashKind: ValueKind = {
@@ -75,6 +75,7 @@ export const hashKind: ValueKind = {
   rdbTypeOf,
   save,
   newLoad,
+  newScan,
   walk,
   isWalked: (source, ref) => (largeOf(source, ref)?.dict.hook ?? null) !== null,
   tableOf: (source, ref) => largeOf(source, ref)?.dict ?? null,
@@ -222,6 +223,20 @@ function newLoad(rdbType: number): ValueLoad {
       return new ValkeyFieldsLoad();
     default:
       return new PackedExpiringFieldsLoad(rdbType === format.TYPE_HASH_LISTPACK_EX);
+  }
+}
+
+function newScan(rdbType: number): ValueLoad | null {
+  switch (rdbType) {
+    case format.TYPE_HASH:
+      return new FieldsScan();
+    case format.TYPE_HASH_METADATA:
+    case format.TYPE_HASH_METADATA_PRE_GA:
+      return new ExpiringFieldsScan(rdbType === format.TYPE_HASH_METADATA);
+    case format.TYPE_VALKEY_HASH_2:
+      return new ValkeyFieldsScan();
+    default:
+      return null;
   }
 }
 
@@ -401,14 +416,22 @@ class ExpiringFieldsLoad extends FieldsLoad {
 
   protected override readElement(value: LoadedValue, reader: RdbReader): void {
     if (!this.hasField) {
-      const at = reader.offset;
-      const ttl = reader.readPlainLength("the expiry of a field");
-      const timeMs = ttl === 0 || !this.isRelative ? ttl : this.#earliestMs + ttl - 1;
-      this.#timeMs = checkedTime(timeMs, reader, at);
+      this.#timeMs = readFieldTime(reader, this.isRelative ? this.#earliestMs : NaN);
       this.readField(value, reader);
     }
     this.addValue(value, reader, this.#timeMs);
   }
+}
+
+/**
+ * Reads the time at which the field that follows expires, 0 for none; `earliestMs` is what it counts from, NaN where it
+ * is absolute.
+ */
+function readFieldTime(reader: RdbReader, earliestMs: number): number {
+  const at = reader.offset;
+  const ttl = reader.readPlainLength("the expiry of a field");
+  const isRelative = earliestMs === earliestMs;
+  return checkedTime(ttl === 0 || !isRelative ? ttl : earliestMs + ttl - 1, reader, at);
 }
 
 /** <fields> of each <string> <string> <expiry, -1 for none>, as Valkey 9 writes them. */
@@ -433,12 +456,71 @@ class ValkeyFieldsLoad extends FieldsLoad {
       this.#hasValue = true;
       reader.mark();
     }
-    const at = reader.offset;
-    const timeMs = reader.readMillis();
+    const keptMs = readValkeyTime(reader);
     this.hasField = this.#hasValue = false;
-    // 0 is a time like others there, and long over.
-    const keptMs = timeMs === -1 ? 0 : Math.max(1, checkedTime(timeMs, reader, at));
     this.hash.add(value, reader, content.bytes, 0, content.length, false, keptMs);
+  }
+}
+
+/** Reads the time at which the field before expires, 0 for none. */
+function readValkeyTime(reader: RdbReader): number {
+  const at = reader.offset;
+  const timeMs = reader.readMillis();
+  // 0 is a time like others there, and long over.
+  return timeMs === -1 ? 0 : Math.max(1, checkedTime(timeMs, reader, at));
+}
+
+/** Passes over <fields> of each <string> <string>. */
+class FieldsScan extends ElementsScan {
+  /** Where the value lies in the snapshot. */
+  #at = 0;
+
+  protected override open(value: LoadedValue, reader: RdbReader): number {
+    this.beginFields(value, reader);
+    return reader.readCount("fields", 2);
+  }
+
+  protected beginFields(value: LoadedValue, reader: RdbReader): void {
+    this.#at = reader.offset;
+    value.beginPassing(TYPE_HASH);
+  }
+
+  protected override readElement(value: LoadedValue, reader: RdbReader): void {
+    value.passName(reader, 2, this.#at);
+    value.passString(reader);
+  }
+}
+
+/** Passes over <earliest expiry>, where there is one, and <fields> of each <expiry> <string> <string>. */
+class ExpiringFieldsScan extends FieldsScan {
+  #earliestMs = NaN;
+
+  constructor(readonly isRelative: boolean) {
+    super();
+  }
+
+  protected override open(value: LoadedValue, reader: RdbReader): number {
+    this.beginFields(value, reader);
+    if (this.isRelative) this.#earliestMs = reader.readMillis();
+    return reader.readCount("fields", 3);
+  }
+
+  protected override readElement(value: LoadedValue, reader: RdbReader): void {
+    if (readFieldTime(reader, this.#earliestMs) !== 0) value.timedFields++;
+    super.readElement(value, reader);
+  }
+}
+
+/** Passes over <fields> of each <string> <string> <expiry, -1 for none>. */
+class ValkeyFieldsScan extends FieldsScan {
+  protected override open(value: LoadedValue, reader: RdbReader): number {
+    this.beginFields(value, reader);
+    return reader.readCount("fields", 10);
+  }
+
+  protected override readElement(value: LoadedValue, reader: RdbReader): void {
+    super.readElement(value, reader);
+    if (readValkeyTime(reader) !== 0) value.timedFields++;
   }
 }
 

@@ -26,7 +26,7 @@ import { writeEntries, writeListpack, writeZiplist, writeZiplistOf } from "../pa
 import { checkListpack, INTEGER_TEXT_MAX, type LoadedValue } from "./loaded_value.ts";
 import type { ValueDigest } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
-import { ElementsLoad, PackedLoad, type ValueLoad } from "./value_load.ts";
+import { ElementsLoad, ElementsScan, PackedLoad, type ValueLoad } from "./value_load.ts";
 import { ELEMENTS_AT_ONCE, type SavedForm, ValueWalk } from "./value_walk.ts";
 
 /** A list with more bytes is walked in pieces, too. */
@@ -48,6 +48,7 @@ export const listKind: ValueKind = {
   rdbTypeOf,
   save,
   newLoad,
+  newScan: (rdbType) => rdbType === format.TYPE_LIST_ZIPLIST ? null : new NodesScan(rdbType),
   walk,
   isWalked,
   tableOf: () => null,
@@ -298,19 +299,71 @@ function addZiplist({ ziplist }: LoadedValue, reader: RdbReader, list: QuickList
   }
 }
 
-function addNode(reader: RdbReader, list: QuickList): void {
+/** Reads whether the next node is packed; if not, it is one plain element. */
+function readIsPacked(reader: RdbReader): boolean {
   const at = reader.offset;
   const container = reader.readPlainLength("the container of a list node");
   if (container !== format.QUICKLIST_NODE_PLAIN && container !== format.QUICKLIST_NODE_PACKED) {
     throw reader.error(`unknown container ${container} of a list node`, at);
   }
-  if (container === format.QUICKLIST_NODE_PACKED) {
+  return container === format.QUICKLIST_NODE_PACKED;
+}
+
+function refuseEmptyNode(reader: RdbReader, at: number): never {
+  throw reader.error("a list node of its own for no bytes", at);
+}
+
+function addNode(reader: RdbReader, list: QuickList): void {
+  const at = reader.offset;
+  if (readIsPacked(reader)) {
     reader.readString();
     checkListpack(reader, false, "Listpack");
     list.appendListpack(reader.strBuf, reader.strOff, reader.strOwned);
     return;
   }
   reader.readString();
-  if (reader.strLen === 0) throw reader.error("a list node of its own for no bytes", at);
+  if (reader.strLen === 0) refuseEmptyNode(reader, at);
   list.appendPlain(reader.strBuf, reader.strOff, reader.strLen, reader.strOwned);
+}
+
+/** Passes over elements or nodes. */
+class NodesScan extends ElementsScan {
+  constructor(readonly rdbType: number) {
+    super();
+  }
+
+  protected override open(value: LoadedValue, reader: RdbReader): number {
+    value.beginPassing(TYPE_LIST);
+    return reader.readCount(this.rdbType === format.TYPE_LIST ? "elements" : "list nodes");
+  }
+
+  protected override readElement(value: LoadedValue, reader: RdbReader): void {
+    if (this.rdbType === format.TYPE_LIST_QUICKLIST) passZiplist(value, reader);
+    else if (this.rdbType === format.TYPE_LIST_QUICKLIST_2) passNode(value, reader);
+    else {
+      value.passString(reader);
+      value.elements++;
+    }
+  }
+}
+
+function passZiplist(value: LoadedValue, reader: RdbReader): void {
+  reader.readString();
+  value.contentBytes += reader.strLen;
+  const { ziplist } = value;
+  ziplist.open(reader.strBuf, reader.strOff, reader.strLen, reader.strAt);
+  while (ziplist.next()) value.elements++;
+}
+
+function passNode(value: LoadedValue, reader: RdbReader): void {
+  const at = reader.offset;
+  if (readIsPacked(reader)) {
+    reader.readString();
+    value.contentBytes += reader.strLen;
+    value.elements += checkListpack(reader, false, "Listpack");
+    return;
+  }
+  value.passString(reader);
+  value.elements++;
+  if (reader.strLen === 0) refuseEmptyNode(reader, at);
 }

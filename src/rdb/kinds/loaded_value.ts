@@ -29,6 +29,7 @@ import { ZiplistCursor, ZipmapCursor } from "../legacy.ts";
 import { IntsetCursor, ListpackCursor } from "../packed_cursors.ts";
 import { KeptBytes } from "../kept_bytes.ts";
 import type { RdbReader } from "../reader.ts";
+import { SeenNames } from "../seen_names.ts";
 import { LOAD_EMPTY, LOAD_PART, LOAD_WHOLE } from "./value_load.ts";
 
 /**
@@ -50,6 +51,9 @@ export function reservedFor(count: number, reader: RdbReader): number {
   return Math.min(count, reader.remaining() === Infinity ? RESERVE_UNKNOWN_MAX : RESERVE_MAX);
 }
 
+/** Longer names are not compared with others when a value is only passed over. */
+const NAME_BYTES_MAX = 1 << 20;
+
 /** Up to this many entries, looking through all of them is faster than a table. */
 const FEW_ENTRIES = 8;
 
@@ -70,6 +74,17 @@ export class LoadedValue {
   module = "";
   /** Of a hash: when its first field expires, in Unix ms; Infinity when none does. */
   firstFieldMs = Infinity;
+
+  // Of a value that was passed over and not built (see `ValueKind.newScan`).
+  /** Whether it was; what is above says nothing then but for `type`. */
+  isPassed = false;
+  /** Elements: members, fields, entries; 1 for a string. */
+  elements = 0;
+  /** Bytes of these, decompressed, with what they are packed in. */
+  contentBytes = 0;
+  /** Fields of a hash that expire. */
+  timedFields = 0;
+  readonly seen = new SeenNames();
 
   // Scratch of the kinds.
   readonly packed = new PackedBuilder();
@@ -101,6 +116,34 @@ export class LoadedValue {
     return --this.#pieceElements < 0 || reader.offset > this.#pieceEnd;
   }
 
+  /** Begins to pass over a value. */
+  beginPassing(type: number): void {
+    this.type = type;
+    this.isPassed = true;
+    this.elements = this.contentBytes = this.timedFields = 0;
+    this.large = null;
+    this.seen.begin();
+  }
+
+  /** Passes over a string that belongs to an element. */
+  passString(reader: RdbReader): void {
+    reader.readStringUpTo(-1);
+    this.contentBytes += reader.strLen;
+  }
+
+  /**
+   * Passes over the name of an element, which must not have been there yet; `at` is where the value lies in the
+   * snapshot, `step` as in `refuseTwice`. Names longer than NAME_BYTES_MAX are not compared. @throws RdbError
+   */
+  passName(reader: RdbReader, step: number, at: number): void {
+    const isRead = reader.readStringUpTo(NAME_BYTES_MAX);
+    this.contentBytes += reader.strLen;
+    this.elements++;
+    if (isRead && !this.seen.add(reader.strBuf, reader.strOff, reader.strLen)) {
+      refuseTwice(reader, step, at);
+    }
+  }
+
   /** Makes these bytes the value. */
   setInline(
     type: number,
@@ -111,6 +154,7 @@ export class LoadedValue {
   ): void {
     this.type = type;
     this.encoding = encoding;
+    this.isPassed = false;
     this.large = null;
     this.firstFieldMs = Infinity;
     this.bytes = bytes;
@@ -128,6 +172,7 @@ export class LoadedValue {
   setLarge(type: number, encoding: number, value: LargeValue): void {
     this.type = type;
     this.encoding = encoding;
+    this.isPassed = false;
     this.large = value;
     this.firstFieldMs = Infinity;
   }

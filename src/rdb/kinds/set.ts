@@ -36,7 +36,14 @@ import {
 } from "./loaded_value.ts";
 import type { ValueDigest } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
-import { ElementsLoad, LOAD_PART, LOAD_WHOLE, PackedLoad, type ValueLoad } from "./value_load.ts";
+import {
+  ElementsLoad,
+  ElementsScan,
+  LOAD_PART,
+  LOAD_WHOLE,
+  PackedLoad,
+  type ValueLoad,
+} from "./value_load.ts";
 import { ELEMENTS_AT_ONCE, type SavedForm, TableWalk, type ValueWalk } from "./value_walk.ts";
 
 export const setKind: ValueKind = {
@@ -50,6 +57,7 @@ export const setKind: ValueKind = {
   rdbTypeOf,
   save,
   newLoad,
+  newScan: (rdbType) => rdbType === format.TYPE_SET ? new MembersScan() : null,
   walk,
   isWalked: (source, ref) => (largeOf(source, ref)?.dict.hook ?? null) !== null,
   tableOf: largeOf,
@@ -211,6 +219,18 @@ class MembersLoad extends ElementsLoad {
       value.setListpack(TYPE_SET);
     } else value.setInline(TYPE_SET, ENC_INTSET, packed.bytes, 0, intsetBytes(packed.bytes, 0));
     return true;
+  }
+}
+
+/** Passes over <members> of each <string>. */
+class MembersScan extends ElementsScan {
+  protected override open(value: LoadedValue, reader: RdbReader): number {
+    value.beginPassing(TYPE_SET);
+    return reader.readCount("members");
+  }
+
+  protected override readElement(value: LoadedValue, reader: RdbReader): void {
+    value.passName(reader, 1, reader.offset);
   }
 }
 

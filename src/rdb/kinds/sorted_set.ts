@@ -30,7 +30,14 @@ import { writeListpack } from "../packed_writer.ts";
 import { INTEGER_TEXT_MAX, type LoadedValue, reservedFor, takeListpack } from "./loaded_value.ts";
 import { type ValueDigest, xorPair } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
-import { ElementsLoad, LOAD_PART, LOAD_WHOLE, PackedLoad, type ValueLoad } from "./value_load.ts";
+import {
+  ElementsLoad,
+  ElementsScan,
+  LOAD_PART,
+  LOAD_WHOLE,
+  PackedLoad,
+  type ValueLoad,
+} from "./value_load.ts";
 import { ELEMENTS_AT_ONCE, type SavedForm, TableWalk, type ValueWalk } from "./value_walk.ts";
 
 export const sortedSetKind: ValueKind = {
@@ -49,6 +56,7 @@ export const sortedSetKind: ValueKind = {
   rdbTypeOf,
   save,
   newLoad,
+  newScan,
   walk,
   isWalked: (source, ref) => (largeOf(source, ref)?.dict.hook ?? null) !== null,
   tableOf: (source, ref) => largeOf(source, ref)?.dict ?? null,
@@ -172,6 +180,11 @@ function newLoad(rdbType: number): ValueLoad {
   }
 }
 
+function newScan(rdbType: number): ValueLoad | null {
+  const isBinary = rdbType === format.TYPE_ZSET_2;
+  return isBinary || rdbType === format.TYPE_ZSET ? new MembersScan(isBinary) : null;
+}
+
 /** A sorted set under construction. */
 class SortedSetInProgress {
   #set = new SortedSet();
@@ -194,9 +207,7 @@ class SortedSetInProgress {
     length: number,
     score: number,
   ): void {
-    if (score !== score) {
-      throw reader.error("a score that is not a number in the sorted set", this.#at);
-    }
+    checkScore(reader, score, this.#at);
     const hash = hashBytes(bytes, offset, length);
     if (this.#set.find(bytes, offset, length, hash) !== 0) {
       throw reader.error("a member is there twice in the sorted set", this.#at);
@@ -257,6 +268,33 @@ class MembersLoad extends ElementsLoad {
 
   protected override finish(value: LoadedValue): boolean {
     return this.#set.finish(value, false);
+  }
+}
+
+/** @throws RdbError when it is not a number; `at` is where the set lies in the snapshot */
+function checkScore(reader: RdbReader, score: number, at: number): void {
+  if (score === score) return;
+  throw reader.error("a score that is not a number in the sorted set", at);
+}
+
+/** Passes over <members> of each <string> and a score. */
+class MembersScan extends ElementsScan {
+  #at = 0;
+
+  constructor(readonly isBinary: boolean) {
+    super();
+  }
+
+  protected override open(value: LoadedValue, reader: RdbReader): number {
+    this.#at = reader.offset;
+    value.beginPassing(TYPE_ZSET);
+    return reader.readCount("members", 2);
+  }
+
+  protected override readElement(value: LoadedValue, reader: RdbReader): void {
+    value.passName(reader, 2, this.#at);
+    const score = this.isBinary ? reader.readBinaryDouble() : reader.readTextDouble();
+    checkScore(reader, score, this.#at);
   }
 }
 

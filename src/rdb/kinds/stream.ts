@@ -12,7 +12,7 @@ import type { Count } from "../../values/stream/count64.ts";
 import { type PendingChunk, PendingPlace } from "../../values/stream/pending_ids.ts";
 import { Stream, StreamCursor } from "../../values/stream/stream.ts";
 import { STREAM_ID_BYTES, STREAM_ID_TEXT_MAX, StreamId } from "../../values/stream/stream_id.ts";
-import { isStreamListpack, type StreamNode } from "../../values/stream/stream_node.ts";
+import { isStreamListpack, StreamNode } from "../../values/stream/stream_node.ts";
 import * as format from "../format.ts";
 import type { RdbReader } from "../reader.ts";
 import { readCount64, readStreamId } from "../stream_numbers.ts";
@@ -41,6 +41,7 @@ export const streamKind: ValueKind = {
   rdbTypeOf: (_source, _ref, version) => streamTypeIn(version),
   save,
   newLoad: (rdbType) => new StreamLoad(rdbType),
+  newScan: (rdbType) => new StreamScan(rdbType),
   walk,
   // Any number of walks can be under way: each has lists of its own.
   isWalked: () => false,
@@ -335,9 +336,24 @@ class StreamLoad extends ValueLoad {
       this.#readNext(reader);
       reader.mark();
     }
-    value.setLarge(TYPE_STREAM, ENC_STREAM, this.#stream);
+    this.finish(value, this.#stream);
     this.#stream = new Stream();
     return LOAD_WHOLE;
+  }
+
+  /** Adds the next node; false when it does not come behind those before. The bytes are checked, and the reader's. */
+  protected addNode(
+    stream: Stream,
+    id: StreamId,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean {
+    return stream.loadNode(id, bytes, offset, length);
+  }
+
+  protected finish(value: LoadedValue, stream: Stream): void {
+    value.setLarge(TYPE_STREAM, ENC_STREAM, stream);
   }
 
   /** Reads what comes next, all of it before anything is changed. */
@@ -390,7 +406,7 @@ class StreamLoad extends ValueLoad {
     if (!isStreamListpack(strBuf, strOff, strLen)) {
       throw reader.error("Stream listpack integrity check failed, value", strAt);
     }
-    if (!this.#stream.loadNode(this.#id, strBuf, strOff, strLen)) {
+    if (!this.addNode(this.#stream, this.#id, strBuf, strOff, strLen)) {
       throw reader.error("the nodes of a stream are out of order", strAt);
     }
     if (--this.#nodes === 0) this.#next = NUMBERS;
@@ -499,6 +515,38 @@ class StreamLoad extends ValueLoad {
       throw reader.error("a pending id of a consumer group is for no consumer");
     }
     return --this.#groups > 0 ? GROUP_NAME : END;
+  }
+}
+
+/** Passes over a stream: of its nodes nothing is kept, of its groups the pending ids are, to be compared. */
+class StreamScan extends StreamLoad {
+  readonly #lastNode = new StreamId();
+  #nodesPassed = 0;
+  #bytes = 0;
+
+  override begin(): void {
+    super.begin();
+    this.#nodesPassed = this.#bytes = 0;
+  }
+
+  protected override addNode(
+    stream: Stream,
+    id: StreamId,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean {
+    if (this.#nodesPassed++ > 0 && this.#lastNode.compare(id) >= 0) return false;
+    this.#lastNode.copy(id);
+    this.#bytes += length;
+    stream.length += StreamNode.of(id, bytes, offset, length, 0).live;
+    return true;
+  }
+
+  protected override finish(value: LoadedValue, stream: Stream): void {
+    value.beginPassing(TYPE_STREAM);
+    value.elements = stream.length;
+    value.contentBytes = this.#bytes + stream.memoryBytes;
   }
 }
 

@@ -32,6 +32,7 @@ export const stringKind: ValueKind = {
   rdbTypeOf: () => format.TYPE_STRING,
   save,
   newLoad: () => new StringLoad(),
+  newScan: () => new StringScan(),
   walk,
   isWalked: () => false,
   tableOf: () => null,
@@ -82,6 +83,17 @@ class StringLoad extends ValueLoad {
       ? new LongString(strBuf, strLen)
       : LongString.copyOf(strBuf, strOff, strLen);
     value.setLarge(TYPE_STRING, ENC_EXTERNAL, long);
+    return LOAD_WHOLE;
+  }
+}
+
+class StringScan extends ValueLoad {
+  override begin(): void {}
+
+  override step(value: LoadedValue, reader: RdbReader): number {
+    value.beginPassing(TYPE_STRING);
+    value.passString(reader);
+    value.elements = 1;
     return LOAD_WHOLE;
   }
 }

@@ -45,6 +45,12 @@ export interface ValueKind {
    */
   newLoad(rdbType: number): ValueLoad;
   /**
+   * What passes over values of one of `rdbTypes`, however large, and builds nothing: it refuses what `newLoad` refuses,
+   * and counts (`LoadedValue.elements` and what is beside it). Null for what is packed in one string: that is loaded.
+   * For readers that do not pause.
+   */
+  newScan(rdbType: number): ValueLoad | null;
+  /**
    * A walk that writes the value in pieces, to encoders of the version of `form`, begun now; null when it is small
    * enough for `save`, unless it has `alwaysWalks` and is in a slot. With `canBorrow` false no walk may be answered
    * that is `isBorrowed`.

@@ -64,6 +64,16 @@ export abstract class ElementsLoad extends ValueLoad {
   protected abstract finish(value: LoadedValue, reader: RdbReader): boolean;
 }
 
+/**
+ * Passes over a value whose elements stand one by one: a scan (see `ValueKind.newScan`). `open` says `beginPassing`, and
+ * each element counts itself.
+ */
+export abstract class ElementsScan extends ElementsLoad {
+  protected override finish(value: LoadedValue): boolean {
+    return value.elements > 0;
+  }
+}
+
 /** A value that stands packed in one string. */
 export abstract class PackedLoad extends ValueLoad {
   /** What Redis's log calls such a value: "Zset ziplist". */
