@@ -38,8 +38,6 @@ export interface ScanListener {
 
 /** Looks through one snapshot. The reader must not pause. */
 export class SnapshotScan extends SnapshotParser {
-  /** The database of the keys that come. */
-  database = 0;
   readonly #listener: ScanListener;
   readonly #keys = new SeenNames();
   readonly #libraries = new Set<string>();
@@ -61,7 +59,6 @@ export class SnapshotScan extends SnapshotParser {
   }
 
   protected override select(index: number): void {
-    this.database = index;
     this.#listener.onDatabase?.(index);
   }
 
@@ -90,7 +87,7 @@ export class SnapshotScan extends SnapshotParser {
   }
 
   protected override keyRead(state: number, at: number): void {
-    if (state === LOAD_WHOLE && !this.#keys.add(this.key, 0, this.keyLength, this.database + 1)) {
+    if (state === LOAD_WHOLE && !this.#keys.add(this.key, 0, this.keyLength, this.databaseIndex + 1)) {
       throw this.reader.error(`key ${quoted(this.keyText)} is there twice`, at);
     }
     this.#listener.onKey?.(this, state);

@@ -56,6 +56,8 @@ export abstract class SnapshotParser {
   version = 0;
   /** The database of the keys that come. */
   databaseIndex = 0;
+  /** At the end: whether there was a checksum, which then was right. */
+  isSummed = false;
 
   // The key that is being read, or was read last, and what came before it.
   key = new Uint8Array(256);
@@ -138,7 +140,7 @@ export abstract class SnapshotParser {
         this.#readKey(code, at);
         if (!this.#readValue()) break;
       } else if (code === OPCODE_EOF) {
-        if (this.version >= RDB_VERSION_CHECKSUM) reader.verifyChecksum();
+        if (this.version >= RDB_VERSION_CHECKSUM) this.isSummed = reader.verifyChecksum();
         return true;
       } else {
         this.#readOpcode(code, at);

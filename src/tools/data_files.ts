@@ -4,7 +4,7 @@
  */
 
 import { toLatin1 } from "../base/bytes.ts";
-import { Manifest } from "../aof/manifest.ts";
+import { Manifest, ManifestError } from "../aof/manifest.ts";
 import { toPath } from "../config/parse.ts";
 import type { Files } from "../runtime/runtime.ts";
 import { problemOf } from "../runtime/system_error.ts";
@@ -28,6 +28,8 @@ export interface DataSet {
   readonly path: string;
   readonly parts: readonly DataPart[];
   readonly manifest: Manifest | null;
+  /** What is wrong with the manifest, of which there are no parts then; null when nothing is. */
+  readonly problem: string | null;
   /** Of all parts that are there. */
   readonly totalBytes: number;
 }
@@ -51,7 +53,7 @@ const UNFINISHED = /^temp-/;
 
 /**
  * All datasets at a path: one for a file or a manifest; for a folder those in it, and in its folders that have a
- * manifest. At least one. @throws ToolFailure, ManifestError
+ * manifest. At least one. @throws ToolFailure
  */
 export function findDataSets(files: Files, path: string): DataSet[] {
   const info = attempt(path, () => files.info(path));
@@ -64,9 +66,12 @@ export function findDataSets(files: Files, path: string): DataSet[] {
   return found;
 }
 
-/** The one dataset at a path. @throws ToolFailure also where a folder has several; ManifestError */
+/** The one dataset at a path. @throws ToolFailure also where a folder has several, or a manifest is damaged */
 export function theDataSet(files: Files, path: string): DataSet {
   const found = findDataSets(files, path);
+  if (found.length === 1 && found[0].problem !== null) {
+    throw new ToolFailure(`${found[0].path}: ${found[0].problem}`);
+  }
   if (found.length === 1) return found[0];
   const names = found.map((each) => each.path).join(", ");
   throw new ToolFailure(`${path} has several datasets in it; name one of them: ${names}`);
@@ -99,12 +104,22 @@ function dataSetOf(files: Files, path: string): DataSet {
     path,
     parts: [{ path, name: path, sizeBytes, role: isSnapshot ? "snapshot" : "log" }],
     manifest: null,
+    problem: null,
     totalBytes: sizeBytes,
   };
 }
 
 function manifestSet(files: Files, path: string): DataSet {
-  const manifest = Manifest.parse(attempt(path, () => files.read(path)));
+  const set = { kind: "append-only file", path } as const;
+  const bytes = attempt(path, () => files.read(path));
+  let manifest: Manifest;
+  try {
+    manifest = Manifest.parse(bytes);
+  } catch (error) {
+    if (!(error instanceof ManifestError)) throw error;
+    const place = error.lineNumber > 0 ? `, line ${error.lineNumber}` : "";
+    return { ...set, parts: [], manifest: null, problem: error.message + place, totalBytes: 0 };
+  }
   const folder = path.slice(0, path.lastIndexOf("/") + 1);
   const parts = manifest.loadable.map(({ name }): DataPart => {
     const shown = toPath(name);
@@ -116,7 +131,7 @@ function manifestSet(files: Files, path: string): DataSet {
     };
   });
   const totalBytes = parts.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0);
-  return { kind: "append-only file", path, parts, manifest, totalBytes };
+  return { ...set, parts, manifest, problem: null, totalBytes };
 }
 
 /** Where a manifest is, files beside it belong to it, or are of no use any more. */

@@ -21,7 +21,7 @@ for (const name of corpusNames()) {
     scanBytes(corpusBytes(name), {
       onKey(scan, state) {
         if (state !== LOAD_WHOLE) return;
-        const { values, database, keyText, expiresAtMs } = scan;
+        const { values, databaseIndex: database, keyText, expiresAtMs } = scan;
         if (expiresAtMs < CORPUS_NOW_MS) return;
         const elements = values.isPassed ? values.elements : -1;
         const expiry = expiresAtMs === expiresAtMs ? expiresAtMs : null;
