@@ -82,6 +82,35 @@ export interface LoadedReplication {
   readonly leftOut: number;
 }
 
+/** The aux fields of a snapshot that say where in the history of replication its dataset stands. */
+const REPLICATION_AUX = [
+  "repl-id",
+  "repl-offset",
+  "repl-stream-db",
+  AUX_STREAM_ERRORS,
+  AUX_DIVERGED_AT,
+  AUX_LEFT_OUT,
+];
+
+/** What these fields say; null where they do not say enough. */
+export function replicationOf(aux: ReadonlyMap<string, string>): LoadedReplication | null {
+  const number = (name: string, missing: number) => {
+    const value = aux.get(name) ?? "";
+    return /^\d{1,15}$/.test(value) ? Number(value) : missing;
+  };
+  const id = aux.get("repl-id") ?? "";
+  const offset = number("repl-offset", -1);
+  if (!/^[0-9a-f]{40}$/.test(id) || offset < 0) return null;
+  return {
+    id,
+    offset,
+    database: number("repl-stream-db", 0),
+    streamErrors: number(AUX_STREAM_ERRORS, 0),
+    divergedAt: number(AUX_DIVERGED_AT, -1),
+    leftOut: number(AUX_LEFT_OUT, 0),
+  };
+}
+
 /** What a save is to write. */
 interface SaveForm {
   readonly version: number;
@@ -106,12 +135,7 @@ interface Loading {
   /** used-mem of the server that wrote the file, 0 when it does not say. */
   usedMemory: number;
   /** Aux fields of replication. */
-  id: string;
-  offset: number;
-  database: number;
-  streamErrors: number;
-  divergedAt: number;
-  leftOut: number;
+  readonly replicationAux: Map<string, string>;
 }
 
 /**
@@ -868,12 +892,7 @@ export class Persistence implements SnapshotMaker {
       files: files ?? { totalBytes: source.remaining(), loadedBytes: () => loader.offset },
       loader,
       usedMemory: 0,
-      id: "",
-      offset: NaN,
-      database: 0,
-      streamErrors: 0,
-      divergedAt: -1,
-      leftOut: 0,
+      replicationAux: new Map(),
     };
     return this.#loading;
   }
@@ -892,21 +911,11 @@ export class Persistence implements SnapshotMaker {
       log.notice(`RDB memory usage when created ${(bytes / (1 << 20)).toFixed(2)} Mb`);
     } else if (name === "aof-base" && value === "1") log.notice("RDB is base AOF");
     else if (name === "aof-preamble" && value === "1") log.notice("RDB has an AOF tail");
-    else if (name === "repl-id" && /^[0-9a-f]{40}$/.test(value)) loading.id = value;
-    else if (name === "repl-offset" && /^\d+$/.test(value)) loading.offset = Number(value);
-    else if (name === AUX_STREAM_ERRORS && /^\d{1,15}$/.test(value)) {
-      loading.streamErrors = Number(value);
-    } else if (name === AUX_DIVERGED_AT && /^\d{1,15}$/.test(value)) {
-      loading.divergedAt = Number(value);
-    } else if (name === AUX_LEFT_OUT && /^\d{1,15}$/.test(value)) {
-      loading.leftOut = Number(value);
-    } else if (name === "repl-stream-db" && /^\d+$/.test(value)) loading.database = Number(value);
-    else return;
+    if (!REPLICATION_AUX.includes(name)) return;
+    loading.replicationAux.set(name, value);
     // Known from here on: a key that is left out may have to be told to replicas.
-    const { id, offset, database, streamErrors, divergedAt, leftOut } = loading;
-    if (this.isLoading && id !== "" && Number.isSafeInteger(offset)) {
-      this.loadedReplication = { id, offset, database, streamErrors, divergedAt, leftOut };
-    }
+    const position = replicationOf(loading.replicationAux);
+    if (this.isLoading && position !== null) this.loadedReplication = position;
   }
 
   #loaded({ loader }: Loading): void {

@@ -87,7 +87,9 @@ export class SnapshotScan extends SnapshotParser {
   }
 
   protected override keyRead(state: number, at: number): void {
-    if (state === LOAD_WHOLE && !this.#keys.add(this.key, 0, this.keyLength, this.databaseIndex + 1)) {
+    if (
+      state === LOAD_WHOLE && !this.#keys.add(this.key, 0, this.keyLength, this.databaseIndex + 1)
+    ) {
       throw this.reader.error(`key ${quoted(this.keyText)} is there twice`, at);
     }
     this.#listener.onKey?.(this, state);

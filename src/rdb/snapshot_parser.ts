@@ -175,7 +175,11 @@ export abstract class SnapshotParser {
     }
     copyBytes(this.key, 0, reader.strBuf, reader.strOff, length);
     this.valueType = typeIn(this.version, type);
-    this.values.begin(reader, this.valueType, at);
+    try {
+      this.values.begin(reader, this.valueType, at);
+    } catch (error) {
+      throw this.#withKey(error);
+    }
     this.valueOf = at;
     reader.mark();
   }

@@ -6,7 +6,7 @@
 import { toLatin1 } from "../base/bytes.ts";
 import { Manifest, ManifestError } from "../aof/manifest.ts";
 import { toPath } from "../config/parse.ts";
-import type { Files } from "../runtime/runtime.ts";
+import type { Files, OpenFile } from "../runtime/runtime.ts";
 import { problemOf } from "../runtime/system_error.ts";
 import { ToolFailure } from "./tool.ts";
 
@@ -93,6 +93,11 @@ export function beginningOf(files: Files, path: string): Beginning {
     throw new ToolFailure(`${path} is packed by ${name}: unpack it first (${command}).`);
   }
   return "other";
+}
+
+/** Opens a file of a dataset for reading. @throws ToolFailure */
+export function openPart(files: Files, part: DataPart): OpenFile {
+  return attempt(part.path, () => files.open(part.path, "read"));
 }
 
 function dataSetOf(files: Files, path: string): DataSet {

@@ -1,6 +1,7 @@
 /** The tools of the executable, in the order in which `tsredis help` lists them. */
 
+import { checkTool } from "./check/check.ts";
 import { helpOf } from "./help.ts";
 import type { Tool } from "./tool.ts";
 
-export const tools: readonly Tool[] = [helpOf(() => tools)];
+export const tools: readonly Tool[] = [checkTool, helpOf(() => tools)];

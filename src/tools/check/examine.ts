@@ -1,10 +1,10 @@
 /** Examines one dataset: its files one after the other, and with --load what they come to. */
 
-import type { AofRun } from "../../aof/loader.ts";
 import { PositionReader } from "../../aof/position.ts";
+import { isSlotEncoding } from "../../arena/record.ts";
 import { kindOf } from "../../rdb/kinds/index.ts";
 import { RdbLoader } from "../../rdb/loader.ts";
-import { type LoadedReplication, replicationOf } from "../../rdb/persistence.ts";
+import { replicationOf } from "../../rdb/persistence.ts";
 import { FileSource, RdbReader } from "../../rdb/reader.ts";
 import type { OpenFile } from "../../runtime/runtime.ts";
 import { beginningOf, type DataPart, type DataSet, openPart } from "../data_files.ts";
@@ -42,7 +42,6 @@ class Examination {
   readonly #remarks: string[] = [];
   readonly #dataset: ToolDataset | null;
   #bytesBefore = 0;
-  #run: AofRun | null = null;
 
   constructor(readonly host: ToolHost, readonly set: DataSet, loads: boolean) {
     this.#progress = new Progress(host, "Reading", set.totalBytes);
@@ -134,8 +133,8 @@ class Examination {
   // -- commands -------------------------------------------------------------------------------
 
   async #examineLog(file: OpenFile, from: number, found: PartFindings): Promise<void> {
-    this.#run ??= this.#dataset?.runCommands() ?? null;
-    const run = this.#run;
+    // As in a server each file begins in database 0.
+    const run = this.#dataset?.runCommands() ?? null;
     const check = new LogCheck(file, {
       beginBytes: from,
       names: this.#names,
@@ -190,4 +189,20 @@ class Examination {
       } while (cursor !== 0);
     }
   }
+}
+
+function damageOf(kind: Damage["kind"], what: string): Damage {
+  return { kind, what, offset: 0, key: null, lastKey: null, soundBytes: 0 };
+}
+
+/** Whether all keys can be read: the checksum at most is wrong. */
+function isReadable(damage: Damage | null): boolean {
+  return damage === null || damage.kind === "checksum";
+}
+
+/** Whether what comes behind a snapshot looks like the rest of an append-only file. */
+function hasCommandsAt(file: OpenFile, offset: number): boolean {
+  file.seek(offset);
+  const first = new Uint8Array(1);
+  return file.read(first) === 1 && (first[0] === 0x2a || first[0] === 0x23);
 }

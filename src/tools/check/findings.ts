@@ -103,8 +103,7 @@ export interface Findings {
 }
 
 /** Whether a server would load all of it, and read it as it was written. */
-export function isSound({ parts }: Findings): boolean {
-  return parts.every(({ damage, log }) =>
-    damage === null && (log?.unfinishedFrom ?? null) === null
-  );
+export function isSound({ set, parts }: Findings): boolean {
+  return set.problem === null &&
+    parts.every(({ damage, log }) => damage === null && (log?.unfinishedFrom ?? null) === null);
 }

@@ -107,6 +107,7 @@ function nameOf(key: Uint8Array, from: number, end: number): string {
   let hex = 0;
   for (let i = from; i < end; i++) {
     const byte = key[i];
+    if (byte < 0x20) return ANY;
     if (byte >= 0x30 && byte <= 0x39) digits++;
     else if (((byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x66) || byte === 0x2d) hex++;
   }
