@@ -538,8 +538,9 @@ class StreamScan extends StreamLoad {
   ): boolean {
     if (this.#nodesPassed++ > 0 && this.#lastNode.compare(id) >= 0) return false;
     this.#lastNode.copy(id);
-    this.#bytes += length;
-    stream.length += StreamNode.of(id, bytes, offset, length, 0).live;
+    const node = StreamNode.of(id, bytes, offset, length, 0);
+    this.#bytes += node.memoryBytes;
+    stream.length += node.live;
     return true;
   }
 

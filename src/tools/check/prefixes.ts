@@ -79,6 +79,7 @@ export class PrefixTree {
   rows(share: number, most: number): PrefixRow[] {
     const rows: PrefixRow[] = [];
     const least = this.#root.bytes * share;
+    settleAll(this.#root);
     collect(this.#root, "", 0, least, rows);
     return rows.slice(0, most);
   }
@@ -161,6 +162,20 @@ function mergeAll(
       if (into.size >= PIECES_MAX) join(parent, into, isInner ? ANY + name.slice(-1) : ANY);
       into.set(name, piece);
     }
+  }
+}
+
+function settleAll(piece: Piece): void {
+  settle(piece, piece.inner);
+  settle(piece, piece.ends);
+  for (const child of piece.inner?.values() ?? []) settleAll(child);
+}
+
+/** Where something has become *, what has come since and takes as little goes there, too. */
+function settle(parent: Piece, children: Map<string, Piece> | null): void {
+  if (children === null) return;
+  for (const any of [...children.keys()]) {
+    if (any[0] === ANY && any.length <= 2) join(parent, children, any);
   }
 }
 

@@ -19,6 +19,8 @@ const PREFIX_SHARE = 0.01;
 const PREFIX_ROWS = 30;
 /** Commands that are shown. */
 const COMMAND_ROWS = 12;
+/** Databases that a server has where nobody says otherwise. */
+const DATABASES = 16;
 /** Databases that are shown. */
 const DATABASE_ROWS = 32;
 
@@ -27,7 +29,7 @@ export function textReport(findings: Findings): string {
   const sections = [
     `${set.path}: ${titleOf(findings)}\n`,
     ...(set.problem === null ? [] : [`Damaged: ${set.problem}\n`]),
-    ...parts.map((part) => partText(part, parts.length > 1)),
+    ...parts.map((part) => partText(part, set.manifest !== null)),
     verdictText(findings),
     replicationText(findings),
     ...(survey.keys > 0 ? surveySections(survey) : []),
@@ -156,6 +158,10 @@ function verdictText(findings: Findings): string {
   const cuts = isTail && last.damage?.kind === "truncated"
     ? "A server with 'aof-load-truncated yes' (the default) cuts the end off and starts.\n"
     : "";
+  const isRead = parts.some(({ snapshot, log }) =>
+    (snapshot?.keys ?? 0) + (log?.commands ?? 0) > 0
+  );
+  if (!isRead) return "NOT SOUND.\n";
   return `NOT SOUND.\n${cuts}'tsredis check --salvage OUT.rdb ${findings.set.path}' keeps what can be read.\n`;
 }
 
@@ -205,7 +211,11 @@ function typeText(
 
 function databaseText({ databases, memoryBytes }: Survey): string {
   const rows = [...databases].sort(([a], [b]) => a - b).slice(0, DATABASE_ROWS);
-  return table(
+  const last = Math.max(...databases.keys());
+  const needs = last < DATABASES
+    ? ""
+    : `  A server needs 'databases ${last + 1}' to load this; the default is ${DATABASES}.\n`;
+  return needs + table(
     ["Database", "keys", "expiring", "memory", ""],
     rows.map(([index, count]) => [
       String(index),
