@@ -1,7 +1,7 @@
 /**
  * Writes the parts of README.md that are printed from tables: the supported commands, the directives
- * that stop the start and those that do nothing, the fields that INFO lacks, and from what was measured, the table of
- * speed, each between its two marks. A test fails while they are stale.
+ * that stop the start and those that do nothing, the fields that INFO lacks, the tools of the executable, and from what
+ * was measured, the table of speed, each between its two marks. A test fails while they are stale.
  *
  *     deno task readme
  */
@@ -10,6 +10,7 @@ import { type SavedResults, speedMarkdown } from "../bench/compare/speed_table.t
 import { leftOutFieldsMarkdown } from "../src/commands/server/info_sections.ts";
 import { commandTable } from "../src/commands/index.ts";
 import { notActingMarkdown, refusedMarkdown } from "../src/config/table.ts";
+import { tools } from "../src/tools/index.ts";
 import { replacePart } from "./readme_parts.ts";
 
 /** README.md's path. */
@@ -65,6 +66,19 @@ function newerMarkdown(): string {
   }\n`;
 }
 
+/** The tools of the executable, with their options and exit codes. */
+export function toolsMarkdown(): string {
+  return tools.map(({ name, operands, summary, options, exitCodes }) => {
+    const spelt = options.map((option) => {
+      const value = option.value === undefined ? "" : ` ${option.value}`;
+      return `  - \`--${option.name}${value}\`: ${option.help}\n`;
+    });
+    const codes = exitCodes.map(([code, meaning]) => `${code} ${meaning}`).join("; ");
+    const ends = options.length === 0 ? "" : `  - exit codes: ${codes}\n`;
+    return `- \`tsredis ${name} ${operands}\`: ${summary}\n${spelt.join("")}${ends}`;
+  }).join("");
+}
+
 /** The README with its printed parts as they should be. */
 export function refreshed(text: string): string {
   const parts = {
@@ -72,6 +86,7 @@ export function refreshed(text: string): string {
     refused: refusedMarkdown(),
     info: leftOutFieldsMarkdown(),
     directives: notActingMarkdown(),
+    tools: toolsMarkdown(),
     speed: speedMarkdown(
       RESULTS.map((path) => JSON.parse(Deno.readTextFileSync(path)) as SavedResults),
     ),
