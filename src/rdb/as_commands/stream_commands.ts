@@ -11,7 +11,10 @@
  * added in its place, to be removed again behind the groups: what stood before the first entry by XTRIM,
  * which leaves no trace in the stream's numbers, the rest by XDEL, whose trace is there already.
  *
- *     XADD ...   XSETID   XGROUP CREATE   XCLAIM ...   XTRIM   XDEL ...   XSETID
+ *     XADD ...   XSETID   XGROUP CREATE   XGROUP SETID   XCLAIM ...   XTRIM   XDEL ...   XSETID
+ *
+ * Servers from Redis 5 on load it. They pass over a command that they answer with an error, and do not count the words
+ * of XSETID: so what Redis 7 says of a group stands in a command of its own behind the one that makes it.
  *
  * The pending ids of one stream are in memory while it is written, 36 bytes each. Not said by any command:
  * when a consumer asked last.
@@ -19,6 +22,7 @@
 
 import { lpSize } from "../../values/listpack.ts";
 import { ElementText } from "../../values/element_text.ts";
+import { ENTRIES_READ_UNKNOWN } from "../../values/stream/consumer_group.ts";
 import type { Count } from "../../values/stream/count64.ts";
 import { STREAM_ID_BYTES, StreamId } from "../../values/stream/stream_id.ts";
 import { NodeCursor, StreamNode } from "../../values/stream/stream_node.ts";
@@ -34,12 +38,12 @@ const XCLAIM = fixedWord("XCLAIM");
 const XDEL = fixedWord("XDEL");
 const XTRIM = fixedWord("XTRIM");
 const CREATE = fixedWord("CREATE");
+const SETID = fixedWord("SETID");
 const CREATECONSUMER = fixedWord("CREATECONSUMER");
 const ENTRIESREAD = fixedWord("ENTRIESREAD");
 const ENTRIESADDED = fixedWord("ENTRIESADDED");
 const MAXDELETEDID = fixedWord("MAXDELETEDID");
 const MAXLEN = fixedWord("MAXLEN");
-const MINID = fixedWord("MINID");
 const TIME = fixedWord("TIME");
 const RETRYCOUNT = fixedWord("RETRYCOUNT");
 const JUSTID = fixedWord("JUSTID");
@@ -327,7 +331,7 @@ export class StreamCommands extends ValueCommands {
     if (missing === 0) setId();
     for (const group of this.#groups) this.#writeGroup(group);
     if (missing === 0) return;
-    this.#removeMissing();
+    this.#removeMissing(length);
     setId();
   }
 
@@ -343,12 +347,18 @@ export class StreamCommands extends ValueCommands {
 
   #writeGroup(group: Group): void {
     const { out } = this;
-    out.begin(7, XGROUP, CREATE);
-    out.word(this.key, 0, this.key.length);
-    out.word(group.name, 0, group.name.length);
-    out.id(group.lastId);
-    out.fixed(ENTRIESREAD);
-    out.integer(group.entriesRead);
+    const setGroup = (count: number, what: Uint8Array) => {
+      out.begin(count, XGROUP, what);
+      out.word(this.key, 0, this.key.length);
+      out.word(group.name, 0, group.name.length);
+      out.id(group.lastId);
+    };
+    setGroup(5, CREATE);
+    if (group.entriesRead !== ENTRIES_READ_UNKNOWN) {
+      setGroup(7, SETID);
+      out.fixed(ENTRIESREAD);
+      out.integer(group.entriesRead);
+    }
     const hasPending = new Uint8Array(group.consumers.length);
     for (const owner of group.owners) hasPending[owner] = 1;
     group.consumers.forEach((name, index) => {
@@ -377,14 +387,14 @@ export class StreamCommands extends ValueCommands {
     out.fixed(FORCE);
   }
 
-  #removeMissing(): void {
+  /** `length` entries are to stay. */
+  #removeMissing(length: number): void {
     const { out } = this;
     const missing = this.#missing;
     if (this.#trimmed > 0) {
       this.begin(XTRIM, 2);
-      out.fixed(this.#firstId === null ? MAXLEN : MINID);
-      if (this.#firstId === null) out.fixed(ZERO);
-      else out.id(this.#firstId);
+      out.fixed(MAXLEN);
+      out.integer(length + missing.count);
     }
     for (let i = 0; i < missing.count; i++) {
       if (i % ELEMENTS_MAX === 0) this.begin(XDEL, Math.min(ELEMENTS_MAX, missing.count - i));
