@@ -55,6 +55,9 @@ export interface AofLoadHost {
   readonly owner: AofOwner;
 }
 
+/** Where the files are. */
+export type LoadedFolder = Pick<AofFolder, "prefix" | "pathOf" | "sizeOf">;
+
 /** How a file was loaded: whole, after its tail was cut off, or it has no bytes. */
 type Loaded = "whole" | "cut" | "empty";
 
@@ -74,7 +77,12 @@ export class AofLoader implements LoadedFiles {
   #reader: CommandReader | null = null;
   #reportMs = 0;
 
-  constructor(readonly host: AofLoadHost, readonly folder: AofFolder) {}
+  /** Without `mayCut` the files stay as they are: what would be cut off is passed over. */
+  constructor(
+    readonly host: AofLoadHost,
+    readonly folder: LoadedFolder,
+    readonly mayCut = true,
+  ) {}
 
   /** LoadedFiles. */
   loadedBytes(): number {
@@ -291,6 +299,10 @@ class FileRun {
 
   #cutTruncated(): Loaded {
     const { name } = this;
+    if (!this.loader.mayCut && this.isLast) {
+      this.#log.warning(`${name} ends in the midst of something: read up to byte ${this.#validTo}`);
+      return "cut";
+    }
     if (this.loader.host.config.value("aof-load-truncated")) {
       this.#log.warning(`!!! Warning: short read while loading the AOF file ${name}!!!`);
       // Redis cuts it off before it says so.
@@ -316,7 +328,7 @@ class FileRun {
     if (this.#queue !== null) this.#validTo = this.#beforeMulti;
     const brokenBytes = this.loader.folder.sizeOf(name) - this.#validTo;
     const bytesMax = host.config.value("aof-load-corrupt-tail-max-size");
-    if (this.isLast && brokenBytes <= bytesMax) {
+    if (this.loader.mayCut && this.isLast && brokenBytes <= bytesMax) {
       this.#log.warning(
         `!!! Warning: the AOF file ${name} is corrupt from offset ${this.#validTo} on, ` +
           `${brokenBytes} bytes before its end !!!`,
@@ -329,6 +341,9 @@ class FileRun {
         );
         return "cut";
       }
+    }
+    if (!this.loader.mayCut) {
+      throw new Error(`${name} has something that is no command at byte ${this.#validTo}`);
     }
     throw new Error(
       `Bad file format reading the append only file ${name}: make a backup of your AOF file, then ` +

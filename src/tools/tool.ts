@@ -7,6 +7,7 @@
  */
 
 import type { AofRun } from "../aof/loader.ts";
+import type { Manifest } from "../aof/manifest.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { isSystemError, SystemError } from "../runtime/system_error.ts";
@@ -82,7 +83,21 @@ export interface ToolDataset {
   runCommands(): AofRun;
   /** Runs `work`, which runs commands: nothing of it enters a stream of writes. To be called slice by slice. */
   replay(work: () => void): void;
+  /**
+   * Loads the files that a manifest names, as a server would at its start, but leaves them as they are. Rejects with an
+   * Error that says why a server would not start on them, or with what `atWork` throws.
+   */
+  load(load: LogLoad): Promise<void>;
   close(): void;
+}
+
+/** An append-only file that is to be loaded. */
+export interface LogLoad {
+  /** The folder that its files are in, with a slash at the end; empty for the working folder. */
+  readonly folder: string;
+  readonly manifest: Manifest;
+  /** Called between two slices: bytes read so far, keys. */
+  readonly atWork: (bytes: number, keys: number) => Promise<void>;
 }
 
 /** Makes an empty dataset; `onRemark` hears of commands that fail where a server would go on. */
