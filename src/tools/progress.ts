@@ -71,6 +71,7 @@ export class Progress {
   }
 
   #line(bytes: number, keys: number, passedMs: number): string {
+    if (bytes === 0) return `${this.#what}: ${keys} keys`;
     const done = `${this.#what}: ${formatBytes(bytes)}`;
     const counted = keys > 0 ? `, ${keys} keys` : "";
     if (this.#totalBytes === 0) return done + counted;

@@ -14,9 +14,11 @@ const MAY_IMPORT: Record<string, string[]> = {
   tools: [
     "commands",
     "dispatch",
+    "replication",
     "aof",
     "rdb",
     "keyspace",
+    "propagation",
     "observe",
     "config",
     "resp",

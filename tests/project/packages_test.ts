@@ -57,7 +57,13 @@ Deno.test("the server asks for no permission beyond its sockets, its files and a
   // Without a value, sys and env would open everything; run, ffi and import are not to be there.
   assertEquals(
     allowed.map((flag) => flag.replace(/sys=.+/, "sys=")).sort(),
-    ["--allow-env=NOTIFY_SOCKET", "--allow-net", "--allow-read", "--allow-sys=", "--allow-write"],
+    [
+      "--allow-env=NOTIFY_SOCKET,REDISCLI_AUTH,TMPDIR",
+      "--allow-net",
+      "--allow-read",
+      "--allow-sys=",
+      "--allow-write",
+    ],
   );
   assertEquals(flags.filter((flag) => flag.startsWith("--unstable")), ["--unstable-net"]);
 });

@@ -1,0 +1,39 @@
+/**
+ * Redis of earlier versions, for tests of what they make of tsredis. They are in no package any more: who has built some
+ * names the folder in TSREDIS_OLD_SERVERS, where they are as `5.0.14/src/redis-server`. A test that needs one says
+ * `ignore: !hasOldRedis(version)`.
+ */
+
+import { ServerProcess } from "./server_process.ts";
+
+/** The versions that are asked, one of each that reads other snapshots or knows other commands. */
+export const OLD_VERSIONS = ["2.8.24", "3.0.7", "3.2.13", "4.0.14", "5.0.14", "6.2.14"] as const;
+
+const folder = Deno.env.get("TSREDIS_OLD_SERVERS") ?? "";
+
+function program(version: string): string {
+  return `${folder}/${version}/src/redis-server`;
+}
+
+/** Whether there is a server of this version. */
+export function hasOldRedis(version: string): boolean {
+  if (folder === "") return false;
+  try {
+    return Deno.statSync(program(version)).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** Starts a server of this version that saves nothing by itself, on a free port and in a temporary folder. */
+export function startOldRedis(
+  version: string,
+  { args = [], dir }: { args?: string[]; dir?: string } = {},
+): Promise<ServerProcess> {
+  return ServerProcess.start({
+    name: `redis-server ${version}`,
+    command: [program(version)],
+    args: ["--save", "", ...args],
+    dir,
+  });
+}
