@@ -859,9 +859,9 @@ export class Core
   }
 
   /** ReplicationHost. */
-  holdWrites(isHeld: boolean): void {
-    if (isHeld) this.pause.begin("failover", Infinity, false);
-    else this.pause.end("failover");
+  holdWrites(asker: "failover" | "throttle", isHeld: boolean): void {
+    if (isHeld) this.pause.begin(asker, Infinity, false);
+    else this.pause.end(asker);
   }
 
   /** ReplicationHost. */

@@ -422,6 +422,12 @@ export const DIRECTIVES = {
   "repl-ping-replica-period": int("10", 1, I32_MAX, { aliases: ["repl-ping-slave-period"] }),
   "repl-timeout": int("60", 1, I32_MAX),
   "repl-backlog-size": directive(memoryKind(1n, I64_MAX, 16_384n), "1mb"),
+  /** Ours: what replicas have not been sent yet goes to files beyond so much; 0: it stays in memory. */
+  /** Ours: writes wait before a replica would be dropped for what it has not been sent; see replication/writer_throttle.ts. */
+  "repl-throttle-writers": bool("no", { since: "tsredis" }),
+  /** Ours: so many replicas are sent a snapshot at once, the others wait; 0 for no limit. */
+  "repl-max-concurrent-full-syncs": int("0", 0, I32_MAX, { since: "tsredis" }),
+  "repl-backlog-spill-size": memory("32mb", 0, I64_MAX, { since: "tsredis" }),
   "repl-backlog-ttl": int("3600", 0, I64_MAX),
   "repl-disable-tcp-nodelay": bool("no"),
   "repl-diskless-sync": bool("yes"),

@@ -14,8 +14,8 @@ export interface PauseOwner {
   pauseChanged(isPaused: boolean): void;
 }
 
-/** Who has asked for a pause: CLIENT PAUSE, SHUTDOWN or FAILOVER. Each ends its own only. */
-export type PauseAsker = "client" | "shutdown" | "failover";
+/** Who has asked for a pause: CLIENT PAUSE, SHUTDOWN, FAILOVER or `repl-throttle-writers`. Each ends its own only. */
+export type PauseAsker = "client" | "shutdown" | "failover" | "throttle";
 
 interface Asked {
   readonly endsMs: number;

@@ -13,6 +13,10 @@
  * memory as long as it is needed, once for all replicas, and meanwhile others may go on from there
  * as well. Whoever serves a replica decides how far it may stay behind.
  *
+ * What slow cursors hold beyond a bound goes to a file, if there is one (`spillTo`): block by block, in the
+ * background, the oldest first that no cursor stands in. A cursor that comes to such a block has it read back,
+ * and meanwhile finds nothing.
+ *
  * Offsets count the bytes of the stream; offset n is the place behind the first n bytes. See "One
  * backlog, many positions" in NOTES.
  */
@@ -26,6 +30,37 @@ const ADOPTED_MIN = 1024 * 1024;
 /** About how many blocks a backlog consists of. */
 const BLOCKS = 64;
 
+/** Where a block lies in a file: the file's own matter. */
+export type SpillPlace = object;
+
+/** What keeps blocks outside of memory: see replication/spill_files.ts. One call of each kind at a time. */
+export interface SpillStore {
+  /** Keeps these parts, which do not change meanwhile; answers where each lies. Rejects when they cannot be kept. */
+  write(parts: readonly Uint8Array[]): Promise<SpillPlace[]>;
+  /** Reads parts back, which were written one after the other. Rejects when they cannot be read. */
+  read(places: readonly SpillPlace[]): Promise<Uint8Array[]>;
+  /** One is needed no more. */
+  free(place: SpillPlace): void;
+  /** Nothing in it is needed any more. What is under way may still come to its end. */
+  close(): void;
+}
+
+/** Where a backlog puts what does not fit into memory, and who hears of it. */
+export interface Spill {
+  readonly store: SpillStore;
+  /** Bytes that blocks may take in memory before some go. */
+  bytesMax: number;
+  /** A block is back: who found nothing may look again. */
+  onLoaded(): void;
+  /** A block could not be written: blocks stay in memory from now on. */
+  onFailed(error: unknown): void;
+  /** A block could not be read back: cursors that come to it go no further. */
+  onLost(error: unknown): void;
+}
+
+/** About so much is written to a file, and read back, at a time. */
+const TOGETHER_BYTES = 1 << 20;
+
 class Block {
   length = 0;
   /** Where in it the first of the appended pieces begins; -1 while none does. */
@@ -35,13 +70,25 @@ class Block {
   users = 0;
   /** A connection that has ended may still be sending bytes of it: they must never change. */
   isLent = false;
+  /** Where it lies in the file; null when it does not. */
+  place: SpillPlace | null = null;
+  isWriting = false;
+  isReading = false;
+  /** It has fallen off. */
+  isGone = false;
 
   /** `offset` is that of its first byte; `memory` is what `bytes` are a part of, which has to be held with them. */
   constructor(
     readonly offset: number,
-    readonly bytes: Uint8Array,
-    readonly memory: Uint8Array = bytes,
+    /** Null while it is only in the file. */
+    public bytes: Uint8Array | null,
+    public memory: Uint8Array | null = bytes,
   ) {}
+
+  /** Bytes of memory that it takes. */
+  get heldBytes(): number {
+    return this.bytes === null ? 0 : this.bytes.length;
+  }
 }
 
 export class Backlog {
@@ -51,6 +98,13 @@ export class Backlog {
   #heldBytes = 0;
   /** Memory of a block that has fallen off, for the next one: what is left to the collector stays for long. */
   #spare: Uint8Array | null = null;
+  #spill: Spill | null = null;
+  #isWriting = false;
+  #reading: Promise<boolean> | null = null;
+  /** Where the search for a block to be written goes on; null for the first. */
+  #writeFrom: Block | null = null;
+  /** Bytes of the stream that are only in the file. */
+  #spilledBytes = 0;
 
   /** `offset` is the present offset of the stream, `sizeBytes` is `repl-backlog-size`. */
   constructor(offset: number, sizeBytes: number) {
@@ -126,6 +180,28 @@ export class Backlog {
     return Math.max(0, this.#heldBytes - this.#sizeBytes - 2 * this.#usualBlockBytes());
   }
 
+  /** Bytes of the stream that are not in memory but in the file. */
+  get spilledBytes(): number {
+    return this.#spilledBytes;
+  }
+
+  /** From now on what takes more memory than it may goes to a file, or (null) stays. */
+  spillTo(spill: Spill | null): void {
+    this.#spill = spill;
+    this.#writeSome();
+  }
+
+  /** The bound has changed. */
+  spillLimitChanged(): void {
+    this.#writeSome();
+  }
+
+  /** Nobody reads it any more. */
+  close(): void {
+    this.#spill?.store.close();
+    this.#spill = null;
+  }
+
   /** Whether a reader that has everything up to `offset` can be given all that follows. */
   covers(offset: number): boolean {
     return offset >= this.beginOffset && offset <= this.endOffset;
@@ -136,9 +212,11 @@ export class Backlog {
     if (isKept && length >= ADOPTED_MIN) return this.#adopt(bytes, offset, length);
     let block = this.#last;
     if (block.begins < 0) block.begins = block.length;
-    let room = block.bytes.length - block.length;
+    // The last block is always in memory.
+    let into = block.bytes!;
+    let room = into.length - block.length;
     if (length <= room) {
-      copyBytes(block.bytes, block.length, bytes, offset, length);
+      copyBytes(into, block.length, bytes, offset, length);
       block.length += length;
       return;
     }
@@ -146,7 +224,7 @@ export class Backlog {
     const end = offset + length;
     for (;;) {
       const part = Math.min(room, end - at);
-      copyBytes(block.bytes, block.length, bytes, at, part);
+      copyBytes(into, block.length, bytes, at, part);
       block.length += part;
       at += part;
       if (at === end) break;
@@ -154,7 +232,8 @@ export class Backlog {
       if (at === offset) block.begins = 0;
       this.#last.next = block;
       this.#last = block;
-      room = block.bytes.length;
+      into = block.bytes!;
+      room = into.length;
     }
     this.#trim();
   }
@@ -166,11 +245,116 @@ export class Backlog {
       this.#first.users === 0 && this.#first !== this.#last &&
       this.#first.next!.offset <= keepFrom
     ) {
-      const { bytes, memory, isLent, next } = this.#first;
-      this.#heldBytes -= bytes.length;
-      if (!isLent && bytes === memory) this.#spare = bytes;
-      this.#first = next!;
+      const first = this.#first;
+      if (first === this.#writeFrom) this.#writeFrom = null;
+      first.isGone = true;
+      if (first.bytes === null) this.#spilledBytes -= first.length;
+      else this.#forgetBytes(first);
+      if (first.place !== null && !first.isReading) this.#spill?.store.free(first.place);
+      this.#first = first.next!;
     }
+    this.#writeSome();
+  }
+
+  /** A block's bytes are not needed in memory any more. */
+  #forgetBytes(block: Block): void {
+    const { bytes, memory, isLent, isWriting } = block;
+    this.#heldBytes -= block.heldBytes;
+    if (!isLent && !isWriting && bytes === memory) this.#spare = bytes;
+    block.bytes = block.memory = null;
+  }
+
+  // -- what does not fit into memory ----------------------------------------------------------
+
+  /** How much memory blocks may take: what is kept in any case is never written. */
+  get #memoryMax(): number {
+    return Math.max(this.#spill!.bytesMax, this.#sizeBytes + 2 * this.#usualBlockBytes());
+  }
+
+  /** Has blocks written, some at a time, as long as too many of them are in memory. */
+  #writeSome(): void {
+    const spill = this.#spill;
+    if (spill === null || this.#isWriting) return;
+    const blocks = this.#nextToWrite(this.#heldBytes - this.#memoryMax);
+    if (blocks.length === 0) return;
+    this.#isWriting = true;
+    for (const block of blocks) block.isWriting = true;
+    const parts = blocks.map(({ bytes, length }) => bytes!.subarray(0, length));
+    spill.store.write(parts).then((places) => {
+      this.#isWriting = false;
+      blocks.forEach((block, i) => this.#written(block, places[i], spill));
+      this.#writeSome();
+    }, (error) => {
+      this.#isWriting = false;
+      for (const block of blocks) block.isWriting = false;
+      if (this.#spill !== spill) return;
+      // What is in the file stays readable; nothing more goes there.
+      spill.bytesMax = Infinity;
+      spill.onFailed(error);
+    });
+  }
+
+  #written(block: Block, place: SpillPlace, spill: Spill): void {
+    block.isWriting = false;
+    if (block.isGone || this.#spill !== spill) return spill.store.free(place);
+    block.place = place;
+    this.#letGo(block);
+  }
+
+  /** The oldest blocks of about so many bytes that are in memory, not in the file, and that no cursor stands in. */
+  #nextToWrite(bytesMax: number): Block[] {
+    const found: Block[] = [];
+    let bytes = 0;
+    let block = this.#writeFrom ?? this.#first;
+    const keepFrom = this.endOffset - this.#sizeBytes;
+    for (; bytes < Math.min(bytesMax, TOGETHER_BYTES); block = block.next!) {
+      if (block.offset + block.length > keepFrom || block === this.#last) break;
+      if (block.users > 0 || block.place !== null) continue;
+      this.#writeFrom = block;
+      found.push(block);
+      bytes += block.length;
+    }
+    return found;
+  }
+
+  /** The bytes of a block that is in the file leave memory, if no cursor stands in it. */
+  #letGo(block: Block): void {
+    if (block.place === null || block.users > 0 || block.bytes === null) return;
+    this.#spilledBytes += block.length;
+    this.#forgetBytes(block);
+  }
+
+  /**
+   * Has the bytes of a block read back, and of those behind it. One reading at a time: resolves when that is over which
+   * is under way then. False where nothing can be read.
+   */
+  load(block: Block): Promise<boolean> {
+    const spill = this.#spill;
+    if (spill === null) return Promise.resolve(false);
+    return this.#reading ??= this.#read(outFrom(block), spill);
+  }
+
+  async #read(blocks: Block[], spill: Spill): Promise<boolean> {
+    for (const block of blocks) block.isReading = true;
+    try {
+      const parts = await spill.store.read(blocks.map(({ place }) => place!));
+      blocks.forEach((block, i) => this.#loaded(block, parts[i], spill));
+    } catch (error) {
+      this.#reading = null;
+      if (this.#spill === spill) spill.onLost(error);
+      return false;
+    }
+    this.#reading = null;
+    spill.onLoaded();
+    return true;
+  }
+
+  #loaded(block: Block, bytes: Uint8Array, spill: Spill): void {
+    block.isReading = false;
+    if (block.isGone) return spill.store.free(block.place!);
+    block.bytes = block.memory = bytes;
+    this.#heldBytes += bytes.length;
+    this.#spilledBytes -= block.length;
   }
 
   /** A reader of everything from `offset` on, which `covers` it. @throws Error otherwise */
@@ -185,9 +369,9 @@ export class Backlog {
     return new BacklogCursor(this, block, offset - block.offset);
   }
 
-  /** A copy of the latest bytes of the stream, at most `countMax`. */
+  /** A copy of the latest bytes of the stream, at most `countMax`, and of those that are kept in memory in any case. */
   latest(countMax: number): Uint8Array {
-    const count = Math.min(countMax, this.historyBytes);
+    const count = Math.min(countMax, this.historyBytes, this.#sizeBytes);
     const latest = new Uint8Array(count);
     const cursor = this.cursor(this.endOffset - count);
     for (let filled = 0; filled < count;) {
@@ -200,10 +384,31 @@ export class Backlog {
     return latest;
   }
 
+  /** A cursor has gone: what was read back for it leaves memory again, if others are still behind. */
+  gone(block: Block): void {
+    this.left(block);
+    if (this.#spilledBytes === 0) return;
+    for (let at: Block | null = this.#first; at !== null; at = at.next) this.#letGo(at);
+  }
+
   /** To be called when a cursor has left this block. */
   left(block: Block): void {
-    if (--block.users === 0 && block === this.#first) this.#trim();
+    if (--block.users > 0) return;
+    if (block === this.#first) this.#trim();
+    if (!block.isGone) this.#letGo(block);
   }
+}
+
+/** This block and those behind it that are in the file only, of about TOGETHER_BYTES. */
+function outFrom(first: Block): Block[] {
+  const found: Block[] = [];
+  let bytes = 0;
+  for (let block: Block | null = first; block !== null; block = block.next) {
+    if (block.bytes !== null || bytes >= TOGETHER_BYTES) break;
+    found.push(block);
+    bytes += block.length;
+  }
+  return found;
 }
 
 /** A position in a backlog. What it has not passed stays in memory until it is closed. */
@@ -232,13 +437,18 @@ export class BacklogCursor {
     return this.#backlog.endOffset - this.offset;
   }
 
+  /** Of these, about how many are in memory. */
+  get heldBehindBytes(): number {
+    return Math.min(this.behindBytes, this.#backlog.heldBytes);
+  }
+
   /** Another reader at the same position. */
   copy(): BacklogCursor {
     return new BacklogCursor(this.#backlog, this.#block, this.#at);
   }
 
   /**
-   * The next bytes, as many as lie together; null when there are none yet. They do not change before
+   * The next bytes, as many as lie together; null when there are none yet, or they are being read back. They do not change before
    * `advance` has passed them, and never if this is closed before it has. A block that has been read to its end is
    * let go of here.
    */
@@ -252,9 +462,24 @@ export class BacklogCursor {
       this.#at = this.#shownTo = 0;
       if (this.#block.length === 0) return null;
     }
+    const { bytes } = this.#block;
+    if (bytes === null) {
+      this.#backlog.load(this.#block);
+      return null;
+    }
     const end = Math.min(this.#block.length, this.#at + BLOCK_BYTES_MAX);
     this.#shownTo = end;
-    return this.#block.bytes.subarray(this.#at, end);
+    return bytes.subarray(this.#at, end);
+  }
+
+  /** Whether `peek` finds nothing because it is being read back. */
+  get isInFile(): boolean {
+    return this.#block.bytes === null;
+  }
+
+  /** When more has been read back, where `isInFile`; false if nothing can be. */
+  loaded(): Promise<boolean> {
+    return this.#backlog.load(this.#block);
   }
 
   /** Moves on by `count` of the bytes that `peek` showed. */
@@ -265,6 +490,6 @@ export class BacklogCursor {
   /** Lets go of what it holds. To be called once; the cursor must not be read from afterwards. */
   close(): void {
     if (this.#at < this.#shownTo) this.#block.isLent = true;
-    this.#backlog.left(this.#block);
+    this.#backlog.gone(this.#block);
   }
 }

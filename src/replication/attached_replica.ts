@@ -184,9 +184,9 @@ export class AttachedReplica implements OutputFeed {
     }
   }
 
-  /** OutputFeed: of the stream, also what waits for the snapshot to be over. */
+  /** OutputFeed: of the stream, also what waits for the snapshot to be over, as far as it is in memory. */
   get pendingBytes(): number {
-    return this.cursor === null ? 0 : this.cursor.behindBytes;
+    return this.cursor === null ? 0 : this.cursor.heldBehindBytes;
   }
 
   /** Ends its connection; `cause` is for the record. */

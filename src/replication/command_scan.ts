@@ -43,7 +43,7 @@ export class CommandScan {
     return this.#given - pendingBytes + end - position;
   }
 
-  /** The next command; false at the end, or where there is none: then `offset` is not the end. */
+  /** The next command; false at the end, or where there is none: then `offset` is not the end, and `nextLoaded` may have one. */
   next(): boolean {
     for (;;) {
       const outcome = this.#parser.next();
@@ -51,6 +51,12 @@ export class CommandScan {
       if (outcome !== MORE) return true;
       if (!this.#give()) return false;
     }
+  }
+
+  /** As `next`, once what is missing has been read back from its file; false where it is something else. */
+  async nextLoaded(): Promise<boolean> {
+    while (this.#cursor.isInFile && await this.#cursor.loaded()) if (this.next()) return true;
+    return false;
   }
 
   /** Hands the parser more bytes; false at the end. */
@@ -84,7 +90,7 @@ export async function databaseAt(backlog: Backlog, target: number, pause: Pause)
   if (backlog.commandOffset >= target) return database;
   const scan = new CommandScan(backlog, backlog.commandOffset, target);
   try {
-    while (scan.next()) {
+    while (scan.next() || await scan.nextLoaded()) {
       const selected = selectedBy(scan.words);
       if (selected >= 0) database = selected;
       if (scan.isTurnOver) await pause();

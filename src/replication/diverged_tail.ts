@@ -185,7 +185,7 @@ class TailWriter {
     try {
       let unitAt = begin;
       let offset = begin;
-      while (offset < end && scan.next()) {
+      while (offset < end && (scan.next() || await scan.nextLoaded())) {
         if (!this.#isInMulti) unitAt = offset;
         offset = scan.offset;
         if (!this.#take(scan)) {

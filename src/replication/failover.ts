@@ -84,7 +84,7 @@ export class Failover implements HandOver {
     this.#state = "waiting-for-sync";
     this.#askedAt = this.#settledAt = -1;
     this.master.isHandingOver = true;
-    host.holdWrites(true);
+    host.holdWrites("failover", true);
     // The command may be one of a transaction, the rest of which still enters the stream.
     host.runtime.timers.soon(() => this.#ask());
     return null;
@@ -182,7 +182,7 @@ export class Failover implements HandOver {
     this.#request = NOTHING;
     this.master.isHandingOver = false;
     this.replica.handOver = null;
-    this.host.holdWrites(false);
+    this.host.holdWrites("failover", false);
   }
 
   #say(text: string): void {

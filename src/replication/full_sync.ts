@@ -56,7 +56,11 @@ export class FullSyncs {
   /** A replica that waits for a snapshot (state "wait-start") has come. */
   request(replica: AttachedReplica): void {
     const { snapshots, log, config } = this.#host;
-    if (this.#disk !== null) {
+    if (this.#room === 0) {
+      log.notice(
+        "Waiting for the end of other full syncs, of which repl-max-concurrent-full-syncs are under way",
+      );
+    } else if (this.#disk !== null) {
       const first = this.#sharer(this.#disk, replica);
       if (first !== null) {
         this.#begin(replica, this.#disk.offset, first);
@@ -104,12 +108,20 @@ export class FullSyncs {
     );
   }
 
+  /** How many more replicas may be sent a snapshot now: `repl-max-concurrent-full-syncs`. */
+  get #room(): number {
+    const max = this.#host.config.value("repl-max-concurrent-full-syncs");
+    if (max === 0) return Infinity;
+    return Math.max(0, max - this.master.syncingCount);
+  }
+
   /** Begins a snapshot if one is due for those that wait. */
   startDue(): void {
     const { snapshots, config, clock, isHeldByScript } = this.#host;
     if (snapshots.isSaving || snapshots.isLoading || isHeldByScript) return;
     const waiting = this.master.inState("wait-start");
-    if (waiting.length === 0) return;
+    const room = this.#room;
+    if (waiting.length === 0 || room === 0) return;
     // Those that need the same as the first one; the others have their turn after them.
     const group = waiting.filter(({ needs }) => needs === waiting[0].needs);
     const replicasMax = config.value("repl-diskless-sync-max-replicas");
@@ -118,7 +130,7 @@ export class FullSyncs {
     if (
       !config.value("repl-diskless-sync") || (replicasMax > 0 && group.length >= replicasMax) ||
       waitedMs >= config.value("repl-diskless-sync-delay") * 1000
-    ) this.#start(group);
+    ) this.#start(group.slice(0, room));
   }
 
   #start(group: AttachedReplica[]): void {

@@ -8,13 +8,19 @@
  */
 
 import { isRefusal, tryAllocating } from "../base/refused.ts";
-import { Backlog } from "../propagation/backlog.ts";
+import { toPath } from "../config/parse.ts";
+import { formatBytes } from "../observe/bytes_for_people.ts";
+import { Backlog, type Spill } from "../propagation/backlog.ts";
+import { SpillFiles } from "./spill_files.ts";
+import { problemOf } from "../runtime/system_error.ts";
 import type { ReplicationHost } from "./host.ts";
 import { ReplicationIds } from "./identity.ts";
 import { LinkLog } from "./link_log.ts";
 
 /** How often a backlog says at least in which database its commands are. */
 const SELECTS = 8;
+/** How long a disk that failed is left alone. */
+const SPILL_RETRY_MS = 10_000;
 
 export class History {
   readonly ids: ReplicationIds;
@@ -27,6 +33,9 @@ export class History {
   #untilSelect = 0;
   /** The furthest that a replica has acknowledged of this history; 0 for none. */
   acknowledgedOffset = 0;
+  #spill: Spill | null = null;
+  /** When a file could not be written, by the monotonic clock; NaN while all is well. */
+  #failedMs = NaN;
 
   /**
    * `grew` is called when the backlog has become longer, `lost` when there is no memory for more of it:
@@ -41,6 +50,7 @@ export class History {
     host.config.onChange(["repl-backlog-size"], (values) => {
       if (this.#backlog !== null) this.#backlog.sizeBytes = values["repl-backlog-size"];
     });
+    host.config.onChange(["repl-backlog-spill-size"], () => this.#setSpillLimit());
   }
 
   /** `master_repl_offset`. */
@@ -58,14 +68,68 @@ export class History {
     if (this.#backlog !== null) return this.#backlog;
     const { stream } = this.#host.keyspace;
     this.#backlog = new Backlog(stream.offset, this.#host.config.value("repl-backlog-size"));
+    this.#spill = this.#newSpill();
+    this.#setSpillLimit();
+    this.#backlog.spillTo(this.#spill);
     stream.attach(this.#keep);
     return this.#backlog;
+  }
+
+  // -- what slow replicas have not been sent --------------------------------------------------
+
+  #newSpill(): Spill {
+    const { runtime, config, log, persistence } = this.#host;
+    const path = (n: number) =>
+      `${toPath(config.value("dir"))}/temp-${persistence.writerName}-${n}.backlog`;
+    const spill: Spill = {
+      store: new SpillFiles(runtime.files, path, (isUsed) => {
+        log.notice(
+          isUsed
+            ? `What replicas have not been sent yet is more than ${
+              formatBytes(spill.bytesMax)
+            }: it goes to ` +
+              `temporary files in ${toPath(config.value("dir"))}`
+            : "Replicas have been sent what was in temporary files, and those are gone",
+        );
+      }),
+      bytesMax: Infinity,
+      onLoaded: this.#grew,
+      onFailed: (error) => {
+        if (this.#spill !== spill) return;
+        this.#failedMs = this.#host.clock.monotonic();
+        log.warning(
+          `What replicas have not been sent yet cannot be written to a file, and stays in memory: ${
+            problemOf(error)
+          }`,
+        );
+      },
+      onLost: (error) => {
+        if (this.#spill !== spill) return;
+        this.#beginAnew(`the replication backlog cannot be read back: ${problemOf(error)}`);
+      },
+    };
+    return spill;
+  }
+
+  /** `repl-backlog-spill-size`. */
+  #setSpillLimit(): void {
+    const bytesMax = this.#host.config.value("repl-backlog-spill-size");
+    if (this.#spill !== null) this.#spill.bytesMax = bytesMax === 0 ? Infinity : bytesMax;
+    this.#failedMs = NaN;
+    this.#backlog?.spillLimitChanged();
+  }
+
+  /** Called by the timer: files that could not be written are tried again after a while. */
+  tick(steadyMs: number): void {
+    if (steadyMs - this.#failedMs > SPILL_RETRY_MS) this.#setSpillLimit();
   }
 
   /** Drops the backlog: from now on nobody can go on partially. */
   dropBacklog(): void {
     if (this.#backlog === null) return;
     this.#host.keyspace.stream.detach(this.#keep);
+    this.#spill = null;
+    this.#backlog.close();
     this.#backlog = null;
   }
 
@@ -87,7 +151,7 @@ export class History {
       this.#backlog!.append(bytes, offset, length, isKept);
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      this.#beginAnew();
+      this.#beginAnew("there is no memory for the replication backlog");
       return;
     }
     this.#untilSelect -= length;
@@ -95,6 +159,7 @@ export class History {
     this.#grew();
   };
 
+  /**
   /**
    * The next command begins with SELECT: wherever the backlog begins, what follows soon says in which database it is
    * (see diverged_tail.ts).
@@ -106,12 +171,11 @@ export class History {
   }
 
   /**
-   * There was no memory to keep what has just been changed: who has not been sent it has to synchronize
+   * Something that has been changed could not be kept: who has not been sent it has to synchronize
    * from the start, for which the backlog begins anew behind it.
    */
-  #beginAnew(): void {
+  #beginAnew(why: string): void {
     const { log, keyspace } = this.#host;
-    const why = "there is no memory for the replication backlog";
     log.warning(`Replicas have to synchronize anew: ${why}.`);
     this.events.add("self", "", "backlog-freed", why);
     this.dropBacklog();

@@ -100,7 +100,7 @@ export interface ReplicationHost {
   /** CLIENT PAUSE: also what the master sends waits; `ReplicaRole.goOn` tells of the end of that. */
   readonly isPaused: boolean;
   /** FAILOVER: what clients write waits, until it is over. */
-  holdWrites(isHeld: boolean): void;
+  holdWrites(asker: "failover" | "throttle", isHeld: boolean): void;
   /** A script is under way that has others answered meanwhile: the data are its own. As `isPaused` it ends. */
   readonly isHeldByScript: boolean;
   /** Runs the requests that have arrived for it; throws when one of them is a fault of ours. */

@@ -15,6 +15,7 @@ import { AUX_DIVERGED_AT, AUX_LEFT_OUT, AUX_STREAM_ERRORS } from "../rdb/persist
 import { FOR_REPLICAS } from "../propagation/write_stream.ts";
 import type { History } from "./history.ts";
 import type { ReplicaConnection, ReplicationHost } from "./host.ts";
+import { WriterThrottle } from "./writer_throttle.ts";
 import { formatBytes } from "../observe/bytes_for_people.ts";
 
 export const NO_MASTER_LINK = "NOMASTERLINK Can't SYNC while not connected with my master";
@@ -41,6 +42,7 @@ const GETACK = ["REPLCONF", "GETACK", "*"];
 export class MasterRole {
   readonly #replicas = new Set<AttachedReplica>();
   readonly #syncs: FullSyncs;
+  readonly throttle: WriterThrottle;
   /**
    * Whether the replicas know that there is more of the stream, so that nobody has to be woken when it
    * grows: they are being sent what came before and ask for more by themselves, or they will be woken
@@ -65,6 +67,7 @@ export class MasterRole {
     readonly ourMaster: OurMaster,
   ) {
     this.#syncs = new FullSyncs(this);
+    this.throttle = new WriterThrottle(host, history, this.#replicas);
     this.#lastPingMs = host.clock.monotonic();
     this.#lastSecond = Math.floor(this.#lastPingMs / 1000);
     this.#lag = host.config.onChange(["min-replicas-max-lag"], () => this.#countGood());
@@ -230,6 +233,7 @@ export class MasterRole {
 
   /** The stream of writes has grown: replicas are to be sent what is new once the turn is over. */
   streamGrew(): void {
+    this.throttle.grew();
     if (this.#knowOfMore || this.#replicas.size === 0) return;
     this.#knowOfMore = true;
     this.host.runtime.timers.soon(this.#wakeReplicas);
@@ -353,6 +357,17 @@ export class MasterRole {
   /** Attached replicas in this state, in order of their arrival. */
   inState(state: ReplicaState): AttachedReplica[] {
     return [...this.#replicas].filter((replica) => replica.state === state);
+  }
+
+  /** How many are being sent a snapshot, or have not said yet that they have it. */
+  get syncingCount(): number {
+    let count = 0;
+    for (const { state, waitsForAck } of this.#replicas) {
+      if (state === "wait-end" || state === "send-bulk" || (state === "online" && waitsForAck)) {
+        count++;
+      }
+    }
+    return count;
   }
 
   /** Replicas that are in step well enough for `min-replicas-to-write`. */

@@ -124,6 +124,8 @@ export class Replication implements OwnReplicas {
     this.replica.tick(steadyMs);
     this.master.tick(steadyMs);
     this.failover.tick(steadyMs);
+    this.history.tick(steadyMs);
+    this.master.throttle.tick();
   }
 
   /** The server ends. */
@@ -154,6 +156,8 @@ export class Replication implements OwnReplicas {
       ["repl_backlog_first_byte_offset", backlog === null ? 0 : backlog.beginOffset + 1],
       ["repl_backlog_histlen", backlog === null ? 0 : backlog.historyBytes],
       ...this.replica.tail.infoFields(),
+      ["repl_backlog_spilled_bytes", backlog === null ? 0 : backlog.spilledBytes],
+      ...this.master.throttle.infoFields(),
     ];
   }
 }

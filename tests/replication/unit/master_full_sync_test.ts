@@ -253,3 +253,33 @@ Deno.test("who wants no data gets a snapshot without", async () => {
   rig.run("SET", "a", "1");
   assertEquals(peer.read(), SELECT_0 + SET_A);
 });
+
+Deno.test("repl-max-concurrent-full-syncs: the others wait until those before them have the snapshot, or are gone", () => {
+  const rig = new MasterRig({
+    "repl-max-concurrent-full-syncs": "2",
+    "repl-diskless-sync-delay": "1",
+  });
+  const peers = [1, 2, 3, 4].map(() => asking(rig, "eof"));
+  rig.pass(2000);
+  const begun = peers.map((peer) => peer.read().includes("+FULLRESYNC"));
+  assertEquals(begun, [true, true, false, false]);
+  rig.snapshots.make("RDB");
+  rig.snapshots.endRelay();
+  const late = asking(rig, "eof");
+  assert(rig.hasLogged("of which repl-max-concurrent-full-syncs are under way"));
+  rig.pass(2000);
+  assertEquals([peers[2].read(), late.read()].map((text) => text.includes("+FULLRESYNC")), [
+    false,
+    false,
+  ]);
+  // One has it and says so, one goes.
+  peers[0].read();
+  peers[0].send("REPLCONF", "ACK", "0");
+  peers[1].hangUp();
+  rig.pass(2000);
+  assertEquals([peers[2], peers[3], late].map((peer) => peer.read().includes("+FULLRESYNC")), [
+    true,
+    true,
+    false,
+  ]);
+});

@@ -1,0 +1,84 @@
+/** A replica that takes nothing for long while much is written: `repl-backlog-spill-size`. */
+
+import { assert, assertEquals } from "@std/assert";
+import { eventually } from "../support/eventually.ts";
+import { RunningServer } from "./running_server.ts";
+
+const VALUE = "v".repeat(100_000);
+
+/** Asks for a full sync and reads nothing of it yet. */
+async function slowReplica(port: number): Promise<Deno.TcpConn> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  await connection.write(new TextEncoder().encode("REPLCONF capa eof capa psync2\r\n"));
+  await connection.read(new Uint8Array("+OK..".length));
+  await connection.write(new TextEncoder().encode("PSYNC ? -1\r\n"));
+  return connection;
+}
+
+/** Reads until the stream has led to this key; answers how many SETs were in it. */
+async function readUntil(connection: Deno.TcpConn, last: string): Promise<number> {
+  const buffer = new Uint8Array(1 << 20);
+  const decoder = new TextDecoder();
+  let tail = "";
+  let end = "";
+  let sets = 0;
+  let hasAcknowledged = false;
+  for (;;) {
+    const count = await connection.read(buffer);
+    if (count === null) throw new Error(`the connection has ended after ${sets} commands`);
+    const text = tail + decoder.decode(buffer.subarray(0, count));
+    if (!hasAcknowledged) {
+      // It gets its stream once it has said that it has the snapshot.
+      hasAcknowledged = true;
+      await connection.write(new TextEncoder().encode("REPLCONF ACK 0\r\n"));
+    }
+    sets += text.split("\nSET\r").length - 1;
+    end = (end + text).slice(-100);
+    if (end.includes(last)) return sets;
+    tail = text.slice(-4);
+  }
+}
+
+Deno.test("a replica that is slow is not dropped: what waits for it goes to files, and comes whole", async () => {
+  await using master = await RunningServer.start(
+    "repl-backlog-spill-size 1mb",
+    "repl-diskless-sync-delay 0",
+    'client-output-buffer-limit "replica 8mb 4mb 1"',
+  );
+  using connection = await slowReplica(master.port);
+  const { replication } = master.core;
+  await eventually(() => replication.master.count === 1 && replication.backlog !== null);
+  using client = await master.connect();
+  const backlog = replication.backlog!;
+  for (let i = 0; i < 600; i++) {
+    await client.call("SET", `key ${i}`, VALUE);
+    // A busy disk may take its time.
+    if (i % 20 === 0) await eventually(() => backlog.heldBytes < 3 << 20);
+  }
+  assert(backlog.historyBytes > 60_000_000, `${backlog.historyBytes}`);
+  await eventually(() => backlog.heldBytes < 4 << 20);
+  assert(backlog.spilledBytes > 50_000_000, `${backlog.spilledBytes} ${backlog.historyBytes}`);
+  assert(master.hasLogged("goes to temporary files"));
+  const info = await client.call("INFO", "replication");
+  assert("text" in info && /repl_backlog_spilled_bytes:[1-9]/.test(info.text));
+  await client.call("SET", "the last of all", "1");
+  assertEquals(await readUntil(connection, "the last of all"), 601);
+  await eventually(() => backlog.spilledBytes === 0);
+  assert(master.hasLogged("those are gone"));
+  assertEquals(replication.master.count, 1);
+});
+
+Deno.test("with repl-backlog-spill-size 0 a replica that is slow is dropped as in Redis", async () => {
+  await using master = await RunningServer.start(
+    "repl-backlog-spill-size 0",
+    "repl-diskless-sync-delay 0",
+    'client-output-buffer-limit "replica 8mb 4mb 1"',
+  );
+  using _ = await slowReplica(master.port);
+  const { replication } = master.core;
+  await eventually(() => replication.master.count === 1 && replication.backlog !== null);
+  using client = await master.connect();
+  for (let i = 0; i < 200; i++) await client.call("SET", `key ${i}`, VALUE);
+  await eventually(() => replication.master.count === 0);
+  assert(master.hasLogged("overcoming of output buffer limits"));
+});
