@@ -160,6 +160,11 @@ export class LocalClient implements Transport, TurnOutput {
   }
 
   /** TurnOutput. */
+  get appliedOffset(): number {
+    return this.#client.appliedOffset;
+  }
+
+  /** TurnOutput. */
   sendHeld(): void {
     this.#isHeld = false;
     if (this.isClosed) return;

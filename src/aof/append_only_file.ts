@@ -288,9 +288,11 @@ export class AppendOnlyFile {
 
   // -- writing -------------------------------------------------------------------------------
 
-  /** The commands of a turn are done: false when the replies to them have to wait. */
-  endTurn(): boolean {
-    return this.#state !== "on" ? (this.writer.flush(), true) : this.writer.endTurn();
+  /** The commands of a turn are done: up to which offset of what was applied the replies may tell of changes. */
+  endTurn(): number {
+    if (this.#state === "on") return this.writer.endTurn();
+    this.writer.flush();
+    return Infinity;
   }
 
   /** Called by the server's timer. */

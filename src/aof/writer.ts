@@ -350,12 +350,13 @@ export class AofWriter {
   // -- writing -------------------------------------------------------------------------------
 
   /**
-   * The turn has ended: writes what there is. False when the replies have to wait, because what they
-   * tell of is to be on the disk and is not.
+   * The turn has ended: writes what there is. Answers up to which offset of what was applied changes
+   * may be told of: with `always` no further than they are on the disk. Infinity for all.
    */
-  endTurn(): boolean {
+  endTurn(): number {
     this.flush();
-    return this.#policy !== "always" || (this.#length === 0 && this.failure === null);
+    const mayAll = this.#policy !== "always" || (this.#length === 0 && this.failure === null);
+    return mayAll ? Infinity : this.synced.appliedOffset;
   }
 
   /** Called by the timer: what has been put off, and syncs that are due. */

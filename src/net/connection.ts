@@ -187,6 +187,11 @@ export class Connection implements SocketHandler, Transport, TurnOutput {
   }
 
   /** TurnOutput. */
+  get appliedOffset(): number {
+    return this.client.appliedOffset;
+  }
+
+  /** TurnOutput. */
   sendHeld(): void {
     this.#isHeld = false;
     this.#send();

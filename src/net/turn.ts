@@ -2,7 +2,8 @@
  * The end of a turn, for all connections of a server at once: what has to be done before the answers
  * to the commands of a turn may leave (a log brought to the disk, say) is done once for all of them.
  *
- * Who has not come to an end with that keeps the answers back, until it says that they may leave.
+ * Who has not come to an end with that keeps back the answers to what it concerns, until it says that
+ * they may leave; all others leave.
  *
  * While nobody has asked for that, connections send at once, and nothing of this costs anything.
  */
@@ -11,6 +12,8 @@ import type { Timers } from "../runtime/runtime.ts";
 
 /** Who has something to send. */
 export interface TurnOutput {
+  /** How far what was applied here (`WriteStream.appliedOffset`) had come with the last change it may tell of. */
+  readonly appliedOffset: number;
   /** The turn has ended: sends it. */
   sendHeld(): void;
 }
@@ -19,7 +22,7 @@ export class Turn {
   /** Whether output is to be handed in with `hold` rather than be sent. */
   isAwaited = false;
   readonly #timers: Timers;
-  #listeners: readonly (() => boolean)[] = [];
+  #listeners: readonly (() => number)[] = [];
   #held: TurnOutput[] = [];
   /** Output of turns that have ended, and what they tell of has not been done. */
   #keptBack: TurnOutput[] = [];
@@ -30,9 +33,10 @@ export class Turn {
 
   /**
    * From now on `listener` is called at the end of each turn that has output, before any of it is
-   * sent; it answers whether that may leave. What it keeps back waits for `release`. Returns what ends this.
+   * sent; it answers up to which offset changes may be told of, Infinity for all. What it keeps back
+   * waits for `release`. Returns what ends this.
    */
-  beforeReplies(listener: () => boolean): () => void {
+  beforeReplies(listener: () => number): () => void {
     this.#listeners = [...this.#listeners, listener];
     this.isAwaited = true;
     return () => {
@@ -57,9 +61,11 @@ export class Turn {
   readonly #end = (): void => {
     const held = this.#held;
     this.#held = [];
-    let mayLeave = true;
-    for (const listener of this.#listeners) if (!listener()) mayLeave = false;
-    if (!mayLeave) this.#keptBack.push(...held);
-    else for (const output of held) output.sendHeld();
+    let offsetMax = Infinity;
+    for (const listener of this.#listeners) offsetMax = Math.min(offsetMax, listener());
+    for (const output of held) {
+      if (output.appliedOffset <= offsetMax) output.sendHeld();
+      else this.#keptBack.push(output);
+    }
   };
 }

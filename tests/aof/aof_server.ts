@@ -39,7 +39,7 @@ export class AofServer implements Disposable {
   /** Runs a request and ends the turn: answers what is replied, and whether that may leave. */
   turn(...words: (string | number)[]): [reply: unknown, mayLeave: boolean] {
     const reply = this.server.run(...words);
-    return [reply, this.aof.endTurn()];
+    return [reply, this.aof.endTurn() === Infinity];
   }
 
   run(...words: (string | number)[]): unknown {

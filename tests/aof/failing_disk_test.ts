@@ -42,7 +42,7 @@ class Rig implements Disposable {
 
   /** Runs a request; the reply, and whether it may leave. */
   turn(...words: (string | number)[]): [reply: unknown, mayLeave: boolean] {
-    return [this.server.run(...words), this.aof.endTurn()];
+    return [this.server.run(...words), this.aof.endTurn() === Infinity];
   }
 
   get text(): string {
@@ -119,13 +119,17 @@ Deno.test("with always the replies of a turn that is not on the disk wait for it
   const sent: string[] = [];
   disk.faults.sync = 1;
   server.run("SET", "a", 1);
-  turn.hold({ sendHeld: () => sent.push("of the write") });
+  const { appliedOffset } = server.keyspace.stream;
+  turn.hold({ appliedOffset, sendHeld: () => sent.push("of the write") });
+  turn.hold({ appliedOffset: 0, sendHeld: () => sent.push("of a read") });
   await eventually(() => aof.failure !== null);
-  assertEquals([aof.failure, sent], ["Input/output error", []]);
+  assertEquals([aof.failure, sent], ["Input/output error", ["of a read"]]);
   assertEquals(server.run("SET", "b", 2), BROKEN);
+  turn.hold({ appliedOffset: 0, sendHeld: () => sent.push("of a refusal") });
+  await eventually(() => sent.length === 2);
   disk.faults.sync = 0;
   aof.tick();
-  assertEquals([aof.failure, sent], [null, ["of the write"]]);
+  assertEquals([aof.failure, sent[2]], [null, "of the write"]);
   // As often as it was tried, it is there once, and synced.
   rig.machine.crash();
   const left = rig.machine.start().files.read(INCREMENT);

@@ -19,15 +19,21 @@ class Turns {
 
 Deno.test("what is held of a turn is sent at its end, after one call of each listener", () => {
   const { turn, ...turns } = withOrder();
-  turn.beforeReplies(() => turns.order.push("sync") > 0);
-  turn.beforeReplies(() => turns.order.push("count") > 0);
-  turn.hold({ sendHeld: () => turns.order.push("first") });
-  turn.hold({ sendHeld: () => turns.order.push("second") });
+  turn.beforeReplies(() => {
+    turns.order.push("sync");
+    return Infinity;
+  });
+  turn.beforeReplies(() => {
+    turns.order.push("count");
+    return Infinity;
+  });
+  turn.hold({ appliedOffset: 0, sendHeld: () => turns.order.push("first") });
+  turn.hold({ appliedOffset: 0, sendHeld: () => turns.order.push("second") });
   assertEquals(turns.order, []);
   assertEquals(turns.end(), 1);
   assertEquals(turns.order, ["sync", "count", "first", "second"]);
   assertEquals(turns.end(), 0);
-  turn.hold({ sendHeld: () => turns.order.push("third") });
+  turn.hold({ appliedOffset: 0, sendHeld: () => turns.order.push("third") });
   turns.end();
   assertEquals(turns.order.slice(4), ["sync", "count", "third"]);
 });
@@ -35,13 +41,13 @@ Deno.test("what is held of a turn is sent at its end, after one call of each lis
 Deno.test("a turn is awaited for as long as there is a listener", () => {
   const { turn, ...turns } = withOrder();
   assertEquals(turn.isAwaited, false);
-  const stop = turn.beforeReplies(() => turns.order.push("one") > 0);
-  const stopOther = turn.beforeReplies(() => turns.order.push("two") > 0);
+  const stop = turn.beforeReplies(() => turns.order.push("one"));
+  const stopOther = turn.beforeReplies(() => turns.order.push("two"));
   assertEquals(turn.isAwaited, true);
   stop();
   stop();
   assertEquals(turn.isAwaited, true);
-  turn.hold({ sendHeld: () => turns.order.push("sent") });
+  turn.hold({ appliedOffset: 0, sendHeld: () => turns.order.push("sent") });
   stopOther();
   assertEquals(turn.isAwaited, false);
   turns.end();
@@ -53,25 +59,26 @@ Deno.test("a listener that fails keeps everything of the turn back", () => {
   turn.beforeReplies(() => {
     throw new Error("the disk is full");
   });
-  turn.hold({ sendHeld: () => turns.order.push("sent") });
+  turn.hold({ appliedOffset: 0, sendHeld: () => turns.order.push("sent") });
   assertThrows(() => turns.end(), Error, "the disk is full");
   assertEquals(turns.order, []);
 });
 
-Deno.test("what a listener keeps back waits for its release, and later turns do not", () => {
+Deno.test("what a listener keeps back waits for its release; what it is not about leaves, and so do later turns", () => {
   const { turn, ...turns } = withOrder();
-  let mayLeave = false;
-  turn.beforeReplies(() => mayLeave);
-  turn.hold({ sendHeld: () => turns.order.push("first") });
+  let offsetMax = 10;
+  turn.beforeReplies(() => offsetMax);
+  turn.hold({ appliedOffset: 11, sendHeld: () => turns.order.push("first") });
+  turn.hold({ appliedOffset: 10, sendHeld: () => turns.order.push("other") });
   turns.end();
-  assertEquals(turns.order, []);
-  mayLeave = true;
-  turn.hold({ sendHeld: () => turns.order.push("second") });
+  assertEquals(turns.order, ["other"]);
+  offsetMax = Infinity;
+  turn.hold({ appliedOffset: 12, sendHeld: () => turns.order.push("second") });
   turns.end();
-  assertEquals(turns.order, ["second"]);
+  assertEquals(turns.order, ["other", "second"]);
   turn.release();
   turn.release();
-  assertEquals(turns.order, ["second", "first"]);
+  assertEquals(turns.order, ["other", "second", "first"]);
 });
 
 function withOrder(): { turn: Turn; order: string[]; end: () => number } {
@@ -89,7 +96,7 @@ Deno.test("replies to two connections of one turn leave after one call", async (
   const stop = s.core.turn.beforeReplies(() => {
     calls++;
     seen.push(`${s.core.statistics.commandsProcessed - before}`);
-    return true;
+    return Infinity;
   });
   const before = s.core.statistics.commandsProcessed;
   // Both requests are on the sockets when the server next looks at them.
@@ -108,7 +115,10 @@ Deno.test("replies to two connections of one turn leave after one call", async (
 Deno.test("while a turn is awaited nothing overtakes: pipelines, blocked clients, closing", async () => {
   await using s = await RunningServer.start();
   let calls = 0;
-  s.core.turn.beforeReplies(() => ++calls > 0);
+  s.core.turn.beforeReplies(() => {
+    calls++;
+    return Infinity;
+  });
   using client = await s.connect();
   using blocked = await s.connect();
   const big = "x".repeat(300_000);
