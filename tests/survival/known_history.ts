@@ -20,6 +20,8 @@ const FAR_FUTURE_MS = 4_100_000_000_000;
 const BATCH = 500;
 /** Between the transactions of a writer: what is written has to be gone through again by the model. */
 const PAUSE_MS = 5;
+/** Keys that differ of which an error tells. */
+const SHOWN_MAX = 6;
 
 type Draw = (random: Random) => string[];
 
@@ -110,6 +112,8 @@ export class KnownHistory {
   length = 0;
   /** By its place in the list, the name of each transaction that was answered. */
   readonly answered = new Map<number, string>();
+  /** When they were answered, in this order: the place, and `Date.now()`. */
+  #answers: [place: number, ms: number][] = [];
   #nextName = 0;
 
   constructor(readonly seed: number) {}
@@ -134,6 +138,15 @@ export class KnownHistory {
     const pushed = reply.items[1];
     if (pushed.kind !== "integer") throw new Error(`RPUSH was answered ${Deno.inspect(pushed)}`);
     this.answered.set(Number(pushed.value), name);
+    this.#answers.push([Number(pushed.value), Date.now()]);
+  }
+
+  /** How long the list of names was in the last of the answers that came until then. */
+  answeredUntil(ms: number): number {
+    const places = this.#answers.filter(([, answeredMs]) => answeredMs <= ms).map(([place]) =>
+      place
+    );
+    return Math.max(this.length, ...places);
   }
 
   /**
@@ -175,12 +188,45 @@ export class KnownHistory {
     }
     for (const item of names.items) this.#replay(textOf(item));
     this.answered.clear();
-    assertEquals(
-      textOf(await client.call("DEBUG", "DIGEST")),
-      this.model.run("DEBUG", "DIGEST"),
-      `the dataset is not that of any instant (${length} transactions)`,
-    );
+    this.#answers = [];
+    if (textOf(await client.call("DEBUG", "DIGEST")) !== this.model.run("DEBUG", "DIGEST")) {
+      const keys = await this.#differences(client);
+      throw new Error(
+        `the dataset is not that of any instant (${length} transactions): ${keys.length} keys differ, ` +
+          `${keys.slice(0, SHOWN_MAX).join("; ")}`,
+      );
+    }
     return length;
+  }
+
+  /** The keys that a server has and the model has not, or the other way, or with another value, and how. */
+  async #differences(client: RespClient): Promise<string[]> {
+    const found: string[] = [];
+    for (let database = 0; database < DATABASES; database++) {
+      const select = ["SELECT", `${database}`];
+      this.model.run(...select);
+      await client.call(...select);
+      const theirs = await client.call("KEYS", "*");
+      if (theirs.kind !== "array") throw new Error(`no keys: ${Deno.inspect(theirs)}`);
+      const ours = this.model.run("KEYS", "*") as string[];
+      for (const key of new Set([...theirs.items.map(textOf), ...ours])) {
+        const dump = ["DEBUG", "DIGEST-VALUE", key];
+        const [one] = this.model.run(...dump) as string[];
+        const other = await client.call(...dump);
+        if (other.kind === "array" && textOf(other.items[0]) === one) continue;
+        const type = this.model.run("TYPE", key);
+        const length = type === "list"
+          ? ["LLEN", key]
+          : type === "string"
+          ? ["STRLEN", key]
+          : ["TYPE", key];
+        const there = Deno.inspect(await client.call(...length));
+        found.push(`${database} ${key} (${type}, ${this.model.run(...length)} expected, ${there})`);
+      }
+      this.model.run("SELECT", 0);
+      await client.call("SELECT", "0");
+    }
+    return found;
   }
 
   #replay(name: string): void {

@@ -4,6 +4,7 @@ import { crowd } from "./crowd.ts";
 import { damagedFiles } from "./damaged_files.ts";
 import { killedInSync } from "./killed_in_sync.ts";
 import { killedUnderLoad } from "./killed_under_load.ts";
+import { killedWithAof } from "./killed_with_aof.ts";
 import { chain, manyReplicas } from "./many_replicas.ts";
 import { proxyFaults } from "./proxy_faults.ts";
 import { roleFlips } from "./role_flips.ts";
@@ -12,6 +13,7 @@ import type { Trial } from "./trial.ts";
 
 export const TRIALS: readonly Trial[] = [
   killedUnderLoad,
+  ...killedWithAof,
   killedInSync,
   damagedFiles,
   proxyFaults,
