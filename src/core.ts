@@ -727,7 +727,12 @@ export class Core
     );
     client.becomeMaster();
     client.reply.isCut = true; // nobody reads what the commands answer
-    return { run: (words) => this.#replay(client, words) };
+    return {
+      run: (words) => this.#replay(client, words),
+      get isUnderWay() {
+        return client.park !== null;
+      },
+    };
   }
 
   #replay(client: Client, words: Words): string | null {
@@ -767,6 +772,7 @@ export class Core
       this.#endAwaiting?.();
       this.#endAwaiting = null;
       this.turn.release();
+      this.dispatcher.acknowledgementWaits.acknowledged();
     }
     this.updateGates();
   }

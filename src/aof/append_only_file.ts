@@ -602,6 +602,7 @@ export class AppendOnlyFile {
       this.#baseBytes = this.#currentBytes;
     }
     if (this.#state === "waiting") {
+      this.writer.baseSynced();
       this.#setState("on");
       this.host.owner.aofSynced();
     }
@@ -643,6 +644,9 @@ export class AppendOnlyFile {
     if (this.#state !== "waiting") return;
     this.writer.discard();
     this.#isScheduled = true;
+    const { temporaryIncrement } = this.folder;
+    log.notice(`Removing the temp incr aof file ${temporaryIncrement} in the background`);
+    removeIfThere(files, this.folder.pathOf(temporaryIncrement));
   }
 
   /** Gives up a rewrite that is under way. */
@@ -650,7 +654,10 @@ export class AppendOnlyFile {
     const rewrite = this.#rewrite;
     if (rewrite === null || rewrite.isGivenUp) return;
     rewrite.isGivenUp = true;
-    this.host.log.notice("Giving up the rewrite of the append-only file that is under way");
+    const { id } = this.host.runtime.process;
+    this.host.log.notice(
+      `Killing running AOF rewrite child: ${id} (it is this process that rewrites, and gives it up)`,
+    );
     this.host.persistence.abortBase();
     this.#over(rewrite, null);
   }

@@ -17,6 +17,7 @@
 
 import { copyBytes, latin1 } from "../base/bytes.ts";
 import { isRefusal } from "../base/refused.ts";
+import { sleepThread } from "../base/sleep_thread.ts";
 import type { Config } from "../config/config.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Log } from "../observe/log.ts";
@@ -75,12 +76,16 @@ class Target {
   syncedBytes: number;
   isSyncing = false;
 
-  /** `unfinishedFrom` is where the file has to be cut off before it is written to, or null. */
+  /**
+   * `unfinishedFrom` is where the file has to be cut off before it is written to, or null; `begins` is where the
+   * stream stood when it was opened.
+   */
   constructor(
     public path: string,
     readonly file: OpenFile,
     readonly syncFile: OpenFile,
     public unfinishedFrom: number | null,
+    readonly begins: Synced,
   ) {
     this.sizeBytes = this.syncedBytes = file.sizeBytes();
   }
@@ -100,6 +105,8 @@ export class AofWriter {
   synced: Synced = { appliedOffset: 0, offset: 0 };
   /** `aof_delayed_fsync`. */
   delayedSyncs = 0;
+  /** DEBUG AOF-FLUSH-SLEEP: how long everything is held up before each write. */
+  sleepMs = 0;
   /** Whether `failure` is one of syncing, which a write that works does not end. */
   #isSyncFailure = false;
   /** Files of before whose sync is under way. */
@@ -165,7 +172,7 @@ export class AofWriter {
   ): void {
     const isFirst = this.#target === null && this.#closing === 0;
     this.#syncAndClose();
-    this.#target = new Target(path, file, syncFile, unfinishedFrom);
+    this.#target = new Target(path, file, syncFile, unfinishedFrom, this.#position);
     // What was before the first file is in what it follows upon.
     if (isFirst) this.synced = this.#position;
     this.#writtenId = "";
@@ -173,6 +180,15 @@ export class AofWriter {
     this.#isBehindPosition = true;
     this.#lastSyncMs = this.#nowMs;
     this.#postponedMs = NaN;
+  }
+
+  /** The base that comes before the present file is on the disk: so is all that was before that file. */
+  baseSynced(): void {
+    const begins = this.#target?.begins;
+    // It may belong to another history of replication, whose offsets are others.
+    if (begins !== undefined && begins.appliedOffset >= this.synced.appliedOffset) {
+      this.synced = begins;
+    }
   }
 
   /** Syncs in the background what has been written so far. Rejects when that fails, which is no `failure` yet. */
@@ -407,6 +423,7 @@ export class AofWriter {
 
   #write(target: Target): boolean {
     const startedMs = this.#nowMs;
+    sleepThread(this.sleepMs);
     try {
       this.settle();
       target.file.write(this.#buffer, this.#written, this.#length);

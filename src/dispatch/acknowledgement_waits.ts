@@ -19,6 +19,8 @@ export interface AcknowledgementGoal {
   isReached(server: Services): boolean;
   /** Answers how much of it there is. */
   reply(server: Services, reply: ReplyWriter): void;
+  /** The error, once it can no longer be reached. */
+  refusal?(server: Services): string | null;
 }
 
 class Waiter implements Park {
@@ -71,12 +73,13 @@ export class AcknowledgementWaits {
     return count;
   }
 
-  /** Something has come to a replica, or to a disk: lets those go that have waited for it. */
+  /** Something has come to a replica, or to a disk, or cannot any more: lets those go that have waited for it. */
   acknowledged(): void {
     if (this.#waiters.size === 0) return;
     const { server } = this.dispatcher;
     for (const waiter of this.#waiters) {
-      if (waiter.goal.isReached(server)) this.release(waiter, null);
+      const refusal = waiter.goal.refusal?.(server) ?? null;
+      if (refusal !== null || waiter.goal.isReached(server)) this.release(waiter, refusal);
     }
   }
 

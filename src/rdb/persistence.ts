@@ -690,7 +690,7 @@ export class Persistence implements SnapshotMaker {
         this.abortBackground();
         this.owner.snapshotNeeded();
       },
-      swapped: () => this.owner.datasetReplaced(),
+      replaced: () => this.owner.datasetReplaced(),
       began: () => this.owner.persistenceChanged(),
       closed: () => {
         if (this.replicaLoad === load) this.replicaLoad = null;
@@ -789,8 +789,8 @@ export class Persistence implements SnapshotMaker {
     const { loader, files } = loading;
     for (;;) {
       const before = loader.keysLoaded;
-      const delay = config.value("key-load-delay");
-      if (loader.stepFor(LOAD_SLICE_MS, now, keysPerSlice(delay))) break;
+      const delay = () => config.value("key-load-delay");
+      if (loader.stepFor(LOAD_SLICE_MS, now, keysPerSlice(delay()))) break;
       if (now() > reportAt) {
         reportAt += LOAD_REPORT_MS;
         const percent = files.loadedBytes() / files.totalBytes * 100;

@@ -62,8 +62,8 @@ export interface ReplicaLoadOwner {
   began(): void;
   /** The dataset is about to be exchanged: a background save of the old one is of no use. */
   beforeSwap(): void;
-  /** The dataset has been exchanged. */
-  swapped(): void;
+  /** The dataset has been exchanged, and it is known where in the history of replication it stands. */
+  replaced(): void;
   /** Swapped or given up. */
   closed(): void;
 }
@@ -325,7 +325,7 @@ export class ReplicaLoad {
     this.#isScheduled = true;
     nextSlice(
       this.runtime.timers,
-      this.config.value("key-load-delay"),
+      () => this.config.value("key-load-delay"),
       keysDone,
       () => this.#slice(),
     );
@@ -407,7 +407,11 @@ export class ReplicaLoad {
     this.#file = null;
     this.#seal(this.#fresh);
     this.#owner.closed();
-    this.#owner.swapped();
+  }
+
+  /** To be called after `swap`, once it is known where in the history of replication the new dataset stands. */
+  tellReplaced(): void {
+    this.#owner.replaced();
   }
 
   /** Has the dataset that was served kept for UNDO, if it may be. */

@@ -9,6 +9,9 @@ import type { Timers } from "../runtime/runtime.ts";
 /** Keys of a slice, so that the pauses between slices are about so long, in microseconds. */
 const PAUSE_MICROS = 2_000;
 
+/** A long pause is looked at again after so long: CONFIG SET may have ended it. */
+const LOOK_MS = 50;
+
 /** Microseconds for each key: `delay`, or if that is negative, one for each `-delay` keys. */
 function microsPerKey(delay: number): number {
   return delay < 0 ? -1 / delay : delay;
@@ -23,10 +26,24 @@ export function keysPerSlice(delay: number): number {
 /** Calls `work` as soon as others have had their turn, but with a delay not before its time. */
 export function nextSlice(
   timers: Timers,
-  delay: number,
+  delay: () => number,
   keysDone: number,
   work: () => void,
 ): void {
-  if (delay === 0 || keysDone === 0) timers.afterOthers(work);
-  else timers.after(Math.ceil(microsPerKey(delay) * keysDone / 1000), work);
+  if (delay() === 0 || keysDone === 0) timers.afterOthers(work);
+  else pause(timers, delay, keysDone, 0, work);
+}
+
+/** The rest of a pause of which so much has passed. */
+function pause(
+  timers: Timers,
+  delay: () => number,
+  keysDone: number,
+  passedMs: number,
+  work: () => void,
+): void {
+  const leftMs = Math.ceil(microsPerKey(delay()) * keysDone / 1000) - passedMs;
+  const ms = Math.min(leftMs, LOOK_MS);
+  if (leftMs <= ms) timers.after(Math.max(ms, 0), work);
+  else timers.after(ms, () => pause(timers, delay, keysDone, passedMs + ms, work));
 }

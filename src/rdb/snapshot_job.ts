@@ -143,7 +143,7 @@ export abstract class SnapshotJob implements SnapshotSink {
   protected schedule(keysDone = 0): void {
     if (this.#isScheduled || this.#isWalked || this.isOver) return;
     this.#isScheduled = true;
-    nextSlice(this.worker.runtime.timers, this.#delay(), keysDone, () => this.#walk());
+    nextSlice(this.worker.runtime.timers, this.#delay, keysDone, () => this.#walk());
   }
 
   #walk(): void {

@@ -395,6 +395,7 @@ export class MasterLink implements LinkTransport {
     else history.ids.adopt(full.id);
     this.owner.historyChanged("our dataset is another one now");
     history.restartAt(full === null ? keyspace.stream.offset : full.offset);
+    load.tellReplaced();
     log.notice("MASTER <-> REPLICA sync: Finished with success");
     history.events.add(
       "replica",

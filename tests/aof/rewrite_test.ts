@@ -349,3 +349,28 @@ Deno.test("SHUTDOWN is refused while the first base is being written, unless it 
   s.run("SHUTDOWN");
   assertEquals(s.server.exits, [0]);
 });
+
+Deno.test("CONFIG SET appendonly no gives up a rewrite, and leaves nothing unfinished behind", async () => {
+  using s = new AofServer({ "rdb-key-save-delay": 10_000_000 });
+  s.server.run("SET", "k", "v");
+  assertEquals(s.server.run("CONFIG", "SET", "appendonly", "yes"), "OK");
+  assertEquals(s.info("aof_rewrite_in_progress"), "1");
+  assert(s.names.includes("temp-appendonly.aof.incr"));
+  assertEquals(s.server.run("CONFIG", "SET", "appendonly", "no"), "OK");
+  assertEquals(s.info("aof_rewrite_in_progress"), "0");
+  assert(/Killing running AOF rewrite child: \d+/.test(s.log));
+  assert(
+    s.log.includes("Removing the temp incr aof file temp-appendonly.aof.incr in the background"),
+  );
+  await eventually(() => s.names.length === 0);
+});
+
+Deno.test("CONFIG SET rdb-key-save-delay acts at once, also on a pause that is under way", async () => {
+  using s = await AofServer.start({ "rdb-key-save-delay": 10_000_000 });
+  s.run("SET", "k", "v");
+  s.run("BGREWRITEAOF");
+  await eventually(() => s.names.some((name) => name.startsWith("temp-rewriteaof")));
+  s.run("CONFIG", "SET", "rdb-key-save-delay", 0);
+  await eventually(() => s.info("aof_rewrite_in_progress") === "0", { timeoutMs: 5_000 });
+  assertEquals(s.info("aof_last_bgrewrite_status"), "ok");
+});

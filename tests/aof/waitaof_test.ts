@@ -143,3 +143,40 @@ function lastLine({ dir }: RunningServer): string {
     .filter((name) => name.endsWith(".incr.aof")).sort();
   return Deno.readTextFileSync(`${folder}/${names.at(-1)}`).trimEnd().split("\r\n").at(-1)!;
 }
+
+Deno.test("WAITAOF 1 ends with an error when the file is turned off; who waits for replicas goes on", async () => {
+  await using s = await RunningServer.start("appendonly yes", "appendfsync no");
+  using client = await s.connect();
+  using local = await s.connect();
+  using remote = await s.connect();
+  for (const [each, wanted] of [[local, "1"], [remote, "0"]] as const) {
+    await each.call("INCR", "a");
+    await each.send(`WAITAOF ${wanted} 1 0\r\n`);
+  }
+  await eventually(() => s.core.clients.blockedCount === 2);
+  assertEquals(await client.call("CONFIG", "SET", "appendonly", "no"), status("OK"));
+  assertEquals(
+    await local.receive(),
+    error("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."),
+  );
+  assertEquals(s.core.clients.blockedCount, 1);
+});
+
+Deno.test("after a full sync the base names the history that it belongs to, and counts as synced", async () => {
+  await using one = await RunningServer.start("appendonly yes", "appendfsync always", AT_ONCE);
+  await using two = await RunningServer.start("appendonly yes", "appendfsync always", AT_ONCE);
+  // It syncs nothing but what a rewrite syncs.
+  await using replica = await RunningServer.start("appendonly yes", "appendfsync no");
+  for (const [value, master] of [["1", one], ["2", two], ["3", one]] as const) {
+    using client = await master.connect();
+    await client.call("SET", "a", value);
+    await follow(replica, master);
+    await eventually(() => !replica.core.aof.isWaiting);
+    const { id } = master.core.replication.ids;
+    const folder = `${replica.dir}/appendonlydir`;
+    const [base] = Deno.readTextFileSync(`${folder}/appendonly.aof.manifest`).split("\n");
+    const bytes = Deno.readFileSync(`${folder}/${base.split(" ")[1]}`);
+    assert(new TextDecoder("latin1").decode(bytes).includes(`repl-id(${id}`), "names the history");
+    assertEquals(await client.call("WAITAOF", "1", "1", "0"), array(integer(1), integer(1)));
+  }
+});

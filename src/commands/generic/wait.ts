@@ -10,6 +10,7 @@ const NOT_ON_REPLICA =
   "is configured to be writable (which is not the default) writes to replicas are just local and are " +
   "not propagated.";
 
+const NO_FILE_HERE = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
 const SYNCED_NOT_ON_REPLICA =
   "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just " +
   "local and are not propagated.";
@@ -85,11 +86,7 @@ function runWaitaof(call: Call): void {
   if (wanted < 0) throw new ReplyError("ERR value is out of range, must be positive");
   const timeoutMs = readTimeoutMs(call, 3);
   if (replication.isReplica) throw new ReplyError(SYNCED_NOT_ON_REPLICA);
-  if (wantedHere > 0 && !config.value("appendonly")) {
-    throw new ReplyError(
-      "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
-    );
-  }
+  if (wantedHere > 0 && !config.value("appendonly")) throw new ReplyError(NO_FILE_HERE);
   const { writeOffset, appliedOffset } = client;
   const here = () => aof.hasSynced(appliedOffset) ? 1 : 0;
   const there = () => replication.master.syncedCount(writeOffset);
@@ -100,5 +97,6 @@ function runWaitaof(call: Call): void {
       reply.integer(here());
       reply.integer(there());
     },
+    refusal: () => wantedHere > 0 && !aof.isOn ? NO_FILE_HERE : null,
   }, timeoutMs);
 }

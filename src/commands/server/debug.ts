@@ -10,6 +10,7 @@ import { HEADER_BYTES, PLACE_BYTES, TYPE_STRING } from "../../arena/record.ts";
 import { latin1 } from "../../base/bytes.ts";
 import { parseDouble } from "../../base/doubles.ts";
 import { globMatch } from "../../base/glob.ts";
+import { sleepThread } from "../../base/sleep_thread.ts";
 import { memoryBytes } from "../../config/kinds.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { Database } from "../../keyspace/database.ts";
@@ -69,6 +70,17 @@ function runDebug(call: Call): void {
 const ANY = Infinity;
 
 const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
+  "aof-flush-sleep": {
+    words: [1, 1],
+    help: [
+      "AOF-FLUSH-SLEEP <microsec>",
+      "Hold everything up for so long before each write to the append-only file.",
+    ],
+    run: (call) => {
+      call.server.aof.writer.sleepMs = positive(call, 2) / 1000;
+      call.reply.ok();
+    },
+  },
   "change-repl-id": {
     words: [0, 0],
     help: [
@@ -305,11 +317,7 @@ function debugDigestValue({ database, words, reply }: Call): void {
 }
 
 function debugSleep({ words, reply }: Call): void {
-  const seconds = parseDouble(words.text(2));
-  if (seconds > 0) {
-    const nobody = new Int32Array(new SharedArrayBuffer(4));
-    Atomics.wait(nobody, 0, 0, seconds * 1000);
-  }
+  sleepThread(parseDouble(words.text(2)) * 1000);
   reply.ok();
 }
 
