@@ -37,6 +37,8 @@ export interface AofRun {
    * nothing; else why the load cannot go on: a command that does not exist ("unknown"), or that error.
    */
   run(words: Words): string | null;
+  /** Whether the last command is not over yet: a script that takes long. The next one has to wait for it. */
+  readonly isUnderWay: boolean;
 }
 
 /** What the append-only file asks of the parts of the server that it does not know. */
@@ -188,7 +190,7 @@ export class AofLoader implements LoadedFiles {
       const percent = this.loadedBytes() / this.totalBytes * 100;
       host.log.notice(`Loading DB in memory: ${percent.toFixed(1)}% of the append-only file`);
     }
-    const delay = host.config.value("key-load-delay");
+    const delay = () => host.config.value("key-load-delay");
     await new Promise<void>((resolve) =>
       nextSlice(host.runtime.timers, delay, commandsDone, resolve)
     );
@@ -201,6 +203,9 @@ class FileRun {
   readonly #run: AofRun;
   /** Between MULTI and EXEC: what is to be run together. */
   #queue: Words[] | null = null;
+  /** After EXEC: what of that is to be run next, and all there is. */
+  #next = 0;
+  #transaction: Words[] = [];
   /** Offset behind the last command that was run, or is queued; and behind the one before MULTI. */
   #validTo: number;
   #beforeMulti = 0;
@@ -220,7 +225,11 @@ class FileRun {
     return this.loader.host.log;
   }
 
-  async load(): Promise<Loaded> {
+  load(): Promise<Loaded> {
+    return this.loader.host.keyspace.stream.muteDuring(() => this.#load());
+  }
+
+  async #load(): Promise<Loaded> {
     for (;;) {
       const outcome = this.#slice();
       if (outcome === READ_COMMAND) {
@@ -253,20 +262,28 @@ class FileRun {
   /** Runs commands for a while; READ_COMMAND when there are more. */
   #slice(): number {
     const { host } = this.loader;
-    const { clock, stream } = host.keyspace;
+    const { clock } = host.keyspace;
     const untilMs = clock.monotonic() + SLICE_MS;
     const perLook = Math.min(COMMANDS_PER_LOOK, keysPerSlice(host.config.value("key-load-delay")));
     const isDelayed = perLook < COMMANDS_PER_LOOK;
-    let outcome = READ_COMMAND;
-    stream.mute(() => {
-      do {
-        for (let i = 0; i < perLook; i++) {
-          outcome = this.reader.next();
-          if (outcome !== READ_COMMAND) return;
-          this.#take(this.reader.words);
-        }
-      } while (!isDelayed && clock.monotonic() < untilMs);
-    });
+    do {
+      for (let i = 0; i < perLook; i++) {
+        if (this.#run.isUnderWay) return READ_COMMAND;
+        const outcome = this.#step();
+        if (outcome !== READ_COMMAND) return outcome;
+      }
+    } while (!isDelayed && clock.monotonic() < untilMs);
+    return READ_COMMAND;
+  }
+
+  /** Runs one command, or takes it for a transaction. */
+  #step(): number {
+    if (this.#next < this.#transaction.length) {
+      this.#carryOut(this.#transaction[this.#next++]);
+      return READ_COMMAND;
+    }
+    const outcome = this.reader.next();
+    if (outcome === READ_COMMAND) this.#take(this.reader.words);
     return outcome;
   }
 
@@ -276,9 +293,9 @@ class FileRun {
       this.#queue = [];
       this.#beforeMulti = this.#validTo;
     } else if (this.#queue !== null && words.is(0, "exec")) {
-      const queue = this.#queue;
+      this.#transaction = this.#queue;
+      this.#next = 0;
       this.#queue = null;
-      for (const queued of queue) this.#carryOut(queued);
     } else if (this.#queue !== null) this.#queue.push(words.clone());
     else this.#carryOut(words);
     this.#validTo = this.reader.offset;

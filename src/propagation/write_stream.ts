@@ -81,6 +81,8 @@ export class WriteStream {
   /** What was applied here. */
   readonly #applied = new Tap(FOR_LOG);
   #isRelaying = false;
+  /** How many want nothing to enter. */
+  #mutes = 0;
   /** The unit's commands, encoded one after the other, and where each begins. */
   #unit = new Uint8Array(UNIT_BYTES);
   #length = 0;
@@ -120,8 +122,9 @@ export class WriteStream {
   }
 
   #activate(): void {
-    this.isActive = this.#applied.readers.length > 0 ||
+    const isHeard = this.#applied.readers.length > 0 ||
       (this.#replicas.readers.length > 0 && !this.#isRelaying);
+    this.isActive = isHeard && this.#mutes === 0;
   }
 
   /** Database of the command that was the last for replicas; -1 when the next one starts with SELECT. */
@@ -240,13 +243,27 @@ export class WriteStream {
 
   /** Does `work`, of whose changes nothing enters the stream. */
   mute(work: () => void): void {
-    const { isActive } = this;
-    this.isActive = false;
+    this.#mute(1);
     try {
       work();
     } finally {
-      this.isActive = isActive;
+      this.#mute(-1);
     }
+  }
+
+  /** The same for work that lets others have their turn: no change made until its end enters the stream. */
+  async muteDuring<T>(work: () => Promise<T>): Promise<T> {
+    this.#mute(1);
+    try {
+      return await work();
+    } finally {
+      this.#mute(-1);
+    }
+  }
+
+  #mute(more: number): void {
+    this.#mutes += more;
+    this.#activate();
   }
 
   /** Does `work`; what it adds to the stream is only for some, FOR_*. */

@@ -122,6 +122,8 @@ export class SimulatedDisk {
   capacityBytes = Infinity;
   usedBytes = 0;
   readonly faults: DiskFaults = { read: 0, write: 0, sync: 0, names: 0 };
+  /** Called before each operation: what it throws is how that fails. It may have the machine end. */
+  beforeOperation: ((kind: keyof DiskFaults) => void) | null = null;
   /** How long each operation in the background takes. */
   delayMs: Range = [0.05, 1];
   readonly #root = new FolderNode();
@@ -175,6 +177,7 @@ export class SimulatedDisk {
   }
 
   fail(kind: keyof DiskFaults): void {
+    this.beforeOperation?.(kind);
     const probability = this.faults[kind];
     if (probability > 0 && this.draw() < probability) throw new SystemError("EIO");
   }
