@@ -19,6 +19,9 @@ function runs(program: string, ...args: string[]): boolean {
 /** Whether redis-server is installed. */
 export const hasRedisServer: boolean = runs("redis-server", "--version");
 
+/** Whether redis-sentinel is installed. */
+export const hasRedisSentinel: boolean = runs("redis-sentinel", "--version");
+
 /** Whether redis-cli is installed. */
 export const hasRedisCli: boolean = runs("redis-cli", "--version");
 
@@ -40,12 +43,13 @@ export const hasPythonRedis: boolean = pythonWithRedis !== null;
 
 /** Starts a redis-server that saves nothing by itself, on a free port and in a temporary folder. */
 export function startRealRedis(
-  { args = [], dir }: { args?: string[]; dir?: string } = {},
+  { args = [], dir, port }: { args?: string[]; dir?: string; port?: number } = {},
 ): Promise<ServerProcess> {
   return ServerProcess.start({
     name: "redis-server",
     command: ["redis-server"],
     args: ["--save", "", ...args],
     dir,
+    port,
   });
 }

@@ -37,12 +37,12 @@ export const PEER_ARGS: readonly string[] = [
 /** Starts a server that saves nothing by itself and syncs without delay. */
 export function startPeer(
   make: Make,
-  { args = [], dir }: { args?: string[]; dir?: string } = {},
+  { args = [], dir, port }: { args?: string[]; dir?: string; port?: number } = {},
 ): Promise<ServerProcess> {
   const all = [...PEER_ARGS, ...args];
   return make === "redis" || onlyRedis
-    ? startRealRedis({ args: all, dir })
-    : startTsredis({ args: all, dir });
+    ? startRealRedis({ args: all, dir, port })
+    : startTsredis({ args: all, dir, port });
 }
 
 /** Starts several, at the same time. */

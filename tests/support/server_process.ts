@@ -19,6 +19,8 @@ export interface Launch {
   env?: Record<string, string>;
   /** A folder to work in. Without it the server has a new one, removed when it is disposed. */
   dir?: string;
+  /** Where it listens, if that is to be where another one has. Without it on a free port. */
+  port?: number;
 }
 
 /** How a process ended, as Deno tells it. */
@@ -61,7 +63,7 @@ export class ServerProcess implements AsyncDisposable {
   /** Starts the server without waiting: for tests of what keeps it from starting. */
   static async spawn(launch: Launch): Promise<ServerProcess> {
     const dir = launch.dir ?? await Deno.makeTempDir({ prefix: "tsredis-test-" });
-    const port = freePort();
+    const port = launch.port ?? freePort();
     const [program, ...before] = launch.command;
     const child = new Deno.Command(program, {
       args: [...before, "--port", `${port}`, "--bind", "127.0.0.1", "--dir", dir, ...launch.args],

@@ -13,6 +13,8 @@ export interface TsredisOptions {
   args?: string[];
   /** A folder with data to start on; otherwise a temporary one that goes away with the server. */
   dir?: string;
+  /** Where it listens; on a free port if absent. */
+  port?: number;
   /** An executable to start in place of the sources, whatever TSREDIS_TEST_EXECUTABLE says. */
   executable?: string;
   env?: Record<string, string>;
@@ -28,9 +30,9 @@ export async function spawnTsredis(options: TsredisOptions = {}): Promise<Server
   return await ServerProcess.spawn(await launchOf(options));
 }
 
-async function launchOf({ args = [], dir, executable, env }: TsredisOptions) {
+async function launchOf({ args = [], dir, port, executable, env }: TsredisOptions) {
   const command = executable === undefined ? await tsredisCommand() : [executable];
-  return { name: "tsredis", command, args, dir, env };
+  return { name: "tsredis", command, args, dir, port, env };
 }
 
 /** The command that starts the server under test, without arguments of its own. */

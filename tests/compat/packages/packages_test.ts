@@ -12,13 +12,17 @@ import { assert } from "@std/assert";
 import { join } from "@std/path";
 import { Certificates, hasOpenssl } from "../../support/certificates.ts";
 import { freePort } from "../../support/free_port.ts";
-import { pythonWithRedis } from "../../support/real_redis.ts";
+import { hasRedisSentinel, pythonWithRedis } from "../../support/real_redis.ts";
+import { startPeers } from "../../support/replication_peers.ts";
+import { GROUP, Sentinels } from "../../support/sentinels.ts";
 import { tlsArgs } from "../../support/tls_servers.ts";
 import { testedServer } from "../support.ts";
 
 const HERE = import.meta.dirname!;
 const INSTALL_MS_MAX = 120_000;
 const PROGRAM_MS_MAX = 120_000;
+/** As in docs/high-availability.md. */
+const PASSWORD = "a-long-secret";
 
 /** All that a program prints, and whether it has ended well. */
 async function run(
@@ -110,6 +114,28 @@ Deno.test({
     const tlsPort = freePort();
     const args = [`${tlsPort}`, certificates.folder];
     await runOnServer("node", "ioredis_tls.mjs", folder!, args, tlsArgs(certificates, tlsPort));
+  },
+});
+
+Deno.test({
+  name: "ioredis with sentinels: writes go on with the next master" + why,
+  ignore: folder === null || !hasRedisSentinel,
+  async fn() {
+    await using stack = new AsyncDisposableStack();
+    const args = ["--requirepass", PASSWORD, "--masterauth", PASSWORD];
+    const servers = await startPeers(stack, ["tsredis", "tsredis", "tsredis"], args);
+    const [master, ...replicas] = servers;
+    for (const replica of replicas) {
+      using client = await replica.connect();
+      await client.call("AUTH", PASSWORD);
+      await client.call("REPLICAOF", "127.0.0.1", `${master.port}`);
+    }
+    const lines = [`sentinel auth-pass ${GROUP} ${PASSWORD}`];
+    const sentinels = stack.use(await Sentinels.start(master, replicas.length, { lines }));
+    const words = ["ioredis_sentinels.mjs", sentinels.ports.join(","), GROUP];
+    const { success, output } = await run("node", words, { cwd: folder!, msMax: PROGRAM_MS_MAX });
+    const logs = servers.map(({ log }) => log).join("\n--- another:\n");
+    assert(success, `${output}\n${sentinels.log}\n--- the servers' logs:\n${logs}`);
   },
 });
 
