@@ -108,7 +108,7 @@ export class DivergedTail {
     if (writer.commands === 0) return;
     this.#saved = { name, bytes: writer.bytes, commands: writer.commands };
     const what = `${writer.commands} command(s) saved in ${name}${writer.missing}`;
-    log.warning(`${lost}: ${what}`);
+    log.warning(`${lost}: ${what} ("tsredis replay ${name} host:port" sends them)`);
     events.add("self", "", "tail-saved", `${lost}: ${what}`);
   }
 

@@ -61,7 +61,7 @@ function addressOfUrl(word: string, defaultPassword: string | null): ServerAddre
   }
   if (url.pathname.length > 1) {
     throw new UsageError(
-      "all databases are compared; --db N compares one: leave it out of the address",
+      "an address names no database: leave out what stands behind the port",
     );
   }
   const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");

@@ -11,16 +11,15 @@ async function pair(folder: string, ...lines: string[]) {
   const a = await RunningServer.start(`dir ${folder}`, "repl-diskless-sync-delay 0", ...lines);
   const b = await RunningServer.start("repl-diskless-sync-delay 0");
   await call(b, "REPLICAOF", "127.0.0.1", `${a.port}`);
-  await eventually(() => b.core.replication.replica.isLinkUp);
+  await linkUp(b);
   await call(a, "SET", "shared", "1");
-  await eventually(() => acked(a));
+  await eventually(() => b.core.keyspace.keyCount === 1);
   return { a, b };
 }
 
-function acked({ core: { replication } }: RunningServer): boolean {
-  const [replica] = replication.master.attachedReplicas();
-  replication.master.requestAcks();
-  return replica !== undefined && replica.ackOffset >= replication.offset - 60;
+/** The first snapshot waits until the program of its worker is ready, which may take long. */
+async function linkUp({ core: { replication } }: RunningServer): Promise<void> {
+  await eventually(() => replication.replica.isLinkUp, { timeoutMs: 60_000, what: "the link" });
 }
 
 async function call(s: RunningServer, ...words: string[]) {
@@ -79,7 +78,7 @@ Deno.test("a demoted master saves what the new one does not have before it takes
     await calls(client, "EXEC", "SETEX e 1000 v", "DEL nothing");
     await call(b, "SET", "new", "1");
     await call(a, "REPLICAOF", "127.0.0.1", `${b.port}`);
-    await eventually(() => a.core.replication.replica.isLinkUp);
+    await linkUp(a);
 
     const name = `diverged-${id}-${from}.aof`;
     assertEquals(tails(folder), [name]);
@@ -117,7 +116,7 @@ Deno.test("a demoted master that has written nothing saves nothing", async () =>
     const { stream } = a.core.keyspace;
     stream.unit(() => stream.add(stream.database, ["ping"]));
     await call(a, "REPLICAOF", "127.0.0.1", `${b.port}`);
-    await eventually(() => a.core.replication.replica.isLinkUp);
+    await linkUp(a);
     assertEquals(tails(folder), []);
     assertEquals(info(a).diverged_tail_file, undefined);
   });
@@ -134,7 +133,7 @@ Deno.test("of a tail that is longer than the backlog the file has the end, and s
     await client.call("SELECT", "5");
     for (let i = 0; i < 400; i++) await client.call("SET", `k${i}`, "\n*1\r\n".repeat(100));
     await call(a, "REPLICAOF", "127.0.0.1", `${b.port}`);
-    await eventually(() => a.core.replication.replica.isLinkUp);
+    await linkUp(a);
     const [name] = tails(folder);
     const { comments, commands } = read(folder, name);
     assertMatch(commands, /^SELECT 5 SET k\d+ /);
@@ -157,7 +156,7 @@ Deno.test("diverged-tail-max-size: the file has the beginning of the tail; with 
       using client = await a.connect();
       for (let i = 0; i < 50; i++) await client.call("SET", `k${i}`, "v");
       await call(a, "REPLICAOF", "127.0.0.1", `${b.port}`);
-      await eventually(() => a.core.replication.replica.isLinkUp);
+      await linkUp(a);
       if (max === 0) {
         assertEquals(tails(folder), []);
         assert(a.hasLogged("and are not saved (diverged-tail-max-size is 0)"));
@@ -179,6 +178,7 @@ Deno.test("a new master that does not tell its history: the tail begins at what 
     const { a, b } = await pair(folder);
     await using _a = a;
     await using _b = b;
+    await eventually(() => a.core.replication.history.acknowledgedOffset > 0);
     await call(b, "REPLICAOF", "NO", "ONE");
     const acknowledged = a.core.replication.history.acknowledgedOffset;
     await call(a, "SET", "lost", "1");
@@ -208,11 +208,11 @@ Deno.test("a tail that cannot be saved keeps the dataset as it is", async () => 
     const name = `diverged-${a.core.replication.ids.id}-${from}.aof`;
     Deno.mkdirSync(`${folder}/${name}`); // no file can be made there
     await call(a, "REPLICAOF", "127.0.0.1", `${b.port}`);
-    await eventually(() => info(a).master_sync_failures === "1");
+    await eventually(() => info(a).master_sync_failures === "1", { timeoutMs: 60_000 });
     assertMatch(info(a).master_sync_last_error, /cannot be saved: .*diverged-tail-max-size 0/);
     assertEquals(a.core.keyspace.keyCount, 2);
     Deno.removeSync(`${folder}/${name}`);
-    await eventually(() => a.core.replication.replica.isLinkUp);
+    await linkUp(a);
     assertEquals(tails(folder), [name]);
     assertEquals(a.core.keyspace.keyCount, 1);
   });
