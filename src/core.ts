@@ -345,6 +345,10 @@ export class Core
       this.updateGates();
     });
     config.onChange(["lua-memory-limit"], () => this.scripts.forgetEngines());
+    // Before anybody begins to write there.
+    config.onChange(["dir", "dbfilename", "save", "appendonly"], () => {
+      return this.persistence.claims.update() ?? undefined;
+    });
     config.onChange(["appendonly"], (values) => {
       if (!values["appendonly"]) this.aof.turnOff();
       else if (!this.aof.turnOn()) return "Unable to turn on AOF. Check server logs.";
@@ -404,6 +408,8 @@ export class Core
   async load(beginsEmpty = false): Promise<void> {
     this.#isStarting = true;
     this.updateGates();
+    await this.persistence.claims.begin();
+    if (this.isClosed) throw new Error("The server has been stopped while it waited for its files");
     this.replication.begin();
     if (this.config.value("appendonly")) await this.#loadLog(beginsEmpty);
     else if (!beginsEmpty) await this.persistence.load();

@@ -17,6 +17,7 @@ import { isSystemError, problemOf, SystemError } from "../runtime/system_error.t
 import { type CommandFrame, COMMANDS_OPTIONS, saveCommands } from "./as_commands/save_commands.ts";
 import { BackgroundSave } from "./background_save.ts";
 import { type BaseEvents, BaseSave } from "./base_save.ts";
+import { Claims } from "./claims.ts";
 import { type ExpiredListener, type LibraryLoader, RdbLoader } from "./loader.ts";
 import { DOUBT_MS, removeLeftovers, removeUnlocked } from "./leftovers.ts";
 import { moduleKeyLeftOut, moduleLeftOut } from "./module_data.ts";
@@ -201,6 +202,8 @@ export class Persistence implements SnapshotMaker {
   #isCleared = false;
 
   readonly #snapshotListeners: SnapshotListener[] = [];
+  /** What it has for itself, of what several servers might write. */
+  readonly claims: Claims;
   readonly #worker: SaveWorker;
   /** The snapshot under way; there is never more than one. */
   #background: BackgroundSave | RelayedSnapshot | BaseSave | null = null;
@@ -235,6 +238,7 @@ export class Persistence implements SnapshotMaker {
     readonly owner: PersistenceOwner,
   ) {
     this.#worker = new SaveWorker(runtime);
+    this.claims = new Claims(config, log, runtime);
     this.#writer = `${runtime.process.id}-${randomId(runtime.fillRandom).slice(0, 8)}`;
     this.lastSaveMs = keyspace.nowMs;
     this.#savedMs = keyspace.steadyMs;
@@ -276,10 +280,14 @@ export class Persistence implements SnapshotMaker {
   }
 
   /**
-   * Why nothing is saved now: what the version cannot hold that `rdb-version` asks for, and that `rdb-version-lossy`
-   * (or the caller, without `mayLose`) forbids to leave out. Null if all is well.
+   * Why nothing is saved now: another server writes the file; or what the version cannot hold that `rdb-version` asks
+   * for, and that `rdb-version-lossy` (or the caller, without `mayLose`) forbids to leave out. Null if all is well.
    */
   refusal(mayLose = true): string | null {
+    return this.claims.claimSnapshot() ?? this.#unheldRefusal(mayLose);
+  }
+
+  #unheldRefusal(mayLose: boolean): string | null {
     const { keyspace, config } = this;
     const version = askedVersion(config);
     if (version === null || (mayLose && config.value("rdb-version-lossy"))) return null;
@@ -456,7 +464,10 @@ export class Persistence implements SnapshotMaker {
   startBackground(): void {
     this.#isScheduled = false;
     this.#lastTryMs = this.keyspace.clock.monotonic();
-    this.#startBackground({ version: replicaVersion(this.keyspace, this.config) });
+    const problem = this.claims.claimSnapshot();
+    if (problem === null) {
+      this.#startBackground({ version: replicaVersion(this.keyspace, this.config) });
+    } else this.runtime.timers.soon(() => this.#backgroundEnded(problem));
   }
 
   #startBackground(form: SaveForm): void {
@@ -673,6 +684,7 @@ export class Persistence implements SnapshotMaker {
       removeIfThere(this.runtime.files, `${this.#folder}/${this.#temporary}`);
     }
     this.#worker.end();
+    this.claims.close();
   }
 
   // -- full sync, receiving ---------------------------------------------------------------
@@ -690,6 +702,7 @@ export class Persistence implements SnapshotMaker {
         this.abortBackground();
         this.owner.snapshotNeeded();
       },
+      mayKeep: () => this.claims.claimSnapshot(),
       replaced: () => this.owner.datasetReplaced(),
       began: () => this.owner.persistenceChanged(),
       closed: () => {

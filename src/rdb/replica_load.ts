@@ -62,6 +62,8 @@ export interface ReplicaLoadOwner {
   began(): void;
   /** The dataset is about to be exchanged: a background save of the old one is of no use. */
   beforeSwap(): void;
+  /** The received file is about to become that of snapshots: null, or why it may not. */
+  mayKeep(): string | null;
   /** The dataset has been exchanged, and it is known where in the history of replication it stands. */
   replaced(): void;
   /** Swapped or given up. */
@@ -437,6 +439,12 @@ export class ReplicaLoad {
       config.value("rdb-del-sync-files") && config.value("save").length === 0 &&
       !config.value("appendonly")
     ) {
+      files.removeSoon(this.#path);
+      return;
+    }
+    const problem = this.#owner.mayKeep();
+    if (problem !== null) {
+      this.log.warning(problem);
       files.removeSoon(this.#path);
       return;
     }

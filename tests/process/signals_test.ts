@@ -19,8 +19,10 @@ async function inFolder(check: (dir: string) => Promise<void>): Promise<void> {
   }
 }
 
+/** Names in its folder, without those that only say who writes there. */
 function filesOf(server: ServerProcess): string[] {
-  return [...Deno.readDirSync(server.dir)].map(({ name }) => name).sort();
+  return [...Deno.readDirSync(server.dir)].map(({ name }) => name)
+    .filter((name) => !name.endsWith(".lock")).sort();
 }
 
 async function fill(server: ServerProcess, value: string): Promise<void> {
