@@ -6,6 +6,7 @@ import { translated } from "./deno_errors.ts";
 import { openFilesLimit } from "./proc_limits.ts";
 import { readToEnd } from "./read_to_end.ts";
 import type { HeapUse, HostProcess, SignalName } from "./runtime.ts";
+import { lowerThreadPriority } from "./thread_priority.ts";
 
 /** Of a terminal that does not say how wide it is. */
 const COLUMNS = 80;
@@ -103,6 +104,10 @@ export class DenoProcess implements HostProcess {
 
   notifyServiceManager(state: string): Promise<boolean> {
     return notifyByDeno(this.environment("NOTIFY_SOCKET"), state);
+  }
+
+  lowerThreadPriority(): void {
+    lowerThreadPriority(this.os);
   }
 
   setTitle(title: string): void {

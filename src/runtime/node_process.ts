@@ -9,6 +9,7 @@ import { overwriteCommandLine } from "./command_line.ts";
 import { readToEnd } from "./read_to_end.ts";
 import type { HeapUse, HostProcess, SignalName } from "./runtime.ts";
 import { isSystemError } from "./system_error.ts";
+import { lowerThreadPriority } from "./thread_priority.ts";
 
 const STANDARD_INPUT = 0;
 const STANDARD_OUTPUT = 1;
@@ -120,6 +121,10 @@ export class NodeProcess implements HostProcess {
   notifyServiceManager(state: string): Promise<boolean> {
     const socket = this.environment("NOTIFY_SOCKET");
     return Promise.resolve(notifyByBun(bunFfi, socket, state));
+  }
+
+  lowerThreadPriority(): void {
+    lowerThreadPriority(this.os);
   }
 
   /** Bun takes it and shows nothing of it: so it is written over the command line, where there is `/proc`. */

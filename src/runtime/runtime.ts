@@ -435,6 +435,8 @@ export interface HostProcess {
    * Resolves when it has been: true; false when it has not asked, or cannot be told. Never rejects.
    */
   notifyServiceManager(state: string): Promise<boolean>;
+  /** Has other threads go before the calling one where the processors are too few for all, if the system can do that. */
+  lowerThreadPriority(): void;
   /** What `ps` shows of the process, where it can be changed. */
   setTitle(title: string): void;
   exit(code: number): never;

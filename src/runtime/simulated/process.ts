@@ -110,6 +110,8 @@ export class SimulatedProcess implements HostProcess {
     return Promise.resolve(false);
   }
 
+  lowerThreadPriority(): void {}
+
   setTitle(): void {}
 
   /** May be handed on by itself, as that of other runtimes. */
