@@ -6,10 +6,11 @@
  * and redis-tools. It is a tool of the developer: nothing here is part of the server.
  *
  * The parts: `compare/servers.ts` starts and watches servers, `compare/workloads.ts` and `compare/large_data.ts`
- * list what is run, `compare/speed.ts`, `compare/data.ts` and `compare/commands.ts` measure, `compare/report.ts` and
+ * list what is run, `compare/speed.ts`, `compare/tls.ts`, `compare/aof.ts`, `compare/data.ts` and `compare/commands.ts` measure, `compare/report.ts` and
  * `compare/chart.ts` show.
  */
 
+import { expectedAofMs, measureAof } from "./compare/aof.ts";
 import { drawChart } from "./compare/chart.ts";
 import { COMMANDS_HEAD, expectedCommandsMs, measureCommands } from "./compare/commands.ts";
 import {
@@ -46,7 +47,7 @@ const TESTS = [...WORKLOADS, ...TYPE_WORKLOADS, ...SCRIPT_WORKLOADS];
 const HELP = `deno task compare [options]
 
   --quick             short runs, one round: to try the tool or look at a change
-  --only A,B          of speed, tls, memory, elements, save, stall, commands
+  --only A,B          of speed, tls, aof, memory, elements, save, stall, commands
   --tests A,B         of ${TESTS.map((workload) => workload.name).join(" ")}
   --pipelines A,B     pipeline depths (${USUAL_PIPELINES.join(",")}; and ${DEEP_PIPELINE} for ${
   [...DEEP_TESTS].join(" and ")
@@ -56,7 +57,16 @@ const HELP = `deno task compare [options]
 ${commonHelp("RESULTS.md", 3)}
 `;
 
-const MEASUREMENTS = ["speed", "tls", "memory", "elements", "save", "stall", "commands"] as const;
+const MEASUREMENTS = [
+  "speed",
+  "tls",
+  "aof",
+  "memory",
+  "elements",
+  "save",
+  "stall",
+  "commands",
+] as const;
 
 const RUN_MS = 1_700;
 const QUICK_RUN_MS = 300;
@@ -144,6 +154,11 @@ async function measure(options: Options, workDir: string): Promise<Results> {
     const tlsOptions = { ...options, runMs: runMs(options), workDir };
     results.tls = await measureTls(reference, subject, tlsOptions, progress);
   }
+  if (measurements.includes("aof")) {
+    console.error(SPEED_HEAD);
+    const aofOptions = { ...options, runMs: runMs(options), workDir };
+    results.aof = await measureAof(reference, subject, aofOptions, progress);
+  }
   const data = { keys: KEYS, rounds: options.rounds, workDir };
   const pair = <T>(
     what: keyof typeof EXPECTED_ROUND_MS,
@@ -171,6 +186,7 @@ function expectedMs(options: Options): number[] {
   return options.measurements.flatMap((name) => {
     if (name === "speed") return expectedSpeedMs({ ...options, runMs: runMs(options) });
     if (name === "tls") return expectedTlsMs({ ...options, runMs: runMs(options) });
+    if (name === "aof") return expectedAofMs({ ...options, runMs: runMs(options) });
     if (name === "commands") return expectedCommandsMs(options);
     const times = name === "elements" ? ELEMENT_KINDS.length : 1;
     return new Array<number>(options.rounds * times).fill(EXPECTED_ROUND_MS[name]);

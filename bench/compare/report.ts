@@ -49,6 +49,9 @@ export function toMarkdown(results: Results, context: ReportContext): string {
   const missed: string[] = [];
   if (results.speed) sections.push(...speedSections(results.speed, missed));
   if (results.tls) sections.push(...speedSections(results.tls, missed, ", TLS"));
+  for (const [policy, speed] of Object.entries(results.aof ?? {})) {
+    sections.push(...speedSections(speed, missed, `, appendonly yes, appendfsync ${policy}`));
+  }
   const data = dataSection(results, context, missed);
   if (data) sections.push(data);
   if (results.commands) sections.push(commandsSection(results.commands, missed));

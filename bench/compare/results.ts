@@ -64,6 +64,8 @@ export interface Results {
   speed?: SpeedResult[];
   /** Over TLS. */
   tls?: SpeedResult[];
+  /** With an append-only file, by `appendfsync`. */
+  aof?: Record<string, SpeedResult[]>;
   memory?: Pair<MemorySample>;
   /** Of collections of a million elements. */
   elements?: (Pair<MemorySample> & { title: string })[];
