@@ -1,12 +1,15 @@
 /**
  * Writes the parts of README.md that are printed from tables: the supported commands, the directives
  * that stop the start and those that do nothing, the fields that INFO lacks, the tools of the executable, and from what
- * was measured, the table of speed, each between its two marks. A test fails while they are stale.
+ * was measured, the table of speed and the figures of snapshots, each between its two marks. A test fails while they
+ * are stale.
  *
  *     deno task readme
  */
 
 import { type SavedResults, speedMarkdown } from "../bench/compare/speed_table.ts";
+import type { SnapshotResults } from "../bench/snapshot/figures.ts";
+import { readmeMarkdown as snapshotMarkdown } from "../bench/snapshot/report.ts";
 import { leftOutFieldsMarkdown } from "../src/commands/server/info_sections.ts";
 import { commandTable } from "../src/commands/index.ts";
 import { notActingMarkdown, refusedMarkdown } from "../src/config/table.ts";
@@ -20,6 +23,9 @@ export const README = new URL("../README.md", import.meta.url);
 const RESULTS = ["results.json", "results-bun.json"].map((name) =>
   new URL(`../bench/${name}`, import.meta.url)
 );
+
+/** What `deno task bench:snapshot` has kept. */
+const SNAPSHOTS = new URL("../bench/snapshot.json", import.meta.url);
 
 /** The commands by group, subcommands behind their container. */
 export function commandsMarkdown(): string {
@@ -89,6 +95,9 @@ export function refreshed(text: string): string {
     tools: toolsMarkdown(),
     speed: speedMarkdown(
       RESULTS.map((path) => JSON.parse(Deno.readTextFileSync(path)) as SavedResults),
+    ),
+    snapshots: snapshotMarkdown(
+      JSON.parse(Deno.readTextFileSync(SNAPSHOTS)) as SnapshotResults,
     ),
   };
   let out = text;
