@@ -9,8 +9,8 @@
  * ## A rewrite
  *
  * 1. The next incremental file is made and put into the manifest.
- * 2. Between two units of the stream of writes, at once: the file of before is brought to the disk, what
- *    follows goes into the next one, and a snapshot of this instant begins.
+ * 2. Between two units of the stream of writes, at once: what follows goes into that file, as soon as the
+ *    one before is on the disk, and a snapshot of this instant begins.
  * 3. The snapshot is complete: it becomes the base, and the manifest names it and what was written since.
  * 4. What came before is history and removed.
  *
@@ -498,7 +498,7 @@ export class AppendOnlyFile {
     const { name } = next.addIncrement(folder.prefix);
     folder.createForAppending(name).close();
     this.#rewrite = rewrite;
-    this.writer.syncAhead().then(() => this.#writeManifest(next)).then(() => {
+    this.#syncAheadOf(next).then(() => {
       if (rewrite.isGivenUp) return this.#over(rewrite, null);
       this.#otherBytes += this.writer.fileBytes;
       this.#switchTo(name);
@@ -509,6 +509,13 @@ export class AppendOnlyFile {
         this.#isScheduled = true;
       } else this.#startBase(rewrite);
     }).catch((error) => this.#over(rewrite, problemOf(error)));
+  }
+
+  /** Brings what has been written to the disk, before the next file and again behind it: little is left then. */
+  async #syncAheadOf(next: Manifest): Promise<void> {
+    await this.writer.syncAhead();
+    await this.#writeManifest(next);
+    await this.writer.syncAhead();
   }
 
   /** Writes the manifest, after what is still being written; it is the present one then. */
@@ -524,7 +531,6 @@ export class AppendOnlyFile {
   /** What follows goes into this file. @throws Error */
   #switchTo(name: string): void {
     const { folder, writer } = this;
-    // A power cut may only damage the file that is last.
     writer.complete();
     const file = this.#state === "waiting"
       ? folder.createForAppending(name)

@@ -34,6 +34,8 @@ const FLUSH_BYTES = 4 << 20;
 /** With `everysec`, and how long writes wait for such a sync. */
 const SYNC_EVERY_MS = 1_000;
 const POSTPONE_MAX_MS = 2_000;
+/** With more than that to be written, nothing waits for the file of before. */
+const HELD_BYTES_MAX = 64 << 20;
 /** The log tells of failing writes no more often than this. */
 const TOLD_EVERY_MS = 30_000;
 
@@ -109,8 +111,11 @@ export class AofWriter {
   sleepMs = 0;
   /** Whether `failure` is one of syncing, which a write that works does not end. */
   #isSyncFailure = false;
-  /** Files of before whose sync is under way. */
-  #closing = 0;
+  /** Files of before whose sync is under way, and since when what follows has waited for that. */
+  readonly #closing = new Set<Target>();
+  #heldSinceMs = 0;
+  /** When the last of them is over. */
+  #closed: Promise<void> = Promise.resolve();
   #target: Target | null = null;
   #buffer = new Uint8Array(BUFFER_BYTES);
   #length = 0;
@@ -170,7 +175,7 @@ export class AofWriter {
     syncFile: OpenFile,
     unfinishedFrom: number | null = null,
   ): void {
-    const isFirst = this.#target === null && this.#closing === 0;
+    const isFirst = this.#target === null && this.#closing.size === 0;
     this.#syncAndClose();
     this.#target = new Target(path, file, syncFile, unfinishedFrom, this.#position);
     // What was before the first file is in what it follows upon.
@@ -193,21 +198,20 @@ export class AofWriter {
 
   /** Syncs in the background what has been written so far. Rejects when that fails, which is no `failure` yet. */
   async syncAhead(): Promise<void> {
+    await this.#closed;
     await this.#target?.syncFile.syncSoon();
   }
 
-  /** Writes and syncs everything: after `syncAhead` that is not much. @throws Error */
+  /** Writes everything: another file may follow. @throws Error */
   complete(): void {
-    const target = this.#target;
-    if (target === null) return;
+    if (this.#target === null) return;
     this.flush(true);
     if (this.bufferBytes > 0) throw new Error("Cannot write to the append-only file yet");
-    if (target.syncedBytes === target.sizeBytes) return;
-    const position = this.#position;
-    target.file.sync();
-    target.syncedBytes = target.sizeBytes;
-    this.#drop();
-    this.#syncedUpTo(position);
+  }
+
+  /** Whether what is to be written waits until the file of before is on the disk. */
+  get isHeld(): boolean {
+    return this.#closing.size > 0;
   }
 
   /** Cuts off a transaction that has no end, if there is one. @throws SystemError */
@@ -219,22 +223,62 @@ export class AofWriter {
     target.unfinishedFrom = null;
   }
 
-  /** Syncs and closes the file of before; the sync is not waited for. */
+  /** Syncs and closes the file of before, in the background: what follows waits for it in the buffer. */
   #syncAndClose(): void {
     const target = this.#target;
     if (target === null) return;
     this.#target = null;
     if (target.syncedBytes === target.sizeBytes) return target.close();
     const position = this.#position;
-    this.#closing++;
-    target.syncFile.syncSoon().then(() => {
-      this.#closing--;
-      this.#syncedUpTo(position);
-    }, (error) => {
-      this.#closing--;
-      this.isDamaged = true;
-      this.#syncFailed(error);
-    }).finally(() => target.close());
+    if (this.#closing.size === 0) this.#heldSinceMs = this.#nowMs;
+    this.#closing.add(target);
+    this.#closed = target.syncFile.syncSoon().then(
+      () => this.#closingEnded(target, position),
+      (error) => this.#closingFailed(target, error),
+    ).finally(() => target.close());
+  }
+
+  #closingEnded(target: Target, position: Synced): void {
+    if (!this.#closing.delete(target)) return;
+    this.#syncedUpTo(position);
+    this.flush();
+    // Replies may have waited for it.
+    this.host.failureChanged();
+  }
+
+  #closingFailed(target: Target, error: unknown): void {
+    if (!this.#closing.delete(target)) return;
+    this.isDamaged = true;
+    this.#syncFailed(error);
+  }
+
+  /**
+   * Whether what is to be written has to wait, because the file of before is not on the disk: after a power cut a
+   * file may only lack its end when nothing follows it. With `always` replies wait too; else that ends in time, for
+   * this thread to wait for the disk.
+   */
+  #mustHold(policy: string): boolean {
+    if (this.#closing.size === 0) return false;
+    const heldMs = this.#nowMs - this.#heldSinceMs;
+    if (policy === "always" || (heldMs < POSTPONE_MAX_MS && this.bufferBytes < HELD_BYTES_MAX)) {
+      return true;
+    }
+    this.#tellOfSlowSync();
+    this.#endHold();
+    return false;
+  }
+
+  /** Waits until files of before are on the disk. */
+  #endHold(): void {
+    const position = this.synced;
+    for (const target of this.#closing) {
+      try {
+        target.file.sync();
+        this.#closingEnded(target, position);
+      } catch (error) {
+        this.#closingFailed(target, error);
+      }
+    }
   }
 
   /** How far the stream has come. */
@@ -248,6 +292,7 @@ export class AofWriter {
     const target = this.#target;
     if (target === null) return;
     this.#notePosition(true);
+    this.#endHold();
     this.flush(true);
     if (this.bufferBytes > 0) {
       this.host.log.warning(
@@ -271,6 +316,7 @@ export class AofWriter {
 
   /** Stops as `close` does, but does not wait for the disk. */
   letGo(): void {
+    this.#endHold();
     this.flush(true);
     this.#syncAndClose();
     this.forget();
@@ -350,6 +396,7 @@ export class AofWriter {
   /** There is no memory to keep these bytes: they go into the file now, or are lost to it. */
   #writeThrough(bytes: Uint8Array, offset: number, length: number): void {
     const target = this.#target!;
+    this.#endHold();
     this.flush(true);
     try {
       this.settle();
@@ -387,6 +434,7 @@ export class AofWriter {
     if (target === null) return;
     const policy = this.#policy;
     if (this.bufferBytes > 0) {
+      if (this.#mustHold(policy)) return;
       if (policy === "everysec" && !force && this.#isPostponed(target)) return;
       if (!this.#write(target)) return;
     }
@@ -413,12 +461,16 @@ export class AofWriter {
     const nowMs = this.#nowMs;
     if (this.#postponedMs !== this.#postponedMs) this.#postponedMs = nowMs;
     if (nowMs - this.#postponedMs < POSTPONE_MAX_MS) return true;
+    this.#tellOfSlowSync();
+    return false;
+  }
+
+  #tellOfSlowSync(): void {
     this.delayedSyncs++;
     this.host.log.notice(
       "Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without " +
         "waiting for fsync to complete, this may slow down Redis.",
     );
-    return false;
   }
 
   #write(target: Target): boolean {
@@ -568,7 +620,7 @@ export class AofWriter {
 
   #syncedUpTo(position: Synced): void {
     // A later file says nothing while the one before it is not there.
-    if (this.#closing === 0 && position.appliedOffset >= this.synced.appliedOffset) {
+    if (this.#closing.size === 0 && position.appliedOffset >= this.synced.appliedOffset) {
       this.synced = position;
     }
     if (this.bufferBytes === 0) this.#setFailure(null);

@@ -6,7 +6,9 @@ import { eventually } from "../support/eventually.ts";
 import { AofServer } from "./aof_server.ts";
 
 async function rewritten({ aof, server }: AofServer): Promise<void> {
-  await eventually(() => !aof.isRewriting && !server.core.persistence.isSaving);
+  await eventually(() =>
+    !aof.isRewriting && !server.core.persistence.isSaving && !aof.writer.isHeld
+  );
   await aof.manifestWritten;
 }
 
@@ -106,7 +108,7 @@ Deno.test("a server that ends in the midst of a rewrite has lost nothing", async
   for (let i = 0; i < 1000; i++) s.run("SET", `key:${i}`, i);
   s.server.run("CONFIG", "SET", "rdb-key-save-delay", 1000);
   s.run("BGREWRITEAOF");
-  await eventually(() => s.server.core.persistence.isSavingBase);
+  await eventually(() => s.server.core.persistence.isSavingBase && !s.aof.writer.isHeld);
   s.run("SET", "during", 1);
   assertEquals(
     s.manifest,
