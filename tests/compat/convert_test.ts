@@ -26,6 +26,8 @@ interface Peer {
 }
 
 const DEBUG = ["--enable-debug-command", "yes"];
+/** No waiting for further replicas before a snapshot begins. */
+const AT_ONCE = ["--repl-diskless-sync-delay", "0"];
 
 const PEERS: Peer[] = [
   { release: "2.8.24", version: 6 },
@@ -42,18 +44,19 @@ const PEERS: Peer[] = [
   isThere: hasOldRedis(release),
   seesScoresOtherwise: version > 10,
   start: (dir, ...args) =>
-    startOldRedis(release, { dir, args: version > 9 ? [...DEBUG, ...args] : args }),
+    startOldRedis(release, { dir, args: [...AT_ONCE, ...(version > 9 ? DEBUG : []), ...args] }),
 }));
 PEERS.push({
   name: "redis-server",
   version: 10,
   isThere: hasRedisServer,
-  start: (dir, ...args) => startRealRedis({ dir, args: [...DEBUG, ...args] }),
+  start: (dir, ...args) => startRealRedis({ dir, args: [...AT_ONCE, ...DEBUG, ...args] }),
 }, {
   name: "tsredis",
   version: 12,
   isThere: true,
-  start: (dir, ...args) => startTsredis({ dir, args: ["--save", "", ...DEBUG, ...args] }),
+  start: (dir, ...args) =>
+    startTsredis({ dir, args: ["--save", "", ...AT_ONCE, ...DEBUG, ...args] }),
 });
 
 async function convert(...words: string[]): Promise<void> {
@@ -84,7 +87,11 @@ for (const { name, version, isThere, seesScoresOtherwise, start } of PEERS) {
       const address = `127.0.0.1:${server.port}`;
       assertStringIncludes(await diff(path, address), " 0 different, 0 only in A, 0 only in B");
 
+      const scanned = await diff("--scan", "--expiry-tolerance", "50", path, address);
+      assertStringIncludes(scanned, " 0 different, 0 only in A, 0 only in B");
+
       await client.call("SET", "another", "key");
+      assertStringIncludes(await diff("--scan", path, address), 'only in B: "another" (string)\n');
       assertStringIncludes(await diff(path, address), 'only in B: "another" (string)\n');
       assertStringIncludes(await diff(address, path), 'only in A: "another" (string)\n');
     },
@@ -116,7 +123,7 @@ Deno.test({
   async fn() {
     using folder = new WorkFolder();
     const path = folder.write("empty.rdb", saveToBytes(sampleServer(6).keyspace));
-    await using server = await startRealRedis({ args: ["--requirepass", "a secret"] });
+    await using server = await startRealRedis({ args: [...AT_ONCE, "--requirepass", "a secret"] });
     using client = await server.connect();
     await client.call("AUTH", "a secret");
     await client.call("ACL", "SETUSER", "copier", "on", ">p@ss", "+psync", "+sync", "+replconf");
@@ -132,6 +139,42 @@ Deno.test({
     const powerless = await ask(`redis://nobody:none@${at}`);
     assertEquals(powerless.exitCode, 3);
     assertStringIncludes(powerless.remarks, "NOPERM");
+  },
+});
+
+Deno.test({
+  name: "diff: a user who may not SYNC can have a server asked key by key, functions included",
+  ignore: !hasRedisServer,
+  async fn() {
+    using folder = new WorkFolder();
+    await using server = await startRealRedis();
+    using client = await server.connect();
+    await client.call("SET", "k", "v", "PXAT", "4000000000000");
+    await client.call("SELECT", "3");
+    for (let i = 0; i < 3_000; i++) await client.call("SET", `key:${i}`, `${i}`);
+    const library = "#!lua name=lib\nredis.register_function('f', function() end)";
+    await client.call("FUNCTION", "LOAD", library);
+    await client.call("ACL", "SETUSER", "reader", "on", ">p", "~*", "+@all", "-sync", "-psync");
+    await client.call("ACL", "SETUSER", "blind", "on", ">p", "~*", "+@all", "-function");
+    const at = `127.0.0.1:${server.port}`;
+    const all = folder.at("all.rdb");
+    await client.call("SAVE");
+    await Deno.copyFile(`${server.dir}/dump.rdb`, all);
+    const ask = (address: string, ...options: string[]) =>
+      runToolWith(["diff", ...options, "--expiry-tolerance", "0", all, `redis://${address}`]);
+
+    const refused = await ask(`reader:p@${at}`);
+    assertEquals(refused.exitCode, 3);
+    assertStringIncludes(refused.remarks, "NOPERM");
+    assertStringIncludes(refused.remarks, "--scan");
+    const { exitCode, output } = await ask(`reader:p@${at}`, "--scan");
+    assertEquals([exitCode, output], [
+      0,
+      "3001 keys the same, 0 different, 0 only in A, 0 only in B\n",
+    ]);
+    const blind = await ask(`blind:p@${at}`, "--scan");
+    assertEquals(blind.exitCode, 3);
+    assertStringIncludes(blind.remarks, `${at}: FUNCTION: NOPERM`);
   },
 });
 

@@ -1,7 +1,7 @@
 /** Running a tool of the executable in this process, and what it says. */
 
 import { runtime } from "../../src/runtime/here.ts";
-import type { Runtime } from "../../src/runtime/runtime.ts";
+import type { HostProcess, Runtime } from "../../src/runtime/runtime.ts";
 import { openToolDataset } from "../../src/tool_dataset.ts";
 import { runTool, toolOf } from "../../src/tools/command_line.ts";
 import { tools } from "../../src/tools/index.ts";
@@ -34,12 +34,18 @@ export async function runToolWith(
   const decoder = new TextDecoder();
   let output = "";
   let remarks = "";
-  const process = Object.create(runtime.process, {
-    writeStandardOutput: { value: (bytes: Uint8Array) => output += decoder.decode(bytes) },
-    writeStandardError: { value: (bytes: Uint8Array) => remarks += decoder.decode(bytes) },
-    isErrorTerminal: { value: () => options.isTerminal === true },
-    terminalColumns: { value: () => 100 },
-    id: { value: runtime.process.id },
+  const said: Partial<HostProcess> = {
+    writeStandardOutput: (bytes) => void (output += decoder.decode(bytes)),
+    writeStandardError: (bytes) => void (remarks += decoder.decode(bytes)),
+    isErrorTerminal: () => options.isTerminal === true,
+    terminalColumns: () => 100,
+  };
+  const process = new Proxy(runtime.process, {
+    get(own, name) {
+      if (name in said) return said[name as keyof HostProcess];
+      const value = Reflect.get(own, name, own);
+      return typeof value === "function" ? value.bind(own) : value;
+    },
   });
   const used = { ...runtime, ...options.runtime, process };
   const host = new ToolHost(used, (onRemark) => openToolDataset(used, Math.random, onRemark));

@@ -64,9 +64,10 @@ folder appendonlydir yet. How recently or often keys were used is not in it.
 
 JSON: a line for each library and key, as docs/json.md describes.
 
-Keys whose time is over are converted like the others. What is read stays as
-it is. A snapshot is converted key by key, in the memory of its largest key;
-an append-only file is loaded into memory first.
+Keys whose time is over are converted like the others. Where a dataset stood in
+a history of replication is not written. What is read stays as it is. A
+snapshot is converted key by key, in the memory of its largest key; an append-
+only file is loaded into memory first.
 `,
   exitCodes: [
     [EXIT_WELL, "all of IN is in OUT"],

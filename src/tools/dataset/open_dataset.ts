@@ -12,8 +12,11 @@ import { RdbError } from "../../rdb/rdb_error.ts";
 import { removeIfThere } from "../../runtime/remove_if_there.ts";
 import { problemOf, SystemError } from "../../runtime/system_error.ts";
 import type { DatasetVisitor, ShownKey } from "./dataset.ts";
+import type { BytesSink } from "../byte_writer.ts";
 import { type DataSet, theDataSet } from "../data_files.ts";
-import { downloadSnapshot, type ServerAddress, serverAddressOf } from "./server_snapshot.ts";
+import { type ServerAddress, serverAddressOf } from "./server_address.ts";
+import { scanServer } from "./server_scan.ts";
+import { downloadSnapshot } from "./server_snapshot.ts";
 import { Progress } from "../progress.ts";
 import { type SnapshotHead, snapshotHead, walkSnapshot } from "./snapshot_walk.ts";
 import { Interrupted, type ToolDataset, ToolFailure, type ToolHost } from "../tool.ts";
@@ -30,26 +33,42 @@ export interface OpenedDataset {
   close(): void;
 }
 
-/** Opens a file, a folder, or what a running server has. @throws ToolFailure, UsageError */
-export async function openDatasetOrServer(host: ToolHost, word: string): Promise<OpenedDataset> {
+/**
+ * Opens a file, a folder, or what a running server has; if it `scans`, that is asked for key by key.
+ * @throws ToolFailure, UsageError
+ */
+export async function openDatasetOrServer(
+  host: ToolHost,
+  word: string,
+  scans: boolean,
+): Promise<OpenedDataset> {
   const { files, process } = host.runtime;
   const isFile = files.info(word) !== null;
   const address = isFile ? null : serverAddressOf(word, process.environment("REDISCLI_AUTH"));
-  return address === null ? await openDataset(host, word) : await openServer(host, address);
+  return address === null ? await openDataset(host, word) : await openServer(host, address, scans);
 }
 
 /** The snapshot of a server, in a file that goes away with it. */
-async function openServer(host: ToolHost, address: ServerAddress): Promise<OpenedDataset> {
+async function openServer(
+  host: ToolHost,
+  address: ServerAddress,
+  scans: boolean,
+): Promise<OpenedDataset> {
   const { files, process, fillRandom } = host.runtime;
   const folder = process.environment("TMPDIR") || "/tmp";
   const path = `${folder}/tsredis-${process.id}-${randomId(fillRandom).slice(0, 8)}.rdb`;
   const forget = () => removeIfThere(files, path);
   try {
     using file = failingNow(path, () => files.open(path, "create", 0o600));
-    await downloadSnapshot(host, address, file);
+    const to: BytesSink = {
+      write: (...bytes) => failingNow(path, () => file.write(...bytes)),
+    };
+    const version = scans ? await scanServer(host, address, to) : null;
+    if (!scans) await downloadSnapshot(host, address, to);
     return await failing(address.name, () => {
       const head = snapshotHead(files, path);
-      return Promise.resolve(new SnapshotDataset(host, path, address.name, head, forget));
+      const known = { ...head, version: version ?? head.version };
+      return Promise.resolve(new SnapshotDataset(host, path, address.name, known, forget));
     });
   } catch (error) {
     forget();
@@ -94,7 +113,7 @@ async function failing<T>(name: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-const DAMAGED = " 'tsredis check' tells more of it, and can keep what is whole.";
+const DAMAGED = " 'tsredis check' tells more of it.";
 
 class SnapshotDataset implements OpenedDataset {
   readonly version: number;

@@ -5,6 +5,8 @@
  * 2. B is gone through: each of its keys is looked up. What only B has is told. What differs is marked, with B's expiry
  *    and type in place of A's, and of some values copies are kept.
  * 3. If there is anything to tell of A's keys, A is gone through again, for their names and values.
+ *
+ * See "Comparing datasets" in NOTES.
  */
 
 import { TYPE_HASH } from "../../arena/record.ts";
@@ -47,6 +49,7 @@ export const diffTool: Tool = {
   summary: "compares two datasets: files, folders, running servers",
   options: [
     { name: "json", help: "lines of JSON: one for each difference, and a summary" },
+    { name: "scan", help: "ask servers key by key: SCAN, DUMP" },
     { name: "db", value: "N", help: "compare this database alone" },
     {
       name: "expiry-tolerance",
@@ -74,7 +77,8 @@ clients do not see them.
 A server is asked for a snapshot as a replica would (SYNC): it makes one
 background save, and what is compared is as of that instant. The snapshot lies
 in TMPDIR, or /tmp, meanwhile. Two servers are asked one after the other: what
-is written between the two is a difference.
+is written between the two is a difference. With --scan a server needs no right
+to SYNC and makes no save, but each key is as of another moment.
 
 Memory: 44 bytes for each key of A, the largest value, and at most 64 MB for
 values that differ; an append-only file is loaded into memory.
@@ -94,9 +98,10 @@ async function diff(call: ToolCall): Promise<number> {
   const { host } = call;
   drawHashKey(host.runtime.fillRandom);
   const [nameA, nameB] = call.operands;
-  const a = await openDatasetOrServer(host, nameA);
+  const scans = call.has("scan");
+  const a = await openDatasetOrServer(host, nameA, scans);
   try {
-    const b = await openDatasetOrServer(host, nameB);
+    const b = await openDatasetOrServer(host, nameB, scans);
     try {
       const report = new DiffReport(host, call.has("json"));
       await new Comparison(host, a, b, settings, report).run();

@@ -11,7 +11,7 @@ import { quoted } from "../../base/printable.ts";
 import { request } from "../../replication/handshake.ts";
 import type { Words } from "../../resp/words.ts";
 import { beginningOf } from "../data_files.ts";
-import { serverAddressOf } from "../dataset/server_snapshot.ts";
+import { serverAddressOf } from "../dataset/server_address.ts";
 import { Progress } from "../progress.ts";
 import {
   EXIT_FOUND,

@@ -8,7 +8,7 @@ import { fromText } from "../../config/parse.ts";
 import { request } from "../../replication/handshake.ts";
 import { LinkSocket } from "../../replication/link_socket.ts";
 import { problemOf } from "../../runtime/system_error.ts";
-import type { ServerAddress } from "../dataset/server_snapshot.ts";
+import type { ServerAddress } from "../dataset/server_address.ts";
 import { ToolFailure, type ToolHost } from "../tool.ts";
 
 const BUFFER_BYTES = 64 * 1024;
