@@ -183,6 +183,7 @@ class Sender {
   #counted: boolean[] = [];
   #commands = 0;
   #failed = 0;
+  #hasBegun = false;
   /** Offset in the file behind what has been answered. */
   #doneAt = 0;
 
@@ -209,7 +210,7 @@ class Sender {
       await this.#flush();
     } finally {
       progress.end();
-      this.#summarize();
+      if (this.#hasBegun) this.#summarize();
     }
     return this.#failed > 0 || source.isDamaged ? EXIT_FOUND : EXIT_WELL;
   }
@@ -258,6 +259,7 @@ class Sender {
     this.#batchBytes = 0;
     this.#shown = [];
     this.#counted = [];
+    this.#hasBegun = true;
     // Answers are read while the request is written: neither side may wait for the other.
     const sent = this.#target.send(joined);
     sent.catch(() => {});
