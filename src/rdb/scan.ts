@@ -39,13 +39,21 @@ export interface ScanListener {
 /** Looks through one snapshot. The reader must not pause. */
 export class SnapshotScan extends SnapshotParser {
   readonly #listener: ScanListener;
-  readonly #keys = new SeenNames();
+  readonly #keys: SeenNames;
   readonly #libraries = new Set<string>();
 
-  constructor(reader: RdbReader, listener: ScanListener) {
+  /** `keys` has those that may not come again: of other parts of the same snapshot. */
+  constructor(reader: RdbReader, listener: ScanListener, keys = new SeenNames()) {
     super(reader, new ValueReader(DEFAULT_LIMITS, true));
     this.#listener = listener;
+    this.#keys = keys;
     this.values.leavesOutModules = true;
+  }
+
+  /** Begins in the midst of a snapshot of a version, in a database, where a part of it begins. */
+  enter(version: number, database: number): void {
+    this.version = version;
+    this.databaseIndex = database;
   }
 
   /** Whether there were too many keys to tell of each whether it came twice. */

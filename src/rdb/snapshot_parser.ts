@@ -72,8 +72,12 @@ export abstract class SnapshotParser {
   valueType = 0;
   /** Where its type byte stands while its value is being read; -1 when none is. */
   valueOf = -1;
+  /** The same until what becomes of the key is decided. */
+  typeAt = -1;
   /** Where its record begins, with its expiry and the like; -1 between records. */
   recordAt = -1;
+  /** Where what is being read begins, a record or an opcode: what comes before it is whole. */
+  partAt = 0;
 
   /** Name of the aux field whose value comes next, of the module whose data are being passed over. */
   #auxName: string | null = null;
@@ -136,6 +140,7 @@ export abstract class SnapshotParser {
       if (at > lookAt) break;
       const code = reader.readByte();
       if (this.recordAt < 0 && belongsToKey(code)) this.recordAt = at;
+      this.partAt = this.recordAt < 0 ? at : this.recordAt;
       if (isType(code)) {
         this.#readKey(code, at);
         if (!this.#readValue()) break;
@@ -175,6 +180,7 @@ export abstract class SnapshotParser {
     }
     copyBytes(this.key, 0, reader.strBuf, reader.strOff, length);
     this.valueType = typeIn(this.version, type);
+    this.typeAt = at;
     try {
       this.values.begin(reader, this.valueType, at);
     } catch (error) {
@@ -207,7 +213,7 @@ export abstract class SnapshotParser {
     this.expiresAtMs = NaN;
     this.idleSeconds = -1;
     this.frequency = -1;
-    this.recordAt = -1;
+    this.recordAt = this.typeAt = -1;
     return true;
   }
 

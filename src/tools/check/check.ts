@@ -1,7 +1,9 @@
 /** `tsredis check`: what a snapshot or an append-only file has in it, and whether it is sound. */
 
-import { findDataSets } from "../data_files.ts";
-import { EXIT_FOUND, EXIT_WELL, type Tool, type ToolCall } from "../tool.ts";
+import { isComplete, salvageJson, salvageText } from "../salvage/report.ts";
+import { salvage } from "../salvage/salvage.ts";
+import { findDataSets, theDataSet } from "../data_files.ts";
+import { EXIT_FOUND, EXIT_WELL, type Tool, type ToolCall, UsageError } from "../tool.ts";
 import { examine } from "./examine.ts";
 import { isSound } from "./findings.ts";
 import { jsonReport } from "./json_report.ts";
@@ -33,18 +35,21 @@ export const checkTool: Tool = {
   summary: "what is in a data file, and whether it is sound",
   options: [
     { name: "json", help: "tell it as JSON, an object in a line for each dataset" },
+    { name: "salvage", value: "OUT.rdb", help: "write what can be read to a new snapshot" },
     { name: "load", help: "load it all, run the commands: as much memory as a server" },
   ],
   description: DESCRIPTION,
   exitCodes: [
     [EXIT_WELL, "sound: a server would load all of it"],
-    [EXIT_FOUND, "damaged, not understood, or cut off"],
+    [EXIT_FOUND, "damaged, not understood, or cut off; with --salvage: something is lost"],
   ],
   run,
 };
 
 async function run(call: ToolCall): Promise<number> {
   const { host, operands: [path] } = call;
+  const out = call.option("salvage");
+  if (out !== null) return await runSalvage(call, path, out);
   let exitCode = EXIT_WELL;
   for (const [index, set] of findDataSets(host.runtime.files, path).entries()) {
     const findings = await examine(host, set, call.has("load"));
@@ -53,4 +58,12 @@ async function run(call: ToolCall): Promise<number> {
     if (!isSound(findings)) exitCode = EXIT_FOUND;
   }
   return exitCode;
+}
+
+async function runSalvage(call: ToolCall, path: string, out: string): Promise<number> {
+  const { host } = call;
+  if (call.has("load")) throw new UsageError("--load and --salvage do not go together");
+  const done = await salvage(host, theDataSet(host.runtime.files, path), out);
+  host.print(call.has("json") ? salvageJson(done) : salvageText(done));
+  return isComplete(done) ? EXIT_WELL : EXIT_FOUND;
 }

@@ -128,7 +128,8 @@ function prefixJson(prefixes: PrefixTree): unknown {
   }));
 }
 
-function keyJson(key: Uint8Array): { key: string; keyHex?: string } {
+/** A key as it is told in JSON. */
+export function keyJson(key: Uint8Array): { key: string; keyHex?: string } {
   try {
     return { key: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(key) };
   } catch {

@@ -140,7 +140,7 @@ export class SnapshotCheck {
       offset,
       key: this.#keyBeingRead(),
       lastKey: this.#lastKey,
-      soundBytes: this.scan.recordAt >= 0 ? this.scan.recordAt : offset,
+      soundBytes: kind === "checksum" ? this.scan.offset : this.scan.partAt,
     };
   }
 
