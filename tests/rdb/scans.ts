@@ -31,13 +31,15 @@ export function scanBytes(
   return scan;
 }
 
-/** "whole" with the offset of the end, or the kind of error with its place. */
+/**
+ * "whole" with the offset of the end, or the kind of error with its place; "database" where there are not as many.
+ */
 function outcomeOf(read: () => { readonly offset: number }): [string, number] {
   try {
     return ["whole", read().offset];
   } catch (error) {
     if (!(error instanceof RdbError)) throw error;
-    return [error.kind, error.offset];
+    return [error.what.includes("configured to handle") ? "database" : error.kind, error.offset];
   }
 }
 
