@@ -28,6 +28,7 @@ interface Done {
         how: string | null;
         key: { key: string } | null;
         doubtful: { key: string }[];
+        suspect: { key: string }[];
       }[];
     }[];
   };
@@ -132,6 +133,8 @@ Deno.test("behind damaged lengths a salvage goes on where all the rest can be re
     "key:7",
     "key:8",
   ]]);
+  // The damage may be theirs, too.
+  assertEquals(loss.suspect.map(({ key }) => key), ["key:2", "key:3", "key:4"]);
   const kept = records.filter((_, i) => i < 5 || i > 8);
   assertEquals(contentOf(out), contentOf(snapshot(...kept)));
 });

@@ -6,9 +6,11 @@ import { SnapshotScan } from "../../rdb/scan.ts";
 import { SeenNames } from "../../rdb/seen_names.ts";
 import type { OpenFile } from "../../runtime/runtime.ts";
 import { type Piece, selectPiece } from "./pieces.ts";
-import { findResumption, type Resumption } from "./resume.ts";
+import { findResumption, hasEndMark, type Resumption } from "./resume.ts";
 
 const SLICE_MS = 50;
+/** Keys before damaged lengths that are named. */
+const SUSPECT_KEYS = 3;
 /** Losses that are told one by one. */
 export const LOSSES_MAX = 10_000;
 
@@ -27,6 +29,8 @@ export interface Loss {
   readonly how: Resumption["how"] | null;
   /** Keys behind it that were left out, as they may be none. */
   readonly doubtful: readonly Uint8Array[];
+  /** The keys before it, which were kept: where lengths are damaged, that may begin in them and go unnoticed. */
+  readonly suspect: readonly Uint8Array[];
 }
 
 export interface SalvagePlan {
@@ -66,6 +70,9 @@ class Planning {
     endBytes: -1,
   };
   readonly #keys = new SeenNames();
+  /** Where the last records begin that are whole, in turn, and how many there have been. */
+  readonly #records = new Float64Array(SUSPECT_KEYS);
+  #recordCount = 0;
   /** The database in which what is kept has come to its end. */
   #selected = 0;
 
@@ -89,7 +96,13 @@ class Planning {
       pauses: false,
       checksum: at === 0,
     });
-    const scan = new SnapshotScan(reader, { onKey: () => void plan.keys++ }, this.#keys);
+    this.#recordCount = 0;
+    const scan = new SnapshotScan(reader, {
+      onKey: (scan) => {
+        plan.keys++;
+        this.#records[this.#recordCount++ % SUSPECT_KEYS] = at + scan.recordAt;
+      },
+    }, this.#keys);
     if (at > 0) scan.enter(plan.version, database);
     try {
       while (!scan.step(this.now() + SLICE_MS, this.now)) {
@@ -123,6 +136,8 @@ class Planning {
     const { plan, sizeBytes } = this;
     const isOfKey = scan.recordAt >= 0;
     const from = at + scan.partAt;
+    const isCut = error.kind === "truncated" &&
+      !hasEndMark(this.file, sizeBytes, plan.version, from);
     const found = plan.version === 0 || plan.losses.length === LOSSES_MAX
       ? null
       : await findResumption(
@@ -134,7 +149,7 @@ class Planning {
           partAt: from,
           valueOf: isOfKey && scan.typeAt >= 0 ? at + scan.typeAt : -1,
           valueType: scan.valueType,
-          isCut: error.kind === "truncated",
+          isCut,
         },
         this.now,
         (bytes) => this.atWork(bytes, plan.keys),
@@ -148,7 +163,32 @@ class Planning {
       database: scan.databaseIndex,
       how: found?.how ?? null,
       doubtful: found?.doubtful ?? [],
+      suspect: found?.how === "frame" || isCut ? [] : this.#lastKeys(from),
     });
     return found;
+  }
+
+  /** The names of the last keys before `to` that are whole. */
+  #lastKeys(to: number): Uint8Array[] {
+    const count = Math.min(this.#recordCount, SUSPECT_KEYS);
+    if (count === 0) return [];
+    const from = this.#records[(this.#recordCount - count) % SUSPECT_KEYS];
+    this.file.seek(from);
+    const reader = RdbReader.fromSource(new FileSource(this.file, to - from), {
+      pauses: false,
+      checksum: false,
+    });
+    const keys: Uint8Array[] = [];
+    const scan = new SnapshotScan(reader, {
+      onKey: (scan) => void keys.push(scan.key.slice(0, scan.keyLength)),
+    });
+    scan.enter(this.plan.version, 0);
+    try {
+      scan.run();
+    } catch (error) {
+      // It ends without an end mark.
+      if (!(error instanceof RdbError)) throw error;
+    }
+    return keys;
   }
 }

@@ -86,12 +86,19 @@ function partLines({ part, losses, isAltered, logLoss }: PartSalvage, names: boo
   return lines;
 }
 
-function lossLines({ from, to, what, offset, key, database, how, doubtful }: Loss): string[] {
+function lossLines(loss: Loss): string[] {
+  const { from, to, what, offset, key, database, how, doubtful, suspect } = loss;
   const whose = key === null ? "" : `key ${keyText(key)} (database ${database}), `;
   const lines = [
     `  ${whose}bytes ${from} to ${to} (${size(to - from)}): ${what}, at byte ${offset}`,
   ];
   if (how === null) lines.push("    and all that comes behind it");
+  if (suspect.length > 0) {
+    lines.push(
+      "    The damage may begin in the keys before it, which were kept. Look at them:",
+      `    ${suspect.map(keyText).join(", ")}`,
+    );
+  }
   if (how === "search") {
     lines.push(
       "    Keys behind it were found by searching. They are taken to be of the same database,",
@@ -116,10 +123,11 @@ export function salvageJson(salvage: Salvage): string {
       altered: isAltered,
       commands,
       lostCommands: logLoss,
-      losses: losses.map(({ key, doubtful, ...loss }) => ({
+      losses: losses.map(({ key, doubtful, suspect, ...loss }) => ({
         ...loss,
         key: key === null ? null : keyJson(key),
         doubtful: doubtful.map(keyJson),
+        suspect: suspect.map(keyJson),
       })),
     })),
     remarks,

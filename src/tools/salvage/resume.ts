@@ -64,7 +64,7 @@ export interface Break {
   /** Where the type byte of the damaged value stands; -1 when the damage is in something else. */
   readonly valueOf: number;
   readonly valueType: number;
-  /** Whether the file ends before the damaged part does. */
+  /** Whether the file was cut off: nothing comes behind. */
   readonly isCut: boolean;
 }
 
@@ -118,8 +118,7 @@ class Search {
 
   async byTrial(): Promise<Resumption | null> {
     const { partAt, isCut } = this.broken;
-    // A file that was cut off has nothing behind its last key.
-    if (isCut && !this.#hasEnd()) return null;
+    if (isCut) return null;
     const until = Math.min(this.sizeBytes, partAt + SEARCH_BYTES);
     const block = new Uint8Array(BLOCK_BYTES);
     for (let from = partAt + 1; from < until; from += BLOCK_BYTES - 8) {
@@ -133,15 +132,6 @@ class Search {
       }
     }
     return null;
-  }
-
-  /** Whether the file ends as a snapshot does. */
-  #hasEnd(): boolean {
-    const sumBytes = this.broken.version < RDB_VERSION_CHECKSUM ? 0 : 8;
-    const at = this.sizeBytes - sumBytes - 1;
-    const byte = new Uint8Array(1);
-    this.file.seek(at);
-    return at > this.broken.partAt && this.file.read(byte) === 1 && byte[0] === OPCODE_EOF;
   }
 
   /** Reads on from a place until so many keys have come, or the end; whether either comes. */
@@ -211,6 +201,20 @@ class Search {
       windowBytes: TRIAL_WINDOW_BYTES,
     });
   }
+}
+
+/** Whether a file ends as a snapshot of this version does, behind `partAt`. */
+export function hasEndMark(
+  file: OpenFile,
+  sizeBytes: number,
+  version: number,
+  partAt: number,
+): boolean {
+  const at = sizeBytes - (version < RDB_VERSION_CHECKSUM ? 0 : 8) - 1;
+  if (at <= partAt) return false;
+  const byte = new Uint8Array(1);
+  file.seek(at);
+  return file.read(byte) === 1 && byte[0] === OPCODE_EOF;
 }
 
 /** Whether a key, or what stands before one, may begin at `at` of a block: only to be quick about what cannot. */
