@@ -5,7 +5,12 @@ import { Command } from "../../dispatch/command.ts";
 import type { Words } from "../../resp/words.ts";
 
 export class CommandNames {
-  readonly #byName = new Map(commandTable.map((each) => [each.name, new Command(each)]));
+  #table: ReadonlyMap<string, Command> | null = null;
+
+  /** Made when it is first asked for: a snapshot needs none of it. */
+  get #byName(): ReadonlyMap<string, Command> {
+    return this.#table ??= new Map(commandTable.map((each) => [each.name, new Command(each)]));
+  }
 
   /** The command, a subcommand where there are such; null when there is none of that name. */
   find(words: Words): Command | null {

@@ -52,6 +52,13 @@ export function salvageText(salvage: Salvage): string {
   const lines = [`${outPath}: ${counted(keys, "key")} of ${set.path}, ${size(bytes)}`, ""];
   if (isComplete(salvage)) lines.push("Nothing was lost.");
   for (const part of parts) lines.push(...partLines(part, set.manifest !== null));
+  const isOnPart = parts.some(({ losses }) => losses.length > 0) &&
+    parts.some(({ commands }) => commands > 0);
+  if (isOnPart) {
+    lines.push(
+      "The commands were run on what could be read: a key that was lost has only what they say of it.",
+    );
+  }
   if (remarks.length > 0) {
     lines.push(
       "",
