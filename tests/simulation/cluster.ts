@@ -27,6 +27,8 @@ export class Cluster {
   master = NAMES[0];
   /** Whom each is to follow. */
   readonly follows = new Map<string, string | null>();
+  /** Whether all have append-only files. */
+  hasAof = false;
   /** Grows whenever something happens that makes what a master says of its replicas doubtful. */
   epoch = 0;
   readonly confirmed = new Map<string, Confirmed>();
@@ -87,13 +89,27 @@ export class Cluster {
     return NAMES.filter((other) => this.follows.get(other) === name);
   }
 
+  /** Whether these, and nobody else, follow a server now: it is they whom WAIT counts. */
+  isFollowedBy(name: string, replicas: readonly string[]): boolean {
+    const master = this.server(name).ready;
+    if (master === null || replicas.length === 0) return false;
+    if (master.replication.master.count !== replicas.length) return false;
+    return replicas.every((replica) => {
+      const following = this.server(replica).ready?.replication.replica;
+      // FAILOVER names it by its address.
+      const isIts = [name, this.server(name).machine.ip].includes(following?.masterHost ?? "");
+      return isIts && following!.isLinkUp;
+    });
+  }
+
   /** Starts a server as what it is to be. */
   start(name: string): void {
     const master = this.follows.get(name) ?? null;
     this.note(`${name} starts, ${master === null ? "as master" : `follows ${master}`}`);
     const server = this.server(name);
     // A server that cannot read its folder refuses to start, and rightly so.
-    server.machine.disk.faults.names = 0;
+    Object.assign(server.machine.disk.faults, { read: 0, write: 0, sync: 0, names: 0 });
+    server.machine.disk.capacityBytes = Infinity;
     server.start(...(master === null ? [] : [`replicaof ${master} ${PORT}`]));
   }
 

@@ -9,6 +9,7 @@
 
 import { Random } from "../support/random.ts";
 import { Cluster, type Confirmed, NAMES } from "./cluster.ts";
+import { LinkError } from "./simulated_client.ts";
 import { PORT } from "./simulated_server.ts";
 import { Workload } from "./workload.ts";
 
@@ -118,7 +119,21 @@ class Scenario {
       `rdb-key-save-delay ${random.pick(["0", "0", "200"])}`,
       `key-load-delay ${random.pick(["0", "0", "200"])}`,
       `replica-serve-stale-data ${random.pick(["yes", "yes", "no"])}`,
+      `repl-backlog-spill-size ${random.pick(["32mb", "1kb"])}`,
+      `repl-max-concurrent-full-syncs ${random.pick(["0", "0", "1"])}`,
+      `undo-window ${random.pick(["0", "60"])}`,
     ];
+    if (random.chance(0.4)) {
+      cluster.hasAof = true;
+      directives.push(
+        "appendonly yes",
+        `appendfsync ${random.pick(["always", "everysec", "no"])}`,
+        `aof-use-rdb-preamble ${random.pick(["yes", "no"])}`,
+        "auto-aof-rewrite-min-size 3kb",
+        // A power cut may take anything off the end that was not synced.
+        "aof-load-corrupt-tail-max-size 1gb",
+      );
+    }
     if (random.chance(0.15)) directives.push("maxmemory 1500kb", "maxmemory-policy volatile-ttl");
     if (random.chance(0.15)) {
       directives.push("min-replicas-to-write 1", "min-replicas-max-lag 2");
@@ -152,7 +167,8 @@ class Scenario {
     else if (roll < 24) await this.#partition(name);
     else if (roll < 34) await this.#masterLeftAlone();
     else if (roll < 48) await (isMaster ? this.#masterDies() : this.#dies(name));
-    else if (roll < 57) await this.#promote(random.pick(cluster.othersThan(cluster.master)));
+    else if (roll < 53) await this.#promote(random.pick(cluster.othersThan(cluster.master)));
+    else if (roll < 57) await this.#failOver();
     else if (roll < 65) await this.#turn();
     else if (roll < 78) await this.#diskTrouble(name);
     else if (roll < 86) await this.#save(name);
@@ -290,6 +306,36 @@ class Scenario {
     await this.#turn();
   }
 
+  /** The master hands its role over by itself; where that does not work it stays what it was. */
+  async #failOver(): Promise<void> {
+    const { cluster } = this;
+    const random = this.#random;
+    const old = cluster.master;
+    const to = random.pick(cluster.othersThan(old));
+    const { ip } = cluster.server(to).machine;
+    cluster.note(`${old} is to hand over to ${to}`);
+    cluster.epoch++;
+    const timeout = random.pick(["200", "2000"]);
+    await cluster.ask(old, "FAILOVER", "TO", ip, String(PORT), "TIMEOUT", timeout);
+    for (let i = 0; i < 100; i++) {
+      const core = cluster.server(old).ready;
+      if (core === null || core.replication.failover.state === "no-failover") break;
+      await cluster.sleep(50);
+    }
+    const [before, after] = [old, to].map((name) => cluster.server(name).ready?.replication);
+    if (before?.isReplica && after?.isReplica === false) {
+      cluster.note(`${old} has handed over`);
+      cluster.follows.set(old, to);
+      cluster.promoted(to);
+      if (random.chance(0.5)) await this.#turn();
+      return;
+    }
+    cluster.note(`${old} has not handed over`);
+    await cluster.ask(old, "FAILOVER", "ABORT");
+    await cluster.ask(old, "REPLICAOF", "NO", "ONE");
+    await this.#turn();
+  }
+
   /** The others are told to follow the master, directly or one by way of the other. */
   async #turn(): Promise<void> {
     const { cluster } = this;
@@ -349,7 +395,26 @@ class Scenario {
     const reply = await cluster.ask(name, "SAVE");
     cluster.note(`${name} saves: ${JSON.stringify(reply)}`);
     if (reply?.kind !== "status" || cluster.epoch !== epoch) return;
+    // With an append-only file nobody will look at the snapshot.
+    if (cluster.hasAof && !(await this.#isInAof(name))) return;
+    if (cluster.epoch !== epoch) return;
     for (const { durableOn } of holding) durableOn.add(name);
+  }
+
+  /** Whether a server, a master, has all that came before this on its disk. */
+  async #isInAof(name: string): Promise<boolean> {
+    const { cluster } = this;
+    try {
+      const client = await cluster.connect(name);
+      await client.call("INCR", "marker");
+      const reply = await client.call("WAITAOF", "1", "0", "3000");
+      client.close();
+      return reply.kind === "array" && reply.items[0].kind === "integer" &&
+        Number(reply.items[0].value) === 1;
+    } catch (error) {
+      if (error instanceof LinkError) return false;
+      throw error;
+    }
   }
 
   /** What this server is known to have, as of now. */

@@ -1,7 +1,7 @@
 /**
  * Runs scenarios of simulated clusters with seeds of its own choice, for as long as it is told, and
- * stops at the first that fails: `deno task simulate [--seconds 60] [--seed N]`. With a seed, runs that
- * one only, and shows what was done in it.
+ * stops at the first that fails: `deno task simulate [--seconds 60] [--seeds FROM-TO] [--seed N]`. With `--seeds` it
+ * takes those, one after the other; with a seed, runs that one only, and shows what was done in it.
  */
 
 import { parseArgs } from "@std/cli/parse-args";
@@ -11,12 +11,17 @@ import { runScenario } from "./scenario.ts";
 // As in the test: a seed means the same in both.
 seedHash(20_261, 129);
 
-const { seed, seconds } = parseArgs(Deno.args, { string: ["seed", "seconds"] });
+const { seed, seeds, seconds } = parseArgs(Deno.args, { string: ["seed", "seeds", "seconds"] });
 
 if (seed !== undefined) {
   const { steps, ...outcome } = await runScenario(Number(seed));
   console.log(steps.join("\n"));
   console.log(outcome);
+} else if (seeds !== undefined) {
+  const [first, last] = seeds.split("-").map(Number);
+  let confirmedCount = 0;
+  for (let n = first; n <= last; n++) confirmedCount += (await runScenario(n)).confirmedCount;
+  console.log(`${last - first + 1} seeds passed, ${confirmedCount} confirmed writes`);
 } else {
   const endMs = Date.now() + Number(seconds ?? 60) * 1000;
   let count = 0;

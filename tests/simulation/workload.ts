@@ -12,6 +12,9 @@ import { LinkError, type SimulatedClient } from "./simulated_client.ts";
 const OWN_DATABASE = "8";
 const SECOND_DATABASE = "9";
 
+/** A list that numbers are appended to. */
+const APPENDED = "appended";
+
 /** How long a client is idle after its connection has failed. */
 const RETRY_MS = 200;
 
@@ -23,6 +26,7 @@ export class Workload {
   confirmedCount = 0;
   lookCount = 0;
   #generation = 0;
+  #appended = 0;
 
   constructor(readonly cluster: Cluster, readonly seed: number) {}
 
@@ -38,6 +42,7 @@ export class Workload {
     }
     this.#run(() => cluster.master, 50, (client) => this.#writeGeneration(client));
     this.#run(() => cluster.master, 100, (client, name) => this.#writeConfirmed(client, name));
+    this.#run(() => cluster.master, 50, (client, name) => this.#appendConfirmed(client, name));
     // Writes to whoever takes it for a master, if that takes writes at all.
     let believed = cluster.master;
     const strayLoad = new LoadGenerator(
@@ -135,9 +140,32 @@ export class Workload {
     if (set.kind !== "status") return;
     const reply = await client.call("WAIT", String(replicas.length), "1000");
     if (reply.kind !== "integer" || Number(reply.value) < replicas.length) return;
-    if (cluster.epoch !== epoch || replicas.length === 0) return;
+    if (cluster.epoch !== epoch || !cluster.isFollowedBy(name, replicas)) return;
     this.confirmedCount++;
     cluster.confirmed.set(key, {
+      value,
+      holders: new Set([name, ...replicas]),
+      durableOn: new Set(),
+    });
+  }
+
+  /**
+   * Numbers that grow, at the end of a list, each once: whatever was lost of it, none that is there may come before a
+   * smaller one. Every few of them are confirmed.
+   */
+  async #appendConfirmed(client: SimulatedClient, name: string): Promise<void> {
+    const { cluster } = this;
+    const { epoch } = cluster;
+    const replicas = cluster.replicasOf(name);
+    const value = String(++this.#appended);
+    await client.call("SELECT", OWN_DATABASE);
+    const pushed = await client.call("RPUSH", APPENDED, value);
+    if (pushed.kind !== "integer" || !cluster.random.chance(0.3)) return;
+    const reply = await client.call("WAIT", String(replicas.length), "1000");
+    if (reply.kind !== "integer" || Number(reply.value) < replicas.length) return;
+    if (cluster.epoch !== epoch || !cluster.isFollowedBy(name, replicas)) return;
+    this.confirmedCount++;
+    cluster.confirmed.set(`${APPENDED} ${value}`, {
       value,
       holders: new Set([name, ...replicas]),
       durableOn: new Set(),
@@ -150,12 +178,28 @@ export class Workload {
     const client = await cluster.connect(name);
     await client.call("SELECT", OWN_DATABASE);
     const missing: string[] = [];
+    const appended = await this.#appendedOn(client, name);
     for (const [key, { value }] of cluster.confirmed) {
+      if (key.startsWith(APPENDED)) {
+        if (!appended.has(value)) missing.push(key);
+        continue;
+      }
       const text = shown(await client.call("GET", key));
       if (text !== value) missing.push(`${key} (${text} for ${value})`);
     }
     client.close();
     return missing;
+  }
+
+  /** What a server has of the list. @throws Error where it is out of order */
+  async #appendedOn(client: SimulatedClient, name: string): Promise<Set<string>> {
+    const reply = await client.call("LRANGE", APPENDED, "0", "-1");
+    const values = reply.kind === "array" ? reply.items.map(shown) : [];
+    for (let i = 1; i < values.length; i++) {
+      if (Number(values[i - 1]) < Number(values[i])) continue;
+      throw new Error(`${name} has ${values[i]} behind ${values[i - 1]}`);
+    }
+    return new Set(values);
   }
 }
 
