@@ -79,6 +79,8 @@ import {
   type PersistenceOwner,
   type SnapshotMaker,
 } from "./rdb/persistence.ts";
+import type { StreamCommand } from "./replication/bridge/translator.ts";
+import { StreamCommands } from "./dispatch/stream_commands.ts";
 import type { LinkTransport, MasterClient, ReplicationHost } from "./replication/host.ts";
 import { Replication } from "./replication/replication.ts";
 import { type InlineSplitter, type ParserLimits, RequestParser } from "./resp/parser.ts";
@@ -166,6 +168,7 @@ export class Core
   readonly tracking: Tracking;
   readonly turn: Turn;
   readonly dispatcher: Dispatcher;
+  readonly #streamCommands: StreamCommands;
   readonly scripts: Scripts;
   readonly clientLimits: ClientLimits;
   readonly unauthenticated: Unauthenticated;
@@ -254,6 +257,7 @@ export class Core
     this.dispatcher = new Dispatcher(this, this);
     this.dispatcher.setCommands(namedCommands(config), commandCatalog());
     this.access = new AccessControl(this, commandCatalog());
+    this.#streamCommands = new StreamCommands(this.dispatcher);
     this.scripts = new Scripts(this.dispatcher);
     this.hub = new Hub(runtime.timers, clock, () => this.dispatcher.runningClient);
     this.tracking = new Tracking(runtime.timers, draw, this);
@@ -402,42 +406,27 @@ export class Core
   // -- the start and the end -----------------------------------------------------------------
 
   /**
-   * Takes the role that the configuration names, loads the dataset (unless it is to be empty at first; then nothing
-   * may be there that this server would replace), and then seeks the master.
+   * Takes the role that the configuration names, loads the dataset (unless it is to be empty at first),
+   * and then seeks the master.
    */
   async load(beginsEmpty = false): Promise<void> {
     this.#isStarting = true;
     this.updateGates();
     await this.persistence.claims.begin();
     if (this.isClosed) throw new Error("The server has been stopped while it waited for its files");
-    if (beginsEmpty) this.#refuseToReplace();
     this.replication.begin();
-    // With `appendonly` the dataset is what the append-only file says, whatever snapshots there are.
-    if (this.config.value("appendonly")) {
-      this.persistence.begin();
-      await this.aof.start();
-    } else if (!beginsEmpty) await this.persistence.load();
+    if (this.config.value("appendonly")) await this.#loadLog(beginsEmpty);
+    else if (!beginsEmpty) await this.persistence.load();
     this.#isStarting = false;
     this.updateGates();
     this.replication.loaded();
   }
 
-  /**
-   * A server that begins empty, where nobody has named its folder, must not put that in the place of a dataset that
-   * lies there. @throws Error
-   */
-  #refuseToReplace(): void {
-    const { config, aof, persistence: { filePath } } = this;
-    const snapshot = config.value("save").length > 0 && this.runtime.files.info(filePath) !== null;
-    const found = config.value("appendonly") && aof.folder.isThere
-      ? aof.folder.path
-      : snapshot
-      ? filePath
-      : null;
-    if (found === null) return;
-    throw new Error(
-      `${found} is there and would be replaced: name its folder as \`dir\` to load it, or another one`,
-    );
+  /** With `appendonly` the dataset is what the append-only file says, whatever snapshots there are. */
+  async #loadLog(beginsEmpty: boolean): Promise<void> {
+    this.persistence.begin();
+    if (!beginsEmpty) await this.aof.start();
+    else if (!this.aof.turnOn()) throw new Error("Unable to turn on AOF. Check server logs.");
   }
 
   /** Ends all connections and all that goes on; saves nothing. */
@@ -841,7 +830,7 @@ export class Core
    */
   usedBytes(): number {
     const { replication, aof } = this;
-    return this.usedMemory() - (replication.backlog?.excessBytes ?? 0) - aof.writer.heldBytes;
+    return this.usedMemory() - replication.excessBacklogBytes - aof.writer.heldBytes;
   }
 
   /**
@@ -921,6 +910,11 @@ export class Core
     const { lastCommand } = client as Client;
     const message = error instanceof Error ? error.message : String(error);
     this.linkFailed(client as Client, lastCommand, `ERR internal error: ${message}`);
+  }
+
+  /** ReplicationHost. */
+  commandOf(words: Words): StreamCommand | null {
+    return this.#streamCommands.of(words);
   }
 
   /** ReplicationHost. */
@@ -1113,7 +1107,7 @@ export class Core
   /** Bytes in use: data, clients' buffers, and a flat share for the program itself. */
   usedMemory(): number {
     const { aof } = this;
-    const backlogBytes = this.replication.backlog?.heldBytes ?? 0;
+    const { backlogBytes } = this.replication;
     const { dataBytes, sealed } = this.keyspace;
     return BASE_BYTES + dataBytes + sealed.bytes + this.tracking.memoryBytes + this.clientBytes() +
       backlogBytes + aof.writer.heldBytes + this.scripts.memoryBytes;

@@ -348,6 +348,9 @@ export const DIRECTIVES = {
     countsIfGiven: true,
   }),
   "rdb-version-lossy": bool("no", { since: "tsredis" }),
+  "rdb-version-for-replicas": choice("auto", ["auto", "6", "7", "8", "9", "10", "11", "12"], {
+    since: "tsredis",
+  }),
   "rdb-skip-unknown-modules": bool("no", { since: "tsredis" }),
   "rdb-save-incremental-fsync": bool("yes"),
   "rdb-del-sync-files": bool("no"),

@@ -8,12 +8,12 @@ import { removeIfThere } from "../runtime/remove_if_there.ts";
 import type { Files, OpenFile } from "../runtime/runtime.ts";
 
 /**
- * Names of ours: `temp-<process>-<random>.rdb` of BGSAVE, with `-main` of SAVE, and of a full sync
- * `temp-<second>.<process>.<number>.rdb`; with `.old`, the file before. Redis's have fewer parts. And
+ * Names of ours: `temp-<process>-<random>.rdb` of BGSAVE, with `-main` of SAVE and `-replicas` of one for replicas
+ * alone, and of a full sync `temp-<second>.<process>.<number>.rdb`; with `.old`, the file before. Redis's have fewer parts. And
  * `temp-<process>-<random>-<number>.backlog` of the stream for slow replicas.
  */
 const OURS =
-  /^temp-((\d+-[0-9a-f]{8}(-main)?|\d+\.\d+\.\d+)\.rdb(\.old)?|\d+-[0-9a-f]{8}-\d+\.backlog)$/;
+  /^temp-((\d+-[0-9a-f]{8}(-main|-replicas)?|\d+\.\d+\.\d+)\.rdb(\.old)?|\d+-[0-9a-f]{8}-\d+\.backlog)$/;
 
 /** How long a file can be there without being locked: its maker does both in one go. */
 export const DOUBT_MS = 1_000;

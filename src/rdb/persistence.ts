@@ -117,6 +117,8 @@ interface SaveForm {
   readonly version: number;
   /** Hears of what the version cannot hold; absent where it can hold all. */
   readonly leftOut?: LeftOutListener;
+  /** Aux fields of replication; absent: those of our history. */
+  readonly aux?: readonly (readonly [string, string | number])[];
 }
 
 /** What a dataset is being made of. */
@@ -141,25 +143,35 @@ interface Loading {
 
 /**
  * Told that a snapshot has ended, so that the next can begin: a background save ("file"), one for
- * replicas ("relay"), or the base of an append-only file. `failure` is null when it went well, else what was wrong, or that it was given up.
+ * replicas ("relay"), or the base of an append-only file. `failure` is null when it went well, else what was wrong, or that it was given up. `path` is where a
+ * file is then.
  */
 export type SnapshotListener = (
   kind: "file" | "relay" | "base",
   failure: string | null,
+  path: string,
 ) => void;
+
+/** What a snapshot for replicas is to be. */
+export interface ReplicaForm {
+  readonly version: number;
+  /** The aux fields of replication, where they are not those of our own history: then it is no save of ours. */
+  readonly aux: readonly (readonly [string, string | number])[] | null;
+}
 
 /** What replication asks of who makes snapshots. There is never more than one under way. */
 export interface SnapshotMaker {
   readonly isSaving: boolean;
   readonly isLoading: boolean;
-  /** Where a snapshot to disk is. */
-  readonly filePath: string;
-  /** Begins a snapshot to disk for replicas: of all there is. */
-  startBackground(): void;
+  /**
+   * Begins a snapshot to disk for replicas: of all there is. With aux fields of its own it is not where saves of ours are,
+   * and for the caller to remove.
+   */
+  startBackground(form: ReplicaForm): void;
   /** Gives up a snapshot to disk that is under way. */
   abortBackground(): void;
   /** Begins a snapshot whose bytes go to `events`. */
-  startRelay(events: RelayEvents): Relay;
+  startRelay(events: RelayEvents, form: ReplicaForm): Relay;
   /** Has `listener` told of the end of each snapshot. */
   onSnapshotEnded(listener: SnapshotListener): void;
 }
@@ -209,6 +221,8 @@ export class Persistence implements SnapshotMaker {
   #background: BackgroundSave | RelayedSnapshot | BaseSave | null = null;
   /** Monotonic time at which it began. */
   #backgroundStarted = 0;
+  /** Where the file of the latest save is. */
+  #path = "";
   /** Changes at that moment. */
   #backgroundDirty = 0;
   /** Who waits for the save at the end of the server. */
@@ -460,14 +474,31 @@ export class Persistence implements SnapshotMaker {
     return refusal;
   }
 
-  /** SnapshotMaker. What the version cannot hold that is asked for makes it another one. */
-  startBackground(): void {
+  /** SnapshotMaker. */
+  startBackground({ version, aux }: ReplicaForm = this.#usualForm()): void {
+    if (aux !== null) return this.#startForReplicas({ version, aux });
     this.#isScheduled = false;
     this.#lastTryMs = this.keyspace.clock.monotonic();
     const problem = this.claims.claimSnapshot();
-    if (problem === null) {
-      this.#startBackground({ version: replicaVersion(this.keyspace, this.config) });
-    } else this.runtime.timers.soon(() => this.#backgroundEnded(problem));
+    if (problem === null) this.#startBackground({ version });
+    else this.runtime.timers.soon(() => this.#backgroundEnded(problem));
+  }
+
+  #usualForm(): ReplicaForm {
+    return { version: replicaVersion(this.keyspace, this.config), aux: null };
+  }
+
+  /** A snapshot that is for replicas alone: what is saved of the dataset stays what it was. */
+  #startForReplicas(form: SaveForm): void {
+    const name = `temp-${this.#writer}-replicas.rdb`;
+    this.#beginSave(form, (failure) => this.#replicasEnded(failure), name);
+    this.log.notice(`Background saving for replicas started by pid ${this.runtime.process.id}`);
+  }
+
+  #replicasEnded(failure: string | null): void {
+    this.#background = null;
+    if (failure !== null) this.log.warning(failure);
+    this.#snapshotEnded("file", failure);
   }
 
   #startBackground(form: SaveForm): void {
@@ -475,18 +506,23 @@ export class Persistence implements SnapshotMaker {
     this.log.notice(`Background saving started by pid ${this.runtime.process.id}`);
   }
 
-  #beginSave(form: SaveForm, ended: (failure: string | null) => void): void {
+  #beginSave(
+    form: SaveForm,
+    ended: (failure: string | null) => void,
+    name = this.#fileName,
+  ): void {
     const { keyspace, config } = this;
     this.#backgroundStarted = keyspace.clock.monotonic();
     this.#backgroundDirty = keyspace.dirty;
     this.#saves++;
+    this.#path = `${this.#folder}/${name}`;
     this.#background = new BackgroundSave(
       keyspace,
       this.#worker,
       {
         folder: this.#folder,
         temporary: this.#temporary,
-        name: this.#fileName,
+        name,
       },
       this.#finishedForm(),
       this.#snapshotOptions(form),
@@ -500,7 +536,7 @@ export class Persistence implements SnapshotMaker {
       ...form,
       access: this.#access,
       compress: this.config.value("rdbcompression"),
-      aux: this.owner.replicationAux(),
+      aux: form.aux ?? this.owner.replicationAux(),
     };
   }
 
@@ -531,14 +567,17 @@ export class Persistence implements SnapshotMaker {
    * Begins a snapshot of this instant whose bytes go to `events`, for replicas. Not while `isSaving`.
    * It counts as the one snapshot under way.
    */
-  startRelay(events: RelayEvents): RelayedSnapshot {
+  startRelay(
+    events: RelayEvents,
+    { version, aux }: ReplicaForm = this.#usualForm(),
+  ): RelayedSnapshot {
     this.#backgroundStarted = this.keyspace.clock.monotonic();
     const { config } = this;
     const relay = new RelayedSnapshot(
       this.keyspace,
       this.#worker,
       this.#finishedForm(),
-      this.#snapshotOptions({ version: replicaVersion(this.keyspace, config) }),
+      this.#snapshotOptions(aux === null ? { version } : { version, aux }),
       () => config.value("rdb-key-save-delay"),
       events,
       (failure) => this.#relayEnded(failure),
@@ -594,7 +633,7 @@ export class Persistence implements SnapshotMaker {
   }
 
   #snapshotEnded(kind: "file" | "relay" | "base", failure: string | null): void {
-    for (const listener of this.#snapshotListeners) listener(kind, failure);
+    for (const listener of this.#snapshotListeners) listener(kind, failure, this.#path);
   }
 
   #relayEnded(failure: string | null): void {

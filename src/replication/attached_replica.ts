@@ -17,6 +17,8 @@
 import { latin1 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { BacklogCursor } from "../propagation/backlog.ts";
+import type { Target } from "./bridge/target.ts";
+import type { TranslatedHistory } from "./bridge/translated_history.ts";
 import type { OutputFeed, ReplicaConnection } from "./host.ts";
 
 export type ReplicaState =
@@ -56,11 +58,19 @@ export class AttachedReplica implements OutputFeed {
   excludesData = false;
   excludesFunctions = false;
 
+  /** Who it is spoken to as, from PSYNC on; null: nothing is translated for it. */
+  target: Target | null = null;
+  /** The history that it follows, if that is a translated one. */
+  translation: TranslatedHistory | null = null;
+  /** The version of the snapshot that it was sent on this link; 0 for none. */
+  sentVersion = 0;
+
   state: ReplicaState = "none";
   /** Came with SYNC: it does not acknowledge, and gets no line before the snapshot. */
   isOld = false;
   /** Whether it has said on this link what it has; until then `ackOffset` says nothing. */
   hasAcknowledged = false;
+  /** What it has, as an offset of our own history. */
   ackOffset = 0;
   /** Unix ms. */
   ackMs = 0;

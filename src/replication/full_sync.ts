@@ -19,7 +19,11 @@ import { FileTransfer } from "./file_transfer.ts";
 import type { MasterRole } from "./master_role.ts";
 import { RelayTransfer } from "./relay_transfer.ts";
 import { EmptySnapshot } from "./empty_snapshot.ts";
-import { replicaVersionRemark } from "../rdb/versions.ts";
+import { replicaVersion, replicaVersionRemark } from "../rdb/versions.ts";
+import type { ReplicaForm } from "../rdb/persistence.ts";
+import { removeIfThere } from "../runtime/remove_if_there.ts";
+import type { Target } from "./bridge/target.ts";
+import type { TranslatedHistory } from "./bridge/translated_history.ts";
 
 /** A snapshot to disk that replicas wait for. */
 interface DiskSync {
@@ -28,6 +32,12 @@ interface DiskSync {
   /** Whom it was begun for: who shares it must be able to do as much, and need the same. */
   readonly hasCapaEof: boolean;
   readonly hasCapaPsync2: boolean;
+  /** Whom it is for, and the history that it is of; null for the usual. */
+  readonly target: Target | null;
+  readonly translation: TranslatedHistory | null;
+  readonly version: number;
+  /** Whether the file is a save of ours as well, and stays. */
+  readonly isKept: boolean;
 }
 
 export class FullSyncs {
@@ -38,8 +48,8 @@ export class FullSyncs {
 
   constructor(readonly master: MasterRole) {
     const { snapshots } = master.host;
-    snapshots.onSnapshotEnded((kind, failure) => {
-      if (kind === "file") this.#diskEnded(failure);
+    snapshots.onSnapshotEnded((kind, failure, path) => {
+      if (kind === "file") this.#diskEnded(failure, path);
       this.startDue();
     });
   }
@@ -63,6 +73,8 @@ export class FullSyncs {
     } else if (this.#disk !== null) {
       const first = this.#sharer(this.#disk, replica);
       if (first !== null) {
+        replica.translation = this.#disk.translation;
+        replica.sentVersion = this.#disk.version;
         this.#begin(replica, this.#disk.offset, first);
         log.notice("Waiting for end of BGSAVE for SYNC");
       } else {
@@ -88,7 +100,8 @@ export class FullSyncs {
    * and there is one that the stream since then is being kept for. Null if it cannot.
    */
   #sharer(disk: DiskSync, replica: AttachedReplica): AttachedReplica | null {
-    if (replica.needs !== 0) return null;
+    if (replica.needs !== 0 || replica.target !== disk.target) return null;
+    if (disk.translation?.isOver) return null;
     if (disk.hasCapaEof && !replica.hasCapaEof) return null;
     if (disk.hasCapaPsync2 && !replica.hasCapaPsync2) return null;
     const waiting = this.master.inState("wait-end").filter(({ payload }) => payload === null);
@@ -123,7 +136,8 @@ export class FullSyncs {
     const room = this.#room;
     if (waiting.length === 0 || room === 0) return;
     // Those that need the same as the first one; the others have their turn after them.
-    const group = waiting.filter(({ needs }) => needs === waiting[0].needs);
+    const { needs, target } = waiting[0];
+    const group = waiting.filter((each) => each.needs === needs && each.target === target);
     const replicasMax = config.value("repl-diskless-sync-max-replicas");
     const steadyMs = clock.monotonic();
     const waitedMs = Math.max(...group.map(({ askedMs }) => steadyMs - askedMs));
@@ -134,18 +148,20 @@ export class FullSyncs {
   }
 
   #start(group: AttachedReplica[]): void {
-    const { log, config } = this.#host;
+    const { log, config, keyspace } = this.#host;
+    const form = this.#formFor(group);
+    if (form === null) return;
     const hasEof = group.every(({ hasCapaEof }) => hasCapaEof);
     const isFiltered = group[0].needs !== 0;
     const toSockets = (config.value("repl-diskless-sync") || isFiltered) && hasEof;
     log.notice(
       `Starting BGSAVE for SYNC with target: ${toSockets ? "replicas sockets" : "disk"}`,
     );
-    const remark = replicaVersionRemark(this.#host.keyspace, config);
+    const remark = group[0].target === null ? replicaVersionRemark(keyspace, config) : null;
     if (remark !== null) log.warning(`${remark}: older replicas will refuse it`);
     try {
-      if (toSockets) this.#startRelay(group);
-      else this.#startDisk(group);
+      if (toSockets) this.#startRelay(group, form);
+      else this.#startDisk(group, form);
     } catch (error) {
       log.warning(
         `BGSAVE for replication failed: ${problemOf(error)}`,
@@ -154,10 +170,42 @@ export class FullSyncs {
     }
   }
 
+  /**
+   * What the snapshot for these replicas is to be, which then follow its history from this moment on. Null when they
+   * cannot have what the dataset has become since they asked; then their links have ended.
+   */
+  #formFor(group: AttachedReplica[]): ReplicaForm | null {
+    const { translations, ourMaster, history } = this.master;
+    const { keyspace, config, log } = this.#host;
+    const { target } = group[0];
+    if (target === null) {
+      const given = config.value("rdb-version-for-replicas");
+      const version = given === "auto" ? replicaVersion(keyspace, config) : Number(given);
+      for (const replica of group) replica.sentVersion = version;
+      return { version, aux: null };
+    }
+    const unheld = translations.refusal(target);
+    if (unheld !== null) {
+      log.warning(`No snapshot for ${target.name} can be made: ${unheld}`);
+      for (const replica of group) replica.close(unheld);
+      return null;
+    }
+    const database = ourMaster.isFollowing ? ourMaster.database : keyspace.stream.database;
+    const translation = translations.historyFor(target, database);
+    translation.beginHere();
+    if (translation.isOver || history.backlog === null) return null;
+    for (const replica of group) {
+      replica.translation = translation;
+      replica.sentVersion = target.rdbVersion;
+    }
+    return { version: target.rdbVersion, aux: translation.aux };
+  }
+
   // -- over the socket -------------------------------------------------------------------
 
-  #startRelay(group: AttachedReplica[]): void {
-    const { host, history: { offset } } = this.master;
+  #startRelay(group: AttachedReplica[], form: ReplicaForm): void {
+    const { host } = this.master;
+    const { offset } = this.master.historyOf(group[0]);
     const transfer = new RelayTransfer(randomId(host.runtime.fillRandom));
     const wake = () => {
       for (const replica of group) replica.client.transport.wake();
@@ -189,7 +237,7 @@ export class FullSyncs {
           transfer.onEnd(failure);
         },
         isFull: () => transfer.isFull(),
-      }));
+      }, form));
       host.log.notice(`Background RDB transfer started by pid ${host.runtime.process.id}`);
     }
     for (const replica of group) {
@@ -201,10 +249,16 @@ export class FullSyncs {
 
   // -- over the disk ----------------------------------------------------------------------
 
-  #startDisk(group: AttachedReplica[]): void {
-    const { host, history: { offset } } = this.master;
-    host.snapshots.startBackground();
+  #startDisk(group: AttachedReplica[], form: ReplicaForm): void {
+    const { host } = this.master;
+    const { target, translation, sentVersion } = group[0];
+    const { offset } = this.master.historyOf(group[0]);
+    host.snapshots.startBackground(form);
     this.#disk = {
+      target,
+      translation,
+      version: sentVersion,
+      isKept: form.aux === null,
       offset,
       hasCapaEof: group.every(({ hasCapaEof }) => hasCapaEof),
       hasCapaPsync2: group.every(({ hasCapaPsync2 }) => hasCapaPsync2),
@@ -212,9 +266,10 @@ export class FullSyncs {
     for (const replica of group) this.#begin(replica, offset);
   }
 
-  #diskEnded(failure: string | null): void {
-    const { snapshots, log, runtime } = this.#host;
+  #diskEnded(failure: string | null, path: string): void {
+    const { log, runtime } = this.#host;
     if (this.#disk === null) return;
+    const { isKept } = this.#disk;
     this.#disk = null;
     for (const replica of this.master.inState("wait-end")) {
       if (replica.payload !== null) continue; // what is left of a relayed one
@@ -226,7 +281,7 @@ export class FullSyncs {
       try {
         const transfer = new FileTransfer(
           runtime.files,
-          snapshots.filePath,
+          path,
           () => replica.client.transport.wake(),
           (problem) => {
             log.warning(`Read error sending DB to replica: ${problem}`);
@@ -247,6 +302,7 @@ export class FullSyncs {
         replica.close(`cannot open the snapshot: ${problem}`);
       }
     }
+    if (!isKept) removeIfThere(runtime.files, path);
   }
 
   // -- both -----------------------------------------------------------------------------------
@@ -256,14 +312,15 @@ export class FullSyncs {
    * is now, or when it began for `first`.
    */
   #begin(replica: AttachedReplica, offset: number, first: AttachedReplica | null = null): void {
-    const { host, history } = this.master;
+    const { host } = this.master;
+    const { id, backlog } = this.master.historyOf(replica);
     replica.state = "wait-end";
     if (!replica.isRdbOnly) {
-      replica.cursor = first?.cursor?.copy() ?? history.backlog!.cursor(offset);
+      replica.cursor = first?.cursor?.copy() ?? backlog!.cursor(offset);
     }
     // The replica does not know which database is selected.
     host.keyspace.stream.reselect();
-    if (!replica.isOld) replica.say(`+FULLRESYNC ${history.ids.id} ${offset}\r\n`);
+    if (!replica.isOld) replica.say(`+FULLRESYNC ${id} ${offset}\r\n`);
     this.master.note(replica, "full-sync", `the snapshot of offset ${offset} has begun`);
   }
 
@@ -277,7 +334,7 @@ export class FullSyncs {
       relay.abort();
       return;
     }
-    if (this.#disk === null || config.value("save").length > 0) return;
+    if (this.#disk === null || (this.#disk.isKept && config.value("save").length > 0)) return;
     if (this.master.inState("wait-end").some(({ payload }) => payload === null)) return;
     this.#disk = null;
     snapshots.abortBackground();

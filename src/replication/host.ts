@@ -14,6 +14,7 @@ import type { RequestParser } from "../resp/parser.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Words } from "../resp/words.ts";
 import type { Runtime, TlsContext } from "../runtime/runtime.ts";
+import type { StreamCommand } from "./bridge/translator.ts";
 
 /** Output of a connection beside its replies: sent when no reply is waiting. */
 export interface OutputFeed {
@@ -111,6 +112,8 @@ export interface ReplicationHost {
   closeMasterClient(client: MasterClient): void;
   /** Offset of the stream up to which the append-only file is on the disk; null without one. */
   readonly syncedOffset: number | null;
+  /** The command that these words name, of a stream of writes; null when there is none here. */
+  commandOf(words: Words): StreamCommand | null;
   /** Our role or the state of the link has changed: gates are to be looked at. */
   replicationChanged(): void;
   /** A replica has acknowledged more than before: who waits for that may be let go. */

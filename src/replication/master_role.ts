@@ -9,7 +9,10 @@
  */
 
 import type { Values } from "../config/config.ts";
+import type { Backlog } from "../propagation/backlog.ts";
 import { AttachedReplica, type ReplicaState } from "./attached_replica.ts";
+import type { TranslatedHistory } from "./bridge/translated_history.ts";
+import { Translations } from "./bridge/translations.ts";
 import { FullSyncs } from "./full_sync.ts";
 import { AUX_DIVERGED_AT, AUX_LEFT_OUT, AUX_STREAM_ERRORS } from "../rdb/persistence.ts";
 import { FOR_REPLICAS } from "../propagation/write_stream.ts";
@@ -36,6 +39,13 @@ export interface OurMaster {
   };
 }
 
+/** A history as a replica is told of it. */
+export interface HistoryForReplica {
+  readonly id: string;
+  readonly backlog: Backlog | null;
+  readonly offset: number;
+}
+
 /** What replicas are asked to acknowledge with, at once. */
 const GETACK = ["REPLCONF", "GETACK", "*"];
 
@@ -43,6 +53,8 @@ export class MasterRole {
   readonly #replicas = new Set<AttachedReplica>();
   readonly #syncs: FullSyncs;
   readonly throttle: WriterThrottle;
+  /** The histories that older servers follow in place of ours. */
+  readonly translations: Translations;
   /**
    * Whether the replicas know that there is more of the stream, so that nobody has to be woken when it
    * grows: they are being sent what came before and ask for more by themselves, or they will be woken
@@ -68,6 +80,10 @@ export class MasterRole {
   ) {
     this.#syncs = new FullSyncs(this);
     this.throttle = new WriterThrottle(host, history, this.#replicas);
+    this.translations = new Translations(host, history, {
+      grew: () => this.streamGrew(),
+      broke: (translation, why) => this.#translationBroke(translation, why),
+    });
     this.#lastPingMs = host.clock.monotonic();
     this.#lastSecond = Math.floor(this.#lastPingMs / 1000);
     this.#lag = host.config.onChange(["min-replicas-max-lag"], () => this.#countGood());
@@ -103,6 +119,8 @@ export class MasterRole {
     }
     if (id === null) replica.isOld = true;
     else {
+      replica.translation = this.translations.withId(id);
+      replica.target = replica.translation?.target ?? this.translations.targetFor(replica);
       const refusal = this.#refusal(replica, id, wanted);
       if (refusal === null) {
         statistics.partialSyncs++;
@@ -113,6 +131,9 @@ export class MasterRole {
       this.note(replica, "refused", refusal);
       if (!id.startsWith("?")) statistics.partialSyncsRefused++;
     }
+    this.translations.lookAtReturn(replica);
+    const unsayable = this.#targetAgain(replica);
+    if (unsayable !== null) return unsayable;
     statistics.fullSyncs++;
     replica.askedMs = clock.monotonic();
     replica.state = "wait-start";
@@ -132,6 +153,36 @@ export class MasterRole {
     return null;
   }
 
+  /**
+   * Whom the replica is to be spoken to as, now that it is to have all there is. Answers an error when it cannot have all
+   * of that (logged).
+   */
+  #targetAgain(replica: AttachedReplica): string | null {
+    const { translations, host: { log } } = this;
+    const target = replica.target = translations.targetFor(replica);
+    replica.translation = null;
+    const unheld = target === null ? null : translations.refusal(target);
+    if (unheld === null) return null;
+    log.warning(
+      `Replica ${replica.name} is refused, as it cannot have all of the data: ${unheld}. It is taken for ` +
+        `${target!.name}: see rdb-version-for-replicas`,
+    );
+    this.note(replica, "refused", unheld);
+    return `ERR ${unheld}`;
+  }
+
+  /** Nobody can be told any more in these terms what happens here. */
+  #translationBroke(translation: TranslatedHistory, why: string): void {
+    const text = `what happens cannot be told to ${translation.target.name}: ${why}`;
+    for (const replica of [...this.#replicas]) {
+      if (replica.translation !== translation) continue;
+      this.host.log.warning(
+        `Replica ${replica.name} has to synchronize anew: ${text}`,
+      );
+      replica.close(text);
+    }
+  }
+
   #attach(replica: AttachedReplica): void {
     replica.onIdle = () => this.#knowOfMore = false;
     this.#replicas.add(replica);
@@ -140,13 +191,22 @@ export class MasterRole {
 
   /** Why this replica cannot go on partially (logged); null when it can. */
   #refusal(replica: AttachedReplica, id: string, wanted: number): string | null {
-    const { ids, backlog, offset } = this.history;
+    const { ids } = this.history;
+    const { translation } = replica;
+    const { backlog, offset } = translation ?? this.history;
     const { log } = this.host;
     if (id.startsWith("?")) {
       log.notice(`Full resync requested by replica ${replica.name}`);
       return "it asked for a full resync";
     }
-    if (!ids.shares(id, wanted)) {
+    if (translation === null && replica.target !== null) {
+      log.notice(
+        `Partial resynchronization not accepted: ${replica.name} has to be sent what ` +
+          `${replica.target.name} know`,
+      );
+      return `it is taken for ${replica.target.name}, whose stream is another one`;
+    }
+    if (translation === null && !ids.shares(id, wanted)) {
       if (id.toLowerCase() === ids.secondId && ids.secondOffset >= 0) {
         log.notice(
           "Partial resynchronization not accepted: Requested offset for second ID was " +
@@ -183,12 +243,12 @@ export class MasterRole {
 
   /** Goes on with the stream where the replica is. */
   #continue(replica: AttachedReplica, wanted: number): void {
-    const { ids, backlog } = this.history;
+    const { id, backlog } = this.historyOf(replica);
     const { log, clock } = this.host;
     replica.state = "online";
     replica.ackMs = clock.monotonic();
     replica.cursor = backlog!.cursor(wanted - 1);
-    replica.say(replica.hasCapaPsync2 ? `+CONTINUE ${ids.id}\r\n` : "+CONTINUE\r\n");
+    replica.say(replica.hasCapaPsync2 ? `+CONTINUE ${id}\r\n` : "+CONTINUE\r\n");
     const bytes = replica.cursor.behindBytes;
     log.notice(
       `Partial resynchronization request from ${replica.name} accepted. Sending ${bytes} bytes of ` +
@@ -200,6 +260,13 @@ export class MasterRole {
       `from offset ${wanted} on, ${formatBytes(bytes)} of backlog`,
     );
     this.#countGood();
+  }
+
+  /** The history that a replica follows: ours, or a translated one. */
+  historyOf({ translation }: AttachedReplica): HistoryForReplica {
+    if (translation !== null) return translation;
+    const { ids: { id }, backlog, offset } = this.history;
+    return { id, backlog, offset };
   }
 
   /** A replica has been sent its snapshot, `toSocket` as it was made or else as a file. */
@@ -250,13 +317,17 @@ export class MasterRole {
   acknowledge(client: ReplicaConnection, offset: number, synced: number): void {
     if (!client.isReplica) return;
     const replica = this.stateOf(client);
+    const { translation } = replica;
     replica.ackMs = this.host.clock.monotonic();
-    const isNews = offset > replica.ackOffset || synced > replica.syncedOffset ||
+    const ours = translation?.oursAt(offset) ?? offset;
+    const oursSynced = translation?.oursAt(synced) ?? synced;
+    if (!replica.hasAcknowledged) this.translations.loaded(replica);
+    const isNews = ours > replica.ackOffset || oursSynced > replica.syncedOffset ||
       !replica.hasAcknowledged;
     replica.hasAcknowledged = true;
-    if (offset > replica.ackOffset) replica.ackOffset = offset;
+    if (ours > replica.ackOffset) replica.ackOffset = ours;
     if (synced >= 0) replica.hasSynced = true;
-    if (synced > replica.syncedOffset) replica.syncedOffset = synced;
+    if (oursSynced > replica.syncedOffset) replica.syncedOffset = oursSynced;
     if (replica.waitsForAck) {
       replica.waitsForAck = false;
       this.note(replica, "streaming", `it has acknowledged offset ${offset}`);
@@ -326,6 +397,7 @@ export class MasterRole {
     log.notice(`Connection with replica ${replica.name} lost.`);
     const cause = replica.closeCause || client.closeCause || "the replica closed it, or it broke";
     this.note(replica, "closed", `${cause} (${this.#progressOf(replica)})`);
+    this.translations.left(replica);
     replica.drop();
     this.#syncs.left();
     if (this.#replicas.size === 0) this.#noReplicasSinceMs = clock.monotonic();
@@ -449,7 +521,13 @@ export class MasterRole {
     this.#syncs.noteProgress();
     this.#dropSilent(steadyMs);
     this.#dropIdleBacklog(steadyMs);
+    this.translations.tick(steadyMs, (each) => this.#isFollowed(each));
     this.#countGood();
+  }
+
+  #isFollowed(translation: TranslatedHistory): boolean {
+    for (const replica of this.#replicas) if (replica.translation === translation) return true;
+    return false;
   }
 
   /** Signs of life: PING in the stream, a newline to who waits for a snapshot. */
@@ -537,6 +615,7 @@ export class MasterRole {
 
   close(): void {
     this.disconnectAll("the server ends");
+    this.translations.close();
   }
 }
 

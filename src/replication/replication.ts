@@ -52,6 +52,16 @@ export class Replication implements OwnReplicas {
     return this.history.backlog;
   }
 
+  /** Memory of our backlog and of those for older servers, in bytes. */
+  get backlogBytes(): number {
+    return (this.backlog?.heldBytes ?? 0) + this.master.translations.heldBytes;
+  }
+
+  /** How much of that is there only because a replica is slow. */
+  get excessBacklogBytes(): number {
+    return (this.backlog?.excessBytes ?? 0) + this.master.translations.excessBytes;
+  }
+
   /** `master_repl_offset`. */
   get offset(): number {
     return this.history.offset;

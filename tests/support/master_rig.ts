@@ -15,7 +15,7 @@ import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 export class FakeSnapshots implements SnapshotMaker {
   isSaving = false;
   isLoading = false;
-  filePath = "";
+  #path = "";
   readonly #listeners: SnapshotListener[] = [];
   /** Snapshots to disk that were begun and given up. */
   begunToDisk = 0;
@@ -67,20 +67,20 @@ export class FakeSnapshots implements SnapshotMaker {
 
   /** The snapshot to disk is complete (its content is `text`), or has failed. */
   endDisk(path: string, text: string | null): void {
-    this.filePath = path;
+    this.#path = path;
     if (text !== null) Deno.writeTextFileSync(path, text);
     this.#end("file", text === null ? "no space left" : null);
   }
 
   /** Tells of the end of a snapshot. */
-  ended: SnapshotListener = (kind, failure) => {
-    for (const listener of this.#listeners) listener(kind, failure);
+  ended: SnapshotListener = (kind, failure, path) => {
+    for (const listener of this.#listeners) listener(kind, failure, path);
   };
 
   #end(kind: "file" | "relay", failure: string | null): void {
     this.isSaving = false;
     this.relay = null;
-    this.ended(kind, failure);
+    this.ended(kind, failure, this.#path);
   }
 }
 

@@ -197,11 +197,10 @@ const MEMORY: Field[] = [
   ["mem_fragmentation_bytes", ({ memory }) => memory.resident - memory.used],
   [
     "mem_not_counted_for_evict",
-    ({ server: { replication, aof } }) =>
-      (replication.backlog?.excessBytes ?? 0) + aof.writer.heldBytes,
+    ({ server: { replication, aof } }) => replication.excessBacklogBytes + aof.writer.heldBytes,
   ],
   ["mem_replication_backlog", ({ memory }) => memory.backlog],
-  ["mem_total_replication_buffers", ({ server }) => server.replication.backlog?.heldBytes ?? 0],
+  ["mem_total_replication_buffers", ({ server }) => server.replication.backlogBytes],
   ["mem_clients_slaves", ({ memory }) => memory.replicas],
   ["mem_clients_normal", ({ memory }) => memory.clients],
   none("mem_cluster_links"),

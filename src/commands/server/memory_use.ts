@@ -32,9 +32,8 @@ export function measureMemory(server: Services): MemoryUse {
   const data = keyspace.dataBytes + keyspace.sealed.bytes;
   const allClients = server.clientBytes();
   const replicas = server.replicaClientBytes();
-  const { backlog } = server.replication;
-  const held = backlog?.heldBytes ?? 0;
-  const excess = server.replication.master.count === 0 ? 0 : backlog?.excessBytes ?? 0;
+  const { backlogBytes: held, excessBacklogBytes, master } = server.replication;
+  const excess = master.count === 0 ? 0 : excessBacklogBytes;
   const tracked = server.tracking.memoryBytes;
   const scripts = server.scripts.memoryBytes;
   const startup = used - data - allClients - held - tracked - scripts;

@@ -184,7 +184,7 @@ Deno.test("over the disk: a BGSAVE of somebody else is not shared", () => {
   const peer = asking(rig, "eof");
   assertEquals(peer.read(), "");
   rig.snapshots.isSaving = false;
-  rig.snapshots.ended("file", null);
+  rig.snapshots.ended("file", null, "");
   assertEquals(rig.snapshots.begunToDisk, 2);
   assertEquals(withoutIds(peer.read()), "+FULLRESYNC <id> 0\r\n");
 });

@@ -75,7 +75,7 @@ Deno.test("PSYNC counts what it granted and refused, and says by how much the ba
   const before = statistics.fullSyncs;
   rig.peer("capa", "eof").send("PSYNC", "?", "-1");
   assertEquals(statistics.partialSyncsRefused, 0);
-  const late = rig.peer("capa", "eof", "listening-port", "7009");
+  const late = rig.peer("capa", "eof", "capa", "psync2", "listening-port", "7009");
   late.send("PSYNC", id, "1");
   assertEquals(statistics.partialSyncsRefused, 1);
   assertEquals(statistics.fullSyncs, before + 2);

@@ -1,0 +1,90 @@
+/**
+ * Which version of snapshots a replica reads, as far as can be told from what it has done: servers from 4.0 to 7.4
+ * introduce themselves alike. One that cannot read a snapshot closes the link once it has it, without a word, and comes
+ * back at once; then it is given the next older version, until it has loaded one.
+ *
+ *     10 or later ──refused──► 9 ──refused──► 8 ──refused──► as at first
+ *
+ * A replica that has loaded a snapshot before is not doubted at the first link that ends so.
+ */
+
+import { RDB_VERSION } from "../../rdb/format.ts";
+
+/** A replica that comes back later than this has not been refused anything. */
+const BACK_WITHIN_MS = 15_000;
+const PEERS_MAX = 1000;
+/** The oldest version that a server reads which can resume a link of another master (4.0). */
+const OLDEST_PSYNC2 = 8;
+
+interface Peer {
+  /** The version that it is sent; 0 for the latest. */
+  version: number;
+  /** Whether it has loaded one of that version. */
+  isProven: boolean;
+  /** Links in a row that ended as if the snapshot could not be read. */
+  refusals: number;
+  /** When the last of them ended, monotonic ms. */
+  refusedMs: number;
+  /** The version of that snapshot. */
+  refusedVersion: number;
+}
+
+export class KnownPeers {
+  /** By "address:port" as the replica announces them, in the order in which they came. */
+  readonly #peers = new Map<string, Peer>();
+
+  /** The version for a replica; 0 for the latest. */
+  versionOf(name: string): number {
+    return this.#peers.get(name)?.version ?? 0;
+  }
+
+  /** It has loaded a snapshot of this version. */
+  loaded(name: string, version: number): void {
+    const peer = this.#peer(name);
+    peer.refusals = 0;
+    peer.isProven = true;
+    if (peer.version !== 0) peer.version = version;
+  }
+
+  /** Its link has ended as if it could not read a snapshot of this version. */
+  left(name: string, version: number, steadyMs: number): void {
+    const peer = this.#peer(name);
+    peer.refusals++;
+    peer.refusedMs = steadyMs;
+    peer.refusedVersion = version;
+  }
+
+  /**
+   * It is here again and wants a snapshot: the older version that it is to be sent from now on; 0 if nothing has
+   * changed. `isHeld` tells whether a version can hold the dataset.
+   */
+  returned(name: string, steadyMs: number, isHeld: (version: number) => boolean): number {
+    const peer = this.#peers.get(name);
+    if (peer === undefined || peer.refusals === 0) return 0;
+    if (steadyMs - peer.refusedMs > BACK_WITHIN_MS) {
+      peer.refusals = 0;
+      return 0;
+    }
+    if (peer.refusals < (peer.isProven ? 2 : 1)) return 0;
+    peer.refusals = 0;
+    peer.isProven = false;
+    const older = peer.refusedVersion > RDB_VERSION ? RDB_VERSION : peer.refusedVersion - 1;
+    if (older < OLDEST_PSYNC2) {
+      peer.version = 0;
+      return 0;
+    }
+    if (!isHeld(older)) return 0;
+    peer.version = older;
+    return older;
+  }
+
+  #peer(name: string): Peer {
+    let peer = this.#peers.get(name);
+    if (peer === undefined) {
+      peer = { version: 0, isProven: false, refusals: 0, refusedMs: 0, refusedVersion: 0 };
+      this.#peers.set(name, peer);
+      if (this.#peers.size > PEERS_MAX) this.#peers.delete(this.#peers.keys().next().value!);
+    }
+    return peer;
+  }
+}

@@ -1,0 +1,197 @@
+/** Links to older servers: what they are taken for, where they go on, and what they are counted for. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { KnownPeers } from "../../../src/replication/bridge/known_peers.ts";
+import { OffsetMap } from "../../../src/replication/bridge/offset_map.ts";
+import { MasterRig, type Peer, withoutIds } from "../../support/master_rig.ts";
+
+const OLD = ["listening-port", "7001", "capa", "eof"];
+const NEW = ["listening-port", "7001", "capa", "eof", "capa", "psync2"];
+
+/** A replica that has been sent the snapshot, and where its history began. */
+function synced(rig: MasterRig, ...replconf: string[]): { peer: Peer; id: string; offset: number } {
+  const peer = rig.peer(...replconf);
+  peer.send("PSYNC", "?", "-1");
+  rig.snapshots.make("RDB");
+  rig.snapshots.endRelay();
+  const [, id, offset] = /^\+FULLRESYNC ([0-9a-f]{40}) (\d+)/.exec(peer.read())!;
+  return { peer, id, offset: Number(offset) };
+}
+
+function versionSent({ client }: Peer): number {
+  return (client.replicaState as { sentVersion: number }).sentVersion;
+}
+
+for (
+  const [what, replconf, version] of [
+    ["that introduces itself as 2.8 to 3.2 do", OLD, 6],
+    ["that introduces itself as 2.8 did at first", ["listening-port", "7001"], 6],
+    ["that names psync2", NEW, 10],
+    ["that names no port, as tools do", ["capa", "eof"], 10],
+  ] as const
+) {
+  Deno.test(`a replica ${what} is sent a snapshot of version ${version}`, () => {
+    const rig = new MasterRig();
+    const peer = rig.peer(...replconf);
+    peer.send("PSYNC", "?", "-1");
+    assertEquals(versionSent(peer), version);
+  });
+}
+
+Deno.test("rdb-version-for-replicas says what all replicas are sent", () => {
+  const rig = new MasterRig({ "rdb-version-for-replicas": "9" });
+  for (const replconf of [OLD, NEW, ["capa", "eof"]]) {
+    const { peer } = synced(rig, ...replconf);
+    assertEquals(versionSent(peer), 9);
+  }
+  rig.run("CONFIG", "SET", "rdb-version-for-replicas", "12");
+  const { peer, id } = synced(rig, ...OLD);
+  assertEquals([versionSent(peer), id], [12, rig.replication.ids.id]);
+});
+
+Deno.test("replicas of one version share a snapshot and a history, others have their own", () => {
+  const rig = new MasterRig({ "repl-diskless-sync-delay": "1" });
+  const peers = [OLD, NEW, OLD].map((replconf) => rig.peer(...replconf));
+  for (const peer of peers) peer.send("PSYNC", "?", "-1");
+  rig.pass(2_000);
+  const first = peers.map((peer) => /FULLRESYNC (\S+)/.exec(peer.read())?.[1]);
+  assert(first[0] !== undefined && first[0] === first[2]);
+  assertEquals(first[1], undefined, "it waits for a snapshot of its own");
+  rig.snapshots.endRelay();
+  rig.pass(2_000);
+  assertMatch(peers[1].read(), new RegExp(rig.replication.ids.id));
+});
+
+Deno.test("an older replica goes on where it was in its own history, and not in ours", () => {
+  const rig = new MasterRig();
+  const { peer, id, offset } = synced(rig, ...OLD);
+  peer.send("REPLCONF", "ACK", String(offset));
+  rig.run("SET", "a", "1");
+  const said = peer.read();
+  peer.hangUp();
+  rig.run("GETDEL", "a");
+  const back = rig.peer(...OLD);
+  back.send("PSYNC", id, String(offset + said.length + 1));
+  assertEquals(back.read(), "+CONTINUE\r\n*2\r\n$3\r\nDEL\r\n$1\r\na\r\n");
+  assertEquals(rig.services.statistics.partialSyncs, 1);
+  const stray = rig.peer(...OLD);
+  stray.send("PSYNC", rig.replication.ids.id, String(rig.replication.offset + 1));
+  assertMatch(withoutIds(stray.read()), /^\+FULLRESYNC <id>/);
+  const late = rig.peer(...OLD);
+  late.send("PSYNC", id, "999999");
+  assertMatch(withoutIds(late.read()), /^$|^\+FULLRESYNC/);
+  assertEquals(rig.services.statistics.partialSyncs, 1);
+});
+
+Deno.test("what an older replica acknowledges counts in our terms, once all of a command is there", () => {
+  const rig = new MasterRig();
+  const { peer, offset } = synced(rig, ...OLD);
+  peer.send("REPLCONF", "ACK", String(offset));
+  rig.run("SET", "k", "v");
+  const plain = rig.replication.offset;
+  const first = peer.read().length;
+  rig.run("SET", "k", "v", "PXAT", "4000000000000");
+  const all = rig.replication.offset;
+  const second = peer.read().length;
+  assert(second !== all - plain, "both streams have grown alike");
+  const { master } = rig.replication;
+  const acknowledge = (bytes: number) => {
+    peer.send("REPLCONF", "ACK", String(offset + bytes));
+    return master.attachedReplicas()[0].ackOffset;
+  };
+  assertEquals(acknowledge(first), plain);
+  assertEquals(master.acknowledgedCount(all), 0);
+  assertEquals(acknowledge(first + second - 1), plain);
+  assertEquals(acknowledge(first + second), all);
+  assertEquals(master.acknowledgedCount(all), 1);
+});
+
+Deno.test("a replica that leaves with the snapshot and is back at once gets an older version, until it loads one", () => {
+  const rig = new MasterRig();
+  const versions: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    const { peer } = synced(rig, ...NEW);
+    versions.push(versionSent(peer));
+    peer.hangUp();
+    rig.pass(1_000);
+  }
+  assertEquals(versions, [10, 9, 8, 10]);
+  const { peer, offset } = synced(rig, ...NEW);
+  peer.send("REPLCONF", "ACK", String(offset));
+  peer.hangUp();
+  rig.pass(1_000);
+  assertEquals([versionSent(peer), versionSent(synced(rig, ...NEW).peer)], [9, 9]);
+});
+
+Deno.test("a replica that is back only later, or from elsewhere, is not taken for an older one", () => {
+  const rig = new MasterRig();
+  synced(rig, ...NEW).peer.hangUp();
+  assertEquals(
+    versionSent(synced(rig, "listening-port", "7002", "capa", "eof", "capa", "psync2").peer),
+    10,
+  );
+  rig.pass(20_000);
+  assertEquals(versionSent(synced(rig, ...NEW).peer), 10);
+});
+
+Deno.test("a replica is refused what its version cannot hold, by the name of the key", () => {
+  const rig = new MasterRig();
+  rig.run("XADD", "events", "*", "f", "v");
+  const peer = rig.peer(...OLD);
+  peer.send("PSYNC", "?", "-1");
+  const why = 'RDB version 6 cannot hold the stream "events" (database 0)';
+  assertEquals(peer.read(), `-ERR ${why}\r\n`);
+  assert(rig.logLines.some((line) => line.includes(why) && line.includes("127.0.0.1:7001")));
+  assertEquals(rig.replication.master.count, 0);
+  rig.run("DEL", "events");
+  peer.send("PSYNC", "?", "-1");
+  assertMatch(withoutIds(peer.read()), /^\+FULLRESYNC <id>/);
+});
+
+Deno.test("a history of an older version ends when nobody has followed it for repl-backlog-ttl", () => {
+  const rig = new MasterRig({ "repl-backlog-ttl": "10" });
+  rig.onlineReplica(7009);
+  const { peer, id, offset } = synced(rig, ...OLD);
+  peer.hangUp();
+  rig.pass(5_000);
+  const back = rig.peer(...OLD);
+  back.send("PSYNC", id, String(offset + 1));
+  assertMatch(back.read(), /^\+CONTINUE/);
+  back.hangUp();
+  rig.pass(15_000);
+  const { master } = rig.replication;
+  assertEquals(master.translations.withId(id), null);
+  assertEquals(master.translations.heldBytes, 0);
+});
+
+Deno.test("KnownPeers doubts a replica that has loaded a snapshot only at the second link that ends so", () => {
+  const peers = new KnownPeers();
+  const isHeld = () => true;
+  peers.loaded("a:1", 10);
+  peers.left("a:1", 10, 0);
+  assertEquals(peers.returned("a:1", 1_000, isHeld), 0);
+  peers.left("a:1", 10, 1_000);
+  assertEquals(peers.returned("a:1", 2_000, () => false), 0);
+  peers.left("a:1", 10, 2_000);
+  assertEquals(peers.returned("a:1", 3_000, isHeld), 9);
+  assertEquals(peers.versionOf("a:1"), 9);
+  peers.left("b:1", 12, 0);
+  assertEquals(peers.returned("b:1", 1_000, isHeld), 10);
+});
+
+Deno.test("OffsetMap never says more than what is there, and knows each end", () => {
+  const map = new OffsetMap(100, 1_000);
+  map.reached(150, 1_050);
+  map.diverge();
+  map.reached(180, 1_060);
+  map.reached(190, 1_070);
+  const places = [90, 100, 120, 150, 170, 180, 185, 190, 500].map((at) => map.oursAt(at));
+  assertEquals(places, [0, 1_000, 1_020, 1_050, 1_050, 1_060, 1_065, 1_070, 1_070]);
+  for (let i = 1; i <= 20_000; i++) {
+    map.diverge();
+    map.reached(190 + 3 * i, 1_070 + i);
+  }
+  assertEquals(map.oursAt(190 + 60_000), 21_070);
+  assertEquals(map.oursAt(190 + 59_999), 21_069);
+  assertEquals(map.oursAt(200), 0);
+});
