@@ -261,7 +261,17 @@ export interface LoadOptions {
   flushesAll: boolean;
   /** Whether there are commands that redis 7.0 does not know: fields of hashes that expire. */
   hasShortFields: boolean;
+  /** Commands that are left out. */
+  leavesOut: (words: readonly string[]) => boolean;
 }
+
+const USUAL_LOAD: LoadOptions = {
+  commandsPerBatch: 30,
+  pauseMs: 1,
+  flushesAll: true,
+  hasShortFields: false,
+  leavesOut: () => false,
+};
 
 /** A running load; see {@linkcode startLoad}. */
 export class WriteLoad implements AsyncDisposable {
@@ -317,13 +327,13 @@ export class WriteLoad implements AsyncDisposable {
 
   async #write(
     client: RespClient,
-    { commandsPerBatch, pauseMs, flushesAll, hasShortFields }: LoadOptions,
+    { commandsPerBatch, pauseMs, flushesAll, hasShortFields, leavesOut }: LoadOptions,
   ): Promise<void> {
     const g = new LoadGenerator(this.seed, Date.now, hasShortFields);
     while (!this.#stopping) {
       const batch: string[][] = [];
       while (batch.length < commandsPerBatch) {
-        const commands = g.commands();
+        const commands = g.commands().filter((words) => !leavesOut(words));
         batch.push(
           ...(flushesAll ? commands : commands.filter(([name]) => !/^flushall$/i.test(name))),
         );
@@ -354,12 +364,10 @@ export function learnPayload(g: Generator, words: string[], reply: Reply): void 
 /** Starts a load on a server; it runs until stopped. The seed belongs in the test's name or output. */
 export async function startLoad(
   server: { port: number },
-  { seed, commandsPerBatch = 30, pauseMs = 1, flushesAll = true, hasShortFields = false }:
-    & { seed: number }
-    & Partial<LoadOptions>,
+  { seed, ...given }: { seed: number } & Partial<LoadOptions>,
 ): Promise<WriteLoad> {
   const clients = [await connect(server.port), await connect(server.port)];
-  return new WriteLoad(seed, clients, { commandsPerBatch, pauseMs, flushesAll, hasShortFields });
+  return new WriteLoad(seed, clients, { ...USUAL_LOAD, ...given });
 }
 
 /** Sends exactly `count` commands of a load and waits for the answers. */
