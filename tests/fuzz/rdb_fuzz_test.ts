@@ -1,7 +1,8 @@
 /**
  * Damaged snapshots and DUMP payloads: cut at every byte, bits flipped, with and without a checksum
  * that fits. Each has to be refused with an RdbError or load to values that all commands can work
- * with. Not covered: allocations, beyond what makes the runtime fail.
+ * with. Lengths of 2^60 and the like at every byte: no allocation is larger than what the size of the
+ * file explains.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -13,8 +14,10 @@ import { ACCESS_NONE } from "../../src/rdb/save_dataset.ts";
 import { corpusBytes, corpusNames } from "../rdb/corpus.ts";
 import { asVersion10, loadBytes, readDataset, saveToBytes } from "../rdb/datasets.ts";
 import { Random } from "../support/random.ts";
+import { withRefusedAllocations } from "../support/refused_allocations.ts";
 import { fuzzRounds, fuzzSeed } from "../support/fuzz.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
+import { ABSURD_LENGTHS, allocationMax, overwritten } from "./damage.ts";
 
 /** A small dataset with every encoding. */
 function everyEncoding(): TestServer {
@@ -236,6 +239,63 @@ Deno.test("RESTORE refuses a payload cut at any byte, and changes nothing", () =
     }
   }
   assertEquals(server.run("EXISTS", "k"), 0);
+});
+
+/** Runs `work`; nothing that it allocates at once is larger than what so many bytes explain. */
+function withinBounds<T>(fileBytes: number, what: string, work: () => T): T {
+  let largest = 0;
+  const refuses = (bytes: number) => {
+    largest = Math.max(largest, bytes);
+    // What nobody has is not tried.
+    return bytes > 2 ** 32;
+  };
+  const result = withRefusedAllocations(refuses, work);
+  assert(largest <= allocationMax(fileBytes), `${what}: ${largest} bytes at once of ${fileBytes}`);
+  return result;
+}
+
+Deno.test("absurd lengths at any byte of a snapshot: refused or loaded, and nothing of that size is allocated", () => {
+  const step = fuzzRounds(1) > 1 ? 1 : 41;
+  for (const compress of [true, false]) {
+    const bytes = saveToBytes(everyEncoding().keyspace, { compress });
+    for (const [i, length] of ABSURD_LENGTHS.entries()) {
+      for (let at = RDB_HEADER_BYTES + 7 * i; at < bytes.length; at += step) {
+        const what = `length ${i} at byte ${at}`;
+        withinBounds(
+          bytes.length,
+          what,
+          () => tryLoad(overwritten(bytes, at, length), what, false),
+        );
+      }
+    }
+  }
+});
+
+Deno.test("absurd lengths at any byte of a payload of RESTORE: an error or a value, and nothing of that size is allocated", () => {
+  const source = everyEncoding();
+  const target = testServer();
+  const step = fuzzRounds(1) > 1 ? 1 : 3;
+  for (const key of source.run("KEYS", "*") as string[]) {
+    const payload = latin1(source.run("DUMP", key) as string);
+    for (const [i, length] of ABSURD_LENGTHS.entries()) {
+      for (let at = i % step; at < payload.length - 10; at += step) {
+        const damaged = sealed(overwritten(payload, at, length));
+        const what = `${key}: length ${i} at byte ${at}`;
+        const reply = withinBounds(
+          payload.length,
+          what,
+          () => target.run("RESTORE", "k", "0", damaged, "REPLACE"),
+        );
+        if (reply !== "OK") {
+          assert(
+            JSON.stringify(reply).includes("Bad data format") ||
+              JSON.stringify(reply).includes("payload version or checksum"),
+            `${what}: ${JSON.stringify(reply)}`,
+          );
+        }
+      }
+    }
+  }
 });
 
 function toHex(bytes: Uint8Array): string {

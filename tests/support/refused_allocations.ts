@@ -17,6 +17,16 @@ const CONSTRUCTORS = [
 
 /** `bytes` is the size of the array to be made, of a buffer with its room, or of what it is to be resized to. */
 export function withRefusedAllocations<T>(refuses: (bytes: number) => boolean, work: () => T): T {
+  const putBack = refuseAllocations(refuses);
+  try {
+    return work();
+  } finally {
+    putBack();
+  }
+}
+
+/** The same until what it returns is called. */
+export function refuseAllocations(refuses: (bytes: number) => boolean): () => void {
   const scope = globalThis as unknown as Record<string, typeof Uint8Array>;
   const originals = CONSTRUCTORS.map((name) => scope[name]);
   for (const [i, name] of CONSTRUCTORS.entries()) {
@@ -36,12 +46,10 @@ export function withRefusedAllocations<T>(refuses: (bytes: number) => boolean, w
     if (refuses(bytes)) throw new RangeError("Array buffer allocation failed");
     return resize.call(this, bytes);
   };
-  try {
-    return work();
-  } finally {
+  return () => {
     ArrayBuffer.prototype.resize = resize;
     for (const [i, name] of CONSTRUCTORS.entries()) scope[name] = originals[i];
-  }
+  };
 }
 
 /** Has blocks, of which the memory of large values consists, refused alone: also those that lie ready. */
