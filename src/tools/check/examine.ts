@@ -178,7 +178,7 @@ class Examination {
             offset: records.keyOffset(ref),
             length: records.keyLength(ref),
             type: kind.name,
-            encoding: kind.encodingName(database, ref),
+            form: `${kind.name}, ${kind.encodingName(database, ref)}`,
             elements: elementsIn(kind.type, encoding, large, bytes, records.valueOffset(ref)),
             fileBytes: 0,
             memoryBytes: database.bytesOfKey(ref),

@@ -47,8 +47,30 @@ class Piece implements Weight {
   ends: Map<string, Piece> | null = null;
 }
 
+/** Prefixes that are remembered; a power of two. */
+const RECENT = 256;
+
+/** A prefix with its piece, as long as none have been joined since. */
+class RecentPrefix {
+  constructor(
+    readonly joins: number,
+    readonly bytes: Uint8Array,
+    readonly piece: Piece,
+  ) {}
+
+  is(joins: number, key: Uint8Array, from: number, to: number): boolean {
+    const { bytes } = this;
+    if (joins !== this.joins || bytes.length !== to - from) return false;
+    for (let i = 0; i < bytes.length; i++) if (bytes[i] !== key[from + i]) return false;
+    return true;
+  }
+}
+
 export class PrefixTree {
   readonly #root = new Piece();
+  readonly #recent: (RecentPrefix | undefined)[] = new Array(RECENT);
+  /** How often pieces have been joined. */
+  #joins = 0;
 
   get total(): Readonly<Weight> {
     return this.#root;
@@ -57,6 +79,31 @@ export class PrefixTree {
   /** Counts a key. */
   add(key: Uint8Array, offset: number, length: number, bytes: number): void {
     const end = offset + length;
+    const from = behindOnlyMark(key, offset, end);
+    if (from > 0) this.#addShort(key, offset, from, end, bytes);
+    else this.#addAny(key, offset, end, bytes);
+  }
+
+  /** A key with one separator, as most have: its prefix was often the same a moment ago. */
+  #addShort(key: Uint8Array, offset: number, from: number, end: number, bytes: number): void {
+    const slot = (key[offset] * 31 + key[from - 2] * 7 + from - offset) & (RECENT - 1);
+    let recent = this.#recent[slot];
+    if (recent === undefined || !recent.is(this.#joins, key, offset, from)) {
+      const inner = this.#root.inner ??= new Map();
+      const mark = String.fromCharCode(key[from - 1]);
+      const name = nameOf(key, offset, from - 1) + mark;
+      const piece = this.#childOf(this.#root, inner, name, mark);
+      recent = new RecentPrefix(this.#joins, key.slice(offset, from), piece);
+      this.#recent[slot] = recent;
+    }
+    const { piece } = recent;
+    count(this.#root, bytes);
+    count(piece, bytes);
+    piece.ends ??= new Map();
+    count(this.#childOf(piece, piece.ends, nameOf(key, from, end), ""), bytes);
+  }
+
+  #addAny(key: Uint8Array, offset: number, end: number, bytes: number): void {
     const marks = has(key, offset, end, SEPARATORS) ? SEPARATORS : WEAK_SEPARATORS;
     let piece = this.#root;
     let from = offset;
@@ -67,12 +114,24 @@ export class PrefixTree {
       if (at === end) break;
       const name = nameOf(key, from, at) + String.fromCharCode(key[at]);
       piece.inner ??= new Map();
-      piece = childOf(piece, piece.inner, name, name.slice(-1));
+      piece = this.#childOf(piece, piece.inner, name, name.slice(-1));
       count(piece, bytes);
       from = at + 1;
     }
     piece.ends ??= new Map();
-    count(childOf(piece, piece.ends, nameOf(key, from, end), ""), bytes);
+    count(this.#childOf(piece, piece.ends, nameOf(key, from, end), ""), bytes);
+  }
+
+  #childOf(parent: Piece, children: Map<string, Piece>, name: string, mark: string): Piece {
+    const found = children.get(name);
+    if (found !== undefined) return found;
+    if (children.size >= PIECES_MAX) {
+      join(parent, children, ANY + mark);
+      this.#joins++;
+    }
+    const made = new Piece();
+    children.set(name, made);
+    return made;
   }
 
   /** What takes at least a share of all, by size, prefixes before what is below them; `most` rows at most. */
@@ -80,6 +139,7 @@ export class PrefixTree {
     const rows: PrefixRow[] = [];
     const least = this.#root.bytes * share;
     settleAll(this.#root);
+    this.#joins++;
     collect(this.#root, "", 0, least, rows);
     return rows.slice(0, most);
   }
@@ -94,6 +154,17 @@ function separators(text: string): Uint8Array {
 function has(key: Uint8Array, from: number, end: number, marks: Uint8Array): boolean {
   for (let i = from; i < end; i++) if (marks[key[i]] !== 0) return true;
   return false;
+}
+
+/** Where the key goes on behind its only separator, if it has one of the strong ones; else 0. */
+function behindOnlyMark(key: Uint8Array, from: number, end: number): number {
+  let behind = 0;
+  for (let i = from; i < end; i++) {
+    if (SEPARATORS[key[i]] === 0) continue;
+    if (behind > 0 || i === from) return 0;
+    behind = i + 1;
+  }
+  return behind;
 }
 
 function count(piece: Piece, bytes: number): void {
@@ -116,15 +187,6 @@ function nameOf(key: Uint8Array, from: number, end: number): string {
   const isNumber = digits === length;
   const isId = digits > 0 && digits + hex === length && length >= 8;
   return isNumber || isId ? ANY : toLatin1(key, from, length);
-}
-
-function childOf(parent: Piece, children: Map<string, Piece>, name: string, mark: string): Piece {
-  const found = children.get(name);
-  if (found !== undefined) return found;
-  if (children.size >= PIECES_MAX) join(parent, children, ANY + mark);
-  const made = new Piece();
-  children.set(name, made);
-  return made;
 }
 
 /** Makes one of those children that take little. Of several separators that of the newest is shown. */

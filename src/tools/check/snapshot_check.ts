@@ -40,6 +40,7 @@ export class SnapshotCheck {
   #keyBytes = new Uint8Array(256);
   #lastLength = 0;
   #lastBegin = -1;
+  readonly #forms: (string | undefined)[] = [];
   #lastEnd = 0;
   #lastDatabase = 0;
   #lastType = "";
@@ -104,12 +105,17 @@ export class SnapshotCheck {
       offset: 0,
       length: keyLength,
       type,
-      encoding: codeName(scan.valueType & 0xff) ?? "",
+      form: this.#formOf(scan, type),
       elements: isWhole ? elementsOf(values) : 0,
       fileBytes,
       memoryBytes: isWhole ? memoryOf(values, keyLength, expiresAtMs === expiresAtMs) : fileBytes,
       expiresAtMs,
     });
+  }
+
+  /** "hash, listpack": made once for each type of the format. */
+  #formOf({ valueType }: SnapshotScan, type: string): string {
+    return this.#forms[valueType] ??= `${type}, ${codeName(valueType & 0xff)}`;
   }
 
   /** Remembers the key without making an object for it. */

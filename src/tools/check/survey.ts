@@ -25,8 +25,8 @@ export interface CountedKey {
   readonly offset: number;
   readonly length: number;
   readonly type: string;
-  /** The form of its value in the file, or in memory. */
-  readonly encoding: string;
+  /** The type with the form of its value, in the file or in memory: "hash, listpack". */
+  readonly form: string;
   readonly elements: number;
   /** In the file; 0 where it is of no file. */
   readonly fileBytes: number;
@@ -80,7 +80,7 @@ export class Survey {
     this.fileBytes += key.fileBytes;
     this.memoryBytes += key.memoryBytes;
     addTo(this.types, key.type, key);
-    addTo(this.encodings, `${key.type}, ${key.encoding}`, key);
+    addTo(this.encodings, key.form, key);
     this.#addToDatabase(key);
     this.prefixes.add(key.bytes, key.offset, key.length, key.memoryBytes);
     if (key.expiresAtMs === key.expiresAtMs) this.#addExpiry(key.expiresAtMs);

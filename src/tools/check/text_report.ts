@@ -44,7 +44,9 @@ export function textReport(findings: Findings): string {
 
 function titleOf({ set, parts }: Findings): string {
   const files = parts.length === 1 ? "" : `, ${counted(parts.length, "file")}`;
-  return `${set.kind}${files}, ${size(set.totalBytes)}`;
+  const isKnown = set.manifest !== null ||
+    parts.some(({ snapshot, log }) => (snapshot?.version ?? 0) > 0 || log !== null);
+  return `${isKnown ? `${set.kind}${files}, ` : ""}${size(set.totalBytes)}`;
 }
 
 // -- files ----------------------------------------------------------------------------------------
