@@ -167,6 +167,8 @@ export class DiskLives {
       read("LLEN", "right"),
       "a transaction is whole or not there",
     );
-    this.answered = this.synced = n;
+    this.answered = n;
+    // A snapshot whose name had not come to the disk may be the one that was loaded, and not be the next time.
+    if (this.way !== "snapshots" || lost === "nothing") this.synced = n;
   }
 }
