@@ -95,6 +95,11 @@ export class AppendOnlyFile {
   #isScheduled = false;
   /** Why a file that somebody has removed cannot be made anew. */
   #problem: string | null = null;
+  /** Why the last rewrite that could not begin could not, in the system's words. */
+  #beginProblem = "";
+  /** What the log was told of that last, and when. */
+  #told = "";
+  #toldMs = 0;
   /** When it was last looked whether the file is there. */
   #lookedMs = 0;
   /** Bytes of base and incremental files but the last one, and the same with it after the last rewrite. */
@@ -329,7 +334,7 @@ export class AppendOnlyFile {
     } else if (this.#mustWait) return;
     this.datasetReplaced();
     const isBegun = this.#rewrite !== null || persistenceIsBusy(this.host);
-    this.#setProblem(isBegun ? null : "No such file or directory");
+    this.#setProblem(isBegun ? null : this.#beginProblem);
   }
 
   #setProblem(problem: string | null): void {
@@ -480,13 +485,24 @@ export class AppendOnlyFile {
       this.#rewrite = null;
       this.#lastRewriteOk = false;
       this.#failures++;
-      log.warning(problemOf(error));
+      this.#beginProblem = problemOf((error as Error).cause ?? error);
+      this.#tell(problemOf(error));
       return false;
     }
+    this.#told = "";
     this.#isScheduled = false;
     log.notice(`Background append only file rewriting started by pid ${runtime.process.id}`);
     this.#rewrites++;
     return true;
+  }
+
+  /** Says why a rewrite cannot begin: what is tried again and again, not more than once a minute. */
+  #tell(message: string): void {
+    const nowMs = this.host.keyspace.clock.monotonic();
+    if (message === this.#told && nowMs - this.#toldMs < MINUTE_MS) return;
+    this.#told = message;
+    this.#toldMs = nowMs;
+    this.host.log.warning(message);
   }
 
   /** Step 1: the next incremental file. What the disk takes long for is not waited for. @throws Error */
