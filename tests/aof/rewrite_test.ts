@@ -68,11 +68,11 @@ Deno.test("with aof-use-rdb-preamble no a base consists of commands, from the fi
     s.commands("appendonly.aof.2.base.aof").some((text) => text.startsWith("RPUSH list 1 2 3")),
   );
   await assertReloads(s);
-  s.run("CONFIG", "SET", "aof-use-rdb-preamble", "yes");
+  s.run("CONFIG", "SET", "aof-use-rdb-preamble", "yes", "rdb-key-save-delay", 1000);
   s.run("BGREWRITEAOF");
   // What a base is, is decided when it begins.
   await eventually(() => s.server.core.persistence.isSavingBase);
-  s.run("CONFIG", "SET", "aof-use-rdb-preamble", "no");
+  s.run("CONFIG", "SET", "aof-use-rdb-preamble", "no", "rdb-key-save-delay", 0);
   await rewritten(s);
   assert(s.manifest.startsWith("file appendonly.aof.3.base.rdb seq 3 type b\n"), s.manifest);
   await assertReloads(s);
