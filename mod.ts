@@ -39,7 +39,8 @@ export type Directives = {
 /**
  * Directives, where to listen, and who hears the log. What is not named has Redis's default, but for
  * `bind` ("127.0.0.1"), `save` ("": nothing is saved) and `repl-diskless-load` ("swapdb": a replica
- * needs no file). Without `dir` the dataset is empty at first, whatever lies in the working folder.
+ * needs no file). Without `dir` the dataset is empty at first, whatever lies in the working folder; with `save` or
+ * `appendonly` it then must not be what these would replace.
  */
 export interface StartOptions extends Directives {
   /** 0: no TCP; "auto", the default: a free port. */

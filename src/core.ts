@@ -406,27 +406,42 @@ export class Core
   // -- the start and the end -----------------------------------------------------------------
 
   /**
-   * Takes the role that the configuration names, loads the dataset (unless it is to be empty at first),
-   * and then seeks the master.
+   * Takes the role that the configuration names, loads the dataset (unless it is to be empty at first; then nothing
+   * may be there that this server would replace), and then seeks the master.
    */
   async load(beginsEmpty = false): Promise<void> {
     this.#isStarting = true;
     this.updateGates();
     await this.persistence.claims.begin();
     if (this.isClosed) throw new Error("The server has been stopped while it waited for its files");
+    if (beginsEmpty) this.#refuseToReplace();
     this.replication.begin();
-    if (this.config.value("appendonly")) await this.#loadLog(beginsEmpty);
-    else if (!beginsEmpty) await this.persistence.load();
+    // With `appendonly` the dataset is what the append-only file says, whatever snapshots there are.
+    if (this.config.value("appendonly")) {
+      this.persistence.begin();
+      await this.aof.start();
+    } else if (!beginsEmpty) await this.persistence.load();
     this.#isStarting = false;
     this.updateGates();
     this.replication.loaded();
   }
 
-  /** With `appendonly` the dataset is what the append-only file says, whatever snapshots there are. */
-  async #loadLog(beginsEmpty: boolean): Promise<void> {
-    this.persistence.begin();
-    if (!beginsEmpty) await this.aof.start();
-    else if (!this.aof.turnOn()) throw new Error("Unable to turn on AOF. Check server logs.");
+  /**
+   * A server that begins empty, where nobody has named its folder, must not put that in the place of a dataset that
+   * lies there. @throws Error
+   */
+  #refuseToReplace(): void {
+    const { config, aof, persistence: { filePath } } = this;
+    const snapshot = config.value("save").length > 0 && this.runtime.files.info(filePath) !== null;
+    const found = config.value("appendonly") && aof.folder.isThere
+      ? aof.folder.path
+      : snapshot
+      ? filePath
+      : null;
+    if (found === null) return;
+    throw new Error(
+      `${found} is there and would be replaced: name its folder as \`dir\` to load it, or another one`,
+    );
   }
 
   /** Ends all connections and all that goes on; saves nothing. */

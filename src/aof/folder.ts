@@ -54,6 +54,15 @@ export class AofFolder {
     return `${this.#dir}/${toPath(this.prefix)}`;
   }
 
+  /** Whether there is an append-only file, be it the single one of before Redis 7. */
+  get isThere(): boolean {
+    return this.#has(this.pathOf(this.#manifestName)) || this.#hasOldFile;
+  }
+
+  get #hasOldFile(): boolean {
+    return this.files.info(this.#oldPath)?.isFolder === false;
+  }
+
   #has(path: string): boolean {
     return this.files.info(path) !== null;
   }
@@ -212,7 +221,7 @@ export class AofFolder {
    */
   takeOverOldFile(manifest: Manifest): void {
     const { prefix } = this;
-    if (!this.#has(this.#oldPath) || this.files.info(this.#oldPath)?.isFolder) return;
+    if (!this.#hasOldFile) return;
     const { base, increments } = manifest;
     const isBegun = base !== null && increments.length === 0 && base.name === prefix &&
       !this.#has(this.pathOf(prefix));
