@@ -464,7 +464,7 @@ export class AppendOnlyFile {
   /** Begins a rewrite; false when that cannot be, which is in the log. */
   #begin(): boolean {
     const { folder } = this;
-    const { log, keyspace, runtime } = this.host;
+    const { keyspace } = this.host;
     try {
       this.#manifest ??= folder.read();
       folder.ensure();
@@ -491,7 +491,6 @@ export class AppendOnlyFile {
     }
     this.#told = "";
     this.#isScheduled = false;
-    log.notice(`Background append only file rewriting started by pid ${runtime.process.id}`);
     this.#rewrites++;
     return true;
   }
@@ -560,6 +559,8 @@ export class AppendOnlyFile {
   /** Step 2: the snapshot of this instant. */
   #startBase(rewrite: Rewrite): void {
     const { folder } = this;
+    const { log, runtime } = this.host;
+    log.notice(`Background append only file rewriting started by pid ${runtime.process.id}`);
     let next: Manifest;
     const commands = this.#commandFrame();
     rewrite.format = formatOf(commands);
@@ -582,6 +583,7 @@ export class AppendOnlyFile {
   #nameFiles({ temporary, format }: Rewrite): Manifest {
     const { folder } = this;
     const { log, runtime: { files } } = this.host;
+    log.notice(`Successfully created the temporary AOF base file ${temporary}`);
     log.notice("Background AOF rewrite terminated with success");
     const next = this.#manifest!.copy();
     const base = next.addBase(folder.prefix, format);
@@ -628,9 +630,10 @@ export class AppendOnlyFile {
       this.#setState("on");
       this.host.owner.aofSynced();
     }
-    this.#over(rewrite, null, true);
     const left = next.copy();
-    if (!folder.removeHistory(left)) return;
+    const hasHistory = folder.removeHistory(left);
+    this.#over(rewrite, null, true);
+    if (!hasHistory) return;
     // What cannot be written now names files that do not matter, and is written with the next rewrite.
     await this.#writeManifest(left).catch((error) => this.host.log.warning(problemOf(error)));
   }

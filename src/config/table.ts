@@ -383,7 +383,7 @@ export const DIRECTIVES = {
   "aof-use-rdb-preamble": bool("yes"),
   "aof-timestamp-enabled": bool("no"),
   "aof-rewrite-incremental-fsync": bool("yes"),
-  "aof-disable-auto-gc": bool("no"),
+  "aof-disable-auto-gc": bool("no", { hidden: true }),
 
   // Replication
   "replicaof": directive(masterKind(), "no one", {

@@ -387,3 +387,25 @@ Deno.test("CONFIG SET rdb-key-save-delay acts at once, also on a pause that is u
   await eventually(() => s.info("aof_rewrite_in_progress") === "0", { timeoutMs: 5_000 });
   assertEquals(s.info("aof_last_bgrewrite_status"), "ok");
 });
+
+Deno.test("a rewrite tells the log what Redis tells, in its order", async () => {
+  using s = await AofServer.start({ "save": "" });
+  s.run("SET", "a", 1);
+  const before = s.server.logLines.length;
+  s.run("BGREWRITEAOF");
+  await rewritten(s);
+  const lines = s.server.logLines.slice(before).map((line) =>
+    line.replace(/^\S+ .{24} /, "").replace(/temp-\S+\.aof/, "TEMP").replace(/pid \d+/, "pid N")
+      .trimEnd()
+  );
+  assertEquals(lines, [
+    "* Creating AOF incr file appendonly.aof.2.incr.aof on background rewrite",
+    "* Background append only file rewriting started by pid N",
+    "* Successfully created the temporary AOF base file TEMP",
+    "* Background AOF rewrite terminated with success",
+    "* Successfully renamed the temporary AOF base file TEMP into appendonly.aof.2.base.rdb",
+    "* Removing the history file appendonly.aof.1.incr.aof in the background",
+    "* Removing the history file appendonly.aof.1.base.rdb in the background",
+    "* Background AOF rewrite finished successfully",
+  ]);
+});

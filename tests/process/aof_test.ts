@@ -151,6 +151,42 @@ async function infoOfGroups(client: RespClient): Promise<string> {
   return JSON.stringify(all, (_, value) => typeof value === "bigint" ? `${value}` : value);
 }
 
+/** INFO's fields about the append-only file; sizes and what fork costs differ. */
+async function aofFields(client: RespClient): Promise<string[]> {
+  const info = await text(client, "INFO", "persistence");
+  return info.split("\r\n").filter((line) => /^(aof|module)_/.test(line))
+    .map((line) => line.replace(/^(\w+_(size|time_sec)):.*/, "$1"));
+}
+
+Deno.test({
+  ...peers,
+  name: "INFO tells of the append-only file what redis-server tells, field by field",
+  async fn() {
+    const options = { args: ["--save", ""] };
+    await using ours = await startTsredis(options);
+    await using theirs = await startRealRedis(options);
+    using client = await ours.connect();
+    using other = await theirs.connect();
+    for (
+      const [step, ...words] of [
+        ["at the start", "SET", "a", "1"],
+        ["rewritten while it is off", "BGREWRITEAOF"],
+        ["turned on", "CONFIG", "SET", "appendonly", "yes"],
+        ["written to", "SET", "b", "2"],
+        ["rewritten", "BGREWRITEAOF"],
+        ["turned off", "CONFIG", "SET", "appendonly", "no"],
+      ]
+    ) {
+      for (const each of [client, other]) {
+        await each.call(...words);
+        await eventually(async () => await infoOf(each, "aof_rewrite_in_progress") === "0");
+        await eventually(async () => (await infoOf(each, "aof_pending_bio_fsync") ?? "0") === "0");
+      }
+      assertEquals(await aofFields(client), await aofFields(other), step);
+    }
+  },
+});
+
 for (const appendfsync of ["always", "everysec", "no"]) {
   const what = appendfsync === "everysec"
     ? "every write that was waited for"
