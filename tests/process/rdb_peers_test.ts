@@ -169,7 +169,9 @@ for (const version of ["6", "9", "10"]) {
         {
           await using replica = await startRealRedis({ args: replicaArgs });
           await eventually(async () => await ask(replica, "DEBUG", "DIGEST") === before);
-          if (diskless === "no") assertEquals(head(), `REDIS${version.padStart(4, "0")}`);
+          // An older version is sent from a file of its own.
+          if (version !== "10") await master.untilLogged(`RDB version ${version}`);
+          else if (diskless === "no") assertEquals(head(), "REDIS0010");
         }
         await ask(master, "XADD", "stream", "1-1", "f", "v");
         const after = await ask(master, "DEBUG", "DIGEST");
@@ -178,7 +180,7 @@ for (const version of ["6", "9", "10"]) {
         const told =
           'RDB version 6 cannot hold the stream "stream" (database 0), so the snapshot for ' +
           "replicas is written in version 10: older replicas will refuse it";
-        if (diskless === "no") assertEquals(head(), version === "9" ? "REDIS0009" : "REDIS0010");
+        if (diskless === "no" && version !== "9") assertEquals(head(), "REDIS0010");
         if (version === "6") await master.untilLogged(told);
         else assert(!master.log.includes("cannot hold"), master.log);
       }
