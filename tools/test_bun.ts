@@ -28,6 +28,7 @@ const FOLDERS = [
   "replication",
   "resp",
   "server",
+  "tools",
   "values",
 ].map((name) => `./tests/${name}/`).concat(
   ["bun_network", "node_files", "simulated_files"].map((name) => `./tests/runtime/${name}_test.ts`),

@@ -255,6 +255,7 @@ const synchronous = {
   mkdirSync: (path: string | URL, options?: Deno.MkdirOptions) => void fs.mkdirSync(path, options),
   chmodSync: fs.chmodSync,
   renameSync: fs.renameSync,
+  copyFileSync: (from: string | URL, to: string | URL) => fs.copyFileSync(from, to),
   realPathSync: fs.realpathSync,
 };
 
