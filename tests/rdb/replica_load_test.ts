@@ -40,8 +40,10 @@ class Replica implements Disposable {
     return datasetDigest(this.server.keyspace);
   }
 
+  /** Names in its folder, but for that which says who saves there. */
   get files(): string[] {
-    return [...Deno.readDirSync(this.folder)].map(({ name }) => name).sort();
+    const names = [...Deno.readDirSync(this.folder)].map(({ name }) => name);
+    return names.filter((name) => name !== ".dump.rdb.lock").sort();
   }
 
   /** Receives `bytes` in pieces of sizes that `size` draws, and says that this was all. */
