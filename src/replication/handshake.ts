@@ -5,7 +5,7 @@
  *     PING                                    any answer but an error; errors that only ask for AUTH
  *     AUTH [user] password                    if `masterauth` is set; an error ends the link
  *     REPLCONF listening-port, ip-address     errors are harmless: the master is old
- *     REPLCONF capa eof capa psync2           likewise
+ *     REPLCONF capa eof capa psync2 ...       likewise; `capa rdb-12` is ours, and no other master minds it
  *     PSYNC id offset | ? -1                  see SyncAnswer; an unknown command: SYNC
  *
  * Everything between PING and PSYNC is sent at once.
@@ -13,6 +13,7 @@
 
 import { latin1 } from "../base/bytes.ts";
 import type { Config } from "../config/config.ts";
+import { RDB_VERSION_MAX } from "../rdb/format.ts";
 
 /** A request as an array of bulk strings; words are byte strings. */
 export function request(...words: (string | number)[]): Uint8Array {
@@ -25,6 +26,9 @@ export const PING = request("PING");
 export const SYNC = latin1("SYNC\r\n");
 /** A sign of life for a master while a snapshot is received and loaded. */
 export const ALIVE = latin1("\n");
+
+/** Says which version of snapshots we read: to a master of ours, which then need not find out. */
+const RDB_CAPA = `rdb-${RDB_VERSION_MAX}`;
 
 /** One of the requests between PING and PSYNC. */
 export interface Introduction {
@@ -49,7 +53,10 @@ export function introductions(config: Config, port: number): Introduction[] {
   if (address) {
     said.push({ what: "ip-address", bytes: request("REPLCONF", "ip-address", address) });
   }
-  said.push({ what: "capa", bytes: request("REPLCONF", "capa", "eof", "capa", "psync2") });
+  said.push({
+    what: "capa",
+    bytes: request("REPLCONF", "capa", "eof", "capa", "psync2", "capa", RDB_CAPA),
+  });
   return said;
 }
 

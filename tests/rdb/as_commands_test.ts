@@ -224,3 +224,13 @@ Deno.test("a chunk that ends in the midst of a value is no end", () => {
   }
   assert(message.includes("ends inside a value"), message);
 });
+
+Deno.test("keys that expire at the end of time are said to do so, as far as an integer can", () => {
+  const server = testServer({ nowMs: SAMPLE_NOW_MS });
+  server.run("SET", "last", "v");
+  server.run("PEXPIREAT", "last", "9223372036854775807");
+  server.run("SET", "far", "v");
+  server.run("PEXPIREAT", "far", "9007199254740993000");
+  const again = serverOf(commandsOf(server), SAMPLE_NOW_MS);
+  assertEquals(datasetDigest(again.keyspace), datasetDigest(server.keyspace));
+});

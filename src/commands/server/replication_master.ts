@@ -134,6 +134,10 @@ function runReplconf(call: Call): void {
       // Others are of later versions: ignored.
       if (words.is(i + 1, "eof")) state.hasCapaEof = true;
       else if (words.is(i + 1, "psync2")) state.hasCapaPsync2 = true;
+      else {
+        const version = /^rdb-(\d{1,3})$/.exec(words.text(i + 1));
+        if (version !== null) state.readsRdb = Number(version[1]);
+      }
     } else if (words.is(i, "rdb-only")) {
       const value = call.integer(i + 1);
       if (value !== 0 && value !== 1) {

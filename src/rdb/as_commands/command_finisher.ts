@@ -189,6 +189,6 @@ export class CommandFinisher implements Finisher {
     if (expiresAtMs !== expiresAtMs) return;
     this.#out.begin(3, PEXPIREAT);
     this.#out.word(key, 0, key.length);
-    this.#out.integer(expiresAtMs);
+    this.#out.millis(expiresAtMs);
   }
 }

@@ -19,6 +19,8 @@ export function fixedWord(text: string): Uint8Array {
   return latin1(`$${text.length}\r\n${text}\r\n`);
 }
 
+const LAST_MILLIS = 2n ** 63n - 1n;
+
 export class CommandWriter {
   /** Takes bytes as they are. */
   readonly #out: RdbEncoder;
@@ -69,6 +71,12 @@ export class CommandWriter {
   }
 
   /** In the shortest text that is read as this number. */
+  /** An instant in Unix ms; those beyond the last that a 64-bit integer can name are that one. */
+  millis(ms: number): void {
+    if (Number.isSafeInteger(ms)) this.integer(ms);
+    else this.integer(ms >= 2 ** 63 ? LAST_MILLIS : BigInt(ms));
+  }
+
   score(score: number): void {
     const bytes = latin1(scoreToText(score));
     this.word(bytes, 0, bytes.length);

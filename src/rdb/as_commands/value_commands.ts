@@ -217,7 +217,7 @@ abstract class TimedCommands extends ValueCommands {
   protected writeTimes(): void {
     for (const { field, timeMs } of this.#times) {
       this.begin(HPEXPIREAT, 4);
-      this.out.integer(timeMs);
+      this.out.millis(timeMs);
       this.out.fixed(FIELDS);
       this.out.integer(1);
       this.out.word(field, 0, field.length);

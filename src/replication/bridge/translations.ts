@@ -5,7 +5,7 @@
  */
 
 import { askedVersion, firstUnheld } from "../../rdb/versions.ts";
-import { RDB_VERSION } from "../../rdb/format.ts";
+import { RDB_VERSION, RDB_VERSION_MAX } from "../../rdb/format.ts";
 import type { AttachedReplica } from "../attached_replica.ts";
 import type { History } from "../history.ts";
 import type { ReplicationHost } from "../host.ts";
@@ -28,7 +28,7 @@ export class Translations {
 
   /** Who this replica is to be spoken to as; null: nothing is translated for it. */
   targetFor(replica: AttachedReplica): Target | null {
-    const { config, keyspace } = this.host;
+    const { config } = this.host;
     const given = config.value("rdb-version-for-replicas");
     if (given !== "auto") return targetOf(Number(given), !replica.isOld);
     if (replica.needs !== 0 || replica.isRdbOnly) return null;
@@ -37,8 +37,17 @@ export class Translations {
       if (replica.listeningPort === 0) return null;
       return targetOf(VERSION_BEFORE_PSYNC2, !replica.isOld);
     }
+    // Those of ours say it, and whatever they leave for, it is not that.
+    if (replica.readsRdb >= RDB_VERSION_MAX) return this.#asked();
+    if (replica.readsRdb > 0) return targetOf(replica.readsRdb);
     const learnt = this.#peers.versionOf(replica.name);
     if (learnt !== 0) return targetOf(learnt);
+    return this.#asked();
+  }
+
+  /** What `rdb-version` says of replicas. */
+  #asked(): Target | null {
+    const { config, keyspace } = this.host;
     const asked = askedVersion(config);
     if (asked === null || asked >= RDB_VERSION || firstUnheld(keyspace, asked) !== null) {
       return null;
@@ -106,7 +115,7 @@ export class Translations {
   left(replica: AttachedReplica): void {
     const { sentVersion, hasAcknowledged, closeCause, client, state } = replica;
     const isUnread = sentVersion > 0 && !hasAcknowledged && state === "online";
-    if (!isUnread || closeCause !== "" || client.closeCause !== "") return;
+    if (!isUnread || replica.readsRdb > 0 || closeCause !== "" || client.closeCause !== "") return;
     this.#peers.left(replica.name, sentVersion, this.host.clock.monotonic());
   }
 

@@ -69,7 +69,7 @@ Deno.test("a replica introduces itself in the words of Redis 7", async () => {
     "AUTH me secret",
     "REPLCONF listening-port 7777",
     "REPLCONF ip-address 203.0.113.7",
-    "REPLCONF capa eof capa psync2",
+    "REPLCONF capa eof capa psync2 capa rdb-12",
   ]);
   await link.send("+OK\r\n-ERR what?\r\n-ERR what?\r\n-ERR what?\r\n");
   const { ids } = s.core.replication;

@@ -123,6 +123,19 @@ Deno.test("a replica that leaves with the snapshot and is back at once gets an o
   assertEquals([versionSent(peer), versionSent(synced(rig, ...NEW).peer)], [9, 9]);
 });
 
+Deno.test("a replica that says what it reads is not doubted, however often it leaves", () => {
+  const rig = new MasterRig();
+  for (const [capa, version] of [["rdb-12", 10], ["rdb-9", 9], ["rdb-12", 10]] as const) {
+    for (let i = 0; i < 3; i++) {
+      const { peer } = synced(rig, ...NEW, "capa", capa);
+      assertEquals(versionSent(peer), version);
+      peer.hangUp();
+      rig.pass(1_000);
+    }
+  }
+  assert(!rig.logLines.some((line) => line.includes("as if it could not read the snapshot")));
+});
+
 Deno.test("a replica that is back only later, or from elsewhere, is not taken for an older one", () => {
   const rig = new MasterRig();
   synced(rig, ...NEW).peer.hangUp();
