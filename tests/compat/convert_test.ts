@@ -17,6 +17,8 @@ import { WorkFolder } from "../support/work_folder.ts";
 
 interface Peer {
   readonly name: string;
+  /** What ends the names of its tests: see tools/test.ts. */
+  readonly suffix: string;
   /** The version of snapshots that it writes itself. */
   readonly version: number;
   readonly isThere: boolean;
@@ -40,6 +42,7 @@ const PEERS: Peer[] = [
   { release: "7.4.1", version: 12 },
 ].map(({ release, version }): Peer => ({
   name: `redis-server ${release}`,
+  suffix: " [old servers]",
   version,
   isThere: hasOldRedis(release),
   seesScoresOtherwise: version > 10,
@@ -48,11 +51,13 @@ const PEERS: Peer[] = [
 }));
 PEERS.push({
   name: "redis-server",
+  suffix: "",
   version: 10,
   isThere: hasRedisServer,
   start: (dir, ...args) => startRealRedis({ dir, args: [...AT_ONCE, ...DEBUG, ...args] }),
 }, {
   name: "tsredis",
+  suffix: "",
   version: 12,
   isThere: true,
   start: (dir, ...args) =>
@@ -70,9 +75,10 @@ async function diff(...words: string[]): Promise<string> {
   return output;
 }
 
-for (const { name, version, isThere, seesScoresOtherwise, start } of PEERS) {
+for (const { name, suffix, version, isThere, seesScoresOtherwise, start } of PEERS) {
   Deno.test({
-    name: `convert: ${name} loads a snapshot of version ${version}, and diff finds it the same`,
+    name:
+      `convert: ${name} loads a snapshot of version ${version}, and diff finds it the same${suffix}`,
     ignore: !isThere,
     async fn() {
       using folder = new WorkFolder();
@@ -98,7 +104,7 @@ for (const { name, version, isThere, seesScoresOtherwise, start } of PEERS) {
   });
 
   Deno.test({
-    name: `convert: ${name} loads an append-only file, and diff finds it the same`,
+    name: `convert: ${name} loads an append-only file, and diff finds it the same${suffix}`,
     ignore: !isThere,
     async fn() {
       using folder = new WorkFolder();

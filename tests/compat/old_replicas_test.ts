@@ -83,7 +83,8 @@ for (const version of OLD_VERSIONS) {
   const ignore = !hasOldRedis(version);
   for (const sync of ["yes", "no"]) {
     Deno.test({
-      name: `redis ${version} follows tsredis under a load (repl-diskless-sync ${sync})`,
+      name:
+        `redis ${version} follows tsredis under a load (repl-diskless-sync ${sync}) [old servers]`,
       ignore,
       async fn() {
         console.log(`seed ${SEED}`);
@@ -103,7 +104,8 @@ for (const version of OLD_VERSIONS) {
   }
 
   Deno.test({
-    name: `redis ${version} goes on partially after a cut link, and tells of all it has`,
+    name:
+      `redis ${version} goes on partially after a cut link, and tells of all it has [old servers]`,
     ignore,
     async fn() {
       await using master = await startPeer("tsredis");
@@ -141,7 +143,8 @@ for (const version of OLD_VERSIONS) {
 }
 
 Deno.test({
-  name: "redis 3.2.13 gets anew what it cannot be told: SWAPDB, and refuses a stream by its name",
+  name:
+    "redis 3.2.13 gets anew what it cannot be told: SWAPDB, and refuses a stream by its name [old servers]",
   ignore: !hasOldRedis("3.2.13"),
   async fn() {
     await using master = await startPeer("tsredis");
@@ -172,7 +175,8 @@ const NEWER = "7.4.1";
 
 for (const version of ["2.8.24", "5.0.14", "6.2.14"]) {
   Deno.test({
-    name: `redis ${NEWER} -> tsredis -> redis ${version}: what arrives is what the one between has`,
+    name:
+      `redis ${NEWER} -> tsredis -> redis ${version}: what arrives is what the one between has [old servers]`,
     ignore: !hasOldRedis(NEWER) || !hasOldRedis(version),
     async fn() {
       await using master = await startOldRedis(NEWER, {
@@ -209,7 +213,7 @@ for (const version of ["2.8.24", "5.0.14", "6.2.14"]) {
 
 Deno.test({
   name:
-    `redis ${NEWER} -> tsredis -> redis 6.2.14: a field that expires ends the older link by its name`,
+    `redis ${NEWER} -> tsredis -> redis 6.2.14: a field that expires ends the older link by its name [old servers]`,
   ignore: !hasOldRedis(NEWER) || !hasOldRedis("6.2.14"),
   async fn() {
     await using master = await startOldRedis(NEWER, { args: ["--repl-diskless-sync-delay", "0"] });

@@ -56,7 +56,7 @@ const OK: Reply = { kind: "status", text: "OK" };
 Deno.test({
   ...mounted,
   name:
-    "a full disk, appendfsync always: what is not on it is not acknowledged, and is when it has room again",
+    "a full disk, appendfsync always: what is not on it is not acknowledged, and is when it has room again [own disk]",
   async fn() {
     using disk = new MountedDisk(2 * MB);
     const options = withAof(disk.path, "--appendfsync", "always");
@@ -84,7 +84,7 @@ Deno.test({
 Deno.test({
   ...mounted,
   name:
-    "a full disk, appendfsync everysec: writes are refused until what was answered is in the file",
+    "a full disk, appendfsync everysec: writes are refused until what was answered is in the file [own disk]",
   async fn() {
     using disk = new MountedDisk(2 * MB);
     const options = withAof(disk.path, "--appendfsync", "everysec");
@@ -113,7 +113,7 @@ Deno.test({
 Deno.test({
   ...mounted,
   name:
-    "a disk without room for a rewrite: it fails and says so, writing goes on, and the next one works",
+    "a disk without room for a rewrite: it fails and says so, writing goes on, and the next one works [own disk]",
   async fn() {
     using disk = new MountedDisk(4 * MB);
     const options = withAof(disk.path, "--appendfsync", "always", "--rdbcompression", "no");
@@ -143,7 +143,7 @@ Deno.test({
 Deno.test({
   ...mounted,
   name:
-    "a full disk: BGSAVE fails, the file of before stays, and writes are refused until a save works",
+    "a full disk: BGSAVE fails, the file of before stays, and writes are refused until a save works [own disk]",
   async fn() {
     using disk = new MountedDisk(2 * MB);
     const options = {
@@ -173,7 +173,7 @@ Deno.test({
 
 Deno.test({
   ...mounted,
-  name: "a disk that cannot be written to: BGSAVE fails, and works when it can be",
+  name: "a disk that cannot be written to: BGSAVE fails, and works when it can be [own disk]",
   async fn() {
     using disk = new MountedDisk(2 * MB);
     // Who saves holds a file open, and then the system does not let writes be forbidden.
@@ -199,7 +199,7 @@ Deno.test({
 Deno.test({
   ...mounted,
   name:
-    "a disk that cannot be written to: CONFIG SET appendonly yes is refused, and works when it can be",
+    "a disk that cannot be written to: CONFIG SET appendonly yes is refused, and works when it can be [own disk]",
   async fn() {
     using disk = new MountedDisk(2 * MB);
     await using server = await startTsredis({ dir: disk.path, args: ["--save", ""] });
@@ -222,7 +222,7 @@ Deno.test({
 Deno.test({
   ...mounted,
   name:
-    "a server with appendonly yes does not start on a disk that cannot be written to, and says why",
+    "a server with appendonly yes does not start on a disk that cannot be written to, and says why [own disk]",
   async fn() {
     using disk = new MountedDisk(2 * MB);
     disk.forbidWrites();

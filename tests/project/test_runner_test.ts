@@ -1,7 +1,7 @@
 /** How `deno task test` shortens what `deno test` prints, and the counts it closes with. */
 
 import { assertEquals } from "@std/assert";
-import { readCounts, readSkippedNames, Summary } from "../../tools/test.ts";
+import { readCounts, readSkippedNames, sorted, Summary } from "../../tools/test.ts";
 
 Deno.test("readCounts reads the closing line of deno test, coloured or not", () => {
   assertEquals(
@@ -141,4 +141,10 @@ Deno.test("Summary counts a module's uncaught error, and survives output that ne
 
 Deno.test("Summary passes on what comes before any file: a type error", () => {
   assertEquals(summaryOf("TS2322 [ERROR]: no", "    at x"), "TS2322 [ERROR]: no\n    at x\n");
+});
+
+Deno.test("sorted lets be skipped, where peers are required, only what no package can be installed for", () => {
+  const names = ["a", "b [old servers]", "c [own disk]", "[own disk] d"];
+  assertEquals(sorted(names, true), [[names[1], names[2]], [names[0], names[3]]]);
+  assertEquals(sorted(names, false), [names, []]);
 });

@@ -1,6 +1,7 @@
 /**
  * A small disk of its own, in memory, for tests of disks that are full or cannot be written to. Linux, and a user
- * who may mount: a test that needs one says `ignore: !canMount` and is then reported as skipped, by name.
+ * who may mount: a test that needs one says `ignore: !canMount` and is then reported as skipped, by name,
+ * which ends with `[own disk]`: then CI lets it be.
  */
 
 /** Whether such a disk can be had. */

@@ -1,7 +1,7 @@
 /**
  * Redis of earlier versions, for tests of what they make of tsredis. They are in no package any more: who has built some
  * names the folder in TSREDIS_OLD_SERVERS, where they are as `5.0.14/src/redis-server`. A test that needs one says
- * `ignore: !hasOldRedis(version)`.
+ * `ignore: !hasOldRedis(version)`, and its name ends with `[old servers]`: then CI lets it be skipped.
  */
 
 import { ServerProcess } from "./server_process.ts";
