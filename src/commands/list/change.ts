@@ -37,7 +37,7 @@ function runLset(call: Call): void {
   const ref = database.lookupWrite(bytes, starts[1], lengths[1]);
   if (ref === 0) return reply.error(NO_SUCH_KEY);
   if (database.typeOf(ref) !== TYPE_LIST) return reply.error(WRONG_TYPE);
-  const index = call.clampedInteger(2);
+  const index = replacedIndex(call);
   const list = listView.open(database, ref);
   if (!list.seek(index)) return reply.error(INDEX_OUT_OF_RANGE);
   list.makeRoom(lengths[3], 1);
@@ -47,6 +47,17 @@ function runLset(call: Call): void {
   list.settle(true);
   reply.ok();
   database.changed(bytes, starts[1], lengths[1], EVENT_LIST, "lset");
+}
+
+/**
+ * The index of the element that LSET replaces. Redis since 7.2 keeps the lower 32 bits of it: with 9223372036854775807
+ * its LSET replaces the last element where one of ours is refused. In a stream of writes or an append only file the
+ * command stands as it was given, and has been carried out so.
+ */
+function replacedIndex(call: Call): number {
+  const index = call.clampedInteger(2);
+  if (!call.client.isMaster || index === (index | 0)) return index;
+  return Number(BigInt.asIntN(32, call.bigInteger(2)));
 }
 
 /**

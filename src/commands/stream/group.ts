@@ -58,13 +58,21 @@ function readOptions(call: Call, mayMakeStream: boolean): GroupOptions {
   for (let at = 5; at < words.count; at++) {
     if (mayMakeStream && words.is(at, "mkstream")) makesStream = true;
     else if (words.is(at, "entriesread") && at + 1 < words.count) {
-      entriesRead = countOf(call.bigInteger(++at));
-      if (entriesRead < 0 && entriesRead !== ENTRIES_READ_UNKNOWN) {
-        throw new ReplyError(BAD_ENTRIES_READ);
-      }
+      entriesRead = readEntriesRead(call, ++at);
     } else throw call.subcommandSyntaxError();
   }
   return { makesStream, entriesRead };
+}
+
+/**
+ * A count of entries that a group has read. Redis lets one that a client has set grow beyond 64 bits, and its stream then
+ * tells it with the group's new id, as a negative number: the id has to be taken, what was counted is not known any more.
+ */
+function readEntriesRead(call: Call, at: number): Count {
+  const count = countOf(call.bigInteger(at));
+  if (count >= 0 || count === ENTRIES_READ_UNKNOWN) return count;
+  if (call.client.isMaster) return ENTRIES_READ_UNKNOWN;
+  throw new ReplyError(BAD_ENTRIES_READ);
 }
 
 /**

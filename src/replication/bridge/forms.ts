@@ -74,6 +74,7 @@ const FORMS: Record<string, Entry | undefined> = {
   "lmove": before("6.2.0", moveElement),
   "lpop": before("6.2.0", popElements(true)),
   "lpushx": before("4.0.0", oneByOne),
+  "lset": before("7.2.0", replaceElement),
   "rpop": before("6.2.0", popElements(false)),
   "rpushx": before("4.0.0", oneByOne),
   // Hashes and sorted sets
@@ -311,6 +312,15 @@ function moveElement(words: Words, to: Rewording): number {
     const commands = [atHead ? "lpop" : "rpop", toHead ? "lpush" : "rpush"];
     to.say("EVAL", MOVE_ELEMENT, 2, words.copy(1), words.copy(2), ...commands);
   }
+  return REWORDED;
+}
+
+/** Masters since 7.2 keep the lower 32 bits of an index, which earlier servers refuse as a whole. */
+function replaceElement(words: Words, to: Rewording): number {
+  const index = BigInt(words.text(2));
+  const kept = BigInt.asIntN(32, index);
+  if (kept === index) return AS_IS;
+  to.say("LSET", words.copy(1), Number(kept), words.copy(3));
   return REWORDED;
 }
 

@@ -109,6 +109,33 @@ Deno.test("byte by byte, the stream is relayed as it came", () => {
   assertEquals(s.run("GET", "a"), "4");
 });
 
+// What a redis-server 7.4.1 answers OK to: of an index it looks at the lower 32 bits.
+Deno.test("LSET of a master goes by the lower 32 bits of an index, LSET of a client by all of it", () => {
+  const { s, feed } = applier();
+  const indexes = ["9223372036854775807", "4294967296", "-9223372036854775807", "-4294967298"];
+  feed(array("RPUSH", "l", "a", "b", "c", "d", "e"));
+  indexes.forEach((index, i) => feed(array("LSET", "l", index, `element ${i}`)));
+  const expected = ["element 1", "element 2", "c", "element 3", "element 0"];
+  assertEquals(s.run("LRANGE", "l", 0, -1), expected);
+  for (const index of indexes) {
+    assertEquals(s.run("LSET", "l", index, "x"), { error: "ERR index out of range" });
+  }
+});
+
+// What a redis-server 7.4.1 sends once a count that a client has set to 9223372036854775807 grows by one.
+Deno.test("XGROUP SETID of a master moves a group whose count has gone beyond 64 bits", () => {
+  const { s, feed } = applier();
+  feed(array("XADD", "s", "1-1", "f", "v") + array("XGROUP", "CREATE", "s", "g", "0"));
+  const words = ["XGROUP", "SETID", "s", "g", "1-1", "ENTRIESREAD", "-9223372036854775808"];
+  feed(array(...words));
+  assertEquals(s.run("XINFO", "GROUPS", "s"), [[
+    ...["name", "g", "consumers", 0, "pending", 0, "last-delivered-id", "1-1"],
+    ...["entries-read", null, "lag", 0],
+  ]]);
+  const refused = "ERR value for ENTRIESREAD must be positive or -1";
+  assertEquals(s.run(...words), { error: refused });
+});
+
 Deno.test("asked in the midst of a turn, the offset is that before the request being carried out", () => {
   const { s, applier: a, feed } = applier();
   const seen: number[] = [];
