@@ -46,6 +46,8 @@ export interface HistoryForReplica {
   readonly offset: number;
 }
 
+/** Replicas to be remembered of those that are to have a full sync next. */
+const AHEAD_MAX = 1000;
 /** What replicas are asked to acknowledge with, at once. */
 const GETACK = ["REPLCONF", "GETACK", "*"];
 
@@ -69,6 +71,8 @@ export class MasterRole {
   #goodCount = 0;
   /** FAILOVER is under way: nobody is synchronized, and nothing enters the stream. */
   isHandingOver = false;
+  /** Names of replicas that have acknowledged what was never written: they do not go on partially. */
+  readonly #ahead = new Set<string>();
   /** Called when a replica has acknowledged more than before. */
   onAcknowledged: () => void = () => {};
   readonly #lag: Values<"min-replicas-max-lag">;
@@ -199,6 +203,12 @@ export class MasterRole {
       log.notice(`Full resync requested by replica ${replica.name}`);
       return "it asked for a full resync";
     }
+    if (this.#ahead.has(replica.name)) {
+      log.notice(
+        `Partial resynchronization not accepted: ${replica.name} has acknowledged what was never written`,
+      );
+      return "it has acknowledged more than was ever written here: its dataset is another one";
+    }
     if (translation === null && replica.target !== null) {
       log.notice(
         `Partial resynchronization not accepted: ${replica.name} has to be sent what ` +
@@ -286,6 +296,7 @@ export class MasterRole {
       replica.close(`it asked for the snapshot only, and has it: ${amount}`);
       return;
     }
+    this.#ahead.delete(replica.name);
     replica.state = "online";
     replica.ackMs = clock.monotonic();
     // An acknowledgement that came while the end was on its way counts.
@@ -319,7 +330,8 @@ export class MasterRole {
     const replica = this.stateOf(client);
     const { translation } = replica;
     replica.ackMs = this.host.clock.monotonic();
-    const ours = translation?.oursAt(offset) ?? offset;
+    if (offset > this.historyOf(replica).offset && this.#endAhead(replica, offset)) return;
+    const ours = Math.min(translation?.oursAt(offset) ?? offset, this.history.offset);
     const oursSynced = translation?.oursAt(synced) ?? synced;
     if (!replica.hasAcknowledged) this.translations.loaded(replica);
     const isNews = ours > replica.ackOffset || oursSynced > replica.syncedOffset ||
@@ -334,9 +346,29 @@ export class MasterRole {
       replica.client.transport.wake();
     } else if (replica.payload !== null && replica.payload.isAtEnd) replica.hasAckedEnd = true;
     if (!isNews) return;
-    if (offset > this.history.acknowledgedOffset) this.history.acknowledgedOffset = offset;
+    if (ours > this.history.acknowledgedOffset) this.history.acknowledgedOffset = ours;
     this.host.acknowledged();
     this.onAcknowledged();
+  }
+
+  /**
+   * A replica has acknowledged more than there is: bytes have come into its stream on the way, or twice, and it may
+   * have carried them out. Its link is ended, to begin again with a full sync. Returns false for one that is no
+   * server, by what it has told of itself, and may count as it likes.
+   */
+  #endAhead(replica: AttachedReplica, offset: number): boolean {
+    if (replica.state !== "online" || !replica.hasCapaPsync2) return false;
+    if (replica.closeCause !== "") return true;
+    const { offset: ours } = this.historyOf(replica);
+    const what = `offset ${offset}, ${formatBytes(offset - ours)} beyond all that was written here`;
+    this.host.log.warning(
+      `Replica ${replica.name} acknowledges ${what} (${ours}): what it was sent has been changed on the way. ` +
+        "Its link is ended, and it has to take the whole dataset",
+    );
+    if (this.#ahead.size >= AHEAD_MAX) this.#ahead.clear();
+    this.#ahead.add(replica.name);
+    replica.close(`it acknowledged ${what}`);
+    return true;
   }
 
   /** Asks all replicas what they have, once for all that ask for it in this turn. */

@@ -11,6 +11,7 @@ Deno.test("INFO shows replicas in their order, as they announce themselves", () 
   const online = rig.onlineReplica(7001);
   const waiting = rig.peer("capa", "eof", "listening-port", "7002", "ip-address", "10.0.0.9");
   waiting.send("PSYNC", "?", "-1");
+  rig.run("SET", "k", "v");
   rig.pass(3000);
   online.send("REPLCONF", "ACK", "14");
   rig.pass(2000);
@@ -37,7 +38,7 @@ Deno.test("good replicas are those that are online and have acknowledged not lon
   assertEquals(rig.replication.master.goodCount, 1);
   rig.config.set([["min-replicas-max-lag", "3"]]);
   assertEquals(rig.replication.master.goodCount, 0);
-  peer.send("REPLCONF", "ACK", "1");
+  peer.send("REPLCONF", "ACK", "0");
   rig.pass(1000);
   assertEquals(rig.replication.master.goodCount, 1);
   peer.hangUp();
@@ -67,6 +68,56 @@ Deno.test("a replica that does not acknowledge for repl-timeout is dropped", () 
   assertEquals(alive.isClosed, false);
   assert(rig.hasLogged("Disconnecting timedout replica (streaming sync): 127.0.0.1:7001"));
   assert(rig.hasLogged("Connection with replica 127.0.0.1:7001 lost."));
+});
+
+Deno.test("a replica that acknowledges more than was written does not count, is closed, and gets all anew", () => {
+  const rig = new MasterRig();
+  const peer = rig.onlineReplica(7001);
+  rig.run("SET", "k", "v");
+  const { master, offset, ids } = rig.replication;
+  peer.send("REPLCONF", "ACK", String(offset + 35));
+  assertEquals(peer.isClosed, true);
+  assertEquals(master.acknowledgedCount(1), 0);
+  assertEquals(rig.replication.history.acknowledgedOffset, 0);
+  assert(rig.hasLogged(
+    `Replica 127.0.0.1:7001 acknowledges offset ${offset + 35}, 35B beyond all that was written ` +
+      `here (${offset}): what it was sent has been changed on the way. ` +
+      "Its link is ended, and it has to take the whole dataset",
+  ));
+  peer.hangUp();
+  for (let i = 0; i < 10; i++) rig.run("SET", `k${i}`, "v");
+  // Its offset is one of ours by now, and others may go on there. A full sync that is cut changes nothing.
+  for (const _ of ["cut", "whole"]) {
+    const back = rig.peer("listening-port", "7001", "capa", "eof", "capa", "psync2");
+    back.send("PSYNC", ids.id, String(offset + 36));
+    assert(back.read().startsWith("+FULLRESYNC"));
+    if (_ === "cut") back.hangUp();
+    else {
+      rig.snapshots.make("RDB");
+      rig.snapshots.endRelay();
+      back.read();
+      back.send("REPLCONF", "ACK", String(rig.replication.offset));
+      back.hangUp();
+    }
+  }
+  for (const port of ["7001", "7002"]) {
+    const back = rig.peer("listening-port", port, "capa", "eof", "capa", "psync2");
+    back.send("PSYNC", ids.id, String(offset + 36));
+    assert(back.read().startsWith("+CONTINUE"), port);
+  }
+});
+
+Deno.test("a tool that acknowledges more than was written counts for all there is, and goes on", () => {
+  const rig = new MasterRig();
+  const peer = rig.peer("capa", "eof");
+  peer.send("PSYNC", "?", "-1");
+  rig.snapshots.make("RDB");
+  rig.snapshots.endRelay();
+  peer.read();
+  rig.run("SET", "k", "v");
+  const { master, offset } = rig.replication;
+  peer.send("REPLCONF", "ACK", "999999");
+  assertEquals([peer.isClosed, master.attachedReplicas()[0].ackOffset], [false, offset]);
 });
 
 Deno.test("a replica that takes nothing of its snapshot for repl-timeout is dropped", () => {

@@ -18,7 +18,7 @@ function olderReplica(rig: MasterRig, version: number): Peer {
   rig.snapshots.make("RDB");
   rig.snapshots.endRelay();
   peer.read();
-  peer.send("REPLCONF", "ACK", "1");
+  peer.send("REPLCONF", "ACK", "0");
   return peer;
 }
 
