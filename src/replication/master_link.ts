@@ -85,7 +85,7 @@ export interface LinkOwner {
   };
   /** Whether the partial resync may be asked for. */
   readonly wantsPartial: boolean;
-  /** Whether the usual steps are left out of the log, as the same has been tried before. */
+  /** Whether the usual steps are left out of the log, as the same has been tried in vain before. */
   readonly isQuiet: boolean;
   /** Whether the dataset may take the place of ours; if not, says so itself. May ask the master something. */
   takes(load: ReplicaLoad, id: string): Promise<boolean>;
@@ -296,6 +296,7 @@ export class MasterLink implements LinkTransport {
       const refused = this.owner.wantsPartial
         ? `, not a partial one of ${ids.id}:${offset + 1}`
         : "";
+      this.#setState("sync");
       this.#tell("full-sync-begins", `the master gives ${answer.id}:${answer.offset}${refused}`);
     }
     switch (answer.kind) {
@@ -348,8 +349,8 @@ export class MasterLink implements LinkTransport {
   async #sync(full: { readonly id: string; readonly offset: number } | null): Promise<void> {
     const { history } = this;
     const { log, config, keyspace, persistence } = this.#host;
-    if (full !== null) this.#step(`Full resync from master: ${full.id}:${full.offset}`);
     this.#setState("sync");
+    if (full !== null) this.#step(`Full resync from master: ${full.id}:${full.offset}`);
     const payload = await this.#announcement(full === null ? "" : full.id);
     const policy = config.value("repl-diskless-load");
     const streams = policy !== "disabled";

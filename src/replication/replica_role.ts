@@ -9,8 +9,9 @@
  * A link that was up is sought again at once, one that did not get that far after a while that grows
  * to about a second. Where a full sync has failed for what the snapshot holds (a kind of value that is not
  * known here, damage), the next one is likely to fail too, and each costs the master a whole snapshot: so
- * the pauses grow to a minute, until a sync succeeds or a person says REPLICAOF. The log tells of a failure
- * once, however often it repeats, but of these.
+ * the pauses grow to a minute, until a sync succeeds or a person says REPLICAOF. Of tries that fail alike
+ * before the master has given anything the log tells once, however often they repeat: a full sync, or a link
+ * that was up, is news each time.
  */
 
 import { oneLine } from "../base/printable.ts";
@@ -84,6 +85,8 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   #retry: Timer | null = null;
   /** Tries in a row that have failed, and what the latest failed with. */
   #failures = 0;
+  /** Of these the latest, if they have failed alike before a full sync has begun. */
+  #futileTries = 0;
   #lastFailure = "";
   /** Full syncs, since the last that succeeded, that have failed for what the snapshot holds; why the latest did. */
   #badSnapshots = 0;
@@ -211,6 +214,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.isGuarded = false;
     this.#someRefused = 0;
     this.#failures = 0;
+    this.#futileTries = 0;
     this.#lastFailure = "";
     this.#isHealing = false;
     this.#stop = null;
@@ -260,7 +264,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
 
   /** LinkOwner. */
   get isQuiet(): boolean {
-    return this.#failures > 1 || this.isGuarded;
+    return this.isGuarded || (this.#futileTries > 1 && this.#link?.state !== "sync");
   }
 
   /** LinkOwner. */
@@ -382,11 +386,12 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     const wasUp = link.state === "connected";
     const isGuarded = failure.more.isGuard === true;
     const isSame = isSameTrouble(failure.message, this.#lastFailure);
+    const isFutile = !wasUp && link.state !== "sync";
     if (failure.more.forgets === true) this.#isHistoryKnown = false;
     if (isGuarded) this.#guard(link.peer);
     else {
       events.add("replica", link.peer, wasUp ? "closed" : "failed", failure.message);
-      const isNew = !isSame || failure.more.isOfContent === true;
+      const isNew = !isSame || !isFutile || failure.more.isOfContent === true;
       if (!isNew || this.isGuarded) host.log.debug(failure.message);
       else if (failure.more.level === "notice") host.log.notice(failure.message);
       else host.log.warning(failure.message);
@@ -401,6 +406,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     const wasSteady = wasUp && steadyMs - this.#upSinceMs >= STEADY_MS;
     if (wasSteady) this.#failures = 0;
     else this.#failures = isSame ? this.#failures + 1 : 1;
+    this.#futileTries = !isFutile ? 0 : isSame ? this.#futileTries + 1 : 1;
     this.#lastFailure = wasSteady ? "" : failure.message;
     if (wasUp && !this.isQuiet && failure.more.isOfContent !== true) {
       host.log.notice(`Reconnecting to MASTER ${this.masterHost}:${this.masterPort}`);

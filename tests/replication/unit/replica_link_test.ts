@@ -491,6 +491,48 @@ Deno.test("a server that is told to follow itself says so once, and stays as it 
   assertEquals(await ask(s, "REPLICAOF", "NO", "ONE"), status("OK"));
 });
 
+Deno.test("the log tells of each full sync that is cut off, and of each link that was up, however alike they end", async () => {
+  using master = new FakeMaster();
+  await using s = await replicaOf(master);
+  const count = (text: string) => s.logLines.filter((line) => line.includes(text)).length;
+  for (let i = 0; i < 4; i++) {
+    const link = await master.accept();
+    await link.greet();
+    await link.send(`+FULLRESYNC ${HISTORY} 100\r\n$1000\r\nREDIS`);
+    await eventually(() => count("receiving 1000 bytes from master") === i + 1);
+    link.close();
+  }
+  const served = await master.accept();
+  assertEquals(count("Full resync from master"), 4);
+  assertEquals(count("I/O error trying to sync with MASTER: connection lost"), 4);
+  await serve(served, { k: "v" });
+  served.close();
+  for (let i = 0; i < 4; i++) {
+    const link = await master.accept();
+    await link.greet();
+    await link.send("+CONTINUE\r\n");
+    await eventually(() => count("Successful partial resynchronization") === i + 1);
+    link.close();
+  }
+  await master.accept();
+  assertEquals(count("Connection with master lost: closed by the master"), 5);
+  assertEquals(count("Reconnecting to MASTER"), 5);
+});
+
+Deno.test("the log tells once of tries that end alike before the master has given anything", async () => {
+  using master = new FakeMaster();
+  await using s = await replicaOf(master);
+  for (let i = 0; i < 4; i++) {
+    const link = await master.accept();
+    await link.greet();
+    await link.send("-NOMASTERLINK Can't SYNC while not connected with my master\r\n");
+    assertEquals(await link.request(), null);
+  }
+  await master.accept();
+  const told = s.logLines.filter((line) => line.includes("Master is currently unable to PSYNC"));
+  assertEquals(told.filter((line) => line.includes(" * ")).length, 1);
+});
+
 Deno.test("a silent master is given up after repl-timeout, in each phase", async () => {
   using master = new FakeMaster();
   await using s = await replicaOf(master, "repl-timeout 1");
