@@ -9,6 +9,7 @@
  * The picture brings its own background in two colour schemes, as that of `compare/chart.ts` does.
  */
 
+import { level, round, text } from "../compare/svg.ts";
 import { BARS, type Curve, type SnapshotResults } from "./figures.ts";
 import { SYSTEMS, TITLES } from "./report.ts";
 
@@ -170,19 +171,4 @@ function path(
 ): string {
   const points = curve.map(([seconds, value]) => `${round(x(seconds))},${round(y(value))}`);
   return `<polyline class="${style}" points="${points.join(" ")}"/>`;
-}
-
-function level(left: number, width: number, y: number, style: string): string {
-  return `<line class="${style}" x1="${round(left)}" x2="${round(left + width)}" y1="${
-    round(y)
-  }" y2="${round(y)}"/>`;
-}
-
-function text(x: number, y: number, style: string, content: string): string {
-  const named = style === "" ? "" : ` class="${style}"`;
-  return `<text${named} x="${round(x)}" y="${round(y)}">${content}</text>`;
-}
-
-function round(value: number): string {
-  return String(Math.round(value * 10) / 10);
 }
