@@ -1,13 +1,15 @@
 /**
  * Writes the parts of README.md that are printed from tables: the supported commands, the directives
  * that stop the start and those that do nothing, the fields that INFO lacks, the tools of the executable, and from what
- * was measured, the table of speed and the figures of snapshots, each between its two marks. A test fails while they
- * are stale.
+ * was measured, the table of speed and the figures of snapshots and of replication, each between its two marks. A test
+ * fails while they are stale.
  *
  *     deno task readme
  */
 
 import { type SavedResults, speedMarkdown } from "../bench/compare/speed_table.ts";
+import type { ReplicationResults } from "../bench/replication/figures.ts";
+import { readmeMarkdown as replicationMarkdown } from "../bench/replication/report.ts";
 import type { SnapshotResults } from "../bench/snapshot/figures.ts";
 import { readmeMarkdown as snapshotMarkdown } from "../bench/snapshot/report.ts";
 import { leftOutFieldsMarkdown } from "../src/commands/server/info_sections.ts";
@@ -26,6 +28,9 @@ const RESULTS = ["results.json", "results-bun.json"].map((name) =>
 
 /** What `deno task bench:snapshot` has kept. */
 const SNAPSHOTS = new URL("../bench/snapshot.json", import.meta.url);
+
+/** What `deno task bench:replication` has kept. */
+const REPLICATION = new URL("../bench/replication.json", import.meta.url);
 
 /** The commands by group, subcommands behind their container. */
 export function commandsMarkdown(): string {
@@ -98,6 +103,9 @@ export function refreshed(text: string): string {
     ),
     snapshots: snapshotMarkdown(
       JSON.parse(Deno.readTextFileSync(SNAPSHOTS)) as SnapshotResults,
+    ),
+    replication: replicationMarkdown(
+      JSON.parse(Deno.readTextFileSync(REPLICATION)) as ReplicationResults,
     ),
   };
   let out = text;

@@ -123,11 +123,15 @@ export function elementMeasure(
 /** Elements that are added, and removed again, before those that are measured. */
 const WARM_UP_ELEMENTS = 50_000;
 
-async function fillElements(
+/** Adds `count` elements of a kind, to another key than `k` where one is named. */
+export async function fillElements(
   server: RunningServer,
-  { command, words }: ElementKind,
+  kind: ElementKind,
   count: number,
+  key = "k",
 ): Promise<void> {
+  const { words } = kind;
+  const command = kind.command.with(1, key);
   if (command.includes("*")) { // an entry has a command of its own
     await server.fill(count, (i) => encodeCommand(...command, ...words(i)));
   } else await fillWide(server, command, count, words);

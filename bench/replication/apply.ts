@@ -6,9 +6,17 @@
  * After that it follows the same load live.
  */
 
-import type { RunningServer } from "../compare/servers.ts";
+import type { RunningServer, ServerSpec } from "../compare/servers.ts";
 import { runRedisBenchmark } from "../compare/speed.ts";
-import { applyMs, type ApplySample, lagBytesMax, lagMsMax, type OffsetSample } from "./figures.ts";
+import {
+  applyMs,
+  type ApplySample,
+  lagBytesMax,
+  lagMsMax,
+  type OffsetSample,
+  sideFigures,
+} from "./figures.ts";
+import { Probes } from "./probe.ts";
 import {
   equalOffsets,
   expectSameData,
@@ -31,9 +39,12 @@ export interface ApplyOptions {
   /** Requests that set redis-benchmark's keys before anything is timed. */
   fillRequests: number;
   workDir: string;
+  bystander: ServerSpec;
 }
 
 const PIPELINE = 16;
+/** One of redis-benchmark's keys. */
+const PROBED_KEY = "key:000000000001";
 const SAMPLE_PAUSE_MS = 4;
 const APPLY_TIMEOUT_MS = 120_000;
 
@@ -46,6 +57,8 @@ export async function measureApply(
   const sets: { master: RunningServer; replica: Member }[] = [];
   const started: RunningServer[] = [];
   try {
+    const bystander = (await startMember(options.bystander, [], options.workDir)).server;
+    started.push(bystander);
     let fastest = 0;
     for (const system of systems) {
       const master = (await startMember(system.master, [], options.workDir)).server;
@@ -64,7 +77,7 @@ export async function measureApply(
     for (let round = 0; round < options.rounds; round++) {
       for (const [i, { master, replica }] of sets.entries()) {
         const sample = {
-          ...await pileUpAndApply(master, replica, requests),
+          ...await pileUpAndApply(master, replica, bystander, requests),
           ...await follow(master, replica.server, requests),
         };
         samples[i].push(sample);
@@ -78,21 +91,67 @@ export async function measureApply(
   return samples;
 }
 
-async function pileUpAndApply(master: RunningServer, replica: Member, requests: number) {
+async function pileUpAndApply(
+  master: RunningServer,
+  replica: Member,
+  bystander: RunningServer,
+  requests: number,
+) {
   const before = (await masterOffset(master)).offset;
   const statsBefore = await infoOf(master, "stats");
-  let acceptedPerSecond: number;
-  Deno.kill(replica.pid, "SIGSTOP");
+  // Opened before the replica stands still: connecting is no part of what is watched.
+  const probes = await Probes.open([
+    [replica.server, [["PING"], ["GET", PROBED_KEY]]],
+    [bystander, [["PING"]]],
+  ]);
   try {
-    await master.call("CLIENT", "KILL", "TYPE", "replica");
-    acceptedPerSecond = await runRedisBenchmark(master, setTest(PIPELINE), requests);
+    const acceptedPerSecond = await pileUp(master, replica, requests);
+    const target = (await masterOffset(master)).offset;
+    const cpuBefore = replica.server.cpuMicros();
+    const { seen, result: { offsets, relinkMs } } = await probes.during(() =>
+      goOn(replica, target)
+    );
+    const replicaCpuMicros = (replica.server.cpuMicros() - cpuBefore) / requests;
+    const statsAfter = await infoOf(master, "stats");
+    const grown = (field: string) => Number(statsAfter.get(field)) - Number(statsBefore.get(field));
+    if (grown("sync_full") !== 0 || grown("sync_partial_ok") !== 1) {
+      throw new Error(`${replica.server.label}: no partial resync${master.logTail()}`);
+    }
+    const from = offsets[0].offset;
+    const appliedBytesPerSecond = (target - from) / applyMs(offsets, from, target) * 1000;
+    return {
+      acceptedPerSecond,
+      appliedPerSecond: appliedBytesPerSecond * requests / (target - before),
+      appliedBytesPerSecond,
+      replicaCpuMicros,
+      relinkMs,
+      replica: sideFigures(seen[0], seen[1]),
+      bystander: sideFigures(seen[1], seen[1]),
+    };
   } finally {
-    Deno.kill(replica.pid, "SIGCONT");
+    letGoOn(replica); // after a failure it may still stand still
+    probes.close();
   }
-  const continuedAt = performance.now();
-  const cpuBefore = replica.server.cpuMicros();
-  const target = (await masterOffset(master)).offset;
+}
 
+/** Stops the replica's process, cuts its link and writes: the requests per second. The replica stays stopped. */
+async function pileUp(master: RunningServer, replica: Member, requests: number): Promise<number> {
+  Deno.kill(replica.pid, "SIGSTOP");
+  await master.call("CLIENT", "KILL", "TYPE", "replica");
+  return await runRedisBenchmark(master, setTest(PIPELINE), requests);
+}
+
+function letGoOn({ pid }: Member): void {
+  Deno.kill(pid, "SIGCONT");
+}
+
+/** Lets the replica's process go on and watches its offset until it reaches `target`. */
+async function goOn(
+  replica: Member,
+  target: number,
+): Promise<{ offsets: OffsetSample[]; relinkMs: number }> {
+  letGoOn(replica);
+  const continuedAt = performance.now();
   const offsets: OffsetSample[] = [];
   let relinkMs = NaN;
   for (;;) {
@@ -102,7 +161,7 @@ async function pileUpAndApply(master: RunningServer, replica: Member, requests: 
       relinkMs = atMs - continuedAt;
     }
     offsets.push({ atMs, offset: Number(fields.get("slave_repl_offset") ?? NaN) });
-    if (offsets.at(-1)!.offset >= target) break;
+    if (offsets.at(-1)!.offset >= target) return { offsets, relinkMs };
     if (atMs - continuedAt > APPLY_TIMEOUT_MS) {
       throw new Error(
         `${replica.server.label}: not even after ${
@@ -112,21 +171,6 @@ async function pileUpAndApply(master: RunningServer, replica: Member, requests: 
     }
     await pause(SAMPLE_PAUSE_MS);
   }
-  const replicaCpuMicros = (replica.server.cpuMicros() - cpuBefore) / requests;
-  const statsAfter = await infoOf(master, "stats");
-  const grown = (field: string) => Number(statsAfter.get(field)) - Number(statsBefore.get(field));
-  if (grown("sync_full") !== 0 || grown("sync_partial_ok") !== 1) {
-    throw new Error(`${replica.server.label}: no partial resync${master.logTail()}`);
-  }
-  const from = offsets[0].offset;
-  const appliedBytesPerSecond = (target - from) / applyMs(offsets, from, target) * 1000;
-  return {
-    acceptedPerSecond,
-    appliedPerSecond: appliedBytesPerSecond * requests / (target - before),
-    appliedBytesPerSecond,
-    replicaCpuMicros,
-    relinkMs,
-  };
 }
 
 async function follow(master: RunningServer, replica: RunningServer, requests: number) {
@@ -171,6 +215,8 @@ function report(system: System, sample: ApplySample): void {
       `at most ${(sample.lagBytesMax / 1e6).toFixed(2)} MB, ${
         sample.lagMsMax.toFixed(0)
       } ms behind, even after ` +
-      `${sample.catchUpMs.toFixed(0)} ms`,
+      `${sample.catchUpMs.toFixed(0)} ms; longest stall ${
+        sample.replica.longestMs.toFixed(1)
+      } ms replica, ${sample.bystander.longestMs.toFixed(1)} ms bystander`,
   );
 }

@@ -1,23 +1,66 @@
 /** The figures that the replication benchmark collects, its bars, and the arithmetic on samples of offsets. */
 
+import { quantile } from "../compare/results.ts";
+
 /** How a full sync leaves the master and enters the replica; the same options for every system. */
 export interface SyncMode {
   title: string;
-  options: string[];
+  /** `repl-diskless-sync` of the master. */
+  diskless: "yes" | "no";
+  /** `repl-diskless-load` of the replica. */
+  load: "disabled" | "swapdb";
 }
 
-/** One round of a full sync. */
+/** One round of a full sync to one or several replicas at once. */
 export interface FullSyncSample {
-  /** From REPLICAOF on a freshly started, empty replica until `master_link_status:up`. */
+  /** From REPLICAOF on freshly started, empty replicas until the last says `master_link_status:up`. */
   emptyMs: number;
-  /** The replica's CPU time during that, all threads. */
+  /** CPU time of one replica during that, all threads; the mean. */
   replicaCpuMs: number;
-  /** The same for a replica that holds as many keys already, while clients probe both sides. */
+  /** The same for replicas that hold as much already, while clients probe both sides. */
   resyncMs: number;
-  master: ProbeSample;
-  replica: ProbeSample;
+  master: SideFigures;
+  /** The first of the replicas. */
+  replica: SideFigures;
   /** A server that takes no part: what the machine itself adds. */
-  bystander: ProbeSample;
+  bystander: SideFigures;
+}
+
+/** A full sync of one dataset in one mode. */
+export interface FullSyncResult {
+  /** Which part of the benchmark it belongs to. */
+  part: SyncPart;
+  /** "1,000,000 keys" */
+  dataset: string;
+  /** The title of a `SyncMode`. */
+  mode: string;
+  /** Replicas that ask at once. */
+  replicas: number;
+  samples: Both<FullSyncSample[]>;
+}
+
+/** The parts that are full syncs: a million keys, five million, large collections, several replicas at once. */
+export const SYNC_PARTS = ["keys", "many", "large", "replicas"] as const;
+
+export type SyncPart = typeof SYNC_PARTS[number];
+
+/** All parts, in the order of the report. */
+export const PARTS = [...SYNC_PARTS, "throughput", "partial", "apply"] as const;
+
+export type Part = typeof PARTS[number];
+
+/** Results of the reference and of the subject, in this order. */
+export type Both<T> = [reference: T, subject: T];
+
+/** A client's waits for one side, as they are kept. */
+export interface SideFigures {
+  asked: number;
+  /** Replies that were errors, such as LOADING. */
+  refused: number;
+  longestMs: number;
+  /** The longest after what the bystander waited at the same time has been taken from each. */
+  netMs: number;
+  p999Ms: number;
 }
 
 /** What one probing client saw. */
@@ -46,6 +89,15 @@ export interface ThroughputResult {
   samples: ThroughputSample[][];
 }
 
+/** One round of short cuts of a link. */
+export interface PartialSample {
+  /** Of each cut: from cutting the link until a write made right after it could be read at the replica. */
+  backMs: number[];
+  master: SideFigures;
+  replica: SideFigures;
+  bystander: SideFigures;
+}
+
 /** One round of piling up and applying, and one of keeping up. */
 export interface ApplySample {
   /** What the master accepted from redis-benchmark while the replica stood still. */
@@ -62,7 +114,39 @@ export interface ApplySample {
   lagMsMax: number;
   /** From the last request until both offsets were equal. */
   catchUpMs: number;
+  /** Clients of the replica while it applied what had piled up. */
+  replica: SideFigures;
+  bystander: SideFigures;
 }
+
+/** Every figure of one runtime, each part from the last run that measured it. */
+export interface RuntimeResults {
+  /** Names with versions. */
+  reference: string;
+  subject: string;
+  /** Short names for the heads of columns. */
+  labels: Both<string>;
+  /** When each part was measured, and in how many rounds. */
+  measured: { [part in Part]?: { date: string; rounds: number } };
+  fullSync: FullSyncResult[];
+  throughput?: Both<ThroughputResult[]>;
+  partial?: Both<PartialSample[]>;
+  /** The reference, the subject, and any mixed replica sets. */
+  apply?: { label: string; samples: ApplySample[] }[];
+}
+
+/** What bench/replication.json has. */
+export interface ReplicationResults {
+  machine: string;
+  note?: string;
+  deno?: RuntimeResults;
+  bun?: RuntimeResults;
+}
+
+/** The runtimes of tsredis, in the order of pages and charts. */
+export const RUNTIMES = ["deno", "bun"] as const;
+
+export type RuntimeName = typeof RUNTIMES[number];
 
 /** An offset of the replication stream as a server told it. */
 export interface OffsetSample {
@@ -73,12 +157,25 @@ export interface OffsetSample {
 /** Limits that tsredis is held to. */
 export const BARS = {
   /** Full sync: time as a ratio to redis-server. */
-  fullSync: 1.2,
+  fullSync: 0.7,
   /** Longest stall of a client, milliseconds. */
   stallMs: 10,
+  /** Partial resync after a cut: time as a ratio to redis-server. */
+  partial: 1,
   /** Commands a replica applies to those a master accepts. */
   apply: 1,
 };
+
+/** What is kept of a probe; the bystander's own net figure is 0. */
+export function sideFigures(probe: ProbeSample, bystander: ProbeSample): SideFigures {
+  return {
+    asked: probe.latenciesMs.length,
+    refused: probe.refused,
+    longestMs: quantile(probe.latenciesMs, 1),
+    netMs: probe === bystander ? 0 : netStallMs(probe, bystander),
+    p999Ms: quantile(probe.latenciesMs, 0.999),
+  };
+}
 
 /**
  * The longest answer of `probe` after taking from each what `bystander` waited at the same time: a pause of the

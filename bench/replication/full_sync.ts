@@ -1,15 +1,22 @@
 /**
- * A full sync of many keys: its time on a fresh replica, and then what clients of both sides feel while a
- * replica that holds data already gets it all again.
+ * A full sync: its time on fresh replicas, and then what clients of both sides feel while replicas that hold data
+ * already get it all again.
  *
- * Every round has a new replica, as a replica that is added has just been started; the master stays, and with
- * it the one fill. Each sync is ended by comparing the number of keys, each mode by comparing the data.
+ * Every round has new replicas, as a replica that is added has just been started; the master stays, and with it
+ * the one fill. Each sync is ended by comparing the number of keys, each mode by comparing the data.
  */
 
-import { encodeCommand } from "../compare/client.ts";
 import type { RunningServer, ServerSpec } from "../compare/servers.ts";
-import type { FullSyncSample, ProbeSample, SyncMode } from "./figures.ts";
-import { Probe } from "./probe.ts";
+import { type Dataset, largeCollections, manyKeys } from "./datasets.ts";
+import {
+  type Both,
+  type FullSyncResult,
+  type FullSyncSample,
+  sideFigures,
+  type SyncMode,
+  type SyncPart,
+} from "./figures.ts";
+import { probed } from "./probe.ts";
 import {
   equalOffsets,
   expectSameData,
@@ -17,181 +24,206 @@ import {
   type Member,
   pause,
   startMember,
+  stopMember,
   type System,
   unlink,
 } from "./replica_set.ts";
 
 /** Disk or socket at the master; file first, or straight into memory, at the replica. */
-export const SYNC_MODES: SyncMode[] = [
-  {
-    title: "disk",
-    options: ["--repl-diskless-sync", "no", "--repl-diskless-load", "disabled"],
-  },
-  {
-    title: "diskless",
-    options: ["--repl-diskless-sync", "yes", "--repl-diskless-load", "disabled"],
-  },
-  {
-    title: "diskless, swapdb",
-    options: ["--repl-diskless-sync", "yes", "--repl-diskless-load", "swapdb"],
-  },
+export const SYNC_MODES: readonly SyncMode[] = [
+  { title: "disk", diskless: "no", load: "disabled" },
+  { title: "diskless", diskless: "yes", load: "disabled" },
+  { title: "swapdb", diskless: "yes", load: "swapdb" },
 ];
 
 export interface FullSyncOptions {
+  /** Of the part `keys`; the others are in proportion. */
   keys: number;
+  modes: readonly SyncMode[];
   rounds: number;
   workDir: string;
   bystander: ServerSpec;
 }
 
-/** How long the probes run before the sync begins, so that their own code is warm. */
-const WARM_UP_MS = 500;
+/** What one part measures. */
+interface Plan {
+  dataset: Dataset;
+  /** How many replicas ask at once, one count after the other. */
+  counts: readonly number[];
+}
 
-/** How long they go on once the link is up: the old data may still have to be given back. */
+/** How long the probes go on once the link is up: the old data may still have to be given back. */
 const AFTERMATH_MS = 500;
 
-/** One mode for all systems, round by round in turn: `samples[system][round]`. */
+/** How many times as many keys the part `many` has. */
+const MANY = 5;
+
+function planOf(part: SyncPart, keys: number): Plan {
+  switch (part) {
+    case "keys":
+      return { dataset: manyKeys(keys), counts: [1] };
+    case "many":
+      return { dataset: manyKeys(keys * MANY), counts: [1] };
+    case "large":
+      return { dataset: largeCollections(keys), counts: [1] };
+    case "replicas":
+      return { dataset: manyKeys(keys), counts: [2, 4] };
+  }
+}
+
+/** One part in all modes, the systems round by round in turn. */
 export async function measureFullSync(
-  systems: System[],
-  mode: SyncMode,
+  systems: Both<System>,
+  part: SyncPart,
   options: FullSyncOptions,
-): Promise<FullSyncSample[][]> {
-  const samples: FullSyncSample[][] = systems.map(() => []);
-  const started: RunningServer[] = [];
+): Promise<FullSyncResult[]> {
+  const { dataset, counts } = planOf(part, options.keys);
+  const results: FullSyncResult[] = [];
+  const started: Member[] = [];
+  const start = async (spec: ServerSpec) => {
+    const member = await startMember(spec, [], options.workDir);
+    started.push(member);
+    return member.server;
+  };
   try {
     const masters: RunningServer[] = [];
     for (const system of systems) {
-      const { server } = await startMember(system.master, mode.options, options.workDir);
-      started.push(server);
-      masters.push(server);
-      await server.fill(options.keys, fillCommand);
+      const master = await start(system.master);
+      await dataset.fill(master);
+      masters.push(master);
     }
-    const bystander = (await startMember(options.bystander, [], options.workDir)).server;
-    started.push(bystander);
-    for (let round = 0; round < options.rounds; round++) {
-      for (const [i, system] of systems.entries()) {
-        const replica = await startMember(system.replica, mode.options, options.workDir);
-        try {
-          const sample = await measureRound(masters[i], replica, bystander, options.keys);
-          samples[i].push(sample);
-          if (round === options.rounds - 1) await expectSameData(masters[i], replica.server);
-          report(mode, system, sample);
-        } finally {
-          await replica.server.stop();
+    const bystander = await start(options.bystander);
+    for (const mode of options.modes) {
+      for (const replicas of counts) {
+        const result: FullSyncResult = {
+          part,
+          dataset: dataset.title,
+          mode: mode.title,
+          replicas,
+          samples: [[], []],
+        };
+        for (let round = 0; round < options.rounds; round++) {
+          for (const [i, system] of systems.entries()) {
+            const sample = await measureRound(
+              { system, master: masters[i], bystander, dataset, mode, replicas },
+              options.workDir,
+              round === options.rounds - 1,
+            );
+            result.samples[i].push(sample);
+            report(result, system, sample);
+          }
         }
+        results.push(result);
       }
     }
   } finally {
-    for (const server of started) await server.stop();
+    for (const member of started) await stopMember(member);
   }
-  return samples;
+  return results;
+}
+
+/** A round with new replicas. */
+interface Round {
+  system: System;
+  master: RunningServer;
+  bystander: RunningServer;
+  dataset: Dataset;
+  mode: SyncMode;
+  replicas: number;
 }
 
 async function measureRound(
-  master: RunningServer,
-  { server: replica }: Member,
-  bystander: RunningServer,
-  keys: number,
+  round: Round,
+  workDir: string,
+  compareData: boolean,
 ): Promise<FullSyncSample> {
-  const cpuBefore = replica.cpuMicros();
-  const emptyMs = await link(replica, master);
-  const replicaCpuMs = (replica.cpuMicros() - cpuBefore) / 1000;
-  await expectKeys(replica, keys);
-  await equalOffsets([replica], master);
-  await unlink(replica, master);
-
-  const opened: Probe[] = [];
-  let resyncMs: number;
-  let watched: ProbeSample[];
+  const { system, master, mode, replicas } = round;
+  await master.call("CONFIG", "SET", "repl-diskless-sync", mode.diskless);
+  // Of several replicas none is to be left for a snapshot after the one that the first gets.
+  await master.call("CONFIG", "SET", "repl-diskless-sync-delay", replicas > 1 ? "5" : "0");
+  await master.call("CONFIG", "SET", "repl-diskless-sync-max-replicas", String(replicas));
+  const members: Member[] = [];
   try {
-    for (
-      const [server, commands] of [
-        [master, masterCommands(keys)],
-        [replica, replicaCommands(keys)],
-        [bystander, [["PING"]]],
-      ] as [RunningServer, string[][]][]
-    ) {
-      opened.push(await Probe.open(server, commands));
+    for (let n = 0; n < replicas; n++) {
+      members.push(
+        await startMember(system.replica, ["--repl-diskless-load", mode.load], workDir),
+      );
     }
-    const warmUp = opened.map((probe) => probe.watch());
-    await pause(WARM_UP_MS);
-    opened.forEach((probe) => probe.stop());
-    await Promise.all(warmUp);
-
-    const watching = opened.map((probe) => probe.watch());
-    resyncMs = await link(replica, master);
-    await pause(AFTERMATH_MS);
-    opened.forEach((probe) => probe.stop());
-    watched = await Promise.all(watching);
+    const servers = members.map(({ server }) => server);
+    const sample = await measureReplicas(round, servers);
+    if (compareData) { for (const server of servers) await expectSameData(master, server); }
+    return sample;
   } finally {
-    opened.forEach((probe) => probe.close());
+    for (const member of members) await stopMember(member);
   }
-  await expectKeys(replica, keys);
-  await equalOffsets([replica], master);
+}
+
+async function measureReplicas(
+  { master, bystander, dataset }: Round,
+  replicas: RunningServer[],
+): Promise<FullSyncSample> {
+  const cpuMicros = () => replicas.reduce((sum, replica) => sum + replica.cpuMicros(), 0);
+  const cpuBefore = cpuMicros();
+  const emptyMs = await linkAll(replicas, master);
+  const replicaCpuMs = (cpuMicros() - cpuBefore) / 1000 / replicas.length;
+  await expectSynced(replicas, master, dataset.keys);
+  for (const replica of replicas) await unlink(replica, master);
+
+  const { seen, result: resyncMs } = await probed(
+    [
+      [master, dataset.masterCommands],
+      [replicas[0], dataset.replicaCommands],
+      [bystander, [["PING"]]],
+    ],
+    async () => {
+      const ms = await linkAll(replicas, master);
+      await pause(AFTERMATH_MS);
+      return ms;
+    },
+  );
+  await expectSynced(replicas, master, dataset.keys);
+  const [ofMaster, ofReplica, ofBystander] = seen.map((each) => sideFigures(each, seen[2]));
   return {
     emptyMs,
     replicaCpuMs,
     resyncMs,
-    master: watched[0],
-    replica: watched[1],
-    bystander: watched[2],
+    master: ofMaster,
+    replica: ofReplica,
+    bystander: ofBystander,
   };
 }
 
-/** Eight of ten keys are strings, one is a hash, one a list; strings and parts have 16 to 32 bytes. */
-function fillCommand(i: number): string {
-  const key = `key:${i}`;
-  switch (i % 10) {
-    case 8:
-      return encodeCommand(
-        "HSET",
-        key,
-        ...[0, 1, 2, 3].flatMap((n) => [`field:${n}`, valueOf(i + n)]),
-      );
-    case 9:
-      return encodeCommand("RPUSH", key, ...[0, 1, 2, 3].map((n) => valueOf(i + n)));
-    default:
-      return encodeCommand("SET", key, valueOf(i));
+/** Links all at once: the milliseconds until the last link was up. */
+async function linkAll(replicas: RunningServer[], master: RunningServer): Promise<number> {
+  return Math.max(...await Promise.all(replicas.map((replica) => link(replica, master))));
+}
+
+async function expectSynced(
+  replicas: RunningServer[],
+  master: RunningServer,
+  keys: number,
+): Promise<void> {
+  for (const replica of replicas) {
+    const found = await replica.call("DBSIZE");
+    if (found === String(keys)) continue;
+    throw new Error(
+      `${replica.label}: ${found} keys where ${keys} should be${replica.logTail()}`,
+    );
   }
+  await equalOffsets(replicas, master);
 }
 
-function valueOf(i: number): string {
-  const mixed = Math.imul(i + 1, 0x9e3779b1) >>> 0;
-  return mixed.toString(36).padStart(8, "v").repeat(4).slice(0, 16 + mixed % 17);
-}
-
-/** Keys that hold strings, far from one another. */
-function probedKey(i: number, keys: number): string {
-  return `key:${(Math.imul(i, 0x9e3779b1) >>> 0) % Math.floor(keys / 10) * 10}`;
-}
-
-/** The writes matter: they are what a forked child's pages or a snapshot's hook make dearer. */
-function masterCommands(keys: number): string[][] {
-  return Array.from({ length: 3_000 }, (_, i) => {
-    const key = probedKey(i, keys);
-    return [["PING"], ["GET", key], ["SET", key, valueOf(i)]][i % 3];
-  });
-}
-
-function replicaCommands(keys: number): string[][] {
-  return Array.from({ length: 3_000 }, (_, i) => [["PING"], ["GET", probedKey(i, keys)]][i % 2]);
-}
-
-async function expectKeys(server: RunningServer, keys: number): Promise<void> {
-  const found = await server.call("DBSIZE");
-  if (found !== String(keys)) {
-    throw new Error(`${server.label}: ${found} keys where ${keys} should be${server.logTail()}`);
-  }
-}
-
-function report(mode: SyncMode, system: System, sample: FullSyncSample): void {
-  const longest = (probe: ProbeSample) => Math.max(...probe.latenciesMs).toFixed(1);
+function report(
+  { dataset, mode, replicas }: FullSyncResult,
+  system: System,
+  sample: FullSyncSample,
+): void {
   console.error(
-    `full sync, ${mode.title}, ${system.label}: ${sample.emptyMs.toFixed(0)} ms ` +
-      `(replica ${sample.replicaCpuMs.toFixed(0)} ms CPU); over old data ${
-        sample.resyncMs.toFixed(0)
-      } ms, longest stall ` +
-      `${longest(sample.master)} ms master, ${longest(sample.replica)} ms replica, ` +
-      `${longest(sample.bystander)} ms bystander`,
+    `full sync, ${dataset}, ${mode}, replicas: ${replicas}, ${system.label}: ` +
+      `${sample.emptyMs.toFixed(0)} ms (replica ${sample.replicaCpuMs.toFixed(0)} ms CPU); ` +
+      `over old data ${sample.resyncMs.toFixed(0)} ms, longest stall ` +
+      `${sample.master.longestMs.toFixed(1)} ms master, ` +
+      `${sample.replica.longestMs.toFixed(1)} ms replica, ` +
+      `${sample.bystander.longestMs.toFixed(1)} ms bystander`,
   );
 }

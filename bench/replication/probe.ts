@@ -7,8 +7,65 @@ import { pause } from "./replica_set.ts";
 
 const PAUSE_MS = 1;
 
+/** How long probes run before it counts, so that their own code is warm. */
+const WARM_UP_MS = 500;
+
+/** What is probed: servers, and for each the commands that are sent in turn. */
+export type ProbeTargets = readonly (readonly [RunningServer, string[][]])[];
+
+/** Probes of several servers that watch at the same times. */
+export class Probes {
+  readonly #probes: Probe[] = [];
+
+  private constructor() {}
+
+  /** Connects to all targets and lets them answer for a while. */
+  static async open(targets: ProbeTargets): Promise<Probes> {
+    const probes = new Probes();
+    try {
+      for (const [server, commands] of targets) {
+        probes.#probes.push(await Probe.open(server, commands));
+      }
+      await probes.during(() => pause(WARM_UP_MS));
+    } catch (error) {
+      probes.close();
+      throw error;
+    }
+    return probes;
+  }
+
+  /** Probes while `work` runs: what was seen of each target, in their order, and what `work` gave. */
+  async during<T>(work: () => Promise<T>): Promise<{ seen: ProbeSample[]; result: T }> {
+    const watching = this.#probes.map((probe) => probe.watch());
+    try {
+      const result = await work();
+      for (const probe of this.#probes) probe.stop();
+      return { seen: await Promise.all(watching), result };
+    } finally {
+      for (const probe of this.#probes) probe.stop();
+    }
+  }
+
+  close(): void {
+    for (const probe of this.#probes) probe.close();
+  }
+}
+
+/** Opens probes, lets them watch while `work` runs, and closes them; see `Probes.during`. */
+export async function probed<T>(
+  targets: ProbeTargets,
+  work: () => Promise<T>,
+): Promise<{ seen: ProbeSample[]; result: T }> {
+  const probes = await Probes.open(targets);
+  try {
+    return await probes.during(work);
+  } finally {
+    probes.close();
+  }
+}
+
 /** One probing connection. An error reply counts as an answer: what is looked for is silence. */
-export class Probe {
+class Probe {
   #server: RunningServer;
   #client: Client;
   #commands: Uint8Array[];

@@ -30,6 +30,8 @@ const POLL_MS = 2;
 export interface Member {
   server: RunningServer;
   pid: number;
+  /** Its data folder. */
+  dir: string;
 }
 
 /** Starts a server with the options of all and those given. Its data folder is a new one in `workDir`. */
@@ -41,7 +43,13 @@ export async function startMember(
   const dir = Deno.makeTempDirSync({ dir: workDir });
   const command = [...spec.command, ...OPTIONS, ...options];
   const server = await startServer({ label: spec.label, command }, dir);
-  return { server, pid: Number((await infoOf(server, "server")).get("process_id")) };
+  return { server, pid: Number((await infoOf(server, "server")).get("process_id")), dir };
+}
+
+/** Stops a server and removes its data folder: what it has written is no longer needed. */
+export async function stopMember({ server, dir }: Member): Promise<void> {
+  await server.stop();
+  await Deno.remove(dir, { recursive: true });
 }
 
 /** Tells the replica to follow the master and waits for the link: the milliseconds until it was up. */

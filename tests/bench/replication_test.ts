@@ -1,21 +1,25 @@
 /** What the replication benchmark makes of its samples; the measuring itself is shown by running it. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { RunningServer } from "../../bench/compare/servers.ts";
+import { drawChart } from "../../bench/replication/chart.ts";
+import { largeCollections, manyKeys } from "../../bench/replication/datasets.ts";
 import {
   applyMs,
   type ApplySample,
+  type FullSyncResult,
   type FullSyncSample,
   lagBytesMax,
   lagMsMax,
   netStallMs,
   type OffsetSample,
+  type RuntimeResults,
+  sideFigures,
   type ThroughputResult,
 } from "../../bench/replication/figures.ts";
-import {
-  type ReplicationContext,
-  type ReplicationResults,
-  toMarkdown,
-} from "../../bench/replication/report.ts";
+import { withKept } from "../../bench/replication/kept.ts";
+import { readmeMarkdown, toMarkdown } from "../../bench/replication/report.ts";
+import { testServer } from "../support/test_server.ts";
 
 function samples(...pairs: [atMs: number, offset: number][]): OffsetSample[] {
   return pairs.map(([atMs, offset]) => ({ atMs, offset }));
@@ -70,30 +74,53 @@ Deno.test("the net stall counts a bystander's wait that began before and ends wi
   assertEquals(netStallMs(probe([10, 12]), probe([0, 9])), 12);
 });
 
-const CONTEXT: ReplicationContext = {
-  date: "2020-01-02",
-  machine: "a machine",
-  reference: "redis-server 7.0.15",
-  subject: "tsredis 0.1.0",
-  labels: ["redis", "tsredis"],
-  rounds: 1,
-  keys: 1_000,
-};
+Deno.test("what is kept of a probe is its longest, net and usual waits, and how many answers were errors", () => {
+  const bystander = probe([0, 1], [2, 15]);
+  const kept = sideFigures({ ...probe([0, 1], [3, 12], [20, 4]), refused: 2 }, bystander);
+  assertEquals(kept, { asked: 3, refused: 2, longestMs: 12, netMs: 4, p999Ms: kept.p999Ms });
+  assert(kept.p999Ms > 11.9 && kept.p999Ms < 12, `${kept.p999Ms}`);
+  assertEquals(sideFigures(bystander, bystander).netMs, 0);
+});
 
-/** Results in which tsredis takes `emptyMs`, stalls for `stallMs`, keeps `kept` and applies `applied`. */
-function results(emptyMs: number, stallMs: number, kept: number, applied: number) {
-  const sync = (ms: number, stall: number): FullSyncSample[] => {
-    const probe = { sentAtMs: [0, 50], latenciesMs: [0.1, stall], refused: 0 };
-    const idle = { sentAtMs: [200], latenciesMs: [99], refused: 0 };
-    return [{
-      emptyMs: ms,
-      replicaCpuMs: 1,
-      resyncMs: 1,
-      master: probe,
-      replica: probe,
-      bystander: idle,
-    }];
+/** Figures at their bars, or whatever takes their place. */
+interface Shown {
+  emptyMs: number;
+  stallMs: number;
+  kept: number;
+  applied: number;
+  backMs: number;
+}
+
+const AT_BARS: Shown = { emptyMs: 700, stallMs: 9.9, kept: 0.8, applied: 1_000, backMs: 2 };
+
+const SHARED = { machine: "a machine" };
+
+function watched(longestMs: number) {
+  const side = { asked: 100, refused: 0, longestMs, netMs: longestMs, p999Ms: 1 };
+  return { master: side, replica: side, bystander: { ...side, longestMs: 99, netMs: 0 } };
+}
+
+function sync(emptyMs: number, stallMs: number, more: Partial<FullSyncResult> = {}) {
+  const sample = (ms: number, stall: number): FullSyncSample => ({
+    emptyMs: ms,
+    replicaCpuMs: 1,
+    resyncMs: 1,
+    ...watched(stall),
+  });
+  const result: FullSyncResult = {
+    part: "keys",
+    dataset: "1,000 keys",
+    mode: "disk",
+    replicas: 1,
+    samples: [[sample(1_000, 20)], [sample(emptyMs, stallMs)]],
+    ...more,
   };
+  return result;
+}
+
+/** Results with redis-server's beside them. */
+function results(shown: Partial<Shown> = {}): RuntimeResults {
+  const { emptyMs, stallMs, kept, applied, backMs } = { ...AT_BARS, ...shown };
   const throughput = (share: number): ThroughputResult[] => [{
     pipeline: 16,
     requests: 1,
@@ -103,7 +130,7 @@ function results(emptyMs: number, stallMs: number, kept: number, applied: number
       replicaCpuMicros: 1,
     }]),
   }];
-  const apply = (rate: number): ApplySample[] => [{
+  const apply = (rate: number, stall: number): ApplySample[] => [{
     acceptedPerSecond: 1_000,
     appliedPerSecond: rate,
     appliedBytesPerSecond: 1,
@@ -113,41 +140,141 @@ function results(emptyMs: number, stallMs: number, kept: number, applied: number
     lagBytesMax: 1,
     lagMsMax: 1,
     catchUpMs: 1,
+    replica: watched(stall).replica,
+    bystander: watched(stall).bystander,
   }];
-  const both: ReplicationResults = {
-    fullSync: [{
-      mode: { title: "disk", options: [] },
-      samples: [sync(1_000, 20), sync(emptyMs, stallMs)],
-    }],
+  const partial = (ms: number, stall: number) => [{ backMs: [ms], ...watched(stall) }];
+  return {
+    reference: "redis-server 7.0.15",
+    subject: "tsredis 0.1.0",
+    labels: ["redis", "tsredis"],
+    measured: {
+      keys: { date: "2020-01-02", rounds: 3 },
+      apply: { date: "2020-01-02", rounds: 3 },
+      partial: { date: "2020-01-03", rounds: 1 },
+    },
+    fullSync: [sync(emptyMs, stallMs)],
     throughput: [throughput(0.8), throughput(kept)],
-    apply: [{ label: "redis", samples: apply(900) }, { label: "tsredis", samples: apply(applied) }],
+    partial: [partial(2, 20), partial(backMs, stallMs)],
+    apply: [
+      { label: "redis", samples: apply(900, 20) },
+      { label: "tsredis", samples: apply(applied, stallMs) },
+    ],
   };
-  return both;
 }
 
 Deno.test("figures at their bars meet them, whatever redis-server and the bystander show", () => {
-  const report = toMarkdown(results(1_200, 9.9, 0.8, 1_000), CONTEXT);
+  const report = toMarkdown(SHARED, results());
   assert(report.endsWith("## Bars\n\nEvery figure above meets its bar.\n"), report);
   assert(!report.includes("missed"), report);
 });
 
 Deno.test("figures just past their bars are listed as missed and not rounded back", () => {
-  const report = toMarkdown(results(1_201, 10, 0.799, 999), CONTEXT);
+  const report = toMarkdown(
+    SHARED,
+    results({ emptyMs: 701, stallMs: 10, kept: 0.799, applied: 999, backMs: 2.001 }),
+  );
   const [, listed] = report.split("## Bars\n\n");
+  const stall = "10.0 ms (net 10.0; the bystander 99.0), bar 10 ms";
   assertEquals(listed.split("\n"), [
-    "5 missed:",
+    "9 missed:",
     "",
-    "- Full sync, disk: 1.21 of redis-server, bar 1.2",
-    "- Longest stall, disk, master: 10.0 ms (net 10.0), bar 10 ms",
-    "- Longest stall, disk, replica: 10.0 ms (net 10.0), bar 10 ms",
+    "- Full sync, 1,000 keys, disk: 0.71 of redis-server, bar 0.7",
+    `- Longest stall, 1,000 keys, disk, master: ${stall}`,
+    `- Longest stall, 1,000 keys, disk, replica: ${stall}`,
+    "- Partial resync: 1.01 of redis-server's time, bar 1",
+    `- Longest stall, partial resyncs, master: ${stall}`,
+    `- Longest stall, partial resyncs, replica: ${stall}`,
     "- SET `-P 16`, replicas: 1: 0.799 of none, redis-server 0.800",
     "- Apply rate: 0.99 of what the master accepts, bar 1",
+    `- Longest stall, a replica that applies: ${stall}`,
     "",
   ]);
 });
 
-Deno.test("a report has only the sections that were measured", () => {
-  const { apply } = results(1, 1, 1, 1);
-  const report = toMarkdown({ apply }, CONTEXT);
-  assertEquals([...report.matchAll(/^## .*/gm)].length, 2); // applying, and the bars
+Deno.test("a report has only the sections that were measured, and says when that was", () => {
+  const { apply, ...others } = results();
+  const report = toMarkdown(SHARED, { ...others, fullSync: [], partial: undefined, apply });
+  assertEquals([...report.matchAll(/^## (.*)/gm)].map(([, title]) => title), [
+    "A master's throughput with replicas attached",
+    "A replica that applies what has piled up, and one that follows",
+    "Bars",
+  ]);
+  assertMatch(
+    report,
+    /^- Measured: keys, apply on 2020-01-02 \(rounds: 3\); partial on 2020-01-03 \(rounds: 1\)$/m,
+  );
+});
+
+Deno.test("what was not measured stays as it was kept, full syncs by part, mode and number of replicas", () => {
+  const kept = {
+    ...results({ kept: 0.5 }),
+    fullSync: [
+      sync(1, 1),
+      sync(2, 2, { mode: "swapdb" }),
+      sync(3, 3, { part: "replicas" as const, replicas: 2 }),
+    ],
+  };
+  const { reference, labels } = kept;
+  const now: RuntimeResults = {
+    reference,
+    subject: "tsredis 0.2.0",
+    labels,
+    measured: { many: { date: "2020-01-04", rounds: 1 }, keys: { date: "2020-01-04", rounds: 1 } },
+    fullSync: [
+      sync(4, 4, { part: "many", mode: "diskless" }),
+      sync(5, 5, { mode: "diskless" }),
+      sync(6, 6),
+    ],
+  };
+  const all = withKept(now, kept);
+  assertEquals(
+    all.fullSync.map(({ part, mode, samples }) => `${part} ${mode} ${samples[1][0].emptyMs}`),
+    ["keys disk 6", "keys diskless 5", "keys swapdb 2", "many diskless 4", "replicas disk 3"],
+  );
+  assertEquals(all.subject, "tsredis 0.2.0");
+  assertEquals(all.throughput, kept.throughput);
+  assertEquals(all.measured, { ...kept.measured, ...now.measured });
+  assertEquals(withKept(now, undefined), now);
+});
+
+Deno.test("the README's part names each runtime's figures beside redis-server's", () => {
+  const text = readmeMarkdown({ ...SHARED, deno: results(), bun: results({ emptyMs: 500 }) });
+  assertMatch(text, /0\.70 to 0\.70 on Deno, 0\.50 to 0\.50 on Bun\./);
+  assertMatch(text, /9\.9 ms \(redis-server beside it 20\.0\) on Deno/);
+  assertMatch(text, /80 % at `-P 16` \(redis-server 80 %\) on Deno/);
+  assertMatch(text, /1,000 SETs per second \(redis-server 900\) on Deno/);
+  assertMatch(text, /2\.0 ms \(redis-server 2\.0\) on Deno/);
+  assertEquals(readmeMarkdown(SHARED), "\n");
+});
+
+Deno.test("the chart has a mark of each server in each row of each panel", () => {
+  const chart = drawChart({ ...SHARED, deno: results(), bun: results({ emptyMs: 500 }) });
+  for (const series of ["redis", "deno", "bun"]) {
+    // One in the legend; one row of full syncs and one of throughput, two panels each.
+    assertEquals(chart.split(`<circle class="${series}"`).length - 1, 5, series);
+  }
+  const ofDeno = drawChart({ ...SHARED, deno: results() });
+  assert(!ofDeno.includes(`<circle class="bun"`));
+});
+
+Deno.test("the data of a full sync are as many keys as said, and the probes' writes add none", async () => {
+  for (const dataset of [manyKeys(1_000), largeCollections(500)]) {
+    const s = testServer();
+    const run = (command: string) => {
+      const words = command.split("\r\n").filter((_, i) => i > 0 && i % 2 === 0);
+      s.run(...words);
+    };
+    const server = {
+      fill: (count: number, command: (i: number) => string) => {
+        for (let i = 0; i < count; i++) run(command(i));
+        return Promise.resolve();
+      },
+    } as unknown as RunningServer;
+    await dataset.fill(server);
+    assertEquals(s.run("DBSIZE"), dataset.keys);
+    for (const words of dataset.masterCommands) s.run(...words);
+    assertEquals(s.run("DBSIZE"), dataset.keys);
+    for (const words of dataset.replicaCommands) assert(s.run(...words) !== null, words.join(" "));
+  }
 });
