@@ -77,6 +77,8 @@ export interface ReplicationHost {
   readonly runtime: Runtime;
   readonly clock: Clock;
   readonly draw: Draw;
+  /** INFO's run_id: another one with each start. */
+  readonly runId: string;
   readonly config: Config;
   readonly log: Log;
   readonly keyspace: Keyspace;

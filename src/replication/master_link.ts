@@ -51,6 +51,8 @@ export class LinkFailure extends Error {
       readonly isGuard?: boolean;
       /** What the snapshot or the stream holds cannot be taken: the next try will most likely go no better. */
       readonly isOfContent?: boolean;
+      /** The master follows another server and has no link to it. */
+      readonly isMasterless?: boolean;
       /** It is ended for a full sync that is to make our dataset the master's again. */
       readonly heals?: boolean;
     } = {},
@@ -308,7 +310,7 @@ export class MasterLink implements LinkTransport {
       case "later":
         throw new LinkFailure(
           `Master is currently unable to PSYNC but should be in the future: ${line}`,
-          { level: "notice" },
+          { level: "notice", isMasterless: line.startsWith("-NOMASTERLINK") },
         );
       case "broken":
         throw new LinkFailure(`Master replied with wrong +FULLRESYNC syntax: ${line}`);

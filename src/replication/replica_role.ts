@@ -26,6 +26,7 @@ import type { History } from "./history.ts";
 import type { ReplicationHost } from "./host.ts";
 import type { OurMaster } from "./master_role.ts";
 import { masterUptime } from "./master_uptime.ts";
+import { ringAbove } from "./replica_ring.ts";
 import {
   type HandOver,
   LinkFailure,
@@ -39,6 +40,13 @@ const RETRY_MS_MAX = 1000;
 /** After tries that have failed for what the snapshot, or the stream, holds. */
 const CONTENT_RETRY_MS_MIN = 1000;
 const CONTENT_RETRY_MS_MAX = 60_000;
+/** Tries in a row that have found a master without one of its own, before a ring is looked for. */
+const RING_TRIES = 3;
+/** Between two looks: each asks all servers above. */
+const RING_LOOK_MS_MIN = 1000;
+const RING_LOOK_MS_MAX = 60_000;
+/** The same ring is told of again after so long. */
+const RING_TOLD_MS = 600_000;
 /** Streams that could not be trusted so soon after one another are the same trouble. */
 const FORGOTTEN_WITHIN_MS = 600_000;
 /** Between the tries of a replica that guards its data: each is a full sync for the master. */
@@ -88,6 +96,12 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   /** Of these the latest, if they have failed alike before a full sync has begun. */
   #futileTries = 0;
   #lastFailure = "";
+  /** When a ring of replicas may be looked for next, by the monotonic clock, and how often it was since REPLICAOF. */
+  #ringLookMs = -Infinity;
+  #ringLooks = 0;
+  /** The one that the log has told of, empty for none, and when. */
+  #ringTold = "";
+  #ringToldMs = -Infinity;
   /** Full syncs, since the last that succeeded, that have failed for what the snapshot holds; why the latest did. */
   #badSnapshots = 0;
   #snapshotProblem = "";
@@ -218,6 +232,9 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.#lastFailure = "";
     this.#isHealing = false;
     this.#stop = null;
+    this.#ringTold = "";
+    this.#ringLooks = 0;
+    this.#ringLookMs = -Infinity;
     this.#forgetBadSnapshots();
   }
 
@@ -408,6 +425,9 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     else this.#failures = isSame ? this.#failures + 1 : 1;
     this.#futileTries = !isFutile ? 0 : isSame ? this.#futileTries + 1 : 1;
     this.#lastFailure = wasSteady ? "" : failure.message;
+    if (failure.more.isMasterless === true && this.#failures >= RING_TRIES) {
+      this.#lookForRing(steadyMs);
+    }
     if (wasUp && !this.isQuiet && failure.more.isOfContent !== true) {
       host.log.notice(`Reconnecting to MASTER ${this.masterHost}:${this.masterPort}`);
     }
@@ -457,6 +477,29 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     host.log.warning(`Nothing behind offset ${offset} is applied (${count} in a row): ${what}`);
     events.again("replica", peer, "waiting", what);
     return delayMs;
+  }
+
+  /**
+   * The master waits for one of its own, or is silent, as nobody sends signs of life but who leads: whether that goes
+   * round in a ring, the log is to tell.
+   */
+  async #lookForRing(steadyMs: number): Promise<void> {
+    if (steadyMs < this.#ringLookMs) return;
+    this.#ringLookMs = steadyMs +
+      Math.min(RING_LOOK_MS_MAX, RING_LOOK_MS_MIN * 2 ** Math.min(10, this.#ringLooks++));
+    const { host, peer, history: { events } } = this;
+    const ring = await ringAbove(host, this.masterHost!, this.masterPort);
+    if (ring === null || this.#isClosed || peer !== this.peer) return;
+    const path = `this server follows ${ring.join(", which follows ")}`;
+    if (path === this.#ringTold && steadyMs - this.#ringToldMs < RING_TOLD_MS) return;
+    this.#ringTold = path;
+    this.#ringToldMs = steadyMs;
+    const what = `A ring of replicas without a master: ${path}`;
+    events.add("replica", peer, "ring", what);
+    host.log.warning(
+      `${what}. Nobody takes writes and nothing is synchronized, until one of them is told REPLICAOF NO ONE. ` +
+        "The data here are kept",
+    );
   }
 
   /** How long to wait before the next try. */
@@ -543,12 +586,20 @@ export class ReplicaRole implements LinkOwner, OurMaster {
 
   tick(steadyMs: number): void {
     this.#link?.tick(steadyMs);
+    if (this.isLinkUp) this.#watchSilence(steadyMs);
     for (const { name, count } of this.divergence.takeUntold(steadyMs)) {
       this.host.log.warning(
         `The command '${name}' of the master has failed here ${count} more time(s) in a minute`,
       );
     }
     if (this.divergence.isHealDue(steadyMs)) this.#heal(steadyMs);
+  }
+
+  /** A master says something in each `repl-ping-replica-period`, for which ours is taken to be its. */
+  #watchSilence(steadyMs: number): void {
+    const silentMs = steadyMs - this.#link!.lastReadMs;
+    const periodMs = this.host.config.value("repl-ping-replica-period") * 1000;
+    if (silentMs > 2 * periodMs) this.#lookForRing(steadyMs);
   }
 
   /** Has the next link bring a full sync, as the dataset is not the master's. */

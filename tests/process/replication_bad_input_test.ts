@@ -7,6 +7,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { Random } from "../support/random.ts";
 import { eventually } from "../support/eventually.ts";
 import { fuzzRounds, fuzzSeed } from "../support/fuzz.ts";
+import { hasRedisServer } from "../support/real_redis.ts";
 import { writeSome } from "../support/replication_load.ts";
 import {
   ask,
@@ -452,8 +453,13 @@ Deno.test("A follows B follows A: both keep their data, and one that is told to 
   await replicate(a, b);
   await replicate(b, a);
   await withLog([a, b], async () => {
-    for (const [server, name] of [[a, "a"], [b, "b"]] as const) {
+    for (const [server, other, name] of [[a, b, "a"], [b, a, "b"]] as const) {
       await server.untilLogged("NOMASTERLINK");
+      await server.untilLogged(
+        "A ring of replicas without a master: this server follows " +
+          `127.0.0.1:${other.port}, which follows this server. Nobody takes writes and nothing is ` +
+          "synchronized, until one of them is told REPLICAOF NO ONE. The data here are kept",
+      );
       assertEquals((await infoOf(server)).master_link_status, "down");
       assertEquals(await askText(server, "GET", "of"), name);
     }
@@ -463,6 +469,39 @@ Deno.test("A follows B follows A: both keep their data, and one that is told to 
     assertEquals(await askText(b, "GET", "of"), "a");
   });
 });
+
+for (const makes of [["tsredis", "tsredis", "tsredis"], ["tsredis", "redis", "redis"]] as const) {
+  Deno.test({
+    name: `a ring of ${makes.join(", ")} and who hangs on it: told of once, with the way round`,
+    ignore: !hasRedisServer,
+    async fn() {
+      await using stack = new AsyncDisposableStack();
+      // Whether the links of the ring come up, and then carry nothing, is a matter of who connects first.
+      const pings = ["--repl-ping-replica-period", "1"];
+      const [a, b, c, outside] = await startPeers(stack, [...makes, "tsredis"], pings);
+      const ring = [a, b, c];
+      for (const [i, server] of ring.entries()) {
+        await ask(server, "SET", "of", `${i}`);
+        await replicate(server, ring[(i + 1) % 3]);
+      }
+      await replicate(outside, a);
+      const at = ({ port }: ServerProcess) => `127.0.0.1:${port}`;
+      await withLog([a, b, c, outside], async () => {
+        await a.untilLogged(
+          `this server follows ${at(b)}, which follows ${at(c)}, which follows this server.`,
+        );
+        await outside.untilLogged(
+          `this server follows ${at(a)}, which follows ${at(b)}, which follows ${at(c)}, ` +
+            `which follows ${at(a)}.`,
+        );
+        await ask(c, "REPLICAOF", "NO", "ONE");
+        for (const server of [b, a, outside]) await linkUp(server);
+        await inStep(c, a, b, outside);
+        assertEquals(a.log.split("A ring of replicas").length, 2, "told of once");
+      });
+    },
+  });
+}
 
 Deno.test("a replica of itself keeps its data and takes writes again once it leads", async () => {
   await using server = await startPeer("tsredis");
