@@ -608,12 +608,14 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     if (link === null || link.state !== "connected") return;
     const pauseMs = this.divergence.healBegins(steadyMs);
     const { errors, lastError } = this.divergence;
-    const what = `${errors} command(s) of the master have failed here, the latest: ${lastError}`;
-    this.history.events.add("replica", link.peer, "heals", what);
+    const what = `${errors} command(s) of the master have failed here`;
+    this.history.events.add("replica", link.peer, "heals", `${what}, the latest: ${lastError}`);
+    // The log has named each of them when it failed; who counts such lines counts failures.
     link.end(
       new LinkFailure(
-        `The dataset has parted from the master's, a full sync is to make them equal. ${what}. ` +
-          `The next is due in ${pauseMs / 1000} seconds, should that not help`,
+        `The dataset has parted from the master's, a full sync is to make them equal. ${what}, see ` +
+          `INFO's master_stream_last_error for the latest. The next is due in ${pauseMs / 1000} ` +
+          "seconds, should that not help",
         { heals: true },
       ),
     );

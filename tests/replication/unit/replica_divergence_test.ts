@@ -84,6 +84,7 @@ Deno.test("a replica acknowledges nothing behind a command that has failed here,
   for (const event of ["command-failed", "diverged", "heals", "healed"]) {
     assert(events.includes(event), event);
   }
+  assertEquals(s.logLines.filter((line) => line.includes("NOSUCH")).length, 1, "named once");
   await next.send(array("SET", "e", "1"));
   await next.untilAcknowledged(5000 + array("SET", "e", "1").length);
 });
