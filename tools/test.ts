@@ -228,8 +228,8 @@ async function showErrors(from: ReadableStream<Uint8Array>): Promise<void> {
   writer.releaseLock();
 }
 
-/** What ends the name of a test for which no package can be installed: servers of long ago, a disk of its own. */
-const MAY_BE_SKIPPED = /\[(old servers|own disk)\]$/;
+/** What ends the name of a test for which no package can be installed: servers of long ago, a disk or a network of its own. */
+const MAY_BE_SKIPPED = /\[(old servers|own disk|own network)\]$/;
 
 /** Names of skipped tests: those that may be, and those that must not. */
 export function sorted(names: string[], requirePeers: boolean): [string[], string[]] {

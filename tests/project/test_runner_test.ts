@@ -144,7 +144,7 @@ Deno.test("Summary passes on what comes before any file: a type error", () => {
 });
 
 Deno.test("sorted lets be skipped, where peers are required, only what no package can be installed for", () => {
-  const names = ["a", "b [old servers]", "c [own disk]", "[own disk] d"];
-  assertEquals(sorted(names, true), [[names[1], names[2]], [names[0], names[3]]]);
+  const names = ["a", "b [old servers]", "c [own disk]", "[own disk] d", "e [own network]"];
+  assertEquals(sorted(names, true), [[names[1], names[2], names[4]], [names[0], names[3]]]);
   assertEquals(sorted(names, false), [names, []]);
 });

@@ -363,10 +363,11 @@ export function learnPayload(g: Generator, words: string[], reply: Reply): void 
 
 /** Starts a load on a server; it runs until stopped. The seed belongs in the test's name or output. */
 export async function startLoad(
-  server: { port: number },
+  server: { port: number; hostname?: string },
   { seed, ...given }: { seed: number } & Partial<LoadOptions>,
 ): Promise<WriteLoad> {
-  const clients = [await connect(server.port), await connect(server.port)];
+  const { port, hostname } = server;
+  const clients = [await connect(port, hostname), await connect(port, hostname)];
   return new WriteLoad(seed, clients, { ...USUAL_LOAD, ...given });
 }
 

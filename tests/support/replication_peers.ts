@@ -63,11 +63,13 @@ export async function startPeers(
 /** Something with a port: a server, or a proxy in front of one. */
 export interface Address {
   port: number;
+  /** 127.0.0.1 if absent. */
+  hostname?: string;
 }
 
 /** Sends one command on a connection of its own; an error reply fails. */
 export async function ask(server: Address, ...words: string[]): Promise<Reply> {
-  using client = await connect(server.port);
+  using client = await connect(server.port, server.hostname);
   const reply = await client.call(...words);
   if (reply.kind === "error") throw new Error(`${words.join(" ")}: ${reply.text}`);
   return reply;
@@ -86,7 +88,7 @@ export async function replicate(replica: Address, master: Address): Promise<void
 /** Tells a server to lead, or what else it may not be told while it loads a dataset, once it has loaded. */
 export async function askOnceLoaded(server: Address, ...words: string[]): Promise<void> {
   await eventually(async () => {
-    using client = await connect(server.port);
+    using client = await connect(server.port, server.hostname);
     const reply = await client.call(...words);
     if (reply.kind !== "error") return true;
     if (reply.text.startsWith("LOADING")) return false;
@@ -223,8 +225,8 @@ export async function shutDown(server: ServerProcess): Promise<void> {
 /** What two servers hold differently, one line a key, 20 at most. */
 export async function differingKeys(one: Address, other: Address): Promise<string[]> {
   const lines: string[] = [];
-  using left = await connect(one.port);
-  using right = await connect(other.port);
+  using left = await connect(one.port, one.hostname);
+  using right = await connect(other.port, other.hostname);
   for (let database = 0; database < 16; database++) {
     const names = new Set<string>();
     for (const client of [left, right]) {

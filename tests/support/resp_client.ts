@@ -49,9 +49,9 @@ export function textOf(reply: Reply): string {
 /** How long a reply may take, in milliseconds, before a test fails. */
 const REPLY_TIMEOUT_MS = 60_000;
 
-/** Connects to a server on 127.0.0.1. */
-export async function connect(port: number): Promise<RespClient> {
-  return new RespClient(await Deno.connect({ hostname: "127.0.0.1", port }));
+/** Connects to a server, on 127.0.0.1 unless another address is given. */
+export async function connect(port: number, hostname = "127.0.0.1"): Promise<RespClient> {
+  return new RespClient(await Deno.connect({ hostname, port }));
 }
 
 /** One connection; see {@linkcode connect}. */

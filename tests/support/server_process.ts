@@ -21,6 +21,8 @@ export interface Launch {
   dir?: string;
   /** Where it listens, if that is to be where another one has. Without it on a free port. */
   port?: number;
+  /** The machine it is on, if that is another one: it listens on all its addresses, the test uses this one. */
+  hostname?: string;
 }
 
 /** How a process ended, as Deno tells it. */
@@ -39,6 +41,8 @@ export class ServerProcess implements AsyncDisposable {
     readonly dir: string,
     readonly child: Deno.ChildProcess,
     private readonly ownsDir: boolean,
+    /** Where the test reaches it; 127.0.0.1 if absent. */
+    readonly hostname?: string,
   ) {
     this.#drained = Promise.all([this.#drain(child.stdout), this.#drain(child.stderr)]);
     child.status.then((ending) => this.#ending = ending);
@@ -65,14 +69,17 @@ export class ServerProcess implements AsyncDisposable {
     const dir = launch.dir ?? await Deno.makeTempDir({ prefix: "tsredis-test-" });
     const port = launch.port ?? freePort();
     const [program, ...before] = launch.command;
+    const { hostname } = launch;
+    const bind = hostname === undefined ? "127.0.0.1" : "0.0.0.0";
     const child = new Deno.Command(program, {
-      args: [...before, "--port", `${port}`, "--bind", "127.0.0.1", "--dir", dir, ...launch.args],
+      args: [...before, "--port", `${port}`, "--bind", bind, "--dir", dir, ...launch.args],
       env: launch.env,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    return new ServerProcess(launch.name, port, dir, child, launch.dir === undefined);
+    const ownsDir = launch.dir === undefined;
+    return new ServerProcess(launch.name, port, dir, child, ownsDir, hostname);
   }
 
   /**
@@ -96,7 +103,7 @@ export class ServerProcess implements AsyncDisposable {
 
   /** A new connection to it. */
   connect(): Promise<RespClient> {
-    return connect(this.port);
+    return connect(this.port, this.hostname);
   }
 
   /** Sends a signal, SIGTERM unless another is named, and waits for the end (SIGKILL after 20 s). */

@@ -18,6 +18,10 @@ export interface TsredisOptions {
   /** An executable to start in place of the sources, whatever TSREDIS_TEST_EXECUTABLE says. */
   executable?: string;
   env?: Record<string, string>;
+  /** Words before the command, such as those that run it on another machine. */
+  inside?: string[];
+  /** Where the test reaches it, if it is on another machine. */
+  hostname?: string;
 }
 
 /** Starts the server and waits until it answers PING. */
@@ -30,9 +34,10 @@ export async function spawnTsredis(options: TsredisOptions = {}): Promise<Server
   return await ServerProcess.spawn(await launchOf(options));
 }
 
-async function launchOf({ args = [], dir, port, executable, env }: TsredisOptions) {
+async function launchOf(options: TsredisOptions) {
+  const { args = [], dir, port, executable, env, inside = [], hostname } = options;
   const command = executable === undefined ? await tsredisCommand() : [executable];
-  return { name: "tsredis", command, args, dir, port, env };
+  return { name: "tsredis", command: [...inside, ...command], args, dir, port, env, hostname };
 }
 
 /** The command that starts the server under test, without arguments of its own. */

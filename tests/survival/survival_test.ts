@@ -7,7 +7,11 @@ const SEED = 1;
 
 for (const trial of TRIALS) {
   const { amount, size } = trial.short;
-  Deno.test(`survival, ${trial.name}, in short (${amount} ${trial.unit}, ${size} ${trial.sizeOf})`, async () => {
-    await runTrial(trial, SEED, trial.short);
+  const suffix = trial.needs === undefined ? "" : ` [${trial.needs.suffix}]`;
+  Deno.test({
+    name:
+      `survival, ${trial.name}, in short (${amount} ${trial.unit}, ${size} ${trial.sizeOf})${suffix}`,
+    ignore: trial.needs?.isHere === false,
+    fn: async () => void await runTrial(trial, SEED, trial.short),
   });
 }

@@ -68,6 +68,10 @@ async function run(options: Options, workDir: string): Promise<void> {
   const results: Result[] = [];
   for (const [i, { trial, extent }] of chosen.entries()) {
     progress.begin(`${trial.name}: ${trial.title}`);
+    if (trial.needs?.isHere === false) {
+      progress.end(expected[i], `${trial.name}: skipped, as there is no ${trial.needs.suffix}`);
+      continue;
+    }
     const result = await attempt(trial, extent, options, executable);
     results.push(result);
     const end = result.loss === "" ? `ok (${Math.round(result.seconds)} s)` : "LOST";

@@ -10,7 +10,7 @@
 import { PEER_ARGS } from "../support/replication_peers.ts";
 import { Random } from "../support/random.ts";
 import type { ServerProcess } from "../support/server_process.ts";
-import { spawnTsredis, startTsredis } from "../support/tsredis_process.ts";
+import { spawnTsredis, startTsredis, type TsredisOptions } from "../support/tsredis_process.ts";
 
 /** How much is done. */
 export interface Extent {
@@ -37,9 +37,14 @@ export interface Trial {
   long: Extent;
   /** About how long one unit of the long form takes on two cores, beside a fixed start, in milliseconds. */
   msPerUnit: number;
+  /** What it needs that not every machine has: whether that is here, and how names of tests end that need it. */
+  readonly needs?: { isHere: boolean; suffix: string };
   /** Throws when something that must hold does not. */
   run(field: Field): Promise<Figures>;
 }
+
+/** What a server is started in, where that is not the usual. */
+export type Surroundings = Pick<TsredisOptions, "env" | "inside" | "hostname" | "port">;
 
 /** Where a trial takes place: its seed and extent, and the way to start servers. */
 export class Field implements AsyncDisposable {
@@ -68,12 +73,13 @@ export class Field implements AsyncDisposable {
   }
 
   /** Starts a server that saves nothing by itself and waits for PONG; it ends with the field at the latest. */
-  async start(args: string[] = [], dir?: string): Promise<ServerProcess> {
+  async start(args: string[] = [], dir?: string, how: Surroundings = {}): Promise<ServerProcess> {
     return this.use(
       await startTsredis({
         args: [...PEER_ARGS, ...args],
         dir: dir ?? await this.folder(),
         executable: this.executable,
+        ...how,
       }),
     );
   }
