@@ -17,6 +17,10 @@ export interface Damage {
   flip?: number;
   /** Bytes that come before the one at `at`. */
   insert?: Uint8Array;
+  /** So many bytes from `at` on, as far as they are read at once, come twice. */
+  repeat?: number;
+  /** So many bytes from `at` on, as far as they are read at once, do not come. */
+  drop?: number;
 }
 
 /** One connection that went through, with all that was forwarded, or was received and held back. */
@@ -29,6 +33,7 @@ export class Link {
     readonly index: number,
     private readonly replica: Deno.Conn,
     private readonly master: Deno.Conn,
+    private readonly records: boolean,
   ) {}
 
   get isClosed(): boolean {
@@ -65,7 +70,7 @@ export class Link {
 
   /** @ignore For LinkProxy. */
   async forward(direction: Direction, bytes: Uint8Array): Promise<void> {
-    this.#chunks[direction].push(bytes.slice());
+    if (this.records) this.#chunks[direction].push(bytes.slice());
     this.#counts[direction] += bytes.length;
     const to = direction === "toMaster" ? this.master : this.replica;
     for (let at = 0; at < bytes.length;) at += await to.write(bytes.subarray(at));
@@ -90,15 +95,15 @@ export class LinkProxy implements AsyncDisposable {
   #isForOne = false;
   readonly port: number;
 
-  private constructor(public target: number) {
+  private constructor(public target: number, private readonly records: boolean) {
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.port = (this.#listener.addr as Deno.NetAddr).port;
     this.#accepting = this.#accept(this.#listener);
   }
 
-  /** Listens on a free port of 127.0.0.1 and connects whoever comes to `target`. */
-  static to(target: { port: number }): LinkProxy {
-    return new LinkProxy(target.port);
+  /** Listens on a free port of 127.0.0.1 and connects whoever comes to `target`. Without `records` keeps no bytes. */
+  static to(target: { port: number }, { records = true } = {}): LinkProxy {
+    return new LinkProxy(target.port, records);
   }
 
   /** The newest connection; fails when there is none. */
@@ -165,6 +170,11 @@ export class LinkProxy implements AsyncDisposable {
     this.#damage = damage;
   }
 
+  /** Whether what {@linkcode damage} asked for has still to come. */
+  get awaitsDamage(): boolean {
+    return this.#damage !== null;
+  }
+
   /** From now on nothing is cut, changed, slowed down or held up, nor what was to be and has not been yet. */
   heal(): void {
     this.#cut = null;
@@ -196,7 +206,7 @@ export class LinkProxy implements AsyncDisposable {
         replica.close();
         continue;
       }
-      const link = new Link(this.links.length, replica, master);
+      const link = new Link(this.links.length, replica, master, this.records);
       this.links.push(link);
       for (const direction of ["toMaster", "toReplica"] as const) {
         const pump = this.#pump(link, direction).finally(() => this.#pumps.delete(pump));
@@ -234,11 +244,7 @@ export class LinkProxy implements AsyncDisposable {
     const damage = this.#damage;
     if (damage?.direction === direction && start <= damage.at && damage.at < start + read.length) {
       this.#damage = null;
-      const at = damage.at - start;
-      const changed = read.slice();
-      changed[at] ^= damage.flip ?? 0;
-      const insert = damage.insert ?? new Uint8Array();
-      bytes = concat([changed.subarray(0, at), insert, changed.subarray(at)]);
+      bytes = damaged(read, damage.at - start, damage);
     }
     const cut = this.#cut;
     const isCut = cut?.direction === direction && start <= cut.at && cut.at <= start + bytes.length;
@@ -258,6 +264,15 @@ export class LinkProxy implements AsyncDisposable {
     }
     return !isCut;
   }
+}
+
+/** What becomes of bytes that were read at once; the damage is to be at `at` of them. */
+function damaged(read: Uint8Array, at: number, damage: Damage): Uint8Array {
+  const { flip = 0, insert = new Uint8Array(), repeat = 0, drop = 0 } = damage;
+  const changed = read.slice();
+  changed[at] ^= flip;
+  const twice = changed.subarray(at, at + repeat);
+  return concat([changed.subarray(0, at), insert, twice, changed.subarray(at + drop)]);
 }
 
 function concat(parts: Uint8Array[]): Uint8Array {

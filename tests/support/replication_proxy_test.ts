@@ -77,6 +77,19 @@ Deno.test("a proxy flips and inserts bytes, once", async () => {
   assertEquals(await receive(conn, 4), "abcd");
 });
 
+Deno.test("a proxy sends bytes twice, and loses some", async () => {
+  await using echo = new Echo();
+  using conn = await echo.connect();
+  echo.proxy.damage({ direction: "toReplica", at: 1, repeat: 2 });
+  await conn.write(latin1("abcd"));
+  assertEquals(await receive(conn, 6), "abcbcd");
+  assertEquals(echo.proxy.awaitsDamage, false);
+  echo.proxy.damage({ direction: "toReplica", at: 7, drop: 2 });
+  assertEquals(echo.proxy.awaitsDamage, true);
+  await conn.write(latin1("efgh"));
+  assertEquals(await receive(conn, 2), "eh");
+});
+
 Deno.test("a proxy refuses, accepts again, stalls and goes slowly", async () => {
   await using echo = new Echo();
   await echo.proxy.refuse();

@@ -6,6 +6,7 @@ import { killedInSync } from "./killed_in_sync.ts";
 import { killedUnderLoad } from "./killed_under_load.ts";
 import { killedWithAof } from "./killed_with_aof.ts";
 import { chain, manyReplicas } from "./many_replicas.ts";
+import { noise } from "./noise.ts";
 import { partitions } from "./partitions.ts";
 import { proxyFaults } from "./proxy_faults.ts";
 import { roleFlips } from "./role_flips.ts";
@@ -18,6 +19,7 @@ export const TRIALS: readonly Trial[] = [
   killedInSync,
   damagedFiles,
   proxyFaults,
+  noise,
   partitions,
   roleFlips,
   manyReplicas,
