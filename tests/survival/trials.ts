@@ -1,5 +1,6 @@
 /** All trials of survival, in the order in which they are run. */
 
+import { clocks } from "./clocks.ts";
 import { crowd } from "./crowd.ts";
 import { damagedFiles } from "./damaged_files.ts";
 import { killedInSync } from "./killed_in_sync.ts";
@@ -21,6 +22,7 @@ export const TRIALS: readonly Trial[] = [
   proxyFaults,
   noise,
   partitions,
+  clocks,
   roleFlips,
   manyReplicas,
   chain,
