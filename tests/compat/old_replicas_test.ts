@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
 import { fuzzSeed } from "../support/fuzz.ts";
-import { hasOldRedis, OLD_VERSIONS, startOldRedis } from "../support/old_redis.ts";
+import { hasOldRedis, lacks, OLD_VERSIONS, startOldRedis } from "../support/old_redis.ts";
 import { startLoad } from "../support/replication_load.ts";
 import {
   type Address,
@@ -22,17 +22,9 @@ import {
 } from "../support/replication_peers.ts";
 import { LinkProxy } from "../support/replication_proxy.ts";
 import type { ServerProcess } from "../support/server_process.ts";
-import { serverVersion } from "../../src/replication/bridge/target.ts";
 import { textOf } from "../support/resp_client.ts";
 
 const SEED = fuzzSeed(20_180_322);
-
-/** What a server of this version has no data for, or no word. */
-function leavesOut(version: string): (words: readonly string[]) => boolean {
-  const number = serverVersion(version);
-  const unknown = number < 40_000 ? /^(x|swapdb$)/i : number < 50_000 ? /^x/i : /^$/;
-  return ([name]) => unknown.test(name);
-}
 
 /** Makes a server a replica by the word that all know. */
 async function follow(replica: Address, master: Address): Promise<void> {
@@ -92,7 +84,7 @@ for (const version of OLD_VERSIONS) {
           args: ["--repl-diskless-sync", sync],
         });
         await using replica = await startOldRedis(version);
-        await using load = await startLoad(master, { seed: SEED, leavesOut: leavesOut(version) });
+        await using load = await startLoad(master, { seed: SEED, leavesOut: lacks(version) });
         await load.further(500);
         await follow(replica, master);
         await linkUp(replica);
@@ -113,7 +105,7 @@ for (const version of OLD_VERSIONS) {
       await using proxy = LinkProxy.to(master);
       await using load = await startLoad(master, {
         seed: SEED + 1,
-        leavesOut: (words) => leavesOut(version)(words) || /^flush/i.test(words[0]),
+        leavesOut: (words) => lacks(version)(words) || /^flush/i.test(words[0]),
       });
       await follow(replica, proxy);
       await linkUp(replica);
@@ -188,7 +180,7 @@ for (const version of ["2.8.24", "5.0.14", "6.2.14"]) {
       // Without streams: Redis 7.4 sends XGROUP SETID with an ENTRIESREAD that no server takes.
       await using load = await startLoad(master, {
         seed,
-        leavesOut: (words) => /^x/i.test(words[0]) || leavesOut(version)(words),
+        leavesOut: (words) => /^x/i.test(words[0]) || lacks(version)(words),
       });
       await load.further(500);
       await follow(bridge, master);

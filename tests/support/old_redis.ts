@@ -4,6 +4,7 @@
  * `ignore: !hasOldRedis(version)`, and its name ends with `[old servers]`: then CI lets it be skipped.
  */
 
+import { serverVersion } from "../../src/replication/bridge/target.ts";
 import { ServerProcess } from "./server_process.ts";
 
 /** The versions that are asked, one of each that reads other snapshots or knows other commands. */
@@ -23,6 +24,13 @@ export function hasOldRedis(version: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Tells commands that a server of this version has no data for, or no word. */
+export function lacks(version: string): (words: readonly string[]) => boolean {
+  const number = serverVersion(version);
+  const unknown = number < 40_000 ? /^(x|swapdb$)/i : number < 50_000 ? /^x/i : /^$/;
+  return ([name]) => unknown.test(name);
 }
 
 /** Starts a server of this version that saves nothing by itself, on a free port and in a temporary folder. */

@@ -7,10 +7,12 @@
 import { assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
 import type { Random } from "../support/random.ts";
+import { hasOldRedis, startOldRedis } from "../support/old_redis.ts";
 import { startLoad } from "../support/replication_load.ts";
 import {
   ask,
   askOnceLoaded,
+  askText,
   assertNoFaults,
   infoOf,
   inStep,
@@ -25,6 +27,8 @@ import type { ServerProcess } from "../support/server_process.ts";
 import { type Field, type Figures, pause, type Trial } from "./trial.ts";
 
 const SERVERS = 3;
+/** A server of this version follows whoever leads, where there is one. */
+const OLD_VERSION = "6.2.14";
 /** Of the load's databases none: it flushes and swaps those. */
 const OWN_DATABASE = "9";
 
@@ -32,7 +36,7 @@ export const roleFlips: Trial = {
   name: "role-flips",
   title:
     "another of three servers leads each second, under load: what both replicas had confirmed " +
-    "stays, and all three hold the same in the end",
+    "stays, and all three hold the same in the end (with TSREDIS_OLD_SERVERS also a replica of 6.2)",
   unit: "rounds",
   sizeOf: "milliseconds between flips",
   short: { amount: 4, size: 200 },
@@ -45,8 +49,9 @@ async function run(field: Field): Promise<Figures> {
   const servers = await Promise.all(
     Array.from({ length: SERVERS }, () => field.start(["--repl-timeout", "20"])),
   );
+  const old = hasOldRedis(OLD_VERSION) ? [field.use(await startOldRedis(OLD_VERSION))] : [];
   let leader = 0;
-  await follow(servers, leader);
+  await follow(servers, leader, old);
   const confirmed: string[] = [];
   const counts = { inOrder: 0, unconfirmed: 0 };
   for (let number = 0; number < field.extent.amount; number++) {
@@ -60,7 +65,7 @@ async function run(field: Field): Promise<Figures> {
         const load = await startLoad(servers[leader], {
           seed: field.seed * 1_000 + number,
           flushesAll: false,
-          hasShortFields: true,
+          hasShortFields: old.length === 0,
         });
         await using _ = load;
         const stop = { isDone: false };
@@ -71,7 +76,7 @@ async function run(field: Field): Promise<Figures> {
           await standStill(servers[leader], servers[next]);
           counts.inOrder++;
         }
-        await follow(servers, next);
+        await follow(servers, next, old);
         stop.isDone = true;
         counts.unconfirmed += await writing;
         await settle(random);
@@ -81,6 +86,15 @@ async function run(field: Field): Promise<Figures> {
   for (const [i, server] of servers.entries()) if (i !== leader) await linkUp(server);
   const others = servers.filter((_, i) => i !== leader);
   await inStep(servers[leader], ...others);
+  for (const server of old) {
+    await linkUp(server);
+    await eventually(
+      async () =>
+        await askText(server, "DEBUG", "DIGEST") ===
+          await askText(servers[leader], "DEBUG", "DIGEST"),
+      { timeoutMs: 60_000, what: `${server.name} to hold the same` },
+    );
+  }
   await assertHeld(servers[leader], confirmed);
   for (const server of servers) assertNoFaults(server);
   const syncs = await Promise.all(servers.map(syncCounts));
@@ -95,8 +109,13 @@ async function run(field: Field): Promise<Figures> {
 }
 
 /** Has one lead and the others follow it, told in the order that a careless person would choose. */
-async function follow(servers: ServerProcess[], leader: number): Promise<void> {
+async function follow(
+  servers: ServerProcess[],
+  leader: number,
+  old: ServerProcess[],
+): Promise<void> {
   await askOnceLoaded(servers[leader], "REPLICAOF", "NO", "ONE");
+  for (const server of old) await replicate(server, servers[leader]);
   for (const [i, server] of servers.entries()) {
     if (i !== leader) await replicate(server, servers[leader]);
   }
