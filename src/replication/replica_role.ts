@@ -15,6 +15,7 @@
  */
 
 import { oneLine } from "../base/printable.ts";
+import { formatBytes } from "../observe/bytes_for_people.ts";
 import type { LoadedReplication } from "../rdb/persistence.ts";
 import type { LeftOut } from "../rdb/left_out.ts";
 import type { ReplicaLoad } from "../rdb/replica_load.ts";
@@ -328,6 +329,25 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     }
     divergence.ended(leftOut.count, host.clock.monotonic());
     this.#stop = null;
+    this.#tellOfSize();
+  }
+
+  /** The dataset of a master may be larger than we may hold: then the log says what follows from that. */
+  #tellOfSize(): void {
+    const { host: { config, keyspace: { dataBytes }, log } } = this;
+    const bytesMax = config.value("maxmemory");
+    if (bytesMax === 0 || dataBytes <= bytesMax) return;
+    const evicts = config.value("maxmemory-policy") !== "noeviction";
+    const parts = evicts && !config.value("replica-ignore-maxmemory");
+    log.warning(
+      `The dataset of MASTER ${this.peer} takes ${formatBytes(dataBytes)}, more than maxmemory ` +
+        `(${formatBytes(bytesMax)}). ` +
+        (parts
+          ? "As replica-ignore-maxmemory is no, keys are evicted here that the master has"
+          : `It is kept whole; as a master this server would ${
+            evicts ? "evict keys" : "refuse writes"
+          }`),
+    );
   }
 
   /**

@@ -180,6 +180,30 @@ Deno.test("CONFIG SET of what may not change during a load, and REPLICAOF, are r
   link.close();
 });
 
+const TOO_LARGE: [directives: string[], what: string][] = [
+  [[], "It is kept whole; as a master this server would refuse writes"],
+  [
+    ["maxmemory-policy allkeys-lru"],
+    "It is kept whole; as a master this server would evict keys",
+  ],
+  [
+    ["maxmemory-policy allkeys-lru", "replica-ignore-maxmemory no"],
+    "As replica-ignore-maxmemory is no, keys are evicted here that the master has",
+  ],
+];
+
+for (const [directives, what] of TOO_LARGE) {
+  Deno.test(`a dataset of a master that is larger than maxmemory is told of: ${what}`, async () => {
+    using master = new FakeMaster();
+    await using s = await replicaOf(master, "maxmemory 1", ...directives);
+    const link = await master.accept();
+    await serve(link, { k: "v" });
+    assert(s.hasLogged(`The dataset of MASTER 127.0.0.1:${master.port} takes `));
+    assert(s.hasLogged(`more than maxmemory (1B). ${what}`));
+    link.close();
+  });
+}
+
 Deno.test("a link that is lost in a transaction goes on before its MULTI, in the right database", async () => {
   using master = new FakeMaster();
   await using s = await replicaOf(master);
