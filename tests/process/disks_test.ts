@@ -84,6 +84,43 @@ Deno.test({
 Deno.test({
   ...mounted,
   name:
+    "a replica whose disk is too small for the snapshot keeps its data, waits longer each time, and takes it once it fits [own disk]",
+  async fn() {
+    using disk = new MountedDisk(2 * MB);
+    const debug = ["--enable-debug-command", "yes"];
+    const atOnce = ["--repl-diskless-sync-delay", "0"];
+    await using master = await startTsredis({ args: [...debug, ...atOnce] });
+    using client = await master.connect();
+    const noise = new Uint8Array(60_000);
+    for (let i = 0; i < 60; i++) await client.call("SET", `k${i}`, crypto.getRandomValues(noise));
+    await using replica = await startTsredis({ dir: disk.path, args: ["--save", "", ...debug] });
+    using there = await replica.connect();
+    await there.call("SET", "own", "value");
+    await there.call("REPLICAOF", "127.0.0.1", `${master.port}`);
+    await replica.untilLogged(
+      /Failed trying to load the MASTER synchronization DB from disk: cannot write .*: No space left on device/,
+    );
+    await replica.untilLogged(
+      `The dataset of MASTER 127.0.0.1:${master.port} cannot be taken over (2 in a row): ` +
+        `the next full sync is tried in 2 seconds, or at once with REPLICAOF 127.0.0.1 ${master.port}`,
+    );
+    assertEquals(textOf(await there.call("GET", "own")), "value");
+    assertEquals([...Deno.readDirSync(disk.path)].filter(({ name }) => /temp/.test(name)), []);
+    // Received straight into memory it needs no disk.
+    await there.call("CONFIG", "SET", "repl-diskless-load", "on-empty-db");
+    await there.call("REPLICAOF", "127.0.0.1", `${master.port}`);
+    await eventually(async () => (await infoOf(replica)).master_link_status === "up");
+    assertEquals(
+      await askText(replica, "DEBUG", "DIGEST"),
+      await askText(master, "DEBUG", "DIGEST"),
+    );
+    assertNoFaults(replica);
+  },
+});
+
+Deno.test({
+  ...mounted,
+  name:
     "a full disk, appendfsync everysec: writes are refused until what was answered is in the file [own disk]",
   async fn() {
     using disk = new MountedDisk(2 * MB);
