@@ -398,6 +398,8 @@ export class MasterLink implements LinkTransport {
     else history.ids.adopt(full.id);
     this.owner.historyChanged("our dataset is another one now");
     history.restartAt(full === null ? keyspace.stream.offset : full.offset);
+    // Whoever notes the position of the new dataset, as the base of an append-only file does, needs all of it.
+    this.owner.database = load.replicationDatabase;
     load.tellReplaced();
     log.notice("MASTER <-> REPLICA sync: Finished with success");
     history.events.add(

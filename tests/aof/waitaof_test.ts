@@ -162,13 +162,17 @@ Deno.test("WAITAOF 1 ends with an error when the file is turned off; who waits f
   assertEquals(s.core.clients.blockedCount, 1);
 });
 
-Deno.test("after a full sync the base names the history that it belongs to, and counts as synced", async () => {
+Deno.test("after a full sync the base names the history and the database where it goes on, and counts as synced", async () => {
   await using one = await RunningServer.start("appendonly yes", "appendfsync always", AT_ONCE);
   await using two = await RunningServer.start("appendonly yes", "appendfsync always", AT_ONCE);
   // It syncs nothing but what a rewrite syncs.
   await using replica = await RunningServer.start("appendonly yes", "appendfsync no");
-  for (const [value, master] of [["1", one], ["2", two], ["3", one]] as const) {
+  // A master that has had no replica has selected nothing in its stream.
+  for (
+    const [value, master, selected] of [["1", one, 0], ["2", two, 0], ["3", one, 3]] as const
+  ) {
     using client = await master.connect();
+    await client.call("SELECT", value);
     await client.call("SET", "a", value);
     await follow(replica, master);
     await eventually(() => !replica.core.aof.isWaiting);
@@ -176,7 +180,12 @@ Deno.test("after a full sync the base names the history that it belongs to, and 
     const folder = `${replica.dir}/appendonlydir`;
     const [base] = Deno.readTextFileSync(`${folder}/appendonly.aof.manifest`).split("\n");
     const bytes = Deno.readFileSync(`${folder}/${base.split(" ")[1]}`);
-    assert(new TextDecoder("latin1").decode(bytes).includes(`repl-id(${id}`), "names the history");
+    const text = new TextDecoder("latin1").decode(bytes);
+    assert(text.includes(`repl-id(${id}`), "names the history");
+    const at = text.indexOf("repl-stream-db") + "repl-stream-db".length;
+    assertEquals(text.charCodeAt(at + 1), selected, "names the database that is selected there");
     assertEquals(await client.call("WAITAOF", "1", "1", "0"), array(integer(1), integer(1)));
+    await client.call("SET", "b", value);
+    assertEquals(await client.call("WAIT", "1", "0"), integer(1));
   }
 });
