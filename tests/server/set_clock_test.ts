@@ -154,3 +154,33 @@ whenSet("a silent replica is given up in its time, its lag is that of its silenc
   for (let second = 0; second < 3; second++) pass(rig, 1000);
   assertEquals(rig.info()[0], "connected_slaves:0");
 });
+
+whenSet("replicas are good as long as they have acknowledged lately", (set) => {
+  const rig = new MasterRig({ "min-replicas-to-write": "1", "min-replicas-max-lag": "3" });
+  rig.onlineReplica();
+  const good = () => rig.replication.master.goodCount;
+  pass(rig, 1000);
+  set(rig);
+  for (let second = 0; second < 2; second++) pass(rig, 1000);
+  assertEquals(good(), 1);
+  for (let second = 0; second < 2; second++) pass(rig, 1000);
+  assertEquals(good(), 0);
+});
+
+whenSet(
+  "the backlog goes in its time without replicas, and a partial resync is had until then",
+  (set) => {
+    const rig = new MasterRig({ "repl-backlog-ttl": "10" });
+    rig.onlineReplica().hangUp();
+    const { ids: { id }, offset } = rig.replication;
+    pass(rig, 1000);
+    set(rig);
+    for (let second = 0; second < 8; second++) pass(rig, 1000);
+    const back = rig.peer("listening-port", "7001", "capa", "eof", "capa", "psync2");
+    back.send("PSYNC", id, String(offset + 1));
+    assert(back.read().startsWith(`+CONTINUE ${id}`));
+    back.hangUp();
+    for (let second = 0; second < 12; second++) pass(rig, 1000);
+    assertEquals(rig.replication.backlog, null);
+  },
+);

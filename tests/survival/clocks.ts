@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { eventually } from "../support/eventually.ts";
 import { startLoad } from "../support/replication_load.ts";
 import {
   ask,
@@ -63,6 +64,7 @@ async function run(field: Field): Promise<Figures> {
   await linkUp(replica);
   await ask(master, "CONFIG", "SET", ...MASTER_ARGS.map((word) => word.replace(/^--/, "")));
   const longest = { waitMs: 0 };
+  let resumed = 0;
   for (let number = 0; number < field.extent.amount; number++) {
     const random = field.random(number);
     const who = random.pick([[0], [1], [0, 1]]);
@@ -82,6 +84,14 @@ async function run(field: Field): Promise<Figures> {
           assert(ms >= BLOCKED_SECONDS * 1000 - EARLY_MS, `${what}: let go after ${ms} ms (${i})`);
           longest.waitMs = Math.max(longest.waitMs, ms);
         }
+        if (random.chance(0.3)) {
+          resumed++;
+          await ask(master, "CLIENT", "KILL", "TYPE", "replica");
+          await eventually(async () => (await syncCounts(master)).partialOk === resumed, {
+            timeoutMs: 30_000,
+            what: "a partial resync",
+          });
+        }
         await assertTaken(master, random.between(1, 10));
         await load.further(50);
         await load.stop();
@@ -91,11 +101,12 @@ async function run(field: Field): Promise<Figures> {
         await inStep(master, replica);
         for (const server of servers) assertNoFaults(server);
         const { full, partialOk } = await syncCounts(master);
-        assertEquals([full, partialOk], [1, 0], "syncs: no link was to be lost");
+        assertEquals([full, partialOk], [1, resumed], "syncs: no link was to be lost but by us");
       }));
   }
   return {
     jumps: field.extent.amount,
+    "links cut, and gone on with partially": resumed,
     "longest wait of BLPOP and XREAD 1 s, ms": Math.round(longest.waitMs),
   };
 }
