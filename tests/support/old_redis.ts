@@ -36,12 +36,13 @@ export function lacks(version: string): (words: readonly string[]) => boolean {
 /** Starts a server of this version that saves nothing by itself, on a free port and in a temporary folder. */
 export function startOldRedis(
   version: string,
-  { args = [], dir }: { args?: string[]; dir?: string } = {},
+  { args = [], dir, env }: { args?: string[]; dir?: string; env?: Record<string, string> } = {},
 ): Promise<ServerProcess> {
   return ServerProcess.start({
     name: `redis-server ${version}`,
     command: [program(version)],
     args: ["--save", "", ...args],
     dir,
+    env,
   });
 }
