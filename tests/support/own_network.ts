@@ -21,26 +21,38 @@ export interface Machine {
   readonly port: string;
 }
 
-/** A number that another process hardly draws at the same time. */
-function drawn(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0];
-}
-
 function run(...words: string[]): void {
   const [program, ...args] = words;
   const { success, stderr } = new Deno.Command(program, { args, stdout: "null" }).outputSync();
   if (!success) throw new Error(`${words.join(" ")}: ${new TextDecoder().decode(stderr)}`);
 }
 
+function said(...words: string[]): string {
+  const [program, ...args] = words;
+  return new TextDecoder().decode(new Deno.Command(program, { args }).outputSync().stdout);
+}
+
+/** Networks that this process has made. */
+let made = 0;
+
+/** Takes away what processes have left that were killed: names of namespaces have their process in them. */
+function removeLeftOvers(): void {
+  for (const [name, pid] of said("ip", "netns", "list").matchAll(/\bts(\d+)x\w+/g)) {
+    const isThere = new Deno.Command("kill", { args: ["-0", pid], stderr: "null" }).outputSync();
+    if (!isThere.success) run("ip", "netns", "delete", name);
+  }
+}
+
 /** `using` takes it away again: the servers on its machines are to be gone before. */
 export class OwnNetwork implements Disposable {
-  /** Names of namespaces and lines are the system's: those of two tests must not meet. */
+  /** Names of namespaces and lines are the system's, 15 characters at most. */
   readonly #name: string;
   readonly #namespaces: string[] = [];
   #count = 0;
 
   constructor() {
-    this.#name = `ts${drawn().toString(36)}`;
+    removeLeftOvers();
+    this.#name = `ts${Deno.pid}x${made++}`;
     this.#add("s");
     this.#inSwitch("ip", "link", "add", "br0", "type", "bridge");
     this.#inSwitch("ip", "link", "set", "br0", "up");
@@ -85,10 +97,9 @@ export class OwnNetwork implements Disposable {
 
   /** A third part of an address that no line here has. */
   static #freeBlock(): number {
-    const { stdout } = new Deno.Command("ip", { args: ["-o", "address"] }).outputSync();
-    const taken = new TextDecoder().decode(stdout);
+    const taken = said("ip", "-o", "address");
     for (let tries = 0; tries < 200; tries++) {
-      const block = 1 + drawn() % 254;
+      const block = 1 + Math.floor(Math.random() * 254);
       if (!taken.includes(` 10.213.${block}.`)) return block;
     }
     throw new Error("all addresses of 10.213 are taken");
@@ -126,9 +137,8 @@ export class OwnNetwork implements Disposable {
 
   /** Packets for this machine that were lost by {@linkcode degrade}. */
   lostPackets({ port }: Machine): number {
-    const args = ["netns", "exec", this.#switch, "tc", "-s", "qdisc", "show", "dev", port];
-    const { stdout } = new Deno.Command("ip", { args }).outputSync();
-    return Number(/dropped (\d+)/.exec(new TextDecoder().decode(stdout))?.[1] ?? NaN);
+    const words = ["ip", "netns", "exec", this.#switch, "tc", "-s", "qdisc", "show", "dev", port];
+    return Number(/dropped (\d+)/.exec(said(...words))?.[1] ?? NaN);
   }
 
   [Symbol.dispose](): void {
