@@ -81,11 +81,11 @@ const FAULTS: Record<string, (link: Link) => Promise<void>> = {
   },
   // Nothing comes through and nothing ends: either side has to give the link up by itself.
   async "half open"({ proxy, random, replica }) {
-    const links = proxy.links.length;
+    const { link } = proxy;
     const direction = random.pick(DIRECTIONS);
     proxy.stall(direction);
     await withLog([replica], () =>
-      eventually(() => proxy.links.length > links, {
+      eventually(() => link.isClosed, {
         timeoutMs: 30_000,
         what: "a half open link to be given up",
       }));
