@@ -39,7 +39,7 @@ export const clocks: Trial = {
   sizeOf: "keys",
   short: { amount: 1, size: 300 },
   long: { amount: 40, size: 5_000 },
-  msPerUnit: 5_000,
+  msPerUnit: 3_000,
   needs: { isHere: hasFaketime, suffix: "faketime" },
   run,
 };

@@ -32,7 +32,7 @@ export const partitions: Trial = {
   sizeOf: "keys",
   short: { amount: 1, size: 1_000 },
   long: { amount: 40, size: 20_000 },
-  msPerUnit: 7_000,
+  msPerUnit: 3_500,
   needs: { isHere: canHaveNetwork, suffix: "own network" },
   run,
 };
