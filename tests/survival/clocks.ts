@@ -45,10 +45,10 @@ export const clocks: Trial = {
 };
 
 const ARGS = [
-  ...["--repl-timeout", "5", "--repl-ping-replica-period", "1", "--repl-backlog-ttl", "60"],
+  ...["--repl-timeout", "30", "--repl-ping-replica-period", "1", "--repl-backlog-ttl", "60"],
   ...["--appendonly", "yes", "--appendfsync", "everysec"],
 ];
-const MASTER_ARGS = ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "4"];
+const MASTER_ARGS = ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "20"];
 
 async function run(field: Field): Promise<Figures> {
   const times = [field.use(new SettableClock()), field.use(new SettableClock())];
