@@ -4,8 +4,9 @@
  *     window   [ read | the next command ... | free ]
  *              0      #at                    #end
  *
- * What a file says is believed as far as Redis believes it: numbers are read up to the first byte that
- * is no digit, and the two bytes behind a word may be any. Lines that begin with # are passed over. A
+ * What a file says is believed as far as Redis believes it: numbers are read up to the first byte that is no digit.
+ * But behind a word has to come the end of a line, which Redis does not look at: where a disk has lost a piece of the
+ * file, what stands there in its place would pass for a part of the word. Lines that begin with # are passed over. A
  * length is compared with what is left of the file before there is memory for it.
  */
 
@@ -27,6 +28,7 @@ const WINDOW_BYTES = 256 * 1024;
 const LINE_MAX = 1024;
 
 const LF = 0x0a;
+const CR = 0x0d;
 const HASH = 0x23;
 const DOLLAR = 0x24;
 const STAR = 0x2a;
@@ -104,6 +106,7 @@ export class CommandReader {
         this.#needed = at - this.#at;
         return NEEDS_MORE;
       }
+      if (this.#window[at - 2] !== CR || this.#window[at - 1] !== LF) return READ_BROKEN;
       words.push(start, length);
     }
     this.#at = at;
