@@ -1,7 +1,8 @@
 /**
- * Redis of earlier versions, for tests of what they make of tsredis. They are in no package any more: who has built some
- * names the folder in TSREDIS_OLD_SERVERS, where they are as `5.0.14/src/redis-server`. A test that needs one says
- * `ignore: !hasOldRedis(version)`, and its name ends with `[old servers]`: then CI lets it be skipped.
+ * Redis of other versions, and Valkey, for tests of what they make of tsredis. They are in no package: who has built
+ * some names the folder in TSREDIS_OLD_SERVERS, where they are as `5.0.14/src/redis-server` and
+ * `valkey-8.0.1/src/valkey-server`. A test that needs one says `ignore: !hasOldRedis(version)`, and its name ends with
+ * `[old servers]`: then CI lets it be skipped.
  */
 
 import { serverVersion } from "../../src/replication/bridge/target.ts";
@@ -12,8 +13,22 @@ export const OLD_VERSIONS = ["2.8.24", "3.0.7", "3.2.13", "4.0.14", "5.0.14", "6
 
 const folder = Deno.env.get("TSREDIS_OLD_SERVERS") ?? "";
 
+function isValkey(version: string): boolean {
+  return version.startsWith("valkey");
+}
+
 function program(version: string): string {
-  return `${folder}/${version}/src/redis-server`;
+  return `${folder}/${version}/src/${isValkey(version) ? "valkey" : "redis"}-server`;
+}
+
+/** As messages name such a server. */
+export function nameOf(version: string): string {
+  return isValkey(version) ? version.replace("-", " ") : `redis ${version}`;
+}
+
+/** Whether DEBUG is refused unless the configuration allows it, as since Redis 7.0. */
+function guardsDebug(version: string): boolean {
+  return isValkey(version) || Number.parseInt(version) >= 7;
 }
 
 /** Whether there is a server of this version. */
@@ -39,9 +54,14 @@ export function startOldRedis(
   { args = [], dir, env }: { args?: string[]; dir?: string; env?: Record<string, string> } = {},
 ): Promise<ServerProcess> {
   return ServerProcess.start({
-    name: `redis-server ${version}`,
+    name: nameOf(version),
     command: [program(version)],
-    args: ["--save", "", ...args],
+    args: [
+      "--save",
+      "",
+      ...(guardsDebug(version) ? ["--enable-debug-command", "yes"] : []),
+      ...args,
+    ],
     dir,
     env,
   });

@@ -23,6 +23,13 @@ export interface Damage {
   drop?: number;
 }
 
+/** Hears of what goes through a proxy, in the order in which it does. */
+export interface LinkWatcher {
+  opened(link: Link): void;
+  passed(link: Link, direction: Direction, bytes: Uint8Array): void;
+  closed(link: Link): void;
+}
+
 /** One connection that went through, with all that was forwarded, or was received and held back. */
 export class Link {
   readonly #chunks: Record<Direction, Uint8Array[]> = { toMaster: [], toReplica: [] };
@@ -34,7 +41,10 @@ export class Link {
     private readonly replica: Deno.Conn,
     private readonly master: Deno.Conn,
     private readonly records: boolean,
-  ) {}
+    private readonly watcher: LinkWatcher | null,
+  ) {
+    watcher?.opened(this);
+  }
 
   get isClosed(): boolean {
     return this.#closed;
@@ -54,6 +64,7 @@ export class Link {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.watcher?.closed(this);
     for (const conn of [this.replica, this.master]) {
       try {
         conn.close();
@@ -72,6 +83,7 @@ export class Link {
   async forward(direction: Direction, bytes: Uint8Array): Promise<void> {
     if (this.records) this.#chunks[direction].push(bytes.slice());
     this.#counts[direction] += bytes.length;
+    this.watcher?.passed(this, direction, bytes);
     const to = direction === "toMaster" ? this.master : this.replica;
     for (let at = 0; at < bytes.length;) at += await to.write(bytes.subarray(at));
   }
@@ -95,15 +107,22 @@ export class LinkProxy implements AsyncDisposable {
   #isForOne = false;
   readonly port: number;
 
-  private constructor(public target: number, private readonly records: boolean) {
+  private constructor(
+    public target: number,
+    private readonly records: boolean,
+    private readonly watcher: LinkWatcher | null,
+  ) {
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.port = (this.#listener.addr as Deno.NetAddr).port;
     this.#accepting = this.#accept(this.#listener);
   }
 
   /** Listens on a free port of 127.0.0.1 and connects whoever comes to `target`. Without `records` keeps no bytes. */
-  static to(target: { port: number }, { records = true } = {}): LinkProxy {
-    return new LinkProxy(target.port, records);
+  static to(
+    target: { port: number },
+    { records = true, watcher = null }: { records?: boolean; watcher?: LinkWatcher | null } = {},
+  ): LinkProxy {
+    return new LinkProxy(target.port, records, watcher);
   }
 
   /** The newest connection; fails when there is none. */
@@ -206,7 +225,7 @@ export class LinkProxy implements AsyncDisposable {
         replica.close();
         continue;
       }
-      const link = new Link(this.links.length, replica, master, this.records);
+      const link = new Link(this.links.length, replica, master, this.records, this.watcher);
       this.links.push(link);
       for (const direction of ["toMaster", "toReplica"] as const) {
         const pump = this.#pump(link, direction).finally(() => this.#pumps.delete(pump));

@@ -25,6 +25,20 @@ export interface Transcript {
   sections: Section[];
 }
 
+/** Bytes of a link, and where they went. */
+export type Bytes = Extract<Item, { kind: "bytes" }>;
+
+export function isBytes(item: Item): item is Bytes {
+  return item.kind === "bytes";
+}
+
+/** The items of a section that belong to the link of replica R and its master M, and the notes. */
+export function linkItems(section: Section): Item[] {
+  return section.items.filter((item) =>
+    !isBytes(item) || [item.from, item.to].sort().join() === "M,R"
+  );
+}
+
 /** Reads a transcript, a file name without ".txt". */
 export function readTranscript(name: string): Transcript {
   return parseTranscript(Deno.readTextFileSync(new URL(`${name}.txt`, folder)));
