@@ -3,9 +3,10 @@
  * introduce themselves alike. One that cannot read a snapshot closes the link once it has it, without a word, and comes
  * back at once; then it is given the next older version, until it has loaded one.
  *
- *     10 or later ──refused──► 9 ──refused──► 8 ──refused──► as at first
+ *     10 or later ──refused twice──► 9 ──refused──► 8 ──refused──► as at first
  *
- * A replica that has loaded a snapshot before is not doubted at the first link that ends so.
+ * One link alone that ends so tells nothing: any replica may be cut off, or killed, between the snapshot and its first
+ * acknowledgement. Two in a row do, and then one for each further step, unless it has loaded a snapshot meanwhile.
  */
 
 import { RDB_VERSION } from "../../rdb/format.ts";
@@ -65,7 +66,7 @@ export class KnownPeers {
       peer.refusals = 0;
       return 0;
     }
-    if (peer.refusals < (peer.isProven ? 2 : 1)) return 0;
+    if (peer.refusals < refusalsNeeded(peer)) return 0;
     peer.refusals = 0;
     peer.isProven = false;
     const older = peer.refusedVersion > RDB_VERSION ? RDB_VERSION : peer.refusedVersion - 1;
@@ -87,4 +88,9 @@ export class KnownPeers {
     }
     return peer;
   }
+}
+
+/** How many such links in a row are needed to tell. */
+function refusalsNeeded({ isProven, version }: Peer): number {
+  return isProven || version === 0 ? 2 : 1;
 }

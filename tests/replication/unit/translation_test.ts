@@ -106,21 +106,36 @@ Deno.test("what an older replica acknowledges counts in our terms, once all of a
   assertEquals(master.acknowledgedCount(all), 1);
 });
 
-Deno.test("a replica that leaves with the snapshot and is back at once gets an older version, until it loads one", () => {
+Deno.test("a replica that twice leaves with the snapshot and is back at once gets older versions, until it loads one", () => {
   const rig = new MasterRig();
   const versions: number[] = [];
-  for (let i = 0; i < 4; i++) {
+  for (let i = 0; i < 6; i++) {
     const { peer } = synced(rig, ...NEW);
     versions.push(versionSent(peer));
     peer.hangUp();
     rig.pass(1_000);
   }
-  assertEquals(versions, [10, 9, 8, 10]);
+  assertEquals(versions, [10, 10, 9, 8, 10, 10]);
   const { peer, offset } = synced(rig, ...NEW);
   peer.send("REPLCONF", "ACK", String(offset));
   peer.hangUp();
   rig.pass(1_000);
   assertEquals([versionSent(peer), versionSent(synced(rig, ...NEW).peer)], [9, 9]);
+});
+
+Deno.test("a replica that is cut off once between the snapshot and its acknowledgement is not taken for an older one", () => {
+  const rig = new MasterRig();
+  for (let cuts = 0; cuts < 3; cuts++) {
+    const cut = synced(rig, ...NEW);
+    cut.peer.hangUp();
+    rig.pass(1_000);
+    const { peer, id, offset } = synced(rig, ...NEW);
+    assertEquals([versionSent(peer), id], [10, rig.replication.ids.id]);
+    peer.send("REPLCONF", "ACK", String(offset));
+    peer.hangUp();
+    rig.pass(1_000);
+  }
+  assert(!rig.logLines.some((line) => line.includes("as if it could not read the snapshot")));
 });
 
 Deno.test("a replica that says what it reads is not doubted, however often it leaves", () => {
@@ -177,7 +192,7 @@ Deno.test("a history of an older version ends when nobody has followed it for re
   assertEquals(master.translations.heldBytes, 0);
 });
 
-Deno.test("KnownPeers doubts a replica that has loaded a snapshot only at the second link that ends so", () => {
+Deno.test("KnownPeers doubts a replica only at the second link that ends so, and no more than the data allow", () => {
   const peers = new KnownPeers();
   const isHeld = () => true;
   peers.loaded("a:1", 10);
@@ -186,10 +201,14 @@ Deno.test("KnownPeers doubts a replica that has loaded a snapshot only at the se
   peers.left("a:1", 10, 1_000);
   assertEquals(peers.returned("a:1", 2_000, () => false), 0);
   peers.left("a:1", 10, 2_000);
-  assertEquals(peers.returned("a:1", 3_000, isHeld), 9);
+  assertEquals(peers.returned("a:1", 3_000, isHeld), 0);
+  peers.left("a:1", 10, 3_000);
+  assertEquals(peers.returned("a:1", 4_000, isHeld), 9);
   assertEquals(peers.versionOf("a:1"), 9);
-  peers.left("b:1", 12, 0);
-  assertEquals(peers.returned("b:1", 1_000, isHeld), 10);
+  for (const [atMs, version] of [[0, 0], [2_000, 10]]) {
+    peers.left("b:1", 12, atMs);
+    assertEquals(peers.returned("b:1", atMs + 1_000, isHeld), version);
+  }
 });
 
 Deno.test("OffsetMap never says more than what is there, and knows each end", () => {
