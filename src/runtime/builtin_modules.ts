@@ -46,10 +46,12 @@ export function nodeV8(): typeof V8 {
   return nodeGlobal().getBuiltinModule("node:v8");
 }
 
-/** What is used of Bun's `bun:jsc`: its engine, seen from inside. */
+/** What is used of Bun's `bun:jsc`: its engine, from inside. */
 export interface EngineFigures {
   /** Bytes of objects as of the latest collection, and of those made since. */
   heapSize(): number;
+  /** Runs all that promises have waiting. */
+  drainMicrotasks?(): void;
 }
 
 /** Only Bun has it. */

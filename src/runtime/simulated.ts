@@ -21,7 +21,6 @@
  */
 
 import { isSameSecret } from "./secrets.ts";
-import { setImmediate } from "node:timers";
 import type { Clock, Draw } from "../base/clock.ts";
 import type { Runtime, SignalName, Timer, Timers, WorkerPort, WorkerProgram } from "./runtime.ts";
 import { below } from "./simulated/chance.ts";
@@ -29,6 +28,7 @@ import { SimulatedDisk, SimulatedFiles } from "./simulated/disk.ts";
 import { type Host, SimulatedNetwork, Web } from "./simulated/network.ts";
 import { ProcessEnd, SimulatedProcess } from "./simulated/process.ts";
 import { Life, Schedule } from "./simulated/schedule.ts";
+import { inTurns } from "./simulated/turns.ts";
 import { problemOf } from "./system_error.ts";
 
 /** 14 November 2023: unix time when a world begins. */
@@ -109,8 +109,7 @@ export class World {
     };
     globalThis.addEventListener("unhandledrejection", onRejection);
     try {
-      await promisesSettled();
-      for (;;) {
+      const isMet = await inTurns(() => {
         if (this.#failure !== null) throw this.#failure.error;
         if (condition()) return true;
         if (this.schedule.nextMs > endMs) return false;
@@ -119,8 +118,11 @@ export class World {
         } catch (error) {
           this.#failed(error);
         }
-        await promisesSettled();
-      }
+      });
+      // Which promises were rejected with nobody to hear of it is known after a turn of the event loop.
+      await inTurns(() => true);
+      if (this.#failure !== null) throw this.#failure.error;
+      return isMet;
     } finally {
       globalThis.removeEventListener("unhandledrejection", onRejection);
       this.#isRunning = false;
@@ -142,11 +144,6 @@ export class World {
       }
     };
   }
-}
-
-/** Resolves when all promises that can go on without an event have done so. */
-function promisesSettled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A machine of the world, with one process at most. */
