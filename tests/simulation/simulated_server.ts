@@ -2,7 +2,8 @@
 
 import { Config } from "../../src/config/config.ts";
 import type { Core } from "../../src/core.ts";
-import { datasetDigest } from "../../src/rdb/digest.ts";
+import { datasetDigest, valueDigest } from "../../src/rdb/digest.ts";
+import { fromBytes } from "../support/reply_parser.ts";
 import { Log } from "../../src/observe/log.ts";
 import type { Machine } from "../../src/runtime/simulated.ts";
 import { Server } from "../../src/server.ts";
@@ -71,5 +72,22 @@ export class SimulatedServer {
 
   get digest(): string {
     return datasetDigest(this.server!.core.keyspace);
+  }
+
+  /** What it holds: a digest of the value by database and key. */
+  contents(): Map<string, string> {
+    const found = new Map<string, string>();
+    for (const database of this.server!.core.keyspace.databases) {
+      const { records, table } = database;
+      table.forEach((ref) => {
+        const at = records.keyOffset(ref);
+        const key = fromBytes(records.bytesOf(ref).subarray(at, at + records.keyLength(ref)));
+        found.set(
+          `${database.index} ${key}`,
+          `${valueDigest(database, ref)}, ${database.expiryOf(ref)}`,
+        );
+      });
+    }
+    return found;
   }
 }

@@ -179,14 +179,16 @@ export class Workload {
     await client.call("SELECT", OWN_DATABASE);
     const missing: string[] = [];
     const appended = await this.#appendedOn(client, name);
+    const keys: string[] = [];
     for (const [key, { value }] of cluster.confirmed) {
-      if (key.startsWith(APPENDED)) {
-        if (!appended.has(value)) missing.push(key);
-        continue;
-      }
-      const text = shown(await client.call("GET", key));
-      if (text !== value) missing.push(`${key} (${text} for ${value})`);
+      if (!key.startsWith(APPENDED)) keys.push(key);
+      else if (!appended.has(value)) missing.push(key);
     }
+    const replies = await client.pipeline(keys.map((key) => ["GET", key]));
+    replies.map(shown).forEach((text, i) => {
+      const { value } = cluster.confirmed.get(keys[i])!;
+      if (text !== value) missing.push(`${keys[i]} (${text} for ${value})`);
+    });
     client.close();
     return missing;
   }

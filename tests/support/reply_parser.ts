@@ -24,32 +24,37 @@ export class ReplyParser {
 
   /** Bytes have come. */
   add(bytes: Uint8Array): void {
-    this.#received += fromBytes(bytes);
+    this.#received = this.rest + fromBytes(bytes);
+    this.#at = 0;
   }
 
   /** The next reply or push message; null when it has not come to its end. */
   next(): Reply | null {
+    const from = this.#at;
+    // Most often it is asked once more than there are replies.
+    if (from === this.#received.length) {
+      this.#received = "";
+      this.#at = 0;
+      return null;
+    }
     try {
-      const reply = this.#parse();
-      this.#received = this.#received.slice(this.#at);
-      return reply;
+      return this.#parse();
     } catch (thrown) {
+      this.#at = from;
       if (thrown !== INCOMPLETE) throw thrown;
       return null;
-    } finally {
-      this.#at = 0;
     }
   }
 
   /** What has not been taken yet. */
   get rest(): string {
-    return this.#received;
+    return this.#at === 0 ? this.#received : this.#received.slice(this.#at);
   }
 
   /** Takes so many bytes as they are. */
   takeRaw(size: number): string {
-    const raw = this.#received.slice(0, size);
-    this.#received = this.#received.slice(size);
+    const raw = this.#received.slice(this.#at, this.#at + size);
+    this.#at += raw.length;
     return raw;
   }
 
