@@ -1,9 +1,11 @@
 /**
- * Claims on what a server writes: two that save to the same file, or to the same append-only folder, would
- * destroy each other's data. Beside each of them stands a file that its writer has locked:
+ * Claims on what a server writes: two that save to the same file, or write the same append-only file, would
+ * destroy each other's data. In `dir` stands a file for each of them that its writer has locked:
  *
- *     dump.rdb        .dump.rdb.lock         claimed while there are save points, and since a first save
- *     appendonlydir   .appendonlydir.lock    claimed while `appendonly` is yes
+ *     .dump.rdb.lock                         claimed while there are save points, and since a first save
+ *     .appendonlydir+appendonly.aof.lock     claimed while `appendonly` is yes
+ *
+ * Append-only files of several servers may share a folder under names of their own, as they may with Redis.
  *
  * The lock is the system's, which takes it away with the process however that ends, so neither a kill nor a process
  * id that is given again, nor the equal ids of two containers, can make a claim that nobody holds or hide one that
@@ -48,23 +50,28 @@ export class Claims {
     this.#line = `${runtime.process.id} ${randomId(runtime.fillRandom)}\n`;
   }
 
-  #target(name: string, remedy: string): Target {
+  /** What is written under these names, one inside the other, in `dir`. */
+  #target(names: string[], remedy: string): Target {
     const folder = toPath(this.config.value("dir"));
-    const file = toPath(name);
-    return { path: `${folder}/${file}`, lock: `${folder}/.${file}.lock`, remedy };
+    const parts = names.map(toPath);
+    return {
+      path: `${folder}/${parts.join("/")}`,
+      lock: `${folder}/.${parts.join("+")}.lock`,
+      remedy,
+    };
   }
 
   get #snapshot(): Target {
     return this.#target(
-      this.config.value("dbfilename"),
+      [this.config.value("dbfilename")],
       'a `dir` or `dbfilename` of its own, or `save ""`',
     );
   }
 
   get #appendOnly(): Target {
     return this.#target(
-      this.config.value("appenddirname"),
-      "a `dir` or `appenddirname` of its own, or `appendonly no`",
+      [this.config.value("appenddirname"), this.config.value("appendfilename")],
+      "a `dir`, `appenddirname` or `appendfilename` of its own, or `appendonly no`",
     );
   }
 

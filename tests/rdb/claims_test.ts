@@ -60,19 +60,21 @@ Deno.test("servers with other file names, or that only read, share a folder", ()
     { "save": "", "dbfilename": "dump.rdb" },
     { "save": "", "appendonly": "yes" },
     { "save": "", "appendonly": "yes", "appenddirname": "otherdir" },
+    { "save": "", "appendonly": "yes", "appendfilename": "other.aof" },
   ];
   const servers = directives.map((each) => folder.server(each));
-  assertEquals(servers.map(claim), [null, null, null, null, null]);
+  assertEquals(servers.map(claim), servers.map(() => null));
   assertEquals(folder.names, [
-    ".appendonlydir.lock",
+    ".appendonlydir+appendonly.aof.lock",
+    ".appendonlydir+other.aof.lock",
     ".dump.rdb.lock",
     ".other.rdb.lock",
-    ".otherdir.lock",
+    ".otherdir+appendonly.aof.lock",
   ]);
   const problem = claim(folder.server({ "save": "", "appendonly": "yes" }));
   assertStringIncludes(
     String(problem),
-    `${folder.path}/appendonlydir is written by another server`,
+    `${folder.path}/appendonlydir/appendonly.aof is written by another server`,
   );
   // What was to be had is not kept by who does not begin.
   const both = folder.server({ "save": "1 1", "dbfilename": "third.rdb", "appendonly": "yes" });
