@@ -352,6 +352,7 @@ export const DIRECTIVES = {
     since: "tsredis",
   }),
   "rdb-skip-unknown-modules": bool("no", { since: "tsredis" }),
+  "rdb-version-check": choice("strict", ["strict", "relaxed"], { since: "tsredis" }),
   "rdb-save-incremental-fsync": bool("yes"),
   "rdb-del-sync-files": bool("no"),
   "stop-writes-on-bgsave-error": bool("yes"),

@@ -9,7 +9,7 @@
 
 import { blocks } from "../base/blocks.ts";
 import type { Words } from "../resp/words.ts";
-import { PayloadLoad } from "../rdb/payload.ts";
+import { type PayloadLeave, PayloadLoad } from "../rdb/payload.ts";
 import type { Call } from "./call.ts";
 import type { Client } from "./client.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -38,7 +38,7 @@ export class Restores {
   constructor(readonly dispatcher: Dispatcher) {}
 
   /** Parks the client of this call until `payload`, the word `index`, has become a value. */
-  park(call: Call, index: number, skipsChecksum: boolean): void {
+  park(call: Call, index: number, leave: PayloadLeave): void {
     const { client, database } = call;
     const words = client.keepRequest(call.words);
     const { bytes, starts, lengths } = words;
@@ -46,7 +46,7 @@ export class Restores {
       bytes,
       starts[index],
       lengths[index],
-      skipsChecksum,
+      leave,
       database.keyspace.limits,
     );
     const { dispatcher } = this;

@@ -1,5 +1,5 @@
 /**
- * The numbers of the snapshot format (RDB), versions 1 to 12, as Redis 1.0 to 8.0 and Valkey 8 write
+ * The numbers of the snapshot format (RDB), versions 1 to 15, as Redis 1.0 to 8.10 and Valkey 8 write
  * it, and version 80, as Valkey 9 does. Read by reader, writer, loader and saver; no code here but
  * look-ups. All of them are read, 6 to 12 can be written.
  *
@@ -9,10 +9,12 @@
  *     "VALKEY" "080"                      the same of Valkey 9, with three
  *     250 <string> <string>  ...          aux fields: who wrote this, when
  *     245 <string>  ...                   function libraries
+ *     242 <length> <length> <string> ...  templates of hashes: number, names of fields (version 15)
  *     254 <length>                        database number, before its keys
  *     251 <length> <length>               how many keys it has, and how many of them expire
  *       [253 int32le | 252 int64le]       expiry of the key that follows, Unix time in s or ms
  *       [248 <length> | 249 byte]         its idle time in s, or its access frequency
+ *       [243 <length> ...]                what modules keep with it (version 13)
  *       <type byte> <string> <value>      the key and its value
  *     255 [crc64le]                       end; the checksum since version 5, 0 when switched off
  *
@@ -52,8 +54,10 @@ export const RDB_VERSION_LISTPACKS = 10;
 export const RDB_VERSION_SET_LISTPACKS = 11;
 /** The first version with fields of hashes that expire: Redis 7.4. */
 export const RDB_VERSION_FIELDS = 12;
-/** The latest version of Redis that is read. */
+/** The latest version that can be written. */
 export const RDB_VERSION_MAX = 12;
+/** The latest version of Redis that is read: what Redis 8.10 writes; 8.6 writes 13, 8.8 writes 14. */
+export const RDB_VERSION_READ_MAX = 15;
 /** The version of Valkey 9, which has numbers of its own for what Valkey has added. */
 export const RDB_VERSION_VALKEY = 80;
 /** The first version that ends with a checksum. */
@@ -153,8 +157,43 @@ export const TYPE_HASH_LISTPACK_EX = 25;
  * <s field> <s value> int64le, the expiry in ms or -1.
  */
 export const TYPE_VALKEY_HASH_2 = 0x100 | TYPE_HASH_METADATA_PRE_GA;
+/**
+ * A stream of Redis 8.6: TYPE_STREAM_LISTPACKS_3, and behind the groups what it knows of producers that
+ * may say a thing twice (IDMP):
+ *
+ *     <duration in s> <most ids of each>
+ *     <n producers> of each: <s name> <n ids> of each: <s id> <id of its entry>
+ *     <n ids ever taken> <n ids that came twice>
+ */
+export const TYPE_STREAM_LISTPACKS_4 = 26;
+/** A stream of Redis 8.8: as 26, and behind the consumers of each group <n> n times id16, pending for nobody. */
+export const TYPE_STREAM_LISTPACKS_5 = 27;
+/**
+ * An array of Redis 8.8: <n> <1 where the place of the next insertion follows, else 0> [<place>], n times: <place>
+ * <tag> and a string (tags 0 and 3), an int64le (1) or a float64le (2).
+ */
+export const TYPE_ARRAY = 28;
+/**
+ * A hash with the fields of a template, as a payload of Redis 8.10: <0> <s: listpack blob of the names> or <1> <n>
+ * n times <s name>; then a listpack blob: a number that says nothing here, and the values in the order of the names.
+ */
+export const TYPE_HASH_TMPL_LP = 29;
+/** The same in a snapshot: a listpack blob, the number of the template and the values. */
+export const TYPE_HASH_TMPL_LP_REF = 30;
+/** As 29, with each value a <s>. */
+export const TYPE_HASH_TMPL_ARRAY = 31;
+/** As 30: <number of the template> and as many <s> as it has names. */
+export const TYPE_HASH_TMPL_ARRAY_REF = 32;
+/** The time that GCRA keeps, a length; from servers built with that only. */
+export const TYPE_GCRA = 33;
 /** The greatest value type. */
-export const TYPE_MAX = TYPE_HASH_LISTPACK_EX;
+export const TYPE_MAX = TYPE_GCRA;
+/** The greatest value type that Valkey has, too. */
+const TYPE_VALKEY_MAX = TYPE_HASH_LISTPACK_EX;
+/** The greatest value type of those whose numbers stay: what is behind it has been given anew before. */
+const TYPE_LASTING_MAX = TYPE_HASH_TMPL_ARRAY_REF;
+/** What is added to a value type that is another one in the version at hand. */
+const OTHER_TYPES = 0x100;
 
 // Containers of a node of TYPE_LIST_QUICKLIST_2.
 export const QUICKLIST_NODE_PLAIN = 1;
@@ -162,8 +201,15 @@ export const QUICKLIST_NODE_PACKED = 2;
 
 // Opcodes.
 
+/** A template of hashes, for types 30 and 32: <number> <n> n times <s name>. Version 15. */
+export const OPCODE_HASH_TEMPLATE = 242;
 /** State of a slot on its way here; Valkey 9 only: <s> <n> n times <first> <last>. */
 export const OPCODE_SLOT_IMPORT = 243;
+/**
+ * What modules keep with the key that follows; Redis only, where 243 is this: <n classes> of each: int32le (name,
+ * version, flags) and parts as module_data.ts draws them. Version 13.
+ */
+export const OPCODE_KEY_META = OPCODE_SLOT_IMPORT;
 /** Hint of the size of a cluster slot: <slot> <keys> <keys that expire>. */
 export const OPCODE_SLOT_INFO = 244;
 /** A function library: <s code>. */
@@ -217,10 +263,19 @@ export const TYPE_NAMES: readonly (string | undefined)[] = [
   "hash-listpack-ex-pre-ga",
   "hash-metadata",
   "hash-listpack-ex",
+  "stream-listpacks4",
+  "stream-listpacks5",
+  "array",
+  "hash-template-listpack",
+  "hash-template-listpack-ref",
+  "hash-template-array",
+  "hash-template-array-ref",
+  "gcra",
 ];
 
-/** Names of the opcodes from 243 on, for messages. */
+/** Names of the opcodes from 242 on, for messages. */
 const OPCODE_NAMES = [
+  "hash-template",
   "slot-import",
   "slot-info",
   "function2",
@@ -236,15 +291,27 @@ const OPCODE_NAMES = [
   "eof",
 ];
 
-/** Whether snapshots and payloads of a version are read. */
-export function isReadVersion(version: number): boolean {
-  return version <= RDB_VERSION_MAX || version === RDB_VERSION_VALKEY;
+/** Whether a version is one of Valkey's own. */
+export function isValkeyVersion(version: number): boolean {
+  return version >= RDB_VERSION_VALKEY;
 }
 
-/** What a type byte stands for in a version. */
+/**
+ * Whether snapshots and payloads of a version are read; with `relaxed` (`rdb-version-check`) also later ones, as far as
+ * there is nothing in them that is not known.
+ */
+export function isReadVersion(version: number, relaxed = false): boolean {
+  return relaxed || version <= RDB_VERSION_READ_MAX || version === RDB_VERSION_VALKEY;
+}
+
+/** What a type byte stands for in a version; a number above 255 that is no type where it is not known there. */
 export function typeIn(version: number, type: number): number {
-  const isValkeys = version === RDB_VERSION_VALKEY && type === TYPE_HASH_METADATA_PRE_GA;
-  return isValkeys ? TYPE_VALKEY_HASH_2 : type;
+  if (isValkeyVersion(version)) {
+    const isOther = type === TYPE_HASH_METADATA_PRE_GA || type > TYPE_VALKEY_MAX;
+    return isOther ? OTHER_TYPES | type : type;
+  }
+  const isUnknown = version > RDB_VERSION_READ_MAX && type > TYPE_LASTING_MAX;
+  return isUnknown ? OTHER_TYPES | type : type;
 }
 
 /** The types that came with each version after the first that can be written, up to the last of them. */
@@ -267,5 +334,7 @@ export function versionOfType(type: number): number {
 
 /** The name of an opcode or value type, or undefined when the byte is neither. */
 export function codeName(code: number): string | undefined {
-  return code >= OPCODE_SLOT_IMPORT ? OPCODE_NAMES[code - OPCODE_SLOT_IMPORT] : TYPE_NAMES[code];
+  return code >= OPCODE_HASH_TEMPLATE
+    ? OPCODE_NAMES[code - OPCODE_HASH_TEMPLATE]
+    : TYPE_NAMES[code];
 }

@@ -1,15 +1,16 @@
 /**
- * What of a master's snapshot has no place here: keys whose value is of a module's type, and function libraries that
- * cannot be used. A full sync collects it while it builds the new dataset aside, so that all of it can be told by name
+ * What of a master's snapshot has no place here: keys whose value is of a type that is not known, parts of others, and
+ * function libraries that cannot be used. A full sync collects it while it builds the new dataset aside, so that all of it can be told by name
  * before anything of the old one is let go of; `replica-accept-lossy-sync` decides whether the rest is taken.
  */
 
 import { quoted } from "../base/printable.ts";
+import { type Unheld, unheldKeys } from "./unheld.ts";
 
 /** Names kept of each kind, and kinds told apart; the rest is counted. */
 const NAMES_MAX = 100;
 const KINDS_MAX = 100;
-const OTHER_KINDS = "keys of other modules";
+const OTHER_KINDS = "keys of other kinds";
 /** Names in a line of the log, and in the text of an error. */
 const NAMES_PER_LINE = 10;
 const NAMES_IN_SUMMARY = 3;
@@ -31,9 +32,9 @@ export class LeftOut {
     return this.count === 0;
   }
 
-  /** A key whose value is of this type of a module. */
-  key(module: string, database: number, key: string): void {
-    this.#add(`keys of module type '${module}'`, `${shown(key)} (database ${database})`);
+  /** A key that has this. */
+  key(unheld: Unheld, database: number, key: string): void {
+    this.#add(unheldKeys(unheld), `${shown(key)} (database ${database})`);
   }
 
   /** A function library, and what is wrong with it. */

@@ -11,11 +11,12 @@
 import { copyBytes } from "../base/bytes.ts";
 import type { Database } from "../keyspace/database.ts";
 import type { ValueLimits } from "../keyspace/keyspace.ts";
-import { TYPE_MODULE_2, TYPE_MODULE_PRE_GA } from "./format.ts";
+import { TYPE_ARRAY, TYPE_GCRA, TYPE_MODULE_2, TYPE_MODULE_PRE_GA } from "./format.ts";
 import { kindOfRdbType } from "./kinds/index.ts";
 import { LoadedValue } from "./kinds/loaded_value.ts";
 import { LOAD_PART, LOAD_WHOLE, type ValueLoad } from "./kinds/value_load.ts";
 import { EarlyModuleLoad, ModuleLoad } from "./module_data.ts";
+import { ArrayPass, GcraPass } from "./passed_values.ts";
 import { PAUSED, type RdbReader } from "./reader.ts";
 
 /** Reads values and places them; one instance serves any number of them, one at a time. */
@@ -33,6 +34,7 @@ export class ValueReader extends LoadedValue {
    * key. @throws RdbError when there is no such type here
    */
   begin(reader: RdbReader, type: number, typeAt: number): void {
+    if (this.unheld.length > 0) this.unheld.length = 0;
     this.#load = this.#loads[type] ??= newLoad(reader, type, typeAt, this.isScan);
     this.#load.begin();
   }
@@ -103,5 +105,7 @@ function newLoad(reader: RdbReader, type: number, typeAt: number, isScan: boolea
   if (kind !== undefined) return (isScan ? kind.newScan(type) : null) ?? kind.newLoad(type);
   if (type === TYPE_MODULE_2) return new ModuleLoad();
   if (type === TYPE_MODULE_PRE_GA) return new EarlyModuleLoad();
-  throw reader.error(`unknown value type ${type}`, typeAt, "unsupported");
+  if (type === TYPE_ARRAY) return new ArrayPass();
+  if (type === TYPE_GCRA) return new GcraPass();
+  throw reader.error(`unknown value type ${type & 0xff}`, typeAt, "unsupported");
 }

@@ -3,8 +3,8 @@
  * clients in between. Opcodes and keys are read by snapshot_parser.ts, values in load_value.ts.
  *
  * Of what the file may hold and this server does not have, data of a module beside keys are passed over,
- * which the caller is told of; a value of a type that does not exist here stops the load, unless that is a
- * module's and the caller wants its key left out, and so does a function library that cannot be used.
+ * which the caller is told of; a value of a type that does not exist here stops the load, unless it is known
+ * how to pass over it and the caller wants its key left out, and so does a function library that cannot be used.
  */
 
 import { toLatin1 } from "../base/bytes.ts";
@@ -16,6 +16,7 @@ import { LOAD_LEFT_OUT, LOAD_WHOLE } from "./kinds/value_load.ts";
 import { ValueReader } from "./load_value.ts";
 import type { RdbReader } from "./reader.ts";
 import { RECORDS_PER_LOOK, SnapshotParser } from "./snapshot_parser.ts";
+import type { Unheld } from "./unheld.ts";
 
 /** A record in a file has a type byte, a key and a value: at least so many bytes. */
 const RECORD_BYTES_MIN = 3;
@@ -48,11 +49,13 @@ export interface LoadOptions {
   readonly onEmptyKey?: (key: string) => void;
   /** Called with the name of each module whose data beside keys were left out. */
   readonly onModule?: (name: string) => void;
+  /** Called where slots were on their way to the server that wrote the snapshot: keys of theirs may be incomplete. */
+  readonly onSlotImport?: (job: string) => void;
   /**
-   * Called for each key that was left out because its value is of a module's type: the name of that, database and
-   * key. Without it such a key ends the load.
+   * Called for each key that was left out, or is loaded without a part, since that has no place here: what it is,
+   * database and key. Without it such a key ends the load.
    */
-  readonly onModuleKey?: (name: string, database: number, key: string) => void;
+  readonly onUnheld?: (unheld: Unheld, database: number, key: string) => void;
   /**
    * Called with the name of each function library that was left out because it cannot be used, and what is wrong with
    * it. Without it such a library ends the load.
@@ -65,8 +68,8 @@ export class RdbLoader extends SnapshotParser {
   keysLoaded = 0;
   keysExpired = 0;
   keysEmpty = 0;
-  /** Keys left out because their value is of a module's type. */
-  keysOfModules = 0;
+  /** Keys left out because their value is of a type that has no place here. */
+  keysLeftOut = 0;
   librariesLoaded = 0;
 
   readonly #keyspace: Keyspace;
@@ -81,7 +84,7 @@ export class RdbLoader extends SnapshotParser {
     this.#options = options;
     this.#nowMs = keyspace.clock.now();
     this.#database = keyspace.databases[0];
-    this.values.leavesOutModules = options.onModuleKey !== undefined;
+    this.values.leavesOut = options.onUnheld !== undefined;
   }
 
   /** Loads for about `ms`, or until `keysMax` keys (at least 1) have come; otherwise as `step`. */
@@ -94,10 +97,11 @@ export class RdbLoader extends SnapshotParser {
   protected override keyRead(state: number, at: number): void {
     const { reader, key, keyLength: length, expiresAtMs } = this;
     const database = this.#database;
-    if (state === LOAD_LEFT_OUT) {
-      this.keysOfModules++;
-      this.#options.onModuleKey?.(this.values.module, database.index, toLatin1(key, 0, length));
-    } else if (state !== LOAD_WHOLE) {
+    for (const unheld of this.values.unheld) {
+      this.#options.onUnheld?.(unheld, database.index, toLatin1(key, 0, length));
+    }
+    if (state === LOAD_LEFT_OUT) this.keysLeftOut++;
+    else if (state !== LOAD_WHOLE) {
       this.keysEmpty++;
       this.#options.onEmptyKey?.(toLatin1(key, 0, length));
     } else if (this.#options.dropsExpired && expiresAtMs < this.#nowMs) {
@@ -165,5 +169,9 @@ export class RdbLoader extends SnapshotParser {
 
   protected override moduleRead(name: string): void {
     this.#options.onModule?.(name);
+  }
+
+  protected override slotImportRead(job: string): void {
+    this.#options.onSlotImport?.(job);
   }
 }

@@ -5,15 +5,17 @@
  *
  *     value   7   <length: number of the type> <parts>
  *     aux   247   <length: number of the type> <parts>, of which the first says where in the file it stands
+ *     with a key  243   <length: n> n times <int32le: number of the class> <parts>
  *     parts       <length: a mark> and what belongs to it, up to the mark MODULE_EOF
  *
- * The number of a type is its name, nine letters of six bits each, above ten bits of the version of its values.
+ * The number of a type is its name, nine letters of six bits each, above ten bits of the version of its values; that of
+ * a class four letters above five bits of version and three of flags.
  */
 
 import type { LoadedValue } from "./kinds/loaded_value.ts";
-import { quoted } from "../base/printable.ts";
 import { LOAD_LEFT_OUT, LOAD_PART, ValueLoad } from "./kinds/value_load.ts";
-import type { RdbReader } from "./reader.ts";
+import { OPCODE_KEY_META } from "./format.ts";
+import { RdbReader } from "./reader.ts";
 
 const MODULE_EOF = 0;
 const MODULE_SIGNED = 1;
@@ -26,15 +28,28 @@ const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-
 const NAME_LETTERS = 9;
 const LETTER_BITS = 6n;
 const VERSION_BITS = 10n;
+const CLASS_LETTERS = 4;
+/** With those of the flags. */
+const CLASS_VERSION_BITS = 8n;
 
 /** Reads the number of a module's type; its name. @throws RdbError */
 export function readModuleName(reader: RdbReader): string {
   reader.readPlainLength("the number of a module");
-  let id = ((BigInt(reader.lengthHigh) << 32n) | BigInt(reader.lengthLow)) >> VERSION_BITS;
+  const id = (BigInt(reader.lengthHigh) << 32n) | BigInt(reader.lengthLow);
+  return lettersOf(id >> VERSION_BITS, NAME_LETTERS);
+}
+
+/** Reads the number of a class of what modules keep with keys; its name. @throws RdbError */
+export function readClassName(reader: RdbReader): string {
+  const number = BigInt(reader.readSeconds() >>> 0);
+  return lettersOf(number >> CLASS_VERSION_BITS, CLASS_LETTERS);
+}
+
+function lettersOf(letters: bigint, count: number): string {
   let name = "";
-  for (let i = 0; i < NAME_LETTERS; i++) {
-    name = LETTERS[Number(id & 63n)] + name;
-    id >>= LETTER_BITS;
+  for (let i = 0; i < count; i++) {
+    name = LETTERS[Number(letters & 63n)] + name;
+    letters >>= LETTER_BITS;
   }
   return name;
 }
@@ -56,22 +71,34 @@ export function skipModulePart(reader: RdbReader): boolean {
   return true;
 }
 
+/**
+ * How many bytes of a payload of Redis come before the type byte of its value: what modules keep with the key.
+ * @throws RdbError
+ */
+export function metadataBytes(payload: Uint8Array): number {
+  if (payload[0] !== OPCODE_KEY_META) return 0;
+  const reader = RdbReader.fromBytes(payload, 0, payload.length, {
+    checksum: false,
+    pauses: false,
+  });
+  reader.readByte();
+  for (let classes = reader.readCount("classes of metadata", 5); classes > 0; classes--) {
+    readClassName(reader);
+    while (skipModulePart(reader));
+  }
+  return reader.offset;
+}
+
 /** What to tell of a module whose data beside keys are passed over. */
 export function moduleLeftOut(name: string): string {
   return `The RDB file contains AUX module data I can't load: no matching module '${name}'. ` +
     "They are left out.";
 }
 
-/** What to tell of a key that is left out because its value is of a module's type. */
-export function moduleKeyLeftOut(name: string, database: number, key: string): string {
-  return `The RDB file contains module data I can't load: no matching module type '${name}'. ` +
-    `The key ${quoted(key)} (database ${database}) is left out.`;
-}
-
 /** Parts of a value that are passed over before others have their turn. */
 const PARTS_AT_ONCE = 4096;
 
-/** Refuses a value of a module's type, or passes over it, as `LoadedValue.leavesOutModules` says. */
+/** Refuses a value of a module's type, or passes over it, as `LoadedValue.leavesOut` says. */
 export class ModuleLoad extends ValueLoad {
   #hasName = false;
 
@@ -82,8 +109,7 @@ export class ModuleLoad extends ValueLoad {
   override step(value: LoadedValue, reader: RdbReader): number {
     if (!this.#hasName) {
       const at = reader.offset;
-      value.module = readModuleName(reader);
-      if (!value.leavesOutModules) this.#refuse(value.module, reader, at);
+      value.leaveOut({ kind: "module", name: readModuleName(reader) }, reader, at);
       this.#hasName = true;
       reader.mark();
     }
@@ -91,14 +117,6 @@ export class ModuleLoad extends ValueLoad {
       if (parts === PARTS_AT_ONCE) return LOAD_PART;
     }
     return LOAD_LEFT_OUT;
-  }
-
-  #refuse(name: string, reader: RdbReader, at: number): never {
-    throw reader.error(
-      `The RDB file contains module data I can't load: no matching module type '${name}',`,
-      at,
-      "unsupported",
-    );
   }
 }
 

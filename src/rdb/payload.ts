@@ -6,7 +6,15 @@
 import type { Database } from "../keyspace/database.ts";
 import type { ValueLimits } from "../keyspace/keyspace.ts";
 import { Crc64 } from "./crc64.ts";
-import { DUMP_FOOTER_BYTES, isReadVersion, TYPE_MAX, typeIn } from "./format.ts";
+import {
+  DUMP_FOOTER_BYTES,
+  isReadVersion,
+  isValkeyVersion,
+  OPCODE_KEY_META,
+  RDB_VERSION_MAX,
+  TYPE_MAX,
+  typeIn,
+} from "./format.ts";
 import { LOAD_EMPTY, LOAD_PART } from "./kinds/value_load.ts";
 import { ValueReader } from "./load_value.ts";
 import { RdbError } from "./rdb_error.ts";
@@ -36,6 +44,16 @@ export function dumpPayload(database: Database, ref: number, form: PayloadForm):
 /** Bytes of a payload whose sum is taken in one step. */
 const PIECE_BYTES = 1 << 20;
 
+/** What a payload may have that is otherwise wrong. */
+export interface PayloadLeave {
+  /** Any checksum. */
+  readonly anyChecksum: boolean;
+  /** A version that is not known, if the type of its value is. */
+  readonly anyVersion: boolean;
+}
+
+export const NO_LEAVE: PayloadLeave = { anyChecksum: false, anyVersion: false };
+
 /** A payload on its way to a value, in steps; the bytes must stay what they are until its end. */
 export class PayloadLoad {
   readonly values: ValueReader;
@@ -53,12 +71,11 @@ export class PayloadLoad {
   #version = 0;
   #reader: RdbReader | null = null;
 
-  /** With `skipsChecksum` the checksum may be wrong. */
   constructor(
     bytes: Uint8Array,
     offset: number,
     length: number,
-    readonly skipsChecksum: boolean,
+    readonly leave: PayloadLeave,
     limits: ValueLimits,
   ) {
     this.#bytes = bytes;
@@ -95,7 +112,7 @@ export class PayloadLoad {
   /** Adds a piece to the sum of all but itself; true when it is complete, or not needed. */
   #isSummed(): boolean {
     const left = this.#length - CHECKSUM_BYTES - this.#summed;
-    if (this.skipsChecksum || left <= 0) return true;
+    if (this.leave.anyChecksum || left <= 0) return true;
     const piece = Math.min(left, PIECE_BYTES);
     this.#crc.update(this.#bytes, this.#offset + this.#summed, piece);
     this.#summed += piece;
@@ -107,13 +124,26 @@ export class PayloadLoad {
     const bytes = this.#bytes;
     const footer = this.#offset + this.#length - DUMP_FOOTER_BYTES;
     this.#version = bytes[footer] | (bytes[footer + 1] << 8);
-    if (!isReadVersion(this.#version)) return false;
-    return this.skipsChecksum || this.#crc.equalsAt(bytes, footer + 2);
+    if (!isReadVersion(this.#version, this.leave.anyVersion)) return false;
+    return this.leave.anyChecksum || this.#crc.equalsAt(bytes, footer + 2) ||
+      this.#hasNoSum(footer + 2);
+  }
+
+  /** Masters of Redis 8.10 send payloads whose sum is 0 when they had no need of one. */
+  #hasNoSum(at: number): boolean {
+    if (this.#version <= RDB_VERSION_MAX || isValkeyVersion(this.#version)) return false;
+    return this.#bytes.subarray(at, at + CHECKSUM_BYTES).every((byte) => byte === 0);
   }
 
   #begin(): boolean {
     const size = this.#length - DUMP_FOOTER_BYTES;
-    if (size < 1 || this.#bytes[this.#offset] > TYPE_MAX) {
+    const first = this.#bytes[this.#offset];
+    if (first === OPCODE_KEY_META && !isValkeyVersion(this.#version)) {
+      this.problem = "metadata of a module with the value have no place here";
+      this.isUnsupported = true;
+      return true;
+    }
+    if (size < 1 || first > TYPE_MAX) {
       this.problem = "unknown type of value";
       return true;
     }

@@ -20,7 +20,7 @@ import { type BaseEvents, BaseSave } from "./base_save.ts";
 import { Claims } from "./claims.ts";
 import { type ExpiredListener, type LibraryLoader, RdbLoader } from "./loader.ts";
 import { DOUBT_MS, removeLeftovers, removeUnlocked } from "./leftovers.ts";
-import { moduleKeyLeftOut, moduleLeftOut } from "./module_data.ts";
+import { moduleLeftOut } from "./module_data.ts";
 import { RdbError } from "./rdb_error.ts";
 import { type Relay, RelayedSnapshot, type RelayEvents } from "./relayed_snapshot.ts";
 import { ReplicaLoad, type ReplicaLoadOptions } from "./replica_load.ts";
@@ -31,11 +31,13 @@ import type { FinishedForm, SaveFile } from "./save_messages.ts";
 import type { SnapshotOptions } from "./snapshot.ts";
 import { SnapshotFile } from "./snapshot_file.ts";
 import { keysPerSlice, nextSlice } from "./slice_delay.ts";
+import { slotImportRemark, unheldRemark } from "./unheld.ts";
 import {
   askedVersion,
   firstUnheld,
   fullVersion,
   fullVersionRemark,
+  isVersionRelaxed,
   replicaVersion,
 } from "./versions.ts";
 import { type ChunkSink, RdbEncoder } from "./writer.ts";
@@ -924,7 +926,10 @@ export class Persistence implements SnapshotMaker {
   ): Loading {
     const { keyspace, config, log } = this;
     const source = new FileSource(file);
-    const reader = RdbReader.fromSource(source, { checksum: config.value("rdbchecksum") });
+    const reader = RdbReader.fromSource(source, {
+      checksum: config.value("rdbchecksum"),
+      relaxedVersion: isVersionRelaxed(config),
+    });
     const loader = new RdbLoader(keyspace, reader, {
       dropsExpired,
       replaces,
@@ -933,8 +938,9 @@ export class Persistence implements SnapshotMaker {
       onAux: (name, value) => this.#hearAux(name, value),
       onEmptyKey: (key) => log.notice(`rdbLoadObject skipping empty key: ${key}`),
       onModule: (name) => log.warning(moduleLeftOut(name)),
-      onModuleKey: config.value("rdb-skip-unknown-modules")
-        ? (...key) => log.warning(moduleKeyLeftOut(...key))
+      onSlotImport: (job) => log.warning(slotImportRemark(job)),
+      onUnheld: config.value("rdb-skip-unknown-modules")
+        ? (...key) => log.warning(unheldRemark(...key))
         : undefined,
     });
     const startedMs = keyspace.clock.now();
@@ -975,11 +981,11 @@ export class Persistence implements SnapshotMaker {
     this.#lastKeysLoaded = loader.keysLoaded;
     this.#lastKeysExpired = loader.keysExpired;
     const empty = loader.keysEmpty > 0 ? `, empty keys skipped: ${loader.keysEmpty}` : "";
-    const { keysOfModules } = loader;
-    const modules = keysOfModules > 0 ? `, keys of modules left out: ${keysOfModules}` : "";
+    const { keysLeftOut } = loader;
+    const leftOut = keysLeftOut > 0 ? `, keys left out: ${keysLeftOut}` : "";
     log.notice(
       `Done loading RDB, keys loaded: ${loader.keysLoaded}, ` +
-        `keys expired: ${loader.keysExpired}${empty}${modules}.`,
+        `keys expired: ${loader.keysExpired}${empty}${leftOut}.`,
     );
   }
 

@@ -33,13 +33,13 @@ import {
   ENCODING_INT32,
   ENCODING_INT8,
   ENCODING_LZF,
+  isReadVersion,
+  isValkeyVersion,
   LENGTH_14BIT_MAX,
   LENGTH_32BIT,
   LENGTH_64BIT,
   LENGTH_ENCODED,
   RDB_HEADER_BYTES,
-  RDB_VERSION_MAX,
-  RDB_VERSION_VALKEY,
 } from "./format.ts";
 import {
   LZF_DAMAGED,
@@ -102,6 +102,8 @@ export interface RdbReaderOptions {
   windowBytes?: number;
   /** Whether PAUSED may be thrown in the midst of a long string, to a caller who marks. Default: true. */
   pauses?: boolean;
+  /** Whether versions that are not known are read as far as what is in them is. Default: false. */
+  relaxedVersion?: boolean;
 }
 
 const MAGIC = "REDIS";
@@ -162,6 +164,7 @@ export class RdbReader {
   /** Where in the window that begins which may have to be read again; -1: nobody goes back. */
   #mark = -1;
   #pauses = true;
+  #relaxedVersion = false;
   /** Bytes to pass over before anything else is read. */
   #skipLeft = 0;
   #stringBytesMax = STRING_BYTES_MAX;
@@ -203,6 +206,7 @@ export class RdbReader {
     const window = new Uint8Array(windowBytes);
     const reader = new RdbReader(source, window, 0, 0, options.checksum ?? true);
     reader.#pauses = options.pauses ?? true;
+    reader.#relaxedVersion = options.relaxedVersion ?? false;
     return reader;
   }
 
@@ -275,7 +279,10 @@ export class RdbReader {
     return new RdbError(kind, what, offset);
   }
 
-  /** Reads magic and version; answers the version, 1 to RDB_VERSION_MAX or RDB_VERSION_VALKEY. */
+  /**
+   * Reads magic and version; answers the version, 1 to RDB_VERSION_READ_MAX or RDB_VERSION_VALKEY, or a later one where
+   * that may be.
+   */
   readHeader(): number {
     this.#need(RDB_HEADER_BYTES);
     const buf = this.#window;
@@ -293,9 +300,8 @@ export class RdbReader {
       }
       version = version * 10 + digit;
     }
-    const isRead = isValkeys
-      ? version === RDB_VERSION_VALKEY
-      : version >= 1 && version <= RDB_VERSION_MAX;
+    const isRead = version >= 1 && isValkeyVersion(version) === isValkeys &&
+      isReadVersion(version, this.#relaxedVersion);
     if (!isRead) {
       throw this.error(`RDB format version ${version}`, this.offset + magic.length, "unsupported");
     }

@@ -29,6 +29,8 @@ import { moduleLeftOut } from "./module_data.ts";
 import { RdbError } from "./rdb_error.ts";
 import { keysPerSlice, nextSlice } from "./slice_delay.ts";
 import { exchangeSnapshot } from "./snapshot_file.ts";
+import { slotImportRemark } from "./unheld.ts";
+import { isVersionRelaxed } from "./versions.ts";
 
 /** The receiver should stop reading while so many bytes wait. */
 export const RECEIVED_MAX = 4 << 20;
@@ -140,6 +142,7 @@ export class ReplicaLoad {
     if (options.mode === "stream") {
       const reader = RdbReader.fromGrowing(this.#received, keyspace.limits.stringBytesMax, {
         checksum: config.value("rdbchecksum"),
+        relaxedVersion: isVersionRelaxed(config),
       });
       this.#begin(reader);
       return;
@@ -292,6 +295,7 @@ export class ReplicaLoad {
       file.seek(0);
       this.#begin(RdbReader.fromSource(new FileSource(file), {
         checksum: this.config.value("rdbchecksum"),
+        relaxedVersion: isVersionRelaxed(this.config),
       }));
       this.#schedule();
     } catch (error) {
@@ -309,7 +313,8 @@ export class ReplicaLoad {
       onAux: (name, value) => this.#hearAux(name, value),
       onEmptyKey: (key) => this.log.notice(`rdbLoadObject skipping empty key: ${key}`),
       onModule: (name) => this.log.warning(moduleLeftOut(name)),
-      onModuleKey: (...key) => this.leftOut.key(...key),
+      onSlotImport: (job) => this.log.warning(slotImportRemark(job)),
+      onUnheld: (...key) => this.leftOut.key(...key),
       onBadLibrary: (...library) => this.leftOut.library(...library),
     });
   }

@@ -2,7 +2,7 @@
  * Looks through a snapshot without loading it, for tools: it refuses what the loader refuses, key by key, in memory that
  * does not grow with the file. Values are passed over, of a string or a collection of any size nothing is kept. What is
  * held at once is the reader's window, one packed value (a ziplist, a listpack, an intset) or one node of a list or
- * stream, the pending ids of one stream, and hashes of names that may not come twice (seen_names.ts; among more than
+ * stream, the pending ids of one stream, the templates of hashes, and hashes of names that may not come twice (seen_names.ts; among more than
  * four million keys, or elements of one value, later ones are not compared).
  *
  * Not looked at, since only a server can tell: whether the code of a function library compiles, and whether there are
@@ -13,6 +13,7 @@ import { quoted } from "../base/printable.ts";
 import { toLatin1 } from "../base/bytes.ts";
 import { libraryName } from "../keyspace/function_libraries.ts";
 import { DEFAULT_LIMITS } from "../keyspace/keyspace.ts";
+import { HashTemplates } from "./kinds/hash_templates.ts";
 import { LOAD_WHOLE } from "./kinds/value_load.ts";
 import { ValueReader } from "./load_value.ts";
 import type { RdbReader } from "./reader.ts";
@@ -29,6 +30,8 @@ export interface ScanListener {
   onLibrary?(name: string): void;
   /** What a module keeps beside keys. */
   onModule?(name: string): void;
+  /** Slots of a cluster were on their way to the writer, by this job. */
+  onSlotImport?(job: string): void;
   /**
    * A key: its parts are those of the scan, its value what `scan.values` has passed over, and `state` says what of it
    * (LOAD_*). Its record is [scan.recordAt, scan.offset).
@@ -42,12 +45,18 @@ export class SnapshotScan extends SnapshotParser {
   readonly #keys: SeenNames;
   readonly #libraries = new Set<string>();
 
-  /** `keys` has those that may not come again: of other parts of the same snapshot. */
-  constructor(reader: RdbReader, listener: ScanListener, keys = new SeenNames()) {
+  /** `keys` has those that may not come again, and `templates` are there already: of other parts of the same snapshot. */
+  constructor(
+    reader: RdbReader,
+    listener: ScanListener,
+    keys = new SeenNames(),
+    templates = new HashTemplates(),
+  ) {
     super(reader, new ValueReader(DEFAULT_LIMITS, true));
     this.#listener = listener;
     this.#keys = keys;
-    this.values.leavesOutModules = true;
+    this.values.templates = templates;
+    this.values.leavesOut = true;
   }
 
   /** Begins in the midst of a snapshot of a version, in a database, where a part of it begins. */
@@ -92,6 +101,10 @@ export class SnapshotScan extends SnapshotParser {
 
   protected override moduleRead(name: string): void {
     this.#listener.onModule?.(name);
+  }
+
+  protected override slotImportRead(job: string): void {
+    this.#listener.onSlotImport?.(job);
   }
 
   protected override keyRead(state: number, at: number): void {

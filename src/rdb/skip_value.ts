@@ -50,6 +50,8 @@ const FRAMES = new Map<number, Frame>([
   [format.TYPE_HASH_METADATA, { head: [TIME_BYTES], element: [LENGTH, STRING, STRING] }],
   [format.TYPE_HASH_LISTPACK_EX, { head: [TIME_BYTES, STRING], element: null }],
   [format.TYPE_VALKEY_HASH_2, { head: [], element: [STRING, STRING, TIME_BYTES] }],
+  [format.TYPE_HASH_TMPL_LP_REF, BLOB],
+  [format.TYPE_GCRA, { head: [LENGTH], element: null }],
 ]);
 
 /**
@@ -60,8 +62,11 @@ export function skipValue(reader: RdbReader, type: number): void {
   const frame = FRAMES.get(type);
   if (frame !== undefined) skipFrame(reader, frame);
   else if (type === format.TYPE_MODULE_2) skipModule(reader);
-  else if (isStream(type)) skipStream(reader, type);
-  else throw reader.error(`unknown value type ${type}`, reader.offset, "unsupported");
+  else if (STREAM_TYPES.has(type)) skipStream(reader, type);
+  else if (type === format.TYPE_ARRAY) skipArray(reader);
+  else if (type === format.TYPE_HASH_TMPL_LP || type === format.TYPE_HASH_TMPL_ARRAY) {
+    skipTemplateHash(reader, type);
+  } else throw reader.error(`unknown value type ${type}`, reader.offset, "unsupported");
 }
 
 function skipFrame(reader: RdbReader, { head, element }: Frame): void {
@@ -87,14 +92,17 @@ function skipModule(reader: RdbReader): void {
   while (skipModulePart(reader));
 }
 
-function isStream(type: number): boolean {
-  return type === format.TYPE_STREAM_LISTPACKS || type === format.TYPE_STREAM_LISTPACKS_2 ||
-    type === format.TYPE_STREAM_LISTPACKS_3;
-}
+const STREAM_TYPES = new Set<number>([
+  format.TYPE_STREAM_LISTPACKS,
+  format.TYPE_STREAM_LISTPACKS_2,
+  format.TYPE_STREAM_LISTPACKS_3,
+  format.TYPE_STREAM_LISTPACKS_4,
+  format.TYPE_STREAM_LISTPACKS_5,
+]);
 
 function skipStream(reader: RdbReader, type: number): void {
   const isOld = type === format.TYPE_STREAM_LISTPACKS;
-  const consumer: Part[] = type === format.TYPE_STREAM_LISTPACKS_3
+  const consumer: Part[] = type >= format.TYPE_STREAM_LISTPACKS_3
     ? [STRING, TIME_BYTES, TIME_BYTES]
     : [STRING, TIME_BYTES];
   skipElements(reader, [STRING, STRING]);
@@ -106,5 +114,43 @@ function skipStream(reader: RdbReader, type: number): void {
       skipParts(reader, consumer);
       skipElements(reader, [ID_BYTES]);
     }
+    if (type === format.TYPE_STREAM_LISTPACKS_5) skipElements(reader, [ID_BYTES]);
   }
+  if (type >= format.TYPE_STREAM_LISTPACKS_4) skipIdempotent(reader);
+}
+
+function skipIdempotent(reader: RdbReader): void {
+  skipParts(reader, [LENGTH, LENGTH]);
+  for (let producers = reader.readCount("producers"); producers > 0; producers--) {
+    reader.skipString();
+    skipElements(reader, [STRING, LENGTH, LENGTH]);
+  }
+  skipParts(reader, [LENGTH, LENGTH]);
+}
+
+/** A string among the elements of an array has this tag, or 0. */
+const ELEMENT_SHORT_STRING = 3;
+
+function skipArray(reader: RdbReader): void {
+  let elements = reader.readCount("elements");
+  if (reader.readPlainLength("a mark") !== 0) reader.readPlainLength("a place");
+  for (; elements > 0; elements--) {
+    reader.readPlainLength("a place");
+    const tag = reader.readPlainLength("a tag");
+    skipParts(reader, [tag === 0 || tag === ELEMENT_SHORT_STRING ? STRING : 8]);
+  }
+}
+
+/** The names of the fields come before the values. */
+function skipTemplateHash(reader: RdbReader, type: number): void {
+  const isPlain = reader.readPlainLength("how names are written") !== 0;
+  const isPacked = type === format.TYPE_HASH_TMPL_LP;
+  let values = isPacked ? 1 : 0;
+  if (isPlain) {
+    const fields = reader.readCount("fields");
+    values = isPacked ? 1 : fields;
+    for (let left = fields; left > 0; left--) reader.skipString();
+  } else if (isPacked) reader.skipString();
+  else throw reader.error("the names of fields are packed", reader.offset, "unsupported");
+  for (; values > 0; values--) reader.skipString();
 }

@@ -7,6 +7,7 @@
 import { copyBytes, toLatin1 } from "../base/bytes.ts";
 import {
   codeName,
+  isValkeyVersion,
   OPCODE_AUX,
   OPCODE_EOF,
   OPCODE_EXPIRETIME,
@@ -14,7 +15,9 @@ import {
   OPCODE_FREQ,
   OPCODE_FUNCTION_2,
   OPCODE_FUNCTION_PRE_GA,
+  OPCODE_HASH_TEMPLATE,
   OPCODE_IDLE,
+  OPCODE_KEY_META,
   OPCODE_MODULE_AUX,
   OPCODE_RESIZEDB,
   OPCODE_SELECTDB,
@@ -23,19 +26,25 @@ import {
   RDB_VERSION_CHECKSUM,
   typeIn,
 } from "./format.ts";
+import { HashTemplate } from "./kinds/hash_templates.ts";
 import { LOAD_PART } from "./kinds/value_load.ts";
 import type { ValueReader } from "./load_value.ts";
-import { readModuleName, skipModulePart } from "./module_data.ts";
+import { readClassName, readModuleName, skipModulePart } from "./module_data.ts";
 import { RdbError } from "./rdb_error.ts";
 import { PAUSED, type RdbReader, STARVED } from "./reader.ts";
+import { keyMetadata, type Unheld } from "./unheld.ts";
 
 /** Records read between two looks at the clock. */
 export const RECORDS_PER_LOOK = 64;
 /** Bytes read between two looks at the clock, where records are large. */
 const BYTES_PER_LOOK = 128 * 1024;
 
-/** Parts of a module's data between two looks at the clock. */
-const MODULE_PARTS_PER_LOOK = 4096;
+/** Parts of a module's data, and names of a hash template, between two looks at the clock. */
+const PARTS_PER_LOOK = 4096;
+/** There are not more slots. */
+const SLOTS = 16384;
+/** Classes of modules that keep something with one key: Redis has room for seven. */
+const CLASSES_MAX = 7;
 
 /** Numbers below the opcodes that are known which are more likely to be opcodes than types of values. */
 const UNKNOWN_OPCODES = 43;
@@ -82,6 +91,17 @@ export abstract class SnapshotParser {
   /** Name of the aux field whose value comes next, of the module whose data are being passed over. */
   #auxName: string | null = null;
   #module: string | null = null;
+  /** The hash template whose names are being read: its number, how many are to come, where its opcode was. */
+  #template: HashTemplate | null = null;
+  #templateNumber = 0;
+  #namesLeft = 0;
+  #templateAt = 0;
+  /** Ranges of slots on their way that are still to come, and who brings them. */
+  #rangesLeft = 0;
+  /** What modules keep with the key that comes: classes that are still to come, and what has come. */
+  #classesLeft = 0;
+  #isInClass = false;
+  readonly #metadata: Unheld[] = [];
 
   constructor(protected readonly reader: RdbReader, readonly values: ValueReader) {}
 
@@ -101,6 +121,8 @@ export abstract class SnapshotParser {
   protected abstract libraryRead(at: number): void;
   /** What a module of this name keeps beside keys has been passed over. */
   protected abstract moduleRead(name: string): void;
+  /** The slots that come with a job of this name were on their way when the snapshot was made. */
+  protected slotImportRead(_job: string): void {}
   /** The value of `key` has been read, as `state` says (LOAD_*); its type byte was at `at`. */
   protected abstract keyRead(state: number, at: number): void;
 
@@ -139,7 +161,7 @@ export abstract class SnapshotParser {
       const at = reader.offset;
       if (at > lookAt) break;
       const code = reader.readByte();
-      if (this.recordAt < 0 && belongsToKey(code)) this.recordAt = at;
+      if (this.recordAt < 0 && this.#belongsToKey(code)) this.recordAt = at;
       this.partAt = this.recordAt < 0 ? at : this.recordAt;
       if (isType(code)) {
         this.#readKey(code, at);
@@ -149,7 +171,7 @@ export abstract class SnapshotParser {
         return true;
       } else {
         this.#readOpcode(code, at);
-        if (this.#module !== null) break;
+        if (this.#isInPart) break;
       }
     }
     return false;
@@ -164,9 +186,29 @@ export abstract class SnapshotParser {
       return true;
     }
     reader.finishSkip();
-    if (this.#module !== null && !this.#skipModule(this.#module)) return false;
+    if (this.#isInPart && !this.#readPart()) return false;
     if (this.#auxName !== null) this.#readAux(this.#auxName);
     return this.valueOf < 0 || this.#readValue();
+  }
+
+  /** Whether an opcode with many parts has been begun. */
+  get #isInPart(): boolean {
+    return this.#module !== null || this.#template !== null || this.#rangesLeft > 0 ||
+      this.#classesLeft > 0;
+  }
+
+  /** Reads on in what an opcode has begun; false when there is more of it. */
+  #readPart(): boolean {
+    if (this.#module !== null) return this.#skipModule(this.#module);
+    if (this.#template !== null) return this.#readTemplate(this.#template);
+    return this.#rangesLeft > 0 ? this.#skipRanges() : this.#skipMetadata();
+  }
+
+  /** Whether a type or an opcode begins the record of a key, or goes on with it. */
+  #belongsToKey(code: number): boolean {
+    return isType(code) || code === OPCODE_EXPIRETIME_MS || code === OPCODE_EXPIRETIME ||
+      code === OPCODE_IDLE || code === OPCODE_FREQ ||
+      (code === OPCODE_KEY_META && !isValkeyVersion(this.version));
   }
 
   // -- keys --------------------------------------------------------------------------
@@ -183,6 +225,8 @@ export abstract class SnapshotParser {
     this.typeAt = at;
     try {
       this.values.begin(reader, this.valueType, at);
+      for (const unheld of this.#metadata) this.values.leaveOut(unheld, reader, at);
+      this.#metadata.length = 0;
     } catch (error) {
       throw this.#withKey(error);
     }
@@ -267,8 +311,16 @@ export abstract class SnapshotParser {
       case OPCODE_SLOT_INFO:
         for (let i = 0; i < 3; i++) reader.readPlainLength("the size of a slot");
         return;
+      case OPCODE_KEY_META: // OPCODE_SLOT_IMPORT is the same number
+        if (isValkeyVersion(this.version)) this.#beginSlotImport();
+        else this.#beginMetadata(at);
+        this.#readPart();
+        return;
+      case OPCODE_HASH_TEMPLATE:
+        this.#beginTemplate(at);
+        this.#readPart();
+        return;
       case OPCODE_FUNCTION_PRE_GA:
-      case OPCODE_SLOT_IMPORT:
         throw reader.error(`opcode ${code} (${codeName(code)})`, at, "unsupported");
     }
     throw reader.error(`unknown opcode 0x${code.toString(16)}`, at);
@@ -284,10 +336,86 @@ export abstract class SnapshotParser {
   /** Passes over a piece of a module's data; false when there is more of it. */
   #skipModule(name: string): boolean {
     for (let parts = 0; skipModulePart(this.reader); parts++) {
-      if (parts === MODULE_PARTS_PER_LOOK) return false;
+      if (parts === PARTS_PER_LOOK) return false;
     }
     this.#module = null;
     this.moduleRead(name);
+    return true;
+  }
+
+  #beginTemplate(at: number): void {
+    const { reader } = this;
+    this.#templateNumber = reader.readPlainLength("the number of a hash template");
+    this.#namesLeft = reader.readCount("fields");
+    if (this.#namesLeft === 0) throw reader.error("a hash template without fields", at);
+    this.#templateAt = at;
+    this.#template = new HashTemplate();
+    reader.mark();
+  }
+
+  /** Reads names of a hash template; false when there are more of them. */
+  #readTemplate(template: HashTemplate): boolean {
+    const { reader } = this;
+    for (let names = 0; this.#namesLeft > 0; names++) {
+      if (names === PARTS_PER_LOOK) return false;
+      reader.readString();
+      template.add(reader.strBuf, reader.strOff, reader.strLen);
+      this.#namesLeft--;
+      reader.mark();
+    }
+    this.#template = null;
+    this.values.templates.add(this.#templateNumber, template, reader, this.#templateAt);
+    return true;
+  }
+
+  #beginSlotImport(): void {
+    const { reader } = this;
+    reader.readString();
+    const job = toLatin1(reader.strBuf, reader.strOff, reader.strLen);
+    const at = reader.offset;
+    const ranges = reader.readCount("ranges of slots", 2);
+    if (ranges > SLOTS) throw reader.error(`${ranges} ranges of slots`, at);
+    this.#rangesLeft = ranges;
+    this.slotImportRead(job);
+    reader.mark();
+  }
+
+  /** Passes over ranges of slots. */
+  #skipRanges(): boolean {
+    const { reader } = this;
+    while (this.#rangesLeft > 0) {
+      reader.readPlainLength("the first slot of a range");
+      reader.readPlainLength("the last slot of a range");
+      this.#rangesLeft--;
+      reader.mark();
+    }
+    return true;
+  }
+
+  #beginMetadata(at: number): void {
+    const { reader } = this;
+    const classes = reader.readCount("classes of metadata", 5);
+    if (classes > CLASSES_MAX || this.#metadata.length > 0) {
+      throw reader.error(`${classes} classes of metadata of a key`, at);
+    }
+    this.#classesLeft = classes;
+    reader.mark();
+  }
+
+  /** Passes over what modules keep with a key; false when there is more of it. */
+  #skipMetadata(): boolean {
+    const { reader } = this;
+    for (let parts = 0; this.#classesLeft > 0;) {
+      if (!this.#isInClass) {
+        this.#metadata.push(keyMetadata(readClassName(reader)));
+        this.#isInClass = true;
+        reader.mark();
+      }
+      while (skipModulePart(reader)) if (++parts === PARTS_PER_LOOK) return false;
+      this.#isInClass = false;
+      this.#classesLeft--;
+      reader.mark();
+    }
     return true;
   }
 }
@@ -295,10 +423,4 @@ export abstract class SnapshotParser {
 /** Of numbers that are not known yet: types are counted upwards from 0, opcodes downwards from 255. */
 function isType(code: number): boolean {
   return code < OPCODE_SLOT_IMPORT - UNKNOWN_OPCODES;
-}
-
-/** Whether a type or an opcode begins the record of a key, or goes on with it. */
-function belongsToKey(code: number): boolean {
-  return isType(code) || code === OPCODE_EXPIRETIME_MS || code === OPCODE_EXPIRETIME ||
-    code === OPCODE_IDLE || code === OPCODE_FREQ;
 }

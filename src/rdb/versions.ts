@@ -35,6 +35,11 @@ import {
 import type { SavedForm } from "./kinds/value_walk.ts";
 import { typeByte } from "./save_value.ts";
 
+/** Whether versions that are not known are read, as far as what is in them is: `rdb-version-check`. */
+export function isVersionRelaxed(config: Config): boolean {
+  return config.value("rdb-version-check") === "relaxed";
+}
+
 /** The version that `rdb-version` asks for; null where it is not given. */
 export function askedVersion(config: Config): number | null {
   return config.isGiven("rdb-version") ? Number(config.value("rdb-version")) : null;

@@ -17,6 +17,7 @@ import { Random } from "../support/random.ts";
 import { withRefusedAllocations } from "../support/refused_allocations.ts";
 import { fuzzRounds, fuzzSeed } from "../support/fuzz.ts";
 import { type TestServer, testServer } from "../support/test_server.ts";
+import { EVERYTHING, NEWER_PAYLOADS, snapshot } from "../support/newer_snapshots.ts";
 import { ABSURD_LENGTHS, allocationMax, overwritten } from "./damage.ts";
 
 /** A small dataset with every encoding. */
@@ -69,7 +70,7 @@ function everyEncoding(): TestServer {
 function tryLoad(bytes: Uint8Array, what: string, checksum: boolean): RdbError | null {
   const server = testServer();
   try {
-    loadBytes(server.keyspace, bytes, { checksum });
+    loadBytes(server.keyspace, bytes, { checksum }, { onUnheld() {} });
   } catch (error) {
     if (error instanceof RdbError) {
       assert(error.offset <= bytes.length, `${what}: offset ${error.offset} lies outside`);
@@ -137,6 +138,7 @@ Deno.test(`damaged snapshots without a checksum load to sound values or not at a
   const files = [
     saveToBytes(everyEncoding().keyspace),
     saveToBytes(everyEncoding().keyspace, { compress: false }),
+    snapshot(EVERYTHING),
     ...corpusNames().filter((name) => /mixed|-default|expires|hash-ttl|streams/.test(name))
       .map((name) => corpusBytes(name)).filter((bytes) => bytes.length < 30_000),
   ];
@@ -194,7 +196,7 @@ Deno.test(`RESTORE of damaged payloads gives sound values or an error (seed ${se
   const random = new Random(seed + 2);
   const source = everyEncoding();
   const payloads = (source.run("KEYS", "*") as string[])
-    .map((key) => source.run("DUMP", key) as string);
+    .map((key) => source.run("DUMP", key) as string).concat(NEWER_PAYLOADS);
   const target = testServer();
   let restored = 0;
   const rounds = fuzzRounds(1500);
@@ -256,8 +258,10 @@ function withinBounds<T>(fileBytes: number, what: string, work: () => T): T {
 
 Deno.test("absurd lengths at any byte of a snapshot: refused or loaded, and nothing of that size is allocated", () => {
   const step = fuzzRounds(1) > 1 ? 1 : 41;
-  for (const compress of [true, false]) {
-    const bytes = saveToBytes(everyEncoding().keyspace, { compress });
+  const files = [true, false].map((compress) =>
+    saveToBytes(everyEncoding().keyspace, { compress })
+  );
+  for (const bytes of [...files, snapshot(EVERYTHING)]) {
     for (const [i, length] of ABSURD_LENGTHS.entries()) {
       for (let at = RDB_HEADER_BYTES + 7 * i; at < bytes.length; at += step) {
         const what = `length ${i} at byte ${at}`;
@@ -275,8 +279,13 @@ Deno.test("absurd lengths at any byte of a payload of RESTORE: an error or a val
   const source = everyEncoding();
   const target = testServer();
   const step = fuzzRounds(1) > 1 ? 1 : 3;
-  for (const key of source.run("KEYS", "*") as string[]) {
-    const payload = latin1(source.run("DUMP", key) as string);
+  const own = (source.run("KEYS", "*") as string[]).map((key) => [
+    key,
+    source.run("DUMP", key) as string,
+  ]);
+  const newer = NEWER_PAYLOADS.map((payload, i) => [`newer ${i}`, payload]);
+  for (const [key, dumped] of [...own, ...newer]) {
+    const payload = latin1(dumped);
     for (const [i, length] of ABSURD_LENGTHS.entries()) {
       for (let at = i % step; at < payload.length - 10; at += step) {
         const damaged = sealed(overwritten(payload, at, length));

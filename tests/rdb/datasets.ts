@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { latin1 } from "../../src/base/bytes.ts";
 import type { Keyspace } from "../../src/keyspace/keyspace.ts";
-import { RdbLoader } from "../../src/rdb/loader.ts";
+import { type LoadOptions, RdbLoader } from "../../src/rdb/loader.ts";
 import { RdbReader, type RdbReaderOptions } from "../../src/rdb/reader.ts";
 import { ACCESS_NONE, type LeftOutListener, saveDataset } from "../../src/rdb/save_dataset.ts";
 import { fullVersion } from "../../src/rdb/versions.ts";
@@ -38,9 +38,11 @@ export function loadBytes(
   keyspace: Keyspace,
   bytes: Uint8Array,
   options: RdbReaderOptions = {},
+  more: Partial<LoadOptions> = {},
 ): RdbLoader {
   const loader = new RdbLoader(keyspace, RdbReader.fromBytes(bytes, 0, bytes.length, options), {
     dropsExpired: true,
+    ...more,
   });
   loader.run();
   return loader;

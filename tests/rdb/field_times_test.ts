@@ -6,7 +6,7 @@ import { hashBytes } from "../../src/base/hash.ts";
 import { EXPIRE_DELETES } from "../../src/keyspace/expire_mode.ts";
 import { expireSlice } from "../../src/keyspace/expiry.ts";
 import * as format from "../../src/rdb/format.ts";
-import { PayloadLoad } from "../../src/rdb/payload.ts";
+import { NO_LEAVE, PayloadLoad } from "../../src/rdb/payload.ts";
 import { PayloadDump } from "../../src/rdb/payload_dump.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
 import { RdbReader } from "../../src/rdb/reader.ts";
@@ -232,7 +232,7 @@ const REFUSED: readonly (readonly [what: string, bytes: Uint8Array, message: Reg
     /out of range/,
   ],
   ["a version of Valkey to come", snapshotOf("VALKEY081", 0, () => {}), /RDB format version 81/],
-  ["a version between", snapshotOf("REDIS0013", 0, () => {}), /RDB format version 13/],
+  ["a version between", snapshotOf("REDIS0016", 0, () => {}), /RDB format version 16/],
 ];
 
 for (const [what, bytes, message] of REFUSED) {
@@ -278,7 +278,7 @@ Deno.test("DUMP in steps has the times of the moment it was begun, whatever is c
   }
   const payload = dump.chunks.map((chunk, i) => toLatin1(chunk, 0, dump.lengths[i])).join("");
   const other = testServer({ nowMs: NOW });
-  const load = new PayloadLoad(latin1(payload), 0, payload.length, false, other.keyspace.limits);
+  const load = new PayloadLoad(latin1(payload), 0, payload.length, NO_LEAVE, other.keyspace.limits);
   load.run();
   assertEquals([load.isWhole, load.problem], [true, null]);
   load.values.place(

@@ -291,6 +291,8 @@ Deno.test("every type of the snapshot format is read by one kind, but for module
   assertEquals(unread, [
     "module-pre-ga",
     "module2",
+    "array",
+    "gcra",
   ]);
   for (const sample of SAMPLES) {
     const database = serverWith(sample).keyspace.databases[0];

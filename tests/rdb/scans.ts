@@ -52,7 +52,7 @@ export function loadOutcome(bytes: Uint8Array, checksum = true): [string, number
   const { keyspace } = testServer({ directives: { databases: 32 } });
   return outcomeOf(() => {
     const reader = RdbReader.fromBytes(bytes, 0, bytes.length, { checksum });
-    const loader = new RdbLoader(keyspace, reader, { dropsExpired: false, onModuleKey() {} });
+    const loader = new RdbLoader(keyspace, reader, { dropsExpired: false, onUnheld() {} });
     loader.run();
     return loader;
   });

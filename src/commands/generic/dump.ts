@@ -5,7 +5,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { EVENT_GENERIC } from "../../base/event_classes.ts";
 import { EXPIRE_DELETES } from "../../keyspace/expire_mode.ts";
 import { dumpPayload, PayloadLoad } from "../../rdb/payload.ts";
-import { payloadForm } from "../../rdb/versions.ts";
+import { isVersionRelaxed, payloadForm } from "../../rdb/versions.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { type CommandDefinition, defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
@@ -142,15 +142,19 @@ function loadPayload(call: Call): PayloadLoad | null {
   const { restores } = server.dispatcher;
   const made = restores.made(client);
   if (made !== null) return made;
+  const leave = {
+    anyChecksum: server.skipsChecksums,
+    anyVersion: isVersionRelaxed(server.config),
+  };
   if (words.lengths[3] > AT_ONCE_BYTES && call.mayPark && client.mayKeep(words)) {
-    restores.park(call, 3, server.skipsChecksums);
+    restores.park(call, 3, leave);
     return null;
   }
   const load = new PayloadLoad(
     words.bytes,
     words.starts[3],
     words.lengths[3],
-    server.skipsChecksums,
+    leave,
     call.database.keyspace.limits,
   );
   load.run();

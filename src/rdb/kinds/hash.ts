@@ -9,6 +9,7 @@
  *     read too   9   a zipmap blob
  *               22, 23   fields that expire, without the earliest time before them
  *               22   in version 80: fields that expire as Valkey writes them
+ *               29 to 32   with the fields of a template: template_hash.ts
  *
  * A hash in which no field expires is written as if none ever had. Fields whose time is over are loaded as
  * the others are: they go when somebody comes upon them, and their HDEL enters the stream.
@@ -49,6 +50,8 @@ import type { RdbReader } from "../reader.ts";
 import type { ChunkSink, RdbEncoder } from "../writer.ts";
 import { writeListpack } from "../packed_writer.ts";
 import { type LoadedValue, refuseTwice, reservedFor, takeListpack } from "./loaded_value.ts";
+import type { HashTemplate } from "./hash_templates.ts";
+import { TemplateHashLoad } from "./template_hash.ts";
 import { type ValueDigest, xorPair } from "./value_digest.ts";
 import type { ValueKind } from "./value_kind.ts";
 import { ElementsLoad, ElementsScan, LOAD_PART, PackedLoad, type ValueLoad } from "./value_load.ts";
@@ -71,6 +74,10 @@ export const hashKind: ValueKind = {
     format.TYPE_HASH_METADATA,
     format.TYPE_HASH_LISTPACK_EX,
     format.TYPE_VALKEY_HASH_2,
+    format.TYPE_HASH_TMPL_LP,
+    format.TYPE_HASH_TMPL_LP_REF,
+    format.TYPE_HASH_TMPL_ARRAY,
+    format.TYPE_HASH_TMPL_ARRAY_REF,
   ],
   rdbTypeOf,
   save,
@@ -221,6 +228,11 @@ function newLoad(rdbType: number): ValueLoad {
       return new ExpiringFieldsLoad(rdbType === format.TYPE_HASH_METADATA);
     case format.TYPE_VALKEY_HASH_2:
       return new ValkeyFieldsLoad();
+    case format.TYPE_HASH_TMPL_LP:
+    case format.TYPE_HASH_TMPL_LP_REF:
+    case format.TYPE_HASH_TMPL_ARRAY:
+    case format.TYPE_HASH_TMPL_ARRAY_REF:
+      return new TemplateFieldsLoad(rdbType);
     default:
       return new PackedExpiringFieldsLoad(rdbType === format.TYPE_HASH_LISTPACK_EX);
   }
@@ -235,6 +247,9 @@ function newScan(rdbType: number): ValueLoad | null {
       return new ExpiringFieldsScan(rdbType === format.TYPE_HASH_METADATA);
     case format.TYPE_VALKEY_HASH_2:
       return new ValkeyFieldsScan();
+    case format.TYPE_HASH_TMPL_ARRAY:
+    case format.TYPE_HASH_TMPL_ARRAY_REF:
+      return new TemplateFieldsScan(rdbType);
     default:
       return null;
   }
@@ -468,6 +483,81 @@ function readValkeyTime(reader: RdbReader): number {
   const timeMs = reader.readMillis();
   // 0 is a time like others there, and long over.
   return timeMs === -1 ? 0 : Math.max(1, checkedTime(timeMs, reader, at));
+}
+
+/** Values of the fields of a template. */
+class TemplateFieldsLoad extends TemplateHashLoad {
+  readonly #hash = new HashInProgress();
+
+  protected override beginFields(value: LoadedValue, count: number, at: number): void {
+    this.#hash.begin(value, count, at);
+  }
+
+  protected override addField(
+    value: LoadedValue,
+    reader: RdbReader,
+    template: HashTemplate,
+    index: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    owned = false,
+  ): void {
+    value.name.keep(template.bytes, template.offsetOf(index), template.lengthOf(index));
+    this.#hash.add(value, reader, bytes, offset, length, owned);
+  }
+
+  protected override readField(
+    value: LoadedValue,
+    reader: RdbReader,
+    template: HashTemplate,
+    index: number,
+  ): void {
+    reader.readString();
+    const { strBuf, strOff, strLen, strOwned } = reader;
+    this.addField(value, reader, template, index, strBuf, strOff, strLen, strOwned);
+  }
+
+  protected override finish(value: LoadedValue, reader: RdbReader): boolean {
+    return this.#hash.finish(value, reader);
+  }
+}
+
+/** Passes over values of the fields of a template. */
+class TemplateFieldsScan extends TemplateHashLoad {
+  #at = 0;
+
+  protected override beginFields(value: LoadedValue, _count: number, at: number): void {
+    this.#at = at;
+    value.beginPassing(TYPE_HASH);
+  }
+
+  protected override addField(
+    value: LoadedValue,
+    reader: RdbReader,
+    template: HashTemplate,
+    index: number,
+  ): void {
+    const length = template.lengthOf(index);
+    value.elements++;
+    value.contentBytes += length;
+    const isNew = value.seen.add(template.bytes, template.offsetOf(index), length);
+    if (!isNew) refuseTwice(reader, 2, this.#at);
+  }
+
+  protected override readField(
+    value: LoadedValue,
+    reader: RdbReader,
+    template: HashTemplate,
+    index: number,
+  ): void {
+    value.passString(reader);
+    this.addField(value, reader, template, index);
+  }
+
+  protected override finish(value: LoadedValue): boolean {
+    return value.elements > 0;
+  }
 }
 
 /** Passes over <fields> of each <string> <string>. */

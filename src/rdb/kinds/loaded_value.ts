@@ -30,6 +30,8 @@ import { IntsetCursor, ListpackCursor } from "../packed_cursors.ts";
 import { KeptBytes } from "../kept_bytes.ts";
 import type { RdbReader } from "../reader.ts";
 import { SeenNames } from "../seen_names.ts";
+import { type Unheld, unheldRefusal } from "../unheld.ts";
+import { HashTemplates } from "./hash_templates.ts";
 import { LOAD_EMPTY, LOAD_PART, LOAD_WHOLE } from "./value_load.ts";
 
 /**
@@ -68,10 +70,12 @@ export class LoadedValue {
   bytes: Uint8Array = new Uint8Array(0);
   offset = 0;
   length = 0;
-  /** Whether values of modules' types are passed over; if not, they are an error. */
-  leavesOutModules = false;
-  /** The name of the module's type of the value that was passed over last. */
-  module = "";
+  /** Whether what has no place here is passed over; if not, it is an error. */
+  leavesOut = false;
+  /** What of the value was passed over, or of what is kept with its key: see unheld.ts. */
+  readonly unheld: Unheld[] = [];
+  /** Those of the snapshot that is being read. */
+  templates = new HashTemplates();
   /** Of a hash: when its first field expires, in Unix ms; Infinity when none does. */
   firstFieldMs = Infinity;
 
@@ -114,6 +118,12 @@ export class LoadedValue {
   /** Whether others should have their turn before the next element is read. */
   isPieceOver(reader: RdbReader): boolean {
     return --this.#pieceElements < 0 || reader.offset > this.#pieceEnd;
+  }
+
+  /** Passes over what has no place here, and remembers that; or refuses it. It stands at `at`. @throws RdbError */
+  leaveOut(unheld: Unheld, reader: RdbReader, at: number): void {
+    if (!this.leavesOut) throw reader.error(unheldRefusal(unheld), at, "unsupported");
+    this.unheld.push(unheld);
   }
 
   /** Begins to pass over a value. */

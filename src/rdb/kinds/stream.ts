@@ -1,6 +1,8 @@
 /**
  * Streams as a kind of value. In a snapshot they are of type 15, from version 10 on of type 19 and from 11 on
- * of type 21; TYPE_STREAM_LISTPACKS_3 of format.ts draws all three. Versions before 9 have no streams.
+ * of type 21; TYPE_STREAM_LISTPACKS_3 of format.ts draws all three. Versions before 9 have no streams. Types 26 and 27,
+ * of Redis 8.6 and 8.8, are read: what they say of producers that may repeat themselves has no place here, and that an
+ * entry is pending for nobody becomes pending for a consumer whose name is empty; either is told (unheld.ts).
  */
 
 import { ENC_STREAM, TYPE_STREAM } from "../../arena/record.ts";
@@ -16,6 +18,7 @@ import { isStreamListpack, StreamNode } from "../../values/stream/stream_node.ts
 import * as format from "../format.ts";
 import type { RdbReader } from "../reader.ts";
 import { readCount64, readStreamId } from "../stream_numbers.ts";
+import { GIVEN_BACK, IDEMPOTENT_IDS, IDEMPOTENT_SETTINGS } from "../unheld.ts";
 import type { RdbEncoder } from "../writer.ts";
 import { INTEGER_TEXT_MAX, type LoadedValue } from "./loaded_value.ts";
 import type { ValueDigest } from "./value_digest.ts";
@@ -37,6 +40,8 @@ export const streamKind: ValueKind = {
     format.TYPE_STREAM_LISTPACKS,
     format.TYPE_STREAM_LISTPACKS_2,
     format.TYPE_STREAM_LISTPACKS_3,
+    format.TYPE_STREAM_LISTPACKS_4,
+    format.TYPE_STREAM_LISTPACKS_5,
   ],
   rdbTypeOf: (_source, _ref, version) => streamTypeIn(version),
   save,
@@ -302,7 +307,23 @@ const CONSUMER_COUNT = 7;
 const CONSUMER_NAME = 8;
 const CONSUMER_NUMBERS = 9;
 const CONSUMER_PENDING = 10;
-const END = 11;
+const GIVEN_BACK_COUNT = 11;
+const GIVEN_BACK_ID = 12;
+const IDEMPOTENT = 13;
+const PRODUCER = 14;
+const PRODUCER_IDS = 15;
+const PRODUCER_ID = 16;
+const PRODUCER_ENTRY = 17;
+const IDEMPOTENT_COUNTS = 18;
+const END = 19;
+
+/** What a stream of Redis 8.6 says for how long, in s, and how many ids of producers it keeps, if nobody changes it. */
+const IDEMPOTENT_SECONDS = 100;
+const IDEMPOTENT_IDS_MAX = 100;
+/** The bytes of an id of a producer and of its entry are as many at least. */
+const PRODUCER_ID_BYTES = 3;
+/** Whom entries that nobody has are pending for. */
+const NOBODY = new Uint8Array(0);
 
 class StreamLoad extends ValueLoad {
   #next = NODE_COUNT;
@@ -316,6 +337,9 @@ class StreamLoad extends ValueLoad {
   #pending = 0;
   /** Pending ids of the group that a consumer has. */
   #owned = 0;
+  /** Producers, and ids of the one at hand, that are still to come. */
+  #producers = 0;
+  #ids = 0;
   readonly #id = new StreamId();
   #name = idBytes;
   readonly #place = new PendingPlace();
@@ -333,7 +357,7 @@ class StreamLoad extends ValueLoad {
     value.beginPiece(reader);
     while (this.#next !== END) {
       if (value.isPieceOver(reader)) return LOAD_PART;
-      this.#readNext(reader);
+      this.#readNext(value, reader);
       reader.mark();
     }
     this.finish(value, this.#stream);
@@ -357,7 +381,7 @@ class StreamLoad extends ValueLoad {
   }
 
   /** Reads what comes next, all of it before anything is changed. */
-  #readNext(reader: RdbReader): void {
+  #readNext(value: LoadedValue, reader: RdbReader): void {
     switch (this.#next) {
       case NODE_COUNT:
         this.#nodes = reader.readCount("stream nodes");
@@ -395,9 +419,63 @@ class StreamLoad extends ValueLoad {
       case CONSUMER_NUMBERS:
         this.#readConsumer(reader);
         break;
-      default:
+      case CONSUMER_PENDING:
         this.#readOwnPending(reader);
+        break;
+      case GIVEN_BACK_COUNT:
+        this.#readGivenBackCount(value, reader);
+        break;
+      case GIVEN_BACK_ID:
+        this.#readGivenBack(reader);
+        break;
+      default:
+        this.#readIdempotent(value, reader);
     }
+  }
+
+  /** Reads what comes next of what is known of producers; nothing of it is kept. */
+  #readIdempotent(value: LoadedValue, reader: RdbReader): void {
+    switch (this.#next) {
+      case IDEMPOTENT:
+        this.#readIdempotentSettings(value, reader);
+        break;
+      case PRODUCER:
+        reader.readString();
+        this.#next = PRODUCER_IDS;
+        break;
+      case PRODUCER_IDS:
+        this.#ids = reader.readCount("ids of a producer", PRODUCER_ID_BYTES);
+        this.#next = this.#ids > 0 ? PRODUCER_ID : this.#endProducer();
+        break;
+      case PRODUCER_ID:
+        reader.readString();
+        this.#next = PRODUCER_ENTRY;
+        break;
+      case PRODUCER_ENTRY:
+        readStreamId(reader);
+        this.#next = --this.#ids > 0 ? PRODUCER_ID : this.#endProducer();
+        break;
+      default:
+        readCount64(reader);
+        readCount64(reader);
+        this.#next = END;
+    }
+  }
+
+  #readIdempotentSettings(value: LoadedValue, reader: RdbReader): void {
+    const at = reader.offset;
+    const seconds = reader.readPlainLength("how long ids of producers are kept");
+    const most = reader.readPlainLength("how many ids of a producer are kept");
+    const producers = reader.readCount("producers", 2);
+    const isUsual = seconds === IDEMPOTENT_SECONDS && most === IDEMPOTENT_IDS_MAX;
+    if (producers > 0) value.leaveOut(IDEMPOTENT_IDS, reader, at);
+    else if (!isUsual) value.leaveOut(IDEMPOTENT_SETTINGS, reader, at);
+    this.#producers = producers;
+    this.#next = producers > 0 ? PRODUCER : IDEMPOTENT_COUNTS;
+  }
+
+  #endProducer(): number {
+    return --this.#producers > 0 ? PRODUCER : IDEMPOTENT_COUNTS;
   }
 
   #readNode(reader: RdbReader): void {
@@ -441,7 +519,11 @@ class StreamLoad extends ValueLoad {
     stream.maxDeletedId.copy(maxDeletedId);
     stream.entriesAdded = entriesAdded;
     this.#groups = groups;
-    this.#next = groups > 0 ? GROUP_NAME : END;
+    this.#next = groups > 0 ? GROUP_NAME : this.#afterGroups();
+  }
+
+  #afterGroups(): number {
+    return this.rdbType >= format.TYPE_STREAM_LISTPACKS_4 ? IDEMPOTENT : END;
   }
 
   #readGroup(reader: RdbReader): void {
@@ -481,7 +563,7 @@ class StreamLoad extends ValueLoad {
   #readConsumer(reader: RdbReader): void {
     const at = reader.offset;
     const seenMs = safe(reader.readMillis());
-    const activeMs = this.rdbType === format.TYPE_STREAM_LISTPACKS_3 ? reader.readMillis() : seenMs;
+    const activeMs = this.rdbType >= format.TYPE_STREAM_LISTPACKS_3 ? reader.readMillis() : seenMs;
     const pending = reader.readCount("pending ids of a consumer", STREAM_ID_BYTES);
 
     if (this.#group.consumers.find(this.#name) !== null) {
@@ -509,12 +591,42 @@ class StreamLoad extends ValueLoad {
     this.#next = --this.#consumers > 0 ? CONSUMER_NAME : this.#endGroup(reader);
   }
 
-  /** What comes behind the group that has been read. */
+  /** What comes behind the consumers of a group. */
   #endGroup(reader: RdbReader): number {
+    if (this.rdbType === format.TYPE_STREAM_LISTPACKS_5) return GIVEN_BACK_COUNT;
+    return this.#nextGroup(reader);
+  }
+
+  #readGivenBackCount(value: LoadedValue, reader: RdbReader): void {
+    const at = reader.offset;
+    this.#pending = reader.readCount("ids that were given back", STREAM_ID_BYTES);
+    if (this.#pending === 0) {
+      this.#next = this.#nextGroup(reader);
+      return;
+    }
+    value.leaveOut(GIVEN_BACK, reader, at);
+    this.#consumer = this.#group.consumers.find(NOBODY) ?? this.#group.addConsumer(NOBODY, 0);
+    this.#next = GIVEN_BACK_ID;
+  }
+
+  /** Those that were given back last come first: they are not in the order of their ids. */
+  #readGivenBack(reader: RdbReader): void {
+    const at = reader.offset;
+    reader.readInto(idBytes, 0, STREAM_ID_BYTES);
+    const id = this.#id.readBytes(idBytes, 0);
+    if (!this.#group.loadOwnAnywhere(this.#place, id, this.#consumer)) {
+      throw reader.error("an id that was given back is not pending for nobody", at);
+    }
+    this.#owned++;
+    if (--this.#pending === 0) this.#next = this.#nextGroup(reader);
+  }
+
+  /** What comes behind the group that has been read. */
+  #nextGroup(reader: RdbReader): number {
     if (this.#owned !== this.#group.pending.count) {
       throw reader.error("a pending id of a consumer group is for no consumer");
     }
-    return --this.#groups > 0 ? GROUP_NAME : END;
+    return --this.#groups > 0 ? GROUP_NAME : this.#afterGroups();
   }
 }
 

@@ -125,7 +125,7 @@ class Examination {
   async #load(file: OpenFile, { keyspace }: ToolDataset): Promise<void> {
     file.seek(0);
     const reader = RdbReader.fromSource(new FileSource(file), { checksum: false });
-    const loader = new RdbLoader(keyspace, reader, { dropsExpired: false, onModuleKey() {} });
+    const loader = new RdbLoader(keyspace, reader, { dropsExpired: false, onUnheld() {} });
     const slice = () => loader.stepFor(50, this.#now, Infinity);
     while (!slice()) await this.#show(loader.offset, loader.keysLoaded);
   }

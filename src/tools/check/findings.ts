@@ -48,6 +48,10 @@ export interface SnapshotFindings {
   /** Modules that keep data beside keys, and types of modules with the number of their keys. */
   readonly modules: Set<string>;
   readonly moduleKeys: Map<string, number>;
+  /** What else has no place here, by what it is, with the number of keys that have it. */
+  readonly unheld: Map<string, number>;
+  /** Jobs that brought slots of a cluster to the server that wrote it. */
+  readonly slotImports: string[];
   /** Keys, whatever a server would do with them. */
   keys: number;
   /** Keys whose collection is empty: a server leaves them out. */

@@ -59,6 +59,8 @@ function snapshotJson(snapshot: SnapshotFindings): unknown {
     libraries: snapshot.libraries,
     modules: [...snapshot.modules],
     moduleKeys: Object.fromEntries(snapshot.moduleKeys),
+    unheld: Object.fromEntries(snapshot.unheld),
+    slotImports: snapshot.slotImports,
     keys: snapshot.keys,
     emptyKeys: snapshot.emptyKeys,
     announcedKeys: Object.fromEntries(snapshot.announced),

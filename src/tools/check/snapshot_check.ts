@@ -29,6 +29,8 @@ export class SnapshotCheck {
     libraries: [],
     modules: new Set(),
     moduleKeys: new Map(),
+    unheld: new Map(),
+    slotImports: [],
     keys: 0,
     emptyKeys: 0,
     announced: new Map(),
@@ -58,6 +60,7 @@ export class SnapshotCheck {
       onSizes: (keys) => findings.announced.set(this.scan.databaseIndex, keys),
       onLibrary: (name) => findings.libraries.push(name),
       onModule: (name) => findings.modules.add(name),
+      onSlotImport: (job) => findings.slotImports.push(job),
       onKey: (scan, state) => this.#count(scan, state),
     });
   }
@@ -85,10 +88,11 @@ export class SnapshotCheck {
     const { findings } = this;
     const type = typeNameOf(scan, state);
     findings.keys++;
-    if (state === LOAD_LEFT_OUT) {
-      const { module } = scan.values;
-      findings.moduleKeys.set(module, (findings.moduleKeys.get(module) ?? 0) + 1);
-    } else if (state !== LOAD_WHOLE) findings.emptyKeys++;
+    for (const { kind, name } of scan.values.unheld) {
+      if (kind === "module") countIn(findings.moduleKeys, name);
+      else countIn(findings.unheld, kind === "type" ? `values of type '${name}'` : name);
+    }
+    if (state !== LOAD_WHOLE && state !== LOAD_LEFT_OUT) findings.emptyKeys++;
     this.#keep(scan, type);
     this.onKey(scan, state);
     if (this.survey !== null && (state === LOAD_WHOLE || state === LOAD_LEFT_OUT)) {
@@ -163,7 +167,13 @@ export class SnapshotCheck {
   }
 }
 
+function countIn(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}
+
 function typeNameOf(scan: SnapshotScan, state: number): string {
-  if (state === LOAD_LEFT_OUT) return MODULE_TYPE;
+  if (state === LOAD_LEFT_OUT) {
+    return scan.values.unheld.find(({ kind }) => kind === "type")?.name ?? MODULE_TYPE;
+  }
   return kindOfRdbType(scan.valueType)?.name ?? MODULE_TYPE;
 }

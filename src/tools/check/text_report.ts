@@ -94,6 +94,17 @@ function snapshotLines(snapshot: SnapshotFindings): string[] {
   if (modules.length > 0) {
     lines.push(`Data of modules, which tsredis does not have: ${modules.join(", ")}`);
   }
+  if (snapshot.unheld.size > 0) {
+    const unheld = [...snapshot.unheld].map(([what, keys]) => `${what} (${counted(keys, "key")})`);
+    lines.push(`What tsredis has no place for: ${unheld.join(", ")}`);
+  }
+  if (snapshot.slotImports.length > 0) {
+    lines.push(
+      `Slots were on their way to the server that wrote it, so keys may be incomplete: jobs ${
+        snapshot.slotImports.map(plain).join(", ")
+      }`,
+    );
+  }
   if (snapshot.isDuplicateUnknown) {
     lines.push(
       "Too many keys to see whether one comes twice: only the first 4 million were compared",

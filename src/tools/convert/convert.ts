@@ -10,6 +10,7 @@ import {
   RDB_VERSION_MAX,
   RDB_VERSION_MIN,
 } from "../../rdb/format.ts";
+import type { Unheld } from "../../rdb/unheld.ts";
 import { isHeld, unheldKey, unheldLibrary } from "../../rdb/versions.ts";
 import { CommandsOutput } from "./commands_output.ts";
 import type { DatasetOutput } from "./dataset_output.ts";
@@ -163,12 +164,7 @@ class Conversion {
         if (mayRise) throw new NeedsLaterVersion();
         this.#leaveOut(unheld(version, key));
       },
-      moduleKey: (module, database, key) =>
-        this.#leaveOut(
-          `Nobody but the module can read ${
-            quoted(key)
-          } (database ${database}), of its type '${module}'`,
-        ),
+      unheld: (unheld, database, key) => this.#leaveOut(unread(unheld, database, key)),
       moduleData: (module) =>
         this.#leaveOut(`Nobody but the module can read the data of '${module}' beside keys`),
     };
@@ -186,6 +182,14 @@ class Conversion {
     this.#leftOut++;
     this.#call.host.remark(`${what}: it is left out.\n`);
   }
+}
+
+function unread({ kind, name }: Unheld, database: number, key: string): string {
+  const whose = `${quoted(key)} (database ${database})`;
+  if (kind === "module") return `Nobody but the module can read ${whose}, of its type '${name}'`;
+  return kind === "type"
+    ? `tsredis has no place for ${whose}, of type '${name}'`
+    : `tsredis has no place for the ${name} of ${whose}`;
 }
 
 function unheld(version: number, { database, place, ref }: ShownKey): string {

@@ -4,6 +4,7 @@
  */
 
 import type { Database } from "../../keyspace/database.ts";
+import type { Unheld } from "../../rdb/unheld.ts";
 
 /** A key, good during the call that shows it. */
 export interface ShownKey {
@@ -22,8 +23,11 @@ export interface ShownKey {
 export interface DatasetVisitor {
   library(code: Uint8Array): void;
   key(key: ShownKey): void;
-  /** A key whose value is a module's, which nobody can read here: the type's name, the key in latin1. */
-  moduleKey(module: string, database: number, key: string): void;
+  /**
+   * What of a key has no place here: its value, then no `key` of it comes, or a part that it is shown without. The key in
+   * latin1.
+   */
+  unheld(unheld: Unheld, database: number, key: string): void;
   /** Data of a module beside keys, which nobody can read here. */
   moduleData(module: string): void;
 }

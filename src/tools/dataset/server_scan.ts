@@ -8,9 +8,10 @@ import { latin1, toLatin1 } from "../../base/bytes.ts";
 import {
   DUMP_FOOTER_BYTES,
   RDB_VERSION,
-  RDB_VERSION_MAX,
+  RDB_VERSION_READ_MAX,
   RDB_VERSION_VALKEY,
 } from "../../rdb/format.ts";
+import { metadataBytes } from "../../rdb/module_data.ts";
 import { RdbEncoder } from "../../rdb/writer.ts";
 import { request } from "../../replication/handshake.ts";
 import type { BytesSink } from "../byte_writer.ts";
@@ -152,9 +153,10 @@ class ServerScan {
     if (this.#selected !== this.#database) out.writeSelectDb(this.#database);
     this.#selected = this.#database;
     if (expiresAtMs === expiresAtMs) out.writeExpiry(expiresAtMs);
-    out.writeByte(payload[0]);
+    const typeAt = version === RDB_VERSION_VALKEY ? 0 : metadataBytes(payload);
+    out.writeBytes(payload, 0, typeAt + 1);
     out.writeRawString(key, 0, key.length);
-    out.writeBytes(payload, 1, footer - 1);
+    out.writeBytes(payload, typeAt + 1, footer - typeAt - 1);
     this.#keys++;
   }
 
@@ -164,8 +166,8 @@ class ServerScan {
     const out: RdbEncoder = new RdbEncoder((chunk, length) => {
       to.write(chunk, 0, length);
       out.recycle(chunk);
-    }, { version: isValkeys ? version : RDB_VERSION_MAX });
-    const header = latin1(isValkeys ? `VALKEY0${version}` : `REDIS00${RDB_VERSION_MAX}`);
+    }, { version: isValkeys ? version : RDB_VERSION_READ_MAX });
+    const header = latin1(isValkeys ? `VALKEY0${version}` : `REDIS00${RDB_VERSION_READ_MAX}`);
     out.writeBytes(header, 0, header.length);
     for (const code of this.#libraries) out.writeLibrary(code);
     return this.#out = out;

@@ -9,7 +9,7 @@ import type { Database } from "../../keyspace/database.ts";
 import { Keyspace } from "../../keyspace/keyspace.ts";
 import { WriteStream } from "../../propagation/write_stream.ts";
 import { OPCODE_AUX } from "../../rdb/format.ts";
-import { LOAD_LEFT_OUT, LOAD_WHOLE } from "../../rdb/kinds/value_load.ts";
+import { LOAD_WHOLE } from "../../rdb/kinds/value_load.ts";
 import { ValueReader } from "../../rdb/load_value.ts";
 import { FileSource, RdbReader } from "../../rdb/reader.ts";
 import { SnapshotParser } from "../../rdb/snapshot_parser.ts";
@@ -89,7 +89,7 @@ class SnapshotWalk extends SnapshotParser {
 
   constructor(reader: RdbReader, keyspace: Keyspace, visitor: DatasetVisitor) {
     super(reader, new ValueReader(keyspace.limits));
-    this.values.leavesOutModules = true;
+    this.values.leavesOut = true;
     this.#visitor = visitor;
     const [place] = keyspace.databases;
     this.#place = place;
@@ -123,8 +123,8 @@ class SnapshotWalk extends SnapshotParser {
   protected override keyRead(state: number): void {
     const { key, keyLength: length, expiresAtMs } = this;
     const shown = this.#shown;
-    if (state === LOAD_LEFT_OUT) {
-      this.#visitor.moduleKey(this.values.module, shown.database, toLatin1(key, 0, length));
+    for (const unheld of this.values.unheld) {
+      this.#visitor.unheld(unheld, shown.database, toLatin1(key, 0, length));
     }
     // An empty collection is no key: old servers could write one, and none loads it.
     if (state !== LOAD_WHOLE) return;

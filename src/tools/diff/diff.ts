@@ -198,8 +198,14 @@ class Comparison {
         }
         key(shown);
       },
-      moduleKey: (module, number, name) =>
-        refuse(`the value of "${name}" (database ${number}), of the module type '${module}',`),
+      unheld: ({ kind, name: what }, number, name) => {
+        const whose = `"${name}" (database ${number})`;
+        if (kind === "part") refuse(`the ${what} of ${whose}`);
+        else {
+          const type = kind === "module" ? "the module type" : "type";
+          refuse(`the value of ${whose}, of ${type} '${what}',`);
+        }
+      },
       moduleData: (module) => refuse(`data of the module '${module}'`),
     };
   }

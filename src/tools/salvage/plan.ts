@@ -1,5 +1,6 @@
 /** Finds out what of a snapshot can be kept: its whole parts, and what was lost between them. */
 
+import { HashTemplates } from "../../rdb/kinds/hash_templates.ts";
 import { RdbError } from "../../rdb/rdb_error.ts";
 import { FileSource, RdbReader } from "../../rdb/reader.ts";
 import { SnapshotScan } from "../../rdb/scan.ts";
@@ -70,6 +71,7 @@ class Planning {
     endBytes: -1,
   };
   readonly #keys = new SeenNames();
+  readonly #templates = new HashTemplates();
   /** Where the last records begin that are whole, in turn, and how many there have been. */
   readonly #records = new Float64Array(SUSPECT_KEYS);
   #recordCount = 0;
@@ -97,12 +99,17 @@ class Planning {
       checksum: at === 0,
     });
     this.#recordCount = 0;
-    const scan = new SnapshotScan(reader, {
-      onKey: (scan) => {
-        plan.keys++;
-        this.#records[this.#recordCount++ % SUSPECT_KEYS] = at + scan.recordAt;
+    const scan = new SnapshotScan(
+      reader,
+      {
+        onKey: (scan) => {
+          plan.keys++;
+          this.#records[this.#recordCount++ % SUSPECT_KEYS] = at + scan.recordAt;
+        },
       },
-    }, this.#keys);
+      this.#keys,
+      this.#templates,
+    );
     if (at > 0) scan.enter(plan.version, database);
     try {
       while (!scan.step(this.now() + SLICE_MS, this.now)) {
@@ -150,6 +157,7 @@ class Planning {
           valueOf: isOfKey && scan.typeAt >= 0 ? at + scan.typeAt : -1,
           valueType: scan.valueType,
           isCut,
+          templates: this.#templates,
         },
         this.now,
         (bytes) => this.atWork(bytes, plan.keys),
@@ -179,9 +187,14 @@ class Planning {
       checksum: false,
     });
     const keys: Uint8Array[] = [];
-    const scan = new SnapshotScan(reader, {
-      onKey: (scan) => void keys.push(scan.key.slice(0, scan.keyLength)),
-    });
+    const scan = new SnapshotScan(
+      reader,
+      {
+        onKey: (scan) => void keys.push(scan.key.slice(0, scan.keyLength)),
+      },
+      new SeenNames(),
+      new HashTemplates(this.#templates),
+    );
     scan.enter(this.plan.version, 0);
     try {
       scan.run();

@@ -16,13 +16,16 @@ import {
   OPCODE_EXPIRETIME_MS,
   OPCODE_FREQ,
   OPCODE_IDLE,
+  OPCODE_KEY_META,
   OPCODE_SELECTDB,
   RDB_VERSION_CHECKSUM,
   TYPE_MAX,
 } from "../../rdb/format.ts";
+import { HashTemplates } from "../../rdb/kinds/hash_templates.ts";
 import { RdbError } from "../../rdb/rdb_error.ts";
 import { FileSource, RdbReader } from "../../rdb/reader.ts";
 import { SnapshotScan } from "../../rdb/scan.ts";
+import { SeenNames } from "../../rdb/seen_names.ts";
 import { skipValue } from "../../rdb/skip_value.ts";
 import type { OpenFile } from "../../runtime/runtime.ts";
 
@@ -66,6 +69,8 @@ export interface Break {
   readonly valueType: number;
   /** Whether the file was cut off: nothing comes behind. */
   readonly isCut: boolean;
+  /** Templates of hashes that have come before it. */
+  readonly templates: HashTemplates;
 }
 
 /** Called now and then with the byte that has been come to. */
@@ -187,7 +192,8 @@ class Search {
   }
 
   #scanAt(at: number, listener: { onKey(scan: SnapshotScan): void }): SnapshotScan {
-    const scan = new SnapshotScan(this.#readerAt(at), listener);
+    const templates = new HashTemplates(this.broken.templates);
+    const scan = new SnapshotScan(this.#readerAt(at), listener, new SeenNames(), templates);
     scan.enter(this.broken.version, this.broken.database);
     return scan;
   }
@@ -222,7 +228,7 @@ function mayBegin(block: Uint8Array, at: number, end: number): boolean {
   const code = block[at];
   if (code <= TYPE_MAX) return at + 1 < end && mayBeKeyLength(block, at + 1, end);
   return code === OPCODE_EXPIRETIME_MS || code === OPCODE_EXPIRETIME || code === OPCODE_IDLE ||
-    code === OPCODE_FREQ || code === OPCODE_SELECTDB;
+    code === OPCODE_FREQ || code === OPCODE_KEY_META || code === OPCODE_SELECTDB;
 }
 
 function mayBeKeyLength(block: Uint8Array, at: number, end: number): boolean {

@@ -184,8 +184,12 @@ class SalvageWork {
     const source = new PieceSource(file, [...plan.pieces, endPiece(plan.version)]);
     const loader = new RdbLoader(keyspace, RdbReader.fromSource(source, { checksum: false }), {
       dropsExpired: false,
-      onModuleKey: (name, database, key) =>
-        this.#remarks.push(`key ${key} (database ${database}) is of the module type ${name}`),
+      onUnheld: ({ kind, name }, database, key) => {
+        const what = kind === "part"
+          ? `has ${name}`
+          : `is of the ${kind === "module" ? "module " : ""}type ${name}`;
+        this.#remarks.push(`key ${key} (database ${database}) ${what}`);
+      },
     });
     try {
       while (!loader.stepFor(SLICE_MS, this.#now, Infinity)) {

@@ -215,6 +215,14 @@ export class ConsumerGroup {
     return true;
   }
 
+  /** `loadOwn` for a consumer whose ids come in any order. */
+  loadOwnAnywhere(place: PendingPlace, id: StreamId, consumer: Consumer): boolean {
+    if (!this.pending.find(place, id) || place.chunk.owners[place.index] !== NO_OWNER) return false;
+    place.chunk.owners[place.index] = consumer.number;
+    this.#changeOwn(consumer, id, true);
+    return true;
+  }
+
   /** A copy for another stream, in O(consumers + pending ids / 256). */
   clone(generations: Generations): ConsumerGroup {
     const copy = new ConsumerGroup(this.name, generations, this.pending.share(generations));
