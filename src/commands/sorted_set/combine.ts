@@ -222,7 +222,12 @@ const COUNTED = 2;
 /** Neither WEIGHTS nor AGGREGATE. */
 const UNWEIGHTED = 4;
 
-type Aggregate = (a: number, b: number) => number;
+/** How the scores of a member become one. */
+interface Aggregate {
+  readonly join: (a: number, b: number) => number;
+  /** Whether each set counts with its weight alone. */
+  readonly ignoresScores: boolean;
+}
 
 /** The sum of both; infinities of both signs make 0. */
 function sum(a: number, b: number): number {
@@ -239,10 +244,27 @@ function higher(a: number, b: number): number {
   return b > a ? b : a;
 }
 
+const SUM: Aggregate = { join: sum, ignoresScores: false };
+const MIN: Aggregate = { join: lower, ignoresScores: false };
+const MAX: Aggregate = { join: higher, ignoresScores: false };
+const COUNT: Aggregate = { join: sum, ignoresScores: true };
+
+/**
+ * What AGGREGATE at word `at` asks for. COUNT came with Redis 8.8: its masters say it, clients cannot, since replicas of
+ * 7.0 would not know it. @throws ReplyError
+ */
+function readAggregate({ words, client }: Call, at: number): Aggregate {
+  if (words.is(at, "sum")) return SUM;
+  if (words.is(at, "min")) return MIN;
+  if (words.is(at, "max")) return MAX;
+  if (client.isMaster && words.is(at, "count")) return COUNT;
+  throw new ReplyError(SYNTAX_ERROR);
+}
+
 /** The words of a call from the number of keys on, and the sets they name. */
 class Request {
   readonly sources: Source[] = [];
-  aggregate: Aggregate = sum;
+  aggregate = SUM;
   withScores = false;
   /** 0: no limit. */
   limit = 0;
@@ -270,10 +292,7 @@ class Request {
         word++;
         for (const source of this.sources) source.weight = readWeight(call, word++);
       } else if (takesWeights && left > 1 && words.is(word, "aggregate")) {
-        if (words.is(word + 1, "sum")) this.aggregate = sum;
-        else if (words.is(word + 1, "min")) this.aggregate = lower;
-        else if (words.is(word + 1, "max")) this.aggregate = higher;
-        else throw new ReplyError(SYNTAX_ERROR);
+        this.aggregate = readAggregate(call, word + 1);
         word += 2;
       } else if ((options & ANSWERED) !== 0 && words.is(word, "withscores")) {
         this.withScores = true;
@@ -449,10 +468,10 @@ interface Asked {
 /** Takes the members of a source into a union. */
 function uniting(result: SortedSet, { weight }: Asked, aggregate: Aggregate): PieceVisitor {
   return (bytes, offset, length, score, hash) => {
-    const value = weighted(score, weight);
+    const value = aggregate.ignoresScores ? weight : weighted(score, weight);
     const ref = result.find(bytes, offset, length, hash);
     if (ref === 0) result.addPending(bytes, offset, length, value, hash);
-    else result.setPendingScore(ref, aggregate(result.scoreOf(ref), value));
+    else result.setPendingScore(ref, aggregate.join(result.scoreOf(ref), value));
   };
 }
 
@@ -460,14 +479,14 @@ function uniting(result: SortedSet, { weight }: Asked, aggregate: Aggregate): Pi
 function common(
   smallest: Asked,
   others: readonly Asked[],
-  aggregate: Aggregate,
+  { join, ignoresScores }: Aggregate,
   visit: CommonVisitor,
 ): CommonVisitor {
   return (bytes, offset, length, score, hash) => {
-    let value = weighted(score, smallest.weight);
+    let value = ignoresScores ? smallest.weight : weighted(score, smallest.weight);
     for (const other of others) {
       if (!other.find(bytes, offset, length, hash)) return;
-      value = aggregate(value, other.score * other.weight);
+      value = join(value, ignoresScores ? other.weight : other.score * other.weight);
     }
     return visit(bytes, offset, length, value, hash);
   };
@@ -512,11 +531,11 @@ function unionOfFew(sources: Source[], aggregate: Aggregate): ScoredElements {
   for (const source of sources) {
     const { weight } = source;
     source.forEach((bytes, offset, length, score) => {
-      const value = weighted(score, weight);
+      const value = aggregate.ignoresScores ? weight : weighted(score, weight);
       const hash = hashBytes(bytes, offset, length);
       const found = few.find(bytes, offset, length, hash);
       if (found < 0) few.add(bytes, offset, length, value, hash);
-      else few.setScore(found, aggregate(few.scoreOf(found), value));
+      else few.setScore(found, aggregate.join(few.scoreOf(found), value));
     });
   }
   few.order();

@@ -136,6 +136,30 @@ Deno.test("XGROUP SETID of a master moves a group whose count has gone beyond 64
   assertEquals(s.run(...words), { error: refused });
 });
 
+for (const [what, members] of [["few", 3], ["many", 9_000]] as const) {
+  Deno.test(`ZUNIONSTORE and ZINTERSTORE of a master of Redis 8.8 may count sets (${what} members)`, () => {
+    const { s, feed } = applier();
+    s.keyspace.limits.setMaxListpackEntries = 16;
+    const names = Array.from({ length: members }, (_, i) => `m${i}`);
+    for (let from = 0; from < members; from += 1000) {
+      const some = names.slice(from, from + 1000);
+      feed(array("ZADD", "a", ...some.flatMap((name) => ["7", name])));
+      feed(array("SADD", "b", ...some.filter((_, i) => i > 0)));
+    }
+    feed(array("ZADD", "c", "inf", "m1"));
+    const counted = ["a", "b", "c", "WEIGHTS", "1", "10", "100", "AGGREGATE", "COUNT"];
+    feed(array("ZUNIONSTORE", "union", "3", ...counted));
+    feed(array("ZINTERSTORE", "common", "3", ...counted));
+    feed(array("ZUNIONSTORE", "plain", "2", "a", "c", "AGGREGATE", "count"));
+    assertEquals(s.run("ZMSCORE", "union", "m0", "m1", "m2"), ["1", "111", "11"]);
+    assertEquals(s.run("ZRANGE", "common", 0, -1, "WITHSCORES"), ["m1", "111"]);
+    assertEquals(s.run("ZMSCORE", "plain", "m0", "m1"), ["1", "2"]);
+    assertEquals(s.run("ZCARD", "union"), members);
+    const refused = { error: "ERR syntax error" };
+    assertEquals(s.run("ZUNIONSTORE", "mine", "3", ...counted), refused);
+  });
+}
+
 Deno.test("asked in the midst of a turn, the offset is that before the request being carried out", () => {
   const { s, applier: a, feed } = applier();
   const seen: number[] = [];
