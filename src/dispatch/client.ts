@@ -231,6 +231,11 @@ export class Client implements Watcher, Subscriber, TrackedClient {
     this.unwatchAll();
   }
 
+  /** Whether there is somebody at its other end: not with the commands of an append-only file. */
+  get isLinked(): boolean {
+    return this.transport !== NO_TRANSPORT;
+  }
+
   /** From now on it is the link to our master, whom no gate of the server holds up. */
   becomeMaster(): void {
     this.isMaster = true;

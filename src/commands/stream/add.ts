@@ -1,7 +1,9 @@
 /** XADD and XDEL: entries come and go. */
 
 import { EVENT_STREAM } from "../../base/event_classes.ts";
+import { quoted } from "../../base/printable.ts";
 import type { Call } from "../../dispatch/call.ts";
+import type { Client } from "../../dispatch/client.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { noted, oneKey } from "../../dispatch/key_specs.ts";
 import { streamView as view } from "../../keyspace/stream.ts";
@@ -18,6 +20,8 @@ const ZERO_ID = "ERR The ID specified in XADD must be greater than 0-0";
 const NO_MORE_IDS = "ERR The stream has exhausted the last possible ID, unable to add more items";
 const ID_TOO_LOW =
   "ERR The ID specified in XADD is equal or smaller than the target stream top item";
+const PRODUCERS_REFUSED =
+  "ERR ids of idempotent producers (IDMP) have no place here, see replica-accept-lossy-sync";
 const TOO_LARGE = "ERR Elements are too large to be stored";
 
 const ASTERISK = 0x2a;
@@ -129,7 +133,7 @@ function readOptions(call: Call): number {
       trim.finish(call, false);
       return at;
     }
-    const count = trim.read(call, at);
+    const count = trim.read(call, at) || producerWords(call, at);
     if (count > 0) at += count;
     else if (words.is(at, "nomkstream")) {
       makesStream = false;
@@ -144,6 +148,34 @@ function readOptions(call: Call): number {
   }
   trim.finish(call, false);
   throw call.arityError();
+}
+
+/** Masters, and append-only files, of which the log tells already that what they say of producers is lost. */
+const told = new WeakSet<Client>();
+
+/**
+ * How many words at `at` say which producer adds the entry, and by which id of its own: IDMP or IDMPAUTO of Redis 8.6,
+ * whose masters have decided already whether it is new. There is no place for it here, so the entry is taken without
+ * where that is allowed, as in a snapshot, and by an append-only file, where it stands because it was.
+ * @throws ReplyError where it is not
+ */
+function producerWords(call: Call, at: number): number {
+  const { words, client, server } = call;
+  if (!client.isMaster) return 0;
+  const count = words.is(at, "idmp") ? 3 : words.is(at, "idmpauto") ? 2 : 0;
+  if (count === 0 || at + count >= words.count) return 0;
+  const { config, log } = server;
+  const mayLose = !client.isLinked || config.value("replica-accept-lossy-sync") ||
+    config.value("rdb-skip-unknown-modules");
+  if (!mayLose) throw new ReplyError(PRODUCERS_REFUSED);
+  if (!told.has(client)) {
+    told.add(client);
+    log.warning(
+      "XADD says by which producer entries are added (IDMP), which has no place here: they are taken without, " +
+        `the first of them to the key ${quoted(words.text(1))} (database ${call.database.index})`,
+    );
+  }
+  return count;
 }
 
 /** Sets `id` to that of the entry. Throws a ReplyError when the stream has one as high. */

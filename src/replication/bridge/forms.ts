@@ -409,7 +409,8 @@ function addEntry(words: Words, to: Rewording): number {
       trim = found;
       isOld = isOld && found.isByLength && found.end === found.at + 2;
       at = found.end;
-    } else if (words.is(at, "limit")) at += 2;
+    } else if (words.is(at, "limit") || words.is(at, "idmpauto")) at += 2;
+    else if (words.is(at, "idmp")) at += 3;
     else if (isFlag(words, at)) at++;
     else break;
     if (found === null) isOld = false;
@@ -430,10 +431,15 @@ function isPolicy(words: Words, at: number): boolean {
   return words.is(at, "keepref") || words.is(at, "delref") || words.is(at, "acked");
 }
 
+/** What a master of Redis 8.6 says of who adds an entry. */
+function isProducer(words: Words, at: number): boolean {
+  return words.is(at, "idmp") || words.is(at, "idmpauto");
+}
+
 /** Whether all that stands before word `end` is known to a server from 6.2 on. */
 function isSpokenSince62(words: Words, end: number, { target }: Rewording): boolean {
   if (!target.knows("6.2.0")) return false;
-  for (let i = 2; i < end; i++) if (isPolicy(words, i)) return false;
+  for (let i = 2; i < end; i++) if (isPolicy(words, i) || isProducer(words, i)) return false;
   return true;
 }
 

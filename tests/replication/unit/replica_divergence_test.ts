@@ -4,6 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import { RunningServer } from "../../server/running_server.ts";
 import { eventually } from "../../support/eventually.ts";
 import { textOf } from "../../support/resp_client.ts";
+import { Words } from "../../../src/resp/words.ts";
+import { testServer } from "../../support/test_server.ts";
 import { array, FakeLink, FakeMaster, HISTORY, snapshot } from "./fake_master.ts";
 
 async function replicaOf(master: FakeMaster, ...lines: string[]): Promise<RunningServer> {
@@ -157,4 +159,46 @@ Deno.test("a snapshot whose stream goes on in a database that is not here is not
   await eventually(() => info(s).master_sync_failures === "1");
   assert(info(s).master_sync_last_error.includes("'databases' is 4"));
   assertEquals(await get(s, "k"), "v");
+});
+
+const OF_PRODUCER = array("XADD", "s", "IDMP", "p", "id", "5-1", "f", "v") +
+  array("XADD", "s", "KEEPREF", "IDMPAUTO", "p", "6-1", "f", "w");
+
+Deno.test("XADD of a producer that a master of Redis 8.6 knows is an error that names what is lost", async () => {
+  using master = new FakeMaster();
+  await using s = await replicaOf(master);
+  const link = await master.accept();
+  await serve(link, { k: "v" });
+  await link.send(OF_PRODUCER);
+  await eventually(() => info(s).master_stream_errors === "2");
+  assert(
+    info(s).master_stream_last_error.includes("ids of idempotent producers (IDMP) have no place"),
+    info(s).master_stream_last_error,
+  );
+});
+
+Deno.test("XADD of a producer adds its entry where a lossy sync is accepted, and the log tells once", async () => {
+  using master = new FakeMaster();
+  await using s = await replicaOf(master, "replica-accept-lossy-sync yes");
+  const link = await master.accept();
+  await serve(link, { k: "v" });
+  await link.send(OF_PRODUCER + array("SET", "done", "1"));
+  await eventually(async () => await get(s, "done") === "1");
+  assertEquals(await ask(s, "XLEN", "s"), { kind: "integer", value: 2 });
+  assertEquals(info(s).master_stream_errors, "0");
+});
+
+Deno.test("XADD of a producer in an append-only file adds its entry, and the log tells once", () => {
+  const s = testServer();
+  const run = s.core.runCommands();
+  for (const id of ["5-1", "6-1"]) {
+    assertEquals(run.run(Words.of("XADD", "s", "IDMP", "p", id, id, "f", "v")), null);
+  }
+  assertEquals(s.run("XLEN", "s"), 2);
+  const told = s.logLines.filter((line) => line.includes("(IDMP), which has no place here"));
+  assertEquals(told.length, 1);
+  assert(told[0].includes('the key "s" (database 0)'), told[0]);
+  assertEquals(s.run("XADD", "s", "IDMP", "p", "id", "7-1", "f", "v"), {
+    error: "ERR Invalid stream ID specified as stream command argument",
+  });
 });

@@ -151,6 +151,25 @@ Deno.test("an index that a master since 7.2 keeps half of is said by that half t
   assertEquals(formFor("lset", targetOf(11)!), null);
 });
 
+Deno.test("who adds an entry, which a master of Redis 8.6 says, is not told to older servers", () => {
+  const form = formFor("xadd", targetOf(10)!)!;
+  const toldOf = (...words: string[]) => {
+    const said: string[] = [];
+    const say = (...parts: StreamPart[]) =>
+      void said.push(
+        parts.map((part) => part instanceof Uint8Array ? toLatin1(part) : part).join(" "),
+      );
+    const rewording = { target: targetOf(10)!, database: 0, retime: () => {}, say };
+    return form(Words.of(...words), rewording) === AS_IS ? words.join(" ") : said.join("; ");
+  };
+  assertEquals(toldOf("XADD", "s", "IDMP", "p", "i", "5-1", "f", "v"), "XADD s 5-1 f v");
+  assertEquals(
+    toldOf("XADD", "s", "KEEPREF", "IDMPAUTO", "p", "MAXLEN", "=", "9", "5-1", "f", "v"),
+    "XADD s MAXLEN 9 5-1 f v",
+  );
+  assertEquals(toldOf("XADD", "s", "NOMKSTREAM", "5-1", "f", "v"), "XADD s NOMKSTREAM 5-1 f v");
+});
+
 Deno.test("a transaction stays one, whatever its commands become", async () => {
   const commands = await said(
     9,
