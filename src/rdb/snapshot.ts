@@ -53,6 +53,9 @@ import { type ChunkSink, RdbEncoder } from "./writer.ts";
 const CHUNK_BYTES = 256 * 1024;
 const SIDE_CHUNK_BYTES = 64 * 1024;
 
+/** The records that the walker is about to write. */
+const gathered: number[] = [];
+
 /** Where a snapshot goes. */
 export interface SnapshotSink {
   /** Takes a chunk as an encoder with deferred strings gives it (see finisher.ts). */
@@ -127,6 +130,8 @@ export class Snapshot {
   #waiting: LargeRecord[] = [];
   #current: LargeRecord | null = null;
   #isReleased = false;
+  /** `keysDone` at which the present step ends. */
+  #untilKeys = Infinity;
 
   /** Begins: the snapshot will be of this instant. */
   constructor(keyspace: Keyspace, sink: SnapshotSink, options: SnapshotOptions) {
@@ -161,12 +166,13 @@ export class Snapshot {
   }
 
   /**
-   * Walks until `now()` is past `untilMs` or the sink is full. True when everything has been handed to
+   * Walks until `now()` is past `untilMs`, `keysDone` is `untilKeys` or the sink is full. True when everything has been handed to
    * the sink but the end mark and the checksum, which are for whoever finishes the chunks.
    * @throws RangeError when memory was refused: nothing can be made of it any more
    */
-  step(untilMs: number, now: () => number): boolean {
+  step(untilMs: number, now: () => number, untilKeys = Infinity): boolean {
     if (this.failure !== null) throw this.failure;
+    this.#untilKeys = untilKeys;
     do {
       if (this.#current !== null) this.#stepLarge(this.#current);
       else if (this.#waiting.length > 0) this.#beginLarge(this.#waiting.shift()!);
@@ -176,7 +182,7 @@ export class Snapshot {
         this.#release();
         return true;
       }
-    } while (now() < untilMs && !this.#sink.isFull());
+    } while (this.keysDone < untilKeys && now() < untilMs && !this.#sink.isFull());
     return false;
   }
 
@@ -203,12 +209,22 @@ export class Snapshot {
 
   // -- records -------------------------------------------------------------------------
 
+  /**
+   * Writes some dozens of records. Once one of them has begun a walk of its own, or enough have been written, the others
+   * wait: they are found again from the same cursor, and those that have been written say so.
+   */
   #stepRecords(source: HookedDatabase): void {
     const { records } = source.content;
-    source.cursor = records.scan(source.cursor, (ref) => {
-      if ((records.flagsOf(ref) & SNAPSHOT_BIT) !== records.parity) this.emit(source, ref, true);
-    });
-    if (source.cursor === 0) this.#at++;
+    gathered.length = 0;
+    const next = records.gatherSome(source.cursor, gathered);
+    for (let i = 0; i < gathered.length; i++) {
+      const ref = gathered[i];
+      if ((records.flagsOf(ref) & SNAPSHOT_BIT) === records.parity) continue;
+      if (this.#current !== null || this.keysDone >= this.#untilKeys) return;
+      this.emit(source, ref, true);
+    }
+    source.cursor = next;
+    if (next === 0) this.#at++;
   }
 
   /** Writes a record that was not yet written; `byWalker` is false when a request wants to change it. */

@@ -153,10 +153,9 @@ export abstract class SnapshotJob implements SnapshotSink {
     const { snapshot } = this;
     const before = snapshot.keysDone;
     const untilKeys = before + keysPerSlice(this.#delay());
-    const now = () => snapshot.keysDone < untilKeys ? clock.monotonic() : Infinity;
     let isWalked = false;
     try {
-      isWalked = snapshot.step(clock.monotonic() + SLICE_MS, now);
+      isWalked = snapshot.step(clock.monotonic() + SLICE_MS, () => clock.monotonic(), untilKeys);
     } catch (error) {
       if (!isRefusal(error)) throw error;
       this.worker.send({ kind: "abandon", job: this.job });

@@ -256,6 +256,37 @@ Deno.test("the walk of a snapshot waits while the sink is full, and requests go 
   assertEquals(running.snapshot.keysDone, 500);
 });
 
+Deno.test("a snapshot walks long strings one after the other, and has all of them", () => {
+  const server = testServer();
+  for (let i = 0; i < 40; i++) server.run("SET", `k${i}`, `${i % 10}`.repeat(300_000));
+  server.run("SET", "short", "v");
+  const running = new TestSnapshot(server, true);
+  let most = 0;
+  for (let before = 0, isOver = false; !isOver;) {
+    isOver = running.step();
+    const done = running.snapshot.keysDone;
+    // Beside the one that is walked there may be the short one, which waits for nobody.
+    most = Math.max(most, done - before);
+    before = done;
+  }
+  assertEquals(most <= 2, true, `${most} in one step`);
+  const other = testServer();
+  assertEquals(loadBytes(other.keyspace, running.bytes()).keysLoaded, 41);
+  assertEquals(datasetDigest(other.keyspace), datasetDigest(server.keyspace));
+});
+
+Deno.test("a snapshot writes as many keys in a step as it is asked for", () => {
+  const server = testServer();
+  for (let i = 0; i < 100; i++) server.run("SET", `k${i}`, "v");
+  const running = new TestSnapshot(server, true);
+  for (let until = 7; until < 100; until += 7) {
+    assertEquals(running.snapshot.step(Infinity, () => 0, until), false);
+    assertEquals(running.snapshot.keysDone, until);
+  }
+  while (!running.step());
+  assertEquals(loadBytes(testServer().keyspace, running.bytes()).keysLoaded, 100);
+});
+
 for (
   const [what, make, change, answer] of [
     ["a long list", "RPUSH", ["RPUSH", "k", "more"], 5001],
