@@ -274,6 +274,34 @@ export class Dict {
     expiresAtMs: number,
     slackBytes = 0,
   ): number {
+    const ref = this.prepare(
+      bytes,
+      offset,
+      length,
+      hash,
+      valueLength,
+      meta,
+      expiresAtMs,
+      slackBytes,
+    );
+    this.#insert(hash, ref);
+    return ref;
+  }
+
+  /**
+   * Makes a record as `add` does, which is out of reach until `addPrepared`; meanwhile nothing may be compacted.
+   * @throws RangeError without a change when there is no memory
+   */
+  prepare(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    hash: number,
+    valueLength: number,
+    meta: number,
+    expiresAtMs: number,
+    slackBytes = 0,
+  ): number {
     const hasExpiry = expiresAtMs === expiresAtMs;
     const ref = this.#newRecord(
       HEADER_BYTES + (hasExpiry ? EXPIRY_BYTES : 0) + length + valueLength + slackBytes,
@@ -295,8 +323,12 @@ export class Dict {
     if (length < 48) {
       for (let i = 0; i < length; i++) u8[at + i] = bytes[offset + i];
     } else u8.set(bytes.subarray(offset, offset + length), at);
-    this.#insert(hash, ref);
     return ref;
+  }
+
+  /** Brings a prepared record within reach; its key is not there. Frees it if there is no memory. @throws RangeError */
+  addPrepared(ref: number): void {
+    this.#insert(this.hashOf(ref), ref);
   }
 
   #insert(hash: number, ref: number): void {
@@ -352,6 +384,11 @@ export class Dict {
   /** Brings a detached record back. Takes no memory, if no record has been added since. */
   attach(ref: number): void {
     (this.#next ?? this.#table).put(this.hashOf(ref), ref);
+  }
+
+  /** Frees the chunk of a prepared record that is not to be added. */
+  freePrepared(ref: number): void {
+    this.#freeChunk(ref);
   }
 
   /** Frees the chunk of a detached record. */

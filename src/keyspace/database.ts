@@ -569,11 +569,53 @@ export class Database implements MoveListener, PlaceKeeper, ValueSource {
       slackBytes,
     );
     if (expiresAtMs === expiresAtMs) this.#expiryAdded(hash, ref);
+    this.#added(bytes, offset, length);
+    return ref;
+  }
+
+  /** There is a key that was not there. */
+  #added(bytes: Uint8Array, offset: number, length: number): void {
     if (this.keyspace.eventMask !== 0) {
       this.keyspace.notify(EVENT_NEW, "new", this.index, bytes, offset, length);
     }
     if (this.awaited !== null) this.signalReady(bytes, offset, length);
-    return ref;
+  }
+
+  /**
+   * Makes a record as `addRecord` does, with a value of an inline encoding, which is out of reach until `addPrepared`:
+   * for who adds many and can look for all their keys together (`records.warm`). Until then no command may run.
+   * @throws RangeError without a change when there is no memory
+   */
+  prepareRecord(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    type: number,
+    encoding: number,
+    valueLength: number,
+    expiresAtMs: number,
+    hash: number,
+  ): number {
+    const meta = type | (encoding << 4) | this.keyspace.freshAccess;
+    return this.#dict.prepare(bytes, offset, length, hash, valueLength, meta, expiresAtMs);
+  }
+
+  /**
+   * Adds a prepared record, whose key is not there (the caller has looked). Event "new".
+   * @throws RangeError when there is no memory: then it is gone
+   */
+  addPrepared(ref: number): void {
+    const dict = this.#dict;
+    dict.addPrepared(ref);
+    if (dict.flagsOf(ref) < 0) this.#expiryAdded(dict.hashOf(ref), ref);
+    if (this.keyspace.eventMask === 0 && this.awaited === null) return;
+    const at = dict.keyOffset(ref);
+    this.#added(dict.bytesOf(ref), at, dict.keyLength(ref));
+  }
+
+  /** Lets go of a prepared record that is not to be added. */
+  freePrepared(ref: number): void {
+    this.#dict.freePrepared(ref);
   }
 
   /** Adds a key that is not there, with a value in a slot. @throws RangeError without a change */

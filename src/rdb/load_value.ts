@@ -62,6 +62,45 @@ export class ValueReader extends LoadedValue {
     }
   }
 
+  /** Whether the value read last lies in its record and needs nothing beside that: then `prepare` may be used. */
+  get isPlain(): boolean {
+    return this.large === null && this.firstFieldMs === Infinity;
+  }
+
+  /** Makes the record that `place` would add; it is for the caller to add it (`Database.addPrepared`). */
+  prepare(
+    database: Database,
+    key: Uint8Array,
+    offset: number,
+    length: number,
+    hash: number,
+    expiresAtMs: number,
+  ): number {
+    const size = this.length;
+    const ref = database.prepareRecord(
+      key,
+      offset,
+      length,
+      this.type,
+      this.encoding,
+      size,
+      expiresAtMs,
+      hash,
+    );
+    this.#writeInline(database, ref);
+    return ref;
+  }
+
+  #writeInline({ records }: Database, ref: number): void {
+    copyBytes(
+      records.bytesOf(ref),
+      records.valueOffset(ref),
+      this.bytes,
+      this.offset,
+      this.length,
+    );
+  }
+
   /**
    * Puts the value read last into the keyspace, under a key that is not there; `hash` is that of the
    * key. Event "new"; counts no change. Returns the record.
@@ -93,8 +132,7 @@ export class ValueReader extends LoadedValue {
       expiresAtMs,
       hash,
     );
-    const { records } = database;
-    copyBytes(records.bytesOf(ref), records.valueOffset(ref), this.bytes, this.offset, size);
+    this.#writeInline(database, ref);
     if (firstFieldMs !== Infinity) database.setFieldTime(ref, firstFieldMs, true);
     return ref;
   }

@@ -21,6 +21,9 @@ import type { Unheld } from "./unheld.ts";
 /** A record in a file has a type byte, a key and a value: at least so many bytes. */
 const RECORD_BYTES_MIN = 3;
 
+/** Records whose keys are looked for together, so that the waits for memory overlap. */
+const BATCH = 32;
+
 /** Hears of a key past its time: database and the key's bytes, good during the call only. */
 export type ExpiredListener = (
   database: number,
@@ -77,6 +80,11 @@ export class RdbLoader extends SnapshotParser {
   readonly #nowMs: number;
   #database: Database;
   #addLibrary: LibraryLoader | null = null;
+  /** Records of `#database` that have been made and are not in its table yet; their hashes, and where they stand. */
+  readonly #made = new Int32Array(BATCH);
+  readonly #hashes = new Int32Array(BATCH);
+  readonly #places = new Float64Array(BATCH);
+  #madeCount = 0;
 
   constructor(keyspace: Keyspace, reader: RdbReader, options: LoadOptions) {
     super(reader, new ValueReader(keyspace.limits));
@@ -94,8 +102,17 @@ export class RdbLoader extends SnapshotParser {
     return this.step(now() + ms, () => this.keysLoaded < untilKeys ? now() : Infinity);
   }
 
+  /** As in SnapshotParser; afterwards all that has been read is in the keyspace. */
+  override step(untilMs: number, now: () => number): boolean {
+    try {
+      return super.step(untilMs, now);
+    } finally {
+      this.#addMade();
+    }
+  }
+
   protected override keyRead(state: number, at: number): void {
-    const { reader, key, keyLength: length, expiresAtMs } = this;
+    const { key, keyLength: length, expiresAtMs } = this;
     const database = this.#database;
     for (const unheld of this.values.unheld) {
       this.#options.onUnheld?.(unheld, database.index, toLatin1(key, 0, length));
@@ -108,20 +125,68 @@ export class RdbLoader extends SnapshotParser {
       this.keysExpired++;
       this.#options.onExpired?.(database.index, key, 0, length);
     } else {
-      const hash = hashBytes(key, 0, length);
-      const there = database.records.find(key, 0, length, hash);
-      if (there !== 0) {
-        if (this.#options.replaces !== true) {
-          throw reader.error(`key "${toLatin1(key, 0, length)}" is there twice`, at);
-        }
-        database.removeRecord(there, key, 0, length);
-      }
-      const ref = this.values.place(database, key, 0, length, hash, expiresAtMs);
-      if (this.idleSeconds >= 0 || this.frequency >= 0) {
-        database.setAccess(ref, this.idleSeconds, this.frequency);
-      }
+      this.#add(at);
       this.keysLoaded++;
     }
+  }
+
+  /** Adds the key that has been read. */
+  #add(at: number): void {
+    const { key, keyLength: length, expiresAtMs, values } = this;
+    const database = this.#database;
+    const hash = hashBytes(key, 0, length);
+    let ref: number;
+    if (values.isPlain && this.#options.replaces !== true) {
+      if (this.#madeCount === BATCH) this.#addMade();
+      const index = this.#madeCount;
+      ref = values.prepare(database, key, 0, length, hash, expiresAtMs);
+      this.#made[index] = ref;
+      this.#hashes[index] = hash;
+      this.#places[index] = at;
+      this.#madeCount++;
+    } else {
+      const there = database.records.find(key, 0, length, hash);
+      if (there !== 0) {
+        if (this.#options.replaces !== true) this.#refuseTwice(key, 0, length, at);
+        database.removeRecord(there, key, 0, length);
+      }
+      ref = values.place(database, key, 0, length, hash, expiresAtMs);
+    }
+    if (this.idleSeconds >= 0 || this.frequency >= 0) {
+      database.setAccess(ref, this.idleSeconds, this.frequency);
+    }
+  }
+
+  /** Adds the records that have been made. @throws RdbError when a key is there already: it and what follows go */
+  #addMade(): void {
+    const count = this.#madeCount;
+    if (count === 0) return;
+    this.#madeCount = 0;
+    const database = this.#database;
+    const { records } = database;
+    records.warm(this.#hashes, count);
+    let at = 0;
+    try {
+      while (at < count) {
+        const ref = this.#made[at];
+        const bytes = records.bytesOf(ref);
+        const offset = records.keyOffset(ref);
+        const length = records.keyLength(ref);
+        if (records.find(bytes, offset, length, this.#hashes[at]) !== 0) {
+          this.#refuseTwice(bytes, offset, length, this.#places[at]);
+        }
+        at++; // a record that cannot be added is gone
+        database.addPrepared(ref);
+      }
+    } catch (error) {
+      this.keysLoaded -= count - at;
+      while (at < count) database.freePrepared(this.#made[at++]);
+      throw error;
+    }
+  }
+
+  #refuseTwice(key: Uint8Array, offset: number, length: number, at: number): never {
+    throw this.reader.error(`key "${toLatin1(key, offset, length)}" is there twice`, at);
   }
 
   protected override select(index: number, at: number): void {
@@ -131,6 +196,7 @@ export class RdbLoader extends SnapshotParser {
         `${databases.length} databases,`;
       throw this.reader.error(what, at);
     }
+    this.#addMade();
     this.#database = databases[index];
   }
 

@@ -2,7 +2,9 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
 import { datasetDigest } from "../../src/rdb/digest.ts";
 import * as format from "../../src/rdb/format.ts";
+import { RdbLoader } from "../../src/rdb/loader.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
+import { RdbReader } from "../../src/rdb/reader.ts";
 import { ACCESS_FREQUENCY, ACCESS_IDLE } from "../../src/rdb/save_dataset.ts";
 import { ChunkCollector, RdbEncoder } from "../../src/rdb/writer.ts";
 import { lpAppend, lpBytes, lpNew } from "../../src/values/listpack.ts";
@@ -179,6 +181,36 @@ Deno.test("a key that is there twice in a file is refused", () => {
   server.run("SET", "k", "v");
   const bytes = saveToBytes(server.keyspace);
   assertThrows(() => loadBytes(server.keyspace, bytes), RdbError, 'key "k" is there twice');
+});
+
+Deno.test("a key that is there twice ends a load: what stands before it stays, what stands behind it goes", () => {
+  const load = (keys: string[]) => {
+    const collector = new ChunkCollector();
+    const out = new RdbEncoder(collector.sink);
+    out.writeHeader();
+    for (const [i, key] of keys.entries()) {
+      if (i % 3 === 0) out.writeExpiry(4_000_000_000_000 + i);
+      out.writeByte(format.TYPE_STRING);
+      out.writeString(latin1(key), 0, key.length);
+      out.writeString(latin1("value"), 0, 5);
+    }
+    out.writeEof();
+    const { keyspace } = testServer();
+    const reader = RdbReader.fromBytes(collector.take());
+    return { keyspace, loader: new RdbLoader(keyspace, reader, { dropsExpired: true }) };
+  };
+  for (const [first, second] of [[3, 5], [3, 90], [60, 64]]) {
+    const keys = Array.from({ length: 100 }, (_, i) => `k${i === second ? first : i}`);
+    const { keyspace, loader } = load(keys);
+    assertThrows(() => loader.run(), RdbError, `key "k${first}" is there twice`);
+    const before = load(keys.slice(0, second));
+    before.loader.run();
+    assertEquals(loader.keysLoaded, second);
+    assertEquals(datasetDigest(keyspace), datasetDigest(before.keyspace));
+    const [one, other] = [keyspace, before.keyspace].map(({ databases }) => databases[0]);
+    assertEquals(one.expiringCount, other.expiringCount);
+    assertEquals(one.recordBytes, other.recordBytes, "what was not added takes no room");
+  }
 });
 
 /** A snapshot of the key "k" with this value, `before` in front of its type byte. */
