@@ -201,6 +201,16 @@ function takeSpare(bytes: number, most: number, src: Uint8Array): Uint8Array | n
   return null;
 }
 
+/** Most bytes that a node may have under this `list-max-listpack-size`, with the seven of a listpack's frame. */
+export function nodeBytesMax(fill: number): number {
+  return fill < 0 ? 2048 << Math.min(-fill, 5) : SAFETY_LIMIT_BYTES;
+}
+
+/** Most elements that a node may have under it. */
+export function nodeCountMax(fill: number): number {
+  return fill < 0 ? 0x7fffffff : Math.max(fill, 1);
+}
+
 /** A list of byte strings with cheap ends; see the head of the file. */
 export class QuickList {
   head: ListNode | null = null;
@@ -232,13 +242,8 @@ export class QuickList {
    */
   constructor(fill = -2) {
     this.#fill = fill;
-    if (fill < 0) {
-      this.nodeBytesMax = 2048 << Math.min(-fill, 5);
-      this.nodeCountMax = 0x7fffffff;
-    } else {
-      this.nodeBytesMax = SAFETY_LIMIT_BYTES;
-      this.nodeCountMax = Math.max(fill, 1);
-    }
+    this.nodeBytesMax = nodeBytesMax(fill);
+    this.nodeCountMax = nodeCountMax(fill);
     this.#memory = new NodeMemory(this.nodeBytesMax);
   }
 

@@ -14,10 +14,17 @@ import { copyBytes } from "../../base/bytes.ts";
 import { isRefusal } from "../../base/refused.ts";
 import type { Database } from "../../keyspace/database.ts";
 import type { ValueSource } from "../../keyspace/doors.ts";
+import type { ValueLimits } from "../../keyspace/keyspace.ts";
 import { listView } from "../../keyspace/list.ts";
 import { LP_EMPTY_BYTES, lpEntry, lpEntryCopyText } from "../../values/listpack.ts";
 import { ListNode } from "../../values/list_node.ts";
-import { copyListNode, listNodeSize, QuickList } from "../../values/quicklist.ts";
+import {
+  copyListNode,
+  listNodeSize,
+  nodeBytesMax,
+  nodeCountMax,
+  QuickList,
+} from "../../values/quicklist.ts";
 import * as format from "../format.ts";
 import type { EntryCursor } from "../legacy.ts";
 import type { RdbReader } from "../reader.ts";
@@ -216,27 +223,56 @@ function newLoad(rdbType: number): ValueLoad {
 /** <elements or nodes>, one by one. */
 class NodesLoad extends ElementsLoad {
   #list = NONE;
+  #nodes = 0;
+  /** The list is one listpack, which has become the value as it is. */
+  #isWhole = false;
 
   constructor(readonly rdbType: number) {
     super();
   }
 
-  protected override open({ limits }: LoadedValue, reader: RdbReader): number {
-    this.#list = new QuickList(limits.listMaxListpackSize);
-    return reader.readCount(this.rdbType === format.TYPE_LIST ? "elements" : "list nodes");
+  protected override open(_value: LoadedValue, reader: RdbReader): number {
+    this.#list = NONE;
+    this.#isWhole = false;
+    return this.#nodes = reader.readCount(
+      this.rdbType === format.TYPE_LIST ? "elements" : "list nodes",
+    );
   }
 
   protected override readElement(value: LoadedValue, reader: RdbReader): void {
-    const list = this.#list;
-    if (this.rdbType === format.TYPE_LIST_QUICKLIST_2) addNode(reader, list);
-    else if (this.rdbType === format.TYPE_LIST_QUICKLIST) addZiplist(value, reader, list);
+    if (this.rdbType === format.TYPE_LIST_QUICKLIST_2) return this.#readNode(value, reader);
+    const list = this.#listOf(value);
+    if (this.rdbType === format.TYPE_LIST_QUICKLIST) addZiplist(value, reader, list);
     else {
       reader.readString();
       list.pushTail(reader.strBuf, reader.strOff, reader.strLen);
     }
   }
 
+  #listOf({ limits }: LoadedValue): QuickList {
+    if (this.#list === NONE) this.#list = new QuickList(limits.listMaxListpackSize);
+    return this.#list;
+  }
+
+  #readNode(value: LoadedValue, reader: RdbReader): void {
+    const at = reader.offset;
+    const isPacked = readIsPacked(reader);
+    reader.readString();
+    const { strBuf, strOff, strLen, strOwned } = reader;
+    if (!isPacked) {
+      if (strLen === 0) refuseEmptyNode(reader, at);
+      this.#listOf(value).appendPlain(strBuf, strOff, strLen, strOwned);
+      return;
+    }
+    const count = checkListpack(reader, false, "Listpack");
+    if (this.#nodes === 1 && count > 0 && isRecord(value.limits, strLen, count)) {
+      this.#isWhole = true;
+      value.setInline(TYPE_LIST, ENC_LISTPACK, strBuf, strOff, strLen);
+    } else this.#listOf(value).appendListpack(strBuf, strOff, strOwned);
+  }
+
   protected override finish(value: LoadedValue): boolean {
+    if (this.#isWhole) return true;
     const list = this.#list;
     this.#list = NONE;
     return finishList(value, list);
@@ -274,14 +310,18 @@ class ZiplistLoad extends PackedLoad {
 
 const NONE = new QuickList(-2);
 
+/** Whether a list that is one listpack of so many bytes has its place in a record. */
+function isRecord({ listMaxListpackSize }: ValueLimits, bytes: number, count: number): boolean {
+  return bytes <= INLINE_VALUE_MAX && bytes <= nodeBytesMax(listMaxListpackSize) &&
+    count <= nodeCountMax(listMaxListpackSize);
+}
+
 /** Makes the list the value, as a listpack if it may be one; false when it is empty. */
 function finishList(value: LoadedValue, list: QuickList): boolean {
   const node = list.head;
   if (node === null) return false;
   const size = node.end - node.start + LP_EMPTY_BYTES;
-  const isSmall = list.nodes === 1 && !node.plain && size <= list.nodeBytesMax &&
-    list.count <= list.nodeCountMax && size <= INLINE_VALUE_MAX;
-  if (isSmall) {
+  if (list.nodes === 1 && !node.plain && isRecord(value.limits, size, list.count)) {
     const { packed } = value;
     packed.makeRoom(size);
     list.toListpack(packed.bytes, 0, packed.bytes.length);
@@ -311,19 +351,6 @@ function readIsPacked(reader: RdbReader): boolean {
 
 function refuseEmptyNode(reader: RdbReader, at: number): never {
   throw reader.error("a list node of its own for no bytes", at);
-}
-
-function addNode(reader: RdbReader, list: QuickList): void {
-  const at = reader.offset;
-  if (readIsPacked(reader)) {
-    reader.readString();
-    checkListpack(reader, false, "Listpack");
-    list.appendListpack(reader.strBuf, reader.strOff, reader.strOwned);
-    return;
-  }
-  reader.readString();
-  if (reader.strLen === 0) refuseEmptyNode(reader, at);
-  list.appendPlain(reader.strBuf, reader.strOff, reader.strLen, reader.strOwned);
 }
 
 /** Passes over elements or nodes. */
