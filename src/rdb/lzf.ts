@@ -346,9 +346,27 @@ export function lzfDecompress(
     whole.begin(src, off, len, dst, dstOff, dstLen);
     return whole.step(Infinity) === LZF_DONE;
   }
+  const memory = lzfUnpack(src, off, len, dstLen);
+  if (memory === null) return false;
+  copyBytes(dst, dstOff, memory, UNPACKED_AT, dstLen);
+  return true;
+}
+
+/** Where the bytes begin in what `lzfUnpack` answers. */
+export const UNPACKED_AT = OUTPUT_AT;
+
+/**
+ * Decompresses `len` bytes of `src`, at most INPUT_MAX, to exactly `length` bytes, at most OUTPUT_MAX. Answers the
+ * memory in which these lie from UNPACKED_AT on, until anybody compresses or decompresses in this thread; null when
+ * the input is damaged.
+ */
+export function lzfUnpack(
+  src: Uint8Array,
+  off: number,
+  len: number,
+  length: number,
+): Uint8Array | null {
   const { memory, decompress } = lzfProgram();
   copyBytes(memory, INPUT_AT, src, off, len);
-  if (decompress(INPUT_AT, len, OUTPUT_AT, dstLen) === 0) return false;
-  copyBytes(dst, dstOff, memory, OUTPUT_AT, dstLen);
-  return true;
+  return decompress(INPUT_AT, len, OUTPUT_AT, length) === 0 ? null : memory;
 }

@@ -48,6 +48,8 @@ import {
   LzfCheck,
   lzfDecompress,
   LzfRun,
+  lzfUnpack,
+  UNPACKED_AT,
 } from "./lzf.ts";
 import { RdbError, type RdbErrorKind } from "./rdb_error.ts";
 
@@ -115,6 +117,11 @@ const PIECE_BYTES = 1 << 20;
 const WINDOW_BYTES_MIN = 256;
 /** Decoded strings up to this size share one buffer that is kept. */
 const SCRATCH_KEPT_BYTES = 1 << 20;
+/**
+ * Compressed strings up to this size are left where they are decompressed to, which others use as well. So they must not
+ * be read on in a later slice: no packed value of so many bytes has enough elements for that.
+ */
+const SHORT_BYTES_MAX = 256;
 /** No string may be longer; one buffer holds it, and arena and protocol set lower limits. */
 const STRING_BYTES_MAX = 0xffffffff;
 
@@ -532,6 +539,13 @@ export class RdbReader {
     this.#take(packed);
     const runBuf = this.#runBuf;
     const runOff = this.#runOff;
+    this.strOff = 0;
+    this.strLen = length;
+    if (length <= SHORT_BYTES_MAX && packed <= SHORT_BYTES_MAX) {
+      this.strBuf = lzfUnpack(runBuf, runOff, packed, length) ?? this.#refuseLzf(length);
+      this.strOff = UNPACKED_AT;
+      return;
+    }
     let out = this.#scratch;
     if (this.strOwned) out = this.#allocate(length);
     else if (out.length < length) {
@@ -539,8 +553,6 @@ export class RdbReader {
     }
     if (!lzfDecompress(runBuf, runOff, packed, out, 0, length)) this.#refuseLzf(length);
     this.strBuf = out;
-    this.strOff = 0;
-    this.strLen = length;
   }
 
   /** In pieces: first what is compressed, then what comes of it. */
