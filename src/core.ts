@@ -55,6 +55,7 @@ import { Unauthenticated } from "./net/unauthenticated.ts";
 import { Turn } from "./net/turn.ts";
 import { LatencyMonitor } from "./observe/latency.ts";
 import { MemoryGuard } from "./observe/memory_guard.ts";
+import { OomScore } from "./observe/oom_score.ts";
 import type { Log } from "./observe/log.ts";
 import { AccessLog } from "./observe/access_log.ts";
 import { SlowLog } from "./observe/slow_log.ts";
@@ -178,6 +179,7 @@ export class Core
   readonly accessLog = new AccessLog();
   readonly latency = new LatencyMonitor();
   readonly memory: MemoryGuard;
+  readonly oomScore: OomScore;
   readonly shutdown: Shutdown;
   readonly runId: string;
   readonly startedMs: number;
@@ -225,6 +227,7 @@ export class Core
     this.log = log;
     this.runtime = runtime;
     this.memory = new MemoryGuard(runtime.process);
+    this.oomScore = new OomScore(config, log, runtime.files);
     blocks.returnedMin = connectionBlocks.returnedMin = runtime.process.returnedMin;
     this.clock = clock;
     this.draw = draw;
@@ -349,6 +352,10 @@ export class Core
       this.updateGates();
     });
     config.onChange(["lua-memory-limit"], () => this.scripts.forgetEngines());
+    config.onChange(
+      ["oom-score-adj", "oom-score-adj-values"],
+      () => this.oomScore.apply(this.replication.isReplica) ?? undefined,
+    );
     // Before anybody begins to write there.
     config.onChange(["dir", "dbfilename", "save", "appendonly"], () => {
       return this.persistence.claims.update() ?? undefined;
@@ -416,6 +423,7 @@ export class Core
     if (this.isClosed) throw new Error("The server has been stopped while it waited for its files");
     if (beginsEmpty) this.#refuseToReplace();
     this.replication.begin();
+    this.oomScore.apply(this.replication.isReplica);
     // With `appendonly` the dataset is what the append-only file says, whatever snapshots there are.
     if (this.config.value("appendonly")) {
       this.persistence.begin();
@@ -454,6 +462,7 @@ export class Core
     this.scripts.close();
     this.aof.close();
     this.persistence.close();
+    this.oomScore.restore();
     for (const client of [...this.clients.byId.values()]) client.transport.close(false);
   }
 
@@ -965,6 +974,7 @@ export class Core
       this.dispatcher.acknowledgementWaits.releaseAll(INSTANCE_CHANGED);
       this.dispatcher.migrations.cancelAll(INSTANCE_CHANGED);
     }
+    this.oomScore.apply(isReplica);
     this.updateGates();
   }
 
