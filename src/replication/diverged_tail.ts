@@ -93,7 +93,9 @@ export class DivergedTail {
       formatBytes(end - from)
     } of our history, from offset ${from} to ${end}, are not in that of ${peer}`;
     if (backlog === null || bytesMax === 0) {
-      log.warning(`${lost}, and are not saved (diverged-tail-max-size is ${bytesMax})`);
+      const why = bytesMax === 0 ? "diverged-tail-max-size is 0" : "there is no backlog";
+      log.warning(`${lost}, and are not saved (${why})`);
+      events.add("self", "", "tail-lost", `${lost}: ${why}`);
       return;
     }
     const name = `diverged-${ids.id}-${from}.aof`;
@@ -105,7 +107,13 @@ export class DivergedTail {
       writer.abandon();
       throw error;
     }
-    if (writer.commands === 0) return;
+    if (writer.commands === 0) {
+      if (writer.missing === "") return; // signs of life only
+      const what = `nothing of that can be saved${writer.missing}`;
+      log.warning(`${lost}: ${what}`);
+      events.add("self", "", "tail-lost", `${lost}: ${what}`);
+      return;
+    }
     this.#saved = { name, bytes: writer.bytes, commands: writer.commands };
     const what = `${writer.commands} command(s) saved in ${name}${writer.missing}`;
     log.warning(`${lost}: ${what} ("tsredis replay ${name} host:port" sends them)`);

@@ -160,7 +160,6 @@ export class History {
   };
 
   /**
-  /**
    * The next command begins with SELECT: wherever the backlog begins, what follows soon says in which database it is
    * (see diverged_tail.ts).
    */

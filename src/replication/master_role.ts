@@ -346,7 +346,11 @@ export class MasterRole {
       replica.client.transport.wake();
     } else if (replica.payload !== null && replica.payload.isAtEnd) replica.hasAckedEnd = true;
     if (!isNews) return;
-    if (ours > this.history.acknowledgedOffset) this.history.acknowledgedOffset = ours;
+    const { history } = this;
+    // What is said of a stream that is not there yet is no place in ours.
+    if (ours <= history.offset && ours > history.acknowledgedOffset) {
+      history.acknowledgedOffset = ours;
+    }
     this.host.acknowledged();
     this.onAcknowledged();
   }

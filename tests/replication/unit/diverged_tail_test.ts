@@ -173,6 +173,41 @@ Deno.test("diverged-tail-max-size: the file has the beginning of the tail; with 
   }
 });
 
+Deno.test("a tail of which nothing can be saved is told of in the log and in REPLICATION LOG", async () => {
+  await inFolder(async (folder) => {
+    const { a, b } = await pair(folder, "diverged-tail-max-size 1000");
+    await using _a = a;
+    await using _b = b;
+    await call(b, "REPLICAOF", "NO", "ONE");
+    await call(a, "SET", "big", "x".repeat(3000));
+    await call(a, "REPLICAOF", "127.0.0.1", `${b.port}`);
+    await linkUp(a);
+    assertEquals(tails(folder), []);
+    assertEquals(info(a).diverged_tail_file, undefined);
+    assert(a.hasLogged("nothing of that can be saved; "));
+    assert(a.hasLogged("bytes at its end are beyond diverged-tail-max-size"));
+    const events = a.core.replication.events.latest(20).map(({ event }) => event);
+    assert(events.includes("tail-lost"), `${events}`);
+  });
+});
+
+Deno.test("a master that was started anew before it is demoted tells what it cannot save", async () => {
+  await inFolder(async (folder) => {
+    const { a, b } = await pair(folder, "appendonly yes");
+    await using _b = b;
+    await call(b, "REPLICAOF", "NO", "ONE");
+    await call(a, "SET", "lost", "x".repeat(3000));
+    await a[Symbol.asyncDispose]();
+    await using again = await RunningServer.start(`dir ${folder}`, "appendonly yes");
+    assertEquals(again.core.keyspace.keyCount, 2);
+    await call(again, "REPLICAOF", "127.0.0.1", `${b.port}`);
+    await linkUp(again);
+    assertEquals(tails(folder), []);
+    assert(again.hasLogged("bytes at its beginning were no longer in the backlog"));
+    assertEquals(again.core.keyspace.keyCount, 1);
+  });
+});
+
 Deno.test("a new master that does not tell its history: the tail begins at what was acknowledged last", async () => {
   await inFolder(async (folder) => {
     const { a, b } = await pair(folder);
