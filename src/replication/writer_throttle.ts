@@ -19,9 +19,11 @@ export class WriterThrottle {
   readonly #host: ReplicationHost;
   readonly #history: History;
   readonly #replicas: Iterable<AttachedReplica>;
-  readonly #values: Values<"repl-throttle-writers" | "client-output-buffer-limit">;
-  /** Bytes in memory at which writes begin to wait; Infinity for never. */
-  #holdFrom = Infinity;
+  readonly #values: Values<
+    "repl-throttle-writers" | "client-output-buffer-limit" | "repl-backlog-size"
+  >;
+  /** Bytes in memory, not sent to a replica, for which it would be dropped; Infinity: writes never wait for that. */
+  #limitBytes = Infinity;
   /** Since when writes wait, by the monotonic clock; NaN while they do not. */
   #sinceMs = NaN;
   #replica = "";
@@ -32,7 +34,7 @@ export class WriterThrottle {
     this.#history = history;
     this.#replicas = replicas;
     this.#values = host.config.onChange(
-      ["repl-throttle-writers", "client-output-buffer-limit"],
+      ["repl-throttle-writers", "client-output-buffer-limit", "repl-backlog-size"],
       () => this.#changed(),
     );
     this.#changed();
@@ -40,9 +42,11 @@ export class WriterThrottle {
 
   #changed(): void {
     const { hardBytes, softBytes } = this.#values["client-output-buffer-limit"].replica;
-    const limits = [hardBytes, softBytes].filter((bytes) => bytes > 0);
+    // Nobody is dropped for what the backlog keeps anyway (net/limits.ts), unless it is for long.
+    const hardMax = Math.max(hardBytes, this.#values["repl-backlog-size"]);
+    const limits = [hardBytes > 0 ? hardMax : 0, softBytes].filter((bytes) => bytes > 0);
     const isOn = this.#values["repl-throttle-writers"] && limits.length > 0;
-    this.#holdFrom = isOn ? Math.min(...limits) * HOLD_FROM : Infinity;
+    this.#limitBytes = isOn ? Math.min(...limits) : Infinity;
     this.tick();
   }
 
@@ -51,15 +55,20 @@ export class WriterThrottle {
     return !Number.isNaN(this.#sinceMs);
   }
 
-  /** The stream has grown. */
-  grew(): void {
-    const { backlog } = this.#history;
-    if (this.isHolding || backlog === null || backlog.excessBytes < this.#holdFrom) return;
+  /** The replica that has not been sent the most of what is in memory; null for none. */
+  #slowest(): AttachedReplica | null {
     let slowest: AttachedReplica | null = null;
     for (const replica of this.#replicas) {
       if (replica.pendingBytes > (slowest?.pendingBytes ?? 0)) slowest = replica;
     }
-    if (slowest === null) return;
+    return slowest;
+  }
+
+  /** The stream has grown. */
+  grew(): void {
+    if (this.#limitBytes === Infinity || this.isHolding) return;
+    const slowest = this.#slowest();
+    if (slowest === null || slowest.pendingBytes < this.#limitBytes * HOLD_FROM) return;
     this.#replica = slowest.name;
     this.#sinceMs = this.#host.clock.monotonic();
     this.#host.holdWrites("throttle", true);
@@ -73,16 +82,13 @@ export class WriterThrottle {
   /** Called by the timer: writes go on once the replicas have caught up, or gone. */
   tick(): void {
     if (!this.isHolding) return;
-    const excess = this.#history.backlog?.excessBytes ?? 0;
-    if (excess >= this.#holdFrom / HOLD_FROM * LET_GO_BELOW) return;
-    const ms = this.#elapsedMs;
-    this.#totalMs += ms;
+    if ((this.#slowest()?.pendingBytes ?? 0) >= this.#limitBytes * LET_GO_BELOW) return;
+    this.#totalMs += this.#elapsedMs;
+    const seconds = (this.#elapsedMs / 1000).toFixed(1);
     this.#sinceMs = NaN;
     this.#host.holdWrites("throttle", false);
     this.#host.log.notice(
-      `Writes go on: they have waited ${
-        (ms / 1000).toFixed(1)
-      } seconds for replica ${this.#replica}`,
+      `Writes go on: they have waited ${seconds} seconds for replica ${this.#replica}`,
     );
     this.#replica = "";
   }

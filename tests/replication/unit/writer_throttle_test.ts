@@ -42,6 +42,24 @@ Deno.test("writes wait before a replica would be dropped, reads do not, and go o
   assertEquals(rig.run("GET", "key:59"), VALUE);
 });
 
+Deno.test("writes wait in time where the backlog is as large as the limit, or larger", () => {
+  for (const backlog of ["3mb", "4mb", "6mb"]) {
+    const rig = new MasterRig({
+      ...LIMITS,
+      "repl-throttle-writers": "yes",
+      "repl-backlog-size": backlog,
+    });
+    const replica = rig.onlineReplica(7001);
+    const writer = new InputClient(rig);
+    for (let i = 0; i < 90; i++) writer.send(`SET key:${i} ${VALUE}\r\n`);
+    assert(writer.received().length < 60, backlog);
+    rig.pass(1000);
+    assertEquals(fieldsOf(rig)[1], "repl_writers_throttled_for:127.0.0.1:7001");
+    assertEquals(replica.isClosed, false, backlog);
+    assertEquals(rig.replication.master.count, 1);
+  }
+});
+
 Deno.test("a replica that has gone, or another limit, lets writes go on", () => {
   for (const how of ["gone", "off", "limit"]) {
     const rig = new MasterRig({ ...LIMITS, "repl-throttle-writers": "yes" });
