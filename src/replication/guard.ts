@@ -5,6 +5,8 @@
  * in NOTES.
  */
 
+import type { Database } from "../keyspace/database.ts";
+
 /** What the decision is made of. */
 export interface EmptyOffer {
   /** `replica-guard-empty-master`. */
@@ -13,7 +15,7 @@ export interface EmptyOffer {
   readonly isAccepted: boolean;
   /** Our data are those of a master: synced with it, or loaded with its replication id. */
   readonly isOfMaster: boolean;
-  /** Keys that we hold. */
+  /** Keys that we hold and whose time is not over: a replica keeps the others until its master says DEL. */
   readonly keysHeld: number;
   /** Keys of the dataset that the master has sent. */
   readonly keysOffered: number;
@@ -39,4 +41,37 @@ export function judge(offer: EmptyOffer): Verdict {
   if (keysOffered === 0) return "refuse";
   if (keysOffered * 100 >= keysHeld * offer.percentMin) return "take";
   return offer.isGuarded ? "refuse" : "if-restarted";
+}
+
+/** Buckets of the index of expiries that are looked at before others get their turn. */
+const TURN_BUCKETS = 2_000;
+
+/**
+ * How many keys there are whose time is not over; counts no further than to `enough`. Those with an expiry are looked at
+ * one by one, with a `pause` now and then.
+ */
+export async function livingKeys(
+  databases: readonly Database[],
+  enough: number,
+  pause: () => Promise<void>,
+): Promise<number> {
+  let living = databases.reduce((sum, { count, expiringCount }) => sum + count - expiringCount, 0);
+  for (const database of databases) {
+    let cursor = 0;
+    let buckets = 0;
+    const look = (ref: number) => {
+      if (!database.isExpired(ref)) living++;
+    };
+    while (living < enough && database.expiringCount > 0) {
+      cursor = database.scanExpiring(cursor, look);
+      if (cursor === 0) break;
+      if (++buckets % TURN_BUCKETS === 0) await pause();
+    }
+  }
+  return living;
+}
+
+/** The number of our keys from which on a dataset of `keysOffered` counts as nearly empty; `percentMin` above 0. */
+export function keysEnoughToRefuse(keysOffered: number, percentMin: number): number {
+  return keysOffered === 0 ? 1 : Math.floor(keysOffered * 100 / percentMin) + 1;
 }

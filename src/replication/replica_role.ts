@@ -22,7 +22,7 @@ import type { ReplicaLoad } from "../rdb/replica_load.ts";
 import type { Timer, Timers } from "../runtime/runtime.ts";
 import { DivergedTail } from "./diverged_tail.ts";
 import { Divergence } from "./divergence.ts";
-import { judge } from "./guard.ts";
+import { judge, keysEnoughToRefuse, livingKeys } from "./guard.ts";
 import type { History } from "./history.ts";
 import type { ReplicationHost } from "./host.ts";
 import type { OurMaster } from "./master_role.ts";
@@ -378,9 +378,9 @@ export class ReplicaRole implements LinkOwner, OurMaster {
 
   /** LinkOwner. */
   async takes({ keyCount }: ReplicaLoad, id: string): Promise<boolean> {
-    const { host: { config }, history: { ids } } = this;
+    const { host: { config, keyspace }, history: { ids } } = this;
     const asked = id.toLowerCase();
-    const verdict = judge({
+    const offer = {
       isGuardOn: config.value("replica-guard-empty-master"),
       isAccepted: this.#isAccepted,
       isOfMaster: this.#isOfMaster,
@@ -389,13 +389,20 @@ export class ReplicaRole implements LinkOwner, OurMaster {
       isKnownHistory: asked === ids.id || asked === ids.secondId,
       percentMin: config.value("replica-guard-min-percent"),
       isGuarded: this.isGuarded,
-    });
+    };
+    if (judge(offer) === "take") return true;
+    const enough = keysEnoughToRefuse(keyCount, offer.percentMin);
+    const keysHeld = await livingKeys(keyspace.databases, enough, this.#pause);
+    const verdict = judge({ ...offer, keysHeld });
     if (verdict === "take") return true;
     if (verdict === "if-restarted" && !await this.#hasRestarted()) return true;
     this.#keysRefused = keyCount;
     this.#someRefused = keyCount === 0 ? 0 : this.#someRefused + 1;
     return false;
   }
+
+  readonly #pause = (): Promise<void> =>
+    new Promise((resolve) => this.#timers.afterOthers(resolve));
 
   get #keysHeld(): number {
     let sum = 0;

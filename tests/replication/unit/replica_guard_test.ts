@@ -1,7 +1,15 @@
 /** When the empty, or nearly empty, dataset of a master is refused. */
 
 import { assertEquals } from "@std/assert";
-import { type EmptyOffer, judge, type Verdict } from "../../../src/replication/guard.ts";
+import {
+  type EmptyOffer,
+  judge,
+  keysEnoughToRefuse,
+  livingKeys,
+  type Verdict,
+} from "../../../src/replication/guard.ts";
+import { EXPIRE_HIDES } from "../../../src/keyspace/expire_mode.ts";
+import { testServer } from "../../support/test_server.ts";
 
 const LOST: EmptyOffer = {
   isGuardOn: true,
@@ -40,3 +48,28 @@ for (const [why, offer, verdict] of CASES) {
     assertEquals(judge({ ...LOST, ...offer }), verdict);
   });
 }
+
+Deno.test("keys whose time is over are none that a replica has to lose", async () => {
+  const s = testServer({ nowMs: 1000 });
+  const count = (enough: number) =>
+    livingKeys(s.keyspace.databases, enough, () => Promise.resolve());
+  for (let i = 0; i < 500; i++) s.run("SET", `short${i}`, "v", "PX", "10");
+  for (let i = 0; i < 300; i++) s.run("SET", `long${i}`, "v", "PX", "100000");
+  s.run("SELECT", "3");
+  for (let i = 0; i < 20; i++) s.run("SET", `${i}`, "v");
+  assertEquals(await count(Infinity), 820);
+  s.keyspace.expireMode = EXPIRE_HIDES;
+  s.clock.nowMs = 5000;
+  s.keyspace.refreshTime();
+  assertEquals(await count(Infinity), 320);
+  assertEquals(await count(1) >= 1, true);
+});
+
+Deno.test("from so many of our keys on a dataset counts as nearly empty", () => {
+  for (const [offered, percentMin] of [[0, 10], [1, 10], [4, 10], [7, 33], [50, 100], [3, 1]]) {
+    const keysHeld = keysEnoughToRefuse(offered, percentMin);
+    const verdict = (held: number) =>
+      judge({ ...LOST, keysOffered: offered, percentMin, keysHeld: held, isGuarded: true });
+    assertEquals([verdict(keysHeld - 1), verdict(keysHeld)], ["take", "refuse"]);
+  }
+});
