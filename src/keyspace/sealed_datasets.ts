@@ -209,6 +209,16 @@ export class SealedDatasets {
     while (this.bytes > this.bytesMax) this.dropOldest("undo-max-memory");
   }
 
+  /** Bytes of what is there now and would have to be kept if this dataset were brought back. */
+  bytesToReplace({ databases, isWhole, libraries }: SealedDataset): number {
+    const { keyspace } = this;
+    const now = isWhole
+      ? keyspace.databases.filter(({ count }) => count > 0)
+      : databases.map(({ index }) => keyspace.databases[index]);
+    const bytes = now.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+    return bytes + (libraries === null ? 0 : keyspace.libraries.memoryBytes);
+  }
+
   /**
    * Brings a dataset back: it takes the place of what is there, which is kept in turn. Fails transactions that watch
    * what is exchanged, and lets blocked clients look again. Of SWAPDB the databases are exchanged once more.

@@ -88,3 +88,19 @@ Deno.test("what a full sync has replaced comes back once the server is a master 
   assertEquals(digestOf(server), digest);
   assertEquals([...server.core.keyspace.libraries.codes].length, 1);
 });
+
+Deno.test("a FLUSHALL of the append-only file can be undone after a restart, and says where it is from", async () => {
+  await using server = await RunningServer.start(WINDOW, "appendonly yes");
+  using client = await server.connect();
+  await fill(client);
+  const digest = digestOf(server);
+  await client.call("FLUSHALL");
+  server.server.stop();
+  await using again = await RunningServer.startIn(server.dir, WINDOW, "appendonly yes");
+  const sealed = again.core.keyspace.sealed.all.map(({ id, cause, by }) => [id, cause, by]);
+  assertEquals(sealed, [[1, "flushall", "the append-only file"]]);
+  using other = await again.connect();
+  await other.call("UNDO", "RESTORE", "1");
+  assertEquals(digestOf(again), digest);
+  assertEquals(again.hasLogged("a restart leads back to what it has now"), true);
+});

@@ -4,13 +4,14 @@ import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { sealedBytes, type SealedDataset, sealedKeys } from "../../keyspace/sealed_datasets.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
+import { formatBytes } from "../../observe/bytes_for_people.ts";
 import { writeHelp } from "../help.ts";
 
-/** Who has asked for something, in words for people: `127.0.0.1:4711 (user default)`, or the master. */
+/** Who has asked for something, in words for people: `127.0.0.1:4711 (user default)`, the master, or a file. */
 export function askerOf({ client, server }: Call): string {
   if (client.isMaster) {
-    const { masterHost, masterPort } = server.replication.replica;
-    return `master ${masterHost}:${masterPort}`;
+    const { isLinkUp, peer } = server.replication.replica;
+    return isLinkUp ? `master ${peer}` : "the append-only file";
   }
   return `${client.transport.address} (user ${client.user?.name ?? "(superuser)"})`;
 }
@@ -63,7 +64,8 @@ function databasesOf({ databases, swapped }: SealedDataset): string {
  * After FLUSHALL and a full sync that is all databases (and of the latter the functions), after FLUSHDB the one.
  * Replicas take all of it by a full sync, and the append-only file begins anew; SWAPDB is turned back by another one.
  *
- * Errors: there is no such dataset (any more); this is a replica, whose data are its master's.
+ * Errors: there is no such dataset (any more); this is a replica, whose data are its master's; what is there now is more
+ * than `undo-max-memory`, and would be lost.
  */
 export const undoRestore = defineCommand({
   name: "undo|restore",
@@ -88,6 +90,7 @@ function runUndoRestore(call: Call): void {
   }
   const dataset = find(call);
   const { id, cause, by, swapped } = dataset;
+  checkRoom(call, dataset);
   const who = askerOf(call);
   log.notice(`UNDO RESTORE ${id} by ${who}: brings back what ${cause} by ${by} has replaced`);
   keyspace.sealed.restore(dataset, who);
@@ -96,8 +99,26 @@ function runUndoRestore(call: Call): void {
     call.preventPropagation();
     replication.datasetReplaced(`UNDO RESTORE ${id}`);
     aof.datasetReplaced();
+    if (aof.isOn) {
+      log.notice(
+        "The append-only file is made anew: until that is done, a restart leads back to what it has now",
+      );
+    }
   }
   reply.ok();
+}
+
+/** @throws ReplyError where what is there now could not be kept in turn */
+function checkRoom({ server }: Call, dataset: SealedDataset): void {
+  const { sealed } = server.keyspace;
+  const bytes = dataset.swapped === null ? sealed.bytesToReplace(dataset) : 0;
+  if (bytes <= sealed.bytesMax) return;
+  throw new ReplyError(
+    `ERR what is there now (${
+      formatBytes(bytes)
+    }) would be lost, as it is more than undo-max-memory ` +
+      `(${formatBytes(sealed.bytesMax)}): raise that first`,
+  );
 }
 
 /** `UNDO DROP id | ALL`: lets go of it now. Errors: there is no such dataset (any more). */

@@ -160,6 +160,20 @@ Deno.test("what is larger than undo-max-memory is not kept, older ones make room
   assertEquals(list(s), []);
 });
 
+Deno.test("UNDO RESTORE is refused where what is there now is more than undo-max-memory", () => {
+  const { s } = filled({ "undo-max-memory": 1 << 20 });
+  s.run("FLUSHDB");
+  s.run("SWAPDB", 0, 1);
+  for (let i = 0; i < 12; i++) s.run("SET", `large ${i}`, "x".repeat(100_000));
+  const refused = (s.run("UNDO", "RESTORE", 1) as { error: string }).error;
+  assert(/^ERR what is there now \(1\.\d+M\) would be lost, .* \(1\.00M\)/.test(refused), refused);
+  assertEquals([s.run("DBSIZE"), list(s).map(({ id }) => id)], [12, [2, 1]]);
+  assertEquals(s.run("UNDO", "RESTORE", 2), "OK", "a swap needs no memory");
+  assertEquals(s.run("DBSIZE"), 0);
+  assertEquals(s.run("UNDO", "RESTORE", 1), "OK");
+  assertEquals(s.run("DBSIZE"), 7);
+});
+
 Deno.test("what is kept goes before a key is evicted or a write refused", () => {
   for (const policy of ["allkeys-lru", "noeviction"]) {
     const { s } = filled({ "maxmemory-policy": policy });
