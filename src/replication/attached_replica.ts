@@ -74,15 +74,15 @@ export class AttachedReplica implements OutputFeed {
   hasAcknowledged = false;
   /** What it has, as an offset of our own history. */
   ackOffset = 0;
-  /** Unix ms. */
+  /** When it last acknowledged, by the monotonic clock, as are all times here. */
   ackMs = 0;
   /** Offset in the AOF that it has synced, of `REPLCONF ACK n FACK m`. */
   syncedOffset = 0;
   /** Whether it has told of such an offset. */
   hasSynced = false;
-  /** When it asked to be synchronized, Unix ms. */
+  /** When it asked to be synchronized. */
   askedMs = 0;
-  /** When the last of the snapshot's bytes were taken by the system, Unix ms. */
+  /** When the last of the snapshot's bytes were taken by the system. */
   progressMs = 0;
   /** Bytes of the payload that have gone. */
   payloadBytes = 0;

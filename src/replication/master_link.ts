@@ -121,7 +121,7 @@ export class MasterLink implements LinkTransport {
   load: ReplicaLoad | null = null;
   /** Bytes of it as announced; -1 when not known. */
   syncTotalBytes = -1;
-  /** Unix ms at which the master last sent something. */
+  /** When the master last sent something, by the monotonic clock. */
   lastReadMs: number;
   /** Whether the master knows PSYNC: the others take no acknowledgements. */
   isModern = true;

@@ -108,7 +108,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   #snapshotProblem = "";
   /** When the next try begins after such a one, by the monotonic clock; 0: it is not waited for. */
   #snapshotRetryMs = 0;
-  /** Unix ms since when the link is up, or down; 0 for never. */
+  /** Since when the link is up, or down, by the monotonic clock; 0 for never. */
   #upSinceMs = 0;
   #downSinceMs = 0;
   /** A person has said whom to follow: what that master has, be it nothing, is taken. */

@@ -78,8 +78,8 @@ function runReplicaof(call: Call): void {
 /**
  * `ROLE`: of a master "master", the replication offset, and ip, port and offset of each replica; of a
  * replica "slave", host and port of its master, the state of the link ("connect", "connecting",
- * "handshake", "sync", "connected", or "guarded": see `replica-guard-empty-master`), and the offset of
- * what has been applied, -1 while the link is not up.
+ * "handshake", "sync", "connected", "diverged": a command of the master has failed here, or "guarded": see
+ * `replica-guard-empty-master`), and the offset of what has been applied, -1 while the link is not up.
  *
  * @see {@link https://redis.io/docs/latest/commands/role/}
  */
