@@ -719,6 +719,7 @@ export class Core
 
   /** PersistenceOwner. */
   persistenceChanged(): void {
+    if (!this.persistence.lastSaveOk) this.replication.master.makeRoomOnDisk();
     this.updateGates();
   }
 
@@ -794,6 +795,7 @@ export class Core
 
   /** AofOwner. */
   aofFailureChanged(): void {
+    if (this.aof.failure !== null) this.replication.master.makeRoomOnDisk();
     this.updateGates();
     // What has been kept back is on the disk by now.
     if (this.aof.failure === null) this.turn.release();

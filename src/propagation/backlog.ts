@@ -185,6 +185,15 @@ export class Backlog {
     return this.#spilledBytes;
   }
 
+  /** Where the part of the stream ends that is not all in memory; `beginOffset` where it is. */
+  get spilledTo(): number {
+    let to = this.beginOffset;
+    for (let block: Block | null = this.#first; block !== null; block = block.next) {
+      if (block.bytes === null) to = block.offset + block.length;
+    }
+    return to;
+  }
+
   /** From now on what takes more memory than it may goes to a file, or (null) stays. */
   spillTo(spill: Spill | null): void {
     this.#spill = spill;
@@ -287,6 +296,7 @@ export class Backlog {
     }, (error) => {
       this.#isWriting = false;
       for (const block of blocks) block.isWriting = false;
+      this.#writeFrom = null; // these are to be tried again
       if (this.#spill !== spill) return;
       // What is in the file stays readable; nothing more goes there.
       spill.bytesMax = Infinity;

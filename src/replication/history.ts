@@ -21,6 +21,8 @@ import { LinkLog } from "./link_log.ts";
 const SELECTS = 8;
 /** How long a disk that failed is left alone. */
 const SPILL_RETRY_MS = 10_000;
+/** The same where files of ours have taken the room that data needed. */
+const GIVEN_WAY_MS = 600_000;
 
 export class History {
   readonly ids: ReplicationIds;
@@ -34,8 +36,8 @@ export class History {
   /** The furthest that a replica has acknowledged of this history; 0 for none. */
   acknowledgedOffset = 0;
   #spill: Spill | null = null;
-  /** When a file could not be written, by the monotonic clock; NaN while all is well. */
-  #failedMs = NaN;
+  /** When files are tried again that could not be written, by the monotonic clock; Infinity while all is well. */
+  #spillAgainMs = Infinity;
 
   /**
    * `grew` is called when the backlog has become longer, `lost` when there is no memory for more of it:
@@ -89,14 +91,14 @@ export class History {
               formatBytes(spill.bytesMax)
             }: it goes to ` +
               `temporary files in ${toPath(config.value("dir"))}`
-            : "Replicas have been sent what was in temporary files, and those are gone",
+            : "No replica needs what was in temporary files any more, and those are gone",
         );
       }),
       bytesMax: Infinity,
       onLoaded: this.#grew,
       onFailed: (error) => {
         if (this.#spill !== spill) return;
-        this.#failedMs = this.#host.clock.monotonic();
+        this.#spillAgainMs = this.#host.clock.monotonic() + SPILL_RETRY_MS;
         log.warning(
           `What replicas have not been sent yet cannot be written to a file, and stays in memory: ${
             problemOf(error)
@@ -115,13 +117,25 @@ export class History {
   #setSpillLimit(): void {
     const bytesMax = this.#host.config.value("repl-backlog-spill-size");
     if (this.#spill !== null) this.#spill.bytesMax = bytesMax === 0 ? Infinity : bytesMax;
-    this.#failedMs = NaN;
+    this.#spillAgainMs = Infinity;
     this.#backlog?.spillLimitChanged();
+  }
+
+  /**
+   * Nothing more goes to files for a while. Returns the offset up to which the stream is not all in memory; -1 where
+   * all of it is.
+   */
+  stopSpilling(): number {
+    const backlog = this.#backlog;
+    if (this.#spill === null || backlog === null || backlog.spilledBytes === 0) return -1;
+    this.#spill.bytesMax = Infinity;
+    this.#spillAgainMs = this.#host.clock.monotonic() + GIVEN_WAY_MS;
+    return backlog.spilledTo;
   }
 
   /** Called by the timer: files that could not be written are tried again after a while. */
   tick(steadyMs: number): void {
-    if (steadyMs - this.#failedMs > SPILL_RETRY_MS) this.#setSpillLimit();
+    if (steadyMs >= this.#spillAgainMs) this.#setSpillLimit();
   }
 
   /** Drops the backlog: from now on nobody can go on partially. */

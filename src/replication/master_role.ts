@@ -64,7 +64,7 @@ export class MasterRole {
    */
   #knowOfMore = false;
   #asksAcks = false;
-  /** Since when there has been no replica, Unix ms; NaN before that has been noted. */
+  /** Since when there has been no replica, by the monotonic clock; NaN before that has been noted. */
   #noReplicasSinceMs = NaN;
   #lastPingMs = 0;
   #lastSecond = 0;
@@ -422,6 +422,22 @@ export class MasterRole {
   /** Ends the links of all replicas: they have to ask again (our history has another name, or is another). */
   disconnectAll(why: string): void {
     for (const replica of [...this.#replicas]) replica.close(why);
+  }
+
+  /**
+   * Clients' data cannot be written to the disk, where room is taken by what replicas have not been sent: that is given
+   * up, with the links that need it.
+   */
+  makeRoomOnDisk(): void {
+    const spilledTo = this.history.stopSpilling();
+    if (spilledTo < 0) return;
+    for (const replica of [...this.#replicas]) {
+      if (replica.cursor === null || replica.cursor.offset >= spilledTo) continue;
+      this.host.log.warning(
+        `Replica ${replica.name} is dropped: what it has not been sent takes room on a disk that is full`,
+      );
+      replica.close("what it had not been sent took room on a disk that is full");
+    }
   }
 
   /** The connection of a replica has ended. */

@@ -182,6 +182,34 @@ Deno.test("Backlog keeps in memory what cannot be written, and says what cannot 
   assert(store.isClosed);
 });
 
+Deno.test("Backlog writes what could not be written before once the disk has room again", async () => {
+  const backlog = new Backlog(0, 16 * 1024);
+  const store = new FakeStore();
+  const spill = new Heard(store, 100_000);
+  backlog.spillTo(spill);
+  const slow = backlog.cursor(0);
+  for (let round = 0; round < 5; round++) {
+    store.failsWith = new Error("disk full");
+    spill.bytesMax = 100_000;
+    for (let i = 0; i < 60; i++) append(backlog, 10_000);
+    await settle();
+    assert(backlog.heldBytes > 500_000, "it is in memory");
+  }
+  store.failsWith = null;
+  spill.bytesMax = 100_000;
+  backlog.spillLimitChanged();
+  for (let i = 0; i < 10; i++) await settle();
+  assert(backlog.heldBytes <= 100_000 + 3 * 16 * 1024, `${backlog.heldBytes}`);
+  assert(backlog.spilledTo > 2_900_000);
+  for (let turns = 0; slow.behindBytes > 0; turns++) {
+    assert(turns < 1000, `stands at ${slow.offset}`);
+    read(slow);
+    await settle();
+  }
+  slow.close();
+  assertEquals([store.kept.size, backlog.spilledTo], [0, backlog.beginOffset]);
+});
+
 Deno.test("SpillFiles keeps bytes in files without names, which go when they are done with", async () => {
   const folder = await Deno.makeTempDir({ prefix: "tsredis-test-" });
   const used: boolean[] = [];
