@@ -302,14 +302,7 @@ export class Dispatcher {
       const outcome = parser.next();
       if (outcome === MORE) return;
       if (outcome === BROKEN) {
-        this.server.log.verbose(
-          `Protocol error (${parser.errorText}) from client: id=${client.id} ` +
-            `addr=${client.transport.address}`,
-        );
-        if (parser.isBeyondUnauthenticated) this.server.unauthenticated.refused(client, "input");
-        this.answerOutside(client, (reply) => reply.error(`ERR ${parser.errorText}`));
-        this.server.statistics.countError(client.reply.lastError);
-        client.isClosing = true;
+        this.#endBroken(client);
         return;
       }
       this.#execute(client, parser.words);
@@ -323,6 +316,27 @@ export class Dispatcher {
         client.transport.close(false);
       }
     }
+  }
+
+  /**
+   * What has come is no request: the connection ends. A replica is not answered, as it would take that for a part of its
+   * stream.
+   */
+  #endBroken(client: Client): void {
+    const { log, statistics, unauthenticated } = this.server;
+    const { errorText, isBeyondUnauthenticated } = client.parser!;
+    const text = `Protocol error (${errorText}) from client: id=${client.id} ` +
+      `addr=${client.transport.address}`;
+    client.isClosing = true;
+    if (client.isReplica) {
+      log.warning(text);
+      client.closeCause = `it sent what is no command: ${errorText}`;
+      return;
+    }
+    log.verbose(text);
+    if (isBeyondUnauthenticated) unauthenticated.refused(client, "input");
+    this.answerOutside(client, (reply) => reply.error(`ERR ${errorText}`));
+    statistics.countError(client.reply.lastError);
   }
 
   /** Warms the caches for the requests that wait; returns after how many to look again. */

@@ -444,8 +444,9 @@ export class MasterLink implements LinkTransport {
     });
     if (payload === null) {
       throw new LinkFailure(
-        "Bad protocol from MASTER, the first byte is not '$' or no length follows it (we received " +
-          `'${line.slice(0, 64)}'), are you sure the host and port are right?`,
+        `Bad protocol from MASTER, ${
+          line.startsWith("$") ? "no length of a snapshot follows" : "the first byte is not"
+        } '$' (we received '${line.slice(0, 64)}'), are you sure the host and port are right?`,
       );
     }
     const policy = config.value("repl-diskless-load");

@@ -424,6 +424,26 @@ Deno.test("a replica that never acknowledges is dropped after repl-timeout; the 
   });
 });
 
+Deno.test("a replica that sends garbage is dropped without a word into its stream, and the log says why", async () => {
+  await using master = await startPeer("tsredis");
+  await withLog([master], async () => {
+    using wire = await fakeReplica(master);
+    await wire.send("PSYNC ? -1\r\n");
+    assertMatch(await wire.line(), /^\+FULLRESYNC/);
+    await wire.rdb(await wire.line());
+    await wire.send("REPLCONF ACK 0\r\n");
+    await eventually(async () => (await infoOf(master)).slave0?.includes("state=online"));
+    await wire.send("*3\r\n$x\r\n");
+    assertEquals((await wire.untilClosed()).includes("-ERR"), false);
+    await master.untilLogged(
+      /# Protocol error \(Protocol error: invalid bulk length\) from client: id=\d+ addr=/,
+    );
+    const events = plain(await ask(master, "REPLICATION", "LOG", "3"));
+    assertMatch(events, /it sent what is no command: Protocol error: invalid bulk length/);
+    assertEquals((await infoOf(master)).connected_slaves, "0");
+  });
+});
+
 Deno.test("a replica that never reads is dropped at its output limit and slows nobody", async () => {
   await using master = await startPeer("tsredis", {
     args: ["--client-output-buffer-limit", "replica 1mb 0 0", "--repl-backlog-size", "1mb"],
