@@ -44,8 +44,8 @@ export const noise: Trial = {
   unit: "rounds",
   sizeOf: "keys",
   short: { amount: 2, size: 300 },
-  long: { amount: 180, size: 5_000 },
-  msPerUnit: 1_500,
+  long: { amount: 120, size: 5_000 },
+  msPerUnit: 2_500,
   needs: { isHere: hasOpenssl, suffix: "openssl" },
   run,
 };

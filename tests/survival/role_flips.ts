@@ -69,7 +69,13 @@ async function run(field: Field): Promise<Figures> {
         });
         await using _ = load;
         const stop = { isDone: false };
-        const writing = writeConfirmed(servers[leader], `round:${number}`, confirmed, stop);
+        const writing = writeConfirmed(
+          servers[leader],
+          SERVERS - 1 + old.length,
+          `round:${number}`,
+          confirmed,
+          stop,
+        );
         writing.catch(() => {}); // told of where it is awaited
         await pause(field.extent.size);
         if (isInOrder) {
@@ -131,9 +137,10 @@ async function standStill(leader: ServerProcess, next: ServerProcess): Promise<v
   await ask(leader, "CLIENT", "UNPAUSE").catch(() => {});
 }
 
-/** Writes one key after the other and has both replicas confirm each; gives how many were not confirmed. */
+/** Writes one key after the other and has all replicas confirm each; gives how many were not confirmed. */
 async function writeConfirmed(
   leader: ServerProcess,
+  replicas: number,
   name: string,
   confirmed: string[],
   stop: { isDone: boolean },
@@ -145,9 +152,9 @@ async function writeConfirmed(
     const key = `${name}:${i}`;
     const [set, wait] = await client.pipeline([
       ["SET", key, key],
-      ["WAIT", String(SERVERS - 1), "500"],
+      ["WAIT", String(replicas), "500"],
     ]);
-    if (set.kind === "status" && wait.kind === "integer" && Number(wait.value) >= SERVERS - 1) {
+    if (set.kind === "status" && wait.kind === "integer" && Number(wait.value) >= replicas) {
       confirmed.push(key);
     } else count++;
   }
