@@ -26,7 +26,7 @@ const BETWEEN = 62;
 const RADIUS = 4.5;
 
 /** The scale of waits, in milliseconds. */
-const WAIT_TICKS = [0.1, 1, 10, 100, 1000, 10_000];
+const WAIT_TICKS = [1, 10, 100, 1000, 10_000];
 
 const STYLE = `
   text { font: 12px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328; }
@@ -116,9 +116,9 @@ function syncPanels(results: ReplicationResults): Panel[] {
   }
   return [
     {
-      title: "time from REPLICAOF to link up, redis-server = 1",
+      title: "time to link up, redis-server = 1",
       rows: [...times.values()],
-      ...linear(1.2, 0.2),
+      ...linear(Math.max(1.2, highestIn(times)), 0.2),
       bar: BARS.fullSync,
     },
     {
@@ -151,12 +151,12 @@ function masterPanels(results: ReplicationResults): Panel[] {
       }
     }
   }
-  const highest = Math.max(1, ...[...cpu.values()].flatMap(({ marks }) => Object.values(marks)));
+  const highest = Math.max(1, highestIn(cpu));
   return [
     {
       title: "throughput kept, of that without replicas",
       rows: [...kept.values()],
-      ...linear(1.2, 0.2),
+      ...linear(Math.max(1.2, highestIn(kept)), 0.2),
     },
     {
       title: "the master's CPU time for a request, µs",
@@ -170,6 +170,10 @@ function rowOf(rows: Map<string, Row>, title: string): Row {
   let row = rows.get(title);
   if (row === undefined) rows.set(title, row = { title, marks: {} });
   return row;
+}
+
+function highestIn(rows: Map<string, Row>): number {
+  return Math.max(0, ...[...rows.values()].flatMap(({ marks }) => Object.values(marks)));
 }
 
 /** A scale from zero to the first tick that is not below `highest`. */

@@ -58,6 +58,8 @@ export interface SideFigures {
   /** Replies that were errors, such as LOADING. */
   refused: number;
   longestMs: number;
+  /** When the question was sent that waited longest, since the first one; milliseconds. */
+  longestAtMs: number;
   /** The longest after what the bystander waited at the same time has been taken from each. */
   netMs: number;
   p999Ms: number;
@@ -168,10 +170,13 @@ export const BARS = {
 
 /** What is kept of a probe; the bystander's own net figure is 0. */
 export function sideFigures(probe: ProbeSample, bystander: ProbeSample): SideFigures {
+  const longestMs = quantile(probe.latenciesMs, 1);
+  const longestAt = probe.latenciesMs.indexOf(longestMs);
   return {
     asked: probe.latenciesMs.length,
     refused: probe.refused,
-    longestMs: quantile(probe.latenciesMs, 1),
+    longestMs,
+    longestAtMs: probe.sentAtMs[longestAt] - probe.sentAtMs[0],
     netMs: probe === bystander ? 0 : netStallMs(probe, bystander),
     p999Ms: quantile(probe.latenciesMs, 0.999),
   };
