@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { RdbReader } from "../../src/rdb/reader.ts";
 import { skipValue } from "../../src/rdb/skip_value.ts";
-import { loadBytes } from "../rdb/datasets.ts";
+import { loadBytes, saveToBytes } from "../rdb/datasets.ts";
 import { scanBytes } from "../rdb/scans.ts";
 import {
   AFTER,
@@ -13,11 +13,15 @@ import {
   HASH_ARRAY_REF,
   key,
   length,
+  metadata,
+  payload,
   slotImport,
   snapshot,
   template,
+  TEMPLATED,
   text,
 } from "../support/newer_snapshots.ts";
+import { FakeMaster } from "../replication/unit/fake_master.ts";
 import { testServer } from "../support/test_server.ts";
 import { runToolWith } from "../support/tool_runs.ts";
 import { WorkFolder } from "../support/work_folder.ts";
@@ -146,4 +150,71 @@ Deno.test("the frames of all values of a newer snapshot end where a scan says", 
   }, false);
   assertEquals([...types].toSorted((a, b) => a - b), [0, 26, 27, 28, 29, 30, 31, 32, 33]);
   assertEquals(unknown, 2);
+});
+
+/** Serves the keys of this dump to who asks for them one by one, until the connection ends. */
+async function serveKeys(server: FakeMaster, dumps: Record<string, string>): Promise<void> {
+  const link = await server.accept();
+  const bulk = (text: string) => `$${text.length}\r\n${text}\r\n`;
+  const list = (...items: string[]) => `*${items.length}\r\n${items.join("")}`;
+  for (;;) {
+    const asked = await link.request();
+    if (asked === null) return;
+    const [command, name] = asked.split(" ");
+    if (command === "INFO") await link.send(bulk("# Keyspace\r\ndb0:keys=2,expires=0\r\n"));
+    else if (command === "SELECT") await link.send("+OK\r\n");
+    else if (command === "SCAN") {
+      await link.send(list(bulk("0"), list(...Object.keys(dumps).map(bulk))));
+    } else if (command === "TIME") await link.send(list(bulk("1700000000"), bulk("0")));
+    else if (command === "DUMP") await link.send(bulk(dumps[name]));
+    else if (command === "PEXPIRETIME") await link.send(":-1\r\n");
+    else await link.send(`-ERR unknown command '${command}'\r\n`);
+  }
+}
+
+Deno.test("diff --scan compares payloads of Redis 8.10, and names what has no place here", async () => {
+  using folder = new WorkFolder();
+  const [type, , value] = TEMPLATED[0];
+  const s = testServer();
+  s.run("HSET", "h", ...HASH);
+  s.run("SET", "with metadata", "value");
+  const path = folder.write("dump.rdb", saveToBytes(s.keyspace));
+  for (const skips of [true, false]) {
+    using server = new FakeMaster();
+    const served = serveKeys(server, {
+      h: payload(type + value),
+      "with": payload(metadata("BLES") + "\0" + text("value")),
+    });
+    const words = ["diff", "--scan", ...(skips ? ["--skip-modules"] : []), path];
+    const { exitCode, output, remarks } = await runToolWith([...words, `127.0.0.1:${server.port}`]);
+    if (skips) {
+      assertEquals(exitCode, 1, remarks);
+      assertStringIncludes(output, 'only in A: "with metadata" (string)');
+      assertStringIncludes(output, 'only in B: "with" (string)');
+      assert(!output.includes('"h"'), output);
+    } else {
+      assertEquals(exitCode, 3);
+      assertStringIncludes(
+        remarks,
+        `the metadata of the module class 'BLES' of "with" (database 0) cannot be compared`,
+      );
+    }
+    await served;
+  }
+});
+
+Deno.test("diff --scan refuses payloads of a version that is not known", async () => {
+  using folder = new WorkFolder();
+  const path = folder.write("dump.rdb", saveToBytes(testServer().keyspace));
+  using server = new FakeMaster();
+  const served = serveKeys(server, { k: payload("\x21\x01", 16) });
+  const { exitCode, remarks } = await runToolWith([
+    "diff",
+    "--scan",
+    path,
+    `127.0.0.1:${server.port}`,
+  ]);
+  assertEquals(exitCode, 3);
+  assertStringIncludes(remarks, "DUMP: payloads of RDB version 16 are not read.");
+  await served;
 });

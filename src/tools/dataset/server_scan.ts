@@ -7,6 +7,7 @@
 import { latin1, toLatin1 } from "../../base/bytes.ts";
 import {
   DUMP_FOOTER_BYTES,
+  isReadVersion,
   RDB_VERSION,
   RDB_VERSION_READ_MAX,
   RDB_VERSION_VALKEY,
@@ -144,6 +145,11 @@ class ServerScan {
     this.#seen.add(hash, hash, 0, NaN);
     const footer = payload.length - DUMP_FOOTER_BYTES;
     const version = payload[footer] | (payload[footer + 1] << 8);
+    if (!isReadVersion(version)) {
+      throw new ToolFailure(
+        `${this.#link.name}: DUMP: payloads of RDB version ${version} are not read.`,
+      );
+    }
     const out = this.#out ?? this.#begin(version);
     // Payloads of one server can be of several versions; type numbers are the same in all but Valkey's own.
     if ((version === RDB_VERSION_VALKEY) !== (out.version === RDB_VERSION_VALKEY)) {
