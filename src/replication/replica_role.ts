@@ -41,6 +41,8 @@ const RETRY_MS_MAX = 1000;
 /** After tries that have failed for what the snapshot, or the stream, holds. */
 const CONTENT_RETRY_MS_MIN = 1000;
 const CONTENT_RETRY_MS_MAX = 60_000;
+/** So many tries in a row that have failed for the same: what is tried from then on is told of no more. */
+const SILENT_AFTER = 2;
 /** Tries in a row that have found a master without one of its own, before a ring is looked for. */
 const RING_TRIES = 3;
 /** Between two looks: each asks all servers above. */
@@ -282,7 +284,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
 
   /** LinkOwner. */
   get isQuiet(): boolean {
-    return this.isGuarded || (this.#futileTries > 1 && this.#link?.state !== "sync");
+    return this.isGuarded || (this.#futileTries >= SILENT_AFTER && this.#link?.state !== "sync");
   }
 
   /** LinkOwner. */
@@ -452,6 +454,12 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     else this.#failures = isSame ? this.#failures + 1 : 1;
     this.#futileTries = !isFutile ? 0 : isSame ? this.#futileTries + 1 : 1;
     this.#lastFailure = wasSteady ? "" : failure.message;
+    if (this.#futileTries === SILENT_AFTER && !this.isGuarded) {
+      // Else the last line would be that all is well so far.
+      host.log.notice(
+        `MASTER ${this.peer} is tried again about every second: the log tells when that ends otherwise`,
+      );
+    }
     if (failure.more.isMasterless === true && this.#failures >= RING_TRIES) {
       this.#lookForRing(steadyMs);
     }

@@ -4,6 +4,8 @@
  */
 
 import { latin1, toLatin1 } from "../../../src/base/bytes.ts";
+import { RunningServer } from "../../server/running_server.ts";
+import { type Reply, textOf } from "../../support/resp_client.ts";
 
 /** 40 digits of a history. */
 export const HISTORY = "0123456789abcdef0123456789abcdef01234567";
@@ -137,4 +139,31 @@ export function snapshot(strings: Record<string, string>): string {
   const records = Object.entries(strings).map(([key, value]) => `\x00${text(key)}${text(value)}`);
   const body = records.length === 0 ? "" : `\xfe\x00${records.join("")}`;
   return `REDIS0011${body}\xff${"\0".repeat(8)}`;
+}
+
+// -- servers that follow it -----------------------------------------------------------------
+
+/** A replica of the master, with this configuration. */
+export async function replicaOf(master: FakeMaster, ...lines: string[]): Promise<RunningServer> {
+  const s = await RunningServer.start(...lines);
+  await ask(s, "REPLICAOF", "127.0.0.1", `${master.port}`);
+  return s;
+}
+
+/** The reply to one request of a client of its own. */
+export async function ask(s: RunningServer, ...words: string[]): Promise<Reply> {
+  using client = await s.connect();
+  return await client.call(...words);
+}
+
+export async function get(s: RunningServer, key: string): Promise<string> {
+  return textOf(await ask(s, "GET", key));
+}
+
+/** INFO's fields about replication. */
+export function info(s: RunningServer): Record<string, string> {
+  const { replication, keyspace } = s.core;
+  return Object.fromEntries(
+    replication.infoFields(keyspace.steadyMs).map(([name, value]) => [name, String(value)]),
+  );
 }

@@ -1,34 +1,21 @@
 /** A replica whose dataset parts from its master's: what it acknowledges, and how the two become equal again. */
 
 import { assert, assertEquals } from "@std/assert";
-import { RunningServer } from "../../server/running_server.ts";
 import { eventually } from "../../support/eventually.ts";
 import { textOf } from "../../support/resp_client.ts";
 import { Words } from "../../../src/resp/words.ts";
 import { testServer } from "../../support/test_server.ts";
-import { array, FakeLink, FakeMaster, HISTORY, snapshot } from "./fake_master.ts";
-
-async function replicaOf(master: FakeMaster, ...lines: string[]): Promise<RunningServer> {
-  const s = await RunningServer.start(...lines);
-  await ask(s, "REPLICAOF", "127.0.0.1", `${master.port}`);
-  return s;
-}
-
-async function ask(s: RunningServer, ...words: string[]) {
-  using client = await s.connect();
-  return await client.call(...words);
-}
-
-async function get(s: RunningServer, key: string): Promise<string> {
-  return textOf(await ask(s, "GET", key));
-}
-
-function info(s: RunningServer): Record<string, string> {
-  const { replication, keyspace } = s.core;
-  return Object.fromEntries(
-    replication.infoFields(keyspace.steadyMs).map(([name, value]) => [name, String(value)]),
-  );
-}
+import {
+  array,
+  ask,
+  FakeLink,
+  FakeMaster,
+  get,
+  HISTORY,
+  info,
+  replicaOf,
+  snapshot,
+} from "./fake_master.ts";
 
 /** Answers with a full sync whose snapshot is this. */
 async function sendFull(link: FakeLink, body: string, offset: number): Promise<void> {

@@ -4,34 +4,21 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { RunningServer } from "../../server/running_server.ts";
 import { eventually } from "../../support/eventually.ts";
 import { error, status, textOf } from "../../support/resp_client.ts";
-import { array, FakeLink, FakeMaster, HISTORY, snapshot } from "./fake_master.ts";
+import {
+  array,
+  ask,
+  FakeLink,
+  FakeMaster,
+  get,
+  HISTORY,
+  info,
+  replicaOf,
+  snapshot,
+} from "./fake_master.ts";
 
 const OTHER = "f".repeat(40);
 const LOADING = error("LOADING Redis is loading the dataset in memory");
 const MARK = "0123456789abcdef0123456789abcdef01234567".replaceAll("0", "z");
-
-/** A replica of the master, with this configuration. */
-async function replicaOf(master: FakeMaster, ...lines: string[]): Promise<RunningServer> {
-  const s = await RunningServer.start(...lines);
-  await ask(s, "REPLICAOF", "127.0.0.1", `${master.port}`);
-  return s;
-}
-
-async function ask(s: RunningServer, ...words: string[]) {
-  using client = await s.connect();
-  return await client.call(...words);
-}
-
-async function get(s: RunningServer, key: string): Promise<string> {
-  return textOf(await ask(s, "GET", key));
-}
-
-function info(s: RunningServer): Record<string, string> {
-  const { replication, keyspace } = s.core;
-  return Object.fromEntries(
-    replication.infoFields(keyspace.nowMs).map(([name, value]) => [name, String(value)]),
-  );
-}
 
 function isUp(s: RunningServer): boolean {
   return s.core.replication.replica.isLinkUp;
@@ -596,4 +583,14 @@ Deno.test("REPLICATION LOG tells of a link from its beginning to its end", async
   using client = await s.connect();
   const reply = await client.call("REPLICATION", "LOG", "1");
   assert(reply.kind === "array" && reply.items.length === 1);
+});
+
+Deno.test("of a link that fails over and over the log tells, and then that it goes silent", async () => {
+  const master = new FakeMaster();
+  const { port } = master;
+  master[Symbol.dispose]();
+  await using s = await RunningServer.start();
+  await ask(s, "REPLICAOF", "127.0.0.1", `${port}`);
+  await eventually(() => s.hasLogged(`MASTER 127.0.0.1:${port} is tried again about every second`));
+  assert(s.hasLogged("Error condition on socket for SYNC: Connection refused"));
 });
