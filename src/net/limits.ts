@@ -25,7 +25,6 @@ export class ClientLimits {
   readonly #totalBytesMax: Setting<number>;
   readonly #maxMemory: Setting<number>;
   readonly #timeoutSeconds: Setting<number>;
-  readonly #backlogBytes: Setting<number>;
 
   /** The client whose output was last looked at for want of memory, and how much it was, in steps. */
   #memoryClient: Client | null = null;
@@ -38,7 +37,6 @@ export class ClientLimits {
     this.#totalBytesMax = config.setting("maxmemory-clients");
     this.#maxMemory = config.setting("maxmemory");
     this.#timeoutSeconds = config.setting("timeout");
-    this.#backlogBytes = config.setting("repl-backlog-size");
   }
 
   /**
@@ -93,10 +91,13 @@ export class ClientLimits {
     return kind === "replica" ? replica : kind === "pubsub" ? pubsub : normal;
   }
 
-  /** What a client may leave unread at most; a replica at least what the backlog keeps anyway. */
+  /**
+   * What a client may leave unread at most; a replica at least what the backlog keeps anyway: with less, one that goes
+   * on partially would be cut off as soon as it is back, again and again.
+   */
   #hardBytesOf(client: Client, { hardBytes }: OutputLimits["normal"]): number {
     return client.isReplica && hardBytes > 0
-      ? Math.max(hardBytes, this.#backlogBytes.value)
+      ? Math.max(hardBytes, this.server.replication.backlogBytesMax)
       : hardBytes;
   }
 

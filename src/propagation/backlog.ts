@@ -113,8 +113,7 @@ export class Backlog {
   }
 
   #usualBlockBytes(): number {
-    const share = this.#sizeBytes / BLOCKS;
-    return Math.min(BLOCK_BYTES_MAX, Math.max(BLOCK_BYTES_MIN, 2 ** Math.ceil(Math.log2(share))));
+    return usualBlockBytes(this.#sizeBytes);
   }
 
   #newBlock(offset: number, sizeBytes: number): Block {
@@ -177,7 +176,7 @@ export class Backlog {
 
   /** About how many of `heldBytes` are there only because a cursor is slow. */
   get excessBytes(): number {
-    return Math.max(0, this.#heldBytes - this.#sizeBytes - 2 * this.#usualBlockBytes());
+    return Math.max(0, this.#heldBytes - historyBytesMax(this.#sizeBytes));
   }
 
   /** Bytes of the stream that are not in memory but in the file. */
@@ -502,4 +501,18 @@ export class BacklogCursor {
     if (this.#at < this.#shownTo) this.#block.isLent = true;
     this.#backlog.gone(this.#block);
   }
+}
+
+/** Bytes of a block that is made for a backlog of `sizeBytes`. */
+function usualBlockBytes(sizeBytes: number): number {
+  const share = sizeBytes / BLOCKS;
+  return Math.min(BLOCK_BYTES_MAX, Math.max(BLOCK_BYTES_MIN, 2 ** Math.ceil(Math.log2(share))));
+}
+
+/**
+ * A bound of what a backlog of `sizeBytes` keeps for nobody in particular: blocks go as a whole, and only when the next
+ * one begins. A single large piece that is a block comes on top.
+ */
+export function historyBytesMax(sizeBytes: number): number {
+  return sizeBytes + 2 * usualBlockBytes(sizeBytes);
 }

@@ -10,7 +10,7 @@
  * their interfaces name.
  */
 
-import type { Backlog } from "../propagation/backlog.ts";
+import { type Backlog, historyBytesMax } from "../propagation/backlog.ts";
 import { Failover } from "./failover.ts";
 import { History } from "./history.ts";
 import type { ReplicationHost } from "./host.ts";
@@ -50,6 +50,11 @@ export class Replication implements OwnReplicas {
   /** The latest part of the stream; null while no replica has come. */
   get backlog(): Backlog | null {
     return this.history.backlog;
+  }
+
+  /** How much the backlog may have for a replica that goes on with it, slow ones apart. */
+  get backlogBytesMax(): number {
+    return historyBytesMax(this.host.config.value("repl-backlog-size"));
   }
 
   /** Memory of our backlog and of those for older servers, in bytes. */

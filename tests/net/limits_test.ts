@@ -50,18 +50,21 @@ for (
   });
 }
 
-Deno.test("the hard limit of replicas is that of their class, but not below the backlog's size", () => {
-  for (const [limit, bytesMax] of [["20000", 20_000], ["1000", 16_384], ["0", Infinity]] as const) {
+Deno.test("the hard limit of replicas is that of their class, but not below what the backlog can have for them", () => {
+  // 64 KB, and blocks of 16 KB that go as a whole.
+  for (
+    const [limit, bytesMax] of [["100000", 100_000], ["1000", 98_304], ["0", Infinity]] as const
+  ) {
     const { c, limits } = withLimits({
       "client-output-buffer-limit": `normal 100 0 0 pubsub 100 0 0 replica ${limit} 0 0`,
-      "repl-backlog-size": "16384",
+      "repl-backlog-size": "65536",
     });
     c.client.isReplica = true;
-    write(c, 16_383);
+    write(c, 98_303);
     assertEquals(limits.isOver(c.client), false, limit);
     write(c, 1);
-    assertEquals(limits.isOver(c.client), bytesMax === 16_384, limit);
-    write(c, 3616);
+    assertEquals(limits.isOver(c.client), bytesMax === 98_304, limit);
+    write(c, 1_696);
     assertEquals(limits.isOver(c.client), bytesMax < Infinity, limit);
   }
 });
