@@ -118,11 +118,14 @@ export class Workload {
       ["LINDEX", "generations", "-1"],
       ["SELECT", SECOND_DATABASE],
       ["GET", "generation:b"],
+      ["SELECT", OWN_DATABASE],
+      ["LRANGE", APPENDED, "-20", "-1"],
       ["EXEC"],
     ]);
-    const exec = replies[6];
+    const exec = replies[8];
     if (exec.kind !== "array") return; // loading, or no data to be shown
     const [, a, last, , b] = exec.items.map(shown);
+    numbersOf(exec.items[6], name);
     if (a !== b || a !== last) {
       throw new Error(`${name} shows parts of two datasets: ${a}, ${b} and ${last}`);
     }
@@ -132,21 +135,10 @@ export class Workload {
   /** A key of its own for each write, which all direct replicas of the master confirm. */
   async #writeConfirmed(client: SimulatedClient, name: string): Promise<void> {
     const { cluster } = this;
-    const { epoch } = cluster;
-    const replicas = cluster.replicasOf(name);
     const key = `confirmed:${this.writeCount++}`;
     const value = String(cluster.world.nowMs);
-    const [, set] = await client.pipeline([["SELECT", OWN_DATABASE], ["SET", key, value]]);
-    if (set.kind !== "status") return;
-    const reply = await client.call("WAIT", String(replicas.length), "1000");
-    if (reply.kind !== "integer" || Number(reply.value) < replicas.length) return;
-    if (cluster.epoch !== epoch || !cluster.isFollowedBy(name, replicas)) return;
-    this.confirmedCount++;
-    cluster.confirmed.set(key, {
-      value,
-      holders: new Set([name, ...replicas]),
-      durableOn: new Set(),
-    });
+    await client.call("SELECT", OWN_DATABASE);
+    await this.#acknowledged(client, name, ["SET", key, value], key, value, true);
   }
 
   /**
@@ -154,22 +146,39 @@ export class Workload {
    * smaller one. Every few of them are confirmed.
    */
   async #appendConfirmed(client: SimulatedClient, name: string): Promise<void> {
+    const value = String(++this.#appended);
+    await client.call("SELECT", OWN_DATABASE);
+    const key = `${APPENDED} ${value}`;
+    const isToBeConfirmed = this.cluster.random.chance(0.3);
+    await this.#acknowledged(client, name, ["RPUSH", APPENDED, value], key, value, isToBeConfirmed);
+  }
+
+  /**
+   * Writes what it has not written before. Once that is answered the master has it, and loses it only with its memory
+   * or its role; once WAIT has said so, all direct replicas have it too.
+   */
+  async #acknowledged(
+    client: SimulatedClient,
+    name: string,
+    words: string[],
+    key: string,
+    value: string,
+    isToBeConfirmed: boolean,
+  ): Promise<void> {
     const { cluster } = this;
     const { epoch } = cluster;
     const replicas = cluster.replicasOf(name);
-    const value = String(++this.#appended);
-    await client.call("SELECT", OWN_DATABASE);
-    const pushed = await client.call("RPUSH", APPENDED, value);
-    if (pushed.kind !== "integer" || !cluster.random.chance(0.3)) return;
+    const written = await client.call(...words);
+    if (written.kind !== "status" && written.kind !== "integer") return;
+    if (cluster.epoch !== epoch) return;
+    const holders = new Set([name]);
+    cluster.confirmed.set(key, { value, holders, durableOn: new Set() });
+    if (!isToBeConfirmed) return;
     const reply = await client.call("WAIT", String(replicas.length), "1000");
     if (reply.kind !== "integer" || Number(reply.value) < replicas.length) return;
     if (cluster.epoch !== epoch || !cluster.isFollowedBy(name, replicas)) return;
     this.confirmedCount++;
-    cluster.confirmed.set(`${APPENDED} ${value}`, {
-      value,
-      holders: new Set([name, ...replicas]),
-      durableOn: new Set(),
-    });
+    for (const replica of replicas) holders.add(replica);
   }
 
   /** Confirmed writes that a server does not show; each with what it shows. */
@@ -196,13 +205,18 @@ export class Workload {
   /** What a server has of the list. @throws Error where it is out of order */
   async #appendedOn(client: SimulatedClient, name: string): Promise<Set<string>> {
     const reply = await client.call("LRANGE", APPENDED, "0", "-1");
-    const values = reply.kind === "array" ? reply.items.map(shown) : [];
-    for (let i = 1; i < values.length; i++) {
-      if (Number(values[i - 1]) < Number(values[i])) continue;
-      throw new Error(`${name} has ${values[i]} behind ${values[i - 1]}`);
-    }
-    return new Set(values);
+    return new Set(numbersOf(reply, name));
   }
+}
+
+/** The numbers of the list, or of its end. @throws Error where they are out of order */
+function numbersOf(reply: Reply, name: string): string[] {
+  const values = reply.kind === "array" ? reply.items.map(shown) : [];
+  for (let i = 1; i < values.length; i++) {
+    if (Number(values[i - 1]) < Number(values[i])) continue;
+    throw new Error(`${name} has ${values[i]} behind ${values[i - 1]}`);
+  }
+  return values;
 }
 
 function shown(reply: Reply): string {
