@@ -90,7 +90,7 @@ interface Options extends CommonOptions {
 
 if (import.meta.main) {
   await runTool("bench:replication", HELP, readOptions, async (options, workDir) => {
-    if (options.draw) keepAll(readKept());
+    if (options.draw) drawAnew(options.note);
     else await onEachRuntime(options, workDir, run);
   });
 }
@@ -167,6 +167,12 @@ function readKept(): ReplicationResults {
     if (error instanceof Deno.errors.NotFound) return { machine: describeMachine() };
     throw error;
   }
+}
+
+/** Pages and chart of what is kept, with another remark where one is given. */
+function drawAnew(note: string | undefined): void {
+  const kept = readKept();
+  keepAll({ ...kept, note: note ?? kept.note });
 }
 
 /** Writes what is kept, and all that is made of it. */

@@ -80,7 +80,7 @@ export interface ThroughputSample {
   requestsPerSecond: number;
   /** CPU time per request, microseconds, all threads of the master. */
   masterCpuMicros: number;
-  /** CPU time per request of one replica, the mean; NaN without replicas. */
+  /** CPU time per request of one replica, the mean; 0 without replicas. */
   replicaCpuMicros: number;
 }
 

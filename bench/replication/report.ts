@@ -302,12 +302,11 @@ function throughputSection(
       const cells = throughput.flatMap((results, system) => {
         const runs = results[i].samples[replicas];
         const figure = (of: (sample: typeof runs[0]) => number) => median(runs.map(of));
-        const ofReplica = figure((sample) => sample.replicaCpuMicros);
         return [
           Math.round(figure((sample) => sample.requestsPerSecond)).toLocaleString("en"),
           replicas === 0 ? "1" : ratios[system].toFixed(3),
           figure((sample) => sample.masterCpuMicros).toFixed(2),
-          Number.isNaN(ofReplica) ? "" : ofReplica.toFixed(2),
+          replicas === 0 ? "" : figure((sample) => sample.replicaCpuMicros).toFixed(2),
         ];
       });
       const verdict = replicas === 0 ? "" : `≥ ${ratios[0].toFixed(3)}${ok ? "" : " " + MISSED}`;

@@ -147,7 +147,8 @@ async function timedRun(
   return {
     requestsPerSecond,
     masterCpuMicros,
-    replicaCpuMicros: replicaMicros.reduce((sum, micros) => sum + micros, 0) / attached / requests,
+    replicaCpuMicros: replicaMicros.reduce((sum, micros) => sum + micros, 0) /
+      Math.max(1, attached) / requests,
   };
 }
 

@@ -134,7 +134,7 @@ function results(shown: Partial<Shown> = {}): RuntimeResults {
     samples: [1, share].map((part) => [{
       requestsPerSecond: part * 1_000,
       masterCpuMicros: 1,
-      replicaCpuMicros: 1,
+      replicaCpuMicros: part === 1 ? 0 : 1,
     }]),
   }];
   const apply = (rate: number, stall: number): ApplySample[] => [{
@@ -197,6 +197,12 @@ Deno.test("figures just past their bars are listed as missed and not rounded bac
     `- Longest stall, a replica that applies: ${stall}`,
     "",
   ]);
+});
+
+Deno.test("without replicas there is no processor time of a replica", () => {
+  const report = toMarkdown(SHARED, results());
+  assertMatch(report, /`-P 16`, 0 .* 1\.00 \| +\| +1,000 .* 1\.00 \| +\| +\|$/m);
+  assertMatch(report, /`-P 16`, 1 .* 1\.00 \| +1\.00 \| .*≥ 0\.800 \|$/m);
 });
 
 Deno.test("a report has only the sections that were measured, and says when that was", () => {
