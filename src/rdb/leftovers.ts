@@ -13,7 +13,7 @@ import type { Files, OpenFile } from "../runtime/runtime.ts";
  * `temp-<process>-<random>-<number>.backlog` of the stream for slow replicas.
  */
 const OURS =
-  /^temp-((\d+-[0-9a-f]{8}(-main|-replicas)?|\d+\.\d+\.\d+)\.rdb(\.old)?|\d+-[0-9a-f]{8}-\d+\.backlog)$/;
+  /^temp-((\d+-[0-9a-f]{8}(-main|-replicas)?|\d+\.\d+\.\d+)\.rdb(\.old)?|\d+-[0-9a-f]{8}-(rdb\d+-)?\d+\.backlog)$/;
 
 /** How long a file can be there without being locked: its maker does both in one go. */
 export const DOUBT_MS = 1_000;

@@ -8,21 +8,14 @@
  */
 
 import { isRefusal, tryAllocating } from "../base/refused.ts";
-import { toPath } from "../config/parse.ts";
-import { formatBytes } from "../observe/bytes_for_people.ts";
-import { Backlog, type Spill } from "../propagation/backlog.ts";
-import { SpillFiles } from "./spill_files.ts";
-import { problemOf } from "../runtime/system_error.ts";
+import { Backlog } from "../propagation/backlog.ts";
+import { BacklogSpill } from "./backlog_spill.ts";
 import type { ReplicationHost } from "./host.ts";
 import { ReplicationIds } from "./identity.ts";
 import { LinkLog } from "./link_log.ts";
 
 /** How often a backlog says at least in which database its commands are. */
 const SELECTS = 8;
-/** How long a disk that failed is left alone. */
-const SPILL_RETRY_MS = 10_000;
-/** The same where files of ours have taken the room that data needed. */
-const GIVEN_WAY_MS = 600_000;
 
 export class History {
   readonly ids: ReplicationIds;
@@ -35,9 +28,7 @@ export class History {
   #untilSelect = 0;
   /** The furthest that a replica has acknowledged of this history; 0 for none. */
   acknowledgedOffset = 0;
-  #spill: Spill | null = null;
-  /** When files are tried again that could not be written, by the monotonic clock; Infinity while all is well. */
-  #spillAgainMs = Infinity;
+  #spill: BacklogSpill | null = null;
 
   /**
    * `grew` is called when the backlog has become longer, `lost` when there is no memory for more of it:
@@ -52,7 +43,7 @@ export class History {
     host.config.onChange(["repl-backlog-size"], (values) => {
       if (this.#backlog !== null) this.#backlog.sizeBytes = values["repl-backlog-size"];
     });
-    host.config.onChange(["repl-backlog-spill-size"], () => this.#setSpillLimit());
+    host.config.onChange(["repl-backlog-spill-size"], () => this.#spill?.setLimit());
   }
 
   /** `master_repl_offset`. */
@@ -70,55 +61,13 @@ export class History {
     if (this.#backlog !== null) return this.#backlog;
     const { stream } = this.#host.keyspace;
     this.#backlog = new Backlog(stream.offset, this.#host.config.value("repl-backlog-size"));
-    this.#spill = this.#newSpill();
-    this.#setSpillLimit();
-    this.#backlog.spillTo(this.#spill);
+    this.#spill = new BacklogSpill(this.#host, this.#backlog, {
+      name: "",
+      grew: this.#grew,
+      lost: (why) => this.#beginAnew(why),
+    });
     stream.attach(this.#keep);
     return this.#backlog;
-  }
-
-  // -- what slow replicas have not been sent --------------------------------------------------
-
-  #newSpill(): Spill {
-    const { runtime, config, log, persistence } = this.#host;
-    const path = (n: number) =>
-      `${toPath(config.value("dir"))}/temp-${persistence.writerName}-${n}.backlog`;
-    const spill: Spill = {
-      store: new SpillFiles(runtime.files, path, (isUsed) => {
-        log.notice(
-          isUsed
-            ? `What replicas have not been sent yet is more than ${
-              formatBytes(spill.bytesMax)
-            }: it goes to ` +
-              `temporary files in ${toPath(config.value("dir"))}`
-            : "No replica needs what was in temporary files any more, and those are gone",
-        );
-      }),
-      bytesMax: Infinity,
-      onLoaded: this.#grew,
-      onFailed: (error) => {
-        if (this.#spill !== spill) return;
-        this.#spillAgainMs = this.#host.clock.monotonic() + SPILL_RETRY_MS;
-        log.warning(
-          `What replicas have not been sent yet cannot be written to a file, and stays in memory: ${
-            problemOf(error)
-          }`,
-        );
-      },
-      onLost: (error) => {
-        if (this.#spill !== spill) return;
-        this.#beginAnew(`the replication backlog cannot be read back: ${problemOf(error)}`);
-      },
-    };
-    return spill;
-  }
-
-  /** `repl-backlog-spill-size`. */
-  #setSpillLimit(): void {
-    const bytesMax = this.#host.config.value("repl-backlog-spill-size");
-    if (this.#spill !== null) this.#spill.bytesMax = bytesMax === 0 ? Infinity : bytesMax;
-    this.#spillAgainMs = Infinity;
-    this.#backlog?.spillLimitChanged();
   }
 
   /**
@@ -126,24 +75,20 @@ export class History {
    * all of it is.
    */
   stopSpilling(): number {
-    const backlog = this.#backlog;
-    if (this.#spill === null || backlog === null || backlog.spilledBytes === 0) return -1;
-    this.#spill.bytesMax = Infinity;
-    this.#spillAgainMs = this.#host.clock.monotonic() + GIVEN_WAY_MS;
-    return backlog.spilledTo;
+    return this.#spill?.stop() ?? -1;
   }
 
-  /** Called by the timer: files that could not be written are tried again after a while. */
+  /** Called by the timer. */
   tick(steadyMs: number): void {
-    if (steadyMs >= this.#spillAgainMs) this.#setSpillLimit();
+    this.#spill?.tick(steadyMs);
   }
 
   /** Drops the backlog: from now on nobody can go on partially. */
   dropBacklog(): void {
     if (this.#backlog === null) return;
     this.#host.keyspace.stream.detach(this.#keep);
+    this.#spill?.close();
     this.#spill = null;
-    this.#backlog.close();
     this.#backlog = null;
   }
 

@@ -430,9 +430,11 @@ export class MasterRole {
    */
   makeRoomOnDisk(): void {
     const spilledTo = this.history.stopSpilling();
-    if (spilledTo < 0) return;
+    const translatedTo = this.translations.stopSpilling();
     for (const replica of [...this.#replicas]) {
-      if (replica.cursor === null || replica.cursor.offset >= spilledTo) continue;
+      const { cursor, translation } = replica;
+      const neededTo = translation === null ? spilledTo : translatedTo.get(translation) ?? -1;
+      if (cursor === null || cursor.offset >= neededTo) continue;
       this.host.log.warning(
         `Replica ${replica.name} is dropped: what it has not been sent takes room on a disk that is full`,
       );

@@ -154,6 +154,11 @@ export class Replication implements OwnReplicas {
     return this.master.snapshotAux();
   }
 
+  /** Bytes that slow replicas have not been sent and that are in files. */
+  get spilledBytes(): number {
+    return (this.backlog?.spilledBytes ?? 0) + this.master.translations.spilledBytes;
+  }
+
   /** The fields of INFO's section Replication, in order. */
   infoFields(steadyMs: number): [name: string, value: string | number][] {
     const { ids, backlog } = this;
@@ -171,7 +176,7 @@ export class Replication implements OwnReplicas {
       ["repl_backlog_first_byte_offset", backlog === null ? 0 : backlog.beginOffset + 1],
       ["repl_backlog_histlen", backlog === null ? 0 : backlog.historyBytes],
       ...this.replica.tail.infoFields(),
-      ["repl_backlog_spilled_bytes", backlog === null ? 0 : backlog.spilledBytes],
+      ["repl_backlog_spilled_bytes", this.spilledBytes],
       ...this.master.throttle.infoFields(),
     ];
   }

@@ -9,6 +9,7 @@
 import { randomId } from "../../base/random_id.ts";
 import { isRefusal } from "../../base/refused.ts";
 import { Backlog } from "../../propagation/backlog.ts";
+import { BacklogSpill } from "../backlog_spill.ts";
 import type { ReplicationHost } from "../host.ts";
 import { OffsetMap } from "./offset_map.ts";
 import { StreamRequests } from "./stream_requests.ts";
@@ -26,6 +27,7 @@ export interface TranslationOwner {
 export class TranslatedHistory {
   readonly id: string;
   readonly backlog: Backlog;
+  readonly #spill: BacklogSpill;
   readonly #translator: Translator;
   readonly #requests = new StreamRequests();
   readonly #offsets: OffsetMap;
@@ -47,6 +49,11 @@ export class TranslatedHistory {
     const { stream } = keyspace;
     this.id = randomId(host.runtime.fillRandom);
     this.backlog = new Backlog(stream.offset, config.value("repl-backlog-size"));
+    this.#spill = new BacklogSpill(host, this.backlog, {
+      name: `rdb${target.rdbVersion}-`,
+      grew: () => owner.grew(),
+      lost: (why) => this.#break(why),
+    });
     this.#offsets = new OffsetMap(stream.offset, stream.offset);
     this.#translator = new Translator(
       target,
@@ -128,6 +135,19 @@ export class TranslatedHistory {
     });
   }
 
+  /** The timer's look. */
+  tick(steadyMs: number): void {
+    this.settle();
+    this.#spill.tick(steadyMs);
+    const sizeBytes = this.host.config.value("repl-backlog-size");
+    if (this.backlog.sizeBytes !== sizeBytes) this.backlog.sizeBytes = sizeBytes;
+  }
+
+  /** See `BacklogSpill.stop`. */
+  stopSpilling(): number {
+    return this.#spill.stop();
+  }
+
   #guarded(work: () => void): void {
     if (this.#isOver) return;
     try {
@@ -149,6 +169,7 @@ export class TranslatedHistory {
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#spill.close();
     this.host.keyspace.stream.detach(this.#take);
   }
 }

@@ -102,8 +102,18 @@ export class Translations {
     return this.#histories.reduce((sum, { backlog }) => sum + backlog.heldBytes, 0);
   }
 
+  /** Bytes of theirs that are not in memory but in files. */
+  get spilledBytes(): number {
+    return this.#histories.reduce((sum, { backlog }) => sum + backlog.spilledBytes, 0);
+  }
+
   get excessBytes(): number {
     return this.#histories.reduce((sum, { backlog }) => sum + backlog.excessBytes, 0);
+  }
+
+  /** Nothing more goes to files for a while. Returns the offset up to which each is not all in memory; -1 where it is. */
+  stopSpilling(): Map<TranslatedHistory, number> {
+    return new Map(this.#histories.map((each) => [each, each.stopSpilling()]));
   }
 
   /** A replica has acknowledged for the first time what it was sent in full. */
@@ -123,7 +133,7 @@ export class Translations {
   tick(steadyMs: number, isUsed: (history: TranslatedHistory) => boolean): void {
     const ttlMs = this.host.config.value("repl-backlog-ttl") * 1000;
     for (const each of this.#histories) {
-      each.settle();
+      each.tick(steadyMs);
       if (isUsed(each)) each.unusedSinceMs = NaN;
       else if (Number.isNaN(each.unusedSinceMs)) each.unusedSinceMs = steadyMs;
     }
