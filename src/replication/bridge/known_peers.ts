@@ -14,6 +14,8 @@ import { RDB_VERSION } from "../../rdb/format.ts";
 /** A replica that comes back later than this has not been refused anything. */
 const BACK_WITHIN_MS = 15_000;
 const PEERS_MAX = 1000;
+/** What `returned` answers where nothing older can be sent than what has been refused. */
+export const NOTHING_OLDER = -1;
 /** The oldest version that a server reads which can resume a link of another master (4.0). */
 const OLDEST_PSYNC2 = 8;
 
@@ -57,7 +59,7 @@ export class KnownPeers {
 
   /**
    * It is here again and wants a snapshot: the older version that it is to be sent from now on; 0 if nothing has
-   * changed. `isHeld` tells whether a version can hold the dataset.
+   * changed, NOTHING_OLDER if there is none and it is sent what it was at first. `isHeld` tells whether a version can hold the dataset.
    */
   returned(name: string, steadyMs: number, isHeld: (version: number) => boolean): number {
     const peer = this.#peers.get(name);
@@ -72,7 +74,7 @@ export class KnownPeers {
     const older = peer.refusedVersion > RDB_VERSION ? RDB_VERSION : peer.refusedVersion - 1;
     if (older < OLDEST_PSYNC2) {
       peer.version = 0;
-      return 0;
+      return NOTHING_OLDER;
     }
     if (!isHeld(older)) return 0;
     peer.version = older;

@@ -9,10 +9,12 @@ import { RDB_VERSION, RDB_VERSION_MAX } from "../../rdb/format.ts";
 import type { AttachedReplica } from "../attached_replica.ts";
 import type { History } from "../history.ts";
 import type { ReplicationHost } from "../host.ts";
-import { KnownPeers } from "./known_peers.ts";
+import { KnownPeers, NOTHING_OLDER } from "./known_peers.ts";
 import { type Target, targetOf } from "./target.ts";
 import { TranslatedHistory, type TranslationOwner } from "./translated_history.ts";
 
+/** Whoever stays for longer with a snapshot has read it. */
+const READING_MS = 15_000;
 /** The version for servers that are older than 4.0: all of them read it. */
 const VERSION_BEFORE_PSYNC2 = 6;
 
@@ -62,6 +64,13 @@ export class Translations {
     const isHeld = (version: number) => firstUnheld(host.keyspace, version) === null;
     const version = this.#peers.returned(name, host.clock.monotonic(), isHeld);
     if (version === 0) return;
+    if (version === NOTHING_OLDER) {
+      host.log.warning(
+        `Replica ${name} leaves whenever it has the snapshot, as if it could not read it, and there is no older ` +
+          "version to send. Redis 2.4 and older cannot follow: they read RDB versions up to 2",
+      );
+      return;
+    }
     host.log.warning(
       `Replica ${name} has left as if it could not read the snapshot: it is sent RDB version ${version} next, ` +
         `as ${targetOf(version)!.name} read it. See rdb-version-for-replicas`,
@@ -126,7 +135,10 @@ export class Translations {
     const { sentVersion, hasAcknowledged, closeCause, client, state } = replica;
     const isUnread = sentVersion > 0 && !hasAcknowledged && state === "online";
     if (!isUnread || replica.readsRdb > 0 || closeCause !== "" || client.closeCause !== "") return;
-    this.#peers.left(replica.name, sentVersion, this.host.clock.monotonic());
+    const steadyMs = this.host.clock.monotonic();
+    // Who came with SYNC never acknowledges: what it has read it stays with.
+    if (replica.isOld && steadyMs - replica.ackMs > READING_MS) return this.loaded(replica);
+    this.#peers.left(replica.name, sentVersion, steadyMs);
   }
 
   /** The timer's look. `isUsed` tells whether a replica follows a history. */

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { KnownPeers } from "../../../src/replication/bridge/known_peers.ts";
 import { OffsetMap } from "../../../src/replication/bridge/offset_map.ts";
+import { eventually } from "../../support/eventually.ts";
 import { MasterRig, type Peer, withoutIds } from "../../support/master_rig.ts";
 
 const OLD = ["listening-port", "7001", "capa", "eof"];
@@ -149,6 +150,28 @@ Deno.test("a replica that says what it reads is not doubted, however often it le
     }
   }
   assert(!rig.logLines.some((line) => line.includes("as if it could not read the snapshot")));
+});
+
+Deno.test("a replica of 2.4, which reads no snapshot that can be sent, is named in the log; one of 2.6 that is cut off is not", async () => {
+  const path = await Deno.makeTempFile();
+  const rig = new MasterRig({ "repl-diskless-sync": "no" });
+  const sync = async (staysMs: number) => {
+    const peer = rig.peer("listening-port", "7001");
+    peer.send("SYNC");
+    rig.snapshots.endDisk(path, "RDB");
+    let sent = "";
+    await eventually(() => (sent += peer.read()).endsWith("RDB"));
+    rig.pass(staysMs);
+    peer.hangUp();
+    rig.pass(1_000);
+  };
+  const isNamed = () =>
+    rig.logLines.some((line) => line.includes("Redis 2.4 and older cannot follow"));
+  for (let i = 0; i < 4; i++) await sync(20_000);
+  assert(!isNamed());
+  for (let i = 0; i < 3; i++) await sync(0);
+  assert(isNamed());
+  await Deno.remove(path).catch(() => {}); // a file for such replicas alone goes once they have it
 });
 
 Deno.test("a replica that is back only later, or from elsewhere, is not taken for an older one", () => {
