@@ -26,16 +26,12 @@ async function readUntil(connection: Deno.TcpConn, last: string): Promise<number
   let tail = "";
   let end = "";
   let sets = 0;
-  let hasAcknowledged = false;
   for (;;) {
     const count = await connection.read(buffer);
     if (count === null) throw new Error(`the connection has ended after ${sets} commands`);
     const text = tail + decoder.decode(buffer.subarray(0, count));
-    if (!hasAcknowledged) {
-      // It gets its stream once it has said that it has the snapshot.
-      hasAcknowledged = true;
-      await connection.write(new TextEncoder().encode("REPLCONF ACK 0\r\n"));
-    }
+    // It gets its stream once it has said that it has the snapshot, of which this may be a part.
+    if (sets === 0) await connection.write(new TextEncoder().encode("REPLCONF ACK 0\r\n"));
     sets += text.split("\nSET\r").length - 1;
     end = (end + text).slice(-100);
     if (end.includes(last)) return sets;
