@@ -137,7 +137,6 @@ export class Workload {
     const { cluster } = this;
     const key = `confirmed:${this.writeCount++}`;
     const value = String(cluster.world.nowMs);
-    await client.call("SELECT", OWN_DATABASE);
     await this.#acknowledged(client, name, ["SET", key, value], key, value, true);
   }
 
@@ -147,15 +146,14 @@ export class Workload {
    */
   async #appendConfirmed(client: SimulatedClient, name: string): Promise<void> {
     const value = String(++this.#appended);
-    await client.call("SELECT", OWN_DATABASE);
     const key = `${APPENDED} ${value}`;
     const isToBeConfirmed = this.cluster.random.chance(0.3);
     await this.#acknowledged(client, name, ["RPUSH", APPENDED, value], key, value, isToBeConfirmed);
   }
 
   /**
-   * Writes what it has not written before. Once that is answered the master has it, and loses it only with its memory
-   * or its role; once WAIT has said so, all direct replicas have it too.
+   * Writes what it has not written before. Once WAIT has said so, the master and all its direct replicas have it, and
+   * each loses it only with its memory.
    */
   async #acknowledged(
     client: SimulatedClient,
@@ -168,17 +166,19 @@ export class Workload {
     const { cluster } = this;
     const { epoch } = cluster;
     const replicas = cluster.replicasOf(name);
-    const written = await client.call(...words);
+    const [, written] = await client.pipeline([["SELECT", OWN_DATABASE], words]);
     if (written.kind !== "status" && written.kind !== "integer") return;
     if (cluster.epoch !== epoch) return;
-    const holders = new Set([name]);
-    cluster.confirmed.set(key, { value, holders, durableOn: new Set() });
     if (!isToBeConfirmed) return;
     const reply = await client.call("WAIT", String(replicas.length), "1000");
     if (reply.kind !== "integer" || Number(reply.value) < replicas.length) return;
     if (cluster.epoch !== epoch || !cluster.isFollowedBy(name, replicas)) return;
     this.confirmedCount++;
-    for (const replica of replicas) holders.add(replica);
+    cluster.confirmed.set(key, {
+      value,
+      holders: new Set([name, ...replicas]),
+      durableOn: new Set(),
+    });
   }
 
   /** Confirmed writes that a server does not show; each with what it shows. */
