@@ -719,7 +719,6 @@ export class Core
 
   /** PersistenceOwner. */
   persistenceChanged(): void {
-    if (!this.persistence.lastSaveOk) this.replication.master.makeRoomOnDisk();
     this.updateGates();
   }
 
@@ -795,7 +794,6 @@ export class Core
 
   /** AofOwner. */
   aofFailureChanged(): void {
-    if (this.aof.failure !== null) this.replication.master.makeRoomOnDisk();
     this.updateGates();
     // What has been kept back is on the disk by now.
     if (this.aof.failure === null) this.turn.release();
@@ -1035,6 +1033,10 @@ export class Core
     }
     this.persistence.tick(steadyMs);
     this.aof.tick();
+    // Not only when that changes: some of it may be on its way to a file just then.
+    if (this.aof.failure !== null || !this.persistence.lastSaveOk) {
+      this.replication.master.makeRoomOnDisk();
+    }
     if (!this.shutdown.isFinal) this.replication.tick(steadyMs);
     this.shutdown.tick(steadyMs);
     this.updateGates();
