@@ -35,8 +35,13 @@ Deno.test("a server under load leaves collecting to its runtime", () => {
 });
 
 Deno.test("a server that is asked how it is every now and then counts as being at rest", () => {
-  assertEquals(collections((turn) => turn * 5_000), []);
-  assertEquals(collections((turn) => 50_000 + turn * 5_000), [1_000, 2_000]);
+  assertEquals(collections((turn) => turn * 50), []);
+  assertEquals(collections((turn) => 50_000 + turn * 50), [1_000, 2_000]);
+});
+
+Deno.test("a server that clients ask for something, if little, is not at rest: they would wait for the collection", () => {
+  assertEquals(collections((turn) => 50_000 + turn * 500), []);
+  assertEquals(collections((turn) => 50_000 + Math.min(turn, 60) * 500), [7_000, 8_000]);
 });
 
 Deno.test("a snapshot or full sync puts collecting off until a second after it, and asks for none itself", () => {
