@@ -65,6 +65,7 @@ const FORMS: Record<string, Entry | undefined> = {
   "swapdb": before("4.0.0", unsayable("two databases that change places")),
   "unlink": before("4.0.0", renamed("DEL")),
   // Strings
+  "bitfield": from("3.2.0", before("6.2.0", bitfield)),
   "bitop": before("8.2.0", bitop),
   "getdel": before("6.2.0", renamed("DEL")),
   "getex": before("6.2.0", getex),
@@ -137,6 +138,14 @@ function unsayable(what: string): Form {
   return (words) => {
     throw new Unsayable(`${words.text(0).toUpperCase()}: there is no word for ${what}`);
   };
+}
+
+/** Before 6.2 the sum of two large numbers of 64 bits came out as another one. */
+function bitfield(words: Words): number {
+  for (let n = 2; n < words.count; n++) {
+    if (words.text(n).toUpperCase() === "INCRBY") return OUTCOME;
+  }
+  return AS_IS;
 }
 
 /** The same words under another name. */

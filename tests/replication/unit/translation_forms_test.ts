@@ -60,6 +60,8 @@ const CASES: [version: number, before: string, requests: string, said: string | 
   [9, "", "SET k v NX", null],
   [9, "SET k 1", "SET k 2 GET", "SET k 2"],
   [9, "SET k 1", "GETDEL k", "DEL k"],
+  [9, "SET k 1", "BITFIELD k INCRBY u8 0 1", "MULTI; DEL k; RESTORE k 0 ...; EXEC"],
+  [9, "SET k 1", "BITFIELD k SET u8 0 50", null],
   [9, "SET k 1", "GETEX k PXAT 4000000000000", "PEXPIREAT k 4000000000000"],
   [9, "SET k 1", "PEXPIREAT k 4000000000000 NX", "PEXPIREAT k 4000000000000"],
   [10, "SET k 1", "PEXPIREAT k 4000000000000 NX", null],
