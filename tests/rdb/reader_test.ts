@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { latin1, toLatin1 } from "../../src/base/bytes.ts";
+import { lzfProgram } from "../../src/rdb/lzf_program.ts";
 import { RdbError } from "../../src/rdb/rdb_error.ts";
 import { type ByteSource, RdbReader } from "../../src/rdb/reader.ts";
 import { corpusBytes } from "./corpus.ts";
@@ -153,7 +154,9 @@ function survives(bytes: Uint8Array): boolean {
     assert(error.offset >= 0 && error.offset <= bytes.length, error.message);
     return true;
   } finally {
-    assert(reader.strBuf.length <= Math.max(4096, 88 * bytes.length));
+    // What is compressed and short lies in the memory of the program that decompresses, which does not grow.
+    const isAllocated = reader.strBuf !== lzfProgram().memory;
+    assert(!isAllocated || reader.strBuf.length <= Math.max(4096, 88 * bytes.length));
   }
 }
 
