@@ -88,6 +88,7 @@ import { type InlineSplitter, type ParserLimits, RequestParser } from "./resp/pa
 import { ReplyError } from "./resp/reply_error.ts";
 import type { Words } from "./resp/words.ts";
 import type { Runtime, Timer } from "./runtime/runtime.ts";
+import { tellsOfNoSpace } from "./runtime/system_error.ts";
 import { Shutdown, type ShutdownActions } from "./shutdown.ts";
 
 /** Time one turn of the timer may spend on housekeeping of data, in ms. */
@@ -1034,7 +1035,8 @@ export class Core
     this.persistence.tick(steadyMs);
     this.aof.tick();
     // Not only when that changes: some of it may be on its way to a file just then.
-    if (this.aof.failure !== null || !this.persistence.lastSaveOk) {
+    const problems = [this.aof.failure, this.persistence.lastSaveProblem];
+    if (problems.some(tellsOfNoSpace)) {
       this.replication.master.makeRoomOnDisk();
     }
     if (!this.shutdown.isFinal) this.replication.tick(steadyMs);

@@ -206,6 +206,8 @@ export class Persistence implements SnapshotMaker {
   lastSaveMs: number;
   /** Whether the last background save went well. */
   lastSaveOk = true;
+  /** Why not; null when it did. */
+  lastSaveProblem: string | null = null;
   /**
    * What `load` has found in the file of the replication it was part of; null unless id and offset were
    * there, and null again when the load has failed.
@@ -456,6 +458,7 @@ export class Persistence implements SnapshotMaker {
     this.lastSaveMs = this.keyspace.clock.now();
     this.#savedMs = this.keyspace.clock.monotonic();
     this.lastSaveOk = true;
+    this.lastSaveProblem = null;
     this.owner.persistenceChanged();
   }
 
@@ -471,6 +474,7 @@ export class Persistence implements SnapshotMaker {
     else {
       this.log.warning(refusal);
       this.lastSaveOk = false;
+      this.lastSaveProblem = refusal;
       this.owner.persistenceChanged();
     }
     return refusal;
@@ -663,6 +667,7 @@ export class Persistence implements SnapshotMaker {
     log.warning(failure);
     log.warning("Background saving error");
     this.lastSaveOk = false;
+    this.lastSaveProblem = failure;
     this.owner.persistenceChanged();
     this.#snapshotEnded("file", failure);
   }

@@ -63,6 +63,11 @@ export function isSystemError(error: unknown, code: string): boolean {
   return error instanceof SystemError && error.code === code;
 }
 
+/** Whether these words, those of an error perhaps among others, say that there is no room on the disk. */
+export function tellsOfNoSpace(problem: string | null): boolean {
+  return problem !== null && problem.includes(WORDS.ENOSPC);
+}
+
 /** An error's words, whatever was thrown. */
 export function problemOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

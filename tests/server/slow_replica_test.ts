@@ -69,6 +69,28 @@ for (const [who, words] of [["a replica", TODAY], ["an older replica", OLDER]]) 
   });
 }
 
+Deno.test("a replica that is slow keeps what waits for it in files where a save fails for another reason than a full disk", async () => {
+  await using master = await RunningServer.start(
+    "repl-backlog-spill-size 1mb",
+    "repl-timeout 600",
+    "repl-diskless-sync-delay 0",
+  );
+  using connection = await slowReplica(master.port);
+  const { replication, persistence, clock } = master.core;
+  await eventually(() => replication.master.count === 1 && replication.backlog !== null);
+  using client = await master.connect();
+  for (let i = 0; i < 200; i++) await client.call("SET", `key ${i}`, VALUE);
+  await eventually(() => replication.spilledBytes > 5_000_000);
+  Deno.mkdirSync(`${master.dir}/dump.rdb`);
+  await client.call("BGSAVE");
+  await eventually(() => !persistence.lastSaveOk);
+  const failedMs = clock.monotonic();
+  await eventually(() => clock.monotonic() - failedMs > 500); // turns of the timer
+  assert(replication.spilledBytes > 5_000_000);
+  await client.call("SET", "the last of all", "1");
+  assertEquals(await readUntil(connection, "the last of all"), 201);
+});
+
 Deno.test("with repl-backlog-spill-size 0 a replica that is slow is dropped as in Redis", async () => {
   await using master = await RunningServer.start(
     "repl-backlog-spill-size 0",
