@@ -208,6 +208,29 @@ Deno.test("a master that was started anew before it is demoted tells what it can
   });
 });
 
+for (const persistence of ["appendonly yes", "save 3600 1"]) {
+  Deno.test(`a master that is started anew as a replica tells what it drops (${persistence})`, async () => {
+    await inFolder(async (folder) => {
+      const { a, b } = await pair(folder, persistence);
+      await using _b = b;
+      await call(b, "REPLICAOF", "NO", "ONE");
+      await call(a, "SET", "lost", "x".repeat(3000));
+      if (persistence.startsWith("save")) await call(a, "SAVE");
+      await a[Symbol.asyncDispose]();
+      await using again = await RunningServer.start(
+        `dir ${folder}`,
+        persistence,
+        `replicaof 127.0.0.1 ${b.port}`,
+      );
+      await linkUp(again);
+      assertEquals(again.core.keyspace.keyCount, 1);
+      assert(again.hasLogged("bytes at its beginning were no longer in the backlog"));
+      const events = again.core.replication.events.latest(100).map(({ event }) => event);
+      assert(events.includes("tail-lost"), `${events}`);
+    });
+  });
+}
+
 Deno.test("a new master that does not tell its history: the tail begins at what was acknowledged last", async () => {
   await inFolder(async (folder) => {
     const { a, b } = await pair(folder);
