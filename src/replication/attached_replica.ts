@@ -82,7 +82,7 @@ export class AttachedReplica implements OutputFeed {
   hasSynced = false;
   /** When it asked to be synchronized. */
   askedMs = 0;
-  /** When the last of the snapshot's bytes were taken by the system. */
+  /** When the last of the snapshot's bytes were taken by the system; for who came with SYNC also of the stream's. */
   progressMs = 0;
   /** Bytes of the payload that have gone. */
   payloadBytes = 0;
@@ -193,6 +193,8 @@ export class AttachedReplica implements OutputFeed {
       }
       case "stream":
         this.cursor?.advance(count);
+        // Others tell by their acknowledgements that they go on.
+        if (this.isOld) this.progressMs = this.clock.monotonic();
     }
   }
 

@@ -603,11 +603,23 @@ export class MasterRole {
     const timeoutSeconds = config.value("repl-timeout");
     for (const replica of [...this.#replicas]) {
       const { state, name } = replica;
-      if (state === "online" && !replica.isOld) {
+      if (state === "online" && (!replica.isOld || replica.waitsForAck)) {
+        // Also who came with SYNC has to tell that it has a snapshot that ended with a mark: before it gets nothing.
         const seconds = secondsBetween(replica.ackMs, steadyMs);
         if (seconds <= timeoutSeconds) continue;
         log.warning(`Disconnecting timedout replica (streaming sync): ${name}`);
         replica.close(`no acknowledgement for ${seconds} seconds`);
+      } else if (state === "online" && this.throttle.isHolding) {
+        // It never acknowledges, and no limit of output ends it, as writes wait before that is reached.
+        const seconds = secondsBetween(Math.max(replica.ackMs, replica.progressMs), steadyMs);
+        if (seconds <= timeoutSeconds || !replica.client.transport.isWriting) continue;
+        log.warning(
+          `Disconnecting timedout replica (streaming sync): ${name}, for which writes wait, has taken nothing for ` +
+            `${seconds} seconds`,
+        );
+        replica.close(
+          `it took no byte of the stream for ${seconds} seconds, and writes waited for it`,
+        );
       } else if (replica.payload !== null && replica.client.transport.isWriting) {
         const seconds = secondsBetween(replica.progressMs, steadyMs);
         if (seconds <= timeoutSeconds) continue;

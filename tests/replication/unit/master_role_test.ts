@@ -257,3 +257,18 @@ Deno.test("without memory for the backlog a write is made, and replicas have to 
   rig.run("SET", "k", "last");
   assert(again.read().endsWith("last\r\n"));
 });
+
+Deno.test("a tool by SYNC that never acknowledges its snapshot does not take the place of others for ever", () => {
+  const rig = new MasterRig({ "repl-max-concurrent-full-syncs": "1", "repl-timeout": "10" });
+  const tool = rig.peer("capa", "eof");
+  tool.send("SYNC");
+  rig.snapshots.make("RDB");
+  rig.snapshots.endRelay();
+  tool.read();
+  const replica = rig.peer("listening-port", "7002", "capa", "eof", "capa", "psync2");
+  replica.send("PSYNC", "?", "-1");
+  rig.pass(9000);
+  assertEquals([tool.isClosed, rig.snapshots.isSaving], [false, false]);
+  rig.pass(4000);
+  assertEquals([tool.isClosed, rig.snapshots.isSaving], [true, true]);
+});

@@ -75,6 +75,33 @@ Deno.test("a replica that has gone, or another limit, lets writes go on", () => 
   }
 });
 
+for (const isStreaming of [true, false]) {
+  const what = isStreaming ? "takes nothing of its stream" : "never acknowledges its snapshot";
+  Deno.test(`a replica by SYNC that ${what} is dropped after repl-timeout, and writes go on`, () => {
+    const rig = new MasterRig({ ...LIMITS, "repl-throttle-writers": "yes", "repl-timeout": "10" });
+    const replica = rig.peer("listening-port", "7001", "capa", "eof");
+    replica.send("SYNC");
+    rig.snapshots.make("RDB");
+    rig.snapshots.endRelay();
+    replica.read();
+    if (isStreaming) replica.send("REPLCONF", "ACK", "0");
+    const writer = new InputClient(rig);
+    for (let i = 0; i < 60; i++) writer.send(`SET key:${i} ${VALUE}\r\n`);
+    assert(writer.received().length < 60);
+    replica.isStuck = true;
+    rig.pass(6000);
+    // What it takes now and then is a sign of life.
+    if (isStreaming) replica.read(1000);
+    rig.pass(6000);
+    assertEquals(replica.isClosed, !isStreaming);
+    rig.pass(6000);
+    assertEquals(replica.isClosed, true);
+    assert(rig.logLines.some((line) => line.includes("Disconnecting timedout replica")));
+    assertEquals(fieldsOf(rig)[0], "repl_writers_throttled:0");
+    assertEquals(rig.run("GET", "key:59"), VALUE);
+  });
+}
+
 Deno.test("without repl-throttle-writers no write waits", () => {
   const rig = new MasterRig(LIMITS);
   rig.onlineReplica(7001);
