@@ -154,6 +154,8 @@ export interface CommandDefinition {
    * key. Dispatch looks there ahead of time, no more: a form in which it is another word costs time only.
    */
   readonly elementWord?: number;
+  /** The word that is a payload of DUMP or FUNCTION DUMP, of a version that may be put down: rdb/payload_version.ts. */
+  readonly payloadWord?: number;
   /**
    * What this call may do, where that is not the same for all: SCRIPT_* bits of scripting/script_flags.ts, null where
    * nothing is known. Gates go by it instead of write, denyoom, stale and may_replicate.
@@ -203,6 +205,8 @@ export class Command implements CatalogEntry {
   readonly keyStep: number;
   /** Index of the first element of a collection, 0 if there is none: a hint, see CommandDefinition. */
   readonly elementWord: number;
+  /** Index of a payload with a version, 0 if there is none. */
+  readonly payloadWord: number;
   /** Index of a channel that is published on, 0 if there is none: likewise. */
   readonly channelWord: number;
   /** Its number in the catalog of commands, by which users know what they may do; set by dispatch. */
@@ -248,6 +252,7 @@ export class Command implements CatalogEntry {
     this.lastKey = range.lastKey;
     this.keyStep = range.keyStep;
     this.elementWord = definition.elementWord ?? 0;
+    this.payloadWord = definition.payloadWord ?? 0;
     this.channelWord = definition.channelWord ?? 0;
     this.channelUse = definition.channelUse ?? null;
     this.isFree = (this.flagBits & FLAG_NO_AUTH) !== 0;

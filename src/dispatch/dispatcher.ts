@@ -57,7 +57,7 @@ import { Dumps } from "./dumps.ts";
 import { HeldKeys } from "./held_keys.ts";
 import { Makings } from "./makings.ts";
 import { Migrations } from "./migrations.ts";
-import { Restores } from "./restores.ts";
+import { lowerPayload, Restores } from "./restores.ts";
 import { SlicedCalls } from "./sliced_calls.ts";
 import { Call, PROPAGATE_REPLACED, PROPAGATE_VERBATIM } from "./call.ts";
 import { denialText, DENIED_NOTHING, execDenialText } from "./access_check.ts";
@@ -1010,6 +1010,8 @@ export class Dispatcher {
     if (isQueued) {
       // Here it can be told before any of the transaction is carried out.
       if (client.isMaster && name === "select" && !this.#isDatabase(words)) return NO_DATABASE;
+      // What comes from a master is handed on as it lies here, not as it is carried out.
+      if (command.payloadWord > 0) lowerPayload(command, words);
       if (!tryAllocating(() => client.enqueue(command, words, flags))) return NO_MEMORY;
       this.answerOutside(client, (reply) => reply.queued());
       return "";

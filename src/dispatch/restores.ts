@@ -10,8 +10,10 @@
 import { blocks } from "../base/blocks.ts";
 import type { Words } from "../resp/words.ts";
 import { type PayloadLeave, PayloadLoad } from "../rdb/payload.ts";
+import { lowerVersion } from "../rdb/payload_version.ts";
 import type { Call } from "./call.ts";
 import type { Client } from "./client.ts";
+import type { Command } from "./command.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { Making } from "./sliced_calls.ts";
 
@@ -58,4 +60,13 @@ export class Restores {
     const made = this.dispatcher.sliced.madeFor(client);
     return made instanceof Restoring ? made.load : null;
   }
+}
+
+/**
+ * Puts the version of the payload in the words of a command down as far as its content allows, before they go anywhere.
+ * Answers the version that it has then; 0 for none. See "Payloads in the stream" in NOTES.
+ */
+export function lowerPayload({ payloadWord }: Command, words: Words): number {
+  if (payloadWord >= words.count) return 0;
+  return lowerVersion(words.bytes, words.starts[payloadWord], words.lengths[payloadWord]);
 }

@@ -11,12 +11,12 @@ import {
   isReadVersion,
   isValkeyVersion,
   OPCODE_KEY_META,
-  RDB_VERSION_MAX,
   TYPE_MAX,
   typeIn,
 } from "./format.ts";
 import { LOAD_EMPTY, LOAD_PART } from "./kinds/value_load.ts";
 import { ValueReader } from "./load_value.ts";
+import { isSumLeftOut } from "./payload_version.ts";
 import { RdbError } from "./rdb_error.ts";
 import { PAUSED, RdbReader } from "./reader.ts";
 import { typeByte, writeValue } from "./save_value.ts";
@@ -131,7 +131,7 @@ export class PayloadLoad {
 
   /** Masters of Redis 8.10 send payloads whose sum is 0 when they had no need of one. */
   #hasNoSum(at: number): boolean {
-    if (this.#version <= RDB_VERSION_MAX || isValkeyVersion(this.#version)) return false;
+    if (!isSumLeftOut(this.#version)) return false;
     return this.#bytes.subarray(at, at + CHECKSUM_BYTES).every((byte) => byte === 0);
   }
 

@@ -5,10 +5,13 @@ import type { Call } from "../../dispatch/call.ts";
 import { EVENT_GENERIC } from "../../base/event_classes.ts";
 import { EXPIRE_DELETES } from "../../keyspace/expire_mode.ts";
 import { dumpPayload, PayloadLoad } from "../../rdb/payload.ts";
+import { RDB_VERSION } from "../../rdb/format.ts";
 import { isVersionRelaxed, payloadForm } from "../../rdb/versions.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { type CommandDefinition, defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
+import { lowerPayload } from "../../dispatch/restores.ts";
+import type { StreamPart } from "../../propagation/write_stream.ts";
 
 const BUSY_KEY = "BUSYKEY Target key name already exists.";
 /** What watches a log for damaged payloads looks for. */
@@ -17,6 +20,8 @@ const CHECK_FAILED = "integrity check failed";
 const DUMP_AT_ONCE_BYTES = 256 * 1024;
 /** Larger payloads become values in slices, if the client may wait. */
 const AT_ONCE_BYTES = 64 * 1024;
+/** How payloads are made for the stream: in the first version since 7.0 that can hold them. */
+const STREAM_FORM = { compress: true, version: null };
 /** The last instant that an int64 and a double can both name. */
 const EXPIRY_MAX_MS = 2 ** 63 - 1024;
 
@@ -61,6 +66,7 @@ const RESTORING = {
   arity: -4,
   acl: ["keyspace", "dangerous"],
   keys: [oneKey("OW update")],
+  payloadWord: 3,
   args: `
     key ttl:integer serialized-value
     [REPLACE@3.0.0]
@@ -77,7 +83,8 @@ const RESTORING = {
  *
  * The value of a large payload is built while others have their turn; it appears at once.
  *
- * Propagates with ABSTTL, so that the expiry is the same instant everywhere.
+ * Propagates with ABSTTL, so that the expiry is the same instant everywhere, and in a version that servers since
+ * 7.0 read if there is one: see "Payloads in the stream" in NOTES.
  *
  * @see {@link https://redis.io/docs/latest/commands/restore/}
  */
@@ -161,8 +168,12 @@ function loadPayload(call: Call): PayloadLoad | null {
   return load;
 }
 
+/** Payloads up to this size are made anew for the stream where servers since 7.0 would not read them all. */
+const MADE_ANEW_BYTES_MAX = 4 << 20;
+
 function runRestore(call: Call): void {
   const { database, words, reply } = call;
+  const version = lowerPayload(call.command, words);
   const { keyspace } = database;
   const { bytes } = words;
   const keyAt = words.starts[1];
@@ -204,12 +215,30 @@ function runRestore(call: Call): void {
   );
   database.setAccess(ref, idleSeconds, frequency);
   database.changed(bytes, keyAt, keyLength, EVENT_GENERIC, "restore");
-  if (call.isPropagating && ttl !== 0 && !isAbsolute) {
-    const parts = [];
-    for (let i = 0; i < words.count; i++) {
-      parts.push(i === 2 ? String(expiresAtMs) : words.copy(i));
-    }
-    call.propagateAs(...parts, "ABSTTL");
-  }
+  if (call.isPropagating) propagateRestore(call, ref, version, isAbsolute, expiresAtMs);
   reply.ok();
+}
+
+/** What enters the stream, if that is not the request: `version` is that of its payload. */
+function propagateRestore(
+  call: Call,
+  ref: number,
+  version: number,
+  isAbsolute: boolean,
+  expiresAtMs: number,
+): void {
+  const { database, words } = call;
+  const isTimed = !Number.isNaN(expiresAtMs) && !isAbsolute;
+  // The stream of a master is handed on as it comes.
+  const isMadeAnew = version > RDB_VERSION && words.lengths[3] <= MADE_ANEW_BYTES_MAX &&
+    !database.keyspace.stream.isRelaying;
+  if (!isTimed && !isMadeAnew) return;
+  const parts: StreamPart[] = [];
+  for (let i = 0; i < words.count; i++) {
+    if (i === 2 && isTimed) parts.push(String(expiresAtMs));
+    else if (i === 3 && isMadeAnew) parts.push(dumpPayload(database, ref, STREAM_FORM));
+    else parts.push(words.copy(i));
+  }
+  if (isTimed) parts.push("ABSTTL");
+  call.propagateAs(...parts);
 }

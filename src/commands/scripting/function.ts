@@ -5,6 +5,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import type { FunctionLibrary } from "../../dispatch/functions.ts";
 import { busyText } from "../../dispatch/scripts.ts";
+import { lowerPayload } from "../../dispatch/restores.ts";
 import { dumpLibraries, readLibraries } from "../../rdb/function_payload.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
 import type { ReplyWriter } from "../../resp/reply_writer.ts";
@@ -261,6 +262,7 @@ const functionRestore = defineCommand({
   arity: -3,
   flags: ["noscript", "write", "denyoom"],
   tips: TO_ALL,
+  payloadWord: 2,
   args: "serialized-value [policy:(FLUSH | APPEND | REPLACE)]",
   run: runFunctionRestore,
 });
@@ -274,6 +276,7 @@ function runFunctionRestore(call: Call): void {
       "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.",
     );
   }
+  lowerPayload(call.command, words);
   const codes = readLibraries(words.bytes, words.starts[2], words.lengths[2]);
   if (typeof codes === "string") throw new ReplyError(`ERR ${codes}`);
   server.scripts.functions.restore(codes, policy);

@@ -55,10 +55,11 @@ for (const { name } of [...Deno.readDirSync(folder)].filter(({ name }) => name.e
   });
 }
 
-/** A server with a string, its payload, and nothing in the stream. */
+/** A server with a string, its payload in the first version there is for it, and nothing in the stream. */
 function restoring(): { server: TestServer; payload: string } {
   const server = testServer();
   server.run("SET", "source", "value");
+  server.run("CONFIG", "SET", "rdb-version", "6");
   const payload = server.run("DUMP", "source") as string;
   server.propagated();
   return { server, payload };
@@ -137,6 +138,64 @@ Deno.test("RESTORE without expiry or with ABSTTL enters the stream as it came", 
   ]);
 });
 
+/** The payload of the key in this version. */
+function dumpedAs(version: string, server: TestServer, key: string): string {
+  const before = server.config.value("rdb-version");
+  server.run("CONFIG", "SET", "rdb-version", version);
+  const payload = server.run("DUMP", key) as string;
+  server.run("CONFIG", "SET", "rdb-version", before);
+  return payload;
+}
+
+Deno.test("RESTORE enters the stream in the first version that can express the payload", () => {
+  const { server, payload } = restoring();
+  const late = dumpedAs("12", server, "source");
+  assertEquals(late === payload, false);
+  server.run("RESTORE", "a", 0, late);
+  server.run("MULTI");
+  server.run("RESTORE", "b", 1000, late);
+  server.run("EXEC");
+  server.run("EVAL", "redis.call('RESTORE', KEYS[1], 0, ARGV[1])", 1, "c", late);
+  server.run("RESTORE-ASKING", "a", 0, late, "REPLACE");
+  const expiresAtMs = server.clock.nowMs + 1000;
+  assertEquals(server.propagated().slice(-4), [
+    `RESTORE a 0 ${payload}`,
+    `RESTORE b ${expiresAtMs} ${payload} ABSTTL`,
+    `RESTORE c 0 ${payload}`,
+    `RESTORE-ASKING a 0 ${payload} REPLACE`,
+  ]);
+});
+
+for (
+  const request of ["SADD source a b", "XADD source 1-1 f v", "HSET source f v"]
+) {
+  Deno.test(`RESTORE of what is newer than 7.0 enters the stream in a form that 7.0 reads: ${request}`, () => {
+    const server = testServer();
+    server.run(...request.split(" "));
+    const late = dumpedAs("12", server, "source");
+    server.propagated();
+    server.run("RESTORE", "k", 1000, late, "REPLACE", "FREQ", 7);
+    const expiresAtMs = server.clock.nowMs + 1000;
+    const payload = dumpedAs("10", server, "source");
+    assertEquals(
+      server.propagated().at(-1),
+      `RESTORE k ${expiresAtMs} ${payload} REPLACE FREQ 7 ABSTTL`,
+    );
+    server.run("RESTORE", "k", 0, late, "REPLACE");
+    assertEquals(server.propagated().at(-1), `RESTORE k 0 ${payload} REPLACE`);
+  });
+}
+
+Deno.test("RESTORE of a hash whose fields expire enters the stream in the version for that", () => {
+  const server = testServer();
+  server.run("HSET", "h", "f", "v");
+  server.run("HPEXPIREAT", "h", 4e12, "FIELDS", 1, "f");
+  const payload = server.run("DUMP", "h") as string;
+  assertEquals(payload.charCodeAt(payload.length - 10), 12);
+  server.run("RESTORE", "k", 0, payload);
+  assertEquals(server.propagated().at(-1), `RESTORE k 0 ${payload}`);
+});
+
 Deno.test("RESTORE with an instant that is past leaves no key, and deletes the one it replaces", () => {
   const { server, payload } = restoring();
   assertEquals(server.run("RESTORE", "k", 1, payload, "ABSTTL"), "OK");
@@ -190,7 +249,7 @@ for (
   ]
 ) {
   Deno.test(`RESTORE refuses a stream with ${what}, and the log says what watches it look for`, () => {
-    const { server } = restoring();
+    const server = testServer();
     server.run("XADD", "x", "1-0", "field", "value");
     server.run("XGROUP", "CREATE", "x", "g", "0");
     server.run("XGROUP", "CREATECONSUMER", "x", "g", "c1");

@@ -228,10 +228,10 @@ Deno.test("the key of an outcome follows SWAPDB and MOVE", async () => {
 Deno.test("a payload that RESTORE is given goes as it is only to who reads it", async () => {
   const rig = new MasterRig();
   rig.run("SET", "k", "v");
-  rig.run("CONFIG", "SET", "rdb-version", "8");
+  rig.run("XADD", "x", "1-1", "f", "v");
+  rig.run("CONFIG", "SET", "rdb-version", "12");
   const old = rig.run("DUMP", "k") as string;
-  rig.run("CONFIG", "SET", "rdb-version", "11");
-  const late = rig.run("DUMP", "k") as string;
+  const late = rig.run("DUMP", "x") as string;
   const peer = olderReplica(rig, 9);
   rig.run("RESTORE", "a", "0", old);
   rig.run("RESTORE", "b", "0", late);
