@@ -257,6 +257,25 @@ testAll(
   },
 );
 
+testAll("a partition may be healed for one machine, and stay for others", async (seed) => {
+  const { world, server, client, accepted, connect } = sceneOf(seed);
+  const other = world.machine("other");
+  const [peer, third] = [connect(), new Peer()];
+  other.start().network.connectTcp("server", PORT, third);
+  await world.run(500);
+  world.network.partition(client, server);
+  world.network.partition(other, server);
+  peer.send("a");
+  third.send("b");
+  await world.run(500);
+  world.network.heal(other);
+  await world.run(500);
+  assertEquals(accepted.map(({ received }) => received).sort(), ["", "b"]);
+  world.network.heal();
+  await world.run(500);
+  assertEquals(accepted.map(({ received }) => received).sort(), ["a", "b"]);
+});
+
 testAll(
   "a connection attempt ends: refused, unreachable, unknown, or after a time",
   async (seed) => {

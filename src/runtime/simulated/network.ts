@@ -161,13 +161,17 @@ export class Web {
     this.#partitions.add(`${from.name}>${to.name}`);
   }
 
-  /** Ends all partitions. */
-  heal(): void {
-    this.#partitions.clear();
-    for (const lane of this.held) {
-      for (; lane.heldCount > 0; lane.heldCount--) lane.expect();
+  /** Ends all partitions, or those that this machine has to do with. */
+  heal(host?: Host): void {
+    for (const partition of this.#partitions) {
+      const names = partition.split(">");
+      if (host === undefined || names.includes(host.name)) this.#partitions.delete(partition);
     }
-    this.held.clear();
+    for (const lane of this.held) {
+      if (host !== undefined && lane.from !== host && lane.to !== host) continue;
+      for (; lane.heldCount > 0; lane.heldCount--) lane.expect();
+      this.held.delete(lane);
+    }
   }
 
   /** Breaks all connections between two machines, or of one with all others. */
