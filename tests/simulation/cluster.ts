@@ -5,6 +5,7 @@
 
 import { World } from "../../src/runtime/simulated.ts";
 import { Random } from "../support/random.ts";
+import type { OldReplicas } from "./old_replicas.ts";
 import { LinkError, SimulatedClient } from "./simulated_client.ts";
 import { PORT, SimulatedServer } from "./simulated_server.ts";
 import type { Reply } from "../support/reply_parser.ts";
@@ -27,6 +28,8 @@ export class Cluster {
   master = NAMES[0];
   /** Whom each is to follow. */
   readonly follows = new Map<string, string | null>();
+  /** Replicas of older versions, if there are any. */
+  old: OldReplicas | null = null;
   /** Whether all have append-only files. */
   hasAof = false;
   /** Grows whenever something happens that makes what a master says of its replicas doubtful. */
@@ -93,7 +96,8 @@ export class Cluster {
   isFollowedBy(name: string, replicas: readonly string[]): boolean {
     const master = this.server(name).ready;
     if (master === null || replicas.length === 0) return false;
-    if (master.replication.master.count !== replicas.length) return false;
+    const oldCount = this.old?.attachedTo(name) ?? 0;
+    if (master.replication.master.count !== replicas.length + oldCount) return false;
     return replicas.every((replica) => {
       const following = this.server(replica).ready?.replication.replica;
       // FAILOVER names it by its address.

@@ -1,6 +1,6 @@
 /**
- * A master and two replicas in one process, with clients, while everything goes wrong that can: see
- * scenario.ts. The same 200 seeds each time; `deno task simulate` runs others for as long as it is told.
+ * A master and two replicas in one process, in some seeds with replicas of older versions, and clients, while everything
+ * goes wrong that can: see scenario.ts. The same 200 seeds each time; `deno task simulate` runs others for as long as it is told.
  */
 
 import { assert, assertEquals } from "@std/assert";

@@ -16,7 +16,13 @@ const SILENT: Transport = {
 
 /** What it answers to a request: the text of a string, null for none, or the first line as it is. */
 export function readNow(core: Core, ...words: string[]): string | null {
+  return readNowIn(core, 0, ...words);
+}
+
+/** The same in another database. */
+export function readNowIn(core: Core, database: number, ...words: string[]): string | null {
   const client = core.openClient(true, () => SILENT);
+  client.database = core.keyspace.databases[database];
   client.become(core.access.users.default, true);
   client.setNeedsAuth(false);
   core.dispatcher.execute(client, Words.of(...words));

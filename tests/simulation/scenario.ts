@@ -9,6 +9,7 @@
 
 import { Random } from "../support/random.ts";
 import { Cluster, type Confirmed, NAMES } from "./cluster.ts";
+import { OldReplicas } from "./old_replicas.ts";
 import { LinkError } from "./simulated_client.ts";
 import { PORT } from "./simulated_server.ts";
 import { Workload } from "./workload.ts";
@@ -28,6 +29,8 @@ export interface Outcome {
   readonly writeCount: number;
   readonly confirmedCount: number;
   readonly lookCount: number;
+  /** What each replica of an older version has gone through. */
+  readonly old: readonly string[];
   readonly steps: readonly string[];
 }
 
@@ -36,13 +39,15 @@ export async function runScenario(seed: number): Promise<Outcome> {
   const random = new Random(seed);
   const cluster = new Cluster(random);
   const { world } = cluster;
+  cluster.old = new OldReplicas(cluster, seed);
   const workload = new Workload(cluster, seed);
   const scenario = new Scenario(cluster, workload);
   let isOver = false;
   try {
     scenario.play().then(() => isOver = true);
     await world.until(() => {
-      for (const { name, failure } of cluster.servers.values()) {
+      const old = cluster.old!.all.map(({ server }) => server);
+      for (const { name, failure } of [...cluster.servers.values(), ...old]) {
         if (failure !== null) throw new Error(`${name} could not start: ${failure}`);
       }
       return isOver;
@@ -59,6 +64,7 @@ export async function runScenario(seed: number): Promise<Outcome> {
     writeCount: workload.writeCount,
     confirmedCount: workload.confirmedCount,
     lookCount: workload.lookCount,
+    old: cluster.old!.summaries,
     steps: cluster.steps,
   };
 }
@@ -71,7 +77,8 @@ function report(seed: number, cluster: Cluster, cause: unknown): string {
     "-- last events",
     ...cluster.world.schedule.record.last(60),
   ];
-  for (const { name, logLines } of cluster.servers.values()) {
+  const old = cluster.old!.all.map(({ server }) => server);
+  for (const { name, logLines } of [...cluster.servers.values(), ...old]) {
     parts.push(`-- log of ${name}`, ...logLines.slice(-60));
   }
   parts.push(`-- again: deno task simulate --seed ${seed}`);
@@ -90,6 +97,7 @@ class Scenario {
     const random = this.#random;
     this.#setUp();
     await this.#allReady();
+    cluster.old!.start();
     workload.start();
     await cluster.sleep(random.between(0, 3_000));
     for (let left = random.between(4, 9); left > 0; left--) {
@@ -463,6 +471,7 @@ class Scenario {
     const { cluster, workload } = this;
     cluster.note("everything is mended");
     cluster.world.network.heal();
+    cluster.old!.mend();
     for (const name of NAMES) {
       this.#repair(name);
       if (!cluster.server(name).isRunning) cluster.start(name);
@@ -477,6 +486,7 @@ class Scenario {
       await cluster.sleep(100);
     }
     await this.#compare();
+    await cluster.old!.compare();
   }
 
   /**

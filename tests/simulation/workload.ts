@@ -36,7 +36,8 @@ export class Workload {
       const g = new LoadGenerator(
         this.seed * 10 + i,
         () => cluster.server(cluster.master).server!.runtime.clock.now(),
-        true,
+        // Fields that expire are for no older server.
+        cluster.old?.leavesOut("hexpire") !== true,
       );
       this.#run(() => cluster.master, 50, (client) => this.#writeAtRandom(client, g));
     }
@@ -86,7 +87,10 @@ export class Workload {
   }
 
   async #writeAtRandom(client: SimulatedClient, g: LoadGenerator): Promise<void> {
-    const calls = g.commands().filter(([name]) => name.toUpperCase() !== "FLUSHALL");
+    const { old } = this.cluster;
+    const calls = g.commands().filter(([name]) =>
+      name.toUpperCase() !== "FLUSHALL" && old?.leavesOut(name) !== true
+    );
     const replies = await client.pipeline(calls);
     replies.forEach((reply, i) => learnPayload(g, calls[i], reply));
     this.writeCount += calls.length;
@@ -166,13 +170,17 @@ export class Workload {
     const { cluster } = this;
     const { epoch } = cluster;
     const replicas = cluster.replicasOf(name);
+    const old = cluster.old?.countedBy(name) ?? [];
     const [, written] = await client.pipeline([["SELECT", OWN_DATABASE], words]);
     if (written.kind !== "status" && written.kind !== "integer") return;
     if (cluster.epoch !== epoch) return;
     if (!isToBeConfirmed) return;
-    const reply = await client.call("WAIT", String(replicas.length), "1000");
-    if (reply.kind !== "integer" || Number(reply.value) < replicas.length) return;
+    const count = replicas.length + old.length;
+    const reply = await client.call("WAIT", String(count), "1000");
+    if (reply.kind !== "integer" || Number(reply.value) < count) return;
     if (cluster.epoch !== epoch || !cluster.isFollowedBy(name, replicas)) return;
+    if (String(old) !== String(cluster.old?.countedBy(name) ?? [])) return;
+    if (words[0] === "SET") cluster.old?.assertHave(old, OWN_DATABASE, key, value);
     this.confirmedCount++;
     cluster.confirmed.set(key, {
       value,
