@@ -11,6 +11,7 @@ import { Random } from "../support/random.ts";
 import { Cluster, type Confirmed, NAMES } from "./cluster.ts";
 import { OldReplicas } from "./old_replicas.ts";
 import { LinkError } from "./simulated_client.ts";
+import { PausedPromotion } from "./paused_promotion.ts";
 import { PORT } from "./simulated_server.ts";
 import { Workload } from "./workload.ts";
 
@@ -41,7 +42,7 @@ export async function runScenario(seed: number): Promise<Outcome> {
   const { world } = cluster;
   cluster.old = new OldReplicas(cluster, seed);
   const workload = new Workload(cluster, seed);
-  const scenario = new Scenario(cluster, workload);
+  const scenario = new Scenario(cluster, workload, seed);
   let isOver = false;
   try {
     scenario.play().then(() => isOver = true);
@@ -88,7 +89,7 @@ function report(seed: number, cluster: Cluster, cause: unknown): string {
 class Scenario {
   readonly #random: Random;
 
-  constructor(readonly cluster: Cluster, readonly workload: Workload) {
+  constructor(readonly cluster: Cluster, readonly workload: Workload, readonly seed: number) {
     this.#random = cluster.random;
   }
 
@@ -100,8 +101,9 @@ class Scenario {
     cluster.old!.start();
     workload.start();
     await cluster.sleep(random.between(0, 3_000));
+    const paused = new PausedPromotion(this.seed);
     for (let left = random.between(4, 9); left > 0; left--) {
-      await this.#something();
+      await (paused.isDue ? this.#promotePaused(paused) : this.#something());
       await cluster.sleep(random.pick([0, 50, 500, 2_000, 4_000]));
     }
     await this.#mend();
@@ -316,6 +318,16 @@ class Scenario {
     }
     cluster.promoted(name);
     await this.#turn();
+  }
+
+  /** A replica that carries nothing out for a while takes the place of the master. */
+  async #promotePaused(paused: PausedPromotion): Promise<void> {
+    const { cluster, workload } = this;
+    const name = paused.random.pick(cluster.replicasOf(cluster.master));
+    cluster.note(`${name} is paused`);
+    await paused.prepare(cluster, name, () => workload.writeOneConfirmed());
+    await this.#promote(name);
+    await cluster.ask(name, "CLIENT", "UNPAUSE");
   }
 
   /** The master hands its role over by itself; where that does not work it stays what it was. */

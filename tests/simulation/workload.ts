@@ -144,6 +144,19 @@ export class Workload {
     await this.#acknowledged(client, name, ["SET", key, value], key, value, true);
   }
 
+  /** One such write by a client of its own, which ends with it. */
+  async writeOneConfirmed(): Promise<void> {
+    const { cluster } = this;
+    const { master } = cluster;
+    try {
+      const client = await cluster.connect(master);
+      await this.#writeConfirmed(client, master);
+      client.close();
+    } catch (error) {
+      if (!(error instanceof LinkError)) throw error;
+    }
+  }
+
   /**
    * Numbers that grow, at the end of a list, each once: whatever was lost of it, none that is there may come before a
    * smaller one. Every few of them are confirmed.
