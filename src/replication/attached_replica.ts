@@ -82,6 +82,8 @@ export class AttachedReplica implements OutputFeed {
   hasSynced = false;
   /** When it asked to be synchronized. */
   askedMs = 0;
+  /** Until when it has to wait for a snapshot, as it has refused all that there are; 0 for one that has not. */
+  pausedUntilMs = 0;
   /** When the last of the snapshot's bytes were taken by the system; for who came with SYNC also of the stream's. */
   progressMs = 0;
   /** Bytes of the payload that have gone. */

@@ -4,6 +4,7 @@
  *
  *     a replica asks ──► a snapshot to disk for replicas is under way, and suits: shares it
  *                   ├──► another one is: waits for its end
+ *                   ├──► it has refused all versions there are: waits for a while
  *                   ├──► over the socket, with a delay: waits, others may come
  *                   └──► else: a snapshot begins, for all that wait and need the same
  *
@@ -66,7 +67,14 @@ export class FullSyncs {
   /** A replica that waits for a snapshot (state "wait-start") has come. */
   request(replica: AttachedReplica): void {
     const { snapshots, log, config } = this.#host;
-    if (this.#room === 0) {
+    const pauseMs = replica.pausedUntilMs - replica.askedMs;
+    if (pauseMs > 0) {
+      log.notice(
+        `Replica ${replica.name} has to wait for ${
+          pauseMs / 1000
+        } seconds: it has left whenever it had the snapshot`,
+      );
+    } else if (this.#room === 0) {
       log.notice(
         "Waiting for the end of other full syncs, of which repl-max-concurrent-full-syncs are under way",
       );
@@ -132,14 +140,16 @@ export class FullSyncs {
   startDue(): void {
     const { snapshots, config, clock, isHeldByScript } = this.#host;
     if (snapshots.isSaving || snapshots.isLoading || isHeldByScript) return;
-    const waiting = this.master.inState("wait-start");
+    const steadyMs = clock.monotonic();
+    const waiting = this.master.inState("wait-start").filter(({ pausedUntilMs }) =>
+      pausedUntilMs <= steadyMs
+    );
     const room = this.#room;
     if (waiting.length === 0 || room === 0) return;
     // Those that need the same as the first one; the others have their turn after them.
     const { needs, target } = waiting[0];
     const group = waiting.filter((each) => each.needs === needs && each.target === target);
     const replicasMax = config.value("repl-diskless-sync-max-replicas");
-    const steadyMs = clock.monotonic();
     const waitedMs = Math.max(...group.map(({ askedMs }) => steadyMs - askedMs));
     if (
       !config.value("repl-diskless-sync") || (replicasMax > 0 && group.length >= replicasMax) ||

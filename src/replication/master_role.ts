@@ -91,6 +91,7 @@ export class MasterRole {
     this.#lastPingMs = host.clock.monotonic();
     this.#lastSecond = Math.floor(this.#lastPingMs / 1000);
     this.#lag = host.config.onChange(["min-replicas-max-lag"], () => this.#countGood());
+    host.config.onChange(["rdb-version", "rdb-version-for-replicas"], () => this.#endPauses());
   }
 
   // -- the handshake --------------------------------------------------------------------
@@ -140,6 +141,8 @@ export class MasterRole {
     if (unsayable !== null) return unsayable;
     statistics.fullSyncs++;
     replica.askedMs = clock.monotonic();
+    const pauseMs = this.translations.pauseOf(replica);
+    if (pauseMs > 0) replica.pausedUntilMs = replica.askedMs + pauseMs;
     replica.state = "wait-start";
     this.#attach(replica);
     if (config.value("repl-disable-tcp-nodelay")) client.transport.setNoDelay?.(false);
@@ -184,6 +187,14 @@ export class MasterRole {
         `Replica ${replica.name} has to synchronize anew: ${text}`,
       );
       replica.close(text);
+    }
+  }
+
+  /** Snapshots are another matter from now on: who waits as it has refused those of before asks again. */
+  #endPauses(): void {
+    this.translations.endPauses();
+    for (const replica of this.inState("wait-start")) {
+      if (replica.pausedUntilMs > 0) replica.close("other snapshots are sent from now on");
     }
   }
 

@@ -7,6 +7,9 @@
  *
  * One link alone that ends so tells nothing: any replica may be cut off, or killed, between the snapshot and its first
  * acknowledgement. Two in a row do, and then one for each further step, unless it has loaded a snapshot meanwhile.
+ *
+ * A replica that has refused all there is (Redis 2.4; one that always dies of what it loads) asks again each second, and
+ * each time that is a snapshot of everything. From then on it has to wait, each time for longer.
  */
 
 import { RDB_VERSION } from "../../rdb/format.ts";
@@ -16,6 +19,9 @@ const BACK_WITHIN_MS = 15_000;
 const PEERS_MAX = 1000;
 /** What `returned` answers where nothing older can be sent than what has been refused. */
 export const NOTHING_OLDER = -1;
+/** How long a replica that has refused every version waits for the next snapshot: at first, and in the end. */
+const PAUSE_MIN_MS = 2_000;
+const PAUSE_MAX_MS = 60_000;
 /** The oldest version that a server reads which can resume a link of another master (4.0). */
 const OLDEST_PSYNC2 = 8;
 
@@ -30,6 +36,8 @@ interface Peer {
   refusedMs: number;
   /** The version of that snapshot. */
   refusedVersion: number;
+  /** How long it has to wait for the next snapshot, in ms; 0 while there is a version that it has not refused. */
+  pauseMs: number;
 }
 
 export class KnownPeers {
@@ -44,7 +52,7 @@ export class KnownPeers {
   /** It has loaded a snapshot of this version. */
   loaded(name: string, version: number): void {
     const peer = this.#peer(name);
-    peer.refusals = 0;
+    peer.refusals = peer.pauseMs = 0;
     peer.isProven = true;
     if (peer.version !== 0) peer.version = version;
   }
@@ -55,6 +63,17 @@ export class KnownPeers {
     peer.refusals++;
     peer.refusedMs = steadyMs;
     peer.refusedVersion = version;
+    if (peer.pauseMs > 0) peer.pauseMs = Math.min(peer.pauseMs * 2, PAUSE_MAX_MS);
+  }
+
+  /** How long a replica that is here again has to wait for its snapshot, in ms: see `returned`, which is asked first. */
+  pauseOf(name: string): number {
+    return this.#peers.get(name)?.pauseMs ?? 0;
+  }
+
+  /** What is sent is another matter from now on: nobody has to wait any longer. */
+  endPauses(): void {
+    for (const peer of this.#peers.values()) peer.pauseMs = 0;
   }
 
   /**
@@ -63,17 +82,16 @@ export class KnownPeers {
    */
   returned(name: string, steadyMs: number, isHeld: (version: number) => boolean): number {
     const peer = this.#peers.get(name);
-    if (peer === undefined || peer.refusals === 0) return 0;
-    if (steadyMs - peer.refusedMs > BACK_WITHIN_MS) {
-      peer.refusals = 0;
-      return 0;
-    }
+    if (peer === undefined) return 0;
+    if (steadyMs - peer.refusedMs > BACK_WITHIN_MS) peer.refusals = peer.pauseMs = 0;
+    if (peer.refusals === 0) return 0;
     if (peer.refusals < refusalsNeeded(peer)) return 0;
     peer.refusals = 0;
     peer.isProven = false;
     const older = peer.refusedVersion > RDB_VERSION ? RDB_VERSION : peer.refusedVersion - 1;
     if (older < OLDEST_PSYNC2) {
       peer.version = 0;
+      if (peer.pauseMs === 0) peer.pauseMs = PAUSE_MIN_MS;
       return NOTHING_OLDER;
     }
     if (!isHeld(older)) return 0;
@@ -84,7 +102,14 @@ export class KnownPeers {
   #peer(name: string): Peer {
     let peer = this.#peers.get(name);
     if (peer === undefined) {
-      peer = { version: 0, isProven: false, refusals: 0, refusedMs: 0, refusedVersion: 0 };
+      peer = {
+        version: 0,
+        isProven: false,
+        refusals: 0,
+        refusedMs: 0,
+        refusedVersion: 0,
+        pauseMs: 0,
+      };
       this.#peers.set(name, peer);
       if (this.#peers.size > PEERS_MAX) this.#peers.delete(this.#peers.keys().next().value!);
     }

@@ -67,7 +67,8 @@ export class Translations {
     if (version === NOTHING_OLDER) {
       host.log.warning(
         `Replica ${name} leaves whenever it has the snapshot, as if it could not read it, and there is no older ` +
-          "version to send. Redis 2.4 and older cannot follow: they read RDB versions up to 2",
+          "version to send. Redis 2.4 and older cannot follow: they read RDB versions up to 2. From now on it has " +
+          "to wait for each further snapshot, for up to a minute",
       );
       return;
     }
@@ -75,6 +76,16 @@ export class Translations {
       `Replica ${name} has left as if it could not read the snapshot: it is sent RDB version ${version} next, ` +
         `as ${targetOf(version)!.name} read it. See rdb-version-for-replicas`,
     );
+  }
+
+  /** How long a replica that has just been looked at has to wait for its snapshot, in ms. */
+  pauseOf({ name }: AttachedReplica): number {
+    return this.#peers.pauseOf(name);
+  }
+
+  /** See KnownPeers. */
+  endPauses(): void {
+    this.#peers.endPauses();
   }
 
   /** Why a replica of this target cannot have our dataset; null if it can. */

@@ -110,18 +110,80 @@ Deno.test("what an older replica acknowledges counts in our terms, once all of a
 Deno.test("a replica that twice leaves with the snapshot and is back at once gets older versions, until it loads one", () => {
   const rig = new MasterRig();
   const versions: number[] = [];
-  for (let i = 0; i < 6; i++) {
+  for (let i = 0; i < 4; i++) {
     const { peer } = synced(rig, ...NEW);
     versions.push(versionSent(peer));
     peer.hangUp();
     rig.pass(1_000);
   }
-  assertEquals(versions, [10, 10, 9, 8, 10, 10]);
-  const { peer, offset } = synced(rig, ...NEW);
-  peer.send("REPLCONF", "ACK", String(offset));
-  peer.hangUp();
-  rig.pass(1_000);
-  assertEquals([versionSent(peer), versionSent(synced(rig, ...NEW).peer)], [9, 9]);
+  assertEquals(versions, [10, 10, 9, 8]);
+  for (const [seconds, version] of [[2, 10], [4, 10], [8, 9]]) {
+    const peer = rig.peer(...NEW);
+    peer.send("PSYNC", "?", "-1");
+    rig.pass(seconds * 1_000);
+    rig.snapshots.make("RDB");
+    rig.snapshots.endRelay();
+    const [, offset] = /FULLRESYNC \S+ (\d+)/.exec(peer.read())!;
+    assertEquals(versionSent(peer), version);
+    if (version === 9) peer.send("REPLCONF", "ACK", offset);
+    peer.hangUp();
+    rig.pass(1_000);
+  }
+  assertEquals(versionSent(synced(rig, ...NEW).peer), 9);
+});
+
+Deno.test("a replica that has refused every version waits for the next snapshot, each time for longer, until what is sent is changed", () => {
+  const rig = new MasterRig();
+  for (let i = 0; i < 4; i++) {
+    synced(rig, ...NEW).peer.hangUp();
+    rig.pass(1_000);
+  }
+  for (const seconds of [2, 4, 8, 16, 32, 60, 60]) {
+    const peer = rig.peer(...NEW);
+    peer.send("PSYNC", "?", "-1");
+    rig.pass(seconds * 1_000 - 200);
+    // Meanwhile others are served.
+    assertEquals(rig.snapshots.relay, null);
+    assertMatch(peer.read(), /^\n*$/, "it is shown that we are alive");
+    rig.onlineReplica(7002).hangUp();
+    rig.pass(300);
+    rig.snapshots.make("RDB");
+    rig.snapshots.endRelay();
+    assertMatch(peer.read(), /FULLRESYNC/);
+    peer.hangUp();
+    rig.pass(1_000);
+  }
+  const waiting = rig.peer(...NEW);
+  waiting.send("PSYNC", "?", "-1");
+  assertEquals(rig.snapshots.relay, null);
+  rig.run("CONFIG", "SET", "rdb-version-for-replicas", "9");
+  assert(waiting.isClosed);
+  assertEquals(versionSent(synced(rig, ...NEW).peer), 9);
+});
+
+Deno.test("a replica that has refused every version waits no longer once it has loaded one, or has been away", () => {
+  for (const loads of [true, false]) {
+    const rig = new MasterRig();
+    for (let i = 0; i < 4; i++) {
+      synced(rig, ...NEW).peer.hangUp();
+      rig.pass(1_000);
+    }
+    const peer = rig.peer(...NEW);
+    peer.send("PSYNC", "?", "-1");
+    assertEquals(rig.snapshots.relay, null);
+    if (loads) {
+      rig.pass(2_000);
+      rig.snapshots.make("RDB");
+      rig.snapshots.endRelay();
+      peer.read();
+      peer.send("REPLCONF", "ACK", String(rig.replication.offset));
+    }
+    peer.hangUp();
+    rig.pass(loads ? 1_000 : 16_000);
+    synced(rig, ...NEW).peer.hangUp();
+    rig.pass(1_000);
+    synced(rig, ...NEW);
+  }
 });
 
 Deno.test("a replica that is cut off once between the snapshot and its acknowledgement is not taken for an older one", () => {
@@ -155,9 +217,10 @@ Deno.test("a replica that says what it reads is not doubted, however often it le
 Deno.test("a replica of 2.4, which reads no snapshot that can be sent, is named in the log; one of 2.6 that is cut off is not", async () => {
   const path = await Deno.makeTempFile();
   const rig = new MasterRig({ "repl-diskless-sync": "no" });
-  const sync = async (staysMs: number) => {
+  const sync = async (staysMs: number, pauseMs = 0) => {
     const peer = rig.peer("listening-port", "7001");
     peer.send("SYNC");
+    rig.pass(pauseMs);
     rig.snapshots.endDisk(path, "RDB");
     let sent = "";
     await eventually(() => (sent += peer.read()).endsWith("RDB"));
@@ -169,8 +232,13 @@ Deno.test("a replica of 2.4, which reads no snapshot that can be sent, is named 
     rig.logLines.some((line) => line.includes("Redis 2.4 and older cannot follow"));
   for (let i = 0; i < 4; i++) await sync(20_000);
   assert(!isNamed());
-  for (let i = 0; i < 3; i++) await sync(0);
+  for (let i = 0; i < 2; i++) await sync(0);
+  await sync(0, 2_000);
   assert(isNamed());
+  const { begunToDisk } = rig.snapshots;
+  rig.peer("listening-port", "7001").send("SYNC");
+  rig.pass(3_000);
+  assertEquals(rig.snapshots.begunToDisk, begunToDisk, "it waits for longer now");
   await Deno.remove(path).catch(() => {}); // a file for such replicas alone goes once they have it
 });
 
