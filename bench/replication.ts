@@ -4,7 +4,7 @@
  * Both are asked the same in one run: how long full syncs take, of one and five million keys and of large collections,
  * to one replica and to several at once; how long clients of either side wait at worst meanwhile; how soon a link that
  * was cut is back; what attached replicas cost a master in throughput; and does a replica apply at least what a master
- * accepts, and how far behind is it.
+ * accepts, and how far behind is it. And of tsredis alone: what it costs to translate the stream for an older replica.
  *
  * Prints tables, and keeps replication.json, REPLICATION.md (on Bun, REPLICATION-bun.md) and replication.svg beside
  * this file, and README.md's part about it. What was not measured this time stays as it was kept, so that parts can
@@ -49,12 +49,14 @@ import { measurePartial } from "./replication/partial.ts";
 import type { System } from "./replication/replica_set.ts";
 import { toMarkdown } from "./replication/report.ts";
 import { measureThroughput } from "./replication/throughput.ts";
+import { measureTranslation } from "./replication/translation.ts";
 
 const HELP = `deno task bench:replication [options]
 
   --quick             ${(100_000).toLocaleString("en")} keys, short runs, one round
   --keys N            keys of a full sync, and elements of each large collection (1000000)
-  --only A,B          of ${PARTS.join(", ")}
+  --only A,B          of ${PARTS.join(", ")};
+                      the last needs servers of older versions in TSREDIS_OLD_SERVERS
   --modes A,B         full syncs in the modes ${SYNC_MODES.map(({ title }) => title).join(", ")}
   --servers A,B       what is compared: tsredis,redis (default), or redis for redis-server beside itself,
                       which shows what the machine's noise is
@@ -73,6 +75,10 @@ const QUICK_RUN_MS = 500;
 /** Random SETs before a timed run: enough to set nearly all of redis-benchmark's keys, or in quick runs some. */
 const FILL_REQUESTS = 3_000_000;
 const QUICK_FILL_REQUESTS = 400_000;
+
+/** Commands of a timed run for an older replica. */
+const COMMANDS = 300_000;
+const QUICK_COMMANDS = 60_000;
 
 const JSON_FILE = new URL("./replication.json", import.meta.url);
 
@@ -151,7 +157,21 @@ async function measureAll(
     const measured = await measureApply(all, { rounds, runMs, fillRequests, workDir, bystander });
     into.apply = all.map(({ label }, i) => ({ label, samples: measured[i] }));
   }
-  for (const part of parts) into.measured[part] = { date, rounds };
+  if (parts.includes("translation")) {
+    const commands = quick ? QUICK_COMMANDS : COMMANDS;
+    const measured = await measureTranslation(systems[1].master, {
+      rounds,
+      commands,
+      fillRequests: QUICK_FILL_REQUESTS,
+      workDir,
+    });
+    if (measured !== null) into.translation = measured;
+    else console.error("translation: left out, as TSREDIS_OLD_SERVERS names no servers");
+  }
+  for (const part of parts) {
+    if (part === "translation" && into.translation === undefined) continue;
+    into.measured[part] = { date, rounds };
+  }
 }
 
 /** Which runtime's results these are; null when tsredis was not measured. */

@@ -45,7 +45,7 @@ export const SYNC_PARTS = ["keys", "many", "large", "replicas"] as const;
 export type SyncPart = typeof SYNC_PARTS[number];
 
 /** All parts, in the order of the report. */
-export const PARTS = [...SYNC_PARTS, "throughput", "partial", "apply"] as const;
+export const PARTS = [...SYNC_PARTS, "throughput", "partial", "apply", "translation"] as const;
 
 export type Part = typeof PARTS[number];
 
@@ -121,6 +121,23 @@ export interface ApplySample {
   bystander: SideFigures;
 }
 
+/** A master under one load while one replica follows, or none. */
+export interface TranslationSample {
+  commandsPerSecond: number;
+  /** CPU time per command, microseconds, all threads of the master. */
+  masterCpuMicros: number;
+  /** What INFO tells of the memory of all backlogs. */
+  bufferBytes: number;
+  residentBytes: number;
+}
+
+/** One load, with each of the replicas in turn. */
+export interface TranslationResult {
+  load: string;
+  /** By the version of the replica, "none" first. Without samples where that version cannot follow the load. */
+  followers: { title: string; samples: TranslationSample[] }[];
+}
+
 /** Every figure of one runtime, each part from the last run that measured it. */
 export interface RuntimeResults {
   /** Names with versions. */
@@ -135,6 +152,8 @@ export interface RuntimeResults {
   partial?: Both<PartialSample[]>;
   /** The reference, the subject, and any mixed replica sets. */
   apply?: { label: string; samples: ApplySample[] }[];
+  /** Of the subject alone. */
+  translation?: TranslationResult[];
 }
 
 /** What bench/replication.json has. */

@@ -20,6 +20,8 @@ import {
   RUNTIMES,
   type SideFigures,
   type ThroughputResult,
+  type TranslationResult,
+  type TranslationSample,
 } from "./figures.ts";
 
 /** The page about one runtime. A figure that misses its bar says so in its row, and again at the end. */
@@ -35,6 +37,7 @@ export function toMarkdown(
   if (results.partial) sections.push(partialSection(results.partial, results, missed));
   if (results.throughput) sections.push(throughputSection(results.throughput, results, missed));
   if (results.apply) sections.push(applySection(results.apply, missed));
+  if (results.translation) sections.push(translationSection(results.translation));
   sections.push(
     missed.length === 0
       ? "## Bars\n\nEvery figure above meets its bar."
@@ -395,6 +398,41 @@ function applySection(
       "stall",
       "bystander",
     ], rows);
+}
+
+/** No bars: nothing else has such replicas. */
+function translationSection(translation: TranslationResult[]): string {
+  const titles = translation[0].followers.map(({ title }) => title);
+  const rows = (shown: (samples: TranslationSample[]) => string) =>
+    translation.map(({ load, followers }) => [
+      load,
+      ...followers.map(({ samples }) => samples.length === 0 ? "" : shown(samples)),
+    ]);
+  const figures = (of: (sample: TranslationSample) => number, shown: (figure: number) => string) =>
+    rows((samples) => shown(median(samples.map(of))));
+  const head = (what: string) => [
+    what,
+    ...titles.map((title) => title === "none" ? "no replica" : title),
+  ];
+  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+  return "## A replica of an older version: what translating costs\n\n" +
+    [
+      "tsredis as the master of one replica of Redis in turn; 7.4 follows the stream as it is, the others get one in words",
+      "that they know (`rdb-version-for-replicas` given, `repl-backlog-size 1mb`). SET is redis-benchmark's with `-P 16`",
+      "and `-r 1000000`; the other loads come by 16 connections, 16 commands at a time, on 1,024 keys. The master's CPU",
+      "time per command, µs, until the replica has acknowledged all:\n\n",
+    ].join("\n") +
+    table(head("CPU µs"), figures((one) => one.masterCpuMicros, (figure) => figure.toFixed(2))) +
+    "\n\nCommands per second, with the replica on the same processors:\n\n" +
+    table(
+      head("commands/s"),
+      figures(
+        (one) => one.commandsPerSecond,
+        (figure) => Math.round(figure).toLocaleString("en"),
+      ),
+    ) +
+    "\n\nMemory of all backlogs after a load, MB (`mem_total_replication_buffers`):\n\n" +
+    table(head("backlogs, MB"), figures((one) => one.bufferBytes, megabytes));
 }
 
 const NAMES: Record<RuntimeName, string> = { deno: "Deno", bun: "Bun" };

@@ -17,7 +17,8 @@ function isValkey(version: string): boolean {
   return version.startsWith("valkey");
 }
 
-function program(version: string): string {
+/** The program of a server of this version. */
+export function programOf(version: string): string {
   return `${folder}/${version}/src/${isValkey(version) ? "valkey" : "redis"}-server`;
 }
 
@@ -35,7 +36,7 @@ function guardsDebug(version: string): boolean {
 export function hasOldRedis(version: string): boolean {
   if (folder === "") return false;
   try {
-    return Deno.statSync(program(version)).isFile;
+    return Deno.statSync(programOf(version)).isFile;
   } catch {
     return false;
   }
@@ -55,7 +56,7 @@ export function startOldRedis(
 ): Promise<ServerProcess> {
   return ServerProcess.start({
     name: nameOf(version),
-    command: [program(version)],
+    command: [programOf(version)],
     args: [
       "--save",
       "",
