@@ -1,23 +1,101 @@
-/** Commands as the bytes of an array of bulk strings, for what a translated stream says. */
+/**
+ * Commands as the bytes of arrays of bulk strings, one behind the other in a buffer that is used again: for what a
+ * translated stream says. On its path, so nothing is made of a word or a command: see "Bytes, not strings" in NOTES.
+ */
 
-import { latin1 } from "../../base/bytes.ts";
+import { copyBytes, writeText } from "../../base/bytes.ts";
+import { integerLength, writeInteger } from "../../base/integers.ts";
 import type { StreamPart } from "../../propagation/write_stream.ts";
+import type { Words } from "../../resp/words.ts";
 
-/** The RESP bytes of a command made of these parts. */
-export function commandBytes(parts: readonly StreamPart[]): Uint8Array<ArrayBuffer> {
-  const words = parts.map((part) => typeof part === "object" ? part : latin1(String(part)));
-  const heads = words.map(({ length }, i) =>
-    latin1(`${i === 0 ? `*${words.length}\r\n` : "\r\n"}$${length}\r\n`)
-  );
-  const sizeBytes = words.reduce((sum, { length }, i) => sum + heads[i].length + length, 2);
-  const bytes = new Uint8Array(sizeBytes);
-  let at = 0;
-  for (const [i, word] of words.entries()) {
-    bytes.set(heads[i], at);
-    bytes.set(word, at + heads[i].length);
-    at += heads[i].length + word.length;
+const STAR = 0x2a;
+const DOLLAR = 0x24;
+const CR = 13;
+const LF = 10;
+/** What a number takes with what stands around it, at most. */
+const HEAD_BYTES = 24;
+const BUFFER_BYTES = 4096;
+/** A buffer that has grown beyond this is handed over with what it holds, rather than copied. */
+const BUFFER_BYTES_KEPT = 1 << 16;
+
+/** A word of the command at hand, as it came. */
+export class WordAt {
+  constructor(readonly index: number) {}
+}
+
+const FIRST_WORDS = Array.from({ length: 16 }, (_, index) => new WordAt(index));
+
+/** The word with this number of the command at hand. */
+export function word(index: number): WordAt {
+  return index < FIRST_WORDS.length ? FIRST_WORDS[index] : new WordAt(index);
+}
+
+/** A part of what is said. */
+export type SaidPart = StreamPart | WordAt;
+
+export class CommandBytes {
+  bytes = new Uint8Array(BUFFER_BYTES);
+  length = 0;
+  /** How many commands there are. */
+  count = 0;
+
+  /** Appends a command; `words` are what `WordAt` counts. */
+  add(parts: readonly SaidPart[], words: Words): void {
+    this.#reserve(parts, words);
+    const { bytes } = this;
+    let at = this.#head(STAR, this.length, parts.length);
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i];
+      const length = lengthOf(part, words);
+      at = this.#head(DOLLAR, at, length);
+      if (typeof part === "string") writeText(bytes, at, part);
+      else if (typeof part === "number") writeInteger(bytes, at, part);
+      else if (part instanceof WordAt) {
+        copyBytes(bytes, at, words.bytes, words.starts[part.index], length);
+      } else copyBytes(bytes, at, part, 0, length);
+      at += length;
+      bytes[at++] = CR;
+      bytes[at++] = LF;
+    }
+    this.length = at;
+    this.count++;
   }
-  bytes[at] = 13;
-  bytes[at + 1] = 10;
-  return bytes;
+
+  /** A number in a line of its own. */
+  #head(sign: number, at: number, n: number): number {
+    const { bytes } = this;
+    bytes[at++] = sign;
+    at += writeInteger(bytes, at, n);
+    bytes[at++] = CR;
+    bytes[at++] = LF;
+    return at;
+  }
+
+  #reserve(parts: readonly SaidPart[], words: Words): void {
+    let needed = this.length + HEAD_BYTES;
+    for (let i = 0; i < parts.length; i++) needed += lengthOf(parts[i], words) + HEAD_BYTES;
+    if (needed <= this.bytes.length) return;
+    // Room for others behind it, but of a large value just what it takes, as it is kept.
+    const isLarge = needed - this.length > BUFFER_BYTES_KEPT / 2;
+    const sizeBytes = isLarge ? needed : needed * 2;
+    const grown = new Uint8Array(sizeBytes);
+    copyBytes(grown, 0, this.bytes, 0, this.length);
+    this.bytes = grown;
+  }
+
+  /** Whether the bytes may be kept by who takes them: then `clear` makes others. */
+  get isLarge(): boolean {
+    return this.bytes.length > BUFFER_BYTES_KEPT;
+  }
+
+  /** Begins anew. */
+  clear(): void {
+    if (this.isLarge) this.bytes = new Uint8Array(BUFFER_BYTES);
+    this.length = this.count = 0;
+  }
+}
+
+function lengthOf(part: SaidPart, words: Words): number {
+  if (typeof part === "number") return integerLength(part);
+  return part instanceof WordAt ? words.lengths[part.index] : part.length;
 }

@@ -8,9 +8,8 @@
  * Streams of masters of any version are read, so words that we do not say ourselves are here as well.
  */
 
-import type { StreamPart } from "../../propagation/write_stream.ts";
-import { toLatin1 } from "../../base/bytes.ts";
 import type { Words } from "../../resp/words.ts";
+import { type SaidPart, word } from "./command_bytes.ts";
 import { ADD_SCORED, COPY, MOVE_ELEMENT, REMOVE_ENTRIES, SET_KEEPING_TIME } from "./scripts.ts";
 import { serverVersion, type Target } from "./target.ts";
 
@@ -31,7 +30,7 @@ export interface Rewording {
   readonly target: Target;
   /** The database of the command. */
   readonly database: number;
-  say(...parts: StreamPart[]): void;
+  say(...parts: SaidPart[]): void;
   /** When this key expires has to be told again. */
   retime(key: Uint8Array, database?: number): void;
 }
@@ -152,7 +151,7 @@ function bitfield(words: Words): number {
 function renamed(name: string): Form {
   return (words, to) => {
     if (name === "HMSET" && words.count === 4) return AS_IS;
-    to.say(name, ...wordsOf(words, 1, words.count));
+    to.say(name, ...wordsFrom(1, words.count));
     return REWORDED;
   };
 }
@@ -161,7 +160,7 @@ function renamed(name: string): Form {
 function firstWords(count: number): Form {
   return (words, to) => {
     if (words.count <= count) return AS_IS;
-    to.say(...wordsOf(words, 0, count));
+    to.say(...wordsFrom(0, count));
     return REWORDED;
   };
 }
@@ -170,10 +169,10 @@ function firstWords(count: number): Form {
 function without(option: string, count: number): Form {
   return (words, to) => {
     if (indexOf(words, option, 4) < 0) return AS_IS;
-    const parts = wordsOf(words, 0, 4);
+    const parts = wordsFrom(0, 4);
     for (let i = 4; i < words.count; i++) {
       if (words.is(i, option)) i += count - 1;
-      else parts.push(words.copy(i));
+      else parts.push(word(i));
     }
     to.say(...parts);
     return REWORDED;
@@ -183,13 +182,13 @@ function without(option: string, count: number): Form {
 /** A command for each of the elements behind the key. */
 function oneByOne(words: Words, to: Rewording): number {
   if (words.count === 3) return AS_IS;
-  for (let i = 2; i < words.count; i++) to.say(words.copy(0), words.copy(1), words.copy(i));
+  for (let i = 2; i < words.count; i++) to.say(word(0), word(1), word(i));
   return REWORDED;
 }
 
-function wordsOf(words: Words, from: number, to: number): StreamPart[] {
-  const parts: StreamPart[] = [];
-  for (let i = from; i < to; i++) parts.push(words.copy(i));
+function wordsFrom(from: number, to: number): SaidPart[] {
+  const parts: SaidPart[] = [];
+  for (let i = from; i < to; i++) parts.push(word(i));
   return parts;
 }
 
@@ -211,8 +210,8 @@ function countAt(words: Words, index: number, otherwise: number): number {
 function copy(words: Words, to: Rewording): number {
   const database = databaseOf(words);
   const key = words.copy(2);
-  if (database < 0) to.say("EVAL", COPY, 2, words.copy(1), key);
-  else to.say("EVAL", COPY, 2, words.copy(1), key, database, to.database);
+  if (database < 0) to.say("EVAL", COPY, 2, word(1), word(2));
+  else to.say("EVAL", COPY, 2, word(1), word(2), database, to.database);
   to.retime(key, database < 0 ? to.database : database);
   return REWORDED;
 }
@@ -241,13 +240,13 @@ function restore(words: Words, to: Rewording): number {
     : OUTCOME;
 }
 
-/** Options of SET and GETEX that are followed by a time, as commands for a key that is there. */
-const TIME_COMMANDS: Record<string, string | undefined> = {
-  ex: "EXPIRE",
-  px: "PEXPIRE",
-  exat: "EXPIREAT",
-  pxat: "PEXPIREAT",
-};
+/** The command that gives a key the time which this word as an option of SET or GETEX is followed by; "" for none. */
+function timeCommandOf(words: Words, index: number): string {
+  if (words.is(index, "pxat")) return "PEXPIREAT";
+  if (words.is(index, "px")) return "PEXPIRE";
+  if (words.is(index, "ex")) return "EXPIRE";
+  return words.is(index, "exat") ? "EXPIREAT" : "";
+}
 
 /** What the options of a SET ask for. */
 interface SetOptions {
@@ -261,17 +260,21 @@ interface SetOptions {
 function readSetOptions(words: Words): SetOptions {
   const options: SetOptions = { keepsTime: false, timeWord: 0, since: "2.6.12" };
   for (let i = 3; i < words.count; i++) {
-    const option = words.text(i).toLowerCase();
-    const isCompared = option.startsWith("if");
-    if (option === "keepttl") options.keepsTime = true;
-    else if (TIME_COMMANDS[option] !== undefined) options.timeWord = i++;
-    else if (isCompared) i++;
-    if (isCompared) options.since = "8.4.0";
-    else if (!["ex", "px", "nx", "xx"].includes(option) && options.since < "6.2.0") {
-      options.since = option === "keepttl" ? "6.0.0" : "6.2.0";
-    }
+    const since = sinceOfSetOption(words, i);
+    if (since === "6.0.0") options.keepsTime = true;
+    if (timeCommandOf(words, i) !== "") options.timeWord = i++;
+    else if (since === "8.4.0") i++;
+    if (since > options.since) options.since = since;
   }
   return options;
+}
+
+/** The version of Redis that brought an option of SET. */
+function sinceOfSetOption(words: Words, index: number): string {
+  if (["px", "ex", "nx", "xx"].some((name) => words.is(index, name))) return "2.6.12";
+  if (words.is(index, "keepttl")) return "6.0.0";
+  const isCompared = /^if/i.test(words.beginning(index, 2));
+  return isCompared ? "8.4.0" : "6.2.0";
 }
 
 function set(words: Words, to: Rewording): number {
@@ -279,30 +282,28 @@ function set(words: Words, to: Rewording): number {
   const { target } = to;
   const { keepsTime, timeWord, since } = readSetOptions(words);
   if (target.knows(since)) return AS_IS;
-  const key = words.copy(1);
-  const value = words.copy(2);
   if (!keepsTime) {
-    to.say("SET", key, value);
+    to.say("SET", word(1), word(2));
     if (timeWord > 0) sayTime(words, timeWord, to);
-  } else if (target.knows("6.0.0")) to.say("SET", key, value, "KEEPTTL");
+  } else if (target.knows("6.0.0")) to.say("SET", word(1), word(2), "KEEPTTL");
   else {
-    to.say("EVAL", SET_KEEPING_TIME, 1, key, value);
-    to.retime(key);
+    to.say("EVAL", SET_KEEPING_TIME, 1, word(1), word(2));
+    to.retime(words.copy(1));
   }
   return REWORDED;
 }
 
 /** Says the time that the option at this word gives a key; false if it is none. */
 function sayTime(words: Words, index: number, to: Rewording): boolean {
-  const command = TIME_COMMANDS[words.text(index).toLowerCase()];
-  if (command === undefined || index + 1 === words.count) return false;
-  to.say(command, words.copy(1), words.copy(index + 1));
+  const command = timeCommandOf(words, index);
+  if (command === "" || index + 1 === words.count) return false;
+  to.say(command, word(1), word(index + 1));
   return true;
 }
 
 function getex(words: Words, to: Rewording): number {
   if (words.count === 2) return REWORDED;
-  if (words.is(2, "persist")) to.say("PERSIST", words.copy(1));
+  if (words.is(2, "persist")) to.say("PERSIST", word(1));
   else if (!sayTime(words, 2, to)) return OUTCOME;
   return REWORDED;
 }
@@ -316,10 +317,10 @@ function bitop(words: Words): number {
 function moveElement(words: Words, to: Rewording): number {
   const atHead = words.is(3, "left");
   const toHead = words.is(4, "left");
-  if (!atHead && toHead) to.say("RPOPLPUSH", words.copy(1), words.copy(2));
+  if (!atHead && toHead) to.say("RPOPLPUSH", word(1), word(2));
   else {
     const commands = [atHead ? "lpop" : "rpop", toHead ? "lpush" : "rpush"];
-    to.say("EVAL", MOVE_ELEMENT, 2, words.copy(1), words.copy(2), ...commands);
+    to.say("EVAL", MOVE_ELEMENT, 2, word(1), word(2), ...commands);
   }
   return REWORDED;
 }
@@ -329,7 +330,7 @@ function replaceElement(words: Words, to: Rewording): number {
   const index = BigInt(words.text(2));
   const kept = BigInt.asIntN(32, index);
   if (kept === index) return AS_IS;
-  to.say("LSET", words.copy(1), Number(kept), words.copy(3));
+  to.say("LSET", word(1), Number(kept), word(3));
   return REWORDED;
 }
 
@@ -340,7 +341,7 @@ function popElements(atHead: boolean): Form {
     const count = countAt(words, 2, 1);
     if (count === 0) return REWORDED;
     const [first, last] = atHead ? [count, -1] : [0, -1 - count];
-    to.say("LTRIM", words.copy(1), first, last);
+    to.say("LTRIM", word(1), first, last);
     return REWORDED;
   };
 }
@@ -366,7 +367,7 @@ function addScored(words: Words, to: Rewording): number {
     options += letter;
   }
   if (options === "" || (to.target.knows("3.0.2") && !/[gl]/.test(options))) return AS_IS;
-  to.say("EVAL", ADD_SCORED, 1, words.copy(1), options, ...wordsOf(words, at, words.count));
+  to.say("EVAL", ADD_SCORED, 1, word(1), options, ...wordsFrom(at, words.count));
   return REWORDED;
 }
 
@@ -375,7 +376,7 @@ function popScored(highest: boolean): Form {
     const count = countAt(words, 2, 1);
     if (count === 0) return REWORDED;
     const [first, last] = highest ? [-count, -1] : [0, count - 1];
-    to.say("ZREMRANGEBYRANK", words.copy(1), first, last);
+    to.say("ZREMRANGEBYRANK", word(1), first, last);
     return REWORDED;
   };
 }
@@ -395,7 +396,8 @@ interface Trim {
   readonly at: number;
   readonly end: number;
   readonly isByLength: boolean;
-  readonly threshold: Uint8Array;
+  /** The word that is the threshold. */
+  readonly threshold: number;
 }
 
 /** The trim at word `at`; null if there is none. */
@@ -404,11 +406,10 @@ function trimAt(words: Words, at: number): Trim | null {
   if (!isByLength && !words.is(at, "minid")) return null;
   const hasOperator = words.is(at + 1, "=") || words.is(at + 1, "~");
   const last = hasOperator ? at + 2 : at + 1;
-  return { at, end: last + 1, isByLength, threshold: words.copy(last) };
+  return { at, end: last + 1, isByLength, threshold: last };
 }
 
 function addEntry(words: Words, to: Rewording): number {
-  const key = words.copy(1);
   let trim: Trim | null = null;
   let at = 2;
   let isOld = true;
@@ -425,9 +426,9 @@ function addEntry(words: Words, to: Rewording): number {
     if (found === null) isOld = false;
   }
   if (isOld || isSpokenSince62(words, at, to)) return AS_IS;
-  const length: StreamPart[] = trim?.isByLength ? ["MAXLEN", trim.threshold] : [];
-  to.say("XADD", key, ...length, ...wordsOf(words, at, words.count));
-  if (trim !== null && !trim.isByLength) sayRemoval(key, trim.threshold, to);
+  const length: SaidPart[] = trim?.isByLength ? ["MAXLEN", word(trim.threshold)] : [];
+  to.say("XADD", word(1), ...length, ...wordsFrom(at, words.count));
+  if (trim !== null && !trim.isByLength) sayRemoval(words, trim.threshold, to);
   return REWORDED;
 }
 
@@ -457,17 +458,16 @@ function trimEntries(words: Words, to: Rewording): number {
   if (trim === null || indexOf(words, "acked", 3) >= 0) return OUTCOME;
   const isOld = trim.isByLength && trim.end === 4 && words.count === 4;
   if (isOld || isSpokenSince62(words, words.count, to)) return AS_IS;
-  const key = words.copy(1);
-  if (trim.isByLength) to.say("XTRIM", key, "MAXLEN", trim.threshold);
-  else if (to.target.knows("6.2.0")) to.say("XTRIM", key, "MINID", trim.threshold);
-  else sayRemoval(key, trim.threshold, to);
+  if (trim.isByLength) to.say("XTRIM", word(1), "MAXLEN", word(trim.threshold));
+  else if (to.target.knows("6.2.0")) to.say("XTRIM", word(1), "MINID", word(trim.threshold));
+  else sayRemoval(words, trim.threshold, to);
   return REWORDED;
 }
 
-/** Removes the entries before an id. */
-function sayRemoval(key: Uint8Array, id: Uint8Array, to: Rewording): void {
-  const last = idBefore(toLatin1(id));
-  if (last !== null) to.say("EVAL", REMOVE_ENTRIES, 1, key, last);
+/** Removes the entries before the id that a word says. */
+function sayRemoval(words: Words, index: number, to: Rewording): void {
+  const last = idBefore(words.text(index));
+  if (last !== null) to.say("EVAL", REMOVE_ENTRIES, 1, word(1), last);
 }
 
 const SEQUENCE_MAX = 0xffff_ffff_ffff_ffffn;
@@ -480,8 +480,8 @@ function idBefore(text: string): string | null {
 }
 
 /** Who reads its own entries behind the last of all becomes a consumer by it. */
-function createConsumer(words: Words, to: Rewording): number {
+function createConsumer(_words: Words, to: Rewording): number {
   const last = `${SEQUENCE_MAX}-${SEQUENCE_MAX}`;
-  to.say("XREADGROUP", "GROUP", words.copy(3), words.copy(4), "STREAMS", words.copy(2), last);
+  to.say("XREADGROUP", "GROUP", word(3), word(4), "STREAMS", word(2), last);
   return REWORDED;
 }

@@ -10,6 +10,9 @@ export function serverVersion(text: string): number {
   return (major * 100 + minor) * 100 + patch;
 }
 
+/** Versions that have been asked for: the code names a dozen. */
+const asked = new Map<string, number>();
+
 export class Target {
   /** The newest version of Redis whose commands may be used, see `serverVersion`. */
   readonly server: number;
@@ -26,7 +29,9 @@ export class Target {
 
   /** Whether it knows what came with this version of Redis. */
   knows(since: string): boolean {
-    return serverVersion(since) <= this.server;
+    let version = asked.get(since);
+    if (version === undefined) asked.set(since, version = serverVersion(since));
+    return version <= this.server;
   }
 }
 

@@ -16,15 +16,14 @@
  * and again. The replica then gets a full sync, in which it is said, or refused by its name.
  */
 
-import { toLatin1 } from "../../base/bytes.ts";
+import { latin1, toLatin1 } from "../../base/bytes.ts";
 import { quoted } from "../../base/printable.ts";
 import type { Database } from "../../keyspace/database.ts";
 import type { Keyspace } from "../../keyspace/keyspace.ts";
-import type { StreamPart } from "../../propagation/write_stream.ts";
 import { dumpPayload } from "../../rdb/payload.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
-import type { Words } from "../../resp/words.ts";
-import { commandBytes } from "./command_bytes.ts";
+import { Words } from "../../resp/words.ts";
+import { CommandBytes, type SaidPart } from "./command_bytes.ts";
 import {
   AS_IS,
   databaseOf,
@@ -41,6 +40,10 @@ const OUTCOME_BYTES_MAX = 16 << 20;
 
 /** The latest instant that is a 64-bit integer as well as a number here. */
 const EXPIRY_MAX_MS = 2 ** 63 - 1024;
+
+const MULTI = latin1("*1\r\n$5\r\nMULTI\r\n");
+const EXEC = latin1("*1\r\n$4\r\nEXEC\r\n");
+const NO_WORDS = new Words();
 
 /** A command as the table of commands has it. */
 export interface StreamCommand {
@@ -85,8 +88,12 @@ export class Translator implements Rewording {
   /** The database that the other server has selected; -1 when it is to be told. */
   #said = -1;
   #isInMulti = false;
+  /** The words of the command at hand. */
+  #words = NO_WORDS;
   /** What is said in place of the command at hand. */
-  #commands: Uint8Array[] = [];
+  readonly #commands = new CommandBytes();
+  /** What is said beside that. */
+  readonly #beside = new CommandBytes();
   /** Whether the command at hand had to be put in other words. */
   hasReworded = false;
   readonly #handlings = new Map<StreamCommand, Handling>();
@@ -156,7 +163,8 @@ export class Translator implements Rewording {
   }
 
   #say({ command, form, isKnown }: Handling, words: Words): number {
-    this.#commands.length = 0;
+    this.#commands.clear();
+    this.#words = words;
     if (form === null) return isKnown ? AS_IS : OUTCOME;
     try {
       return form(words, this);
@@ -172,8 +180,8 @@ export class Translator implements Rewording {
   }
 
   /** Rewording. */
-  say(...parts: StreamPart[]): void {
-    this.#commands.push(commandBytes(parts));
+  say(...parts: SaidPart[]): void {
+    this.#commands.add(parts, this.#words);
   }
 
   /** Rewording. */
@@ -182,16 +190,26 @@ export class Translator implements Rewording {
   }
 
   #sayReworded(): void {
-    if (this.#commands.length === 0) return;
-    const isAlone = this.#commands.length === 1 || this.#isInMulti;
-    if (!isAlone) this.#sayWords("MULTI");
+    const commands = this.#commands;
+    this.#words = NO_WORDS;
+    if (commands.count === 0) return;
+    const isAlone = commands.count === 1 || this.#isInMulti;
+    if (!isAlone) this.#sayBytes(MULTI);
     this.#select();
-    for (const bytes of this.#commands) this.#sayBytes(bytes);
-    if (!isAlone) this.#sayWords("EXEC");
+    this.#sayAll(commands);
+    if (!isAlone) this.#sayBytes(EXEC);
   }
 
-  #sayWords(...parts: StreamPart[]): void {
-    this.#sayBytes(commandBytes(parts));
+  /** Says commands that are made, and forgets them. */
+  #sayAll(commands: CommandBytes): void {
+    const { bytes, length, isLarge } = commands;
+    this.sink(bytes, 0, length, isLarge);
+    commands.clear();
+  }
+
+  #sayWords(...parts: SaidPart[]): void {
+    this.#beside.add(parts, NO_WORDS);
+    this.#sayAll(this.#beside);
   }
 
   #sayBytes(bytes: Uint8Array): void {
@@ -266,10 +284,10 @@ export class Translator implements Rewording {
       !has(this.#outcomes, place) && !Number.isNaN(this.#expiryOf(place))
     );
     if (this.#outcomes.size + times.length > 0) {
-      this.#sayWords("MULTI");
+      this.#sayBytes(MULTI);
       for (const place of this.#outcomes.values()) this.#sayValue(place);
       for (const place of times) this.#sayTime(place);
-      this.#sayWords("EXEC");
+      this.#sayBytes(EXEC);
     }
     this.#outcomes.clear();
     this.#retimed.clear();

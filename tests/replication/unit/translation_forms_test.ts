@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { toLatin1 } from "../../../src/base/bytes.ts";
-import type { StreamPart } from "../../../src/propagation/write_stream.ts";
+import { type SaidPart, WordAt } from "../../../src/replication/bridge/command_bytes.ts";
 import { AS_IS, formFor } from "../../../src/replication/bridge/forms.ts";
 import { StreamRequests } from "../../../src/replication/bridge/stream_requests.ts";
 import { targetOf } from "../../../src/replication/bridge/target.ts";
@@ -136,16 +136,22 @@ Deno.test("a copy's time, which a script can only tell by what is left, is told 
   ]);
 });
 
+/** Takes what a form says of these words, as text. */
+function sayInto(said: string[], words: readonly string[]): (...parts: SaidPart[]) => void {
+  const textOf = (part: SaidPart) => {
+    if (part instanceof WordAt) return words[part.index];
+    return part instanceof Uint8Array ? toLatin1(part) : part;
+  };
+  return (...parts) => void said.push(parts.map(textOf).join(" "));
+}
+
 Deno.test("an index that a master since 7.2 keeps half of is said by that half to servers before it", () => {
   const ofMaster = (version: number, ...words: string[]) => {
     const said: string[] = [];
     const form = formFor("lset", targetOf(version)!)!;
-    const rewording = { target: targetOf(version)!, database: 0, retime: () => {} };
-    const say = (...parts: StreamPart[]) =>
-      void said.push(
-        parts.map((part) => part instanceof Uint8Array ? toLatin1(part) : part).join(" "),
-      );
-    return form(Words.of(...words), { ...rewording, say }) === AS_IS ? words.join(" ") : said[0];
+    const say = sayInto(said, words);
+    const rewording = { target: targetOf(version)!, database: 0, retime: () => {}, say };
+    return form(Words.of(...words), rewording) === AS_IS ? words.join(" ") : said[0];
   };
   assertEquals(ofMaster(10, "LSET", "l", "9223372036854775807", "v"), "LSET l -1 v");
   assertEquals(ofMaster(6, "LSET", "l", "-4294967298", "v"), "LSET l -2 v");
@@ -157,10 +163,7 @@ Deno.test("who adds an entry, which a master of Redis 8.6 says, is not told to o
   const form = formFor("xadd", targetOf(10)!)!;
   const toldOf = (...words: string[]) => {
     const said: string[] = [];
-    const say = (...parts: StreamPart[]) =>
-      void said.push(
-        parts.map((part) => part instanceof Uint8Array ? toLatin1(part) : part).join(" "),
-      );
+    const say = sayInto(said, words);
     const rewording = { target: targetOf(10)!, database: 0, retime: () => {}, say };
     return form(Words.of(...words), rewording) === AS_IS ? words.join(" ") : said.join("; ");
   };
