@@ -67,12 +67,11 @@ export class FullSyncs {
   /** A replica that waits for a snapshot (state "wait-start") has come. */
   request(replica: AttachedReplica): void {
     const { snapshots, log, config } = this.#host;
-    const pauseMs = replica.pausedUntilMs - replica.askedMs;
-    if (pauseMs > 0) {
+    const { name, pausedUntilMs, askedMs } = replica;
+    if (pausedUntilMs > 0) {
+      const seconds = Math.round((pausedUntilMs - askedMs) / 1000);
       log.notice(
-        `Replica ${replica.name} has to wait for ${
-          pauseMs / 1000
-        } seconds: it has left whenever it had the snapshot`,
+        `Replica ${name} has to wait for ${seconds} seconds: it has left whenever it had the snapshot`,
       );
     } else if (this.#room === 0) {
       log.notice(

@@ -1,5 +1,5 @@
 /**
- * Real servers of Redis 2.6 to 8.0 and Valkey as replicas of tsredis: under a load of every write command that their data
+ * Real servers of Redis 2.4 to 8.0 and Valkey as replicas of tsredis: under a load of every write command that their data
  * can hold they end with the same data, are counted by WAIT, and go on partially after a cut link; and so behind a
  * tsredis that follows a newer server. Skipped by name where a server is not there (tests/support/old_redis.ts).
  */
@@ -398,6 +398,23 @@ for (const [version, rdbVersion] of [["6.2.14", "9"], ["valkey-8.0.1", "11"]]) {
     },
   });
 }
+
+Deno.test({
+  name:
+    "redis 2.4.18, which reads no snapshot of ours, has to wait longer for each further one [old servers]",
+  ignore: !hasOldRedis("2.4.18"),
+  async fn() {
+    await using master = await startPeer("tsredis");
+    await ask(master, "SET", "k", "v");
+    await using replica = await startOldRedis("2.4.18");
+    await follow(replica, master);
+    await master.untilLogged("Redis 2.4 and older cannot follow");
+    for (const seconds of [2, 4, 8]) {
+      await master.untilLogged(`has to wait for ${seconds} seconds`);
+    }
+    assertEquals((await syncCounts(master)).full, 5, "two before the first pause, and asked for");
+  },
+});
 
 Deno.test({
   name: "redis 2.6.17, which knows SYNC alone, follows tsredis under a load [old servers]",

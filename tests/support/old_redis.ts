@@ -49,6 +49,16 @@ export function lacks(version: string): (words: readonly string[]) => boolean {
   return ([name]) => unknown.test(name);
 }
 
+/** How it is started, arguments like those of today's servers behind it. Before 2.6 there was a file of directives only. */
+function commandOf(version: string): string[] {
+  const program = programOf(version);
+  if (isValkey(version) || serverVersion(version) >= serverVersion("2.6.0")) return [program];
+  const script =
+    'file=$(while [ $# -gt 0 ]; do [ -z "$2" ] || echo "${1#--} $2"; shift 2; done)\n' +
+    `exec "${program}" - <<END\n$file\nEND`;
+  return ["sh", "-c", script, "sh"];
+}
+
 /** Starts a server of this version that saves nothing by itself, on a free port and in a temporary folder. */
 export function startOldRedis(
   version: string,
@@ -56,7 +66,7 @@ export function startOldRedis(
 ): Promise<ServerProcess> {
   return ServerProcess.start({
     name: nameOf(version),
-    command: [programOf(version)],
+    command: commandOf(version),
     args: [
       "--save",
       "",
