@@ -200,6 +200,11 @@ export class Blocks {
    * system takes for each new megabyte.
    */
   keptBytesMax = KEPT_BYTES_MAX;
+  /**
+   * Whether every view is a buffer of its own. The blocks are of the process, and what garbage collection has not given
+   * back yet counts among their gaps: a simulated server would tell of that, and not go the same way each time.
+   */
+  sharesNothing = false;
   /** Bytes of all that is handed out, in whole pages. */
   takenBytes = 0;
   /** Bytes given back that have not been settled. */
@@ -228,7 +233,7 @@ export class Blocks {
    * is small and stays for long would keep a whole block. @throws RangeError when memory is exhausted
    */
   take(bytes: number, isZeroed = false, least = BLOCK_SHARE_MIN): Uint8Array<ArrayBuffer> {
-    if (bytes < least) return new Uint8Array(bytes);
+    if (bytes < least || this.sharesNothing) return new Uint8Array(bytes);
     const place = this.#find(Math.ceil(bytes / PAGE_BYTES));
     return this.#taken(place, bytes, isZeroed);
   }
@@ -239,7 +244,7 @@ export class Blocks {
    * met one need longer for all others, too: so it is for values, not for what every request goes through.
    */
   takeGrowing(bytes: number, isZeroed = false): Uint8Array<ArrayBuffer> {
-    if (bytes <= SHARE_MAX) return this.take(bytes, isZeroed);
+    if (bytes <= SHARE_MAX || this.sharesNothing) return this.take(bytes, isZeroed);
     const pages = Math.ceil(bytes / PAGE_BYTES);
     const block = this.#keptBlock(pages, true) ?? this.#added(this.#growingBlock(pages));
     return this.#taken(placeIn(block, pages), bytes, isZeroed);

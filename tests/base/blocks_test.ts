@@ -24,6 +24,17 @@ Deno.test("Blocks leaves small parts to buffers of their own, which nobody has t
   assertEquals([blocks.takenBytes, blocks.pendingBytes], [0, 0]);
 });
 
+Deno.test("Blocks that share nothing have no gaps, whatever was forgotten", () => {
+  const blocks = new Blocks();
+  blocks.sharesNothing = true;
+  for (const view of [blocks.take(MB), blocks.take(MB, true), blocks.takeGrowing(9 * MB)]) {
+    assertEquals(view.byteOffset, 0);
+    assertEquals(view.buffer.byteLength, view.length);
+    blocks.give(view);
+  }
+  assertEquals([blocks.takenBytes, blocks.pendingBytes, blocks.gapBytes], [0, 0, 0]);
+});
+
 Deno.test("Blocks uses what was given back only after settle", () => {
   const blocks = new Blocks();
   const kept = blocks.take(MB);
