@@ -13,16 +13,21 @@ export class LinkError extends Error {
   override readonly name = "LinkError";
 }
 
+/** Commands that were sent together. */
 interface Waiting {
-  readonly resolve: (reply: Reply) => void;
+  readonly count: number;
+  readonly replies: Reply[];
+  readonly resolve: (replies: Reply[]) => void;
   readonly reject: (error: LinkError) => void;
 }
+
+/** Where input is put, and taken from before anybody else does so. */
+const space = new Uint8Array(16_384);
 
 export class SimulatedClient implements SocketHandler {
   readonly #socket: Socket;
   readonly #timers: Timers;
   readonly #parser = new ReplyParser();
-  readonly #space = new Uint8Array(16_384);
   readonly #waiting: Waiting[] = [];
   #output: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #sent = 0;
@@ -65,14 +70,15 @@ export class SimulatedClient implements SocketHandler {
   /** Sends commands together; a reply for each. @throws as `call` */
   async pipeline(calls: string[][]): Promise<Reply[]> {
     if (this.#isClosed) throw new LinkError("closed");
-    const replies = calls.map(() =>
-      new Promise<Reply>((resolve, reject) => this.#waiting.push({ resolve, reject }))
+    const answered = new Promise<Reply[]>((resolve, reject) =>
+      this.#waiting.push({ count: calls.length, replies: [], resolve, reject })
     );
+    if (calls.length === 0) this.#waiting.pop()!.resolve([]); // for nothing nobody waits
     this.#next.push(encode(calls) as Uint8Array<ArrayBuffer>);
     this.#push();
     const timer = this.#timers.after(PATIENCE_MS, () => this.#fail("no reply"));
     try {
-      return await Promise.all(replies);
+      return await answered;
     } finally {
       this.#timers.cancel(timer);
     }
@@ -103,13 +109,16 @@ export class SimulatedClient implements SocketHandler {
   }
 
   space(): Uint8Array<ArrayBuffer> {
-    return this.#space;
+    return space;
   }
 
   filled(count: number): void {
-    this.#parser.add(this.#space.subarray(0, count));
+    this.#parser.add(space.subarray(0, count));
     for (let reply = this.#parser.next(); reply !== null; reply = this.#parser.next()) {
-      this.#waiting.shift()?.resolve(reply);
+      const first = this.#waiting[0];
+      if (first === undefined) continue;
+      first.replies.push(reply);
+      if (first.replies.length === first.count) this.#waiting.shift()!.resolve(first.replies);
     }
   }
 

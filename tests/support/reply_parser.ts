@@ -135,7 +135,9 @@ export class ReplyParser {
 export function fromBytes(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < bytes.length; at += 8_192) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 8_192));
+    // Not spread: that makes an object for each byte.
+    const part = bytes.subarray(at, at + 8_192) as unknown as number[];
+    text += String.fromCharCode.apply(null, part);
   }
   return text;
 }

@@ -162,8 +162,12 @@ export function encode(calls: (string | Uint8Array)[][]): Uint8Array {
   return toBytes(parts.join(""));
 }
 
+const encoder = new TextEncoder();
+
 function toBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
+  // What is ASCII, and that is most, native code writes at once.
+  if (encoder.encodeInto(text, bytes).read === text.length) return bytes;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code > 255) throw new RangeError(`not one byte: ${JSON.stringify(text[i])}`);

@@ -184,7 +184,7 @@ export class Web {
   }
 
   isPartitioned(from: Host, to: Host): boolean {
-    return this.#partitions.has(`${from.name}>${to.name}`);
+    return this.#partitions.size > 0 && this.#partitions.has(`${from.name}>${to.name}`);
   }
 
   /** A machine has lost its power: whoever is connected to it is told by a reset. */
@@ -531,7 +531,7 @@ export class SimulatedSocket implements Socket {
       this.#keep(buffer, start, bytes.byteOffset + to);
       return 0;
     }
-    const count = this.#send(bytes.subarray(from, to));
+    const count = this.#send(bytes, from, to);
     if (from + count < to) this.#keep(buffer, start + count, bytes.byteOffset + to);
     return count;
   }
@@ -555,9 +555,8 @@ export class SimulatedSocket implements Socket {
     offer.goneBytes = 0;
     if (this.#writesInBackground) {
       this.#checkUnchanged(offer);
-      offer.goneBytes = this.#send(
-        new Uint8Array(offer.buffer, offer.from, offer.to - offer.from),
-      );
+      const bytes = new Uint8Array(offer.buffer, offer.from, offer.to - offer.from);
+      offer.goneBytes = this.#send(bytes, 0, bytes.length);
     }
     this.#isDrainDue = true;
     this.#wantTurn();
@@ -569,14 +568,15 @@ export class SimulatedSocket implements Socket {
   }
 
   /** Sends as much as there is room for, in one segment or two. */
-  #send(bytes: Uint8Array): number {
-    const count = Math.min(bytes.length, this.#capacityBytes - this.#unreadBytes);
+  #send(bytes: Uint8Array, from: number, to: number): number {
+    const count = Math.min(to - from, this.#capacityBytes - this.#unreadBytes);
     if (count === 0) return 0;
     this.#unreadBytes += count;
     const { draw } = this.#web;
     const split = draw() < 0.2 ? below(draw, count) : 0;
-    if (split > 0) this.#lane!.send({ kind: "data", bytes: bytes.slice(0, split) });
-    this.#lane!.send({ kind: "data", bytes: bytes.slice(split, count) });
+    const middle = from + split;
+    if (split > 0) this.#lane!.send({ kind: "data", bytes: bytes.slice(from, middle) });
+    this.#lane!.send({ kind: "data", bytes: bytes.slice(middle, from + count) });
     return count;
   }
 

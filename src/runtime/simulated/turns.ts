@@ -10,7 +10,7 @@ import { setImmediate } from "node:timers";
 import { bunJsc } from "../builtin_modules.ts";
 
 /** Events of one turn of the event loop, where more than one is possible. */
-const EVENTS_PER_TURN = 32;
+const EVENTS_PER_TURN = 256;
 
 /** Runs all that promises have waiting. Does nothing where the engine does not let itself be told. */
 type Settle = () => void;
