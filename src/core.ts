@@ -260,6 +260,7 @@ export class Core
     this.pause = new Pause(this.clients, this.keyspace, this);
     this.dispatcher = new Dispatcher(this, this);
     this.dispatcher.setCommands(namedCommands(config), commandCatalog());
+    this.dispatcher.setLogged(commandTable);
     this.access = new AccessControl(this, commandCatalog());
     this.#streamCommands = new StreamCommands(this.dispatcher);
     this.scripts = new Scripts(this.dispatcher);
@@ -741,6 +742,7 @@ export class Core
   /** PersistenceOwner. */
   snapshotNeeded(): void {
     this.aof.giveUpRewrite();
+    this.aof.giveUpExchange("something else had to be saved first");
   }
 
   /** PersistenceOwner. */
@@ -776,9 +778,7 @@ export class Core
       problem = this.dispatcher.replay(client, words);
     } catch (error) {
       if (!(error instanceof ReplyError)) throw error;
-      return this.dispatcher.find(words.bytes, words.starts[0], words.lengths[0]) === null
-        ? "unknown"
-        : error.text;
+      return this.dispatcher.findLogged(words) === null ? "unknown" : error.text;
     }
     if (problem === null) return null;
     this.statistics.unexpectedErrors++;
@@ -894,13 +894,13 @@ export class Core
     return client;
   }
 
-  /** ReplicationHost. */
+  /** ReplicationHost, AofOwner. */
   get isPaused(): boolean {
     return this.pause.endsMs !== 0 || this.scripts.isSuspended;
   }
 
   /** ReplicationHost. */
-  holdWrites(asker: "failover" | "throttle", isHeld: boolean): void {
+  holdWrites(asker: "failover" | "throttle" | "undo", isHeld: boolean): void {
     if (isHeld) this.pause.begin(asker, Infinity, false);
     else this.pause.end(asker);
   }
@@ -974,6 +974,7 @@ export class Core
       this.dispatcher.blocking.releaseAll(INSTANCE_CHANGED);
       this.dispatcher.acknowledgementWaits.releaseAll(INSTANCE_CHANGED);
       this.dispatcher.migrations.cancelAll(INSTANCE_CHANGED);
+      this.dispatcher.undoRestores.cancel("this server is a replica now");
     }
     this.oomScore.apply(isReplica);
     this.updateGates();

@@ -16,7 +16,8 @@
  *
  * Whenever the process ends, the manifest names files that together are the dataset. While the server
  * is "waiting" the file of step 1 has a temporary name until step 3: what came before it does not go
- * together with it. See "The append-only file" in NOTES.
+ * together with it. How a dataset is exchanged for another one: dataset_switch.ts. See "The append-only file" in
+ * NOTES.
  */
 
 import type { Config } from "../config/config.ts";
@@ -30,6 +31,7 @@ import type { LoadedReplication, Persistence } from "../rdb/persistence.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
 import type { Files, Runtime } from "../runtime/runtime.ts";
 import { isSystemError, problemOf } from "../runtime/system_error.ts";
+import { DatasetSwitch, type Exchange } from "./dataset_switch.ts";
 import { AofFolder } from "./folder.ts";
 import { AofLoader, type AofOwner as AofRunner } from "./loader.ts";
 import { type BaseFormat, Manifest } from "./manifest.ts";
@@ -56,6 +58,10 @@ export interface AofOwner extends AofRunner {
   replicationPosition(): LoadedReplication | null;
   /** Whether a unit of work is under way, in the midst of which no snapshot may begin. */
   readonly isAmidstUnit: boolean;
+  /** Whether somebody has all writes wait: the dataset is to stay as it is. */
+  readonly isPaused: boolean;
+  /** Has writes wait, until the same with false. */
+  holdWrites(asker: "undo", isHeld: boolean): void;
 }
 
 /** The parts of the server that it works on. */
@@ -92,6 +98,7 @@ export class AppendOnlyFile {
   /** When all that has been asked for is written. */
   #manifestWritten: Promise<void> = Promise.resolve();
   #rewrite: Rewrite | null = null;
+  #switch: DatasetSwitch | null = null;
   #isScheduled = false;
   /** Why a file that somebody has removed cannot be made anew. */
   #problem: string | null = null;
@@ -202,7 +209,10 @@ export class AppendOnlyFile {
    */
   async reload(): Promise<void> {
     const { keyspace, persistence } = this.host;
+    const exchange = this.#switch;
     this.giveUpRewrite();
+    this.giveUpExchange("the append-only file is loaded again");
+    await exchange?.settled;
     persistence.abortBackground();
     this.writer.flush(true);
     await this.#manifestWritten;
@@ -305,6 +315,7 @@ export class AppendOnlyFile {
     this.writer.tick();
     this.#lookForFile();
     if (this.#rewrite !== null || this.host.persistence.isLoading) return;
+    this.#switch?.tick();
     if (this.writer.isDamaged && this.failure === null && this.#state === "on") {
       this.host.log.notice("The append-only file is rewritten, as a part of it may be lost.");
       this.#isScheduled = true;
@@ -416,6 +427,7 @@ export class AppendOnlyFile {
   turnOff(): void {
     if (!this.isOn) return;
     this.giveUpRewrite();
+    this.giveUpExchange("the append-only file has been turned off");
     this.#isScheduled = false;
     this.writer.close();
     this.#setState("off");
@@ -429,6 +441,7 @@ export class AppendOnlyFile {
   datasetReplaced(): void {
     if (!this.isOn) return;
     this.giveUpRewrite();
+    this.giveUpExchange("the append-only file begins anew");
     this.writer.letGo();
     this.#setState("waiting");
     if (this.#mustWait || !this.#begin()) this.#isScheduled = true;
@@ -437,6 +450,7 @@ export class AppendOnlyFile {
   /** The server ends: writes and syncs what there is. */
   close(): void {
     this.giveUpRewrite();
+    this.#switch?.close();
     this.writer.close();
     if (this.isOn) this.host.keyspace.stream.detach(this.#append);
     this.#state = "off";
@@ -457,8 +471,11 @@ export class AppendOnlyFile {
 
   /** Whether a rewrite cannot begin now. */
   get #mustWait(): boolean {
-    const { persistence, owner } = this.host;
-    return this.#rewrite !== null || persistence.isSaving || owner.isAmidstUnit;
+    return this.#isBusy || this.#switch?.isUnderWay === true;
+  }
+
+  get #isBusy(): boolean {
+    return this.#rewrite !== null || persistenceIsBusy(this.host);
   }
 
   /** Begins a rewrite; false when that cannot be, which is in the log. */
@@ -544,7 +561,7 @@ export class AppendOnlyFile {
   }
 
   /** What follows goes into this file. @throws Error */
-  #switchTo(name: string): void {
+  #switchTo(name: string, why = "background rewrite"): void {
     const { folder, writer } = this;
     writer.complete();
     const file = this.#state === "waiting"
@@ -553,7 +570,7 @@ export class AppendOnlyFile {
     writer.writeTo(folder.pathOf(name), file, folder.openForAppending(name));
     // It may have to be read without what is before it.
     this.host.keyspace.stream.reselectApplied();
-    this.host.log.notice(`Creating AOF incr file ${name} on background rewrite`);
+    this.host.log.notice(`Creating AOF incr file ${name} on ${why}`);
   }
 
   /** Step 2: the snapshot of this instant. */
@@ -641,6 +658,8 @@ export class AppendOnlyFile {
   /** `aof-disable-auto-gc` has changed: removes what it has kept. */
   removeHistory(): void {
     if (!this.isOn || this.#manifest === null) return;
+    // The manifest is being changed, which ends with the same, or comes to it with the next rewrite.
+    if (this.#rewrite !== null || this.#switch?.isUnderWay === true) return;
     const left = this.#manifest.copy();
     if (!this.folder.removeHistory(left)) return;
     this.#writeManifest(left).catch((error) => this.host.log.warning(problemOf(error)));
@@ -687,6 +706,61 @@ export class AppendOnlyFile {
     this.#over(rewrite, null);
   }
 
+  // -- another dataset in place of this one -------------------------------------------------------
+
+  /** Whether another dataset is on its way to the place of the one that is served. */
+  get isExchanging(): boolean {
+    return this.#switch !== null;
+  }
+
+  /** Whether that can still be given up by whoever has asked for it. */
+  get mayGiveUpExchange(): boolean {
+    return this.#switch?.mayBeGivenUp === true;
+  }
+
+  /**
+   * Has another dataset take the place of the one that is served, as soon as the files lead there; see
+   * dataset_switch.ts. Only while it is on and not waiting, and not while another is on its way.
+   */
+  exchangeDataset(wish: Exchange): void {
+    const { host, folder, writer } = this;
+    const { persistence, log, runtime, owner, config, keyspace } = host;
+    const isBusy = () => this.#isBusy;
+    this.#switch = new DatasetSwitch({
+      folder,
+      writer,
+      persistence,
+      log,
+      files: runtime.files,
+      temporary: this.#temporary,
+      head: config.value("aof-timestamp-enabled") ? timestampLine(keyspace.clock.now()) : "",
+      get mustWait() {
+        return isBusy();
+      },
+      get isAmidstUnit() {
+        return owner.isAmidstUnit;
+      },
+      get isPaused() {
+        return owner.isPaused;
+      },
+      holdWrites: (isHeld) => owner.holdWrites("undo", isHeld),
+      copyManifest: () => this.#manifest!.copy(),
+      writeManifest: (next) => this.#writeManifest(next),
+      switchTo: (name) => {
+        this.#switchTo(name, "UNDO RESTORE");
+        this.#countFiles();
+      },
+      scheduleRewrite: () => this.#isScheduled ||= this.isOn,
+      over: () => this.#switch = null,
+    }, wish);
+    this.#switch.tick();
+  }
+
+  /** Gives that up, if it is under way: nothing changes. */
+  giveUpExchange(reason: string): void {
+    this.#switch?.giveUp(reason);
+  }
+
   // -- INFO --------------------------------------------------------------------------------------
 
   /** The fields of INFO's section Persistence that are always there, in order. */
@@ -707,6 +781,7 @@ export class AppendOnlyFile {
       ["aof_rewrites_consecutive_failures", this.#failures],
       ["aof_last_write_status", this.failure === null ? "ok" : "err"],
       ["aof_last_cow_size", 0],
+      ["undo_restore_in_progress", this.isExchanging ? 1 : 0],
     ];
   }
 

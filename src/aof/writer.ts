@@ -117,6 +117,8 @@ export class AofWriter {
   /** When the last of them is over. */
   #closed: Promise<void> = Promise.resolve();
   #target: Target | null = null;
+  /** Nothing is written for now, see `freeze`. */
+  #isFrozen = false;
   #buffer = new Uint8Array(BUFFER_BYTES);
   #length = 0;
   /** Bytes at the buffer's beginning that are in the file, but not on the disk: see `always`. */
@@ -209,6 +211,31 @@ export class AofWriter {
     if (this.bufferBytes > 0) throw new Error("Cannot write to the append-only file yet");
   }
 
+  /**
+   * Writes and syncs everything; what comes from then on is held until `thaw`, or until something else ends that. The
+   * file may be followed by others then. Rejects when it cannot be written or synced.
+   */
+  async freeze(): Promise<void> {
+    await this.#closed;
+    const target = this.#target;
+    if (target === null) return;
+    this.settle();
+    this.complete();
+    this.#isFrozen = true;
+    const position = this.#position;
+    const { sizeBytes } = target;
+    await target.syncFile.syncSoon();
+    target.syncedBytes = Math.max(target.syncedBytes, sizeBytes);
+    this.#drop();
+    this.#syncedUpTo(position);
+  }
+
+  /** Ends `freeze`. */
+  thaw(): void {
+    this.#isFrozen = false;
+    this.flush();
+  }
+
   /** Whether what is to be written waits until the file of before is on the disk. */
   get isHeld(): boolean {
     return this.#closing.size > 0;
@@ -291,6 +318,7 @@ export class AofWriter {
   close(): void {
     const target = this.#target;
     if (target === null) return;
+    this.#isFrozen = false;
     this.#notePosition(true);
     this.#endHold();
     this.flush(true);
@@ -316,6 +344,7 @@ export class AofWriter {
 
   /** Stops as `close` does, but does not wait for the disk. */
   letGo(): void {
+    this.#isFrozen = false;
     this.#endHold();
     this.flush(true);
     this.#syncAndClose();
@@ -331,6 +360,7 @@ export class AofWriter {
 
   /** What has not been written is not to be written any more, and what was wrong is over. */
   forget(): void {
+    this.#isFrozen = false;
     this.#length = this.#written = 0;
     this.isDamaged = false;
     this.#setFailure(null);
@@ -431,7 +461,7 @@ export class AofWriter {
   /** Writes the buffer, and syncs if that is due; `force` does not wait for a sync under way. */
   flush(force = false): void {
     const target = this.#target;
-    if (target === null) return;
+    if (target === null || this.#isFrozen) return;
     const policy = this.#policy;
     if (this.bufferBytes > 0) {
       if (this.#mustHold(policy)) return;

@@ -59,6 +59,7 @@ import { Makings } from "./makings.ts";
 import { Migrations } from "./migrations.ts";
 import { lowerPayload, Restores } from "./restores.ts";
 import { SlicedCalls } from "./sliced_calls.ts";
+import { UndoRestores } from "./undo_restores.ts";
 import { Call, PROPAGATE_REPLACED, PROPAGATE_VERBATIM } from "./call.ts";
 import { denialText, DENIED_NOTHING, execDenialText } from "./access_check.ts";
 import { forEachKey } from "./call_keys.ts";
@@ -168,6 +169,8 @@ export class Dispatcher {
   readonly byName = new Map<string, Command>();
   /** The same in a list, each followed by its subcommands; another list once there are others. */
   all: readonly Command[] = [];
+  /** Commands that only a log may call by these names. */
+  readonly #logged = new Map<string, Command>();
   #table: (Command | null)[] = [];
   #names: Uint8Array[] = [];
   #mask = 0;
@@ -183,6 +186,7 @@ export class Dispatcher {
   readonly dumps = new Dumps(this);
   readonly heldKeys: HeldKeys;
   readonly migrations: Migrations;
+  readonly undoRestores = new UndoRestores(this);
   /** For commands, and for those that EXEC runs. */
   readonly #call: Call;
   readonly #nestedCall: Call;
@@ -241,6 +245,15 @@ export class Dispatcher {
     }
   }
 
+  /** Of these commands a log may name those too that nobody can call by their own name (`rename-command`). */
+  setLogged(definitions: readonly CommandDefinition[]): void {
+    this.#logged.clear();
+    for (const definition of definitions) {
+      const { name } = definition;
+      if (!this.byName.has(name)) this.#logged.set(name, new Command(definition));
+    }
+  }
+
   /** The command (not subcommand) that a word names, or null. */
   find(bytes: Uint8Array, offset: number, length: number): Command | null {
     let at = nameHash(bytes, offset, length) & this.#mask;
@@ -261,9 +274,18 @@ export class Dispatcher {
     }
   }
 
+  /** The same for a command of a log. */
+  findLogged(words: Words): Command | null {
+    return this.find(words.bytes, words.starts[0], words.lengths[0]) ??
+      this.#logged.get(words.text(0).toLowerCase()) ?? null;
+  }
+
   /** The command or subcommand of a request. @throws ReplyError when there is none, or on arity */
   resolve(words: Words): Command {
-    const command = this.find(words.bytes, words.starts[0], words.lengths[0]);
+    return this.#resolved(words, this.find(words.bytes, words.starts[0], words.lengths[0]));
+  }
+
+  #resolved(words: Words, command: Command | null): Command {
     if (command === null) throw new ReplyError(unknownCommand(words));
     let found = command;
     if (command.subcommands !== null && words.count > 1) {
@@ -631,7 +653,7 @@ export class Dispatcher {
    */
   replay(client: Client, words: Words): string | null {
     const { server } = this;
-    const command = this.resolve(words);
+    const command = this.#resolved(words, this.findLogged(words));
     const call = this.#call;
     const { reply } = client;
     const errorsBefore = reply.errorCount;

@@ -14,8 +14,11 @@ export interface PauseOwner {
   pauseChanged(isPaused: boolean): void;
 }
 
-/** Who has asked for a pause: CLIENT PAUSE, SHUTDOWN, FAILOVER or `repl-throttle-writers`. Each ends its own only. */
-export type PauseAsker = "client" | "shutdown" | "failover" | "throttle";
+/**
+ * Who has asked for a pause: CLIENT PAUSE, SHUTDOWN, FAILOVER, `repl-throttle-writers` or UNDO RESTORE. Each ends its
+ * own only.
+ */
+export type PauseAsker = "client" | "shutdown" | "failover" | "throttle" | "undo";
 
 interface Asked {
   readonly endsMs: number;

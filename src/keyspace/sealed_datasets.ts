@@ -10,7 +10,7 @@
  */
 
 import { Database } from "./database.ts";
-import type { FunctionLibraries } from "./function_libraries.ts";
+import { FunctionLibraries } from "./function_libraries.ts";
 import type { Keyspace } from "./keyspace.ts";
 
 /** What has replaced the data. */
@@ -49,6 +49,11 @@ export interface Replaced {
   readonly isWhole: boolean;
 }
 
+/** A sealed dataset as those see it who save datasets: what they ask of a keyspace. */
+export type SealedForm =
+  & Pick<Keyspace, "clock" | "dataBytes" | "idleSeconds" | "lfuCounter">
+  & { readonly databases: readonly Database[]; readonly libraries: FunctionLibraries };
+
 /** Why a dataset is not kept, or not any more; the latter three are the names of directives. */
 export type DropReason = "asked for" | "undo-window" | "undo-max-memory" | "maxmemory";
 
@@ -82,6 +87,8 @@ export class SealedDatasets {
   /** `undo-max-memory` in bytes. */
   bytesMax = Infinity;
   listener: SealListener = NOBODY;
+  /** One that is about to be brought back, and stays until then, whatever would make it go. */
+  held: SealedDataset | null = null;
   #sealed: SealedDataset[] = [];
   #lastId = 0;
 
@@ -134,7 +141,7 @@ export class SealedDatasets {
     if (this.windowMs === 0) return letGo(sealed);
     if (sealedBytes(sealed) > this.bytesMax) return this.#drop(sealed, "undo-max-memory");
     this.#add(sealed);
-    while (this.bytes > this.bytesMax) this.dropOldest("undo-max-memory");
+    this.#keepToMemory();
   }
 
   /** Notes that two databases were exchanged. */
@@ -162,7 +169,9 @@ export class SealedDatasets {
     this.#lastId = sealed.id;
     this.#sealed.push(sealed);
     this.listener.sealed(sealed);
-    if (this.#sealed.length > SEALED_MAX) this.drop(this.#sealed[0], "undo-max-memory");
+    if (this.#sealed.length <= SEALED_MAX) return;
+    const oldest = this.#sealed.find((other) => other !== this.held);
+    if (oldest !== undefined) this.drop(oldest, "undo-max-memory");
   }
 
   /** The one with this id; null when there is none, or none any more. */
@@ -194,7 +203,7 @@ export class SealedDatasets {
 
   /** Lets go of the oldest that takes memory; false when there is none. */
   dropOldest(reason: DropReason): boolean {
-    const oldest = this.#sealed.find(({ swapped }) => swapped === null);
+    const oldest = this.#sealed.find((sealed) => sealed.swapped === null && sealed !== this.held);
     if (oldest === undefined) return false;
     this.drop(oldest, reason);
     return true;
@@ -204,9 +213,34 @@ export class SealedDatasets {
   tick(): void {
     if (this.#sealed.length === 0) return;
     for (const sealed of this.#sealed) {
-      if (this.secondsLeft(sealed) === 0) this.drop(sealed, "undo-window");
+      if (sealed !== this.held && this.secondsLeft(sealed) === 0) this.drop(sealed, "undo-window");
     }
-    while (this.bytes > this.bytesMax) this.dropOldest("undo-max-memory");
+    this.#keepToMemory();
+  }
+
+  #keepToMemory(): void {
+    while (this.bytes > this.bytesMax && this.dropOldest("undo-max-memory"));
+  }
+
+  /** One as it is written to a file. */
+  savedForm({ databases, libraries }: SealedDataset): SealedForm {
+    const { clock } = this.keyspace;
+    return {
+      clock,
+      databases,
+      libraries: libraries ?? new FunctionLibraries(),
+      dataBytes: databases.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
+      idleSeconds: (meta) => this.keyspace.idleSeconds(meta),
+      lfuCounter: (meta) => this.keyspace.lfuCounter(meta),
+    };
+  }
+
+  /** Commands that empty what one takes the place of when it is brought back. */
+  clearing({ databases, libraries, isWhole }: SealedDataset): string[][] {
+    const flushes = isWhole
+      ? [["FLUSHALL"]]
+      : databases.flatMap(({ index }) => [["SELECT", `${index}`], ["FLUSHDB"]]);
+    return libraries === null ? flushes : [...flushes, ["FUNCTION", "FLUSH"]];
   }
 
   /** Bytes of what is there now and would have to be kept if this dataset were brought back. */

@@ -3,7 +3,7 @@
  * is for its maker to give it its name when it is complete.
  */
 
-import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { SavedDataset } from "./save_dataset.ts";
 import type { FinishedForm, FromSaveWorker, SaveFile } from "./save_messages.ts";
 import type { SnapshotOptions } from "./snapshot.ts";
 import { type SaveWorker, SnapshotJob } from "./snapshot_job.ts";
@@ -22,7 +22,7 @@ export class BaseSave extends SnapshotJob {
   readonly #events: BaseEvents;
 
   constructor(
-    keyspace: Keyspace,
+    dataset: SavedDataset,
     worker: SaveWorker,
     file: SaveFile,
     form: FinishedForm,
@@ -30,7 +30,7 @@ export class BaseSave extends SnapshotJob {
     delay: () => number,
     events: BaseEvents,
   ) {
-    super(keyspace, worker, file, form, options, delay);
+    super(dataset, worker, file, form, options, delay);
     this.#events = events;
   }
 

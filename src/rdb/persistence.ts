@@ -26,7 +26,13 @@ import { type Relay, RelayedSnapshot, type RelayEvents } from "./relayed_snapsho
 import { ReplicaLoad, type ReplicaLoadOptions } from "./replica_load.ts";
 import { SaveWorker } from "./snapshot_job.ts";
 import { FileSource, RdbReader } from "./reader.ts";
-import { accessOf, type LeftOutListener, saveDataset, type SnapshotHead } from "./save_dataset.ts";
+import {
+  accessOf,
+  type LeftOutListener,
+  saveDataset,
+  type SavedDataset,
+  type SnapshotHead,
+} from "./save_dataset.ts";
 import type { FinishedForm, SaveFile } from "./save_messages.ts";
 import type { SnapshotOptions } from "./snapshot.ts";
 import { SnapshotFile } from "./snapshot_file.ts";
@@ -593,17 +599,19 @@ export class Persistence implements SnapshotMaker {
   }
 
   /**
-   * Begins a snapshot of this instant that is to be the base of an append-only file; with `commands` it is
-   * written as these. Not while `isSaving`. It counts as the one snapshot under way.
+   * Begins a snapshot of this instant that is to be a part of an append-only file: the base, or another dataset than
+   * what is served. With `commands` it is written as these. Not while `isSaving`. It counts as the one snapshot
+   * under way.
    */
   startBase(
     file: SaveFile,
     commands: CommandFrame | null,
-    events: Omit<BaseEvents, "remark">,
+    events: Omit<BaseEvents, "remark"> & Partial<BaseEvents>,
+    dataset: SavedDataset = this.keyspace,
   ): BaseSave {
-    const { config, keyspace } = this;
+    const { config } = this;
     const save = new BaseSave(
-      keyspace,
+      dataset,
       this.#worker,
       file,
       this.#finishedForm(commands, true),
@@ -612,7 +620,10 @@ export class Persistence implements SnapshotMaker {
         : { ...this.#snapshotOptions(this.#fullForm()), isAofBase: true },
       () => config.value("rdb-key-save-delay"),
       {
-        remark: (what) => this.#remark(what),
+        remark: (what) => {
+          this.#remark(what);
+          events.remark?.(what);
+        },
         finished: () => events.finished(),
         ended: (failure) => {
           this.#background = null;
@@ -696,6 +707,11 @@ export class Persistence implements SnapshotMaker {
     this.abortBackground();
     if (this.config.value("save").length === 0) return;
     this.save();
+  }
+
+  /** What was replaced has been brought back: with save points it is saved soon, as FLUSHALL has saved without it. */
+  datasetRestored(): void {
+    if (this.config.value("save").length > 0) this.schedule();
   }
 
   /** Called by the timer: save points, what was scheduled. */

@@ -17,6 +17,12 @@ import { writeRecord } from "./save_value.ts";
 import { isHeld, unheldKey, unheldLibrary } from "./versions.ts";
 import type { RdbEncoder } from "./writer.ts";
 
+/** What is saved: all that is served, or what was replaced and is to come back. */
+export type SavedDataset =
+  & Pick<Keyspace, "clock" | "dataBytes" | "idleSeconds" | "lfuCounter">
+  & { readonly databases: readonly Database[] }
+  & { readonly libraries: Pick<Keyspace["libraries"], "codes"> };
+
 /** What is saved of the access clock, after `maxmemory-policy`: nothing, */
 export const ACCESS_NONE = 0;
 /** seconds without access, */
@@ -61,7 +67,7 @@ export interface SnapshotHead {
  * of the encoders knows them.
  */
 export class DatasetWriter {
-  readonly #keyspace: Keyspace;
+  readonly #dataset: SavedDataset;
   readonly #access: number;
   readonly #leftOut: LeftOutListener | null;
   #selected = -1;
@@ -70,8 +76,8 @@ export class DatasetWriter {
    * `access` is ACCESS_*. With `leftOut` what the version cannot hold is left out and told to it; without, the version
    * has to be one that can hold all.
    */
-  constructor(keyspace: Keyspace, access: number, leftOut: LeftOutListener | null = null) {
-    this.#keyspace = keyspace;
+  constructor(dataset: SavedDataset, access: number, leftOut: LeftOutListener | null = null) {
+    this.#dataset = dataset;
     this.#access = access;
     this.#leftOut = leftOut;
   }
@@ -82,8 +88,8 @@ export class DatasetWriter {
     if (out.version < RDB_VERSION_AUX) return;
     out.writeAux("redis-ver", REDIS_VERSION);
     out.writeAux("redis-bits", 64);
-    out.writeAux("ctime", Math.floor(this.#keyspace.clock.now() / 1000));
-    out.writeAux("used-mem", this.#keyspace.dataBytes);
+    out.writeAux("ctime", Math.floor(this.#dataset.clock.now() / 1000));
+    out.writeAux("used-mem", this.#dataset.dataBytes);
     for (const [name, value] of aux) out.writeAux(name, value);
     const isBase = isAofBase ? 1 : 0;
     if (out.version >= RDB_VERSION_LISTPACKS) out.writeAux("aof-base", isBase);
@@ -92,7 +98,7 @@ export class DatasetWriter {
 
   /** Writes the function libraries, which stand before the first key. */
   writeLibraries(out: RdbEncoder): void {
-    for (const code of this.#keyspace.libraries.codes) {
+    for (const code of this.#dataset.libraries.codes) {
       if (out.version >= RDB_VERSION_LISTPACKS) out.writeLibrary(code);
       else if (this.#leftOut !== null) this.#leftOut(unheldLibrary(out.version, code));
       else throw new Error(`rdb: a function library in version ${out.version}`);
@@ -111,8 +117,8 @@ export class DatasetWriter {
     if (this.#selected !== source.index) this.#select(out, source);
     if (expiresAtMs === expiresAtMs) out.writeExpiry(expiresAtMs);
     if (this.#access === ACCESS_NONE || out.version < RDB_VERSION_STREAMS) return;
-    if (this.#access === ACCESS_IDLE) out.writeIdle(this.#keyspace.idleSeconds(meta));
-    else out.writeFrequency(this.#keyspace.lfuCounter(meta));
+    if (this.#access === ACCESS_IDLE) out.writeIdle(this.#dataset.idleSeconds(meta));
+    else out.writeFrequency(this.#dataset.lfuCounter(meta));
   }
 
   #select(out: RdbEncoder, source: SavedDatabase): void {

@@ -44,6 +44,7 @@ import {
   DatasetWriter,
   type LeftOutListener,
   SavedDatabase,
+  type SavedDataset,
   type SnapshotHead,
 } from "./save_dataset.ts";
 import { typeByte } from "./save_value.ts";
@@ -118,7 +119,7 @@ export class Snapshot {
    */
   failure: unknown = null;
 
-  readonly #keyspace: Keyspace;
+  readonly #dataset: SavedDataset;
   readonly #sink: SnapshotSink;
   readonly #form: SavedForm;
   readonly #writer: DatasetWriter;
@@ -134,12 +135,12 @@ export class Snapshot {
   #untilKeys = Infinity;
 
   /** Begins: the snapshot will be of this instant. */
-  constructor(keyspace: Keyspace, sink: SnapshotSink, options: SnapshotOptions) {
-    this.#keyspace = keyspace;
+  constructor(dataset: SavedDataset, sink: SnapshotSink, options: SnapshotOptions) {
+    this.#dataset = dataset;
     this.#sink = sink;
-    const { access, compress, version = fullVersion(keyspace), groupsFirst } = options;
+    const { access, compress, version = fullVersion(dataset), groupsFirst } = options;
     this.#form = { compress, version, groupsFirst };
-    this.#writer = new DatasetWriter(keyspace, access, options.leftOut);
+    this.#writer = new DatasetWriter(dataset, access, options.leftOut);
     this.#main = new RdbEncoder(sink.write, {
       ...this.#form,
       checksum: false,
@@ -149,7 +150,7 @@ export class Snapshot {
     });
     this.#side = new Detour(this.#form, SIDE_CHUNK_BYTES, options.compressMax);
     let keys = 0;
-    for (const database of keyspace.databases) {
+    for (const database of dataset.databases) {
       if (database.count === 0) continue;
       keys += database.count;
       this.#sources.push(new HookedDatabase(this, database));
@@ -190,7 +191,7 @@ export class Snapshot {
   abort(): void {
     this.#release();
     for (const { content } of this.#sources) {
-      const isHere = this.#keyspace.databases.some((database) => database.hasContent(content));
+      const isHere = this.#dataset.databases.some((database) => database.hasContent(content));
       if (isHere) agree(content.records);
     }
     for (const { walk } of this.#waiting) walk.abort();

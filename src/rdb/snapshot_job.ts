@@ -7,8 +7,8 @@
 import { blocks } from "../base/blocks.ts";
 import type { Clock } from "../base/clock.ts";
 import { isRefusal } from "../base/refused.ts";
-import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Runtime, WorkerPort, WorkerProgram } from "../runtime/runtime.ts";
+import type { SavedDataset } from "./save_dataset.ts";
 import { runSaveWork } from "./save_work.ts";
 import type { FinishedForm, FromSaveWorker, SaveFile, ToSaveWorker } from "./save_messages.ts";
 import { Snapshot, type SnapshotOptions, type SnapshotSink } from "./snapshot.ts";
@@ -94,7 +94,7 @@ export abstract class SnapshotJob implements SnapshotSink {
 
   /** `form` and `options` have to agree. `delay` is `rdb-key-save-delay`; see slice_delay.ts. */
   constructor(
-    keyspace: Keyspace,
+    dataset: SavedDataset,
     worker: SaveWorker,
     file: SaveFile | null,
     form: FinishedForm,
@@ -102,10 +102,10 @@ export abstract class SnapshotJob implements SnapshotSink {
     delay: () => number,
   ) {
     this.worker = worker;
-    this.#clock = keyspace.clock;
+    this.#clock = dataset.clock;
     this.#delay = delay;
     this.job = worker.begin(file, form, (message) => this.#hear(message));
-    this.snapshot = new Snapshot(keyspace, this, options);
+    this.snapshot = new Snapshot(dataset, this, options);
     this.schedule();
   }
 

@@ -49,7 +49,9 @@ export function askedVersion(config: Config): number | null {
  * The version of a snapshot of this dataset as it is now that holds all of it: what every server since 7.0 reads,
  * if that can. See "Versions of snapshots" in NOTES.
  */
-export function fullVersion({ databases }: Keyspace): number {
+export function fullVersion(
+  { databases }: { readonly databases: readonly Database[] },
+): number {
   const hasExpiringFields = databases.some((database) => database.expiringHashCount > 0);
   return hasExpiringFields ? RDB_VERSION_FIELDS : RDB_VERSION;
 }

@@ -128,6 +128,46 @@ Deno.test({
   },
 });
 
+Deno.test({
+  ...peers,
+  name:
+    "UNDO RESTORE survives a kill right after its answer, here and with redis-server, and reaches its replica",
+  async fn() {
+    const args = aofArgs("--undo-window", "300", "--repl-diskless-sync-delay", "0");
+    await using ours = await startTsredis({ args });
+    await using replica = await startRealRedis({
+      args: ["--enable-debug-command", "yes", "--replicaof", "127.0.0.1", `${ours.port}`],
+    });
+    using client = await ours.connect();
+    using reader = await replica.connect();
+    await fill(client);
+    await addGaps(client);
+    const digest = await text(client, "DEBUG", "DIGEST");
+    await client.pipeline([["FLUSHALL"], ["SET", "since", "1"], ["WAIT", "1", "0"]]);
+    assertEquals(await text(reader, "GET", "since"), "1");
+    assertEquals(await text(client, "UNDO", "RESTORE", "1"), "OK");
+    assertEquals(await text(client, "INCR", "after"), "1");
+    await eventually(async () => await text(reader, "GET", "after") === "1");
+    await client.call("DEL", "after");
+    await eventually(async () => await text(reader, "DEBUG", "DIGEST") === digest);
+    await client.call("INCR", "n2");
+    const last = await text(client, "DEBUG", "DIGEST");
+    await ours.stop("SIGKILL");
+    {
+      await using theirs = await startRealRedis({ dir: ours.dir, args: aofArgs(...AT_ONCE) });
+      using other = await theirs.connect();
+      assertEquals(await text(other, "DEBUG", "DIGEST"), last);
+      await theirs.stop("SIGKILL");
+    }
+    await using again = await startTsredis({ dir: ours.dir, args });
+    using other = await again.connect();
+    assertEquals(await text(other, "DEBUG", "DIGEST"), last);
+    // What was replaced then is replaced by the file once more.
+    assertEquals(await text(other, "UNDO", "RESTORE", "2"), "OK");
+    assertEquals(await text(other, "GET", "since"), "1");
+  },
+});
+
 /** A stream with groups that wait for entries which are not there any more. */
 async function addGaps(client: RespClient): Promise<void> {
   const calls = Array.from({ length: 100 }, (_, i) => ["XADD", "gaps", `${i + 1}-0`, "f", "v"]);

@@ -33,6 +33,8 @@ export class DiskLives {
   synced = 0;
   /** Writes that were answered in all lives. */
   writes = 0;
+  /** Datasets that came back. */
+  undone = 0;
   /** Lives that have ended. */
   count = 0;
 
@@ -43,7 +45,7 @@ export class DiskLives {
     this.server = new SimulatedServer(this.world.machine("a"), [
       ...(way === "snapshots"
         ? ["save 3600 1"]
-        : ["appendonly yes", `appendfsync ${way}`, 'save ""']),
+        : ["appendonly yes", `appendfsync ${way}`, 'save ""', "undo-window 3600"]),
       "auto-aof-rewrite-min-size 3kb",
       "auto-aof-rewrite-percentage 50",
       "aof-load-corrupt-tail-max-size 1gb",
@@ -74,6 +76,7 @@ export class DiskLives {
         const [here] = await run("WAITAOF", 1, 0, 300) as [number, number];
         if (here === 1) this.synced = Math.max(this.synced, Number(n));
       }
+      if (i % 20 === 12 && this.way !== "snapshots") await this.#undo(run, i);
       if (i % 15 === 0) {
         await run("MULTI");
         await run("RPUSH", "left", i);
@@ -81,6 +84,20 @@ export class DiskLives {
         await run("EXEC");
       }
     }
+  }
+
+  /** A database that nobody else writes to is flushed and brought back: all that others write stays. */
+  async #undo(run: (...words: (string | number)[]) => Promise<unknown>, i: number): Promise<void> {
+    await run("SELECT", 9);
+    try {
+      await run("SET", `kept:${i}`, "x".repeat(2000));
+      await run("FLUSHDB");
+      const [latest] = await run("UNDO", "LIST") as [unknown, number][];
+      if (await run("UNDO", "RESTORE", latest[1]) === "OK") this.undone++;
+    } catch {
+      // Another client was quicker, or the disk fails.
+    }
+    await run("SELECT", 0);
   }
 
   /** BGSAVE: what was written before is saved when it has come to its end. */

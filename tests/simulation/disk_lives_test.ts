@@ -13,12 +13,15 @@ for (const way of WAYS) {
     const first = fuzzSeed(1);
     let writes = 0;
     let rewrites = 0;
+    let undone = 0;
     for (let seed = first; seed < first + fuzzRounds(4); seed++) {
       const lives = new DiskLives(seed, way);
       await lives.play();
       writes += lives.writes;
       rewrites += lives.rewrites;
+      undone += lives.undone;
     }
     assert(writes > 1000 && rewrites > 20, `${writes} writes, ${rewrites} rewrites`);
+    assert(way === "snapshots" || undone > 20, `${undone} datasets brought back`);
   });
 }

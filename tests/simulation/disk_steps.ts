@@ -244,6 +244,32 @@ async function rewrite(play: StepPlay): Promise<void> {
   await play.pause(50);
 }
 
+/**
+ * The counter is far up in what is flushed and brought back: so it never goes down, whichever of the two datasets
+ * there is, and whichever of what was answered has been lost shows.
+ */
+async function undoFlushall(play: StepPlay): Promise<void> {
+  await play.call("EVAL", FLUSHED, 0).catch(() => {});
+  if (play.isOver) return;
+  await play.pause(30);
+  const answer = await play.call("UNDO", "RESTORE", 1).catch(() => "failed");
+  if (!play.isOver && answer === "OK") play.answered = Math.max(play.answered, FLUSHED_AT);
+  await play.pause(50);
+}
+
+const FLUSHED_AT = 1_000_000;
+const FLUSHED = `
+  local n = redis.call("GET", "n") or 0
+  redis.call("SET", "n", ${FLUSHED_AT})
+  redis.call("SELECT", 3)
+  for i = 1, 50 do
+    redis.call("RPUSH", "list", string.rep("x", 2000))
+    redis.call("HSET", "hash", i, i)
+  end
+  redis.call("FLUSHALL")
+  redis.call("SELECT", 0)
+  redis.call("SET", "n", n)`;
+
 /** Puts a file on the disk before the first start. */
 function put(play: StepPlay, path: string, text: string): void {
   const { machine } = play.server;
@@ -342,6 +368,39 @@ export const UNDERTAKINGS: readonly Undertaking[] = [
       await play.call("SHUTDOWN");
     },
     promise: (play, fate) => play.server.isRunning || fate !== "kill" ? 0 : play.saved,
+  },
+  {
+    name: "UNDO RESTORE of all databases, appendfsync always",
+    directives: [...ALWAYS, "undo-window 3600"],
+    run: undoFlushall,
+    promise: answered,
+  },
+  {
+    name: "UNDO RESTORE of all databases, appendfsync no",
+    directives: ["appendonly yes", "appendfsync no", "undo-window 3600"],
+    run: undoFlushall,
+    // Whatever was written before a process is killed is in its files.
+    promise: (play, fate) => fate === "kill" ? play.answered : 0,
+  },
+  {
+    name: "UNDO RESTORE of one database",
+    directives: [...ALWAYS, "undo-window 3600", "aof-timestamp-enabled yes"],
+    async run(play) {
+      const client = new LocalClient(play.core);
+      await client.run(["SELECT", 9], false).catch(() => {});
+      await client.run(["SET", "kept", 1], false).catch(() => {});
+      await client.run(["FLUSHDB"], false).catch(() => {});
+      await client.run(["SET", "since", 1], false).catch(() => {});
+      const answer = await client.run(["UNDO", "RESTORE", 1], false).catch(() => "failed");
+      if (play.isOver) return;
+      const isBack = answer === "OK";
+      await play.pause(50);
+      const kept = await client.run(["GET", "kept"], false);
+      const since = await client.run(["GET", "since"], false);
+      if (play.isOver || !isBack) return;
+      assertEquals([kept, since], ["1", null]);
+    },
+    promise: answered,
   },
   {
     name: "BGSAVE",

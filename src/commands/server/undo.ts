@@ -2,18 +2,25 @@
 
 import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../../dispatch/command.ts";
-import { sealedBytes, type SealedDataset, sealedKeys } from "../../keyspace/sealed_datasets.ts";
+import {
+  sealedBytes,
+  type SealedDataset,
+  type SealedDatasets,
+  sealedKeys,
+} from "../../keyspace/sealed_datasets.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
 import { formatBytes } from "../../observe/bytes_for_people.ts";
 import { writeHelp } from "../help.ts";
 
 /** Who has asked for something, in words for people: `127.0.0.1:4711 (user default)`, the master, or a file. */
 export function askerOf({ client, server }: Call): string {
-  if (client.isMaster) {
+  // A script asks for its caller, and has no address of its own.
+  const asker = client.caller ?? client;
+  if (asker.isMaster) {
     const { isLinkUp, peer } = server.replication.replica;
     return isLinkUp ? `master ${peer}` : "the append-only file";
   }
-  return `${client.transport.address} (user ${client.user?.name ?? "(superuser)"})`;
+  return `${asker.transport.address} (user ${asker.user?.name ?? "(superuser)"})`;
 }
 
 /**
@@ -62,7 +69,8 @@ function databasesOf({ databases, swapped }: SealedDataset): string {
 /**
  * `UNDO RESTORE id`: brings a dataset back as it was, but for what has expired since. What is there now is kept in turn.
  * After FLUSHALL and a full sync that is all databases (and of the latter the functions), after FLUSHDB the one.
- * Replicas take all of it by a full sync, and the append-only file begins anew; SWAPDB is turned back by another one.
+ * Replicas take all of it by a full sync; SWAPDB is turned back by another one. With an append-only file the client
+ * waits until that leads to it, and is answered when the datasets are exchanged; it is given up if the client leaves.
  *
  * Errors: there is no such dataset (any more); this is a replica, whose data are its master's; what is there now is more
  * than `undo-max-memory`, and would be lost.
@@ -81,7 +89,7 @@ export const undoRestore = defineCommand({
 
 function runUndoRestore(call: Call): void {
   const { reply, server } = call;
-  const { keyspace, replication, aof, log } = server;
+  const { keyspace, replication, aof, persistence, log, dispatcher } = server;
   if (replication.isReplica) {
     throw new ReplyError(
       "ERR the data of a replica are its master's: UNDO there, or make this server a master " +
@@ -90,35 +98,46 @@ function runUndoRestore(call: Call): void {
   }
   const dataset = find(call);
   const { id, cause, by, swapped } = dataset;
-  checkRoom(call, dataset);
+  const refusal = () => roomRefusal(keyspace.sealed, dataset);
+  const problem = refusal();
+  if (problem !== null) throw new ReplyError(problem);
   const who = askerOf(call);
-  log.notice(`UNDO RESTORE ${id} by ${who}: brings back what ${cause} by ${by} has replaced`);
-  keyspace.sealed.restore(dataset, who);
-  if (swapped !== null) call.propagateAs("SWAPDB", ...swapped);
-  else {
-    call.preventPropagation();
+  const what = `UNDO RESTORE ${id} by ${who}: brings back what ${cause} by ${by} has replaced`;
+  call.preventPropagation();
+  if (swapped !== null) {
+    log.notice(what);
+    keyspace.sealed.restore(dataset, who);
+    call.propagateAs("SWAPDB", ...swapped);
+    return reply.ok();
+  }
+  const restore = () => {
+    log.notice(what);
+    keyspace.sealed.restore(dataset, who);
     replication.datasetReplaced(`UNDO RESTORE ${id}`);
-    aof.datasetReplaced();
-    if (aof.isOn) {
-      log.notice(
-        "The append-only file is made anew: until that is done, a restart leads back to what it has now",
-      );
-    }
+    persistence.datasetRestored();
+  };
+  if (aof.isOn && !aof.isWaiting) {
+    return dispatcher.undoRestores.begin(call, { dataset, refusal, restore });
+  }
+  restore();
+  aof.datasetReplaced();
+  if (aof.isOn) {
+    log.notice(
+      "There is no append-only file yet, and it is begun anew: until it is there, a restart leads back to before",
+    );
   }
   reply.ok();
 }
 
-/** @throws ReplyError where what is there now could not be kept in turn */
-function checkRoom({ server }: Call, dataset: SealedDataset): void {
-  const { sealed } = server.keyspace;
-  const bytes = dataset.swapped === null ? sealed.bytesToReplace(dataset) : 0;
-  if (bytes <= sealed.bytesMax) return;
-  throw new ReplyError(
-    `ERR what is there now (${
-      formatBytes(bytes)
-    }) would be lost, as it is more than undo-max-memory ` +
-      `(${formatBytes(sealed.bytesMax)}): raise that first`,
-  );
+/** Why what is there now could not be kept in turn; null when it can. */
+function roomRefusal(sealed: SealedDatasets, dataset: SealedDataset): string | null {
+  if (dataset.swapped !== null) return null;
+  const bytes = sealed.bytesToReplace(dataset);
+  if (bytes === 0) return null;
+  if (sealed.windowMs === 0) return "ERR what is there now would be lost, as undo-window is 0 now";
+  if (bytes <= sealed.bytesMax) return null;
+  return `ERR what is there now (${formatBytes(bytes)}) would be lost, as it is more than ` +
+    `undo-max-memory (${formatBytes(sealed.bytesMax)}): raise that first`;
 }
 
 /** `UNDO DROP id | ALL`: lets go of it now. Errors: there is no such dataset (any more). */
@@ -135,9 +154,18 @@ export const undoDrop = defineCommand({
 });
 
 function runUndoDrop(call: Call): void {
-  const { sealed } = call.server.keyspace;
+  const { server: { keyspace: { sealed }, aof, dispatcher: { undoRestores } } } = call;
   const dropped = call.words.is(2, "all") ? sealed.all : [find(call)];
-  for (const dataset of dropped) sealed.drop(dataset, "asked for");
+  const restored = undoRestores.dataset;
+  if (restored !== null && dropped.includes(restored)) {
+    if (!aof.mayGiveUpExchange) {
+      throw new ReplyError(`ERR ${restored.id} is being brought back at this moment`);
+    }
+    undoRestores.cancel(`UNDO DROP ${call.words.text(2).toUpperCase()}`);
+  }
+  for (const dataset of dropped) {
+    if (sealed.find(dataset.id) !== null) sealed.drop(dataset, "asked for");
+  }
   call.reply.ok();
 }
 

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { datasetDigest } from "../../../src/rdb/digest.ts";
+import { eventually } from "../../support/eventually.ts";
 import { type TestClient, type TestServer, testServer } from "../../support/test_server.ts";
 
 type Directives = Readonly<Record<string, string | number | boolean>>;
@@ -214,4 +215,34 @@ Deno.test("memory of what is kept is compacted as that of what is served", () =>
   assert(s.keyspace.sealed.reservedBytes < before);
   s.run("UNDO", "RESTORE", 1);
   assertEquals(datasetDigest(s.keyspace), digest);
+});
+
+Deno.test("with save points what was brought back is saved, as FLUSHALL has saved without it", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "tsredis-test-" });
+  try {
+    const save = "3600 1000000";
+    const s = testServer({ folder, directives: { "undo-window": 300, save } });
+    s.run("SET", "text", 1);
+    const digest = datasetDigest(s.keyspace);
+    s.run("FLUSHALL");
+    assertEquals(s.run("UNDO", "RESTORE", 1), "OK");
+    await eventually(() => {
+      s.core.cron();
+      return s.logLines.some((line) => line.includes("terminated with success"));
+    });
+    s.core.close();
+    const again = testServer({ folder });
+    await again.core.load();
+    assertEquals(datasetDigest(again.keyspace), digest);
+    again.core.close();
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("of a FLUSHALL in a script it is told whose script it was", () => {
+  const { s, other } = filled();
+  other.client.transport = { ...other.client.transport, address: "127.0.0.1:4711" };
+  other.run("EVAL", "return redis.call('FLUSHALL')", 0);
+  assertEquals(list(s).map(({ by }) => by), ["127.0.0.1:4711 (user default)"]);
 });
