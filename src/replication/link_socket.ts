@@ -74,7 +74,7 @@ export class LinkSocket implements SocketHandler {
         ? network.connectTcp(hostname, port, handler, source)
         : network.connectTls(hostname, port, tls, handler, source);
     });
-    return { socket, cancel: () => attempt!.cancel() };
+    return { socket, cancel: () => attempt?.cancel() };
   }
 
   /**

@@ -88,12 +88,15 @@ export function connectWith(
     connectError() {}, // the promise tells of it
   };
   const options = { hostname, port, allowHalfOpen: true, socket };
-  const connect = () => attempt.isOver ? undefined : bun().connect(options);
+  // Of some addresses (no name at all, a port beyond 65535) Bun throws, which is to be a refusal as well.
+  const connect = async () => {
+    if (!attempt.isOver) await bun().connect(options);
+  };
   const connectFromSource = async () => {
     await bun().connect({ ...options, localAddress: source });
   };
   const connecting = source === "" ? connect() : connectFromSource().catch(connect);
-  connecting?.catch((error: unknown) => {
+  connecting.catch((error: unknown) => {
     if (attempt.isOver) return;
     attempt.isOver = true;
     failed(networkError(error).message);

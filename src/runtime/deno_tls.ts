@@ -228,8 +228,14 @@ export function connectTls(
     try {
       socket = attempt = nodeTls().connect(options);
     } catch (error) {
-      if (from === "") throw error;
-      return connect(""); // it is no address
+      if (from !== "") return connect(""); // it is no address
+      // Nor is whom to connect to: told of as any refusal, once whoever asked has heard what calls it off.
+      queueMicrotask(() => {
+        if (isOver) return;
+        isOver = true;
+        handler.failed(reasonOf(error as Error));
+      });
+      return;
     }
     const timer = setTimeout(() => failed(HANDSHAKE_TIMEOUT), HANDSHAKE_MAX_MS);
     const failed = (reason: string) => {

@@ -181,6 +181,7 @@ export interface Network {
   /**
    * Begins to connect; the host name may have to be looked up. Returns what calls it off. `source` is the
    * address of this machine to connect from; where that cannot be had, and by default, the system chooses.
+   * Never throws: what is no host name or port fails as one that cannot be reached.
    */
   connectTcp(
     hostname: string,

@@ -3,7 +3,7 @@
  * lives, says what happened, and no data is dropped before the new data are whole.
  */
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { Random } from "../support/random.ts";
 import { eventually } from "../support/eventually.ts";
 import { fuzzRounds, fuzzSeed } from "../support/fuzz.ts";
@@ -534,5 +534,27 @@ Deno.test("a replica of itself keeps its data and takes writes again once it lea
     await ask(server, "REPLICAOF", "NO", "ONE");
     await ask(server, "SET", "k", "w");
     assertEquals(await askText(server, "GET", "k"), "w");
+  });
+});
+
+Deno.test("REPLICAOF and MIGRATE to what is no address: the log or the reply says so, and the server lives", async () => {
+  await using server = await startPeer("tsredis");
+  await ask(server, "SET", "k", "v");
+  await withLog([server], async () => {
+    for (const host of ["", "a b", "x".repeat(300)]) {
+      const logged = server.log.length;
+      await ask(server, "REPLICAOF", host, "6379");
+      await eventually(
+        () => server.log.slice(logged).includes("Error condition on socket for SYNC: "),
+        { what: `the refusal of "${host}"` },
+      );
+      assertEquals(await askText(server, "GET", "k"), "v");
+    }
+    await ask(server, "REPLICAOF", "NO", "ONE");
+    for (const host of ["", "a b"]) {
+      const migrate = () => ask(server, "MIGRATE", host, "6379", "k", "0", "1000");
+      await assertRejects(migrate, Error, "IOERR error or timeout connecting to the client");
+      assertEquals(await askText(server, "GET", "k"), "v");
+    }
   });
 });

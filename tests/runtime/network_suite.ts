@@ -47,6 +47,13 @@ export interface NetworkTest {
 }
 
 const HOST = "127.0.0.1";
+/** What REPLICAOF and MIGRATE take for an address, and other servers may name as one. */
+export const NO_ADDRESSES: readonly (readonly [hostname: string, port: number])[] = [
+  ["", 1],
+  ["a b", 1],
+  ["x".repeat(300), 1],
+  [HOST, 70_000],
+];
 
 /** Serves one socket, notes what happens to it, and checks how it is called. */
 class End implements SocketHandler {
@@ -494,6 +501,26 @@ export const networkTests: readonly NetworkTest[] = [
       await world.until(() => failures.length > 0, "the refusal");
       await world.settle();
       assertEquals(failures, ["Connection refused"]);
+    },
+  },
+  {
+    name: "connecting to what is no address fails as a refusal does",
+    async run(world) {
+      for (const [hostname, port] of NO_ADDRESSES) {
+        const failures: string[] = [];
+        const attempt = world.network.connectTcp(hostname, port, {
+          connected: () => {
+            throw new Error("connected");
+          },
+          failed: (reason) => failures.push(reason),
+        });
+        assertEquals(failures, [], "failed was called before connectTcp returned");
+        await world.until(() => failures.length > 0, `the refusal of "${hostname}" ${port}`);
+        await world.settle();
+        assertEquals(failures.length, 1);
+        assert(failures[0] !== "");
+        attempt.cancel();
+      }
     },
   },
   {

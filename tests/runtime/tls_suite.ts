@@ -19,7 +19,7 @@ import type {
 } from "../../src/runtime/runtime.ts";
 import { TlsFileError } from "../../src/runtime/tls_files.ts";
 import type { Certificates } from "../support/certificates.ts";
-import type { NetworkWorld } from "./network_suite.ts";
+import { type NetworkWorld, NO_ADDRESSES } from "./network_suite.ts";
 import { connectTlsPeer } from "./node_peer.ts";
 
 const HOST = "127.0.0.1";
@@ -329,6 +329,28 @@ export const tlsTests: readonly TlsTest[] = [
       await world.settle();
       assertEquals(service.failures, []);
       await service.listener.close();
+    },
+  },
+  {
+    name: "connecting to what is no address fails as a refusal does",
+    async run(world, certificates) {
+      const { network } = world;
+      const context = network.tlsContext(tlsFiles(certificates, "client"));
+      for (const [hostname, port] of NO_ADDRESSES) {
+        const failures: string[] = [];
+        const attempt = network.connectTls(hostname, port, context, {
+          connected: () => {
+            throw new Error("connected");
+          },
+          failed: (reason) => failures.push(reason),
+        });
+        assertEquals(failures, [], "failed was called before connectTls returned");
+        await world.until(() => failures.length > 0, `the refusal of "${hostname}" ${port}`);
+        await world.settle();
+        assertEquals(failures.length, 1);
+        assert(failures[0] !== "");
+        attempt.cancel();
+      }
     },
   },
   {

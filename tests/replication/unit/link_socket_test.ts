@@ -38,6 +38,18 @@ async function connected(): Promise<
   return { link, socket, handler: handler! };
 }
 
+Deno.test("a link that cannot even be tried is refused, and there is nothing to be called off", async () => {
+  const network = {
+    connectTcp() {
+      throw new TypeError("no address");
+    },
+  } as unknown as Network;
+  const attempt = LinkSocket.connect(network, "", 1, null);
+  attempt.cancel();
+  await assertRejects(() => attempt.socket, TypeError, "no address");
+  attempt.cancel();
+});
+
 Deno.test("a link for whose input there is no memory is closed, and whoever reads it hears why", async () => {
   const { link, socket, handler } = await connected();
   let filled = 0;
