@@ -56,6 +56,8 @@ class ChangeWatch implements Watcher {
   }
 }
 
+const MASTER_WOULD_WAIT = "ERR what the master has carried out would wait here for keys";
+
 /** Approximate memory of a key that a request waits for, beside its bytes. */
 const AWAITED_KEY_BYTES = 300;
 
@@ -101,9 +103,14 @@ export class Blocking {
 
   constructor(readonly dispatcher: Dispatcher) {}
 
-  /** Parks the client of this call until a key is ready or time is up. Not to be called within EXEC. */
+  /**
+   * Parks the client of this call until a key is ready or time is up; a request of our master is an error instead, as
+   * nothing behind it would be applied. Not to be called within EXEC.
+   */
   park(call: Call, wait: Wait): void {
     const { client, words, database } = call;
+    // What a master has carried out has not waited there: where it would here, the datasets have parted.
+    if (client.isMaster) return call.reply.error(MASTER_WOULD_WAIT);
     call.isParked = true;
     const current = this.#current;
     if (current !== null && current.client === client) {

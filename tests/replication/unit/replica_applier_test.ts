@@ -399,3 +399,30 @@ Deno.test("a long script of the master is suspended: others hear BUSY, it cannot
   assertEquals(s.run("GET", "a"), "8");
   assertEquals(s.clients.blockedCount, 0);
 });
+
+for (
+  const words of [
+    ["BLPOP", "nothing", "0"],
+    ["BZPOPMIN", "nothing", "0"],
+    ["BLMOVE", "nothing", "b", "LEFT", "RIGHT", "0"],
+    ["XREAD", "BLOCK", "0", "STREAMS", "nothing", "$"],
+    ["XREADGROUP", "GROUP", "g", "c", "BLOCK", "0", "STREAMS", "s", ">"],
+  ]
+) {
+  Deno.test(`${words.join(" ")} of a master does not wait: it counts as failed, and the stream goes on`, () => {
+    const { s, client, feed, applier: it } = applier();
+    s.run("XGROUP", "CREATE", "s", "g", "$", "MKSTREAM");
+    const stream = array(...words) + array("SET", "after", "1");
+    feed(stream);
+    assertEquals(client.park, null);
+    assertEquals(s.run("GET", "after"), "1");
+    assertEquals(it.offset, stream.length);
+    const { errors, lastError } = s.core.replication.replica.divergence;
+    assertEquals([errors, lastError], [
+      1,
+      `'${
+        words[0].toLowerCase()
+      }' has failed here: ERR what the master has carried out would wait here for keys`,
+    ]);
+  });
+}
