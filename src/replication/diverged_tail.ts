@@ -160,6 +160,7 @@ class TailWriter {
   #written = -1;
   /** The unit at hand. */
   #unit: Uint8Array[] = [];
+  #unitBytes = 0;
   #unitCommands = 0;
   #isInMulti = false;
   #unknownBytes = 0;
@@ -234,14 +235,15 @@ class TailWriter {
     if (selected >= 0) this.#database = selected;
     else if (words.is(0, "multi")) {
       this.#isInMulti = true;
-      this.#unit.push(scan.bytes.slice());
+      this.#hold(scan.bytes.slice());
     } else if (words.is(0, "exec")) {
-      this.#unit.push(scan.bytes.slice());
+      this.#hold(scan.bytes.slice());
       return this.#endUnit();
     } else if (!words.is(0, "ping") && !words.is(0, "replconf")) {
       if (this.#database < 0) this.#unknownBytes += scan.bytes.length;
       else this.#add(scan.bytes.slice());
-      if (!this.#isInMulti) return this.#endUnit();
+      // A transaction is held until it is whole, unless it is too long by then.
+      return this.#isInMulti ? this.#hasRoom : this.#endUnit();
     }
     return true;
   }
@@ -249,23 +251,34 @@ class TailWriter {
   #add(bytes: Uint8Array): void {
     if (this.#written !== this.#database) {
       const digits = String(this.#database);
-      this.#unit.push(latin1(`*2\r\n$6\r\nSELECT\r\n$${digits.length}\r\n${digits}\r\n`));
+      this.#hold(latin1(`*2\r\n$6\r\nSELECT\r\n$${digits.length}\r\n${digits}\r\n`));
       this.#written = this.#database;
     }
-    this.#unit.push(bytes);
+    this.#hold(bytes);
     this.#unitCommands++;
+  }
+
+  #hold(bytes: Uint8Array): void {
+    this.#unit.push(bytes);
+    this.#unitBytes += bytes.length;
+  }
+
+  /** Whether the file may grow by the unit at hand. */
+  get #hasRoom(): boolean {
+    return this.bytes + this.#unitBytes <= this.bytesMax;
   }
 
   /** The unit is complete: it goes to the file, if it has a command and the file may have it. */
   #endUnit(): boolean {
     const unit = this.#unit;
     const commands = this.#unitCommands;
+    const hasRoom = this.#hasRoom;
     this.#unit = [];
+    this.#unitBytes = 0;
     this.#unitCommands = 0;
     this.#isInMulti = false;
     if (commands === 0) return true;
-    const bytes = unit.reduce((sum, part) => sum + part.length, 0);
-    if (this.bytes + bytes > this.bytesMax) return false;
+    if (!hasRoom) return false;
     this.commands += commands;
     for (const part of unit) this.#put(part);
     return true;

@@ -173,6 +173,28 @@ Deno.test("diverged-tail-max-size: the file has the beginning of the tail; with 
   }
 });
 
+Deno.test("a transaction of the tail that is longer than diverged-tail-max-size is left out, and read no further", async () => {
+  await inFolder(async (folder) => {
+    const { a, b } = await pair(folder, "diverged-tail-max-size 1000");
+    await using _a = a;
+    await using _b = b;
+    await call(b, "REPLICAOF", "NO", "ONE");
+    using client = await a.connect();
+    await calls(client, "SET first 1", "MULTI");
+    for (let i = 0; i < 100; i++) await client.call("SET", `k${i}`, "v");
+    await calls(client, "EXEC", "SET last 1");
+    const from = a.core.replication.offset;
+    await call(a, "REPLICAOF", "127.0.0.1", `${b.port}`);
+    await linkUp(a);
+    const { comments, commands } = read(folder, tails(folder)[0]);
+    assertEquals(commands.trim(), "SELECT 0 SET first 1");
+    const missing = /^# missing: (\d+) bytes at its end are beyond diverged-tail-max/.exec(
+      comments.at(-1)!,
+    );
+    assert(Number(missing![1]) > 2000 && Number(missing![1]) < from, `${comments}`);
+  });
+});
+
 Deno.test("a tail of which nothing can be saved is told of in the log and in REPLICATION LOG", async () => {
   await inFolder(async (folder) => {
     const { a, b } = await pair(folder, "diverged-tail-max-size 1000");
