@@ -648,11 +648,12 @@ export class AppendOnlyFile {
       this.host.owner.aofSynced();
     }
     const left = next.copy();
-    const hasHistory = folder.removeHistory(left);
+    if (folder.removeHistory(left)) {
+      // What cannot be written now names files that do not matter, and is written with the next rewrite.
+      await this.#writeManifest(left).catch((error) => this.host.log.warning(problemOf(error)));
+    }
+    // As in Redis, the folder is as it stays when INFO says that there is no rewrite any more.
     this.#over(rewrite, null, true);
-    if (!hasHistory) return;
-    // What cannot be written now names files that do not matter, and is written with the next rewrite.
-    await this.#writeManifest(left).catch((error) => this.host.log.warning(problemOf(error)));
   }
 
   /** `aof-disable-auto-gc` has changed: removes what it has kept. */

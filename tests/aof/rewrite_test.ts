@@ -50,6 +50,22 @@ Deno.test("BGREWRITEAOF makes a base of its instant, and what follows goes into 
   await assertReloads(s);
 });
 
+Deno.test("when a rewrite is over the manifest names no history any more", async () => {
+  using s = await AofServer.start();
+  const { logLines } = s.server;
+  const named: string[] = [];
+  logLines.push = (...lines) => {
+    if (lines.join("").includes("rewrite finished successfully")) named.push(s.manifest);
+    return Array.prototype.push.apply(logLines, lines);
+  };
+  s.run("SET", "k", 1);
+  s.run("BGREWRITEAOF");
+  await rewritten(s);
+  assertEquals(named, [
+    "file appendonly.aof.2.base.rdb seq 2 type b\nfile appendonly.aof.2.incr.aof seq 2 type i\n",
+  ]);
+});
+
 Deno.test("with aof-use-rdb-preamble no a base consists of commands, from the first one on", async () => {
   using s = await AofServer.start({ "aof-use-rdb-preamble": "no", "aof-timestamp-enabled": "yes" });
   assert(s.log.includes("Creating AOF base file appendonly.aof.1.base.aof on server start"));
