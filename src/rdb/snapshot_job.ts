@@ -91,6 +91,8 @@ export abstract class SnapshotJob implements SnapshotSink {
   #isWalked = false;
   /** Whether the walk has been asked to go on. */
   #isScheduled = false;
+  /** Keys for which `rdb-key-save-delay` has been waited, or is. */
+  #delayedKeys = 0;
 
   /** `form` and `options` have to agree. `delay` is `rdb-key-save-delay`; see slice_delay.ts. */
   constructor(
@@ -143,6 +145,7 @@ export abstract class SnapshotJob implements SnapshotSink {
   protected schedule(keysDone = 0): void {
     if (this.#isScheduled || this.#isWalked || this.isOver) return;
     this.#isScheduled = true;
+    this.#delayedKeys += keysDone;
     nextSlice(this.worker.runtime.timers, this.#delay, keysDone, () => this.#walk());
   }
 
@@ -152,6 +155,9 @@ export abstract class SnapshotJob implements SnapshotSink {
     const clock = this.#clock;
     const { snapshot } = this;
     const before = snapshot.keysDone;
+    // Writes may have brought keys forward: with a fork they would have taken their time all the same.
+    if (this.#delay() === 0) this.#delayedKeys = before;
+    else if (before > this.#delayedKeys) return this.schedule(before - this.#delayedKeys);
     const untilKeys = before + keysPerSlice(this.#delay());
     let isWalked = false;
     try {

@@ -248,6 +248,25 @@ Deno.test("rdb-key-save-delay slows a snapshot down without holding up others", 
   await eventually(() => receiver.end === null);
 });
 
+Deno.test("rdb-key-save-delay takes its time also for keys that writes have brought forward", async () => {
+  const timers = new HandTimers();
+  using master = new Master(timers);
+  for (let i = 0; i < 40; i++) master.server.run("SET", `key:${i}`, i);
+  master.server.config.set([["rdb-key-save-delay", "1000"]]);
+  const receiver = start(master);
+  const { snapshot } = receiver.relay;
+  timers.othersDone();
+  const walked = snapshot.keysDone;
+  for (let i = 0; snapshot.keysDone < 39; i++) master.server.run("SET", `key:${i}`, "other");
+  timers.pass(walked);
+  timers.pass(39 - walked - 0.1);
+  assertEquals(snapshot.keysDone, 39);
+  timers.pass(0.1);
+  assertEquals(snapshot.keysDone, 40);
+  timers.pass(2);
+  await eventually(() => receiver.end === null);
+});
+
 Deno.test("keys past their time are told of when a load leaves them out", async () => {
   using master = new Master();
   const { server, persistence } = master;
