@@ -16,8 +16,10 @@ import { type Field, type Figures, pause, type Trial } from "./trial.ts";
 const WRITERS = 4;
 /** How long a round waits for a step of a rewrite before it ends all the same. */
 const STEP_WITHIN_MS = 8_000;
-/** What `everysec` may lose, in ms. */
+/** What `everysec` may lose, in ms: also `no` where a rewrite has begun, until the file of before is on the disk. */
 const EVERYSEC_MS = 2_000;
+/** So long after its beginning that may still be so. */
+const HELD_WITHIN_MS = 3_000;
 /** A rewrite that is killed may leave the files that it was about to name. */
 const UNNAMED_MAX = 2;
 
@@ -164,9 +166,9 @@ class Rounds {
       await server.stop("SIGKILL");
     } else if (!isKill) assertEquals((await server.ended()).code, 0, server.log);
     const isSudden = isKill || end === "SIGTERM, then kill";
-    return isSudden && this.appendfsync === "everysec"
-      ? Math.min(promised, startedMs - EVERYSEC_MS)
-      : promised;
+    const mayLack = this.appendfsync === "everysec" ||
+      (this.appendfsync === "no" && lastRewriteMs(server) >= startedMs - HELD_WITHIN_MS);
+    return isSudden && mayLack ? Math.min(promised, startedMs - EVERYSEC_MS) : promised;
   }
 
   /** Waits until a rewrite has come to a step that is drawn. */
@@ -235,4 +237,11 @@ class Rounds {
       .flatMap((folder) => [...Deno.readDirSync(folder)].map(({ name }) => name))
       .filter((name) => name.startsWith(start));
   }
+}
+
+/** When the latest rewrite has begun, Unix ms, by the log; -Infinity for never. */
+function lastRewriteMs({ log }: ServerProcess): number {
+  const line = log.split("\n").findLast((each) => each.includes("on background rewrite"));
+  const time = /\d+ \w+ \d{4} [\d:.]+/.exec(line ?? "")?.[0];
+  return time === undefined ? -Infinity : Date.parse(time);
 }
