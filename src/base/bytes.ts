@@ -67,6 +67,17 @@ export function copyBytes(
   }
 }
 
+/** These bytes one after the other, copied. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
 const encoder = new TextEncoder();
 /** From this length on, native code writes a text faster than a loop. */
 const ENCODED_TEXT_MIN = 64;

@@ -52,6 +52,8 @@ export class AttachedReplica implements OutputFeed {
   announcedAddress = "";
   hasCapaEof = false;
   hasCapaPsync2 = false;
+  /** Its PSYNC may come while answers to it are still to go out: it reads them in order. */
+  hasCapaEarlyPsync = false;
   /** The latest version of snapshots that it says it reads; 0 when it has not said so. */
   readsRdb = 0;
   /** Wants the snapshot and nothing after it. */

@@ -15,7 +15,7 @@
  * tail of a demoted master" in NOTES.
  */
 
-import { latin1 } from "../base/bytes.ts";
+import { joined, latin1 } from "../base/bytes.ts";
 import { toPath } from "../config/parse.ts";
 import { formatBytes } from "../observe/bytes_for_people.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
@@ -292,15 +292,10 @@ class TailWriter {
 
   async #flush(): Promise<void> {
     this.#file ??= this.host.runtime.files.open(this.#path, "write");
-    const joined = new Uint8Array(this.#piecesBytes);
-    let at = 0;
-    for (const piece of this.#pieces) {
-      joined.set(piece, at);
-      at += piece.length;
-    }
+    const bytes = joined(this.#pieces);
     this.#pieces = [];
     this.#piecesBytes = 0;
-    await this.#file.writeSoon(joined, 0, joined.length);
+    await this.#file.writeSoon(bytes, 0, bytes.length);
   }
 
   /** Removes what has been written. */

@@ -5,10 +5,14 @@
  *     PING                                    any answer but an error; errors that only ask for AUTH
  *     AUTH [user] password                    if `masterauth` is set; an error ends the link
  *     REPLCONF listening-port, ip-address     errors are harmless: the master is old
- *     REPLCONF capa eof capa psync2 ...       likewise; `capa rdb-12` is ours, and no other master minds it
+ *     REPLCONF capa eof capa psync2 ...       likewise; `rdb-12` and `early-psync` are ours, and no other
+ *                                             master minds them
  *     PSYNC id offset | ? -1                  see SyncAnswer; an unknown command: SYNC
  *
- * Everything between PING and PSYNC is sent at once.
+ * Everything between PING and PSYNC is sent at once: three round trips, with that of the connection four. A
+ * master whose link was up before is not felt for again, so PING goes out with the introductions. Redis refuses a
+ * PSYNC that comes before its earlier answers have gone out; a master of ours takes it from who has said `capa
+ * early-psync`, and says so in its answer to that. With such a one all of it is one round trip.
  */
 
 import { latin1 } from "../base/bytes.ts";
@@ -29,6 +33,17 @@ export const ALIVE = latin1("\n");
 
 /** Says which version of snapshots we read: to a master of ours, which then need not find out. */
 const RDB_CAPA = `rdb-${RDB_VERSION_MAX}`;
+/** Says that PSYNC may come before the earlier answers have been read. */
+export const EARLY_PSYNC_CAPA = "early-psync";
+
+/** How much of a handshake goes out before the first answer. */
+export type Haste =
+  /** PING: nobody knows yet who answers. */
+  | "none"
+  /** All but PSYNC. */
+  | "introductions"
+  /** Everything. */
+  | "all";
 
 /** One of the requests between PING and PSYNC. */
 export interface Introduction {
@@ -55,9 +70,24 @@ export function introductions(config: Config, port: number): Introduction[] {
   }
   said.push({
     what: "capa",
-    bytes: request("REPLCONF", "capa", "eof", "capa", "psync2", "capa", RDB_CAPA),
+    bytes: request(
+      "REPLCONF",
+      ...["eof", "psync2", RDB_CAPA, EARLY_PSYNC_CAPA].flatMap((
+        capability,
+      ) => ["capa", capability]),
+    ),
   });
   return said;
+}
+
+/** Whether an answer to the capabilities tells that PSYNC may be sent early from the next link on. */
+export function takesEarlyPsync(answer: string): boolean {
+  return answer === `+OK ${EARLY_PSYNC_CAPA}`;
+}
+
+/** Whether an answer to an early PSYNC only means that it came too early. */
+export function isTooEarly(answer: string): boolean {
+  return answer.startsWith("-ERR SYNC and PSYNC are invalid with pending output");
 }
 
 /** Whether an answer to PING lets a replica go on: of errors those that only miss a password. */

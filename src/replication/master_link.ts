@@ -14,7 +14,7 @@
  * place where it could pile up.
  */
 
-import { toLatin1 } from "../base/bytes.ts";
+import { joined, toLatin1 } from "../base/bytes.ts";
 import { oneLine } from "../base/printable.ts";
 import type { Setting } from "../config/config.ts";
 import type { LeftOut } from "../rdb/left_out.ts";
@@ -22,13 +22,16 @@ import { RECEIVED_MAX, type ReplicaLoad } from "../rdb/replica_load.ts";
 import { problemOf } from "../runtime/system_error.ts";
 import {
   ALIVE,
+  type Haste,
   introductions,
+  isTooEarly,
   isWelcome,
   PING,
   request,
   SYNC,
   type SyncAnswer,
   syncAnswer,
+  takesEarlyPsync,
 } from "./handshake.ts";
 import type { LinkTransport, MasterClient, ReplicationHost } from "./host.ts";
 import { type LinkAttempt, LinkSocket } from "./link_socket.ts";
@@ -87,6 +90,10 @@ export interface LinkOwner {
   };
   /** Whether the partial resync may be asked for. */
   readonly wantsPartial: boolean;
+  /** How much is said before the first answer. */
+  readonly haste: Haste;
+  /** The master takes a PSYNC that is sent before its earlier answers have come, or does not. */
+  tookEarlyPsync(does: boolean): void;
   /** Whether the usual steps are left out of the log, as the same has been tried in vain before. */
   readonly isQuiet: boolean;
   /** Whether the dataset may take the place of ours; if not, says so itself. May ask the master something. */
@@ -123,6 +130,8 @@ export class MasterLink implements LinkTransport {
   syncTotalBytes = -1;
   /** When the master last sent something, by the monotonic clock. */
   lastReadMs: number;
+  /** The stream goes on where it was, without a snapshot. */
+  isPartial = false;
   /** Whether the master knows PSYNC: the others take no acknowledgements. */
   isModern = true;
   readonly descriptor = -1;
@@ -229,19 +238,25 @@ export class MasterLink implements LinkTransport {
     this.#step("Non blocking connect for SYNC fired the event.");
     this.#readFailure = (why) =>
       new LinkFailure(`Master did not respond to command during SYNC handshake: ${why}`);
-    this.#send(PING);
+    const { haste } = this.owner;
+    const said = introductions(this.#host.config, this.#listeningPort);
+    const introducing = said.map(({ bytes }) => bytes);
+    if (haste === "none") this.#send(PING);
+    else if (haste === "introductions") this.#send(joined([PING, ...introducing]));
+    else this.#send(joined([PING, ...introducing, this.#psyncRequest()]));
     const pong = await this.#line();
     if (!isWelcome(pong)) throw new LinkFailure(`Error reply to PING from master: '${pong}'`);
     this.#step("Master replied to PING, replication can continue...");
 
-    const said = introductions(this.#host.config, this.#listeningPort);
-    for (const { bytes } of said) this.#send(bytes);
+    if (haste === "none") this.#send(joined(introducing));
     for (const { what } of said) {
       const reply = await this.#line();
+      if (what === "capa") this.owner.tookEarlyPsync(takesEarlyPsync(reply));
       if (!reply.startsWith("-")) continue;
       if (what === "AUTH") throw new LinkFailure(`Unable to AUTH to MASTER: ${reply}`);
       this.#step(`(Non critical) Master does not understand REPLCONF ${what}: ${reply}`);
     }
+    if (haste === "all") return await this.#syncAnswer("early");
     if (this.owner.tail.isExpected) this.owner.tail.heard(await this.#askForHistory());
     return await this.#psync();
   }
@@ -263,9 +278,13 @@ export class MasterLink implements LinkTransport {
 
   async #psync(): Promise<SyncAnswer> {
     const { handOver } = this.owner;
-    if (handOver === null) return await this.#askForStream();
+    if (handOver === null) {
+      this.#send(this.#psyncRequest());
+      return await this.#syncAnswer();
+    }
     try {
-      const answer = await this.#askForStream("FAILOVER");
+      this.#send(this.#psyncRequest("FAILOVER"));
+      const answer = await this.#syncAnswer("takes over");
       handOver.granted();
       return answer;
     } catch (error) {
@@ -278,21 +297,34 @@ export class MasterLink implements LinkTransport {
     }
   }
 
-  /** Sends PSYNC, with this word behind it if there is one; what the master says to it. */
-  async #askForStream(...more: "FAILOVER"[]): Promise<SyncAnswer> {
+  /** PSYNC, with this word behind it if there is one. */
+  #psyncRequest(...more: "FAILOVER"[]): Uint8Array {
+    const { ids, offset } = this.history;
+    if (!this.owner.wantsPartial) return request("PSYNC", "?", -1, ...more);
+    return request("PSYNC", ids.id, offset + 1, ...more);
+  }
+
+  /**
+   * What the master says to PSYNC, which has gone out: the usual one, one that was sent before the answers to what is
+   * ahead of it had come, or one that asks the other end to take over.
+   */
+  async #syncAnswer(asked: "usual" | "early" | "takes over" = "usual"): Promise<SyncAnswer> {
     const { ids, offset } = this.history;
     const { wantsPartial } = this.owner;
-    if (wantsPartial) {
-      this.#step(`Trying a partial resynchronization (request ${ids.id}:${offset + 1}).`);
-      this.#send(request("PSYNC", ids.id, offset + 1, ...more));
-    } else {
-      this.#step("Partial resynchronization not possible (no cached master)");
-      this.#send(request("PSYNC", "?", -1, ...more));
-    }
+    this.#step(
+      wantsPartial
+        ? `Trying a partial resynchronization (request ${ids.id}:${offset + 1}).`
+        : "Partial resynchronization not possible (no cached master)",
+    );
     this.#readFailure = (why) =>
       new LinkFailure(`Master did not reply to PSYNC, will try later: ${why}`);
     let line = "";
     while (line === "") line = await this.#line();
+    if (asked === "early" && isTooEarly(line)) {
+      // Another server has taken the place of the one that would have taken it.
+      this.owner.tookEarlyPsync(false);
+      return await this.#psync();
+    }
     const answer = syncAnswer(line);
     if (answer.kind === "full") {
       const refused = this.owner.wantsPartial
@@ -320,7 +352,9 @@ export class MasterLink implements LinkTransport {
             ? `Master does not support PSYNC or is in error state (reply: ${line})`
             : `Unexpected reply to PSYNC from master: ${line}`,
         );
-        if (more.length > 0) throw new LinkFailure(`The role of master is not taken over: ${line}`);
+        if (asked === "takes over") {
+          throw new LinkFailure(`The role of master is not taken over: ${line}`);
+        }
         this.#step("Retrying with SYNC...");
         this.isModern = false;
         this.#send(SYNC);
@@ -341,6 +375,7 @@ export class MasterLink implements LinkTransport {
     }
     history.createBacklog();
     log.notice("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.");
+    this.isPartial = true;
     events.add("replica", this.peer, "partial-sync", `goes on at offset ${history.offset}`);
     this.#openStream(this.owner.database);
   }

@@ -112,8 +112,10 @@ export class MasterRole {
     if (client.isReplica) return null;
     if (this.isHandingOver) return HANDING_OVER;
     if (ourMaster.isFollowing && !ourMaster.isLinkUp) return NO_MASTER_LINK;
-    if (client.reply.pendingBytes > 0) return "ERR SYNC and PSYNC are invalid with pending output";
     const replica = this.stateOf(client);
+    if (client.reply.pendingBytes > 0 && !replica.hasCapaEarlyPsync) {
+      return "ERR SYNC and PSYNC are invalid with pending output";
+    }
     if (replica.needs !== 0 && !replica.hasCapaEof) {
       return "ERR Filtered replica requires EOF capability";
     }

@@ -6,12 +6,13 @@
  *                                             └──────► ended ──────────┘
  *     stop(): no master; what was applied so far is ours, under a history of its own
  *
- * A link that was up is sought again at once, one that did not get that far after a while that grows
- * to about a second. Where a full sync has failed for what the snapshot holds (a kind of value that is not
- * known here, damage), the next one is likely to fail too, and each costs the master a whole snapshot: so
- * the pauses grow to a minute, until a sync succeeds or a person says REPLICAOF. Of tries that fail alike
- * before the master has given anything the log tells once, however often they repeat: a full sync, or a link
- * that was up, is news each time.
+ * A link that was up is sought again at once, as Redis does; one that did not get that far after a while that
+ * grows to about a second, and so is one that was lost right after a full sync, or time and again as soon as it
+ * was up: what cuts it would have us ask without end. Where a full sync has failed for what the snapshot holds
+ * (a kind of value that is not known here, damage), the next one is likely to fail too, and each costs the
+ * master a whole snapshot: so the pauses grow to a minute, until a sync succeeds or a person says REPLICAOF. Of
+ * tries that fail alike before the master has given anything the log tells once, however often they repeat: a
+ * full sync, or a link that was up, is news each time.
  */
 
 import { oneLine } from "../base/printable.ts";
@@ -23,6 +24,7 @@ import type { Timer, Timers } from "../runtime/runtime.ts";
 import { DivergedTail } from "./diverged_tail.ts";
 import { Divergence } from "./divergence.ts";
 import { judge, keysEnoughToRefuse, livingKeys } from "./guard.ts";
+import type { Haste } from "./handshake.ts";
 import type { History } from "./history.ts";
 import type { ReplicationHost } from "./host.ts";
 import type { OurMaster } from "./master_role.ts";
@@ -56,8 +58,10 @@ const FORGOTTEN_WITHIN_MS = 600_000;
 const GUARDED_RETRY_MS = 2000;
 /** If the master has some keys: each of them is sent each time. */
 const GUARDED_RETRY_MS_MAX = 30_000;
-/** A link that was up for less does not count as one that works. */
+/** A link that was up for less behind a full sync does not count as one that works, */
 const STEADY_MS = 1000;
+/** behind a partial sync for less than this; but what is sought again at once is also the first such one. */
+const PARTIAL_STEADY_MS = 100;
 
 /** Our own replicas, as following a master changes their lot. */
 export interface OwnReplicas {
@@ -84,6 +88,9 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   #isHistoryKnown = false;
   /** The link that is being made is to bring a full sync, as ours has parted from the master's dataset. */
   #isHealing = false;
+  /** The latest link to this master was up, and it takes PSYNC early. */
+  #isMasterKnown = false;
+  #takesEarlyPsync = false;
   /** LinkOwner: set while we ask whom we follow to take over. */
   handOver: HandOver | null = null;
   #link: MasterLink | null = null;
@@ -231,6 +238,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
       this.history.events.add("replica", link.peer, "closed", `here: ${why}`);
     }
     this.isGuarded = false;
+    this.#isMasterKnown = false;
     this.#someRefused = 0;
     this.#failures = 0;
     this.#futileTries = 0;
@@ -284,6 +292,17 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     return this.#isHistoryKnown && !this.#isHealing;
   }
 
+  /** LinkOwner: a master that was not reached last time, or has to be asked for more, is felt for step by step. */
+  get haste(): Haste {
+    if (!this.#isMasterKnown || this.tail.isExpected || this.handOver !== null) return "none";
+    return this.#takesEarlyPsync ? "all" : "introductions";
+  }
+
+  /** LinkOwner. */
+  tookEarlyPsync(does: boolean): void {
+    this.#takesEarlyPsync = does;
+  }
+
   /** LinkOwner. */
   get isQuiet(): boolean {
     return this.isGuarded || (this.#futileTries >= SILENT_AFTER && this.#link?.state !== "sync");
@@ -313,6 +332,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.#isOfMaster = true;
     this.#isHistoryKnown = true;
     this.#isHealing = false;
+    this.#isMasterKnown = true;
     this.tail.settled();
     this.#upSinceMs = host.clock.monotonic();
     this.#downSinceMs = 0;
@@ -451,7 +471,10 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.stateChanged();
     if (this.#isClosed) return;
 
-    const wasSteady = wasUp && steadyMs - this.#upSinceMs >= STEADY_MS;
+    this.#isMasterKnown = wasUp;
+    const steadyFromMs = link.isPartial ? PARTIAL_STEADY_MS : STEADY_MS;
+    const wasSteady = wasUp && steadyMs - this.#upSinceMs >= steadyFromMs;
+    const isAtOnce = wasSteady || (wasUp && link.isPartial && this.#failures === 0);
     if (wasSteady) this.#failures = 0;
     else this.#failures = isSame ? this.#failures + 1 : 1;
     this.#futileTries = !isFutile ? 0 : isSame ? this.#futileTries + 1 : 1;
@@ -469,13 +492,14 @@ export class ReplicaRole implements LinkOwner, OurMaster {
       host.log.notice(`Reconnecting to MASTER ${this.masterHost}:${this.masterPort}`);
     }
     const delayMs = failure.more.forgets === true
-      ? this.#forgotten(steadyMs, wasSteady)
+      ? this.#forgotten(steadyMs, isAtOnce)
       : failure.more.isOfContent !== true || wasHealing
-      ? this.#delayMs(wasSteady)
+      ? this.#delayMs(isAtOnce)
       : link.state === "sync"
       ? this.#badSnapshot(link.peer, failure.message)
       : this.#stopped(link.peer, failure.message);
-    this.#retry = this.#timers.after(delayMs, () => this.#connect());
+    if (delayMs > 0) this.#retry = this.#timers.after(delayMs, () => this.#connect());
+    else this.#timers.soon(() => this.#connect());
   }
 
   /** A full sync has failed for what the snapshot holds: returns how long to wait before the next. */
@@ -495,12 +519,12 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   }
 
   /** The stream is not to be trusted, a full sync follows: returns how long to wait before that. */
-  #forgotten(steadyMs: number, wasSteady: boolean): number {
+  #forgotten(steadyMs: number, isAtOnce: boolean): number {
     this.#timesForgotten = steadyMs - this.#forgottenMs < FORGOTTEN_WITHIN_MS
       ? this.#timesForgotten + 1
       : 0;
     this.#forgottenMs = steadyMs;
-    if (this.#timesForgotten === 0) return this.#delayMs(wasSteady);
+    if (this.#timesForgotten === 0) return this.#delayMs(isAtOnce);
     return contentPauseMs(this.#timesForgotten - 1);
   }
 
@@ -540,8 +564,8 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   }
 
   /** How long to wait before the next try. */
-  #delayMs(wasSteady: boolean): number {
-    if (wasSteady) return 0;
+  #delayMs(isAtOnce: boolean): number {
+    if (isAtOnce) return 0;
     const { draw } = this.host;
     const usual = this.isGuarded
       ? Math.min(GUARDED_RETRY_MS_MAX, GUARDED_RETRY_MS * 2 ** Math.max(0, this.#someRefused - 1))

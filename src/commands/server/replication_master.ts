@@ -6,6 +6,7 @@ import { splitWords } from "../../config/parse.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
+import { EARLY_PSYNC_CAPA } from "../../replication/handshake.ts";
 
 /** Longest address that a replica may announce. */
 const ADDRESS_MAX = 255;
@@ -108,6 +109,7 @@ function runReplconf(call: Call): void {
   const { words, server, client, reply } = call;
   const { master, replica: ours, isReplica } = server.replication;
   if (words.count % 2 === 0) throw new ReplyError(SYNTAX_ERROR);
+  let saysEarlyPsync = false;
   for (let i = 1; i < words.count; i += 2) {
     if (words.is(i, "ack")) {
       const offset = integerOr(call, i + 1, NaN);
@@ -134,6 +136,7 @@ function runReplconf(call: Call): void {
       // Others are of later versions: ignored.
       if (words.is(i + 1, "eof")) state.hasCapaEof = true;
       else if (words.is(i + 1, "psync2")) state.hasCapaPsync2 = true;
+      else if (words.is(i + 1, EARLY_PSYNC_CAPA)) saysEarlyPsync = state.hasCapaEarlyPsync = true;
       else {
         const version = /^rdb-(\d{1,3})$/.exec(words.text(i + 1));
         if (version !== null) state.readsRdb = Number(version[1]);
@@ -159,7 +162,9 @@ function runReplconf(call: Call): void {
       throw new ReplyError(`ERR Unrecognized REPLCONF option: ${words.text(i)}`);
     }
   }
-  reply.ok();
+  // The replica remembers it for its next link.
+  if (saysEarlyPsync) reply.status(`OK ${EARLY_PSYNC_CAPA}`);
+  else reply.ok();
 }
 
 function integerOr(call: Call, index: number, otherwise: number): number {

@@ -41,6 +41,11 @@ export class FakeLink {
     socket.setNoDelay(true);
   }
 
+  /** What has come with earlier requests and was not asked for yet. */
+  get unread(): string {
+    return this.#text;
+  }
+
   /** The next request's words, joined by spaces; signs of life are passed over. Null at the end. */
   async request(): Promise<string | null> {
     for (;;) {

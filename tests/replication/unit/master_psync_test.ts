@@ -109,6 +109,19 @@ Deno.test("PSYNC is refused while replies have not been read", () => {
   assertEquals(peer.read(), "+PONG\r\n-ERR SYNC and PSYNC are invalid with pending output\r\n");
 });
 
+Deno.test("who has said that it does so may send PSYNC before it has read earlier replies: it gets them first", () => {
+  const { rig, first, id } = writtenMaster();
+  first.read();
+  const peer = rig.peer();
+  peer.send("PING");
+  peer.send("REPLCONF", "capa", "eof", "capa", "psync2", "capa", "early-psync");
+  peer.send("PSYNC", id, "1");
+  const read = peer.read();
+  const answers = `+PONG\r\n+OK early-psync\r\n+CONTINUE ${id}\r\n`;
+  assertEquals(read.slice(0, answers.length), answers);
+  assertEquals(read.slice(answers.length, answers.length + 4), "*2\r\n");
+});
+
 Deno.test("the first replica makes the history a new one, later ones do not", () => {
   const rig = new MasterRig();
   const { id } = rig.replication.ids;

@@ -17,6 +17,7 @@ import {
 } from "./fake_master.ts";
 
 const OTHER = "f".repeat(40);
+const CAPABILITIES = "capa eof capa psync2 capa rdb-12 capa early-psync";
 const LOADING = error("LOADING Redis is loading the dataset in memory");
 const MARK = "0123456789abcdef0123456789abcdef01234567".replaceAll("0", "z");
 
@@ -56,12 +57,94 @@ Deno.test("a replica introduces itself in the words of Redis 7", async () => {
     "AUTH me secret",
     "REPLCONF listening-port 7777",
     "REPLCONF ip-address 203.0.113.7",
-    "REPLCONF capa eof capa psync2 capa rdb-12",
+    `REPLCONF ${CAPABILITIES}`,
   ]);
   await link.send("+OK\r\n-ERR what?\r\n-ERR what?\r\n-ERR what?\r\n");
   const { ids } = s.core.replication;
   assertEquals(await link.request(), `PSYNC ${ids.id} 1`);
   assert(s.hasLogged("(Non critical) Master does not understand REPLCONF capa: -ERR what?"));
+});
+
+Deno.test("a master whose link was up is told all but PSYNC before its first answer, one that has failed since is felt for", async () => {
+  using master = new FakeMaster();
+  await using s = await replicaOf(master);
+  const first = await master.accept();
+  assertEquals(await first.request(), "PING");
+  assertEquals(first.unread, "");
+  await first.send("+PONG\r\n");
+  await serve(first, { k: "v" });
+  first.close();
+  const next = await master.accept();
+  assertEquals(await next.request(), "PING");
+  assertEquals(await next.request(), `REPLCONF listening-port ${s.port}`);
+  assertEquals(await next.request(), `REPLCONF ${CAPABILITIES}`);
+  assertEquals(next.unread, "");
+  await next.send("+PONG\r\n+OK\r\n-ERR what?\r\n");
+  assertEquals(await next.request(), `PSYNC ${HISTORY} 101`);
+  next.close();
+  const third = await master.accept();
+  assertEquals(await third.request(), "PING");
+  assertEquals(third.unread, "");
+});
+
+Deno.test("a master that takes PSYNC early is asked all at once, and its answers may come with the stream", async () => {
+  using master = new FakeMaster();
+  await using s = await replicaOf(master);
+  const first = await master.accept();
+  const body = snapshot({ k: "v" });
+  await first.greet({ "REPLCONF capa": "+OK early-psync\r\n" });
+  await first.send(`+FULLRESYNC ${HISTORY} 100\r\n$${body.length}\r\n${body}`);
+  await first.untilAcknowledged(100);
+  first.close();
+  const next = await master.accept();
+  const said = [];
+  for (let i = 0; i < 4; i++) said.push(await next.request());
+  assertEquals(said, [
+    "PING",
+    `REPLCONF listening-port ${s.port}`,
+    `REPLCONF ${CAPABILITIES}`,
+    `PSYNC ${HISTORY} 101`,
+  ]);
+  const stream = array("SELECT", "0") + array("SET", "k", "w");
+  await next.send(`+PONG\r\n+OK\r\n+OK early-psync\r\n+CONTINUE\r\n${stream}`);
+  await next.untilAcknowledged(100 + stream.length);
+  assertEquals(await get(s, "k"), "w");
+
+  // Another server has its address now.
+  next.close();
+  const third = await master.accept();
+  for (let i = 0; i < 3; i++) await third.request();
+  assertEquals(await third.request(), `PSYNC ${HISTORY} ${101 + stream.length}`);
+  await third.send(
+    "+PONG\r\n+OK\r\n+OK\r\n-ERR SYNC and PSYNC are invalid with pending output\r\n",
+  );
+  assertEquals(await third.request(), `PSYNC ${HISTORY} ${101 + stream.length}`);
+  await third.send("+CONTINUE\r\n");
+  await third.untilAcknowledged(100 + stream.length);
+  third.close();
+  const fourth = await master.accept();
+  for (let i = 0; i < 3; i++) await fourth.request();
+  assertEquals(fourth.unread, "");
+});
+
+Deno.test("a password that is wrong by now ends a link on which PSYNC was sent early", async () => {
+  using master = new FakeMaster();
+  await using s = await replicaOf(master, "masterauth secret");
+  const first = await master.accept();
+  const body = snapshot({ k: "v" });
+  await first.greet({ "REPLCONF capa": "+OK early-psync\r\n" });
+  await first.send(`+FULLRESYNC ${HISTORY} 100\r\n$${body.length}\r\n${body}`);
+  await first.untilAcknowledged(100);
+  first.close();
+  const next = await master.accept();
+  for (let i = 0; i < 5; i++) await next.request();
+  const noAuth = "-NOAUTH Authentication required.\r\n";
+  await next.send(noAuth + "-WRONGPASS invalid\r\n" + noAuth + noAuth + noAuth);
+  assertEquals(await next.request(), null);
+  assert(s.hasLogged("Unable to AUTH to MASTER: -WRONGPASS invalid"));
+  const third = await master.accept();
+  assertEquals(await third.request(), "PING");
+  assertEquals(third.unread, "");
 });
 
 for (const size of [1, 7, 10_000]) {
