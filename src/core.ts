@@ -82,7 +82,12 @@ import {
 } from "./rdb/persistence.ts";
 import type { StreamCommand } from "./replication/bridge/translator.ts";
 import { StreamCommands } from "./dispatch/stream_commands.ts";
-import type { LinkTransport, MasterClient, ReplicationHost } from "./replication/host.ts";
+import type {
+  CommandSource,
+  LinkTransport,
+  MasterClient,
+  ReplicationHost,
+} from "./replication/host.ts";
 import { Replication } from "./replication/replication.ts";
 import { type InlineSplitter, type ParserLimits, RequestParser } from "./resp/parser.ts";
 import { ReplyError } from "./resp/reply_error.ts";
@@ -826,6 +831,20 @@ export class Core
   /** ReplicationHost. */
   get syncedOffset(): number | null {
     return this.aof.syncedOffset;
+  }
+
+  /** ReplicationHost. */
+  get loadedPosition(): LoadedReplication | null {
+    return this.aof.loadedPosition;
+  }
+
+  /** ReplicationHost. */
+  writtenBehind(
+    id: string,
+    offset: number,
+    pause: () => Promise<void>,
+  ): Promise<CommandSource | null> {
+    return this.aof.writtenBehind(id, offset, pause);
   }
 
   /** AofOwner. */

@@ -37,6 +37,7 @@ import { AofLoader, type AofOwner as AofRunner } from "./loader.ts";
 import { type BaseFormat, Manifest } from "./manifest.ts";
 import { positionLines } from "./position.ts";
 import { AofWriter, timestampLine } from "./writer.ts";
+import { WrittenTail } from "./written_tail.ts";
 
 /** After so many rewrites that failed one after the other, the next is put off. */
 const FAILURES_MAX = 3;
@@ -107,6 +108,8 @@ export class AppendOnlyFile {
   /** What the log was told of that last, and when. */
   #told = "";
   #toldMs = 0;
+  /** Where what was loaded at the start stands in the history of replication, or is behind; null when nothing says so. */
+  loadedPosition: LoadedReplication | null = null;
   /** When it was last looked whether the file is there. */
   #lookedMs = 0;
   /** Bytes of base and incremental files but the last one, and the same with it after the last rewrite. */
@@ -182,7 +185,8 @@ export class AppendOnlyFile {
    * the line for the log when the server must not start on this.
    */
   async start(): Promise<void> {
-    const { unfinishedFrom } = await this.load();
+    const { unfinishedFrom, positions } = await this.load();
+    this.loadedPosition = positions.last;
     this.#open(unfinishedFrom);
   }
 
@@ -308,6 +312,21 @@ export class AppendOnlyFile {
     if (this.#state === "on") return this.writer.endTurn();
     this.writer.flush();
     return Infinity;
+  }
+
+  /**
+   * What was written behind `offset` of the history `id`, as far as it is still there as commands; null when there is
+   * nothing. Rejects with a SystemError.
+   */
+  async writtenBehind(
+    id: string,
+    offset: number,
+    pause: () => Promise<void>,
+  ): Promise<WrittenTail | null> {
+    if (this.#state !== "on") return null;
+    this.writer.flush(true);
+    const paths = this.#manifest!.increments.map(({ name }) => this.folder.pathOf(name));
+    return await WrittenTail.open(this.host.runtime.files, paths, id, offset, pause);
   }
 
   /** Called by the server's timer. */

@@ -41,6 +41,8 @@ export class CommandReader {
   readonly words = new Words();
   readonly #file: OpenFile;
   #window = new Uint8Array(WINDOW_BYTES);
+  /** Where the command begins that was read last. */
+  #commandAt = 0;
   #at = 0;
   #end = 0;
   /** Bytes that the window holds at least when it is filled next. */
@@ -63,6 +65,11 @@ export class CommandReader {
   /** Offset in the file behind what was read last: READ_COMMAND and READ_END move it. */
   get offset(): number {
     return this.#begin + this.#at;
+  }
+
+  /** The bytes of the command that was read last; good until the next call. */
+  get bytes(): Uint8Array {
+    return this.#window.subarray(this.#commandAt, this.#at);
   }
 
   /** READ_*. @throws SystemError */
@@ -109,6 +116,7 @@ export class CommandReader {
       if (this.#window[at - 2] !== CR || this.#window[at - 1] !== LF) return READ_BROKEN;
       words.push(start, length);
     }
+    this.#commandAt = this.#at;
     this.#at = at;
     return READ_COMMAND;
   }

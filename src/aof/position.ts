@@ -21,6 +21,8 @@ export function positionLines(position: LoadedReplication, idBefore: string): st
 /** Finds the position in the lines of a file, in their order. */
 export class PositionReader {
   #id = "";
+  /** The furthest that was ever known: what has been read is at it, or behind it. */
+  last: LoadedReplication | null = null;
   #position: LoadedReplication | null = null;
 
   /** Where what has been read so far stands; null when that is not known. */
@@ -32,6 +34,7 @@ export class PositionReader {
   set position(value: LoadedReplication | null) {
     this.#position = value;
     this.#id = value?.id ?? "";
+    this.last = value ?? this.last;
   }
 
   /** A line that begins with #. */
@@ -42,6 +45,7 @@ export class PositionReader {
     if (found === null || this.#id === "") return;
     const [offset, database, streamErrors, divergedAt, leftOut] = found.slice(1).map(Number);
     this.#position = { id: this.#id, offset, database, streamErrors, divergedAt, leftOut };
+    this.last = this.#position;
   }
 
   /** A command: from here on it is another dataset. */

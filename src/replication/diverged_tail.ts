@@ -7,8 +7,10 @@
  *     the new master's                 └─ second_repl_offset ───▶ ...
  *
  * Where the two part the new master says (INFO replication, asked before PSYNC); where it does not, it is what a replica
- * of ours has acknowledged last, and the first commands may be ones that it has. The tail is read from the backlog, so
- * what is older than that is missing, and the file says so.
+ * of ours has acknowledged last, and the first commands may be ones that it has. The tail is read from the backlog; what
+ * is older than that, or than this process, from the append-only file, where the first commands may be such as well. If
+ * that has not all of it either, what is missing is said in the file. A server that was started from a snapshot keeps
+ * that under a second name.
  *
  * The file is an append-only file that any Redis since 7.0 reads: lines that begin with #, then SELECT and commands,
  * transactions with their brackets. Signs of life are left out, and where no command is left there is no file. See "The
@@ -19,10 +21,11 @@ import { joined, latin1 } from "../base/bytes.ts";
 import { toPath } from "../config/parse.ts";
 import { formatBytes } from "../observe/bytes_for_people.ts";
 import { removeIfThere } from "../runtime/remove_if_there.ts";
+import { problemOf } from "../runtime/system_error.ts";
 import type { OpenFile } from "../runtime/runtime.ts";
 import { CommandScan, databaseAt, type Pause, selectedBy } from "./command_scan.ts";
 import type { History } from "./history.ts";
-import type { ReplicationHost } from "./host.ts";
+import type { CommandSource, ReplicationHost } from "./host.ts";
 
 /** Bytes that are collected before they are written. */
 const PIECE_BYTES = 256 * 1024;
@@ -39,27 +42,40 @@ export class DivergedTail {
   isExpected = false;
   /** Offset at which they part; -1 when that is not known. */
   #from = -1;
+  /** The history of ours that goes on there. */
+  #id = "";
   /** It is from what was acknowledged: the new master may have more. */
   #isGuessed = false;
+  /** Another goes on with our history, under another name. */
+  #isReplaced = false;
+  /** What was loaded at the start has been given up for a master's dataset, or is one. */
+  #isPastStart = false;
   #saved: Saved | null = null;
 
   constructor(readonly host: ReplicationHost, readonly history: History) {}
 
   /** Another master is to be followed, with what we have so far. */
   expect(): void {
-    this.isExpected = this.history.backlog !== null && this.history.offset > 0;
+    const isOfHistory = this.history.backlog !== null && this.history.offset > 0;
+    this.isExpected = isOfHistory || this.#loadedPosition !== null;
     this.#from = -1;
   }
 
   /** Nothing of ours is lost, or what is has been saved. */
   settled(): void {
     this.isExpected = false;
+    this.#isPastStart = true;
     this.#from = -1;
+  }
+
+  get #loadedPosition(): ReplicationHost["loadedPosition"] {
+    return this.#isPastStart ? null : this.host.loadedPosition;
   }
 
   /** What the master says of its history (INFO replication); null when it says nothing. */
   heard(info: string | null): void {
     const { ids, acknowledgedOffset } = this.history;
+    const loadedPosition = this.#loadedPosition;
     const field = (name: string) => new RegExp(`^${name}:(\\S+)`, "m").exec(info ?? "")?.[1] ?? "";
     const parts: [id: string, offset: number][] = [
       [field("master_replid"), Number(field("master_repl_offset"))],
@@ -69,15 +85,20 @@ export class DivergedTail {
       [ids.id, Infinity],
       [ids.secondId, ids.secondOffset - 1],
     ];
+    if (loadedPosition !== null) ours.push([loadedPosition.id, Infinity]);
     this.#isGuessed = false;
     for (const [id, end] of ours) {
       const theirs = end < 0 ? undefined : parts.find((part) => part[0] === id && part[1] >= 0);
       if (theirs === undefined) continue;
       this.#from = Math.min(theirs[1], end);
+      this.#id = id;
+      // Who is still the master that we had has all that came from it.
+      this.#isReplaced = theirs !== parts[0];
       return;
     }
-    this.#isGuessed = true;
+    this.#isGuessed = this.#isReplaced = true;
     this.#from = acknowledgedOffset > 0 ? acknowledgedOffset : -1;
+    this.#id = ids.id;
   }
 
   /**
@@ -85,32 +106,48 @@ export class DivergedTail {
    * Rejects with the system's error.
    */
   async save(peer: string): Promise<void> {
-    const { history: { ids, backlog, offset: end, events }, host: { config, log } } = this;
+    const { history: { backlog, events }, host: { config, log } } = this;
     const from = this.#from;
     const bytesMax = config.value("diverged-tail-max-size");
-    if (!this.isExpected || from < 0 || from >= end) return;
-    const lost = `${
-      formatBytes(end - from)
-    } of our history, from offset ${from} to ${end}, are not in that of ${peer}`;
-    if (backlog === null || bytesMax === 0) {
-      const why = bytesMax === 0 ? "diverged-tail-max-size is 0" : "there is no backlog";
+    if (!this.isExpected || from < 0) return;
+    const end = this.#end;
+    const isCounted = end > from;
+    // What was written last before the process ended is in the file, with no line behind it that says how far that is.
+    if (!isCounted && (!this.#isReplaced || !this.#isOfFile)) return;
+    const lost = isCounted
+      ? `${
+        formatBytes(end - from)
+      } of our history, from offset ${from} to ${end}, are not in that of ${peer}`
+      : `What we wrote last, behind offset ${end} of our history, may not be in that of ${peer}`;
+    if (bytesMax === 0) {
+      const why = "diverged-tail-max-size is 0";
       log.warning(`${lost}, and are not saved (${why})`);
       events.add("self", "", "tail-lost", `${lost}: ${why}`);
       return;
     }
-    const name = `diverged-${ids.id}-${from}.aof`;
+    const name = `diverged-${this.#id}-${from}.aof`;
     const folder = toPath(config.value("dir"));
     const writer = new TailWriter(this.host, folder, name, bytesMax);
+    const isInBacklog = backlog !== null && !this.#isOfFile && backlog.covers(from);
+    const written = isInBacklog
+      ? null
+      : await this.host.writtenBehind(this.#id, from, pauseOf(this.host));
     try {
-      await writer.write(backlog, from, end, this.#comments(from, end, peer));
+      if (written !== null) {
+        await writer.writeFrom(written, from, this.#comments(from, end, peer));
+      } else if (backlog !== null && !this.#isOfFile) {
+        await writer.write(backlog, from, end, this.#comments(from, end, peer));
+      } else writer.missing = "; there is no append-only file";
     } catch (error) {
       writer.abandon();
       throw error;
+    } finally {
+      written?.close();
     }
     if (writer.commands === 0) {
-      if (writer.missing === "") return; // signs of life only
+      if (writer.missing === "" || !isCounted) return; // signs of life only
       const what = `nothing of that can be saved${writer.missing}`;
-      log.warning(`${lost}: ${what}`);
+      log.warning(`${lost}: ${what}${this.#keepSnapshot(from, bytesMax)}`);
       events.add("self", "", "tail-lost", `${lost}: ${what}`);
       return;
     }
@@ -120,14 +157,49 @@ export class DivergedTail {
     events.add("self", "", "tail-saved", `${lost}: ${what}`);
   }
 
+  /** Whether the history that goes on elsewhere is only known from what was loaded: nobody has counted it since. */
+  get #isOfFile(): boolean {
+    const { ids } = this.history;
+    return this.#id !== ids.id && this.#id !== ids.secondId;
+  }
+
+  /** Up to where our history is known to go. */
+  get #end(): number {
+    return this.#isOfFile ? this.#loadedPosition?.offset ?? -1 : this.history.offset;
+  }
+
+  /** The snapshot that is on the disk has it as data, if it is ours: it is kept from being replaced. Returns what to log. */
+  #keepSnapshot(from: number, bytesMax: number): string {
+    const { persistence, runtime: { files }, config } = this.host;
+    const isOfStart = !this.#isPastStart && persistence.loadedReplication !== null;
+    if (!isOfStart || config.value("appendonly")) return "";
+    const { filePath } = persistence;
+    const name = `diverged-${this.#id}-${from}.rdb`;
+    let why = "it is larger than diverged-tail-max-size";
+    try {
+      const sizeBytes = files.info(filePath)?.sizeBytes;
+      if (sizeBytes === undefined) return "";
+      if (sizeBytes <= bytesMax) {
+        files.link(filePath, `${toPath(config.value("dir"))}/${name}`);
+        return `. The snapshot that this server was started from has it, and is kept as ${name}`;
+      }
+    } catch (error) {
+      why = problemOf(error);
+    }
+    return `. The snapshot that this server was started from has it, ${filePath}, until the next one is ` +
+      `saved; no second name was given to it: ${why}`;
+  }
+
   #comments(from: number, end: number, peer: string): string[] {
     const when = new Date(this.host.clock.now()).toISOString();
     return [
       "tsredis diverged tail: writes of a master that another has replaced",
-      `history ${this.history.ids.id}`,
+      `history ${this.#id}`,
       `from offset ${from} to ${end}`,
       `saved ${when} before following ${peer.slice(0, COMMENT_MAX - 60)}`,
-      ...(this.#isGuessed ? ["the first of them may be known to the new master"] : []),
+      ...(this.#isGuessed || this.#isOfFile
+        ? ["the first of them may be known to the new master"]
+        : []),
     ];
   }
 
@@ -141,6 +213,10 @@ export class DivergedTail {
       ["diverged_tail_commands", commands],
     ];
   }
+}
+
+function pauseOf({ runtime: { timers } }: ReplicationHost): Pause {
+  return () => new Promise((resolve) => timers.afterOthers(resolve));
 }
 
 /** Redis reads lines of so many bytes at most. */
@@ -164,20 +240,20 @@ class TailWriter {
   #unitCommands = 0;
   #isInMulti = false;
   #unknownBytes = 0;
+  readonly #pause: Pause;
 
   constructor(
     readonly host: ReplicationHost,
     readonly folder: string,
     readonly name: string,
     readonly bytesMax: number,
-  ) {}
+  ) {
+    this.#pause = pauseOf(host);
+  }
 
   get #path(): string {
     return `${this.folder}/${this.name}`;
   }
-
-  readonly #pause: Pause = () =>
-    new Promise((resolve) => this.host.runtime.timers.afterOthers(resolve));
 
   async write(
     backlog: NonNullable<History["backlog"]>,
@@ -210,6 +286,37 @@ class TailWriter {
     } finally {
       scan.close();
     }
+    await this.#end();
+  }
+
+  /** As `write`, of what the append-only file has behind `from`. */
+  async writeFrom(source: CommandSource, from: number, comments: string[]): Promise<void> {
+    this.#database = source.database;
+    this.#comment(comments);
+    if (source.offset < 0) {
+      const what = "what was written before the append-only file was rewritten last";
+      this.#comment([`maybe missing: ${what}`]);
+      this.missing = `; ${what} may be missing`;
+    } else if (source.offset < from) {
+      this.#comment([
+        `the first ${from - source.offset} bytes of it, or less, are known to the new master`,
+      ]);
+    }
+    let unitAt = 0;
+    let isCut = false;
+    for (let at = 0; !isCut && source.next(); at = source.readBytes) {
+      if (!this.#isInMulti) unitAt = at;
+      isCut = !this.#take(source);
+      if (this.#piecesBytes >= PIECE_BYTES && this.commands > 0) await this.#flush();
+      if (source.isTurnOver) await this.#pause();
+    }
+    if (isCut) {
+      this.#tellMissing(source.sizeBytes - unitAt, "at its end are beyond diverged-tail-max-size");
+    } else this.#tellMissing(source.sizeBytes - source.readBytes, "at its end could not be read");
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
     if (this.commands === 0) return;
     await this.#flush();
     await this.#file!.syncSoon();
@@ -229,7 +336,7 @@ class TailWriter {
   }
 
   /** Takes the command at hand; false when the file may not grow by what it belongs to. */
-  #take(scan: CommandScan): boolean {
+  #take(scan: Pick<CommandSource, "words" | "bytes">): boolean {
     const { words } = scan;
     const selected = selectedBy(words);
     if (selected >= 0) this.#database = selected;

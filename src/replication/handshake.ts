@@ -12,7 +12,8 @@
  * Everything between PING and PSYNC is sent at once: three round trips, with that of the connection four. A
  * master whose link was up before is not felt for again, so PING goes out with the introductions. Redis refuses a
  * PSYNC that comes before its earlier answers have gone out; a master of ours takes it from who has said `capa
- * early-psync`, and says so in its answer to that. With such a one all of it is one round trip.
+ * early-psync`, and says so in its answer to that. With such a one all of it is one round trip. See "A link that is
+ * cut" in NOTES.
  */
 
 import { latin1 } from "../base/bytes.ts";

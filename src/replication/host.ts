@@ -72,6 +72,25 @@ export interface MasterClient {
   bytesIn: number;
 }
 
+/** Commands that were written to the append-only file, one after the other. */
+export interface CommandSource {
+  /** Database that is selected where it begins. */
+  readonly database: number;
+  /** Offset of the stream where it begins; -1 when that is not known, and something before it may be missing. */
+  readonly offset: number;
+  /** Bytes that there are, and that have been read. */
+  readonly sizeBytes: number;
+  readonly readBytes: number;
+  /** The next command; false at the end, or where there is none: then not all has been read. @throws SystemError */
+  next(): boolean;
+  /** Words of the command that was read last, and its bytes; good until the next call. */
+  readonly words: Words;
+  readonly bytes: Uint8Array;
+  /** Whether others are to have their turn. */
+  readonly isTurnOver: boolean;
+  close(): void;
+}
+
 /** The server as replication sees it. */
 export interface ReplicationHost {
   readonly runtime: Runtime;
@@ -114,6 +133,20 @@ export interface ReplicationHost {
   closeMasterClient(client: MasterClient): void;
   /** Offset of the stream up to which the append-only file is on the disk; null without one. */
   readonly syncedOffset: number | null;
+  /**
+   * Where what was loaded at the start stands in a history, or from where commands have led on that nobody has counted;
+   * null when nothing says so.
+   */
+  readonly loadedPosition: { readonly id: string; readonly offset: number } | null;
+  /**
+   * What the append-only file has behind `offset` of the history `id`, and maybe a little of what is before; null when
+   * there is nothing. Rejects with a SystemError.
+   */
+  writtenBehind(
+    id: string,
+    offset: number,
+    pause: () => Promise<void>,
+  ): Promise<CommandSource | null>;
   /** The command that these words name, of a stream of writes; null when there is none here. */
   commandOf(words: Words): StreamCommand | null;
   /** Our role or the state of the link has changed: gates are to be looked at. */

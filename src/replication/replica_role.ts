@@ -153,14 +153,14 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.divergence.restore(streamErrors, divergedAt, leftOut, this.host.clock.monotonic());
     this.#isHistoryKnown = true;
     this.#isOfMaster = true;
-    // It may be that of a master which another has replaced while it was down.
-    this.tail.expect();
   }
 
   /** Seeks the master, if there is one to be followed. */
   connectSoon(): void {
     this.#isReady = true;
     if (this.masterHost === null) return;
+    // The dataset may be that of a master which another has replaced while it was down.
+    this.tail.expect();
     this.#announce();
     this.#connect();
   }

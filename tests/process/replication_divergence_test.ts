@@ -14,6 +14,7 @@ import {
   type Make,
   plain,
   replicate,
+  startPeer,
   startPeers,
   withLog,
 } from "../support/replication_peers.ts";
@@ -66,6 +67,34 @@ for (const make of makes) {
       [`diverged-${master_replid2}-${Number(second_repl_offset) - 1}.aof`, "1"],
     );
     const content = await Deno.readTextFile(`${old.dir}/${diverged_tail_file}`);
+    assert(content.endsWith("*3\r\n$3\r\nSET\r\n$4\r\nlost\r\n$1\r\n1\r\n"), content);
+  });
+
+  Deno.test(`a master that was killed, and is started to follow the replica, ${make}, that took its place, saves what that does not have`, async () => {
+    await using stack = new AsyncDisposableStack();
+    const [old, next] = await startPeers(stack, ["tsredis", make], ["--appendonly", "yes"]);
+    await replicate(next, old);
+    await linkUp(next);
+    await ask(old, "SET", "shared", "1");
+    await inStep(old, next);
+    await ask(next, "REPLICAOF", "NO", "ONE");
+    const { second_repl_offset, master_replid2 } = await infoOf(next);
+    await ask(old, "SET", "lost", "1");
+    await old.stop("SIGKILL");
+    const again = stack.use(
+      await startPeer("tsredis", {
+        args: ["--appendonly", "yes", "--replicaof", "127.0.0.1", `${next.port}`],
+        dir: old.dir,
+      }),
+    );
+    await linkUp(again);
+    await inStep(next, again);
+    const { diverged_tail_file } = await infoOf(again);
+    assertEquals(
+      diverged_tail_file,
+      `diverged-${master_replid2}-${Number(second_repl_offset) - 1}.aof`,
+    );
+    const content = await Deno.readTextFile(`${again.dir}/${diverged_tail_file}`);
     assert(content.endsWith("*3\r\n$3\r\nSET\r\n$4\r\nlost\r\n$1\r\n1\r\n"), content);
   });
 }

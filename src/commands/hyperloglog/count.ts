@@ -18,7 +18,7 @@ import { CORRUPTED, locateHyperLogLog } from "./open.ts";
 /**
  * `PFCOUNT key [key ...]`: the estimated number of different elements in all of them. That of a single
  * key is kept in its value until an element is added, which is a change that replicas are told of. A
- * replica keeps none of its own: its data are its master's.
+ * replica keeps none of its own: its data are its master's. See "PFCOUNT on a replica" in NOTES.
  *
  * @see {@link https://redis.io/docs/latest/commands/pfcount/}
  */

@@ -6,6 +6,8 @@ import { eventually } from "../../support/eventually.ts";
 import { RespClient } from "../../support/resp_client.ts";
 import { array, FakeMaster, HISTORY, snapshot } from "./fake_master.ts";
 
+const OTHER = "f".repeat(40);
+
 /** A master and its replica, which have the same so far. */
 async function pair(folder: string, ...lines: string[]) {
   const a = await RunningServer.start(`dir ${folder}`, "repl-diskless-sync-delay 0", ...lines);
@@ -213,45 +215,133 @@ Deno.test("a tail of which nothing can be saved is told of in the log and in REP
   });
 });
 
-Deno.test("a master that was started anew before it is demoted tells what it cannot save", async () => {
-  await inFolder(async (folder) => {
-    const { a, b } = await pair(folder, "appendonly yes");
-    await using _b = b;
-    await call(b, "REPLICAOF", "NO", "ONE");
-    await call(a, "SET", "lost", "x".repeat(3000));
-    await a[Symbol.asyncDispose]();
-    await using again = await RunningServer.start(`dir ${folder}`, "appendonly yes");
-    assertEquals(again.core.keyspace.keyCount, 2);
-    await call(again, "REPLICAOF", "127.0.0.1", `${b.port}`);
-    await linkUp(again);
-    assertEquals(tails(folder), []);
-    assert(again.hasLogged("bytes at its beginning were no longer in the backlog"));
-    assertEquals(again.core.keyspace.keyCount, 1);
-  });
-});
-
-for (const persistence of ["appendonly yes", "save 3600 1"]) {
-  Deno.test(`a master that is started anew as a replica tells what it drops (${persistence})`, async () => {
+for (const isReplica of [false, true]) {
+  const role = isReplica ? "as a replica" : "as a master that is demoted then";
+  Deno.test(`a master that is started anew ${role} saves what its append-only file has and the new master has not`, async () => {
     await inFolder(async (folder) => {
-      const { a, b } = await pair(folder, persistence);
+      const { a, b } = await pair(folder, "appendonly yes");
       await using _b = b;
+      const id = a.core.replication.ids.id;
       await call(b, "REPLICAOF", "NO", "ONE");
-      await call(a, "SET", "lost", "x".repeat(3000));
-      if (persistence.startsWith("save")) await call(a, "SAVE");
-      await a[Symbol.asyncDispose]();
-      await using again = await RunningServer.start(
-        `dir ${folder}`,
-        persistence,
-        `replicaof 127.0.0.1 ${b.port}`,
+      using client = await a.connect();
+      await calls(
+        client,
+        "SELECT 3",
+        "SET lost 1",
+        "MULTI",
+        "INCR n",
+        "SELECT 0",
+        "SADD s a",
+        "EXEC",
       );
+      await a[Symbol.asyncDispose]();
+      const master = isReplica ? [`replicaof 127.0.0.1 ${b.port}`] : [];
+      await using again = await RunningServer.start(`dir ${folder}`, "appendonly yes", ...master);
+      if (!isReplica) {
+        assertEquals(again.core.keyspace.keyCount, 4);
+        await call(again, "SET", "later", "1");
+        await call(again, "REPLICAOF", "127.0.0.1", `${b.port}`);
+      }
       await linkUp(again);
+      const name = `diverged-${id}-${b.core.replication.ids.secondOffset - 1}.aof`;
+      assertEquals(tails(folder), [name]);
+      const { commands } = read(folder, name);
+      const lost = "SELECT 3 SET lost 1 MULTI INCR n SELECT 0 SADD s a EXEC";
+      const all = isReplica ? lost : `${lost} SET later 1`;
+      assert(commands.endsWith(all), commands);
       assertEquals(again.core.keyspace.keyCount, 1);
-      assert(again.hasLogged("bytes at its beginning were no longer in the backlog"));
-      const events = again.core.replication.events.latest(100).map(({ event }) => event);
-      assert(events.includes("tail-lost"), `${events}`);
     });
   });
 }
+
+Deno.test("what was written last before a master was killed is saved with it, though nobody has counted it", async () => {
+  await inFolder(async (folder) => {
+    // What a kill leaves: commands behind the last line that says where the dataset stands.
+    const written = array("SELECT", "0") + array("SET", "shared", "1") +
+      `#RI:${HISTORY}\r\n#RP:100:0:0:-1:0\r\n` +
+      array("SET", "lost", "1") + array("SET", "lost", "2");
+    Deno.mkdirSync(`${folder}/appendonlydir`);
+    Deno.writeTextFileSync(`${folder}/appendonlydir/appendonly.aof.1.incr.aof`, written);
+    Deno.writeTextFileSync(
+      `${folder}/appendonlydir/appendonly.aof.manifest`,
+      "file appendonly.aof.1.incr.aof seq 1 type i\n",
+    );
+    using master = new FakeMaster();
+    await using s = await RunningServer.start(
+      `dir ${folder}`,
+      "appendonly yes",
+      `replicaof 127.0.0.1 ${master.port}`,
+    );
+    const link = await master.accept();
+    const body = snapshot({ shared: "1" });
+    const info =
+      `master_replid:${OTHER}\r\nmaster_repl_offset:300\r\nmaster_replid2:${HISTORY}\r\n` +
+      "second_repl_offset:121\r\n";
+    await link.greet({ INFO: `$${info.length}\r\n${info}\r\n` });
+    await link.send(`+FULLRESYNC ${OTHER} 300\r\n$${body.length}\r\n${body}`);
+    await linkUp(s);
+    assertEquals(tails(folder), [`diverged-${HISTORY}-120.aof`]);
+    const { comments, commands } = read(folder, `diverged-${HISTORY}-120.aof`);
+    assertEquals(commands, "SELECT 0 SET lost 1 SET lost 2");
+    assert(comments.includes("# the first of them may be known to the new master"), `${comments}`);
+    assert(
+      s.hasLogged("What we wrote last, behind offset 100 of our history, may not be in that of"),
+    );
+    assertEquals(s.core.keyspace.keyCount, 1);
+  });
+});
+
+Deno.test("a replica that was killed and whose master is still the same has nothing to save", async () => {
+  await inFolder(async (folder) => {
+    const written = array("SELECT", "0") + array("SET", "k", "1") +
+      `#RI:${HISTORY}\r\n#RP:100:0:0:-1:0\r\n` +
+      array("SET", "k", "2");
+    Deno.mkdirSync(`${folder}/appendonlydir`);
+    Deno.writeTextFileSync(`${folder}/appendonlydir/appendonly.aof.1.incr.aof`, written);
+    Deno.writeTextFileSync(
+      `${folder}/appendonlydir/appendonly.aof.manifest`,
+      "file appendonly.aof.1.incr.aof seq 1 type i\n",
+    );
+    using master = new FakeMaster();
+    await using s = await RunningServer.start(
+      `dir ${folder}`,
+      "appendonly yes",
+      `replicaof 127.0.0.1 ${master.port}`,
+    );
+    const link = await master.accept();
+    const body = snapshot({ k: "2" });
+    const info = `master_replid:${HISTORY}\r\nmaster_repl_offset:300\r\n`;
+    await link.greet({ INFO: `$${info.length}\r\n${info}\r\n` });
+    await link.send(`+FULLRESYNC ${HISTORY} 300\r\n$${body.length}\r\n${body}`);
+    await linkUp(s);
+    assertEquals(tails(folder), []);
+    assert(!s.hasLogged("of our history"));
+  });
+});
+
+Deno.test("a master that is started anew from a snapshot keeps that, where it has what the new master has not", async () => {
+  await inFolder(async (folder) => {
+    const { a, b } = await pair(folder);
+    await using _b = b;
+    const id = a.core.replication.ids.id;
+    await call(b, "REPLICAOF", "NO", "ONE");
+    await call(a, "SET", "lost", "1");
+    await call(a, "SAVE");
+    const saved = Deno.readFileSync(`${folder}/dump.rdb`);
+    await a[Symbol.asyncDispose]();
+    await using again = await RunningServer.start(`dir ${folder}`, `replicaof 127.0.0.1 ${b.port}`);
+    await linkUp(again);
+    const name = `diverged-${id}-${b.core.replication.ids.secondOffset - 1}.rdb`;
+    assertEquals(tails(folder), [name]);
+    assert(again.hasLogged(`is kept as ${name}`), again.logLines.join(""));
+    assert(again.hasLogged("bytes at its beginning were no longer in the backlog"));
+    const events = again.core.replication.events.latest(100).map(({ event }) => event);
+    assert(events.includes("tail-lost"), `${events}`);
+    await call(again, "SAVE");
+    assertEquals(Deno.readFileSync(`${folder}/${name}`), saved);
+    assertEquals(again.core.keyspace.keyCount, 1);
+  });
+});
 
 Deno.test("a new master that does not tell its history: the tail begins at what was acknowledged last", async () => {
   await inFolder(async (folder) => {
