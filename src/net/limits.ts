@@ -92,12 +92,13 @@ export class ClientLimits {
   }
 
   /**
-   * What a client may leave unread at most; a replica at least what the backlog keeps anyway: with less, one that goes
-   * on partially would be cut off as soon as it is back, again and again.
+   * What a client may leave unread at most; a replica at least what the backlog keeps anyway, and the largest single
+   * command in it comes on top: with less, one that goes on partially would be cut off as soon as it is back, again and
+   * again.
    */
   #hardBytesOf(client: Client, { hardBytes }: OutputLimits["normal"]): number {
     return client.isReplica && hardBytes > 0
-      ? Math.max(hardBytes, this.server.replication.backlogBytesMax)
+      ? Math.max(hardBytes, this.server.replication.backlogBytesMax) + exemptBytesOf(client)
       : hardBytes;
   }
 
@@ -132,7 +133,7 @@ export class ClientLimits {
     const hardBytes = this.#hardBytesOf(client, limit);
     let isOver = client.reply.isCut || (hardBytes > 0 && bytes >= hardBytes) ||
       isOverUnauthenticated(client);
-    if (!isOver && limit.softBytes > 0 && bytes >= limit.softBytes) {
+    if (!isOver && limit.softBytes > 0 && bytes >= limit.softBytes + exemptBytesOf(client)) {
       const { steadyMs } = this.server.keyspace;
       if (client.overSoftLimitSinceMs === 0) client.overSoftLimitSinceMs = steadyMs;
       isOver = steadyMs - client.overSoftLimitSinceMs > limit.softSeconds * 1000;
@@ -212,6 +213,11 @@ export class ClientLimits {
   #describe(client: Client): string {
     return client.info(this.server.keyspace.steadyMs);
   }
+}
+
+/** What of the output of a client counts for no limit. */
+function exemptBytesOf({ feed }: Client): number {
+  return feed === null ? 0 : feed.exemptBytes;
 }
 
 /** Whether `timeout` counts for this client: not while it waits for us, or just listens. */

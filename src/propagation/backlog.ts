@@ -27,6 +27,8 @@ const BLOCK_BYTES_MIN = 16 * 1024;
 const BLOCK_BYTES_MAX = 256 * 1024;
 /** So many bytes that never change become a block as they are. */
 const ADOPTED_MIN = 1024 * 1024;
+/** A piece of so many bytes is remembered as long as it is here, see `largestPieceBytes`. */
+const LARGE_PIECE_MIN = 1024 * 1024;
 /** About how many blocks a backlog consists of. */
 const BLOCKS = 64;
 
@@ -105,6 +107,8 @@ export class Backlog {
   #writeFrom: Block | null = null;
   /** Bytes of the stream that are only in the file. */
   #spilledBytes = 0;
+  /** Large pieces that are here, where each ends: those that none behind them is larger than, so in falling order. */
+  #largePieces: { readonly end: number; readonly length: number }[] = [];
 
   /** `offset` is the present offset of the stream, `sizeBytes` is `repl-backlog-size`. */
   constructor(offset: number, sizeBytes: number) {
@@ -217,6 +221,7 @@ export class Backlog {
 
   /** Appends the stream's next bytes, from the beginning of a command to the end of one. With `isKept` they never change, and may be held instead of copied. */
   append(bytes: Uint8Array, offset: number, length: number, isKept = false): void {
+    if (length >= LARGE_PIECE_MIN) this.#noteLarge(length);
     if (isKept && length >= ADOPTED_MIN) return this.#adopt(bytes, offset, length);
     let block = this.#last;
     if (block.begins < 0) block.begins = block.length;
@@ -244,6 +249,22 @@ export class Backlog {
       room = into.length;
     }
     this.#trim();
+  }
+
+  #noteLarge(length: number): void {
+    const pieces = this.#largePieces;
+    while (pieces.length > 0 && pieces.at(-1)!.length <= length) pieces.pop();
+    pieces.push({ end: this.endOffset + length, length });
+  }
+
+  /**
+   * The largest piece that was appended at once and is here, in whole or in part; 0 where none is large. No limit of
+   * what a reader may have before it can be below that, or none would ever come past it.
+   */
+  get largestPieceBytes(): number {
+    const pieces = this.#largePieces;
+    while (pieces.length > 0 && pieces[0].end <= this.beginOffset) pieces.shift();
+    return pieces.length === 0 ? 0 : pieces[0].length;
   }
 
   /** Lets blocks go that are needed neither for the latest `sizeBytes` nor by a cursor. */
@@ -449,6 +470,11 @@ export class BacklogCursor {
   /** Of these, about how many are in memory. */
   get heldBehindBytes(): number {
     return Math.min(this.behindBytes, this.#backlog.heldBytes);
+  }
+
+  /** See Backlog. */
+  get largestPieceBytes(): number {
+    return this.#backlog.largestPieceBytes;
   }
 
   /** Another reader at the same position. */

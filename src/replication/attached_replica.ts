@@ -207,6 +207,11 @@ export class AttachedReplica implements OutputFeed {
     return this.cursor === null ? 0 : this.cursor.heldBehindBytes;
   }
 
+  /** OutputFeed: one value can be larger than any limit; dropped for that, it would come back to the same place. */
+  get exemptBytes(): number {
+    return this.cursor === null ? 0 : this.cursor.largestPieceBytes;
+  }
+
   /** Ends its connection; `cause` is for the record. */
   close(cause: string): void {
     if (this.closeCause === "") this.closeCause = cause;

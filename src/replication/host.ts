@@ -26,6 +26,8 @@ export interface OutputFeed {
   sent(count: number): void;
   /** Bytes that wait to be sent, for the limits of output. */
   readonly pendingBytes: number;
+  /** So many of them count for none, as they belong together and have to be sent whole. */
+  readonly exemptBytes: number;
 }
 
 /** What a connection does for its client. */

@@ -69,6 +69,32 @@ Deno.test("the hard limit of replicas is that of their class, but not below what
   }
 });
 
+Deno.test("what has to be sent whole is no reason to cut a replica off, by neither limit", () => {
+  const { c, pass } = withLimits({
+    "client-output-buffer-limit": "replica 100000 50000 1",
+    "repl-backlog-size": "16384",
+  });
+  c.client.isReplica = true;
+  const feed = { next: () => null, sent() {}, pendingBytes: 349_999, exemptBytes: 300_000 };
+  c.client.feed = feed;
+  pass(1000);
+  assertEquals(c.closed, "no");
+  feed.pendingBytes = 399_999;
+  pass(900);
+  assertEquals(c.closed, "no");
+  pass(500);
+  assertEquals(c.closed, "at once", "for longer than a second");
+  const other = withLimits({ "client-output-buffer-limit": "replica 100000 0 0" });
+  other.s.config.set([["repl-backlog-size", "16384"]]);
+  other.c.client.isReplica = true;
+  other.c.client.feed = feed;
+  other.pass(1000);
+  assertEquals(other.c.closed, "no");
+  feed.pendingBytes++;
+  other.pass(100);
+  assertEquals(other.c.closed, "at once");
+});
+
 Deno.test("what the connection has taken and not sent counts as output", () => {
   const { c, limits } = withLimits({ "client-output-buffer-limit": "normal 1000 0 0" });
   c.client.inFlightBytes = 600;

@@ -177,3 +177,29 @@ Deno.test("Backlog.latest copies the end of the stream, across blocks, and holds
   for (let i = 0; i < 1000; i++) backlog.append(bytes, 0, 1000);
   assertEquals(backlog.heldBytes < heldBytes + 100_000, true);
 });
+
+Deno.test("the largest piece is known for as long as some of it is here", () => {
+  const MB = 1 << 20;
+  const backlog = new Backlog(0, 2 * MB);
+  const add = (bytes: number, isKept = false) =>
+    backlog.append(new Uint8Array(bytes), 0, bytes, isKept);
+  assertEquals(backlog.largestPieceBytes, 0);
+  add(MB - 1);
+  assertEquals(backlog.largestPieceBytes, 0);
+  add(5 * MB, true);
+  add(MB);
+  assertEquals(backlog.largestPieceBytes, 5 * MB);
+  add(MB - 1);
+  assertEquals(backlog.largestPieceBytes, 5 * MB);
+  add(MB - 1);
+  assertEquals(backlog.largestPieceBytes, MB);
+  const cursor = backlog.cursor(backlog.endOffset);
+  for (let i = 0; i < 10; i++) add(MB - 1);
+  assertEquals(backlog.largestPieceBytes, 0);
+  add(3 * MB);
+  for (let i = 0; i < 10; i++) add(MB - 1);
+  assertEquals(cursor.largestPieceBytes, 3 * MB, "a slow reader has not had it yet");
+  cursor.close();
+  add(MB - 1);
+  assertEquals(backlog.largestPieceBytes, 0);
+});

@@ -105,3 +105,39 @@ Deno.test("with repl-backlog-spill-size 0 a replica that is slow is dropped as i
   await eventually(() => replication.master.count === 0);
   assert(master.hasLogged("overcoming of output buffer limits"));
 });
+
+// A value of more than the limit, which the backlog keeps as one block: a replica that was cut off for it would come back,
+// go on where it was, and be cut off again, for ever.
+Deno.test("one value larger than the hard limit of replicas comes to a slow one, and to one that goes on with it", async () => {
+  await using master = await RunningServer.start(
+    "repl-timeout 600",
+    "repl-diskless-sync-delay 0",
+    "rdbcompression no",
+    'client-output-buffer-limit "replica 8mb 4mb 1"',
+  );
+  const { replication, clock } = master.core;
+  using client = await master.connect();
+  await client.call("SET", "source", VALUE.repeat(200));
+  const payload = await client.call("DUMP", "source");
+  assert(payload.kind === "bulk");
+  await client.call("DEL", "source");
+  using attached = await slowReplica(master.port);
+  await eventually(() => replication.master.onlineReplicas().length === 1);
+  await attached.write(new TextEncoder().encode("REPLCONF ACK 0\r\n"));
+  await client.call("SET", "here", "it goes on");
+  const { offset, ids } = replication;
+  assertEquals((await client.call("RESTORE", "k", "0", payload.text)).kind, "status");
+  assert(replication.backlog!.largestPieceBytes > 20_000_000);
+  using back = await Deno.connect({ hostname: "127.0.0.1", port: master.port });
+  await back.write(new TextEncoder().encode(`REPLCONF ${TODAY}\r\n`));
+  await back.read(new Uint8Array("+OK..".length));
+  await back.write(new TextEncoder().encode(`PSYNC ${ids.id} ${offset + 1}\r\n`));
+  await eventually(() => replication.master.count === 2);
+  const sinceMs = clock.monotonic();
+  await eventually(() => clock.monotonic() - sinceMs > 1500); // turns of the timer, and the soft limit's second
+  assertEquals(replication.master.count, 2);
+  await client.call("SET", "the last of all", "1");
+  assertEquals(await readUntil(back, "the last of all"), 1);
+  assertEquals(await readUntil(attached, "the last of all"), 2);
+  assert(!master.hasLogged("overcoming of output buffer limits"));
+});
