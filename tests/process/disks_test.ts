@@ -118,34 +118,43 @@ Deno.test({
   },
 });
 
-Deno.test({
-  ...mounted,
-  name:
-    "a full disk: what a slow replica has not been sent makes room for what clients write [own disk]",
-  async fn() {
-    using disk = new MountedDisk(16 * MB);
-    const limits = ["--repl-backlog-spill-size", "1mb", "--repl-diskless-sync-delay", "0"];
-    const options = withAof(disk.path, "--auto-aof-rewrite-percentage", "0", ...limits);
-    await using server = await startTsredis(options);
-    using client = await server.connect();
-    using replica = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
-    const encoder = new TextEncoder();
-    await replica.write(encoder.encode("REPLCONF capa eof capa psync2\r\n"));
-    await replica.read(new Uint8Array("+OK..".length));
-    await replica.write(encoder.encode("PSYNC ? -1\r\n"));
-    await server.untilLogged("Streamed replica with replica");
-    const long = "v".repeat(100_000);
-    // The file and what the replica has not been sent grow by as much.
-    for (let i = 0; i < 200 && !server.log.includes("is dropped"); i++) {
-      await client.call("SET", "k", long);
-    }
-    await server.untilLogged("is dropped: what it has not been sent takes room on a disk");
-    await server.untilLogged("those are gone");
-    await eventually(async () => (await client.call("SET", "after", VALUE)).kind === "status");
-    await server.untilLogged("AOF write error looks solved, Redis can write again.");
-    await assertKept(server, options, ["after"]);
-  },
-});
+for (
+  const [who, more] of [
+    ["replica", []],
+    // Its stream is one of its own, in files of their own.
+    ["older replica", ["--rdb-version-for-replicas", "9"]],
+  ] as [string, string[]][]
+) {
+  Deno.test({
+    ...mounted,
+    name:
+      `a full disk: what a slow ${who} has not been sent makes room for what clients write [own disk]`,
+    async fn() {
+      using disk = new MountedDisk(16 * MB);
+      const limits = ["--repl-backlog-spill-size", "1mb", "--repl-diskless-sync-delay", "0"];
+      const options = withAof(disk.path, "--auto-aof-rewrite-percentage", "0", ...limits, ...more);
+      await using server = await startTsredis(options);
+      using client = await server.connect();
+      using replica = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+      const encoder = new TextEncoder();
+      await replica.write(encoder.encode("REPLCONF capa eof capa psync2\r\n"));
+      await replica.read(new Uint8Array("+OK..".length));
+      await replica.write(encoder.encode("PSYNC ? -1\r\n"));
+      await server.untilLogged("Streamed replica with replica");
+      if (more.length > 0) await server.untilLogged("The replication stream is translated");
+      const long = "v".repeat(100_000);
+      // The file and what the replica has not been sent grow by as much.
+      for (let i = 0; i < 200 && !server.log.includes("is dropped"); i++) {
+        await client.call("SET", "k", long);
+      }
+      await server.untilLogged("is dropped: what it has not been sent takes room on a disk");
+      await server.untilLogged("those are gone");
+      await eventually(async () => (await client.call("SET", "after", VALUE)).kind === "status");
+      await server.untilLogged("AOF write error looks solved, Redis can write again.");
+      await assertKept(server, options, ["after"]);
+    },
+  });
+}
 
 Deno.test({
   ...mounted,
