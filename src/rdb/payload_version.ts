@@ -27,6 +27,12 @@ import {
 const crc = new Crc64();
 const difference = new Uint8Array(2);
 
+/** The version that a payload names. */
+export function payloadVersion(bytes: Uint8Array, offset: number, length: number): number {
+  const footer = offset + length - DUMP_FOOTER_BYTES;
+  return bytes[footer] | (bytes[footer + 1] << 8);
+}
+
 /**
  * Puts the version of the payload at `offset` down as far as its content allows, in place. Answers the version that it
  * then has; 0 for what is no payload. One of a version that is not known stays as it is.
@@ -34,7 +40,7 @@ const difference = new Uint8Array(2);
 export function lowerVersion(bytes: Uint8Array, offset: number, length: number): number {
   if (length <= DUMP_FOOTER_BYTES) return 0;
   const footer = offset + length - DUMP_FOOTER_BYTES;
-  const version = bytes[footer] | (bytes[footer + 1] << 8);
+  const version = payloadVersion(bytes, offset, length);
   const first = firstVersion(version, bytes[offset]);
   if (first >= version) return version;
   const hasNoSum = isSumLeftOut(version) && isZero(bytes, footer + 2);

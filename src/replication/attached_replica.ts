@@ -56,6 +56,10 @@ export class AttachedReplica implements OutputFeed {
   hasCapaEarlyPsync = false;
   /** The latest version of snapshots that it says it reads; 0 when it has not said so. */
   readsRdb = 0;
+  /** The version of Valkey that it says it is, as `serverVersion` has it; 0 when it has not said so. */
+  valkeyVersion = 0;
+  /** The log has said of it that it may not be able to read all it is sent. */
+  isWarnedOf = false;
   /** Wants the snapshot and nothing after it. */
   isRdbOnly = false;
   /** `rdb-filter-only`: wants a snapshot without keys, or without function libraries. */

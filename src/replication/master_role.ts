@@ -13,6 +13,7 @@ import type { Backlog } from "../propagation/backlog.ts";
 import { AttachedReplica, type ReplicaState } from "./attached_replica.ts";
 import type { TranslatedHistory } from "./bridge/translated_history.ts";
 import { Translations } from "./bridge/translations.ts";
+import { UnreadableWrites } from "./bridge/unreadable_writes.ts";
 import { FullSyncs } from "./full_sync.ts";
 import { AUX_DIVERGED_AT, AUX_LEFT_OUT, AUX_STREAM_ERRORS } from "../rdb/persistence.ts";
 import { FOR_REPLICAS } from "../propagation/write_stream.ts";
@@ -57,6 +58,8 @@ export class MasterRole {
   readonly throttle: WriterThrottle;
   /** The histories that older servers follow in place of ours. */
   readonly translations: Translations;
+  /** What those cannot read who follow ours. */
+  readonly unreadable: UnreadableWrites;
   /**
    * Whether the replicas know that there is more of the stream, so that nobody has to be woken when it
    * grows: they are being sent what came before and ask for more by themselves, or they will be woken
@@ -84,6 +87,7 @@ export class MasterRole {
   ) {
     this.#syncs = new FullSyncs(this);
     this.throttle = new WriterThrottle(host, history, this.#replicas);
+    this.unreadable = new UnreadableWrites(host, history, this.#replicas);
     this.translations = new Translations(host, history, {
       grew: () => this.streamGrew(),
       broke: (translation, why) => this.#translationBroke(translation, why),
@@ -170,11 +174,15 @@ export class MasterRole {
     const { translations, host: { log } } = this;
     const target = replica.target = translations.targetFor(replica);
     replica.translation = null;
-    const unheld = target === null ? null : translations.refusal(target);
+    const unheld = target === null
+      ? this.unreadable.fullRefusal(replica)
+      : translations.refusal(target);
     if (unheld === null) return null;
+    const taken = target === null
+      ? ""
+      : `. It is taken for ${target.name}: see rdb-version-for-replicas`;
     log.warning(
-      `Replica ${replica.name} is refused, as it cannot have all of the data: ${unheld}. It is taken for ` +
-        `${target!.name}: see rdb-version-for-replicas`,
+      `Replica ${replica.name} is refused, as it cannot have all of the data: ${unheld}${taken}`,
     );
     this.note(replica, "refused", unheld);
     return `ERR ${unheld}`;
@@ -203,6 +211,7 @@ export class MasterRole {
   #attach(replica: AttachedReplica): void {
     replica.onIdle = () => this.#knowOfMore = false;
     this.#replicas.add(replica);
+    this.unreadable.replicasChanged();
     replica.client.becomeReplica(replica);
   }
 
@@ -243,6 +252,13 @@ export class MasterRole {
           `'${id}', my replication IDs are '${ids.id}' and '${ids.secondId}')`,
       );
       return `it asked for replication id ${id}, ours are ${ids.id} and ${ids.secondId}`;
+    }
+    const unreadable = translation === null
+      ? this.unreadable.partialRefusal(replica, wanted - 1)
+      : null;
+    if (unreadable !== null) {
+      log.notice(`Partial resynchronization not accepted: ${unreadable}`);
+      return unreadable;
     }
     if (backlog !== null && backlog.covers(wanted - 1)) return null;
     log.notice(
@@ -325,6 +341,7 @@ export class MasterRole {
   /** The stream of writes has grown: replicas are to be sent what is new once the turn is over. */
   streamGrew(): void {
     this.throttle.grew();
+    this.unreadable.grew();
     if (this.#knowOfMore || this.#replicas.size === 0) return;
     this.#knowOfMore = true;
     this.host.runtime.timers.soon(this.#wakeReplicas);
@@ -459,6 +476,7 @@ export class MasterRole {
   closed(client: ReplicaConnection): void {
     const replica = this.stateOf(client);
     if (!this.#replicas.delete(replica)) return;
+    this.unreadable.replicasChanged();
     this.#knowOfMore = false; // it may have been the one that was to ask for more
     const { log, clock } = this.host;
     log.notice(`Connection with replica ${replica.name} lost.`);
@@ -587,6 +605,7 @@ export class MasterRole {
     this.#ping(steadyMs);
     this.#syncs.noteProgress();
     this.#dropSilent(steadyMs);
+    this.unreadable.tick();
     this.#dropIdleBacklog(steadyMs);
     this.translations.tick(steadyMs, (each) => this.#isFollowed(each));
     this.#countGood();

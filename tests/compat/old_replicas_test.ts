@@ -364,7 +364,12 @@ Deno.test({
   },
 });
 
-for (const [version, rdbVersion] of [["6.2.14", "9"], ["valkey-8.0.1", "11"]]) {
+for (
+  const [version, args] of [
+    ["6.2.14", ["--rdb-version-for-replicas", "9"]],
+    ["valkey-8.0.1", []], // it tells its version
+  ] as [string, string[]][]
+) {
   Deno.test({
     name: `redis ${NEWER} -> tsredis -> ${
       nameOf(version)
@@ -374,9 +379,7 @@ for (const [version, rdbVersion] of [["6.2.14", "9"], ["valkey-8.0.1", "11"]]) {
       await using master = await startOldRedis(NEWER, {
         args: ["--repl-diskless-sync-delay", "0"],
       });
-      await using bridge = await startPeer("tsredis", {
-        args: ["--rdb-version-for-replicas", rdbVersion],
-      });
+      await using bridge = await startPeer("tsredis", { args });
       await using replica = await startOldRedis(version);
       await ask(master, "HSET", "h", "f", "v", "g", "w");
       await follow(bridge, master);

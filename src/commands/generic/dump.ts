@@ -6,6 +6,7 @@ import { EVENT_GENERIC } from "../../base/event_classes.ts";
 import { EXPIRE_DELETES } from "../../keyspace/expire_mode.ts";
 import { dumpPayload, PayloadLoad } from "../../rdb/payload.ts";
 import { RDB_VERSION } from "../../rdb/format.ts";
+import { payloadVersion } from "../../rdb/payload_version.ts";
 import { isVersionRelaxed, payloadForm } from "../../rdb/versions.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { type CommandDefinition, defineCommand } from "../../dispatch/command.ts";
@@ -215,30 +216,39 @@ function runRestore(call: Call): void {
   );
   database.setAccess(ref, idleSeconds, frequency);
   database.changed(bytes, keyAt, keyLength, EVENT_GENERIC, "restore");
-  if (call.isPropagating) propagateRestore(call, ref, version, isAbsolute, expiresAtMs);
+  const sentVersion = propagateRestore(call, ref, version, isAbsolute, expiresAtMs);
+  if (sentVersion > RDB_VERSION) {
+    call.server.replication.master.unreadable.payload(sentVersion, words.copy(1), database.index);
+  }
   reply.ok();
 }
 
-/** What enters the stream, if that is not the request: `version` is that of its payload. */
+/**
+ * What enters the stream, if that is not the request: `version` is that of its payload. Answers the version of the
+ * payload in the stream.
+ */
 function propagateRestore(
   call: Call,
   ref: number,
   version: number,
   isAbsolute: boolean,
   expiresAtMs: number,
-): void {
+): number {
+  if (!call.isPropagating) return version;
   const { database, words } = call;
   const isTimed = !Number.isNaN(expiresAtMs) && !isAbsolute;
   // The stream of a master is handed on as it comes.
   const isMadeAnew = version > RDB_VERSION && words.lengths[3] <= MADE_ANEW_BYTES_MAX &&
     !database.keyspace.stream.isRelaying;
-  if (!isTimed && !isMadeAnew) return;
+  if (!isTimed && !isMadeAnew) return version;
+  const anew = isMadeAnew ? dumpPayload(database, ref, STREAM_FORM) : null;
   const parts: StreamPart[] = [];
   for (let i = 0; i < words.count; i++) {
     if (i === 2 && isTimed) parts.push(String(expiresAtMs));
-    else if (i === 3 && isMadeAnew) parts.push(dumpPayload(database, ref, STREAM_FORM));
+    else if (i === 3 && anew !== null) parts.push(anew);
     else parts.push(words.copy(i));
   }
   if (isTimed) parts.push("ABSTTL");
   call.propagateAs(...parts);
+  return anew === null ? version : payloadVersion(anew, 0, anew.length);
 }

@@ -4,6 +4,7 @@ import { toLatin1 } from "../../base/bytes.ts";
 import { parseInteger } from "../../base/integers.ts";
 import { splitWords } from "../../config/parse.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { serverVersion } from "../../replication/bridge/target.ts";
 import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { EARLY_PSYNC_CAPA } from "../../replication/handshake.ts";
@@ -88,7 +89,7 @@ function refuse(call: Call, errorText: string | null): void {
 
 /**
  * `REPLCONF option value …`: what a replica tells of itself before PSYNC (listening-port, ip-address,
- * capa, rdb-only, rdb-filter-only), ACK with the offset that it has come to, without a reply, and
+ * capa, version, rdb-only, rdb-filter-only), ACK with the offset that it has come to, without a reply, and
  * GETACK of our master, answered by an ACK.
  *
  * @see {@link https://redis.io/docs/latest/commands/replconf/}
@@ -141,6 +142,13 @@ function runReplconf(call: Call): void {
         const version = /^rdb-(\d{1,3})$/.exec(words.text(i + 1));
         if (version !== null) state.readsRdb = Number(version[1]);
       }
+    } else if (words.is(i, "version")) {
+      const text = words.text(i + 1);
+      // As Valkey, the only one to tell it, takes it.
+      if (!/^\d{1,3}\.\d{1,2}\.\d{1,2}$/.test(text)) {
+        throw new ReplyError(`ERR Unrecognized version format: ${text}`);
+      }
+      state.valkeyVersion = serverVersion(text);
     } else if (words.is(i, "rdb-only")) {
       const value = call.integer(i + 1);
       if (value !== 0 && value !== 1) {

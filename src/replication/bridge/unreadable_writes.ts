@@ -1,0 +1,185 @@
+/**
+ * What enters the stream that a replica cannot read though nothing is translated for it. Valkey tells its version
+ * (`REPLCONF version`, since 8.0): it reads payloads up to RDB version 11, and 9 its own 80 too; commands for fields that
+ * expire it knows since 9, and their form in a snapshot of Redis never. Such a replica would log an error and lack the
+ * change from then on: so its link ends before the bytes are sent, with the key's name, and it goes on partially only
+ * from behind them. Of others it cannot be told what they read; for them the log warns, once.
+ *
+ * On the path of the master role: asked when the stream has grown, and at PSYNC.
+ */
+
+import { quoted } from "../../base/printable.ts";
+import { toLatin1 } from "../../base/bytes.ts";
+import {
+  RDB_VERSION,
+  RDB_VERSION_FIELDS,
+  RDB_VERSION_SET_LISTPACKS,
+  RDB_VERSION_VALKEY,
+} from "../../rdb/format.ts";
+import type { Setting } from "../../config/config.ts";
+import { firstUnheld } from "../../rdb/versions.ts";
+import type { AttachedReplica } from "../attached_replica.ts";
+import type { History } from "../history.ts";
+import type { ReplicationHost } from "../host.ts";
+import { serverVersion } from "./target.ts";
+
+/** The first Valkey with fields that expire, and a version of snapshots of its own. */
+const VALKEY_9 = serverVersion("9.0.0");
+
+/** Who does not read a version. */
+const LACKING: Record<number, string | undefined> = {
+  11: "older than Redis 7.2",
+  12: "older than Redis 7.4",
+  13: "older than Redis 8.6",
+  14: "older than Redis 8.8",
+  15: "older than Redis 8.10",
+  80: "a Redis, or a Valkey before 9,",
+};
+
+/** A payload that has entered the stream, or is about to. */
+interface Payload {
+  readonly version: number;
+  readonly what: string;
+}
+
+export class UnreadableWrites {
+  /** Payloads of RESTORE whose bytes are about to enter the stream. */
+  #payloads: Payload[] = [];
+  /** Whether one of the replicas is a Valkey, as far as is known. */
+  #hasValkey = false;
+  /** Whoever is a Valkey and has less of the stream than this lacks something that it could not read. */
+  #readableFrom = 0;
+  /** The backlog that this is about: another one has other offsets. */
+  #backlog: unknown = null;
+  readonly #given: Setting<string>;
+
+  constructor(
+    readonly host: ReplicationHost,
+    readonly history: History,
+    readonly replicas: ReadonlySet<AttachedReplica>,
+  ) {
+    this.#given = host.config.setting("rdb-version-for-replicas");
+  }
+
+  /** Replicas have come or gone. */
+  replicasChanged(): void {
+    this.#hasValkey = false;
+    for (const { valkeyVersion } of this.replicas) if (valkeyVersion > 0) this.#hasValkey = true;
+  }
+
+  /** Whether replicas are as they are found to be, and not as `rdb-version-for-replicas` says. */
+  get #isAuto(): boolean {
+    return this.#given.value === "auto";
+  }
+
+  /** RESTORE puts a payload of this version, for the key in these words, into the stream. */
+  payload(version: number, key: Uint8Array, database: number): void {
+    if (version <= RDB_VERSION || this.replicas.size === 0 || !this.#isAuto) return;
+    const what =
+      `the payload of RESTORE for the key ${quoted(toLatin1(key))} (database ${database}), ` +
+      `which only RDB version ${version} can express`;
+    this.#payloads.push({ version, what });
+    this.#warn(version, what);
+  }
+
+  /** The stream has grown, and nobody has been sent the new bytes yet. */
+  grew(): void {
+    if (this.#hasValkey && (this.#payloads.length > 0 || this.#hasFields)) {
+      const fields = this.#fields();
+      for (const replica of this.replicas) {
+        const why = this.#unreadBy(replica, fields);
+        if (why !== null) this.#end(replica, why);
+      }
+    }
+    if (this.#payloads.length > 0) this.#payloads = [];
+  }
+
+  /** What of the newest of the stream this replica cannot read; null for nothing, or where it cannot be told. */
+  #unreadBy(replica: AttachedReplica, fields: string | null): string | null {
+    const { valkeyVersion, translation, closeCause } = replica;
+    if (valkeyVersion === 0 || translation !== null || closeCause !== "") return null;
+    const payload = this.#payloads.find(({ version }) => !readsPayload(valkeyVersion, version));
+    return payload?.what ?? (valkeyVersion < VALKEY_9 ? fields : null);
+  }
+
+  /** Whether there is a field that expires. */
+  get #hasFields(): boolean {
+    const { databases } = this.host.keyspace;
+    for (let i = 0; i < databases.length; i++) if (databases[i].expiringHashCount > 0) return true;
+    return false;
+  }
+
+  /** Names a hash with fields that expire; null where there is none. */
+  #fields(): string | null {
+    return this.#isAuto ? firstUnheld(this.host.keyspace, RDB_VERSION_SET_LISTPACKS) : null;
+  }
+
+  #end(replica: AttachedReplica, why: string): void {
+    const text = `what happens cannot be told to ${nameOf(replica)}: ${why}`;
+    this.host.log.warning(`Replica ${replica.name} has to synchronize anew: ${text}`);
+    if (this.#readableFrom !== Infinity) {
+      // More of the same may follow in this turn.
+      this.#readableFrom = Infinity;
+      this.host.runtime.timers.soon(() => {
+        this.#readableFrom = this.history.offset;
+        this.#backlog = this.history.backlog;
+      });
+    }
+    replica.close(text);
+  }
+
+  /** Why a replica cannot go on behind the first `offset` bytes of the stream; null if it can. */
+  partialRefusal(replica: AttachedReplica, offset: number): string | null {
+    const { valkeyVersion } = replica;
+    if (valkeyVersion === 0 || !this.#isAuto) return null;
+    if (this.#readableFrom === Infinity) return "what it is to be sent cannot be read by it";
+    if (offset < this.#readableFrom && this.#backlog === this.history.backlog) {
+      return `what has been written up to offset ${this.#readableFrom} cannot be read by ${
+        nameOf(replica)
+      }`;
+    }
+    return valkeyVersion < VALKEY_9 ? this.#fields() : null;
+  }
+
+  /** Why a replica cannot be sent the dataset as it is; null if it can. */
+  fullRefusal(replica: AttachedReplica): string | null {
+    const unheld = replica.valkeyVersion > 0 ? this.#fields() : null;
+    return unheld === null ? null : `${unheld}, and ${nameOf(replica)} reads no later one`;
+  }
+
+  /** The timer's look, once a second: times of fields are of no payload. */
+  tick(): void {
+    if (this.replicas.size === 0) return;
+    const fields = this.#fields();
+    if (fields !== null) this.#warn(RDB_VERSION_FIELDS, fields);
+  }
+
+  /** Says of replicas of which it is not known that they read this version that they may lack something. */
+  #warn(version: number, what: string): void {
+    for (const replica of this.replicas) {
+      const { valkeyVersion, readsRdb, target, sentVersion, isRdbOnly } = replica;
+      if (valkeyVersion > 0 || readsRdb > 0 || target !== null || isRdbOnly) continue;
+      if (replica.isWarnedOf || replica.listeningPort === 0 || sentVersion >= version) continue;
+      replica.isWarnedOf = true;
+      const who = LACKING[version] ?? "older than its master";
+      this.host.log.warning(
+        `Replica ${replica.name} does not tell its version. If it is ${who} it cannot have ${what}: ` +
+          "then say so with rdb-version-for-replicas, and it is never left out",
+      );
+    }
+  }
+}
+
+/** Whether a Valkey reads payloads of a version. */
+function readsPayload(valkeyVersion: number, version: number): boolean {
+  return version <= RDB_VERSION_SET_LISTPACKS ||
+    (version === RDB_VERSION_VALKEY && valkeyVersion >= VALKEY_9);
+}
+
+/** As the log calls such a replica. */
+function nameOf({ valkeyVersion }: AttachedReplica): string {
+  const [major, minor, patch] = [10_000, 100, 1].map((unit) =>
+    Math.floor(valkeyVersion / unit) % 100
+  );
+  return `Valkey ${major}.${minor}.${patch}`;
+}
