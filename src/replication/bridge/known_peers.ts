@@ -8,8 +8,9 @@
  * One link alone that ends so tells nothing: any replica may be cut off, or killed, between the snapshot and its first
  * acknowledgement. Two in a row do, and then one for each further step, unless it has loaded a snapshot meanwhile.
  *
- * A replica that has refused all there is (Redis 2.4; one that always dies of what it loads) asks again each second, and
- * each time that is a snapshot of everything. From then on it has to wait, each time for longer.
+ * A replica that has refused all there is (Redis 2.4; one that always dies of what it loads; one for which the next older
+ * version cannot hold the dataset) asks again each second, and each time that is a snapshot of everything. From then
+ * on it has to wait, each time for longer.
  */
 
 import { RDB_VERSION } from "../../rdb/format.ts";
@@ -19,6 +20,8 @@ const BACK_WITHIN_MS = 15_000;
 const PEERS_MAX = 1000;
 /** What `returned` answers where nothing older can be sent than what has been refused. */
 export const NOTHING_OLDER = -1;
+/** The same where there is an older version, which cannot hold the dataset. */
+export const NOTHING_HELD = -2;
 /** How long a replica that has refused every version waits for the next snapshot: at first, and in the end. */
 const PAUSE_MIN_MS = 2_000;
 const PAUSE_MAX_MS = 60_000;
@@ -94,7 +97,10 @@ export class KnownPeers {
       if (peer.pauseMs === 0) peer.pauseMs = PAUSE_MIN_MS;
       return NOTHING_OLDER;
     }
-    if (!isHeld(older)) return 0;
+    if (!isHeld(older)) {
+      if (peer.pauseMs === 0) peer.pauseMs = PAUSE_MIN_MS;
+      return NOTHING_HELD;
+    }
     peer.version = older;
     return older;
   }

@@ -9,7 +9,7 @@ import { RDB_VERSION, RDB_VERSION_MAX } from "../../rdb/format.ts";
 import type { AttachedReplica } from "../attached_replica.ts";
 import type { History } from "../history.ts";
 import type { ReplicationHost } from "../host.ts";
-import { KnownPeers, NOTHING_OLDER } from "./known_peers.ts";
+import { KnownPeers, NOTHING_HELD, NOTHING_OLDER } from "./known_peers.ts";
 import { type Target, targetOf } from "./target.ts";
 import { TranslatedHistory, type TranslationOwner } from "./translated_history.ts";
 
@@ -61,9 +61,21 @@ export class Translations {
   lookAtReturn(replica: AttachedReplica): void {
     const { host } = this;
     const { name } = replica;
-    const isHeld = (version: number) => firstUnheld(host.keyspace, version) === null;
+    let unheld: string | null = null;
+    const isHeld = (version: number) => {
+      unheld = firstUnheld(host.keyspace, version);
+      return unheld === null;
+    };
     const version = this.#peers.returned(name, host.clock.monotonic(), isHeld);
     if (version === 0) return;
+    if (version === NOTHING_HELD) {
+      host.log.warning(
+        `Replica ${name} leaves whenever it has the snapshot, as if it could not read it, and no older version can ` +
+          `be sent: ${unheld}. From now on it has to wait for each further snapshot, for up to a minute`,
+      );
+      this.history.events.add("master", name, "unreadable", unheld!);
+      return;
+    }
     if (version === NOTHING_OLDER) {
       host.log.warning(
         `Replica ${name} leaves whenever it has the snapshot, as if it could not read it, and there is no older ` +

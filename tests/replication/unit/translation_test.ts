@@ -1,7 +1,7 @@
 /** Links to older servers: what they are taken for, where they go on, and what they are counted for. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { KnownPeers } from "../../../src/replication/bridge/known_peers.ts";
+import { KnownPeers, NOTHING_HELD } from "../../../src/replication/bridge/known_peers.ts";
 import { OffsetMap } from "../../../src/replication/bridge/offset_map.ts";
 import { eventually } from "../../support/eventually.ts";
 import { MasterRig, type Peer, withoutIds } from "../../support/master_rig.ts";
@@ -161,6 +161,41 @@ Deno.test("a replica that has refused every version waits for the next snapshot,
   assertEquals(versionSent(synced(rig, ...NEW).peer), 9);
 });
 
+Deno.test("a replica waits as well where the next older version cannot hold the data, whose key the log names", () => {
+  const rig = new MasterRig();
+  rig.run("HSET", "h", "f", "v");
+  rig.run("HPEXPIREAT", "h", "4000000000000", "FIELDS", "1", "f");
+  for (let i = 0; i < 2; i++) {
+    const { peer } = synced(rig, ...NEW);
+    assertEquals(versionSent(peer), 12);
+    peer.hangUp();
+    rig.pass(1_000);
+  }
+  for (const seconds of [2, 4]) {
+    const peer = rig.peer(...NEW);
+    peer.send("PSYNC", "?", "-1");
+    rig.pass(seconds * 1_000 - 200);
+    assertEquals(rig.snapshots.relay, null);
+    rig.pass(300);
+    rig.snapshots.make("RDB");
+    rig.snapshots.endRelay();
+    assertMatch(peer.read(), /FULLRESYNC/);
+    assertEquals(versionSent(peer), 12);
+    peer.hangUp();
+    rig.pass(1_000);
+  }
+  const named = /Replica 127\.0\.0\.1:7001 leaves whenever .* no older version can be sent: .*"h"/;
+  assert(rig.logLines.some((line) => named.test(line)));
+  rig.run("HPERSIST", "h", "FIELDS", "1", "f");
+  const peer = rig.peer(...NEW);
+  peer.send("PSYNC", "?", "-1");
+  rig.pass(8_000);
+  rig.snapshots.make("RDB");
+  rig.snapshots.endRelay();
+  assertMatch(peer.read(), /FULLRESYNC/);
+  assertEquals(versionSent(peer), 10);
+});
+
 Deno.test("a replica that has refused every version waits no longer once it has loaded one, or has been away", () => {
   for (const loads of [true, false]) {
     const rig = new MasterRig();
@@ -290,12 +325,13 @@ Deno.test("KnownPeers doubts a replica only at the second link that ends so, and
   peers.left("a:1", 10, 0);
   assertEquals(peers.returned("a:1", 1_000, isHeld), 0);
   peers.left("a:1", 10, 1_000);
-  assertEquals(peers.returned("a:1", 2_000, () => false), 0);
+  assertEquals(peers.returned("a:1", 2_000, () => false), NOTHING_HELD);
+  assertEquals([peers.versionOf("a:1"), peers.pauseOf("a:1")], [0, 2_000]);
   peers.left("a:1", 10, 2_000);
   assertEquals(peers.returned("a:1", 3_000, isHeld), 0);
   peers.left("a:1", 10, 3_000);
   assertEquals(peers.returned("a:1", 4_000, isHeld), 9);
-  assertEquals(peers.versionOf("a:1"), 9);
+  assertEquals([peers.versionOf("a:1"), peers.pauseOf("a:1")], [9, 8_000]);
   for (const [atMs, version] of [[0, 0], [2_000, 10]]) {
     peers.left("b:1", 12, atMs);
     assertEquals(peers.returned("b:1", atMs + 1_000, isHeld), version);
