@@ -132,9 +132,9 @@ export class OldLink {
       replica.partialCount++;
       return true;
     }
+    // Since 4.0 it is known that these errors pass.
+    if (version.hasPsync2 && /^-(NOMASTERLINK|LOADING)/.test(answer)) throw new LinkEnd(answer);
     replica.history = null;
-    // Since 4.0 it is known that some errors pass.
-    if (version.hasPsync2) throw new LinkEnd(answer);
     return this.#askForSync();
   }
 

@@ -35,6 +35,8 @@ const NOBODY: LinkTransport = {
 
 export class OldReplica {
   readonly server: SimulatedServer;
+  /** Its configuration. */
+  readonly directives: string[] = ['save ""', "loglevel notice"];
   /** Whom it follows. */
   follows: string;
   /** What no server of its version may be sent: the first words of each. */
@@ -62,7 +64,7 @@ export class OldReplica {
 
   constructor(readonly machine: Machine, readonly version: OldVersion, follows: string) {
     this.follows = follows;
-    this.server = new SimulatedServer(machine, ['save ""', "loglevel notice"]);
+    this.server = new SimulatedServer(machine, this.directives);
   }
 
   get name(): string {

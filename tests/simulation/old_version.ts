@@ -11,6 +11,7 @@
 import { serverVersion } from "../../src/replication/bridge/target.ts";
 import { RdbReader } from "../../src/rdb/reader.ts";
 import { SnapshotScan } from "../../src/rdb/scan.ts";
+import type { Argument } from "../../src/commands/arguments_syntax.ts";
 import { ArgumentGrammar } from "./argument_grammar.ts";
 import { allFacts, type CommandFact } from "../support/command_facts.ts";
 
@@ -44,9 +45,21 @@ const FOOTER_BYTES = 10;
 /** What is between a script's quotes and may be a command. */
 const CALLED = /^[a-z]+$/;
 
+const FACTS: ReadonlyMap<string, CommandFact> = new Map(
+  allFacts().map((fact) => [fact.name, fact]),
+);
+
+/** The arguments of a command, of which these have to be there, but need not come first. */
+function inAnyOrder(name: string, needed: string[]): Argument[] {
+  return FACTS.get(name)!.arguments!.map((each) =>
+    needed.includes(each.name) ? { ...each, flags: ["optional"] } : each
+  );
+}
+
 /** Arguments of commands that are documented without them, or not as they have always been taken. */
 const NOT_AS_DOCUMENTED: Record<string, Pick<CommandFact, "arguments"> | undefined> = {
   replconf: { arguments: [{ name: "word", type: "string", flags: ["multiple", "optional"] }] },
+  geosearchstore: { arguments: inAnyOrder("geosearchstore", ["from", "by"]) },
   pfmerge: {
     arguments: [
       { name: "destkey", type: "key" },
@@ -54,10 +67,6 @@ const NOT_AS_DOCUMENTED: Record<string, Pick<CommandFact, "arguments"> | undefin
     ],
   },
 };
-
-const FACTS: ReadonlyMap<string, CommandFact> = new Map(
-  allFacts().map((fact) => [fact.name, fact]),
-);
 
 export class OldVersion {
   readonly number: number;
