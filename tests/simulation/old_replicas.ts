@@ -209,7 +209,7 @@ export class OldReplicas {
     const theirs = old.server.contents();
     const ours = this.cluster.server(old.follows).contents();
     return [...new Set([...theirs.keys(), ...ours.keys()])]
-      .filter((key) => theirs.get(key) !== ours.get(key));
+      .filter((key) => comparable(theirs.get(key)) !== comparable(ours.get(key)));
   }
 
   #differences(old: OldReplica): string {
@@ -241,6 +241,11 @@ export class OldReplicas {
     } is refused, as it cannot have all of the data: ${refusal}`;
     return /\bkey "|"/.test(refusal) && logLines.some((line) => line.includes(told));
   }
+}
+
+/** What a server has of a key; times too far away to be a number are not told apart. */
+function comparable(content = "not there"): string {
+  return content.replace(/, \d{17,}$/, ", far away");
 }
 
 function addressOf({ machine }: OldReplica): string {
