@@ -258,6 +258,7 @@ export class Translator implements Rewording {
    */
   #joins({ command }: Handling, words: Words): boolean {
     if (words.is(0, "swapdb")) this.#swap(Number(words.text(1)), Number(words.text(2)));
+    else if (this.#isAside(command, words)) return false;
     const places = this.#placesOf(command, words);
     // SORT reads keys that its words do not name.
     const isOutcome = words.is(0, "sort") || places.some((place) => has(this.#outcomes, place));
@@ -268,6 +269,17 @@ export class Translator implements Rewording {
       else if (isTime) remember(this.#retimed, place);
     }
     return isOutcome;
+  }
+
+  /** Whether it is plain to see that a command has nothing to do with any key that is to be told: nothing is copied then. */
+  #isAside(command: StreamCommand, words: Words): boolean {
+    const keys = command.keysOf(words);
+    if (keys === null || databaseOf(words) >= 0 || words.is(0, "sort")) return false;
+    for (const { index } of keys) {
+      const name = `${this.database}:${words.text(index)}`;
+      if (this.#outcomes.has(name) || this.#retimed.has(name)) return false;
+    }
+    return true;
   }
 
   #swap(one: number, other: number): void {
