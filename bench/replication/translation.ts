@@ -272,11 +272,10 @@ async function timedRun(
   if (await fullSyncs(master) !== syncsBefore) {
     throw new Error(`${replica?.label} had to synchronize anew under load${master.logTail()}`);
   }
-  const memory = await infoOf(master, "memory");
   return {
     commandsPerSecond,
     masterCpuMicros,
-    bufferBytes: Number(memory.get("mem_total_replication_buffers")),
+    bufferBytes: await bufferBytes(master),
     residentBytes: master.residentBytes(),
   };
 }
@@ -302,6 +301,15 @@ async function detach(master: RunningServer, replica: RunningServer): Promise<vo
     "replica gone",
     async () => (await infoOf(master)).get("connected_slaves") === "0",
   );
+  // Histories outlive their replicas, so that these can go on: the next one is to find none.
+  await master.call("CONFIG", "SET", "repl-backlog-ttl", "1");
+  await until(master, "backlogs gone", async () => await bufferBytes(master) === 0);
+  await master.call("CONFIG", "SET", "repl-backlog-ttl", "3600");
+}
+
+/** What INFO tells of the memory of all backlogs. */
+async function bufferBytes(master: RunningServer): Promise<number> {
+  return Number((await infoOf(master, "memory")).get("mem_total_replication_buffers"));
 }
 
 /** Waits until the replica has acknowledged all, in the master's terms: a translated stream has offsets of its own. */
