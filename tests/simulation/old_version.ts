@@ -11,7 +11,7 @@
 import { serverVersion } from "../../src/replication/bridge/target.ts";
 import { RdbReader } from "../../src/rdb/reader.ts";
 import { SnapshotScan } from "../../src/rdb/scan.ts";
-import type { Argument } from "../../src/commands/arguments_syntax.ts";
+import { type Argument, parseArguments } from "../../src/commands/arguments_syntax.ts";
 import { ArgumentGrammar } from "./argument_grammar.ts";
 import { allFacts, type CommandFact } from "../support/command_facts.ts";
 
@@ -59,6 +59,14 @@ function inAnyOrder(name: string, needed: string[]): Argument[] {
 /** Arguments of commands that are documented without them, or not as they have always been taken. */
 const NOT_AS_DOCUMENTED: Record<string, Pick<CommandFact, "arguments"> | undefined> = {
   replconf: { arguments: [{ name: "word", type: "string", flags: ["multiple", "optional"] }] },
+  // OVERFLOW may stand anywhere, and last.
+  bitfield: {
+    arguments: parseArguments(`
+      key [operation:(GET get:(encoding offset:integer) | OVERFLOW wrap_sat_fail:(WRAP | SAT | FAIL)
+      | SET set:(encoding offset:integer value:integer)
+      | INCRBY increase:(encoding offset:integer increment:integer))...]
+    `),
+  },
   geosearchstore: { arguments: inAnyOrder("geosearchstore", ["from", "by"]) },
   pfmerge: {
     arguments: [

@@ -77,6 +77,7 @@ const SINCE: [string, string][] = [
   ["PFADD k a", "2.8.24"],
   ["FUNCTION LOAD code", "7.0.15"],
   ["GEOSEARCHSTORE a b BYRADIUS 1 KM ASC FROMMEMBER m", "6.2.14"],
+  ["BITFIELD k SET u8 0 1 OVERFLOW wrap", "3.2.13"],
   ["BITFIELD k SET u8 #1 5 OVERFLOW SAT INCRBY i4 0 -9", "3.2.13"],
 ];
 
