@@ -12,7 +12,7 @@ import type { Reply } from "../support/reply_parser.ts";
 
 export const NAMES = ["alpha", "beta", "gamma"];
 
-/** A write that was confirmed by all that followed the master at the time. */
+/** A write that the master has answered, and perhaps all that followed it at the time have confirmed. */
 export interface Confirmed {
   readonly value: string;
   /** Who has it in memory, as far as it is known. */
@@ -32,6 +32,8 @@ export class Cluster {
   old: OldReplicas | null = null;
   /** Whether all have append-only files. */
   hasAof = false;
+  /** Whether what is answered is on the disk: `appendfsync always`. */
+  syncsAlways = false;
   /** Grows whenever something happens that makes what a master says of its replicas doubtful. */
   epoch = 0;
   readonly confirmed = new Map<string, Confirmed>();
@@ -114,6 +116,9 @@ export class Cluster {
     // A server that cannot read its folder refuses to start, and rightly so.
     Object.assign(server.machine.disk.faults, { read: 0, write: 0, sync: 0, names: 0 });
     server.machine.disk.capacityBytes = Infinity;
+    // It may also have ended by itself.
+    this.lost(name);
+    if (name === this.master) this.promoted(name);
     server.start(...(master === null ? [] : [`replicaof ${master} ${PORT}`]));
   }
 

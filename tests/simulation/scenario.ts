@@ -137,9 +137,11 @@ class Scenario {
     ];
     if (random.chance(0.4)) {
       cluster.hasAof = true;
+      const sync = random.pick(["always", "everysec", "no"]);
+      cluster.syncsAlways = sync === "always";
       directives.push(
         "appendonly yes",
-        `appendfsync ${random.pick(["always", "everysec", "no"])}`,
+        `appendfsync ${sync}`,
         `aof-use-rdb-preamble ${random.pick(["yes", "no"])}`,
         "auto-aof-rewrite-min-size 3kb",
         // A power cut may take anything off the end that was not synced.
@@ -299,10 +301,10 @@ class Scenario {
     if (random.chance(0.6)) {
       await this.#promote(random.pick(cluster.othersThan(old)));
       await cluster.sleep(random.pick([10, 500, 3_000]));
-    } else {
-      // What only memory held is lost, and its replicas will follow it in that.
+    }
+    // Else what only memory held is lost, and its replicas will follow it in that.
+    if (cluster.master === old) {
       cluster.note(`${old} is to be the master again, with what it has saved`);
-      cluster.promoted(old);
     }
     if (!cluster.server(old).isRunning) cluster.start(old);
   }

@@ -169,8 +169,9 @@ export class Workload {
   }
 
   /**
-   * Writes what it has not written before. Once WAIT has said so, the master and all its direct replicas have it, and
-   * each loses it only with its memory.
+   * Writes what it has not written before. Once that is answered the master has it, and loses it only with its memory
+   * or its role; once WAIT has said so, all its direct replicas have it too, and each loses it only with its memory. What is
+   * answered with `appendfsync always` is on the disk.
    */
   async #acknowledged(
     client: SimulatedClient,
@@ -187,6 +188,9 @@ export class Workload {
     const [, written] = await client.pipeline([["SELECT", OWN_DATABASE], words]);
     if (written.kind !== "status" && written.kind !== "integer") return;
     if (cluster.epoch !== epoch) return;
+    const holders = new Set([name]);
+    const durableOn = new Set(cluster.syncsAlways ? [name] : []);
+    cluster.confirmed.set(key, { value, holders, durableOn });
     if (!isToBeConfirmed) return;
     const count = replicas.length + old.length;
     const reply = await client.call("WAIT", String(count), "1000");
@@ -195,11 +199,7 @@ export class Workload {
     if (String(old) !== String(cluster.old?.countedBy(name) ?? [])) return;
     if (words[0] === "SET") cluster.old?.assertHave(old, OWN_DATABASE, key, value);
     this.confirmedCount++;
-    cluster.confirmed.set(key, {
-      value,
-      holders: new Set([name, ...replicas]),
-      durableOn: new Set(),
-    });
+    for (const replica of replicas) holders.add(replica);
   }
 
   /** Confirmed writes that a server does not show; each with what it shows. */
