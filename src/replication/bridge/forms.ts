@@ -102,7 +102,8 @@ const FORMS: Record<string, Entry | undefined> = {
   "function|restore": before("7.0.0", unsayable("a function library")),
   // Servers pack the same registers into other bytes.
   "pfadd": before("4.0.0", asOutcome),
-  "pfcount": before("4.0.0", asOutcome),
+  // What it notes in the value is an estimate, which 5.0 makes in another way.
+  "pfcount": before("5.0.0", asOutcome),
   "pfmerge": before("4.0.0", asOutcome),
   "replconf": before("3.0.0", nothing),
   "script|flush": before("6.2.0", firstWords(2)),

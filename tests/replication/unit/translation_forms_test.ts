@@ -95,6 +95,9 @@ const CASES: [version: number, before: string, requests: string, said: string | 
   [6, "", "GEOADD g 13.3 52.5 m", "ZADD g 3673960699257099 m"],
   [6, "", "PFMERGE p", "MULTI; DEL p; RESTORE p 0 ...; EXEC"],
   [6, "", "PFADD p a", "MULTI; DEL p; RESTORE p 0 ...; EXEC"],
+  [8, "", "PFADD p a", null],
+  [8, "PFADD p a", "PFCOUNT p", "MULTI; DEL p; RESTORE p 0 ...; EXEC"],
+  [9, "PFADD p a", "PFCOUNT p", null],
   [9, "", "XADD x NOMKSTREAM MAXLEN = 5 1-1 f v", ""],
   [9, "XADD x 1-1 f v", "XADD x NOMKSTREAM MAXLEN = 5 2-1 f v", "XADD x MAXLEN 5 2-1 f v"],
   [
