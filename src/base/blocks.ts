@@ -34,6 +34,12 @@ const PAGE_BYTES = 1 << PAGE_SHIFT;
 const BLOCK_BYTES_MAX = 40 << 20;
 const BLOCK_SHARE = 1 / 16;
 const BLOCK_BYTES_MIN = 4 << 20;
+/**
+ * Beyond so many bytes it is no small part where blocks are parts of large buffers: the engine counts all of such a
+ * buffer as memory taken and collects garbage after each, so a dataset that grows fast had it do so for every 4 MB.
+ */
+const SMALL_BLOCKS_BYTES = 8 << 20;
+const LARGE_BUFFER_SHARE = 1 / 2;
 /** Likewise where all buffers go back, so that blocks may be smaller. */
 const SMALL_BLOCK_SHARE = 1 / 64;
 const SMALL_BLOCK_BYTES_MIN = 1 << 20;
@@ -462,7 +468,11 @@ export class Blocks {
     const bytes = pages << PAGE_SHIFT;
     const wanted = this.returnedMin === 0
       ? Math.max(SMALL_BLOCK_BYTES_MIN, this.heldBytes * SMALL_BLOCK_SHARE, bytes)
-      : Math.max(BLOCK_BYTES_MIN, this.heldBytes * BLOCK_SHARE, bytes * 2);
+      : Math.max(
+        BLOCK_BYTES_MIN,
+        (this.heldBytes - SMALL_BLOCKS_BYTES) * LARGE_BUFFER_SHARE,
+        bytes * 2,
+      );
     return Math.min(wanted, BLOCK_BYTES_MAX) >> PAGE_SHIFT;
   }
 }

@@ -16,6 +16,17 @@ Deno.test("Blocks gives parts that do not overlap, of the sizes that were asked 
   });
 });
 
+Deno.test("Blocks asks for few buffers as much is taken: each may have garbage collected", () => {
+  const blocks = new Blocks();
+  const buffers = new Set<ArrayBuffer>();
+  const takeUntil = (bytes: number) => {
+    while (blocks.takenBytes < bytes) buffers.add(blocks.take(MB).buffer);
+    return buffers.size;
+  };
+  assertEquals(takeUntil(12 * MB), 3, "a small dataset gives back small blocks");
+  assert(takeUntil(100 * MB) <= 11, `${buffers.size}`);
+});
+
 Deno.test("Blocks leaves small parts to buffers of their own, which nobody has to give back", () => {
   const blocks = new Blocks();
   const view = blocks.take(BLOCK_SHARE_MIN - 1);
