@@ -8,7 +8,7 @@
  * one, and the key is left out.
  */
 
-import { copyBytes } from "../base/bytes.ts";
+import { copyBytes, copyWords } from "../base/bytes.ts";
 import type { Database } from "../keyspace/database.ts";
 import type { ValueLimits } from "../keyspace/keyspace.ts";
 import { TYPE_ARRAY, TYPE_GCRA, TYPE_MODULE_2, TYPE_MODULE_PRE_GA } from "./format.ts";
@@ -87,18 +87,10 @@ export class ValueReader extends LoadedValue {
       expiresAtMs,
       hash,
     );
-    this.#writeInline(database, ref);
+    // Records that are made one after the other lie in the same segment, mostly.
+    const { records } = database;
+    copyWords(records.bytesOf(ref), records.valueOffset(ref), this.bytes, this.offset, size);
     return ref;
-  }
-
-  #writeInline({ records }: Database, ref: number): void {
-    copyBytes(
-      records.bytesOf(ref),
-      records.valueOffset(ref),
-      this.bytes,
-      this.offset,
-      this.length,
-    );
   }
 
   /**
@@ -132,7 +124,8 @@ export class ValueReader extends LoadedValue {
       expiresAtMs,
       hash,
     );
-    this.#writeInline(database, ref);
+    const { records } = database;
+    copyBytes(records.bytesOf(ref), records.valueOffset(ref), this.bytes, this.offset, size);
     if (firstFieldMs !== Infinity) database.setFieldTime(ref, firstFieldMs, true);
     return ref;
   }

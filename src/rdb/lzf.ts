@@ -14,7 +14,7 @@
  * byte for byte that of Redis.
  */
 
-import { copyBytes } from "../base/bytes.ts";
+import { copyBytes, copyWords } from "../base/bytes.ts";
 import {
   INPUT_AT,
   INPUT_MAX,
@@ -367,6 +367,6 @@ export function lzfUnpack(
   length: number,
 ): Uint8Array | null {
   const { memory, decompress } = lzfProgram();
-  copyBytes(memory, INPUT_AT, src, off, len);
+  copyWords(memory, INPUT_AT, src, off, len);
   return decompress(INPUT_AT, len, OUTPUT_AT, length) === 0 ? null : memory;
 }

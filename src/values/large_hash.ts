@@ -14,9 +14,11 @@
  */
 
 import { Dict, type MoveListener } from "../arena/dict.ts";
+import type { DictFill } from "../arena/dict_fill.ts";
 import { DueTimes, type PlaceKeeper } from "../arena/due_times.ts";
 import { INLINE_VALUE_MAX } from "../arena/record.ts";
-import { copyBytes } from "../base/bytes.ts";
+import { copyBytes, copyWords } from "../base/bytes.ts";
+import { hashBytes } from "../base/hash.ts";
 import type { ElementStack } from "./element_stack.ts";
 import { ElementText } from "./element_text.ts";
 import { TableCopy, type ValueCopy } from "./value_copy.ts";
@@ -125,6 +127,27 @@ export class LargeHash implements MoveListener, PlaceKeeper {
     if (isLong) this.#writeSlot(ref, this.#keep(kept));
     else copyBytes(dict.bytesOf(ref), dict.valueOffset(ref), value, valueOffset, valueLength);
     return isNew;
+  }
+
+  /**
+   * Adds a field that must not be there, with a value of at most INLINE_VALUE_MAX bytes, by way of a `fill` of `dict`.
+   * False when one of those added so is there twice (see DictFill). @throws RangeError when there is no memory
+   */
+  addWith(
+    fill: DictFill,
+    field: Uint8Array,
+    fieldOffset: number,
+    fieldLength: number,
+    value: Uint8Array,
+    valueOffset: number,
+    valueLength: number,
+  ): boolean {
+    const { dict } = this;
+    const hash = hashBytes(field, fieldOffset, fieldLength);
+    const ref = fill.add(field, fieldOffset, fieldLength, hash, valueLength, 0);
+    if (ref === 0) return false;
+    copyWords(dict.bytesOf(ref), dict.valueOffset(ref), value, valueOffset, valueLength);
+    return true;
   }
 
   /** Removes a field. */

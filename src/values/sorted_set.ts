@@ -13,6 +13,8 @@
  */
 
 import { Dict, type MoveListener, WARM_RECORDS_MAX } from "../arena/dict.ts";
+import type { DictFill } from "../arena/dict_fill.ts";
+import { copyWords } from "../base/bytes.ts";
 import { hashBytes } from "../base/hash.ts";
 import { OrderedCursor, OrderedIndex } from "./ordered_index.ts";
 import { ValueCopy } from "./value_copy.ts";
@@ -134,6 +136,28 @@ export class SortedSet implements MoveListener {
       this.dict.remove(ref);
       throw error;
     }
+    return ref;
+  }
+
+  /**
+   * `addOrdered` by way of a `fill` of `dict`, which looks whether the member is there: 0 when one of those added so is
+   * there twice, see DictFill. Until it has been flushed `find` does not find all. @throws RangeError when there is no
+   * memory: the set is of no further use
+   */
+  addOrderedWith(
+    fill: DictFill,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    score: number,
+  ): number {
+    const hash = hashBytes(bytes, offset, length);
+    const ref = fill.add(bytes, offset, length, hash, SCORE_BYTES, 0);
+    if (ref === 0) return 0;
+    scoreNumber[0] = score;
+    const at = this.dict.valueOffset(ref);
+    copyWords(this.dict.bytesOf(ref), at, scoreBytes, 0, SCORE_BYTES);
+    this.index.insertOrdered(score, ref);
     return ref;
   }
 

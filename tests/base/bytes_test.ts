@@ -1,5 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
-import { compareBytes, copyBytes, equalBytes, latin1, toLatin1 } from "../../src/base/bytes.ts";
+import {
+  compareBytes,
+  copyBytes,
+  copyWords,
+  equalBytes,
+  latin1,
+  toLatin1,
+} from "../../src/base/bytes.ts";
 
 Deno.test("compareBytes orders by unsigned bytes, then by length", () => {
   const ordered = ["", "\0", "\0\0", "a", "aa", "ab", "b", "\x7f", "\x80", "\xff", "\xff\0"];
@@ -10,6 +17,21 @@ Deno.test("compareBytes orders by unsigned bytes, then by length", () => {
       const got = compareBytes(a, 2, ordered[i].length, b, 1, ordered[j].length);
       assertEquals(Math.sign(got), Math.sign(i - j), `${i} against ${j}`);
       assertEquals(equalBytes(a, 2, ordered[i].length, b, 1, ordered[j].length), i === j);
+    }
+  }
+});
+
+Deno.test("copyWords copies runs of any length between any places, and nothing beside them", () => {
+  const parts = Array.from({ length: 6 }, () => new Uint8Array(new ArrayBuffer(400), 3, 390));
+  for (let length = 0; length <= 140; length++) {
+    for (const [to, from] of [[0, 0], [1, 2], [7, 0], [13, 5]]) {
+      const dst = parts[length % 6].fill(0xee);
+      const src = parts[(length + 1 + to % 4) % 6];
+      for (let i = 0; i < src.length; i++) src[i] = i * 7 + length;
+      copyWords(dst, to, src, from, length);
+      const expected = new Uint8Array(390).fill(0xee);
+      expected.set(src.subarray(from, from + length), to);
+      assertEquals(dst, expected, `${length} bytes from ${from} to ${to}`);
     }
   }
 });

@@ -176,6 +176,45 @@ Deno.test("extremes of strings, expiries and scores survive a save and a load", 
   assertEquals(datasetDigest(other.keyspace), datasetDigest(server.keyspace));
 });
 
+/** A snapshot of a set, hash or sorted set with these members, in this order. */
+function collectionBytes(type: number, members: string[]): Uint8Array {
+  const collector = new ChunkCollector();
+  const out = new RdbEncoder(collector.sink);
+  out.writeHeader();
+  out.writeByte(type);
+  out.writeString(latin1("k"), 0, 1);
+  out.writeLength(members.length);
+  for (const [i, member] of members.entries()) {
+    out.writeString(latin1(member), 0, member.length);
+    if (type === format.TYPE_HASH) out.writeString(latin1(`value ${i}`), 0, `value ${i}`.length);
+    if (type === format.TYPE_ZSET_2) out.writeBinaryDouble(1_000 - i);
+  }
+  out.writeEof();
+  return collector.take();
+}
+
+for (
+  const [name, type, size] of [
+    ["set", format.TYPE_SET, "SCARD"],
+    ["hash", format.TYPE_HASH, "HLEN"],
+    ["sorted set", format.TYPE_ZSET_2, "ZCARD"],
+  ] as const
+) {
+  Deno.test(`a large ${name} is loaded whole, and refused with a member that is there twice`, () => {
+    const members = Array.from({ length: 700 }, (_, i) => `member ${i}`);
+    const server = testServer();
+    loadBytes(server.keyspace, collectionBytes(type, members));
+    assertEquals(server.run(size, "k"), members.length);
+    for (const [first, second] of [[0, 1], [10, 42], [10, 600], [650, 699]]) {
+      const twice = members.with(second, members[first]);
+      const other = testServer();
+      const load = () => loadBytes(other.keyspace, collectionBytes(type, twice));
+      assertThrows(load, RdbError, "is there twice in the");
+      assertEquals(other.run("DBSIZE"), 0);
+    }
+  });
+}
+
 Deno.test("a key that is there twice in a file is refused", () => {
   const server = testServer();
   server.run("SET", "k", "v");

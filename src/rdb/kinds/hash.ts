@@ -15,10 +15,12 @@
  * the others are: they go when somebody comes upon them, and their HDEL enters the stream.
  */
 
+import { DictFill } from "../../arena/dict_fill.ts";
 import {
   ENC_HASHTABLE,
   ENC_LISTPACK,
   ENC_LISTPACK_EX,
+  INLINE_VALUE_MAX,
   PLACE_BYTES,
   TYPE_HASH,
 } from "../../arena/record.ts";
@@ -268,6 +270,7 @@ class HashInProgress {
   #count = 0;
   #expected = 0;
   #at = 0;
+  readonly #fill = new DictFill();
   /** A listpack of triples with what stands before it in a record. */
   #placed = new Uint8Array(256);
 
@@ -280,7 +283,7 @@ class HashInProgress {
     this.#expected = expected;
     this.#at = at;
     const isLarge = expected > value.limits.hashMaxListpackEntries;
-    this.#large = isLarge ? newHash(expected) : null;
+    this.#large = isLarge ? this.#filled(newHash(expected)) : null;
     if (!isLarge) value.packed.beginListpack();
   }
 
@@ -297,14 +300,36 @@ class HashInProgress {
     owned: boolean,
     timeMs = 0,
   ): void {
-    const { name } = value;
     if (this.#large === null && this.#pack(value, bytes, offset, length, timeMs)) return;
-    this.#large ??= hashOfListpack(value, reader, this.#at, this.#expected, this.#isTimed);
-    if (!this.#large.set(name.bytes, 0, name.length, bytes, offset, length, owned)) {
+    this.#large ??= this.#filled(
+      hashOfListpack(value, reader, this.#at, this.#expected, this.#isTimed),
+    );
+    if (!this.#addToLarge(this.#large, value, bytes, offset, length, owned)) {
       refuseTwice(reader, 2, this.#at);
     }
     if (timeMs !== 0) this.#large.setExpiry(this.#large.lastRef, timeMs);
     this.#count++;
+  }
+
+  #filled(large: LargeHash): LargeHash {
+    this.#fill.begin(large.dict);
+    return large;
+  }
+
+  /** False when a field is there twice; of those without a time, that may be told later. */
+  #addToLarge(
+    large: LargeHash,
+    { name }: LoadedValue,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    owned: boolean,
+  ): boolean {
+    const fill = this.#fill;
+    if (!this.#isTimed && length <= INLINE_VALUE_MAX) {
+      return large.addWith(fill, name.bytes, 0, name.length, bytes, offset, length);
+    }
+    return fill.flush() && large.set(name.bytes, 0, name.length, bytes, offset, length, owned);
   }
 
   /** Adds it to the listpack; false when that may not be one any more. */
@@ -338,6 +363,7 @@ class HashInProgress {
     const large = this.#large;
     this.#large = null;
     if (large !== null) {
+      if (!this.#fill.flush()) refuseTwice(reader, 2, this.#at);
       value.setLarge(TYPE_HASH, ENC_HASHTABLE, large);
       value.firstFieldMs = large.firstExpiryMs;
       return true;

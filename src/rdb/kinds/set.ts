@@ -8,6 +8,7 @@
  * All of them are read.
  */
 
+import { DictFill } from "../../arena/dict_fill.ts";
 import {
   ENC_HASHTABLE,
   ENC_INTSET,
@@ -15,6 +16,7 @@ import {
   INLINE_VALUE_MAX,
   TYPE_SET,
 } from "../../arena/record.ts";
+import { hashBytes } from "../../base/hash.ts";
 import { isInt64Text } from "../../base/integers.ts";
 import type { Database } from "../../keyspace/database.ts";
 import type { ValueSource } from "../../keyspace/doors.ts";
@@ -137,6 +139,7 @@ function newLoad(rdbType: number): ValueLoad {
 class MembersLoad extends ElementsLoad {
   #encoding = ENC_INTSET;
   #set: LargeSet | null = null;
+  readonly #fill = new DictFill();
   #at = 0;
   #isEmpty = false;
   #expected = 0;
@@ -157,6 +160,7 @@ class MembersLoad extends ElementsLoad {
   }
 
   #becomeTable(set: LargeSet): LargeSet {
+    this.#fill.begin(set);
     this.#encoding = ENC_HASHTABLE;
     return this.#set = set;
   }
@@ -166,8 +170,11 @@ class MembersLoad extends ElementsLoad {
     const { strBuf, strOff, strLen } = reader;
     if (strLen > this.#longest) this.#longest = strLen;
     const isAdded = this.#addToIntset(value, reader) || this.#addToListpack(value, reader);
-    if (!isAdded && !this.#set!.addMember(strBuf, strOff, strLen)) {
-      refuseTwice(reader, 1, reader.strAt);
+    if (!isAdded) {
+      const hash = hashBytes(strBuf, strOff, strLen);
+      // Which member is there twice is not known when that is noticed.
+      const ref = this.#fill.add(strBuf, strOff, strLen, hash, 0, 0);
+      if (ref === 0) refuseTwice(reader, 1, this.#at);
     }
     this.#count++;
   }
@@ -213,8 +220,10 @@ class MembersLoad extends ElementsLoad {
     const { packed } = value;
     const set = this.#set;
     this.#set = null;
-    if (set !== null) value.setLarge(TYPE_SET, ENC_HASHTABLE, set);
-    else if (this.#encoding === ENC_LISTPACK) {
+    if (set !== null) {
+      if (!this.#fill.flush()) refuseTwice(reader, 1, this.#at);
+      value.setLarge(TYPE_SET, ENC_HASHTABLE, set);
+    } else if (this.#encoding === ENC_LISTPACK) {
       value.checkUnique(reader, packed.bytes, 0, 1, this.#at);
       value.setListpack(TYPE_SET);
     } else value.setInline(TYPE_SET, ENC_INTSET, packed.bytes, 0, intsetBytes(packed.bytes, 0));

@@ -9,9 +9,9 @@
  * All of them are read.
  */
 
+import { DictFill } from "../../arena/dict_fill.ts";
 import { ENC_LISTPACK, ENC_SKIPLIST, TYPE_ZSET } from "../../arena/record.ts";
 import { compareBytes, latin1 } from "../../base/bytes.ts";
-import { hashBytes } from "../../base/hash.ts";
 import { formatPrecise } from "../../base/printf.ts";
 import type { Database } from "../../keyspace/database.ts";
 import type { ValueSource } from "../../keyspace/doors.ts";
@@ -188,6 +188,7 @@ function newScan(rdbType: number): ValueLoad | null {
 /** A sorted set under construction. */
 class SortedSetInProgress {
   #set = new SortedSet();
+  readonly #fill = new DictFill();
   #longest = 0;
   #at = 0;
 
@@ -195,11 +196,15 @@ class SortedSetInProgress {
   begin(expected: number, at: number): void {
     this.#set = new SortedSet();
     this.#set.reserve(expected);
+    this.#fill.begin(this.#set.dict);
     this.#longest = 0;
     this.#at = at;
   }
 
-  /** Adds a member that must not be there yet, with a score that must be a number. @throws RdbError */
+  /**
+   * Adds a member that must not be there yet, with a score that must be a number. That one is there twice may be told
+   * later. @throws RdbError
+   */
   add(
     reader: RdbReader,
     bytes: Uint8Array,
@@ -208,21 +213,23 @@ class SortedSetInProgress {
     score: number,
   ): void {
     checkScore(reader, score, this.#at);
-    const hash = hashBytes(bytes, offset, length);
-    if (this.#set.find(bytes, offset, length, hash) !== 0) {
-      throw reader.error("a member is there twice in the sorted set", this.#at);
-    }
     if (length > this.#longest) this.#longest = length;
-    this.#set.addOrdered(bytes, offset, length, score, hash);
+    const ref = this.#set.addOrderedWith(this.#fill, bytes, offset, length, score);
+    if (ref === 0) this.#refuseTwice(reader);
+  }
+
+  #refuseTwice(reader: RdbReader): never {
+    throw reader.error("a member is there twice in the sorted set", this.#at);
   }
 
   /**
    * Makes it the value, as a listpack if it may be one (`keepsLong`: whatever the length of its
-   * members); false when it is empty.
+   * members); false when it is empty. @throws RdbError
    */
-  finish(value: LoadedValue, keepsLong: boolean): boolean {
+  finish(value: LoadedValue, reader: RdbReader, keepsLong: boolean): boolean {
     const set = this.#set;
     this.#set = NONE;
+    if (!this.#fill.flush()) this.#refuseTwice(reader);
     if (set.count === 0) return false;
     const { zsetMaxListpackEntries, zsetMaxListpackValue } = value.limits;
     const isShort = keepsLong || this.#longest <= zsetMaxListpackValue;
@@ -266,8 +273,8 @@ class MembersLoad extends ElementsLoad {
     this.#set.add(reader, name.bytes, 0, name.length, score);
   }
 
-  protected override finish(value: LoadedValue): boolean {
-    return this.#set.finish(value, false);
+  protected override finish(value: LoadedValue, reader: RdbReader): boolean {
+    return this.#set.finish(value, reader, false);
   }
 }
 
@@ -339,9 +346,9 @@ class PackedMembersLoad extends PackedLoad {
     this.#set.add(reader, name.bytes, 0, name.length, score);
   }
 
-  protected override finish(value: LoadedValue): boolean {
+  protected override finish(value: LoadedValue, reader: RdbReader): boolean {
     // Longer members stay in a listpack as they were, as in Redis; those of a ziplist do not.
-    return this.#set.finish(value, this.isListpack);
+    return this.#set.finish(value, reader, this.isListpack);
   }
 }
 
