@@ -15,13 +15,20 @@
  *
  * Sixteen separate tables of 256 words measured some 10 % faster than one array of all: an index
  * masked to 8 bits into a table of 256 needs no bounds check. Words instead of bytes gave 30 %.
+ *
+ * Long runs are added up in WebAssembly, four parts of a run side by side (crc64_program.ts). Short ones are not worth
+ * the call.
  */
+
+import { CrcProgram, RUN_AT, RUN_MAX } from "./crc64_program.ts";
 
 const POLY_LOW = 0xac4bc9b5 | 0;
 const POLY_HIGH = 0x95ac9329 | 0;
 
 /** Runs shorter than this are summed byte by byte. */
 const BLOCK_MIN = 16;
+/** Runs of this length and more are summed by the program. */
+const PROGRAM_MIN = 16 << 10;
 
 const lowTables: Int32Array[] = [];
 const highTables: Int32Array[] = [];
@@ -55,6 +62,9 @@ for (let slice = 1; slice < 8; slice++) {
 const [L0, L1, L2, L3, L4, L5, L6, L7] = lowTables;
 const [H0, H1, H2, H3, H4, H5, H6, H7] = highTables;
 
+/** The program of this thread; null before the first long run. */
+let program: CrcProgram | null = null;
+
 /** A running CRC-64. Feeding a run of bytes in pieces gives the same sum as feeding it whole. */
 export class Crc64 {
   /** Lower 32 bits of the sum, as a signed integer. */
@@ -70,8 +80,25 @@ export class Crc64 {
     this.high = 0;
   }
 
-  /** Adds `len` bytes. Some 800 MB/s on long runs. */
+  /** Adds `len` bytes. Some 3 GB/s on long runs. */
   update(buf: Uint8Array, off: number, len: number): void {
+    if (len < PROGRAM_MIN) return this.#updateShort(buf, off, len);
+    program ??= new CrcProgram(lowTables, highTables);
+    const { memory, sum } = program;
+    const end = off + (len & ~7);
+    sum[0] = this.low;
+    sum[1] = this.high;
+    for (let at = off; at < end; at += RUN_MAX) {
+      const count = Math.min(RUN_MAX, end - at);
+      memory.set(buf.subarray(at, at + count), RUN_AT);
+      program.add(count);
+    }
+    this.low = sum[0];
+    this.high = sum[1];
+    this.#updateShort(buf, end, len & 7);
+  }
+
+  #updateShort(buf: Uint8Array, off: number, len: number): void {
     let low = this.low;
     let high = this.high;
     let pos = off;

@@ -56,6 +56,24 @@ Deno.test("Crc64 gives the same sum for any division into pieces", () => {
   }
 });
 
+Deno.test("Crc64 gives for long runs, wherever they lie, what it gives for short ones", () => {
+  const lane = 4096;
+  const memory = mixedBytes(new Random(3), 50 * lane);
+  for (const around of [4 * lane, 5 * lane, 8 * lane, 16 * lane, 17 * lane, 36 * lane]) {
+    for (const length of [around - 8, around - 1, around, around + 1, around + 9]) {
+      const at = length % 11;
+      const long = new Crc64();
+      const short = new Crc64();
+      for (const crc of [long, short]) crc.update(memory, 0, 100);
+      long.update(memory, at, length);
+      for (let done = 0; done < length; done += 1000) {
+        short.update(memory, at + done, Math.min(1000, length - done));
+      }
+      assertEquals(long.toHex(), short.toHex(), `${length} bytes`);
+    }
+  }
+});
+
 Deno.test("Crc64 writes its sum least significant byte first and knows it again", () => {
   const crc = new Crc64();
   crc.update(latin1("123456789"), 0, 9);
