@@ -30,6 +30,8 @@ export interface RelayEvents {
   onEnd(failure: string | null): void;
   /** Whether the walk should wait because receivers are slow; when that has changed, call `resume`. */
   isFull(): boolean;
+  /** Whether receivers take bytes so slowly that it is worth while to compress them. */
+  compresses(): boolean;
 }
 
 /** A snapshot under way whose bytes go to replicas. */
@@ -66,6 +68,10 @@ export class RelayedSnapshot extends SnapshotJob implements Relay {
   /** SnapshotSink. */
   override isFull(): boolean {
     return super.isFull() || this.#unreleased > UNRELEASED_MAX || this.#events.isFull();
+  }
+
+  protected override get compresses(): boolean {
+    return this.#events.compresses();
   }
 
   override abort(): void {

@@ -161,6 +161,11 @@ export class Snapshot {
     this.#writer.writeLibraries(this.#main);
   }
 
+  /** Whether strings are compressed from here on, if they may be at all; those kept beside are. */
+  set compresses(value: boolean) {
+    this.#main.compress = this.#form.compress && value;
+  }
+
   /** Gives a chunk back that the sink was handed. */
   recycle(chunk: Uint8Array<ArrayBuffer>): void {
     this.#main.recycle(chunk);

@@ -128,6 +128,11 @@ export abstract class SnapshotJob implements SnapshotSink {
     return this.#underWay > CHUNKS_UNDER_WAY_MAX;
   }
 
+  /** Whether it is worth while to compress, if that is wanted at all. */
+  protected get compresses(): boolean {
+    return true;
+  }
+
   /** Gives up: nothing is left of it, and nobody is told of its end. */
   abort(): void {
     if (this.isOver) return;
@@ -160,6 +165,7 @@ export abstract class SnapshotJob implements SnapshotSink {
     else if (before > this.#delayedKeys) return this.schedule(before - this.#delayedKeys);
     const untilKeys = before + keysPerSlice(this.#delay());
     let isWalked = false;
+    snapshot.compresses = this.compresses;
     try {
       isWalked = snapshot.step(clock.monotonic() + SLICE_MS, () => clock.monotonic(), untilKeys);
     } catch (error) {

@@ -215,7 +215,11 @@ export class FullSyncs {
   #startRelay(group: AttachedReplica[], form: ReplicaForm): void {
     const { host } = this.master;
     const { offset } = this.master.historyOf(group[0]);
-    const transfer = new RelayTransfer(randomId(host.runtime.fillRandom));
+    const transfer = new RelayTransfer(
+      randomId(host.runtime.fillRandom),
+      () => host.clock.monotonic(),
+      group.some(({ isRdbOnly }) => isRdbOnly),
+    );
     const wake = () => {
       for (const replica of group) replica.client.transport.wake();
     };
@@ -246,6 +250,7 @@ export class FullSyncs {
           transfer.onEnd(failure);
         },
         isFull: () => transfer.isFull(),
+        compresses: () => transfer.compresses(),
       }, form));
       host.log.notice(`Background RDB transfer started by pid ${host.runtime.process.id}`);
     }

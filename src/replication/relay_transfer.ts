@@ -7,6 +7,9 @@
  *
  * A chunk goes back when all receivers have passed it. The slowest one thus sets the pace of the
  * walk: too much that waits makes it pause. One without any progress is for the master role to drop.
+ *
+ * Strings are compressed only where the link is what is waited for. On a fast one that would be work for both ends,
+ * which then takes longer than the bytes that it saves.
  */
 
 import { latin1 } from "../base/bytes.ts";
@@ -15,6 +18,11 @@ import type { OutgoingPayload } from "./attached_replica.ts";
 
 /** Bytes that wait for the slowest receiver beyond which the walk pauses. */
 const WAITING_MAX = 4 << 20;
+
+/** A link that takes less than so many bytes a second, while bytes wait for it, is slow. */
+const SLOW_BYTES_PER_SECOND = 24 << 20;
+/** How fast it is, is looked at about so often. */
+const LOOK_MS = 100;
 
 /** A part of what is sent. */
 class Piece {
@@ -40,15 +48,28 @@ export class RelayTransfer implements RelayEvents {
   #last: Piece;
   readonly #receivers = new Set<RelayReceiver>();
   #relay: Relay | null = null;
+  readonly #now: () => number;
+  readonly #alwaysCompresses: boolean;
+  #isSlow = false;
+  /** Since the last look: when that was, bytes that all receivers have passed, and whether they had passed all there were. */
+  #lookedMs: number;
+  #passedBytes = 0;
+  #hadPassedAll = false;
   #waitingBytes = 0;
   /** Bytes of the snapshot that have come. */
   totalBytes = 0;
   /** Everything has come, the mark included. */
   isComplete = false;
 
-  /** `mark` stands behind the last byte: 40 characters that nobody can foresee. */
-  constructor(mark: string) {
+  /**
+   * `mark` stands behind the last byte: 40 characters that nobody can foresee. `now` is the monotonic clock.
+   * `alwaysCompresses`: also where that takes longer, because the bytes are kept.
+   */
+  constructor(mark: string, now: () => number, alwaysCompresses = false) {
     this.#mark = mark;
+    this.#now = now;
+    this.#alwaysCompresses = alwaysCompresses;
+    this.#lookedMs = now();
     const line = latin1(`$EOF:${this.#mark}\r\n`);
     this.#first = this.#last = new Piece(line, line.length, false, 0);
   }
@@ -102,6 +123,21 @@ export class RelayTransfer implements RelayEvents {
     return this.#waitingBytes > WAITING_MAX;
   }
 
+  /** RelayEvents. */
+  compresses(): boolean {
+    if (this.#alwaysCompresses) return true;
+    const nowMs = this.#now();
+    const elapsedMs = nowMs - this.#lookedMs;
+    if (elapsedMs >= LOOK_MS) {
+      const bytesPerSecond = this.#passedBytes / elapsedMs * 1000;
+      this.#isSlow = !this.#hadPassedAll && bytesPerSecond < SLOW_BYTES_PER_SECOND;
+      this.#lookedMs = nowMs;
+      this.#passedBytes = 0;
+      this.#hadPassedAll = this.#waitingBytes === 0;
+    }
+    return this.#isSlow;
+  }
+
   /** Nobody is to get it any more. */
   abort(): void {
     this.#relay?.abort();
@@ -121,7 +157,11 @@ export class RelayTransfer implements RelayEvents {
   }
 
   #release(piece: Piece): void {
-    if (piece !== this.#first) this.#waitingBytes -= piece.length;
+    if (piece !== this.#first) {
+      this.#waitingBytes -= piece.length;
+      this.#passedBytes += piece.length;
+      if (this.#waitingBytes === 0) this.#hadPassedAll = true;
+    }
     if (piece.isLent) this.#relay?.release(piece.bytes);
   }
 

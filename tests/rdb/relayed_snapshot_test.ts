@@ -52,6 +52,7 @@ class Receiver implements RelayEvents {
   relay!: RelayedSnapshot;
   holds = false;
   slow = false;
+  isCompressed: () => boolean = () => true;
   end: string | null | undefined = undefined;
   heard: () => void = () => {};
 
@@ -69,6 +70,10 @@ class Receiver implements RelayEvents {
 
   isFull(): boolean {
     return this.slow;
+  }
+
+  compresses(): boolean {
+    return this.isCompressed();
   }
 
   get bytes(): Uint8Array {
@@ -97,44 +102,54 @@ async function settled(probe: () => number): Promise<void> {
   }
 }
 
-Deno.test("a relayed snapshot is the dataset as of its beginning, whatever changes meanwhile", async () => {
-  using master = new Master();
-  const { server, persistence } = master;
-  master.fill(20_000);
-  persistence.owner.replicationAux =
-    () => [["repl-stream-db", 0], ["repl-id", "x"], ["repl-offset", 5]];
-  const before = datasetDigest(server.keyspace);
-  const random = new Random(5);
-  const change = () => {
-    for (let i = 0; i < 50; i++) {
-      const key = `key:${random.below(25_000)}`;
-      if (random.below(3) === 0) server.run("DEL", key);
-      else server.run("SET", key, random.below(1000));
-      server.run("SREM", "set", `member:${random.below(3000)}`);
-    }
-    server.run("APPEND", "long", "more");
-    server.propagated();
-  };
-  const receiver = new Receiver();
-  let midWalk = 0;
-  // The first bytes come while the walk still waits for the worker to take more.
-  receiver.heard = () => {
-    const { keysDone, keysTotal } = receiver.relay.snapshot;
-    if (keysDone > 0 && keysDone < keysTotal) midWalk++;
+let turns = 0;
+for (
+  const [when, isCompressed] of [
+    ["always", () => true],
+    ["never", () => false],
+    ["now and then", () => turns++ % 3 === 0],
+  ] as const
+) {
+  Deno.test(`a relayed snapshot, compressed ${when}, is the dataset as of its beginning, whatever changes meanwhile`, async () => {
+    using master = new Master();
+    const { server, persistence } = master;
+    master.fill(20_000);
+    persistence.owner.replicationAux =
+      () => [["repl-stream-db", 0], ["repl-id", "x"], ["repl-offset", 5]];
+    const before = datasetDigest(server.keyspace);
+    const random = new Random(5);
+    const change = () => {
+      for (let i = 0; i < 50; i++) {
+        const key = `key:${random.below(25_000)}`;
+        if (random.below(3) === 0) server.run("DEL", key);
+        else server.run("SET", key, random.below(1000));
+        server.run("SREM", "set", `member:${random.below(3000)}`);
+      }
+      server.run("APPEND", "long", "more");
+      server.propagated();
+    };
+    const receiver = new Receiver();
+    receiver.isCompressed = isCompressed;
+    let midWalk = 0;
+    // The first bytes come while the walk still waits for the worker to take more.
+    receiver.heard = () => {
+      const { keysDone, keysTotal } = receiver.relay.snapshot;
+      if (keysDone > 0 && keysDone < keysTotal) midWalk++;
+      change();
+    };
+    start(master, receiver);
+    assert(persistence.isSaving);
     change();
-  };
-  start(master, receiver);
-  assert(persistence.isSaving);
-  change();
-  await eventually(() => receiver.end !== undefined);
-  assertEquals(receiver.end, null);
-  assert(midWalk > 0, "no change fell into the midst of the walk");
-  assert(!persistence.isSaving);
-  assertEquals(master.ended, [["relay", null]]);
-  const again = testServer();
-  loadBytes(again.keyspace, receiver.bytes);
-  assertEquals(datasetDigest(again.keyspace), before);
-});
+    await eventually(() => receiver.end !== undefined);
+    assertEquals(receiver.end, null);
+    assert(midWalk > 0, "no change fell into the midst of the walk");
+    assert(!persistence.isSaving);
+    assertEquals(master.ended, [["relay", null]]);
+    const again = testServer();
+    loadBytes(again.keyspace, receiver.bytes);
+    assertEquals(datasetDigest(again.keyspace), before);
+  });
+}
 
 Deno.test("the aux fields of replication stand between used-mem and aof-base", async () => {
   using master = new Master();
