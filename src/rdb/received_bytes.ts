@@ -8,6 +8,11 @@ import type { GrowingSource } from "./reader.ts";
 
 /** Packets are gathered in buffers of this size. */
 const BUFFER_BYTES = 256 * 1024;
+/**
+ * Buffers that are kept to be used again, as many as are filled while the link is ahead of the reader: a new one is
+ * zeroed, and each page of it costs the system more than what is copied there.
+ */
+const SPARES_MAX = 16;
 
 interface Piece {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -20,7 +25,7 @@ export class ReceivedBytes implements GrowingSource {
   count = 0;
   isComplete = false;
   readonly #pieces: Piece[] = [];
-  #spare: Uint8Array<ArrayBuffer> | null = null;
+  readonly #spares: Uint8Array<ArrayBuffer>[] = [];
   #toCome: number;
 
   /** `totalBytes` is how many bytes will come, null when that is not known. */
@@ -35,8 +40,7 @@ export class ReceivedBytes implements GrowingSource {
     while (length > 0) {
       let last = this.#pieces.at(-1);
       if (last === undefined || last.end === BUFFER_BYTES) {
-        last = { bytes: this.#spare ?? new Uint8Array(BUFFER_BYTES), start: 0, end: 0 };
-        this.#spare = null;
+        last = { bytes: this.#spares.pop() ?? new Uint8Array(BUFFER_BYTES), start: 0, end: 0 };
         this.#pieces.push(last);
       }
       const part = Math.min(length, BUFFER_BYTES - last.end);
@@ -79,11 +83,11 @@ export class ReceivedBytes implements GrowingSource {
 
   /** A buffer that is no longer needed. */
   giveBack(bytes: Uint8Array<ArrayBuffer>): void {
-    this.#spare = new Uint8Array(bytes.buffer);
+    if (this.#spares.length < SPARES_MAX) this.#spares.push(new Uint8Array(bytes.buffer));
   }
 
   clear(): void {
-    this.#pieces.length = 0;
+    this.#pieces.length = this.#spares.length = 0;
     this.count = 0;
   }
 }
