@@ -9,7 +9,7 @@
  * walk: too much that waits makes it pause. One without any progress is for the master role to drop.
  *
  * Strings are compressed only where the link is what is waited for. On a fast one that would be work for both ends,
- * which then takes longer than the bytes that it saves.
+ * which then takes longer than the bytes that it saves. See "Compressed where the link is slow" in NOTES.
  */
 
 import { latin1 } from "../base/bytes.ts";
