@@ -101,6 +101,8 @@ export class RelayTransfer implements RelayEvents {
 
   /** RelayEvents. */
   onBytes(chunk: Uint8Array<ArrayBuffer>, length: number): void {
+    // Before the first of them came there was nothing that a link could be slow with.
+    if (this.totalBytes === 0) this.#lookedMs = this.#now();
     this.totalBytes += length;
     this.#append(chunk, length, true);
     this.onMore();
@@ -126,6 +128,7 @@ export class RelayTransfer implements RelayEvents {
   /** RelayEvents. */
   compresses(): boolean {
     if (this.#alwaysCompresses) return true;
+    if (this.totalBytes === 0) return false;
     const nowMs = this.#now();
     const elapsedMs = nowMs - this.#lookedMs;
     if (elapsedMs >= LOOK_MS) {

@@ -74,6 +74,14 @@ Deno.test("the slowest receiver of a snapshot decides whether it is compressed",
   assertEquals(rig.transfer.compresses(), false);
 });
 
+Deno.test("a snapshot whose first bytes are late is not compressed for that", () => {
+  const rig = new Rig();
+  rig.nowMs += 500;
+  assertEquals(rig.transfer.compresses(), false);
+  rig.made(MB);
+  assertEquals(rig.transfer.compresses(), false);
+});
+
 Deno.test("a snapshot that somebody keeps is always compressed", () => {
   assertEquals(new Rig(1, true).transfer.compresses(), true);
 });
