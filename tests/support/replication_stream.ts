@@ -159,7 +159,9 @@ export function lastCommandsOn(links: Link[], key: string, count = 15): string[]
       const words = places.map(({ start, length }) => text.slice(start, start + length));
       if (/^select$/i.test(words[0])) database = words[1];
       if (words.slice(1).includes(key) || /^(flush|swapdb)/i.test(words[0])) {
-        found.push(`${stream.from + places[0].start} db ${database}: ${JSON.stringify(words).slice(0, 300)}`);
+        found.push(
+          `${stream.from + places[0].start} db ${database}: ${JSON.stringify(words).slice(0, 300)}`,
+        );
       }
     }
   }
