@@ -106,9 +106,9 @@ Deno.test({
       // Not ready before the dataset is there.
       await using server = await spawnTsredis({
         ...options,
-        args: [...args, "--key-load-delay", "5000"],
+        args: [...args, "--key-load-delay", "10000"],
       });
-      await eventually(() => server.log.includes("RDB memory usage when created"));
+      await eventually(() => manager.output.includes(LOADING));
       assertEquals(manager.saidBy(server), [LOADING]);
       await eventually(() => manager.output.includes("READY=1"));
       await server.untilLogged("Done loading RDB, keys loaded: 100");
