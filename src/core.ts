@@ -976,6 +976,11 @@ export class Core
   }
 
   /** ReplicationHost. */
+  historyBegan(): void {
+    this.aof.noteHistory();
+  }
+
+  /** ReplicationHost. */
   acknowledged(): void {
     this.dispatcher.acknowledgementWaits.acknowledged();
   }

@@ -314,6 +314,11 @@ export class AppendOnlyFile {
     return Infinity;
   }
 
+  /** The dataset is of another history from here on. */
+  noteHistory(): void {
+    if (this.#state === "on") this.writer.noteHistory();
+  }
+
   /**
    * What was written behind `offset` of the history `id`, as far as it is still there as commands; null when there is
    * nothing. Rejects with a SystemError.

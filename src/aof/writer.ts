@@ -392,9 +392,9 @@ export class AofWriter {
   #notePosition(isLast = false): void {
     if (this.#target === null || (!this.#isBehindPosition && !isLast)) return;
     const position = this.host.position();
-    if (position === null || (!this.#isBehindPosition && position.offset === this.#writtenOffset)) {
-      return;
-    }
+    if (position === null) return;
+    const isWritten = position.offset === this.#writtenOffset && position.id === this.#writtenId;
+    if (isWritten && !this.#isBehindPosition) return;
     const lines = latin1(positionLines(position, this.#writtenId));
     this.#writtenId = position.id;
     this.#writtenOffset = position.offset;
@@ -450,6 +450,15 @@ export class AofWriter {
     this.flush();
     const mayAll = this.#policy !== "always" || (this.#length === 0 && this.failure === null);
     return mayAll ? Infinity : this.synced.appliedOffset;
+  }
+
+  /**
+   * The dataset is of another history from here on: says so at once, as what was written behind this place is looked for
+   * by that name when another server has taken ours.
+   */
+  noteHistory(): void {
+    this.#notePosition(true);
+    this.flush();
   }
 
   /** Called by the timer: what has been put off, and syncs that are due. */

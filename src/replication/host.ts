@@ -151,6 +151,8 @@ export interface ReplicationHost {
   ): Promise<CommandSource | null>;
   /** The command that these words name, of a stream of writes; null when there is none here. */
   commandOf(words: Words): StreamCommand | null;
+  /** The dataset is of another history from here on, which we have begun. */
+  historyBegan(): void;
   /** Our role or the state of the link has changed: gates are to be looked at. */
   replicationChanged(): void;
   /** A replica has acknowledged more than before: who waits for that may be let go. */

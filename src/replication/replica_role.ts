@@ -223,6 +223,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     // They are to learn the new id, and go on where they are.
     ownReplicas.historyChanged("we are a master now, under another replication id");
     host.roleChanged();
+    host.historyBegan();
     ownReplicas.becameMaster();
   }
 

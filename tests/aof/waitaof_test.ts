@@ -114,7 +114,7 @@ Deno.test("a replica that restarts on its append-only file goes on partially, ho
   const { offset } = replica.core.replication;
   // The timer has written it, and nothing comes after it.
   await eventually(() => replica.core.aof.writer.bufferBytes === 0);
-  await eventually(() => lastLine(replica).startsWith("#RP:"));
+  await eventually(() => lastLines(replica, 1)[0].startsWith("#RP:"));
   const killed = new AofServer({}, replica.dir, false);
   await killed.aof.start();
   const loaded = killed.server.core.persistence.loadedReplication;
@@ -137,12 +137,27 @@ Deno.test("a replica that restarts on its append-only file goes on partially, ho
   );
 });
 
-function lastLine({ dir }: RunningServer): string {
+function lastLines({ dir }: RunningServer, count: number): string[] {
   const folder = `${dir}/appendonlydir`;
   const names = [...Deno.readDirSync(folder)].map(({ name }) => name)
     .filter((name) => name.endsWith(".incr.aof")).sort();
-  return Deno.readTextFileSync(`${folder}/${names.at(-1)}`).trimEnd().split("\r\n").at(-1)!;
+  return Deno.readTextFileSync(`${folder}/${names.at(-1)}`).trimEnd().split("\r\n").slice(-count);
 }
+
+// Killed within the next tenth of a second it has to find what it wrote under that name.
+Deno.test("the append-only file says at once that another history begins: for the first replica, and a promotion", async () => {
+  await using master = await RunningServer.start("appendonly yes", AT_ONCE);
+  await using replica = await RunningServer.start("appendonly yes");
+  await follow(replica, master);
+  const { ids } = master.core.replication;
+  assertEquals(lastLines(master, 2), [`#RI:${ids.id}`, "#RP:0:0:0:-1:0"]);
+  await eventually(() => !replica.core.aof.isWaiting);
+  using client = await replica.connect();
+  await client.call("REPLICAOF", "NO", "ONE");
+  const promoted = replica.core.replication.ids;
+  assertEquals(promoted.secondId, ids.id);
+  assertEquals(lastLines(replica, 2)[0], `#RI:${promoted.id}`);
+});
 
 Deno.test("WAITAOF 1 ends with an error when the file is turned off; who waits for replicas goes on", async () => {
   await using s = await RunningServer.start("appendonly yes", "appendfsync no");
