@@ -17,6 +17,7 @@
 import { latin1 } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { BacklogCursor } from "../propagation/backlog.ts";
+import type { FieldQuestion } from "./bridge/field_probe.ts";
 import type { Target } from "./bridge/target.ts";
 import type { TranslatedHistory } from "./bridge/translated_history.ts";
 import type { OutputFeed, ReplicaConnection } from "./host.ts";
@@ -58,6 +59,10 @@ export class AttachedReplica implements OutputFeed {
   readsRdb = 0;
   /** The version of Valkey that it says it is, as `serverVersion` has it; 0 when it has not said so. */
   valkeyVersion = 0;
+  /** It is known not to know fields that expire. */
+  lacksFields = false;
+  /** What it has been asked about them on this link. */
+  fieldQuestion: FieldQuestion | null = null;
   /** The log has said of it that it may not be able to read all it is sent. */
   isWarnedOf = false;
   /** Wants the snapshot and nothing after it. */

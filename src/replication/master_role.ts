@@ -13,6 +13,7 @@ import type { Backlog } from "../propagation/backlog.ts";
 import { AttachedReplica, type ReplicaState } from "./attached_replica.ts";
 import type { TranslatedHistory } from "./bridge/translated_history.ts";
 import { Translations } from "./bridge/translations.ts";
+import { Refusals } from "./bridge/refusals.ts";
 import { UnreadableWrites } from "./bridge/unreadable_writes.ts";
 import { FullSyncs } from "./full_sync.ts";
 import { AUX_DIVERGED_AT, AUX_LEFT_OUT, AUX_STREAM_ERRORS } from "../rdb/persistence.ts";
@@ -48,7 +49,7 @@ export interface HistoryForReplica {
 }
 
 /** Replicas to be remembered of those that are to have a full sync next. */
-const AHEAD_MAX = 1000;
+const UNSOUND_MAX = 1000;
 /** What replicas are asked to acknowledge with, at once. */
 const GETACK = ["REPLCONF", "GETACK", "*"];
 
@@ -74,8 +75,9 @@ export class MasterRole {
   #goodCount = 0;
   /** FAILOVER is under way: nobody is synchronized, and nothing enters the stream. */
   isHandingOver = false;
-  /** Names of replicas that have acknowledged what was never written: they do not go on partially. */
-  readonly #ahead = new Set<string>();
+  /** Names of replicas whose dataset is known to be another one, with the reason: they do not go on partially. */
+  readonly #unsound = new Map<string, string>();
+  readonly #refusals = new Refusals();
   /** Called when a replica has acknowledged more than before. */
   onAcknowledged: () => void = () => {};
   readonly #lag: Values<"min-replicas-max-lag">;
@@ -87,7 +89,10 @@ export class MasterRole {
   ) {
     this.#syncs = new FullSyncs(this);
     this.throttle = new WriterThrottle(host, history, this.#replicas);
-    this.unreadable = new UnreadableWrites(host, history, this.#replicas);
+    this.unreadable = new UnreadableWrites(host, history, this.#replicas, {
+      feed: (...commands) => this.#feed(...commands),
+      lacks: (replica, what) => this.#noteUnsound(replica, what),
+    });
     this.translations = new Translations(host, history, {
       grew: () => this.streamGrew(),
       broke: (translation, why) => this.#translationBroke(translation, why),
@@ -157,6 +162,7 @@ export class MasterRole {
       const { ids } = history;
       ids.renew();
       history.createBacklog();
+      host.historyBegan();
       log.notice(
         `Replication backlog created, my new replication IDs are '${ids.id}' and '${ids.secondId}'`,
       );
@@ -168,24 +174,30 @@ export class MasterRole {
 
   /**
    * Whom the replica is to be spoken to as, now that it is to have all there is. Answers an error when it cannot have all
-   * of that (logged).
+   * of that (logged). Servers since 7.0 that are answered anything but what they take for a passing state ask again
+   * at once, a thousand times a second.
    */
   #targetAgain(replica: AttachedReplica): string | null {
-    const { translations, host: { log } } = this;
+    const { translations, host: { log, clock } } = this;
     const target = replica.target = translations.targetFor(replica);
     replica.translation = null;
     const unheld = target === null
       ? this.unreadable.fullRefusal(replica)
       : translations.refusal(target);
-    if (unheld === null) return null;
-    const taken = target === null
-      ? ""
-      : `. It is taken for ${target.name}: see rdb-version-for-replicas`;
-    log.warning(
-      `Replica ${replica.name} is refused, as it cannot have all of the data: ${unheld}${taken}`,
-    );
-    this.note(replica, "refused", unheld);
-    return `ERR ${unheld}`;
+    if (unheld === null) {
+      this.#refusals.taken(replica.name);
+      return null;
+    }
+    if (this.#refusals.isNews(replica.name, unheld, clock.monotonic())) {
+      const taken = target === null
+        ? ""
+        : `. It is taken for ${target.name}: see rdb-version-for-replicas`;
+      log.warning(
+        `Replica ${replica.name} is refused, as it cannot have all of the data: ${unheld}${taken}`,
+      );
+      this.note(replica, "refused", unheld);
+    }
+    return replica.hasCapaPsync2 && !replica.isOld ? `NOMASTERLINK ${unheld}` : `ERR ${unheld}`;
   }
 
   /** Nobody can be told any more in these terms what happens here. */
@@ -211,7 +223,7 @@ export class MasterRole {
   #attach(replica: AttachedReplica): void {
     replica.onIdle = () => this.#knowOfMore = false;
     this.#replicas.add(replica);
-    this.unreadable.replicasChanged();
+    this.unreadable.attached(replica);
     replica.client.becomeReplica(replica);
   }
 
@@ -225,11 +237,10 @@ export class MasterRole {
       log.notice(`Full resync requested by replica ${replica.name}`);
       return "it asked for a full resync";
     }
-    if (this.#ahead.has(replica.name)) {
-      log.notice(
-        `Partial resynchronization not accepted: ${replica.name} has acknowledged what was never written`,
-      );
-      return "it has acknowledged more than was ever written here: its dataset is another one";
+    const unsound = this.#unsound.get(replica.name);
+    if (unsound !== undefined) {
+      log.notice(`Partial resynchronization not accepted: ${replica.name} ${unsound}`);
+      return `it ${unsound}: its dataset is another one`;
     }
     if (translation === null && replica.target !== null) {
       log.notice(
@@ -325,7 +336,7 @@ export class MasterRole {
       replica.close(`it asked for the snapshot only, and has it: ${amount}`);
       return;
     }
-    this.#ahead.delete(replica.name);
+    this.#unsound.delete(replica.name);
     replica.state = "online";
     replica.ackMs = clock.monotonic();
     // An acknowledgement that came while the end was on its way counts.
@@ -348,6 +359,7 @@ export class MasterRole {
   }
 
   readonly #wakeReplicas = (): void => {
+    if (!this.isHandingOver) this.unreadable.look();
     for (const replica of this.#replicas) {
       const { transport } = replica.client;
       if (replica.isStreaming && !transport.isWriting) transport.wake();
@@ -361,6 +373,7 @@ export class MasterRole {
     const { translation } = replica;
     replica.ackMs = this.host.clock.monotonic();
     if (offset > this.historyOf(replica).offset && this.#endAhead(replica, offset)) return;
+    if (this.unreadable.holdsBack(replica, offset)) return;
     const ours = Math.min(translation?.oursAt(offset) ?? offset, this.history.offset);
     const oursSynced = translation?.oursAt(synced) ?? synced;
     if (!replica.hasAcknowledged) this.translations.loaded(replica);
@@ -399,10 +412,15 @@ export class MasterRole {
       `Replica ${replica.name} acknowledges ${what} (${ours}): what it was sent has been changed on the way. ` +
         "Its link is ended, and it has to take the whole dataset",
     );
-    if (this.#ahead.size >= AHEAD_MAX) this.#ahead.clear();
-    this.#ahead.add(replica.name);
+    this.#noteUnsound(replica, "has acknowledged more than was ever written here");
     replica.close(`it acknowledged ${what}`);
     return true;
+  }
+
+  /** The dataset of a replica is not ours, whatever it acknowledges: only a full sync makes it so again. */
+  #noteUnsound({ name }: AttachedReplica, why: string): void {
+    if (this.#unsound.size >= UNSOUND_MAX) this.#unsound.clear();
+    this.#unsound.set(name, why);
   }
 
   /** Asks all replicas what they have, once for all that ask for it in this turn. */
@@ -412,7 +430,9 @@ export class MasterRole {
     this.host.runtime.timers.soon(() => {
       this.#asksAcks = false;
       // While the stream is to stand still, they tell of themselves once a second.
-      if (!this.isHandingOver) this.ask();
+      if (this.isHandingOver) return;
+      this.unreadable.look();
+      this.ask();
     });
   }
 
@@ -421,11 +441,19 @@ export class MasterRole {
     this.#feed(GETACK);
   }
 
-  /** Puts something into the stream that has to do with no database. */
-  #feed(words: string[]): void {
+  /**
+   * Puts something into the stream that has to do with no database, several commands as a transaction. Answers false
+   * where there is nobody to read it, or the stream is not ours to write.
+   */
+  #feed(...commands: string[][]): boolean {
     const { stream } = this.host.keyspace;
-    if (this.#replicas.size === 0 || this.ourMaster.isFollowing) return;
-    stream.unit(() => stream.limited(FOR_REPLICAS, () => stream.add(stream.database, words)));
+    if (this.#replicas.size === 0 || this.ourMaster.isFollowing) return false;
+    stream.unit(() =>
+      stream.limited(FOR_REPLICAS, () => {
+        for (const words of commands) stream.add(stream.database, words);
+      })
+    );
+    return true;
   }
 
   /**
@@ -476,7 +504,7 @@ export class MasterRole {
   closed(client: ReplicaConnection): void {
     const replica = this.stateOf(client);
     if (!this.#replicas.delete(replica)) return;
-    this.unreadable.replicasChanged();
+    this.unreadable.left(replica);
     this.#knowOfMore = false; // it may have been the one that was to ask for more
     const { log, clock } = this.host;
     log.notice(`Connection with replica ${replica.name} lost.`);
@@ -605,7 +633,7 @@ export class MasterRole {
     this.#ping(steadyMs);
     this.#syncs.noteProgress();
     this.#dropSilent(steadyMs);
-    this.unreadable.tick();
+    if (!this.isHandingOver) this.unreadable.look();
     this.#dropIdleBacklog(steadyMs);
     this.translations.tick(steadyMs, (each) => this.#isFollowed(each));
     this.#countGood();

@@ -14,6 +14,7 @@ import {
   ask,
   askText,
   assertNoFaults,
+  countedFor,
   infoOf,
   linkUp,
   startPeer,
@@ -398,6 +399,37 @@ for (
         timeoutMs: 30_000,
         what: "the replica to have the later value",
       });
+    },
+  });
+}
+
+for (const version of ["7.2.4", "7.4.1", "8.0-m01", "valkey-7.2.7"]) {
+  const isOlder = version.includes("7.2");
+  Deno.test({
+    name: `${nameOf(version)}, which does not tell its version, ${
+      isOlder ? "is found not to know" : "is found to know"
+    } fields that expire [old servers]`,
+    ignore: !hasOldRedis(version),
+    async fn() {
+      await using master = await startPeer("tsredis", {
+        args: ["--repl-diskless-sync-delay", "0"],
+      });
+      await using replica = await startOldRedis(version);
+      await ask(master, "HSET", "h", "f", "v");
+      await follow(replica, master);
+      await linkUp(replica);
+      const count = await countedFor(
+        master,
+        isOlder ? 500 : 10_000,
+        ...["HEXPIRE", "h", "1000", "FIELDS", "1", "f"],
+      );
+      assertEquals(count, isOlder ? 0 : 1);
+      const sentence = /cannot be told to a server older than Redis 7\.4: .*the hash "h"/;
+      if (isOlder) await master.untilLogged(sentence);
+      else {
+        assertEquals(sentence.test(master.log), false);
+        assertEquals((await syncCounts(master)).full, 1);
+      }
     },
   });
 }

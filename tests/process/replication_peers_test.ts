@@ -13,6 +13,7 @@ import { startLoad, writeSome } from "../support/replication_load.ts";
 import {
   ask,
   askText,
+  countedFor,
   cutAndWait,
   inStep,
   linkUp,
@@ -164,5 +165,29 @@ Deno.test({
     await ask(replica, "PING");
     proxy.resume("toReplica");
     await inStep(master, replica);
+  },
+});
+
+Deno.test({
+  name:
+    "tsredis -> redis 7.0, which does not tell its version: a field that expires ends the link by its name",
+  ignore: !hasRedisServer,
+  async fn() {
+    await using stack = new AsyncDisposableStack();
+    const [master, replica] = await startPeers(stack, ["tsredis", "redis"], SYNCS.diskless);
+    await replicate(replica, master);
+    await linkUp(replica);
+    assertEquals(await countedFor(master, 10_000, "HSET", "h", "f", "v"), 1);
+    // Its first answer already comes from behind the command that it does not know.
+    assertEquals(await countedFor(master, 500, "HEXPIRE", "h", "1000", "FIELDS", "1", "f"), 0);
+    await master.untilLogged(
+      /cannot be told to a server older than Redis 7\.4: .*fields of the hash "h" expire \(database 0\)/,
+    );
+    await replica.untilLogged("Master is currently unable to PSYNC but should be in the future: ");
+    await ask(master, "HPERSIST", "h", "FIELDS", "1", "f");
+    await ask(master, "SET", "last", "1");
+    await linkUp(replica);
+    await inStep(master, replica);
+    assertEquals((await syncCounts(master)).full, 2);
   },
 });

@@ -256,9 +256,7 @@ export class OldLink {
       replica.isQueueBad = replica.queue !== null;
       return;
     }
-    if (name === "replconf" && words[1]?.toLowerCase() === "getack") {
-      if (this.acknowledges) this.#acknowledge();
-    } else if (name === "multi") replica.queue = [];
+    if (name === "multi") replica.queue = [];
     else if (name === "exec") {
       const queue = replica.queue;
       if (queue === null) throw replica.fault("EXEC without MULTI", words);
@@ -271,6 +269,10 @@ export class OldLink {
 
   #carryOut(words: string[]): void {
     const { replica } = this;
+    if (words[0].toLowerCase() === "replconf" && words[1]?.toLowerCase() === "getack") {
+      if (this.acknowledges) this.#acknowledge();
+      return;
+    }
     const { core } = replica.server.server!;
     const client = replica.client!;
     const { divergence } = core.replication.replica;

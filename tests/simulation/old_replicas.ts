@@ -29,6 +29,9 @@ const UNSAYABLE = 0.1;
 /** Virtual time within which they have to hold the same, once nothing goes wrong any more. */
 const SAME_WITHIN_MS = 120_000;
 
+/** Virtual time between two looks at whether they hold the same. */
+const WATCH_MS = 500;
+
 /** Directives that say from where on values are kept in other forms. */
 const ENCODINGS = /^(hash|zset|set|list)-max-/;
 
@@ -57,8 +60,8 @@ export class OldReplicas {
   }
 
   /**
-   * Whether a command is left out of the load. Nothing is translated for a 7.0 as long as it reads our snapshots, so
-   * it is never sent the time of a field here: it would answer with an error, and go on without.
+   * Whether a command is left out of the load. Nothing is translated for a 7.0 as long as it reads our snapshots, and a
+   * server that follows another cannot ask it what it knows: so there are no times of fields where one is.
    */
   leavesOut(name: string): boolean {
     const { all } = this;
@@ -78,6 +81,18 @@ export class OldReplicas {
       this.cluster.note(`${old.name} is a redis ${old.version.text} and follows ${old.follows}`);
       old.start();
       this.#live(old);
+      this.#watch(old);
+    }
+  }
+
+  /** Whenever one has all there is it holds what its master holds; what has come wrong may be deleted before the end. */
+  async #watch(old: OldReplica): Promise<void> {
+    while (!this.isStopping) {
+      await this.cluster.sleep(WATCH_MS);
+      if (old.faults.length > 0 || !this.#isCaughtUp(old) || this.#differing(old).length === 0) {
+        continue;
+      }
+      old.faults.push(`it differs ${this.cluster.world.nowMs} ms on: ${this.#differences(old)}`);
     }
   }
 
@@ -194,15 +209,18 @@ export class OldReplicas {
 
   /** Whether it holds what its master holds, and its master knows that. */
   #isSame(old: OldReplica): boolean {
+    if (this.cluster.server(old.follows).ready === null || !old.isUp) return false;
+    return (!old.acknowledges || this.#isCaughtUp(old)) && this.#differing(old).length === 0;
+  }
+
+  /** Whether its master knows that it has all there is. */
+  #isCaughtUp(old: OldReplica): boolean {
     const master = this.cluster.server(old.follows).ready;
-    if (master === null || !old.isUp) return false;
-    if (old.acknowledges) {
-      const { offset } = master.replication;
-      const known = master.replication.master.attachedReplicas()
-        .find(({ name }) => name === addressOf(old));
-      if (known?.ackOffset !== offset) return false;
-    }
-    return this.#differing(old).length === 0;
+    if (master === null || !old.acknowledges || old.queue !== null || old.text !== "") return false;
+    const { offset } = master.replication;
+    const known = master.replication.master.attachedReplicas()
+      .find(({ name }) => name === addressOf(old));
+    return known?.ackOffset === offset;
   }
 
   #differing(old: OldReplica): string[] {
@@ -234,7 +252,7 @@ export class OldReplicas {
     if (old.refusedCount >= 2) {
       return logLines.some((line) => line.includes(unread) && unheld.test(line));
     }
-    const refusal = /^-ERR (.*)$/.exec(old.lastAnswer)?.[1];
+    const refusal = /^-(?:ERR|NOMASTERLINK) (.*)$/.exec(old.lastAnswer)?.[1];
     if (refusal === undefined) return false;
     const told = `Replica ${
       addressOf(old)

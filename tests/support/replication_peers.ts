@@ -80,6 +80,17 @@ export async function askText(server: Address, ...words: string[]): Promise<stri
   return textOf(await ask(server, ...words));
 }
 
+/** Writes something, and answers how many replicas WAIT 1 has counted for it within a time. */
+export async function countedFor(
+  server: Address,
+  timeoutMs: number,
+  ...words: string[]
+): Promise<number> {
+  using client = await connect(server.port, server.hostname);
+  const [, reply] = await client.pipeline([words, ["WAIT", "1", `${timeoutMs}`]]);
+  return reply.kind === "integer" ? Number(reply.value) : NaN;
+}
+
 /** Makes `replica` a replica of `master`, or of the master behind a proxy. */
 export async function replicate(replica: Address, master: Address): Promise<void> {
   await askOnceLoaded(replica, "REPLICAOF", "127.0.0.1", `${master.port}`);

@@ -3,7 +3,8 @@
  * (`REPLCONF version`, since 8.0): it reads payloads up to RDB version 11, and 9 its own 80 too; commands for fields that
  * expire it knows since 9, and their form in a snapshot of Redis never. Such a replica would log an error and lack the
  * change from then on: so its link ends before the bytes are sent, with the key's name, and it goes on partially only
- * from behind them. Of others it cannot be told what they read; for them the log warns, once.
+ * from behind them. Others are asked whether they know fields that expire once there are some (field_probe.ts), and
+ * their links end likewise when they do not. Where they cannot be asked the log warns, once for each replica.
  *
  * On the path of the master role: asked when the stream has grown, and at PSYNC.
  */
@@ -21,6 +22,7 @@ import { firstUnheld } from "../../rdb/versions.ts";
 import type { AttachedReplica } from "../attached_replica.ts";
 import type { History } from "../history.ts";
 import type { ReplicationHost } from "../host.ts";
+import { type Feed, FieldProbe, type FieldQuestion } from "./field_probe.ts";
 import { serverVersion } from "./target.ts";
 
 /** The first Valkey with fields that expire, and a version of snapshots of its own. */
@@ -42,29 +44,57 @@ interface Payload {
   readonly what: string;
 }
 
+/** What the master role does about it. */
+export interface UnreadableWritesOwner {
+  readonly feed: Feed;
+  /** A replica has read past what it does not know. */
+  lacks(replica: AttachedReplica, what: string): void;
+}
+
 export class UnreadableWrites {
   /** Payloads of RESTORE whose bytes are about to enter the stream. */
   #payloads: Payload[] = [];
-  /** Whether one of the replicas is a Valkey, as far as is known. */
-  #hasValkey = false;
-  /** Whoever is a Valkey and has less of the stream than this lacks something that it could not read. */
+  /** Whether one of the replicas is known to read less than we write: a Valkey, or found out. */
+  #hasLesser = false;
+  /** Whether there are replicas of which it is not known whether they know fields that expire. */
+  #hasUntold = false;
+  /** Whoever reads less and has less of the stream than this lacks something that it could not read. */
   #readableFrom = 0;
   /** The backlog that this is about: another one has other offsets. */
   #backlog: unknown = null;
   readonly #given: Setting<string>;
+  readonly #probe: FieldProbe;
 
   constructor(
     readonly host: ReplicationHost,
     readonly history: History,
     readonly replicas: ReadonlySet<AttachedReplica>,
+    readonly owner: UnreadableWritesOwner,
   ) {
     this.#given = host.config.setting("rdb-version-for-replicas");
+    this.#probe = new FieldProbe(host, owner.feed);
   }
 
-  /** Replicas have come or gone. */
-  replicasChanged(): void {
-    this.#hasValkey = false;
-    for (const { valkeyVersion } of this.replicas) if (valkeyVersion > 0) this.#hasValkey = true;
+  /** A replica has come. */
+  attached(replica: AttachedReplica): void {
+    replica.lacksFields = replica.valkeyVersion > 0
+      ? replica.valkeyVersion < VALKEY_9
+      : isUntold(replica) && this.#probe.isLacking(replica);
+    this.#replicasChanged();
+  }
+
+  /** A replica has gone. */
+  left(replica: AttachedReplica): void {
+    this.#probe.left(replica);
+    this.#replicasChanged();
+  }
+
+  #replicasChanged(): void {
+    this.#hasLesser = this.#hasUntold = false;
+    for (const replica of this.replicas) {
+      if (replica.valkeyVersion > 0 || replica.lacksFields) this.#hasLesser = true;
+      else if (isUntold(replica)) this.#hasUntold = true;
+    }
   }
 
   /** Whether replicas are as they are found to be, and not as `rdb-version-for-replicas` says. */
@@ -79,12 +109,13 @@ export class UnreadableWrites {
       `the payload of RESTORE for the key ${quoted(toLatin1(key))} (database ${database}), ` +
       `which only RDB version ${version} can express`;
     this.#payloads.push({ version, what });
-    this.#warn(version, what);
+    // What has fields that expire is asked for, as those are in the dataset then.
+    if (version !== RDB_VERSION_FIELDS) this.#warn(version, what);
   }
 
   /** The stream has grown, and nobody has been sent the new bytes yet. */
   grew(): void {
-    if (this.#hasValkey && (this.#payloads.length > 0 || this.#hasFields)) {
+    if (this.#hasLesser && (this.#payloads.length > 0 || this.#hasFields)) {
       const fields = this.#fields();
       for (const replica of this.replicas) {
         const why = this.#unreadBy(replica, fields);
@@ -96,10 +127,11 @@ export class UnreadableWrites {
 
   /** What of the newest of the stream this replica cannot read; null for nothing, or where it cannot be told. */
   #unreadBy(replica: AttachedReplica, fields: string | null): string | null {
-    const { valkeyVersion, translation, closeCause } = replica;
-    if (valkeyVersion === 0 || translation !== null || closeCause !== "") return null;
+    const { valkeyVersion, lacksFields, translation, closeCause } = replica;
+    if (valkeyVersion === 0 && !lacksFields) return null;
+    if (translation !== null || closeCause !== "") return null;
     const payload = this.#payloads.find(({ version }) => !readsPayload(valkeyVersion, version));
-    return payload?.what ?? (valkeyVersion < VALKEY_9 ? fields : null);
+    return payload?.what ?? (lacksFields ? fields : null);
   }
 
   /** Whether there is a field that expires. */
@@ -131,25 +163,70 @@ export class UnreadableWrites {
   /** Why a replica cannot go on behind the first `offset` bytes of the stream; null if it can. */
   partialRefusal(replica: AttachedReplica, offset: number): string | null {
     const { valkeyVersion } = replica;
-    if (valkeyVersion === 0 || !this.#isAuto) return null;
+    const lacksFields = valkeyVersion > 0
+      ? valkeyVersion < VALKEY_9
+      : this.#isFoundLacking(replica);
+    if ((valkeyVersion === 0 && !lacksFields) || !this.#isAuto) return null;
     if (this.#readableFrom === Infinity) return "what it is to be sent cannot be read by it";
     if (offset < this.#readableFrom && this.#backlog === this.history.backlog) {
       return `what has been written up to offset ${this.#readableFrom} cannot be read by ${
         nameOf(replica)
       }`;
     }
-    return valkeyVersion < VALKEY_9 ? this.#fields() : null;
+    return lacksFields ? this.#fields() : null;
+  }
+
+  #isFoundLacking(replica: AttachedReplica): boolean {
+    return isUntold(replica) && this.#probe.isLacking(replica);
   }
 
   /** Why a replica cannot be sent the dataset as it is; null if it can. */
   fullRefusal(replica: AttachedReplica): string | null {
-    const unheld = replica.valkeyVersion > 0 ? this.#fields() : null;
+    const isLesser = replica.valkeyVersion > 0 || this.#isFoundLacking(replica);
+    const unheld = isLesser ? this.#fields() : null;
     return unheld === null ? null : `${unheld}, and ${nameOf(replica)} reads no later one`;
   }
 
-  /** The timer's look, once a second: times of fields are of no payload. */
-  tick(): void {
-    if (this.replicas.size === 0) return;
+  /**
+   * Once a second, and wherever it matters soon: asks the replicas that do not tell what they are whether they know
+   * fields that expire, if there are some.
+   */
+  look(): void {
+    if (!this.#hasUntold || !this.#hasFields || !this.#isAuto) return;
+    const unasked: AttachedReplica[] = [];
+    for (const replica of this.replicas) {
+      const isReached = replica.cursor !== null && replica.closeCause === "";
+      const isProven = replica.sentVersion >= RDB_VERSION_FIELDS;
+      if (isUntold(replica) && replica.fieldQuestion === null && isReached && !isProven) {
+        unasked.push(replica);
+      }
+    }
+    if (!this.#probe.ask(unasked)) this.#warnOfFields();
+  }
+
+  /**
+   * A replica says where it is, which may answer what it was asked; its link ends if it lacks what there is. Answers
+   * whether it does not count as being there, as it may lack what has led to the question.
+   */
+  holdsBack(replica: AttachedReplica, offset: number): boolean {
+    const question = replica.fieldQuestion;
+    // Before it has said that it has its snapshot it is sent nothing behind that.
+    if (question === null || question.verdict === "knows" || replica.waitsForAck) return false;
+    if (question.verdict === null) this.#answered(replica, question, offset);
+    return question.verdict === "lacks" || (question.verdict === null && offset >= question.from);
+  }
+
+  #answered(replica: AttachedReplica, question: FieldQuestion, offset: number): void {
+    this.#probe.answered(replica, question, offset);
+    if (question.verdict === "silent") this.#warnOfFields();
+    if (question.verdict !== "lacks") return;
+    replica.lacksFields = true;
+    this.#replicasChanged();
+    this.owner.lacks(replica, "has been sent fields that expire, which it does not know");
+    this.#end(replica, this.#fields() ?? "fields that expire, which it does not know");
+  }
+
+  #warnOfFields(): void {
     const fields = this.#fields();
     if (fields !== null) this.#warn(RDB_VERSION_FIELDS, fields);
   }
@@ -157,9 +234,9 @@ export class UnreadableWrites {
   /** Says of replicas of which it is not known that they read this version that they may lack something. */
   #warn(version: number, what: string): void {
     for (const replica of this.replicas) {
-      const { valkeyVersion, readsRdb, target, sentVersion, isRdbOnly } = replica;
-      if (valkeyVersion > 0 || readsRdb > 0 || target !== null || isRdbOnly) continue;
-      if (replica.isWarnedOf || replica.listeningPort === 0 || sentVersion >= version) continue;
+      if (!isUntold(replica) || replica.isWarnedOf || replica.sentVersion >= version) continue;
+      const verdict = replica.fieldQuestion?.verdict;
+      if (version === RDB_VERSION_FIELDS && (verdict === "knows" || verdict === null)) continue;
       replica.isWarnedOf = true;
       const who = LACKING[version] ?? "older than its master";
       this.host.log.warning(
@@ -170,7 +247,14 @@ export class UnreadableWrites {
   }
 }
 
-/** Whether a Valkey reads payloads of a version. */
+/** Whether a replica is a server that does not tell its version, by what it has said of itself. */
+function isUntold(replica: AttachedReplica): boolean {
+  const { valkeyVersion, readsRdb, target, isRdbOnly, listeningPort } = replica;
+  return valkeyVersion === 0 && readsRdb === 0 && target === null && !isRdbOnly &&
+    listeningPort !== 0;
+}
+
+/** Whether a server that is known to read less than we write reads payloads of a version; Valkey 0 is an older Redis. */
 function readsPayload(valkeyVersion: number, version: number): boolean {
   return version <= RDB_VERSION_SET_LISTPACKS ||
     (version === RDB_VERSION_VALKEY && valkeyVersion >= VALKEY_9);
@@ -178,6 +262,7 @@ function readsPayload(valkeyVersion: number, version: number): boolean {
 
 /** As the log calls such a replica. */
 function nameOf({ valkeyVersion }: AttachedReplica): string {
+  if (valkeyVersion === 0) return "a server older than Redis 7.4";
   const [major, minor, patch] = [10_000, 100, 1].map((unit) =>
     Math.floor(valkeyVersion / unit) % 100
   );
