@@ -10,7 +10,7 @@ import { parseInteger } from "../base/integers.ts";
 import { parseInt64 } from "../base/integers.ts";
 import type { Command } from "./command.ts";
 import type { Database } from "../keyspace/database.ts";
-import type { StreamPart } from "../propagation/write_stream.ts";
+import type { StreamPart } from "../propagation/stream_part.ts";
 import { shownText, wrongArity } from "./command_errors.ts";
 import { NOT_AN_INTEGER, ReplyError } from "../resp/reply_error.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
@@ -52,11 +52,11 @@ export class Call {
 
   /**
    * Puts this command into the stream of writes in place of the request (may be called several
-   * times). It names outcomes, never relative times or chance: see "Outcomes enter the stream" in NOTES.
+   * times); `word(n)` is a word of the request as it came. It names outcomes, never relative times or chance: see "Outcomes enter the stream" in NOTES.
    */
   propagateAs(...parts: StreamPart[]): void {
     this.propagation = PROPAGATE_REPLACED;
-    this.server.keyspace.stream.add(this.database.index, parts);
+    this.server.keyspace.stream.add(this.database.index, parts, this.words);
   }
 
   /** The request leaves no trace in the stream of writes. */

@@ -19,9 +19,10 @@
  * NOTES. Not promised: that anything has been kept when `endUnit` returns; that is the readers' business.
  */
 
-import { copyBytes, latin1 } from "../base/bytes.ts";
-import { writeInteger } from "../base/integers.ts";
+import { copyBytes, latin1, writeText } from "../base/bytes.ts";
+import { integerLength, writeInteger } from "../base/integers.ts";
 import type { Words } from "../resp/words.ts";
+import { type StreamPart, WordAt } from "./stream_part.ts";
 
 /**
  * Takes the stream's next bytes. They hold only during the call, unless `isKept`: then they never change, as long as
@@ -33,9 +34,6 @@ export type StreamReader = (
   length: number,
   isKept: boolean,
 ) => void;
-
-/** A part of a command: bytes, text (latin1) or an integer. */
-export type StreamPart = Uint8Array | string | number;
 
 const MULTI = latin1("*1\r\n$5\r\nMULTI\r\n");
 const EXEC = latin1("*1\r\n$4\r\nEXEC\r\n");
@@ -221,14 +219,19 @@ export class WriteStream {
     this.#emit(tap, bytes, offset, length, isKept);
   }
 
-  /** Adds a command to the unit, made of these parts. */
-  add(database: number, parts: readonly StreamPart[]): void {
+  /** Adds a command to the unit, made of these parts; `words` are what `WordAt` counts. */
+  add(database: number, parts: readonly StreamPart[], words: Words | null = null): void {
     if (!this.isActive) return;
     this.#begin(database);
     this.#line(0x2a, parts.length);
-    for (const part of parts) {
-      const bytes = typeof part === "object" ? part : latin1(String(part));
-      this.#bulk(bytes, 0, bytes.length);
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i];
+      if (typeof part === "string") this.#text(part);
+      else if (typeof part === "number") this.#number(part);
+      else if (part instanceof WordAt) {
+        const { index } = part;
+        this.#bulk(words!.bytes, words!.starts[index], words!.lengths[index]);
+      } else this.#bulk(part, 0, part.length);
     }
   }
 
@@ -360,6 +363,23 @@ export class WriteStream {
     this.#ensure(length + 2);
     copyBytes(this.#unit, this.#length, bytes, offset, length);
     this.#length += length;
+    this.#unit[this.#length++] = 13;
+    this.#unit[this.#length++] = 10;
+  }
+
+  #text(text: string): void {
+    this.#line(0x24, text.length);
+    this.#ensure(text.length + 2);
+    this.#length = writeText(this.#unit, this.#length, text);
+    this.#unit[this.#length++] = 13;
+    this.#unit[this.#length++] = 10;
+  }
+
+  #number(n: number): void {
+    if (!Number.isSafeInteger(n)) return this.#text(String(n));
+    this.#line(0x24, integerLength(n));
+    this.#ensure(24);
+    this.#length += writeInteger(this.#unit, this.#length, n);
     this.#unit[this.#length++] = 13;
     this.#unit[this.#length++] = 10;
   }

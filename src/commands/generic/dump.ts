@@ -12,7 +12,7 @@ import { ReplyError, SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { type CommandDefinition, defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
 import { lowerPayload } from "../../dispatch/restores.ts";
-import type { StreamPart } from "../../propagation/write_stream.ts";
+import { type StreamPart, word } from "../../propagation/stream_part.ts";
 
 const BUSY_KEY = "BUSYKEY Target key name already exists.";
 /** What watches a log for damaged payloads looks for. */
@@ -204,7 +204,7 @@ function runRestore(call: Call): void {
     if (old !== 0) {
       database.removeRecord(old, bytes, keyAt, keyLength);
       if (call.isPropagating) {
-        call.propagateAs(keyspace.unlinksEmptied ? "UNLINK" : "DEL", words.copy(1));
+        call.propagateAs(keyspace.unlinksEmptied ? "UNLINK" : "DEL", word(1));
       }
     }
     return reply.ok();
@@ -246,7 +246,7 @@ function propagateRestore(
   for (let i = 0; i < words.count; i++) {
     if (i === 2 && isTimed) parts.push(String(expiresAtMs));
     else if (i === 3 && anew !== null) parts.push(anew);
-    else parts.push(words.copy(i));
+    else parts.push(word(i));
   }
   if (isTimed) parts.push("ABSTTL");
   call.propagateAs(...parts);

@@ -4,7 +4,7 @@ import { INT64_MAX, INT64_MIN } from "../../base/integers.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { EVENT_GENERIC } from "../../base/event_classes.ts";
 import { EXPIRE_DELETES } from "../../keyspace/expire_mode.ts";
-import type { StreamPart } from "../../propagation/write_stream.ts";
+import { type StreamPart, word } from "../../propagation/stream_part.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
@@ -132,15 +132,15 @@ function expireKey(call: Call, isSeconds: boolean, baseMs: number): void {
   if (expiresAtMs <= call.nowMs && keyspace.expireMode === EXPIRE_DELETES) {
     database.removeRecord(ref, bytes, keyAt, keyLength);
     if (call.isPropagating) {
-      call.propagateAs(keyspace.unlinksExpired ? "UNLINK" : "DEL", words.copy(1));
+      call.propagateAs(keyspace.unlinksExpired ? "UNLINK" : "DEL", word(1));
     }
     return;
   }
   database.setExpiry(ref, expiresAtMs);
   database.changed(bytes, keyAt, keyLength, EVENT_GENERIC, "expire");
   if (call.isPropagating && (isSeconds || baseMs !== 0)) {
-    const parts: StreamPart[] = ["PEXPIREAT", words.copy(1), integerText(expiresAtMs)];
-    for (let i = 3; i < words.count; i++) parts.push(words.copy(i));
+    const parts: StreamPart[] = ["PEXPIREAT", word(1), integerText(expiresAtMs)];
+    for (let i = 3; i < words.count; i++) parts.push(word(i));
     call.propagateAs(...parts);
   }
 }

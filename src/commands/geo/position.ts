@@ -4,7 +4,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
 import { PUT_NEW, PUT_OLD, sortedSetView as view } from "../../keyspace/sorted_set.ts";
-import type { StreamPart } from "../../propagation/write_stream.ts";
+import { type StreamPart, word } from "../../propagation/stream_part.ts";
 import { SYNTAX_ERROR } from "../../resp/reply_error.ts";
 import { distance } from "../../values/geo/distance.ts";
 import {
@@ -76,7 +76,7 @@ function readScore(call: Call, index: number): number {
 function propagate(call: Call, first: number, count: number): void {
   const { words } = call;
   const parts: StreamPart[] = ["ZADD"];
-  for (let i = 1; i < first; i++) parts.push(words.copy(i));
+  for (let i = 1; i < first; i++) parts.push(word(i));
   for (let at = first; at < first + 3 * count; at += 3) {
     parts.push(readScore(call, at), words.copy(at + 2));
   }

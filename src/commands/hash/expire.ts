@@ -7,7 +7,7 @@ import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
 import { hashView } from "../../keyspace/hash.ts";
 import { EXPIRE_DELETES } from "../../keyspace/expire_mode.ts";
-import type { StreamPart } from "../../propagation/write_stream.ts";
+import { type StreamPart, word } from "../../propagation/stream_part.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
 import { readFields, readTime } from "./field_words.ts";
 
@@ -239,11 +239,10 @@ export function propagateTimes(
   fields: readonly number[],
   condition?: Condition,
 ): void {
-  const { words } = call;
-  const parts: StreamPart[] = ["HPEXPIREAT", words.copy(1), expiresAtMs];
+  const parts: StreamPart[] = ["HPEXPIREAT", word(1), expiresAtMs];
   if (condition !== undefined) parts.push(condition.toUpperCase());
   parts.push("FIELDS", fields.length);
-  for (const i of fields) parts.push(words.copy(i));
+  for (const i of fields) parts.push(word(i));
   call.propagateAs(...parts);
 }
 

@@ -8,6 +8,7 @@ import { defineCommand } from "../../dispatch/command.ts";
 import { noted, oneKey } from "../../dispatch/key_specs.ts";
 import { EXPIRE_DELETES } from "../../keyspace/expire_mode.ts";
 import { hashBuilder, hashView } from "../../keyspace/hash.ts";
+import { type StreamPart, word } from "../../propagation/stream_part.ts";
 import { ReplyError, WRONG_TYPE } from "../../resp/reply_error.ts";
 import { deleteOver, propagateTimes, reserveDeletions, tellExpiry } from "./expire.ts";
 import { isTimeOption, readFields, readTimeOption } from "./field_words.ts";
@@ -47,7 +48,7 @@ function runHgetdel(call: Call): void {
   for (const i of found) hashView.remove(bytes, starts[i], lengths[i]);
   tellExpiry(call, 0, found.length);
   if (call.isPropagating) {
-    call.propagateAs("HDEL", words.copy(1), ...found.map((i) => words.copy(i)));
+    call.propagateAs("HDEL", word(1), ...found.map((i) => word(i)));
   }
 }
 
@@ -144,7 +145,7 @@ function runHgetex(call: Call): void {
   if (!call.isPropagating) return;
   if (hasTime) return propagateTimes(call, expiresAtMs, changed);
   const fields = changed.map((i) => words.copy(i));
-  call.propagateAs("HPERSIST", words.copy(1), "FIELDS", fields.length, ...fields);
+  call.propagateAs("HPERSIST", word(1), "FIELDS", fields.length, ...fields);
 }
 
 /** Whether fields with this time are deleted at once. */
@@ -350,11 +351,11 @@ function setTimes(call: Call, { expiresAtMs, keepsTimes, first }: SetOptions): v
   database.changed(bytes, keyAt, keyLength, EVENT_HASH, "hset", pairs);
   if (hasTime) database.changed(bytes, keyAt, keyLength, EVENT_HASH, "hexpire", 0);
   if (!call.isPropagating) return;
-  const parts: Uint8Array[] = [];
+  const parts: StreamPart[] = [];
   const fields: number[] = [];
-  for (let i = first; i < count; i++) parts.push(words.copy(i));
+  for (let i = first; i < count; i++) parts.push(word(i));
   for (let i = first; i < count; i += 2) fields.push(i);
-  call.propagateAs("HSET", words.copy(1), ...parts);
+  call.propagateAs("HSET", word(1), ...parts);
   if (hasTime) propagateTimes(call, expiresAtMs, fields);
   else if (keepsTimes && hashView.hasTimes) propagateKept(call, fields);
 }

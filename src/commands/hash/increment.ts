@@ -24,6 +24,7 @@ import {
 import type { Call } from "../../dispatch/call.ts";
 import { EVENT_HASH } from "../../base/event_classes.ts";
 import { hashView } from "../../keyspace/hash.ts";
+import { word } from "../../propagation/stream_part.ts";
 import { NOT_A_FLOAT, OVERFLOW, ReplyError, WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
@@ -156,9 +157,9 @@ function runHincrbyfloat(call: Call): void {
   database.changed(bytes, starts[1], lengths[1], EVENT_HASH, "hincrbyfloat");
   reply.bulk(sum, 0, sumLength);
   if (!call.isPropagating) return;
-  call.propagateAs("HSET", words.copy(1), words.copy(2), sum.slice(0, sumLength));
+  call.propagateAs("HSET", word(1), word(2), sum.slice(0, sumLength));
   if (expiresAtMs === expiresAtMs) {
-    call.propagateAs("HPEXPIREAT", words.copy(1), expiresAtMs, "FIELDS", 1, words.copy(2));
+    call.propagateAs("HPEXPIREAT", word(1), expiresAtMs, "FIELDS", 1, word(2));
   }
 }
 

@@ -6,6 +6,7 @@
 
 import { TYPE_LIST } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { word } from "../../propagation/stream_part.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { countedKeys, keyRange, oneKey } from "../../dispatch/key_specs.ts";
@@ -72,7 +73,7 @@ function blockingPop(call: Call, atHead: boolean): void {
     reply.array(2);
     reply.bulk(bytes, keyAt, keyLength);
     popOne(reply, database, ref, bytes, keyAt, keyLength, atHead);
-    if (call.isPropagating) call.propagateAs(atHead ? "LPOP" : "RPOP", words.copy(i));
+    if (call.isPropagating) call.propagateAs(atHead ? "LPOP" : "RPOP", word(i));
     return;
   }
   waitForLists(call, 1, words.count - 2, deadlineMs, "nullArray");
@@ -145,14 +146,13 @@ export const blmove = defineCommand({
 });
 
 function runBlmove(call: Call): void {
-  const { words } = call;
   const fromHead = readEnd(call, 3);
   const toHead = readEnd(call, 4);
   const deadlineMs = readDeadline(call, 5);
   const dirty = call.database.keyspace.dirty;
   if (!tryMove(call, fromHead, toHead)) return waitForLists(call, 1, 1, deadlineMs, "null");
   if (call.isPropagating && call.database.keyspace.dirty !== dirty) {
-    call.propagateAs("LMOVE", words.copy(1), words.copy(2), words.copy(3), words.copy(4));
+    call.propagateAs("LMOVE", word(1), word(2), word(3), word(4));
   }
 }
 
@@ -177,11 +177,10 @@ export const brpoplpush = defineCommand({
 });
 
 function runBrpoplpush(call: Call): void {
-  const { words } = call;
   const deadlineMs = readDeadline(call, 3);
   const dirty = call.database.keyspace.dirty;
   if (!tryMove(call, false, true)) return waitForLists(call, 1, 1, deadlineMs, "null");
   if (call.isPropagating && call.database.keyspace.dirty !== dirty) {
-    call.propagateAs("RPOPLPUSH", words.copy(1), words.copy(2));
+    call.propagateAs("RPOPLPUSH", word(1), word(2));
   }
 }

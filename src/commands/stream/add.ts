@@ -196,7 +196,7 @@ const NO_ID = new StreamId();
 /** Says what became of the id and of the trimming. */
 function propagate(call: Call, stream: Stream, idWord: number): void {
   if (!call.isPropagating) return;
-  const word = trim.outcome(call, stream);
+  const word = trim.outcome(stream);
   const parts = partsOf(call, (index) => index === idWord ? idBytes(id) : word(index));
   call.propagateAs("XADD", ...parts);
 }

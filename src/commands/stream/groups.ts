@@ -2,6 +2,7 @@
 
 import { EVENT_STREAM } from "../../base/event_classes.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { word } from "../../propagation/stream_part.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
 import type { Consumer, ConsumerGroup } from "../../values/stream/consumer_group.ts";
 import type { Count } from "../../values/stream/count64.ts";
@@ -64,7 +65,7 @@ export function seenConsumer(
   const event = "xgroup-createconsumer";
   database.changedUnseen(bytes, starts[key], lengths[key], EVENT_STREAM, event);
   if (call.isPropagating) {
-    call.propagateAs("XGROUP", "CREATECONSUMER", words.copy(key), group.name, consumer.name);
+    call.propagateAs("XGROUP", "CREATECONSUMER", word(key), group.name, consumer.name);
   }
   return consumer;
 }
@@ -81,7 +82,7 @@ export function propagateClaim(
   const { chunk, index } = place;
   call.propagateAs(
     "XCLAIM",
-    call.words.copy(key),
+    word(key),
     group.name,
     group.ownerAt(place).name,
     "0",
@@ -103,7 +104,7 @@ export function propagateGroupId(call: Call, key: number, group: ConsumerGroup):
   call.propagateAs(
     "XGROUP",
     "SETID",
-    call.words.copy(key),
+    word(key),
     group.name,
     idBytes(group.lastId),
     "ENTRIESREAD",

@@ -18,7 +18,7 @@ import {
   reserveFor,
   reserveRemoval,
 } from "./references.ts";
-import type { StreamPart } from "../../propagation/write_stream.ts";
+import { type StreamPart, word as wordAt } from "../../propagation/stream_part.ts";
 
 const TWO_STRATEGIES =
   "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
@@ -158,14 +158,14 @@ export class TrimOptions implements Trim {
    * nodes and limits, so that the outcome is said; of references older servers know nothing, so that these words are
    * left out, and with ACKED, which passes entries over, all words of the trim.
    */
-  outcome({ words }: Call, stream: Stream): (index: number) => StreamPart | null {
+  outcome(stream: Stream): (index: number) => StreamPart | null {
     const threshold = this.maxLength !== null ? stream.length : idBytes(firstIdOf(stream));
     return (index) => {
       if (index === this.policyWord && index > 0) return null;
       if (this.policy === "acked" && this.#isOfTrim(index)) return null;
       if (this.isApproximate && index === this.thresholdWord - 1) return "=";
       if (this.isApproximate && index === this.thresholdWord) return threshold;
-      return words.copy(index);
+      return wordAt(index);
     };
   }
 
@@ -252,7 +252,7 @@ function runXtrim(call: Call): void {
     database.changed(bytes, starts[1], lengths[1], EVENT_STREAM, "xtrim", removed);
     if (options.isRewritten && call.isPropagating) {
       if (options.policy !== "acked") {
-        call.propagateAs("XTRIM", ...partsOf(call, options.outcome(call, stream)));
+        call.propagateAs("XTRIM", ...partsOf(call, options.outcome(stream)));
       }
       deletions.propagate(call);
     }

@@ -6,6 +6,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { stringDigest } from "../../dispatch/digests.ts";
 import { delexKeys, oneKey } from "../../dispatch/key_specs.ts";
+import { word } from "../../propagation/stream_part.ts";
 import { ReplyError, WRONG_TYPE } from "../../resp/reply_error.ts";
 import type { Words } from "../../resp/words.ts";
 
@@ -154,6 +155,6 @@ function runDelifeq(call: Call): void {
 function removeCompared(call: Call, ref: number): void {
   const { database, words, reply } = call;
   database.removeRecord(ref, words.bytes, words.starts[1], words.lengths[1]);
-  if (call.isPropagating) call.propagateAs("DEL", words.copy(1));
+  if (call.isPropagating) call.propagateAs("DEL", word(1));
   reply.integer(1);
 }

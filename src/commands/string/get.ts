@@ -4,6 +4,7 @@ import { ENC_EXTERNAL, TYPE_STRING } from "../../arena/record.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { EVENT_GENERIC } from "../../base/event_classes.ts";
 import { EXPIRE_DELETES } from "../../keyspace/expire_mode.ts";
+import { word } from "../../propagation/stream_part.ts";
 import { WRONG_TYPE } from "../../resp/reply_error.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { keysToEnd, noted, oneKey } from "../../dispatch/key_specs.ts";
@@ -137,7 +138,7 @@ function runGetdel(call: Call): void {
   if (!replyWithString(call)) return;
   const { database, words } = call;
   if (!database.remove(words.bytes, words.starts[1], words.lengths[1])) return;
-  if (call.isPropagating) call.propagateAs("DEL", words.copy(1));
+  if (call.isPropagating) call.propagateAs("DEL", word(1));
 }
 
 /**
@@ -187,15 +188,15 @@ function runGetex(call: Call): void {
   if (expiresAtMs <= call.nowMs && database.keyspace.expireMode === EXPIRE_DELETES) {
     database.removeRecord(ref, words.bytes, keyOffset, keyLength);
     if (call.isPropagating) {
-      call.propagateAs(database.keyspace.unlinksExpired ? "UNLINK" : "DEL", words.copy(1));
+      call.propagateAs(database.keyspace.unlinksExpired ? "UNLINK" : "DEL", word(1));
     }
   } else if (options.deadlineIndex !== 0) {
     database.setExpiry(ref, expiresAtMs);
     database.changed(words.bytes, keyOffset, keyLength, EVENT_GENERIC, "expire");
-    if (call.isPropagating) call.propagateAs("PEXPIREAT", words.copy(1), expiresAtMs);
+    if (call.isPropagating) call.propagateAs("PEXPIREAT", word(1), expiresAtMs);
   } else if (options.persists && !Number.isNaN(database.expiryOf(ref))) {
     database.setExpiry(ref, NaN);
     database.changed(words.bytes, keyOffset, keyLength, EVENT_GENERIC, "persist");
-    if (call.isPropagating) call.propagateAs("PERSIST", words.copy(1));
+    if (call.isPropagating) call.propagateAs("PERSIST", word(1));
   }
 }

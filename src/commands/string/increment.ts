@@ -24,6 +24,7 @@ import { copyBytes, latin1, toLatin1 } from "../../base/bytes.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { INLINE_STRING_MAX } from "../../keyspace/database.ts";
 import { EVENT_STRING } from "../../base/event_classes.ts";
+import { word } from "../../propagation/stream_part.ts";
 import {
   NOT_A_FLOAT,
   NOT_AN_INTEGER,
@@ -239,7 +240,7 @@ function runIncrbyfloat(call: Call): void {
   reply.bulk(sum, 0, sumLength);
   // See "Outcomes enter the stream" in NOTES.
   if (call.isPropagating) {
-    call.propagateAs("SET", words.copy(1), sum.slice(0, sumLength), "KEEPTTL");
+    call.propagateAs("SET", word(1), sum.slice(0, sumLength), "KEEPTTL");
   }
 }
 

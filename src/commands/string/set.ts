@@ -2,7 +2,7 @@
 
 import type { Call } from "../../dispatch/call.ts";
 import { EVENT_GENERIC } from "../../base/event_classes.ts";
-import type { StreamPart } from "../../propagation/write_stream.ts";
+import { type StreamPart, word } from "../../propagation/stream_part.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { noted, oneKey, setKeys } from "../../dispatch/key_specs.ts";
 import { EXPIRY_FROM_NOW, EXPIRY_MS, EXPIRY_SECONDS, readInstant } from "./expiration.ts";
@@ -114,14 +114,13 @@ function setWithOptions(call: Call): void {
 
 /** Says what SET has done where its words do not: times, GET and comparisons are none of a replica's business. */
 function propagateSet(call: Call, expiresAtMs: number): void {
-  const { words } = call;
   const { deadlineIndex, unit, wantsOld, comparison, keepsTtl } = options;
   const isCompared = comparison !== null;
   if (deadlineIndex > 0) {
     if (unit === EXPIRY_MS && !isCompared) return;
-    call.propagateAs("SET", words.copy(1), words.copy(2), "PXAT", expiresAtMs);
+    call.propagateAs("SET", word(1), word(2), "PXAT", expiresAtMs);
   } else if (isCompared) {
-    const parts: StreamPart[] = ["SET", words.copy(1), words.copy(2)];
+    const parts: StreamPart[] = ["SET", word(1), word(2)];
     if (keepsTtl) parts.push("KEEPTTL");
     call.propagateAs(...parts);
   } else if (wantsOld) propagateWithoutGet(call);
@@ -151,7 +150,7 @@ function propagateWithoutGet(call: Call): void {
   const { words } = call;
   const parts: StreamPart[] = [];
   for (let i = 0; i < words.count; i++) {
-    if (i < 3 || !words.is(i, "get")) parts.push(words.copy(i));
+    if (i < 3 || !words.is(i, "get")) parts.push(word(i));
   }
   call.propagateAs(...parts);
 }
@@ -199,12 +198,11 @@ export const psetex = defineCommand({
 });
 
 function setWithTime(call: Call, unit: number): void {
-  const { words } = call;
   const expiresAtMs = readInstant(call, 2, unit);
   setExpiring(call, 3, expiresAtMs, false);
   call.reply.ok();
   if (call.isPropagating) {
-    call.propagateAs("SET", words.copy(1), words.copy(3), "PXAT", expiresAtMs);
+    call.propagateAs("SET", word(1), word(3), "PXAT", expiresAtMs);
   }
 }
 
@@ -258,5 +256,5 @@ export const getset = defineCommand({
 function runGetset(call: Call): void {
   if (!replyWithString(call)) return;
   setPair(call, 1);
-  if (call.isPropagating) call.propagateAs("SET", call.words.copy(1), call.words.copy(2));
+  if (call.isPropagating) call.propagateAs("SET", word(1), word(2));
 }

@@ -7,7 +7,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { defineCommand } from "../../dispatch/command.ts";
 import { countedKeys, keysToEnd } from "../../dispatch/key_specs.ts";
 import { INLINE_STRING_MAX } from "../../keyspace/database.ts";
-import type { StreamPart } from "../../propagation/write_stream.ts";
+import { type StreamPart, word } from "../../propagation/stream_part.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
 import type { Words } from "../../resp/words.ts";
 import { FOR_MSETEX, StringOptions } from "./expiration.ts";
@@ -173,16 +173,15 @@ function setExpiringPair(
 
 /** The keys that are set, which are those before word `end`, in commands that older servers know. */
 function propagatePairs(call: Call, end: number, expiresAtMs: number): void {
-  const { words } = call;
   const expiry: StreamPart[] = options.keepsTtl ? ["KEEPTTL"] : ["PXAT", expiresAtMs];
   if (!options.keepsTtl && Number.isNaN(expiresAtMs)) {
     const parts: StreamPart[] = ["MSET"];
-    for (let word = 2; word < end; word++) parts.push(words.copy(word));
+    for (let i = 2; i < end; i++) parts.push(word(i));
     if (parts.length > 1) call.propagateAs(...parts);
     return;
   }
   for (let at = 2; at < end; at += 2) {
-    call.propagateAs("SET", words.copy(at), words.copy(at + 1), ...expiry);
+    call.propagateAs("SET", word(at), word(at + 1), ...expiry);
   }
 }
 
@@ -207,7 +206,7 @@ function setPairs(call: Call): void {
   } catch (error) {
     if (settingAt > 1) {
       const parts: StreamPart[] = ["MSET"];
-      for (let word = 1; word < settingAt; word++) parts.push(words.copy(word));
+      for (let i = 1; i < settingAt; i++) parts.push(word(i));
       call.propagateAs(...parts);
     }
     throw error;

@@ -5,7 +5,7 @@
 
 import { copyBytes, writeText } from "../../base/bytes.ts";
 import { integerLength, writeInteger } from "../../base/integers.ts";
-import type { StreamPart } from "../../propagation/write_stream.ts";
+import { type StreamPart, WordAt } from "../../propagation/stream_part.ts";
 import type { Words } from "../../resp/words.ts";
 
 const STAR = 0x2a;
@@ -18,21 +18,6 @@ const BUFFER_BYTES = 4096;
 /** A buffer that has grown beyond this is handed over with what it holds, rather than copied. */
 const BUFFER_BYTES_KEPT = 1 << 16;
 
-/** A word of the command at hand, as it came. */
-export class WordAt {
-  constructor(readonly index: number) {}
-}
-
-const FIRST_WORDS = Array.from({ length: 16 }, (_, index) => new WordAt(index));
-
-/** The word with this number of the command at hand. */
-export function word(index: number): WordAt {
-  return index < FIRST_WORDS.length ? FIRST_WORDS[index] : new WordAt(index);
-}
-
-/** A part of what is said. */
-export type SaidPart = StreamPart | WordAt;
-
 export class CommandBytes {
   bytes = new Uint8Array(BUFFER_BYTES);
   length = 0;
@@ -40,7 +25,7 @@ export class CommandBytes {
   count = 0;
 
   /** Appends a command; `words` are what `WordAt` counts. */
-  add(parts: readonly SaidPart[], words: Words): void {
+  add(parts: readonly StreamPart[], words: Words): void {
     this.#reserve(parts, words);
     const { bytes } = this;
     let at = this.#head(STAR, this.length, parts.length);
@@ -71,7 +56,7 @@ export class CommandBytes {
     return at;
   }
 
-  #reserve(parts: readonly SaidPart[], words: Words): void {
+  #reserve(parts: readonly StreamPart[], words: Words): void {
     let needed = this.length + HEAD_BYTES;
     for (let i = 0; i < parts.length; i++) needed += lengthOf(parts[i], words) + HEAD_BYTES;
     if (needed <= this.bytes.length) return;
@@ -95,7 +80,7 @@ export class CommandBytes {
   }
 }
 
-function lengthOf(part: SaidPart, words: Words): number {
+function lengthOf(part: StreamPart, words: Words): number {
   if (typeof part === "number") return integerLength(part);
   return part instanceof WordAt ? words.lengths[part.index] : part.length;
 }

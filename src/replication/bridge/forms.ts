@@ -9,7 +9,7 @@
  */
 
 import type { Words } from "../../resp/words.ts";
-import { type SaidPart, word } from "./command_bytes.ts";
+import { type StreamPart, word } from "../../propagation/stream_part.ts";
 import { ADD_SCORED, COPY, MOVE_ELEMENT, REMOVE_ENTRIES, SET_KEEPING_TIME } from "./scripts.ts";
 import { serverVersion, type Target } from "./target.ts";
 
@@ -30,7 +30,7 @@ export interface Rewording {
   readonly target: Target;
   /** The database of the command. */
   readonly database: number;
-  say(...parts: SaidPart[]): void;
+  say(...parts: StreamPart[]): void;
   /** When this key expires has to be told again. */
   retime(key: Uint8Array, database?: number): void;
 }
@@ -187,8 +187,8 @@ function oneByOne(words: Words, to: Rewording): number {
   return REWORDED;
 }
 
-function wordsFrom(from: number, to: number): SaidPart[] {
-  const parts: SaidPart[] = [];
+function wordsFrom(from: number, to: number): StreamPart[] {
+  const parts: StreamPart[] = [];
   for (let i = from; i < to; i++) parts.push(word(i));
   return parts;
 }
@@ -427,7 +427,7 @@ function addEntry(words: Words, to: Rewording): number {
     if (found === null) isOld = false;
   }
   if (isOld || isSpokenSince62(words, at, to)) return AS_IS;
-  const length: SaidPart[] = trim?.isByLength ? ["MAXLEN", word(trim.threshold)] : [];
+  const length: StreamPart[] = trim?.isByLength ? ["MAXLEN", word(trim.threshold)] : [];
   to.say("XADD", word(1), ...length, ...wordsFrom(at, words.count));
   if (trim !== null && !trim.isByLength) sayRemoval(words, trim.threshold, to);
   return REWORDED;

@@ -23,7 +23,8 @@ import type { Keyspace } from "../../keyspace/keyspace.ts";
 import { dumpPayload } from "../../rdb/payload.ts";
 import { ReplyError } from "../../resp/reply_error.ts";
 import { Words } from "../../resp/words.ts";
-import { CommandBytes, type SaidPart } from "./command_bytes.ts";
+import type { StreamPart } from "../../propagation/stream_part.ts";
+import { CommandBytes } from "./command_bytes.ts";
 import {
   AS_IS,
   databaseOf,
@@ -180,7 +181,7 @@ export class Translator implements Rewording {
   }
 
   /** Rewording. */
-  say(...parts: SaidPart[]): void {
+  say(...parts: StreamPart[]): void {
     this.#commands.add(parts, this.#words);
   }
 
@@ -207,7 +208,7 @@ export class Translator implements Rewording {
     commands.clear();
   }
 
-  #sayWords(...parts: SaidPart[]): void {
+  #sayWords(...parts: StreamPart[]): void {
     this.#beside.add(parts, NO_WORDS);
     this.#sayAll(this.#beside);
   }

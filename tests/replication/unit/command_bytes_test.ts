@@ -2,7 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { latin1, toLatin1 } from "../../../src/base/bytes.ts";
-import { CommandBytes, word } from "../../../src/replication/bridge/command_bytes.ts";
+import { word } from "../../../src/propagation/stream_part.ts";
+import { CommandBytes } from "../../../src/replication/bridge/command_bytes.ts";
 import { Words } from "../../../src/resp/words.ts";
 
 const NONE = new Words();

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { toLatin1 } from "../../../src/base/bytes.ts";
-import { type SaidPart, WordAt } from "../../../src/replication/bridge/command_bytes.ts";
+import { type StreamPart, WordAt } from "../../../src/propagation/stream_part.ts";
 import { AS_IS, formFor } from "../../../src/replication/bridge/forms.ts";
 import { StreamRequests } from "../../../src/replication/bridge/stream_requests.ts";
 import { targetOf } from "../../../src/replication/bridge/target.ts";
@@ -140,8 +140,8 @@ Deno.test("a copy's time, which a script can only tell by what is left, is told 
 });
 
 /** Takes what a form says of these words, as text. */
-function sayInto(said: string[], words: readonly string[]): (...parts: SaidPart[]) => void {
-  const textOf = (part: SaidPart) => {
+function sayInto(said: string[], words: readonly string[]): (...parts: StreamPart[]) => void {
+  const textOf = (part: StreamPart) => {
     if (part instanceof WordAt) return words[part.index];
     return part instanceof Uint8Array ? toLatin1(part) : part;
   };
