@@ -26,6 +26,9 @@ const blockingKey = (g: Generator, kind: "list" | "zset") => `b${kind}:${g.betwe
 const side = (g: Generator) => g.pick(["LEFT", "RIGHT"]);
 const shortMs = (g: Generator) => String(g.between(1, 250));
 const shortKey = (g: Generator) => `short:${g.between(0, 40)}`;
+/** Few, so that what is done to one meets a time that it has. */
+const timedKey = (g: Generator) => `timed:${g.between(0, 3)}`;
+const longMs = (g: Generator) => String(g.between(100, 200) * 1000);
 
 function spec(name: string, weight: number, args: (g: Generator) => string[]): CommandSpec {
   return { name, weight, args, mode: "kind", bend: false };
@@ -49,6 +52,12 @@ const shortLives: CommandSpec[] = [
   spec("COPY", 1, (g) => [shortKey(g), shortKey(g), "REPLACE"]),
   spec("RENAME", 1, (g) => [shortKey(g), shortKey(g)]),
   spec("HSET", 1, (g) => [shortKey(g), g.member(), g.member()]),
+  // Times that outlive the load, and what keeps or changes them.
+  spec("SET", 2, (g) => [timedKey(g), g.value(), "PX", longMs(g)]),
+  spec("SET", 2, (g) => [timedKey(g), g.value(), "KEEPTTL"]),
+  spec("SET", 1, (g) => [timedKey(g), g.value()]),
+  spec("PEXPIRE", 2, (g) => [timedKey(g), longMs(g), g.pick(["NX", "XX", "GT", "LT"])]),
+  spec("GETEX", 1, (g) => [timedKey(g), ...g.pick([["PERSIST"], ["PX", longMs(g)]])]),
 ];
 
 /** Fields of hashes that live for a moment: what only servers since 7.4 know. */
@@ -117,6 +126,10 @@ const blocking: CommandSpec[] = [
 /** Commands whose drawn arguments seldom meet anything, with some that do. */
 const hits: CommandSpec[] = [
   spec("SMOVE", 3, (g) => [g.key("set"), g.key("set"), `m${g.between(0, 9)}`]),
+  spec("ZADD", 3, (g) => [
+    ...[`ranked:${g.between(0, 1)}`, ...g.pick([["GT"], ["LT"], ["NX"], ["XX", "CH"], []])],
+    ...[String(g.between(-9, 9)), `m${g.between(0, 3)}`],
+  ]),
   spec("ZREMRANGEBYRANK", 1, (g) => [g.key("zset"), "0", "0"]),
   spec("ZREMRANGEBYSCORE", 1, (g) => [g.key("zset"), "-5", "5"]),
   spec("ZREMRANGEBYLEX", 1, (g) => [g.lexKey(), "-", "[m5"]),
