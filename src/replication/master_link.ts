@@ -14,55 +14,23 @@
  * place where it could pile up.
  */
 
-import { joined, toLatin1 } from "../base/bytes.ts";
+import { toLatin1 } from "../base/bytes.ts";
 import { oneLine } from "../base/printable.ts";
 import type { Setting } from "../config/config.ts";
 import type { LeftOut } from "../rdb/left_out.ts";
 import { RECEIVED_MAX, type ReplicaLoad } from "../rdb/replica_load.ts";
 import { problemOf } from "../runtime/system_error.ts";
-import {
-  ALIVE,
-  type Haste,
-  introductions,
-  isTooEarly,
-  isWelcome,
-  PING,
-  request,
-  SYNC,
-  type SyncAnswer,
-  syncAnswer,
-  takesEarlyPsync,
-} from "./handshake.ts";
+import { ALIVE, type Haste, request } from "./handshake.ts";
 import type { LinkTransport, MasterClient, ReplicationHost } from "./host.ts";
+import { LinkBytes } from "./link_bytes.ts";
+import { LinkFailure } from "./link_failure.ts";
 import { type LinkAttempt, LinkSocket } from "./link_socket.ts";
 import type { History } from "./history.ts";
+import { MasterHandshake } from "./master_handshake.ts";
 import { StreamApplier } from "./stream_applier.ts";
 import { type Payload, payloadOf } from "./sync_receiver.ts";
 
 export type LinkState = "connecting" | "handshake" | "sync" | "connected";
-
-/** Why a link has ended. */
-export class LinkFailure extends Error {
-  constructor(
-    /** A line for the log, which also says it all for `REPLICATION LOG`. */
-    message: string,
-    readonly more: {
-      readonly level?: "notice" | "warning";
-      /** What has come is not to be trusted: the next sync is a full one. */
-      readonly forgets?: boolean;
-      /** An empty dataset was refused. */
-      readonly isGuard?: boolean;
-      /** What the snapshot or the stream holds cannot be taken: the next try will most likely go no better. */
-      readonly isOfContent?: boolean;
-      /** The master follows another server and has no link to it. */
-      readonly isMasterless?: boolean;
-      /** It is ended for a full sync that is to make our dataset the master's again. */
-      readonly heals?: boolean;
-    } = {},
-  ) {
-    super(message);
-  }
-}
 
 /** The role of master is handed over to the other end. */
 export interface HandOver {
@@ -109,11 +77,6 @@ export interface LinkOwner {
   linkEnded(link: MasterLink, failure: LinkFailure): void;
 }
 
-/** Where the bytes of handshake and snapshot are read into; the stream has the parser's buffer. */
-const BUFFER_BYTES = 128 * 1024;
-const LINE_END_BYTES = 2;
-/** Longest line of a handshake. */
-const LINE_BYTES_MAX = 16 * 1024;
 /** Bytes of the stream applied before others get their turn. */
 const TURN_BYTES = 128 * 1024;
 const SECOND_MS = 1000;
@@ -128,28 +91,18 @@ export class MasterLink implements LinkTransport {
   load: ReplicaLoad | null = null;
   /** Bytes of it as announced; -1 when not known. */
   syncTotalBytes = -1;
-  /** When the master last sent something, by the monotonic clock. */
-  lastReadMs: number;
   /** The stream goes on where it was, without a snapshot. */
   isPartial = false;
   /** Whether the master knows PSYNC: the others take no acknowledgements. */
   isModern = true;
   readonly descriptor = -1;
-  isWriting = false;
   address: string;
   localAddress = "";
   readonly #host: ReplicationHost;
   readonly #queryBytesMax: Setting<number>;
   #attempt: LinkAttempt | null = null;
-  #socket: LinkSocket | null = null;
-  #buffer = new Uint8Array(0);
-  #from = 0;
-  #to = 0;
-  /** Requests on their way out. */
-  readonly #outgoing: Uint8Array[] = [];
-  #owesAck = false;
-  /** What a failed read means at present. */
-  #readFailure = (why: string): LinkFailure => new LinkFailure(why);
+  /** What goes over the connection. */
+  readonly #bytes: LinkBytes;
   /** The snapshot is whole and being loaded, or we read no faster than it is loaded. */
   #isOurTurn = false;
   #goOn: (() => void) | null = null;
@@ -169,14 +122,30 @@ export class MasterLink implements LinkTransport {
     this.#host = host;
     this.#queryBytesMax = this.#host.config.setting("client-query-buffer-limit");
     this.address = `${masterHost}:${masterPort}`;
-    this.lastReadMs = this.#beatMs = this.#host.clock.monotonic();
+    this.#beatMs = host.clock.monotonic();
+    this.#bytes = new LinkBytes(host, {
+      acknowledgement: () => this.#acknowledgement(),
+      failed: (failure) => this.end(failure),
+    });
+  }
+
+  /** When the master last sent something, by the monotonic clock. */
+  get lastReadMs(): number {
+    return this.#bytes.lastReadMs;
+  }
+
+  /** LinkTransport. */
+  get isWriting(): boolean {
+    return this.#bytes.isWriting;
   }
 
   /** Goes through all states; returns when the link has ended. */
   async run(): Promise<void> {
     try {
       await this.#connect();
-      const answer = await this.#shakeHands();
+      const handshake = new MasterHandshake(this, this.#bytes, this.#host);
+      const answer = await handshake.make();
+      this.isModern = answer.kind !== "unknown";
       if (answer.kind === "continue") this.#continue(answer.id);
       else await this.#sync(answer.kind === "full" ? answer : null);
       await this.#follow();
@@ -194,7 +163,7 @@ export class MasterLink implements LinkTransport {
 
   async #connect(): Promise<void> {
     const { masterHost, masterPort } = this;
-    this.#step("MASTER <-> REPLICA sync started");
+    this.step("MASTER <-> REPLICA sync started");
     let link: LinkSocket;
     try {
       const { config, runtime: { network }, tls } = this.#host;
@@ -208,8 +177,7 @@ export class MasterLink implements LinkTransport {
       link.close();
       return;
     }
-    this.#socket = link;
-    this.lastReadMs = this.#host.clock.monotonic();
+    this.#bytes.open(link);
     const { local, remote } = link.socket;
     this.address = `${remote.hostname}:${remote.port}`;
     this.localAddress = `${local.hostname}:${local.port}`;
@@ -221,146 +189,10 @@ export class MasterLink implements LinkTransport {
     }
     link.socket.setNoDelay(true);
     link.socket.setKeepAlive(true);
-    this.#buffer = new Uint8Array(BUFFER_BYTES);
-    this.#tell("connected", `from ${this.localAddress} to ${this.address}`);
-  }
-
-  /** Where we say that we listen: with TLS if it is with TLS that masters are followed. */
-  get #listeningPort(): number {
-    const { config, port, tlsPort } = this.#host;
-    return config.value("tls-replication") && tlsPort !== 0 ? tlsPort : port;
+    this.tell("connected", `from ${this.localAddress} to ${this.address}`);
   }
 
   // -- handshake ---------------------------------------------------------------------------
-
-  async #shakeHands(): Promise<SyncAnswer> {
-    this.#setState("handshake");
-    this.#step("Non blocking connect for SYNC fired the event.");
-    this.#readFailure = (why) =>
-      new LinkFailure(`Master did not respond to command during SYNC handshake: ${why}`);
-    const { haste } = this.owner;
-    const said = introductions(this.#host.config, this.#listeningPort);
-    const introducing = said.map(({ bytes }) => bytes);
-    if (haste === "none") this.#send(PING);
-    else if (haste === "introductions") this.#send(joined([PING, ...introducing]));
-    else this.#send(joined([PING, ...introducing, this.#psyncRequest()]));
-    const pong = await this.#line();
-    if (!isWelcome(pong)) throw new LinkFailure(`Error reply to PING from master: '${pong}'`);
-    this.#step("Master replied to PING, replication can continue...");
-
-    if (haste === "none") this.#send(joined(introducing));
-    for (const { what } of said) {
-      const reply = await this.#line();
-      if (what === "capa") this.owner.tookEarlyPsync(takesEarlyPsync(reply));
-      if (!reply.startsWith("-")) continue;
-      if (what === "AUTH") throw new LinkFailure(`Unable to AUTH to MASTER: ${reply}`);
-      this.#step(`(Non critical) Master does not understand REPLCONF ${what}: ${reply}`);
-    }
-    if (haste === "all") return await this.#syncAnswer("early");
-    if (this.owner.tail.isExpected) this.owner.tail.heard(await this.#askForHistory());
-    return await this.#psync();
-  }
-
-  /** What INFO says of the master's history; null where it is not told. */
-  async #askForHistory(): Promise<string | null> {
-    this.#send(request("INFO", "replication"));
-    const head = await this.#line();
-    const length = /^\$(\d{1,7})$/.exec(head)?.[1];
-    if (length === undefined) return null;
-    let info = "";
-    for (let left = Number(length) + LINE_END_BYTES; left > 0;) {
-      const line = await this.#line();
-      left -= line.length + LINE_END_BYTES;
-      info += line + "\n";
-    }
-    return info;
-  }
-
-  async #psync(): Promise<SyncAnswer> {
-    const { handOver } = this.owner;
-    if (handOver === null) {
-      this.#send(this.#psyncRequest());
-      return await this.#syncAnswer();
-    }
-    try {
-      this.#send(this.#psyncRequest("FAILOVER"));
-      const answer = await this.#syncAnswer("takes over");
-      handOver.granted();
-      return answer;
-    } catch (error) {
-      // A link that has ended here, for want of a sign of life perhaps, is tried again.
-      if (!this.isOver) {
-        this.#host.log.notice(problemOf(error));
-        handOver.refused();
-      }
-      throw error;
-    }
-  }
-
-  /** PSYNC, with this word behind it if there is one. */
-  #psyncRequest(...more: "FAILOVER"[]): Uint8Array {
-    const { ids, offset } = this.history;
-    if (!this.owner.wantsPartial) return request("PSYNC", "?", -1, ...more);
-    return request("PSYNC", ids.id, offset + 1, ...more);
-  }
-
-  /**
-   * What the master says to PSYNC, which has gone out: the usual one, one that was sent before the answers to what is
-   * ahead of it had come, or one that asks the other end to take over.
-   */
-  async #syncAnswer(asked: "usual" | "early" | "takes over" = "usual"): Promise<SyncAnswer> {
-    const { ids, offset } = this.history;
-    const { wantsPartial } = this.owner;
-    this.#step(
-      wantsPartial
-        ? `Trying a partial resynchronization (request ${ids.id}:${offset + 1}).`
-        : "Partial resynchronization not possible (no cached master)",
-    );
-    this.#readFailure = (why) =>
-      new LinkFailure(`Master did not reply to PSYNC, will try later: ${why}`);
-    let line = "";
-    while (line === "") line = await this.#line();
-    if (asked === "early" && isTooEarly(line)) {
-      // Another server has taken the place of the one that would have taken it.
-      this.owner.tookEarlyPsync(false);
-      return await this.#psync();
-    }
-    const answer = syncAnswer(line);
-    if (answer.kind === "full") {
-      const refused = this.owner.wantsPartial
-        ? `, not a partial one of ${ids.id}:${offset + 1}`
-        : "";
-      this.#setState("sync");
-      this.#tell("full-sync-begins", `the master gives ${answer.id}:${answer.offset}${refused}`);
-    }
-    switch (answer.kind) {
-      case "continue":
-        if (!wantsPartial) {
-          throw new LinkFailure(`Master goes on where nothing was asked for: ${line}`);
-        }
-        break;
-      case "later":
-        throw new LinkFailure(
-          `Master is currently unable to PSYNC but should be in the future: ${line}`,
-          { level: "notice", isMasterless: line.startsWith("-NOMASTERLINK") },
-        );
-      case "broken":
-        throw new LinkFailure(`Master replied with wrong +FULLRESYNC syntax: ${line}`);
-      case "unknown":
-        this.#step(
-          answer.isError
-            ? `Master does not support PSYNC or is in error state (reply: ${line})`
-            : `Unexpected reply to PSYNC from master: ${line}`,
-        );
-        if (asked === "takes over") {
-          throw new LinkFailure(`The role of master is not taken over: ${line}`);
-        }
-        this.#step("Retrying with SYNC...");
-        this.isModern = false;
-        this.#send(SYNC);
-    }
-    return answer;
-  }
 
   /** "+CONTINUE": the dataset is kept, the stream goes on behind what we have of it. */
   #continue(id: string | null): void {
@@ -386,14 +218,14 @@ export class MasterLink implements LinkTransport {
   async #sync(full: { readonly id: string; readonly offset: number } | null): Promise<void> {
     const { history } = this;
     const { log, config, keyspace, persistence } = this.#host;
-    this.#setState("sync");
-    if (full !== null) this.#step(`Full resync from master: ${full.id}:${full.offset}`);
+    this.setState("sync");
+    if (full !== null) this.step(`Full resync from master: ${full.id}:${full.offset}`);
     const payload = await this.#announcement(full === null ? "" : full.id);
     const policy = config.value("repl-diskless-load");
     const streams = policy !== "disabled";
     const where = streams ? "to parser" : "to disk";
     const { totalBytes } = payload;
-    this.#step(
+    this.step(
       totalBytes < 0
         ? `MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF ${where}`
         : `MASTER <-> REPLICA sync: receiving ${totalBytes} bytes from master ${where}`,
@@ -401,10 +233,10 @@ export class MasterLink implements LinkTransport {
     this.syncTotalBytes = Math.max(0, totalBytes);
     const load = this.load!;
     const loading = "MASTER <-> REPLICA sync: Loading DB in memory";
-    if (streams) this.#step(loading);
+    if (streams) this.step(loading);
     await this.#receive(payload, load);
 
-    if (!streams) this.#step(loading);
+    if (!streams) this.step(loading);
     this.#tellProgress();
     this.#isOurTurn = true;
     try {
@@ -423,7 +255,7 @@ export class MasterLink implements LinkTransport {
     // A script that is under way sees one dataset from its beginning to its end.
     while (this.#host.isHeldByScript && !this.isOver) await this.#untilResumed();
     this.#isOurTurn = false;
-    this.lastReadMs = this.#host.clock.monotonic();
+    this.#bytes.lastReadMs = this.#host.clock.monotonic();
     if (this.isOver) return;
     load.swap();
     this.owner.synchronized(load.leftOut);
@@ -466,10 +298,10 @@ export class MasterLink implements LinkTransport {
    * it belongs to, empty when that is not known.
    */
   async #announcement(id: string): Promise<Payload> {
-    this.#readFailure = (why) =>
+    this.#bytes.readFailure = (why) =>
       new LinkFailure(`I/O error reading bulk count from MASTER: ${why}`);
     let line = "";
-    while (line === "") line = await this.#line();
+    while (line === "") line = await this.#bytes.line();
     if (line.startsWith("-")) {
       throw new LinkFailure(`MASTER aborted replication with an error: ${line.slice(1)}`);
     }
@@ -500,17 +332,18 @@ export class MasterLink implements LinkTransport {
   }
 
   async #receive(payload: Payload, load: ReplicaLoad): Promise<void> {
-    this.#readFailure = (why) => new LinkFailure(`I/O error trying to sync with MASTER: ${why}`);
+    this.#bytes.readFailure = (why) =>
+      new LinkFailure(`I/O error trying to sync with MASTER: ${why}`);
     for (;;) {
-      this.#from = payload.take(this.#buffer, this.#from, this.#to);
+      this.#bytes.take((bytes, from, to) => payload.take(bytes, from, to));
       if (payload.isComplete) return;
       while (load.waitingBytes > RECEIVED_MAX && !this.isOver) {
         this.#isOurTurn = true;
         await this.#untilResumed();
         this.#isOurTurn = false;
-        this.lastReadMs = this.#host.clock.monotonic();
+        this.#bytes.lastReadMs = this.#host.clock.monotonic();
       }
-      await this.#read();
+      await this.#bytes.read();
     }
   }
 
@@ -540,9 +373,9 @@ export class MasterLink implements LinkTransport {
     this.client = this.#host.openMasterClient(this, !this.isModern);
     this.client.database = databases[database] ?? databases[0];
     this.applier = new StreamApplier(this.#host, this.client);
-    this.#readFailure = (why) =>
+    this.#bytes.readFailure = (why) =>
       new LinkFailure(`Connection with master lost: ${why}`, { level: "notice" });
-    this.#setState("connected");
+    this.setState("connected");
     this.owner.linkUp(this);
     this.sendAck();
   }
@@ -576,22 +409,16 @@ export class MasterLink implements LinkTransport {
     const client = this.client!;
     const parser = client.parser!;
     // What has come behind the snapshot, or behind the answer to PSYNC.
-    while (this.#from < this.#to) {
-      const space = parser.space();
-      const count = Math.min(space.length, this.#to - this.#from);
-      space.set(this.#buffer.subarray(this.#from, this.#from + count));
-      this.#from += count;
-      parser.filled(count);
+    while (this.#bytes.hasMore) {
+      parser.filled(this.#bytes.moveTo(parser.space()));
       if (!this.#apply()) await this.#applyLater();
       if (this.isOver) return;
     }
-    this.#buffer = new Uint8Array(0);
     const { timers } = this.#host.runtime;
     let turnBytes = 0;
     // From here on what comes is applied in the call that brings it.
-    const cause = await this.#socket!.readAll(() => parser.space(), (count) => {
+    const cause = await this.#bytes.readAll(() => parser.space(), (count) => {
       parser.filled(count);
-      this.#countRead(count);
       client.bytesIn += count;
       if (!this.#apply()) return this.#applyLater();
       this.#checkPending();
@@ -600,7 +427,7 @@ export class MasterLink implements LinkTransport {
       turnBytes = 0;
       return new Promise((resolve) => timers.afterOthers(resolve));
     });
-    if (!this.isOver) throw this.#readFailure(cause ?? "closed by the master");
+    if (!this.isOver) throw this.#bytes.readFailure(cause ?? "closed by the master");
   }
 
   /** Applies what has come, once what has to be waited for is over. */
@@ -652,11 +479,7 @@ export class MasterLink implements LinkTransport {
   /** Tells the master how far we have come. */
   sendAck(): void {
     if (this.applier === null || !this.isModern) return;
-    if (this.isWriting) {
-      this.#owesAck = true;
-      return;
-    }
-    this.#send(this.#acknowledgement());
+    this.#bytes.acknowledge();
   }
 
   #acknowledgement(): Uint8Array {
@@ -674,7 +497,7 @@ export class MasterLink implements LinkTransport {
       this.#beatMs = steadyMs;
       this.#beat();
     }
-    if (this.#isOurTurn) this.lastReadMs = steadyMs;
+    if (this.#isOurTurn) this.#bytes.lastReadMs = steadyMs;
     if (steadyMs - this.lastReadMs <= this.#host.config.value("repl-timeout") * 1000) return;
     switch (this.state) {
       case "connecting":
@@ -695,7 +518,7 @@ export class MasterLink implements LinkTransport {
   #beat(): void {
     if (this.state === "connected") this.sendAck();
     else if (this.load !== null) {
-      if (!this.isWriting) this.#send(ALIVE);
+      if (!this.isWriting) this.#bytes.send(ALIVE);
       this.#tellProgress();
     }
   }
@@ -715,79 +538,6 @@ export class MasterLink implements LinkTransport {
         part(load.receivedBytes)
       } received, ${load.loadedBytes} bytes loaded, ${load.keysLoaded} keys`,
     );
-  }
-
-  // -- bytes -------------------------------------------------------------------------------
-
-  /** The next line, without its end. */
-  async #line(): Promise<string> {
-    let looked = 0;
-    for (;;) {
-      const end = this.#buffer.subarray(0, this.#to).indexOf(10, this.#from + looked);
-      if (end >= 0) {
-        const line = toLatin1(this.#buffer, this.#from, end - this.#from);
-        this.#from = end + 1;
-        return line.endsWith("\r") ? line.slice(0, -1) : line;
-      }
-      looked = this.#to - this.#from;
-      if (looked > LINE_BYTES_MAX) throw this.#readFailure("a line without an end");
-      await this.#read();
-    }
-  }
-
-  /** Reads more into the buffer. */
-  async #read(): Promise<void> {
-    if (this.#from === this.#to) this.#from = this.#to = 0;
-    else if (this.#to === this.#buffer.length) {
-      this.#buffer.copyWithin(0, this.#from, this.#to);
-      this.#to -= this.#from;
-      this.#from = 0;
-    }
-    let count: number;
-    try {
-      count = await this.#socket!.read(this.#buffer.subarray(this.#to));
-    } catch (error) {
-      throw this.#readFailure(problemOf(error));
-    }
-    if (this.isOver) throw this.#readFailure("the link has ended");
-    if (count === 0) throw this.#readFailure("connection lost");
-    this.#to += count;
-    this.#countRead(count);
-  }
-
-  #countRead(count: number): void {
-    const { statistics, clock } = this.#host;
-    statistics.netInputBytes += count;
-    statistics.netReplicationInputBytes += count;
-    statistics.readsProcessed++;
-    this.lastReadMs = clock.monotonic();
-  }
-
-  #send(bytes: Uint8Array): void {
-    this.#outgoing.push(bytes);
-    if (!this.isWriting) this.#write();
-  }
-
-  async #write(): Promise<void> {
-    const { statistics } = this.#host;
-    this.isWriting = true;
-    try {
-      for (;;) {
-        const bytes = this.#outgoing.shift();
-        if (bytes === undefined) break;
-        await this.#socket!.write(bytes);
-        statistics.netOutputBytes += bytes.length;
-        statistics.writesProcessed++;
-        if (this.isOver) return;
-        if (this.#owesAck && this.#outgoing.length === 0) {
-          this.#owesAck = false;
-          this.#outgoing.push(this.#acknowledgement());
-        }
-      }
-    } catch (error) {
-      this.end(new LinkFailure(`I/O error writing to MASTER: ${problemOf(error)}`));
-    }
-    this.isWriting = false;
   }
 
   // -- the end -----------------------------------------------------------------------------
@@ -822,7 +572,7 @@ export class MasterLink implements LinkTransport {
       this.#host.closeMasterClient(client);
     }
     this.#attempt?.cancel();
-    this.#socket?.close();
+    this.#bytes.close();
     const { load } = this;
     this.load = null;
     load?.abandon();
@@ -851,18 +601,18 @@ export class MasterLink implements LinkTransport {
   }
 
   /** An event of the usual course, once where the same is tried again and again. */
-  #tell(event: string, detail: string): void {
+  tell(event: string, detail: string): void {
     if (!this.owner.isQuiet) this.history.events.add("replica", this.peer, event, detail);
   }
 
   /** Log of a usual step. */
-  #step(text: string): void {
+  step(text: string): void {
     const { log } = this.#host;
     if (this.owner.isQuiet) log.debug(text);
     else log.notice(text);
   }
 
-  #setState(state: LinkState): void {
+  setState(state: LinkState): void {
     this.state = state;
     this.owner.stateChanged();
   }

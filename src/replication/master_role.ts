@@ -2,10 +2,10 @@
  * We as a master: serves the replicas that are attached, from the handshake to the stream.
  *
  * Each has its AttachedReplica from its first REPLCONF on; it is one of `#replicas` from PSYNC on.
- * What it is sent when lies there and in full_sync.ts; here is the rest: who may go on partially, who
- * is told of new bytes of the stream, who has acknowledged what, who is too slow, and the life of the
- * backlog. The same code serves while we follow a master ourselves: then ids, offsets and the stream
- * are that master's.
+ * What it is sent when lies there and in full_sync.ts, who may go on partially in partial_sync.ts, and who
+ * has been silent for too long in replica_watch.ts; here is the rest: who is told of new bytes of the stream, who has
+ * acknowledged what, and who counts as good. The same code serves while we follow a master ourselves: then ids,
+ * offsets and the stream are that master's.
  */
 
 import type { Values } from "../config/config.ts";
@@ -20,6 +20,8 @@ import { AUX_DIVERGED_AT, AUX_LEFT_OUT, AUX_STREAM_ERRORS } from "../rdb/persist
 import { FOR_REPLICAS } from "../propagation/write_stream.ts";
 import type { History } from "./history.ts";
 import type { ReplicaConnection, ReplicationHost } from "./host.ts";
+import { PartialSyncs } from "./partial_sync.ts";
+import { ReplicaWatch, secondsBetween } from "./replica_watch.ts";
 import { WriterThrottle } from "./writer_throttle.ts";
 import { formatBytes } from "../observe/bytes_for_people.ts";
 
@@ -48,14 +50,14 @@ export interface HistoryForReplica {
   readonly offset: number;
 }
 
-/** Replicas to be remembered of those that are to have a full sync next. */
-const UNSOUND_MAX = 1000;
 /** What replicas are asked to acknowledge with, at once. */
 const GETACK = ["REPLCONF", "GETACK", "*"];
 
 export class MasterRole {
   readonly #replicas = new Set<AttachedReplica>();
   readonly #syncs: FullSyncs;
+  readonly #partials: PartialSyncs;
+  readonly #watch: ReplicaWatch;
   readonly throttle: WriterThrottle;
   /** The histories that older servers follow in place of ours. */
   readonly translations: Translations;
@@ -68,15 +70,10 @@ export class MasterRole {
    */
   #knowOfMore = false;
   #asksAcks = false;
-  /** Since when there has been no replica, by the monotonic clock; NaN before that has been noted. */
-  #noReplicasSinceMs = NaN;
-  #lastPingMs = 0;
   #lastSecond = 0;
   #goodCount = 0;
   /** FAILOVER is under way: nobody is synchronized, and nothing enters the stream. */
   isHandingOver = false;
-  /** Names of replicas whose dataset is known to be another one, with the reason: they do not go on partially. */
-  readonly #unsound = new Map<string, string>();
   readonly #refusals = new Refusals();
   /** Called when a replica has acknowledged more than before. */
   onAcknowledged: () => void = () => {};
@@ -88,17 +85,18 @@ export class MasterRole {
     readonly ourMaster: OurMaster,
   ) {
     this.#syncs = new FullSyncs(this);
+    this.#partials = new PartialSyncs(this);
+    this.#watch = new ReplicaWatch(this, this.#replicas);
     this.throttle = new WriterThrottle(host, history, this.#replicas);
     this.unreadable = new UnreadableWrites(host, history, this.#replicas, {
-      feed: (...commands) => this.#feed(...commands),
-      lacks: (replica, what) => this.#noteUnsound(replica, what),
+      feed: (...commands) => this.addForReplicas(...commands),
+      lacks: (replica, what) => this.#partials.noteUnsound(replica, what),
     });
     this.translations = new Translations(host, history, {
       grew: () => this.streamGrew(),
       broke: (translation, why) => this.#translationBroke(translation, why),
     });
-    this.#lastPingMs = host.clock.monotonic();
-    this.#lastSecond = Math.floor(this.#lastPingMs / 1000);
+    this.#lastSecond = Math.floor(host.clock.monotonic() / 1000);
     this.#lag = host.config.onChange(["min-replicas-max-lag"], () => this.#countGood());
     host.config.onChange(["rdb-version", "rdb-version-for-replicas"], () => this.#endPauses());
   }
@@ -137,11 +135,12 @@ export class MasterRole {
     else {
       replica.translation = this.translations.withId(id);
       replica.target = replica.translation?.target ?? this.translations.targetFor(replica);
-      const refusal = this.#refusal(replica, id, wanted);
+      const refusal = this.#partials.refusal(replica, id, wanted);
       if (refusal === null) {
         statistics.partialSyncs++;
         this.#attach(replica);
-        this.#continue(replica, wanted);
+        this.#partials.begin(replica, wanted);
+        this.#countGood();
         return null;
       }
       this.note(replica, "refused", refusal);
@@ -227,91 +226,6 @@ export class MasterRole {
     replica.client.becomeReplica(replica);
   }
 
-  /** Why this replica cannot go on partially (logged); null when it can. */
-  #refusal(replica: AttachedReplica, id: string, wanted: number): string | null {
-    const { ids } = this.history;
-    const { translation } = replica;
-    const { backlog, offset } = translation ?? this.history;
-    const { log } = this.host;
-    if (id.startsWith("?")) {
-      log.notice(`Full resync requested by replica ${replica.name}`);
-      return "it asked for a full resync";
-    }
-    const unsound = this.#unsound.get(replica.name);
-    if (unsound !== undefined) {
-      log.notice(`Partial resynchronization not accepted: ${replica.name} ${unsound}`);
-      return `it ${unsound}: its dataset is another one`;
-    }
-    if (translation === null && replica.target !== null) {
-      log.notice(
-        `Partial resynchronization not accepted: ${replica.name} has to be sent what ` +
-          `${replica.target.name} know`,
-      );
-      return `it is taken for ${replica.target.name}, whose stream is another one`;
-    }
-    if (translation === null && !ids.shares(id, wanted)) {
-      if (id.toLowerCase() === ids.secondId && ids.secondOffset >= 0) {
-        log.notice(
-          "Partial resynchronization not accepted: Requested offset for second ID was " +
-            `${wanted}, but I can reply up to ${ids.secondOffset}`,
-        );
-        return `it asked for offset ${wanted} of our second id, which is good up to ` +
-          `${ids.secondOffset}: ${wanted - ids.secondOffset} bytes of its history are not ours`;
-      }
-      log.notice(
-        "Partial resynchronization not accepted: Replication ID mismatch (Replica asked for " +
-          `'${id}', my replication IDs are '${ids.id}' and '${ids.secondId}')`,
-      );
-      return `it asked for replication id ${id}, ours are ${ids.id} and ${ids.secondId}`;
-    }
-    const unreadable = translation === null
-      ? this.unreadable.partialRefusal(replica, wanted - 1)
-      : null;
-    if (unreadable !== null) {
-      log.notice(`Partial resynchronization not accepted: ${unreadable}`);
-      return unreadable;
-    }
-    if (backlog !== null && backlog.covers(wanted - 1)) return null;
-    log.notice(
-      `Unable to partial resync with replica ${replica.name} for lack of backlog ` +
-        `(Replica request was: ${wanted}).`,
-    );
-    if (wanted > offset) {
-      log.warning(
-        `Warning: replica ${replica.name} tried to PSYNC with an offset that is greater than the ` +
-          "master replication offset.",
-      );
-    }
-    if (backlog === null) return `it asked for offset ${wanted}, and there is no backlog`;
-    const first = backlog.beginOffset + 1;
-    return wanted < first
-      ? `it asked for offset ${wanted}, the backlog begins at ${first}: ${
-        first - wanted
-      } bytes are missing`
-      : `it asked for offset ${wanted}, ${wanted - 1 - offset} bytes beyond ours, ${offset}`;
-  }
-
-  /** Goes on with the stream where the replica is. */
-  #continue(replica: AttachedReplica, wanted: number): void {
-    const { id, backlog } = this.historyOf(replica);
-    const { log, clock } = this.host;
-    replica.state = "online";
-    replica.ackMs = clock.monotonic();
-    replica.cursor = backlog!.cursor(wanted - 1);
-    replica.say(replica.hasCapaPsync2 ? `+CONTINUE ${id}\r\n` : "+CONTINUE\r\n");
-    const bytes = replica.cursor.behindBytes;
-    log.notice(
-      `Partial resynchronization request from ${replica.name} accepted. Sending ${bytes} bytes of ` +
-        `backlog starting from offset ${wanted}.`,
-    );
-    this.note(
-      replica,
-      "partial-sync",
-      `from offset ${wanted} on, ${formatBytes(bytes)} of backlog`,
-    );
-    this.#countGood();
-  }
-
   /** The history that a replica follows: ours, or a translated one. */
   historyOf({ translation }: AttachedReplica): HistoryForReplica {
     if (translation !== null) return translation;
@@ -336,7 +250,7 @@ export class MasterRole {
       replica.close(`it asked for the snapshot only, and has it: ${amount}`);
       return;
     }
-    this.#unsound.delete(replica.name);
+    this.#partials.fullySynced(replica);
     replica.state = "online";
     replica.ackMs = clock.monotonic();
     // An acknowledgement that came while the end was on its way counts.
@@ -412,15 +326,9 @@ export class MasterRole {
       `Replica ${replica.name} acknowledges ${what} (${ours}): what it was sent has been changed on the way. ` +
         "Its link is ended, and it has to take the whole dataset",
     );
-    this.#noteUnsound(replica, "has acknowledged more than was ever written here");
+    this.#partials.noteUnsound(replica, "has acknowledged more than was ever written here");
     replica.close(`it acknowledged ${what}`);
     return true;
-  }
-
-  /** The dataset of a replica is not ours, whatever it acknowledges: only a full sync makes it so again. */
-  #noteUnsound({ name }: AttachedReplica, why: string): void {
-    if (this.#unsound.size >= UNSOUND_MAX) this.#unsound.clear();
-    this.#unsound.set(name, why);
   }
 
   /** Asks all replicas what they have, once for all that ask for it in this turn. */
@@ -438,14 +346,14 @@ export class MasterRole {
 
   /** Asks all replicas at once. */
   ask(): void {
-    this.#feed(GETACK);
+    this.addForReplicas(GETACK);
   }
 
   /**
    * Puts something into the stream that has to do with no database, several commands as a transaction. Answers false
    * where there is nobody to read it, or the stream is not ours to write.
    */
-  #feed(...commands: string[][]): boolean {
+  addForReplicas(...commands: string[][]): boolean {
     const { stream } = this.host.keyspace;
     if (this.#replicas.size === 0 || this.ourMaster.isFollowing) return false;
     stream.unit(() =>
@@ -506,14 +414,14 @@ export class MasterRole {
     if (!this.#replicas.delete(replica)) return;
     this.unreadable.left(replica);
     this.#knowOfMore = false; // it may have been the one that was to ask for more
-    const { log, clock } = this.host;
+    const { log } = this.host;
     log.notice(`Connection with replica ${replica.name} lost.`);
     const cause = replica.closeCause || client.closeCause || "the replica closed it, or it broke";
     this.note(replica, "closed", `${cause} (${this.#progressOf(replica)})`);
     this.translations.left(replica);
     replica.drop();
     this.#syncs.left();
-    if (this.#replicas.size === 0) this.#noReplicasSinceMs = clock.monotonic();
+    if (this.#replicas.size === 0) this.#watch.noteNoReplicas();
     this.#countGood();
   }
 
@@ -622,7 +530,7 @@ export class MasterRole {
 
   /** From now on counts `repl-backlog-ttl`, if there is no replica. */
   noteNoReplicas(): void {
-    this.#noReplicasSinceMs = this.host.clock.monotonic();
+    this.#watch.noteNoReplicas();
   }
 
   tick(steadyMs: number): void {
@@ -630,11 +538,9 @@ export class MasterRole {
     const second = Math.floor(steadyMs / 1000);
     if (second === this.#lastSecond) return;
     this.#lastSecond = second;
-    this.#ping(steadyMs);
+    this.#watch.look(steadyMs);
     this.#syncs.noteProgress();
-    this.#dropSilent(steadyMs);
     if (!this.isHandingOver) this.unreadable.look();
-    this.#dropIdleBacklog(steadyMs);
     this.translations.tick(steadyMs, (each) => this.#isFollowed(each));
     this.#countGood();
   }
@@ -642,70 +548,6 @@ export class MasterRole {
   #isFollowed(translation: TranslatedHistory): boolean {
     for (const replica of this.#replicas) if (replica.translation === translation) return true;
     return false;
-  }
-
-  /** Signs of life: PING in the stream, a newline to who waits for a snapshot. */
-  #ping(steadyMs: number): void {
-    const { config } = this.host;
-    if (steadyMs - this.#lastPingMs >= config.value("repl-ping-replica-period") * 1000) {
-      this.#lastPingMs = steadyMs;
-      if (!this.isHandingOver) this.#feed(["ping"]);
-    }
-    for (const replica of this.#replicas) {
-      const { state, payload } = replica;
-      if (state === "wait-start" || (state === "wait-end" && payload === null)) replica.say("\n");
-    }
-  }
-
-  /** Ends links that show no life for `repl-timeout`. */
-  #dropSilent(steadyMs: number): void {
-    const { config, log } = this.host;
-    const timeoutSeconds = config.value("repl-timeout");
-    for (const replica of [...this.#replicas]) {
-      const { state, name } = replica;
-      if (state === "online" && (!replica.isOld || replica.waitsForAck)) {
-        // Also who came with SYNC has to tell that it has a snapshot that ended with a mark: before it gets nothing.
-        const seconds = secondsBetween(replica.ackMs, steadyMs);
-        if (seconds <= timeoutSeconds) continue;
-        log.warning(`Disconnecting timedout replica (streaming sync): ${name}`);
-        replica.close(`no acknowledgement for ${seconds} seconds`);
-      } else if (state === "online" && this.throttle.isHolding) {
-        // It never acknowledges, and no limit of output ends it, as writes wait before that is reached.
-        const seconds = secondsBetween(Math.max(replica.ackMs, replica.progressMs), steadyMs);
-        if (seconds <= timeoutSeconds || !replica.client.transport.isWriting) continue;
-        log.warning(
-          `Disconnecting timedout replica (streaming sync): ${name}, for which writes wait, has taken nothing for ` +
-            `${seconds} seconds`,
-        );
-        replica.close(
-          `it took no byte of the stream for ${seconds} seconds, and writes waited for it`,
-        );
-      } else if (replica.payload !== null && replica.client.transport.isWriting) {
-        const seconds = secondsBetween(replica.progressMs, steadyMs);
-        if (seconds <= timeoutSeconds) continue;
-        log.warning(`Disconnecting timedout replica (full sync): ${name}`);
-        replica.close(`it took no byte of the snapshot for ${seconds} seconds`);
-      }
-    }
-  }
-
-  /** `repl-backlog-ttl`. */
-  #dropIdleBacklog(steadyMs: number): void {
-    const { ids, backlog, events } = this.history;
-    const { config, log } = this.host;
-    const ttlSeconds = config.value("repl-backlog-ttl");
-    if (
-      this.#replicas.size > 0 || ttlSeconds === 0 || backlog === null || this.ourMaster.isFollowing
-    ) return;
-    if (Number.isNaN(this.#noReplicasSinceMs)) this.#noReplicasSinceMs = steadyMs;
-    if (secondsBetween(this.#noReplicasSinceMs, steadyMs) <= ttlSeconds) return;
-    // Without a backlog offsets are not counted: what then has the old id and offset may differ.
-    ids.renew();
-    this.history.dropBacklog();
-    const text =
-      `Replication backlog freed after ${ttlSeconds} seconds without connected replicas.`;
-    log.notice(text);
-    events.add("self", "", "backlog-freed", text);
   }
 
   #countGood(): void {
@@ -754,8 +596,4 @@ function shownState({ state }: AttachedReplica): string {
 /** Seconds since its last acknowledgement; 0 for one that has nothing to acknowledge yet. */
 function lagOf({ state, ackMs }: AttachedReplica, steadyMs: number): number {
   return state === "online" ? secondsBetween(ackMs, steadyMs) : 0;
-}
-
-function secondsBetween(fromMs: number, toMs: number): number {
-  return Math.max(0, Math.floor(toMs / 1000) - Math.floor(fromMs / 1000));
 }

@@ -6,16 +6,9 @@
  *                                             └──────► ended ──────────┘
  *     stop(): no master; what was applied so far is ours, under a history of its own
  *
- * A link that was up is sought again at once, as Redis does; one that did not get that far after a while that
- * grows to about a second, and so is one that was lost right after a full sync, or time and again as soon as it
- * was up: what cuts it would have us ask without end. Where a full sync has failed for what the snapshot holds
- * (a kind of value that is not known here, damage), the next one is likely to fail too, and each costs the
- * master a whole snapshot: so the pauses grow to a minute, until a sync succeeds or a person says REPLICAOF. Of
- * tries that fail alike before the master has given anything the log tells once, however often they repeat: a
- * full sync, or a link that was up, is news each time.
+ * When a link is tried again is the matter of link_retries.ts.
  */
 
-import { oneLine } from "../base/printable.ts";
 import { formatBytes } from "../observe/bytes_for_people.ts";
 import type { LoadedReplication } from "../rdb/persistence.ts";
 import type { LeftOut } from "../rdb/left_out.ts";
@@ -27,42 +20,16 @@ import { judge, keysEnoughToRefuse, livingKeys } from "./guard.ts";
 import type { Haste } from "./handshake.ts";
 import type { History } from "./history.ts";
 import type { ReplicationHost } from "./host.ts";
+import { LinkFailure } from "./link_failure.ts";
+import { LinkRetries } from "./link_retries.ts";
 import type { OurMaster } from "./master_role.ts";
 import { masterUptime } from "./master_uptime.ts";
-import { ringAbove } from "./replica_ring.ts";
-import {
-  type HandOver,
-  LinkFailure,
-  type LinkOwner,
-  type LinkState,
-  MasterLink,
-} from "./master_link.ts";
+import { replicaInfo } from "./replica_info.ts";
+import { RingWatch } from "./replica_ring.ts";
+import { type HandOver, type LinkOwner, type LinkState, MasterLink } from "./master_link.ts";
 
-const RETRY_MS_MIN = 100;
-const RETRY_MS_MAX = 1000;
-/** After tries that have failed for what the snapshot, or the stream, holds. */
-const CONTENT_RETRY_MS_MIN = 1000;
-const CONTENT_RETRY_MS_MAX = 60_000;
-/** So many tries in a row that have failed for the same: what is tried from then on is told of no more. */
-const SILENT_AFTER = 2;
 /** Tries in a row that have found a master without one of its own, before a ring is looked for. */
 const RING_TRIES = 3;
-/** Between two looks: each asks all servers above. */
-const RING_LOOK_MS_MIN = 1000;
-const RING_LOOK_MS_MAX = 60_000;
-/** The same ring is told of again after so long. */
-const RING_TOLD_MS = 600_000;
-/** Streams that could not be trusted so soon after one another are the same trouble. */
-const FORGOTTEN_WITHIN_MS = 600_000;
-/** Between the tries of a replica that guards its data: each is a full sync for the master. */
-const GUARDED_RETRY_MS = 2000;
-/** If the master has some keys: each of them is sent each time. */
-const GUARDED_RETRY_MS_MAX = 30_000;
-/** A link that was up for less behind a full sync does not count as one that works, */
-const STEADY_MS = 1000;
-/** behind a partial sync for less than this; but what is sought again at once is also the first such one. */
-const PARTIAL_STEADY_MS = 100;
-
 /** Our own replicas, as following a master changes their lot. */
 export interface OwnReplicas {
   /** They have to ask again: our history has another name, or is another. */
@@ -101,34 +68,14 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   #isClosed = false;
   readonly #timers: Timers;
   #retry: Timer | null = null;
-  /** Tries in a row that have failed, and what the latest failed with. */
-  #failures = 0;
-  /** Of these the latest, if they have failed alike before a full sync has begun. */
-  #futileTries = 0;
-  #lastFailure = "";
-  /** When a ring of replicas may be looked for next, by the monotonic clock, and how often it was since REPLICAOF. */
-  #ringLookMs = -Infinity;
-  #ringLooks = 0;
-  /** The one that the log has told of, empty for none, and when. */
-  #ringTold = "";
-  #ringToldMs = -Infinity;
-  /** Full syncs, since the last that succeeded, that have failed for what the snapshot holds; why the latest did. */
-  #badSnapshots = 0;
-  #snapshotProblem = "";
-  /** When the next try begins after such a one, by the monotonic clock; 0: it is not waited for. */
-  #snapshotRetryMs = 0;
-  /** Since when the link is up, or down, by the monotonic clock; 0 for never. */
-  #upSinceMs = 0;
+  readonly #retries: LinkRetries;
+  readonly #ring: RingWatch;
+  /** Since when the link is down, by the monotonic clock; 0 for never, or while it is up. */
   #downSinceMs = 0;
   /** A person has said whom to follow: what that master has, be it nothing, is taken. */
   #isAccepted = false;
   /** Our data are a master's, not of our own making. */
   #isOfMaster = false;
-  /** The stream has selected a database that is not here: why it cannot go on, at which offset, how often in a row. */
-  #stop: { why: string; offset: number; count: number } | null = null;
-  /** When a stream last was not to be trusted, by the monotonic clock, and how often since it was. */
-  #forgottenMs = -Infinity;
-  #timesForgotten = 0;
 
   constructor(
     readonly host: ReplicationHost,
@@ -137,6 +84,8 @@ export class ReplicaRole implements LinkOwner, OurMaster {
   ) {
     this.#timers = host.runtime.timers;
     this.tail = new DivergedTail(host, history);
+    this.#retries = new LinkRetries(host, history);
+    this.#ring = new RingWatch(host, history);
   }
 
   // -- whom we follow ------------------------------------------------------------------------
@@ -241,15 +190,9 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.isGuarded = false;
     this.#isMasterKnown = false;
     this.#someRefused = 0;
-    this.#failures = 0;
-    this.#futileTries = 0;
-    this.#lastFailure = "";
     this.#isHealing = false;
-    this.#stop = null;
-    this.#ringTold = "";
-    this.#ringLooks = 0;
-    this.#ringLookMs = -Infinity;
-    this.#forgetBadSnapshots();
+    this.#retries.reset();
+    this.#ring.reset();
   }
 
   /** What has failed here stays lost from now on: our dataset is the one that counts. */
@@ -265,12 +208,6 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     this.history.events.add("self", "", "diverged", what);
   }
 
-  #forgetBadSnapshots(): void {
-    this.#badSnapshots = 0;
-    this.#snapshotProblem = "";
-    this.#snapshotRetryMs = 0;
-  }
-
   // -- links ---------------------------------------------------------------------------------
 
   #announce(): void {
@@ -281,7 +218,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
 
   #connect(): void {
     this.#timers.cancel(this.#retry);
-    this.#snapshotRetryMs = 0;
+    this.#retries.nextSnapshotMs = 0;
     if (this.#isClosed || this.masterHost === null || this.#link !== null) return;
     const link = new MasterLink(this.host, this.history, this, this.masterHost, this.masterPort);
     this.#link = link;
@@ -306,7 +243,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
 
   /** LinkOwner. */
   get isQuiet(): boolean {
-    return this.isGuarded || (this.#futileTries >= SILENT_AFTER && this.#link?.state !== "sync");
+    return this.isGuarded || (this.#retries.isSilent && this.#link?.state !== "sync");
   }
 
   /** LinkOwner. */
@@ -328,14 +265,13 @@ export class ReplicaRole implements LinkOwner, OurMaster {
       history.events.add("replica", link.peer, "unguarded", "the master has data again");
       host.log.notice("The master has data again: the guard of ours is over.");
     }
-    this.#forgetBadSnapshots();
+    this.#retries.linkUp();
     this.#isAccepted = false;
     this.#isOfMaster = true;
     this.#isHistoryKnown = true;
     this.#isHealing = false;
     this.#isMasterKnown = true;
     this.tail.settled();
-    this.#upSinceMs = host.clock.monotonic();
     this.#downSinceMs = 0;
     this.stateChanged();
   }
@@ -353,7 +289,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
       this.history.events.add("replica", this.peer, "healed", "by a full sync");
     }
     divergence.ended(leftOut.count, host.clock.monotonic());
-    this.#stop = null;
+    this.#retries.stop = null;
     this.#tellOfSize();
   }
 
@@ -454,7 +390,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     const steadyMs = host.clock.monotonic();
     const wasUp = link.state === "connected";
     const isGuarded = failure.more.isGuard === true;
-    const isSame = isSameTrouble(failure.message, this.#lastFailure);
+    const isSame = this.#retries.isSame(failure.message);
     const isFutile = !wasUp && link.state !== "sync";
     if (failure.more.forgets === true) this.#isHistoryKnown = false;
     if (isGuarded) this.#guard(link.peer);
@@ -473,105 +409,46 @@ export class ReplicaRole implements LinkOwner, OurMaster {
     if (this.#isClosed) return;
 
     this.#isMasterKnown = wasUp;
-    const steadyFromMs = link.isPartial ? PARTIAL_STEADY_MS : STEADY_MS;
-    const wasSteady = wasUp && steadyMs - this.#upSinceMs >= steadyFromMs;
-    const isAtOnce = wasSteady || (wasUp && link.isPartial && this.#failures === 0);
-    if (wasSteady) this.#failures = 0;
-    else this.#failures = isSame ? this.#failures + 1 : 1;
-    this.#futileTries = !isFutile ? 0 : isSame ? this.#futileTries + 1 : 1;
-    this.#lastFailure = wasSteady ? "" : failure.message;
-    if (this.#futileTries === SILENT_AFTER && !this.isGuarded) {
+    const { isPartial } = link;
+    const { message } = failure;
+    const isAtOnce = this.#retries.ended({ message, wasUp, isPartial, isFutile }, steadyMs);
+    if (this.#retries.isNewlySilent && !this.isGuarded) {
       // Else the last line would be that all is well so far.
       host.log.notice(
         `MASTER ${this.peer} is tried again about every second: the log tells when that ends otherwise`,
       );
     }
-    if (failure.more.isMasterless === true && this.#failures >= RING_TRIES) {
+    if (failure.more.isMasterless === true && this.#retries.failures >= RING_TRIES) {
       this.#lookForRing(steadyMs);
     }
     if (wasUp && !this.isQuiet && failure.more.isOfContent !== true) {
       host.log.notice(`Reconnecting to MASTER ${this.masterHost}:${this.masterPort}`);
     }
-    const delayMs = failure.more.forgets === true
-      ? this.#forgotten(steadyMs, isAtOnce)
-      : failure.more.isOfContent !== true || wasHealing
-      ? this.#delayMs(isAtOnce)
-      : link.state === "sync"
-      ? this.#badSnapshot(link.peer, failure.message)
-      : this.#stopped(link.peer, failure.message);
+    const ofContentMs = this.#contentPauseMs(link, failure, wasHealing, steadyMs);
+    const guardedTries = this.isGuarded ? this.#someRefused : null;
+    const delayMs = ofContentMs ?? (isAtOnce ? 0 : this.#retries.usualPauseMs(guardedTries));
     if (delayMs > 0) this.#retry = this.#timers.after(delayMs, () => this.#connect());
     else this.#timers.soon(() => this.#connect());
   }
 
-  /** A full sync has failed for what the snapshot holds: returns how long to wait before the next. */
-  #badSnapshot(peer: string, why: string): number {
-    const { host, history: { events } } = this;
-    const delayMs = contentPauseMs(this.#badSnapshots);
-    this.#badSnapshots++;
-    this.#snapshotProblem = oneLine(why);
-    this.#snapshotRetryMs = host.clock.monotonic() + delayMs;
-    const seconds = delayMs / 1000;
-    host.log.warning(
-      `The dataset of MASTER ${peer} cannot be taken over (${this.#badSnapshots} in a row): the next full ` +
-        `sync is tried in ${seconds} seconds, or at once with REPLICAOF ${this.masterHost} ${this.masterPort}`,
-    );
-    events.again("replica", peer, "waiting", `the next full sync is tried in ${seconds} seconds`);
-    return delayMs;
+  /** How long to wait, in ms, where a link has ended for what the master has; null where it has not. */
+  #contentPauseMs(
+    link: MasterLink,
+    failure: LinkFailure,
+    wasHealing: boolean,
+    steadyMs: number,
+  ): number | null {
+    if (failure.more.forgets === true) return this.#retries.forgotten(steadyMs);
+    if (failure.more.isOfContent !== true || wasHealing) return null;
+    return link.state === "sync"
+      ? this.#retries.badSnapshot(link.masterHost, link.masterPort, failure.message)
+      : this.#retries.stopped(link.peer, failure.message);
   }
 
-  /** The stream is not to be trusted, a full sync follows: returns how long to wait before that. */
-  #forgotten(steadyMs: number, isAtOnce: boolean): number {
-    this.#timesForgotten = steadyMs - this.#forgottenMs < FORGOTTEN_WITHIN_MS
-      ? this.#timesForgotten + 1
-      : 0;
-    this.#forgottenMs = steadyMs;
-    if (this.#timesForgotten === 0) return this.#delayMs(isAtOnce);
-    return contentPauseMs(this.#timesForgotten - 1);
-  }
-
-  /** The stream goes on with what is not here: returns how long to wait before it is asked for again. */
-  #stopped(peer: string, why: string): number {
-    const { host, history: { events, offset } } = this;
-    const count = this.#stop?.offset === offset ? this.#stop.count + 1 : 1;
-    this.#stop = { why: oneLine(why), offset, count };
-    const delayMs = contentPauseMs(count - 1);
-    const what = `the stream of the master is asked for again in ${delayMs / 1000} seconds`;
-    host.log.warning(`Nothing behind offset ${offset} is applied (${count} in a row): ${what}`);
-    events.again("replica", peer, "waiting", what);
-    return delayMs;
-  }
-
-  /**
-   * The master waits for one of its own, or is silent, as nobody sends signs of life but who leads: whether that goes
-   * round in a ring, the log is to tell.
-   */
-  async #lookForRing(steadyMs: number): Promise<void> {
-    if (steadyMs < this.#ringLookMs) return;
-    this.#ringLookMs = steadyMs +
-      Math.min(RING_LOOK_MS_MAX, RING_LOOK_MS_MIN * 2 ** Math.min(10, this.#ringLooks++));
-    const { host, peer, history: { events } } = this;
-    const ring = await ringAbove(host, this.masterHost!, this.masterPort);
-    if (ring === null || this.#isClosed || peer !== this.peer) return;
-    const path = `this server follows ${ring.join(", which follows ")}`;
-    if (path === this.#ringTold && steadyMs - this.#ringToldMs < RING_TOLD_MS) return;
-    this.#ringTold = path;
-    this.#ringToldMs = steadyMs;
-    const what = `A ring of replicas without a master: ${path}`;
-    events.add("replica", peer, "ring", what);
-    host.log.warning(
-      `${what}. Nobody takes writes and nothing is synchronized, until one of them is told REPLICAOF NO ONE. ` +
-        "The data here are kept",
-    );
-  }
-
-  /** How long to wait before the next try. */
-  #delayMs(isAtOnce: boolean): number {
-    if (isAtOnce) return 0;
-    const { draw } = this.host;
-    const usual = this.isGuarded
-      ? Math.min(GUARDED_RETRY_MS_MAX, GUARDED_RETRY_MS * 2 ** Math.max(0, this.#someRefused - 1))
-      : Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(10, this.#failures - 1));
-    return usual * (0.75 + draw() / 2);
+  #lookForRing(steadyMs: number): void {
+    const { peer } = this;
+    const isFollowed = () => !this.#isClosed && peer === this.peer;
+    this.#ring.look(this.masterHost!, this.masterPort, steadyMs, isFollowed);
   }
 
   /** The data are kept although the master has none, or hardly any. */
@@ -606,7 +483,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
 
   /** Whether the next full sync is put off, as the last could not be loaded. */
   get isPuttingOff(): boolean {
-    return this.#snapshotRetryMs > 0;
+    return this.#retries.nextSnapshotMs > 0;
   }
 
   /** Whether a full sync is being received or loaded. */
@@ -695,7 +572,7 @@ export class ReplicaRole implements LinkOwner, OurMaster {
    * Since when the link is down; -1: since ever. Sentinel promotes nobody whose data it takes for old by this;
    * data that are guarded are those that the master should have.
    */
-  #downSeconds(steadyMs: number): number {
+  downSeconds(steadyMs: number): number {
     if (this.isGuarded) return 0;
     if (this.#downSinceMs === 0) return -1;
     return Math.max(0, Math.floor((steadyMs - this.#downSinceMs) / 1000));
@@ -703,88 +580,6 @@ export class ReplicaRole implements LinkOwner, OurMaster {
 
   /** INFO's fields about the master, in order; none for a master. */
   infoFields(steadyMs: number): [name: string, value: string | number][] {
-    if (this.masterHost === null) return [];
-    const { host, history: { offset } } = this;
-    const { config } = host;
-    const link = this.#link;
-    const isUp = this.isLinkUp;
-    const secondsSince = (ms: number) => Math.max(0, Math.floor((steadyMs - ms) / 1000));
-    const fields: [string, string | number][] = [
-      ["master_host", this.masterHost],
-      ["master_port", this.masterPort],
-      ["master_link_status", isUp ? "up" : "down"],
-      ["master_last_io_seconds_ago", isUp ? secondsSince(link!.lastReadMs) : -1],
-      ["master_sync_in_progress", this.isSyncing ? 1 : 0],
-      ["slave_read_repl_offset", link?.applier?.readOffset ?? offset],
-      ["slave_repl_offset", link?.applier?.offset ?? offset],
-    ];
-    if (this.isSyncing) {
-      const total = link!.syncTotalBytes;
-      const read = link!.load?.receivedBytes ?? 0;
-      // Before the size is known, Redis divides by its -1.
-      const percent = total < 0 ? "-0.00" : (total === 0 ? 0 : read / total * 100).toFixed(2);
-      fields.push(
-        ["master_sync_total_bytes", total],
-        ["master_sync_read_bytes", read],
-        ["master_sync_left_bytes", total - read],
-        ["master_sync_perc", percent],
-        ["master_sync_last_io_seconds_ago", secondsSince(link!.lastReadMs)],
-      );
-    }
-    if (!isUp) fields.push(["master_link_down_since_seconds", this.#downSeconds(steadyMs)]);
-    if (this.#badSnapshots > 0) {
-      fields.push(
-        ["master_sync_failures", this.#badSnapshots],
-        ["master_sync_last_error", this.#snapshotProblem],
-      );
-    }
-    if (this.isPuttingOff) {
-      const leftMs = Math.max(0, this.#snapshotRetryMs - steadyMs);
-      fields.push(["master_sync_retry_in_seconds", Math.ceil(leftMs / 1000)]);
-    }
-    fields.push(
-      ["slave_priority", this.#priority],
-      ["slave_read_only", config.value("replica-read-only") ? 1 : 0],
-      ["replica_announced", config.value("replica-announced") ? 1 : 0],
-      ["master_link_state", this.state],
-      ["master_stream_errors", this.divergence.errors],
-      ...this.#troubleFields(steadyMs),
-    );
-    return fields;
+    return replicaInfo(this, this.#link, this.#retries, steadyMs);
   }
-
-  /** What Sentinel is told: 0, never to be promoted, of a dataset that is not the master's. */
-  get #priority(): number {
-    const { config } = this.host;
-    const isHeldBack = this.divergence.isLacking && !config.value("replica-promote-diverged");
-    return isHeldBack ? 0 : config.value("replica-priority");
-  }
-
-  /** INFO's fields about a stream that could not be applied as it came; none where it could. */
-  #troubleFields(steadyMs: number): [name: string, value: string | number][] {
-    const { errors, lastError, isDiverged, offset, leftOut } = this.divergence;
-    const fields: [string, string | number][] = [];
-    if (errors > 0) fields.push(["master_stream_last_error", lastError]);
-    if (isDiverged) {
-      fields.push(
-        ["master_stream_diverged_offset", offset],
-        ["master_stream_heal_in_seconds", this.divergence.healInSeconds(steadyMs)],
-      );
-    }
-    if (leftOut > 0) fields.push(["master_sync_left_out", leftOut]);
-    if (this.#stop?.offset === this.history.offset) {
-      fields.push(["master_stream_stopped", this.#stop.why]);
-    }
-    return fields;
-  }
-}
-
-/** Whether two failures differ in numbers only: a place in the stream, a port, a time. */
-function isSameTrouble(message: string, other: string): boolean {
-  return message === other || message.replace(/\d+/g, "0") === other.replace(/\d+/g, "0");
-}
-
-/** The pause behind so many tries that have failed for what the master has, and one more. */
-function contentPauseMs(failures: number): number {
-  return Math.min(CONTENT_RETRY_MS_MAX, CONTENT_RETRY_MS_MIN * 2 ** Math.min(10, failures));
 }
