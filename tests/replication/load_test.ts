@@ -32,7 +32,7 @@ Deno.test("the load has every write command there is, each succeeds and enters t
     for (const command of s.propagated()) propagated.add(command.split(" ")[0].toLowerCase());
     s.clock.nowMs += 1;
   };
-  for (let i = 0; i < 40_000; i++) {
+  for (let i = 0; i < 80_000; i++) {
     g.commands().forEach(run);
     if (i % 10 === 0) {
       const client = s.connect();
