@@ -12,6 +12,21 @@ import { type TestServer, testServer } from "../support/test_server.ts";
 
 const MB = 1 << 20;
 
+let previous: TestServer | null = null;
+
+/**
+ * A server beside which none has data: blocks are shared by all of a process, and what one holds that nobody uses any
+ * more, but that has not been collected yet, keeps them from being emptied.
+ */
+function onlyServer(...args: Parameters<typeof testServer>): TestServer {
+  if (previous !== null) {
+    previous.run("FLUSHALL");
+    while (previous.keyspace.discardSome(1024));
+  }
+  blocks.settle();
+  return previous = testServer(...args);
+}
+
 function defragment({ keyspace }: TestServer): void {
   while (keyspace.defragmenter.step(true));
 }
@@ -21,6 +36,13 @@ function releasedBy(work: () => unknown): number {
   const before = blocks.releasedBytes;
   work();
   return blocks.releasedBytes - before;
+}
+
+/** So many bytes go back in the end; each piece of the work may take so much time only. */
+function assertReleased(bytes: number, work: () => unknown): void {
+  let released = 0;
+  for (let i = 0; i < 50 && released < bytes; i++) released += releasedBy(work);
+  assert(released >= bytes, `${released}`);
 }
 
 /** Zeros and a number behind them. */
@@ -36,7 +58,7 @@ function withGaps(s: TestServer): void {
 }
 
 Deno.test("long strings move together when half of them are gone, and their gaps go back", () => {
-  const s = testServer();
+  const s = onlyServer();
   withGaps(s);
   const released = releasedBy(() => defragment(s));
   assert(released >= 4 * MB, `${released}`);
@@ -44,7 +66,7 @@ Deno.test("long strings move together when half of them are gone, and their gaps
 });
 
 Deno.test("a long string that has moved can be changed as before", () => {
-  const s = testServer();
+  const s = onlyServer();
   withGaps(s);
   s.run("APPEND", "key:7", "end");
   defragment(s);
@@ -56,7 +78,7 @@ Deno.test("a long string that has moved can be changed as before", () => {
 });
 
 Deno.test("segments and tables of the keyspace and of large collections move, and nothing else changes", () => {
-  const s = testServer();
+  const s = onlyServer();
   const name = (n: number) => `a-member-of-some-length:${n}`;
   for (let n = 0; n < 20_000; n += 50) {
     const names = Array.from({ length: 50 }, (_, i) => name(n + i));
@@ -106,7 +128,7 @@ Deno.test("segments and tables of the keyspace and of large collections move, an
 });
 
 Deno.test("nothing moves while a snapshot may be reading it", () => {
-  const s = testServer();
+  const s = onlyServer();
   withGaps(s);
   Keyspace.snapshotsOpen++;
   assertEquals(releasedBy(() => defragment(s)), 0);
@@ -115,7 +137,7 @@ Deno.test("nothing moves while a snapshot may be reading it", () => {
 });
 
 Deno.test("a pass that FLUSHALL comes into goes on with what is there", () => {
-  const s = testServer();
+  const s = onlyServer();
   withGaps(s);
   assert(s.keyspace.defragmenter.step(true));
   s.run("FLUSHALL");
@@ -125,20 +147,20 @@ Deno.test("a pass that FLUSHALL comes into goes on with what is there", () => {
 });
 
 Deno.test("MEMORY PURGE closes gaps, and the timer does once they pass maxmemory", () => {
-  const s = testServer();
+  const s = onlyServer();
   withGaps(s);
   assertEquals(releasedBy(() => s.core.cron()), 0, "there is memory enough");
-  assert(releasedBy(() => s.run("MEMORY", "PURGE")) >= 4 * MB);
+  assertReleased(4 * MB, () => s.run("MEMORY", "PURGE"));
 
   s.run("FLUSHALL");
   withGaps(s);
   s.run("CONFIG", "SET", "maxmemory", "9mb");
-  assert(releasedBy(() => s.core.cron()) >= 4 * MB);
+  assertReleased(4 * MB, () => s.core.cron());
 });
 
 Deno.test("data and gaps stay near maxmemory while values of all sizes replace each other", () => {
   const limit = 10 * MB;
-  const s = testServer({ directives: { maxmemory: limit, "maxmemory-policy": "allkeys-lru" } });
+  const s = onlyServer({ directives: { maxmemory: limit, "maxmemory-policy": "allkeys-lru" } });
   const before = s.keyspace.defragmenter.slackBytes;
   let most = 0;
   for (const size of [10, 100_000, 300, 20_000, 50, 3_000, 60_000, 1_000]) {
@@ -158,7 +180,7 @@ Deno.test("data and gaps stay near maxmemory while values of all sizes replace e
 Deno.test("maxmemory: what a large value leaves empty goes at once, not a moment later", () => {
   const value = "x".repeat(10 << 20);
   const heldAfterDel = (maxmemory: string) => {
-    const s = testServer();
+    const s = onlyServer();
     s.run("CONFIG", "SET", "maxmemory", maxmemory);
     const before = blocks.heldBytes;
     s.run("SETRANGE", "k", 0, value);

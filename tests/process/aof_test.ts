@@ -54,6 +54,13 @@ async function fill(client: RespClient): Promise<void> {
   for (const reply of await client.pipeline(calls)) assert(reply.kind !== "error", `${reply.kind}`);
 }
 
+/** While the disk is busy with a sync, `everysec` puts off what is to be written, as in Redis. */
+async function untilWritten(client: RespClient): Promise<void> {
+  await eventually(async () =>
+    (await text(client, "INFO", "persistence")).includes("aof_buffer_length:0\r\n")
+  );
+}
+
 async function rewrite(client: RespClient): Promise<void> {
   await client.call("BGREWRITEAOF");
   await eventually(async () => await infoOf(client, "aof_rewrite_in_progress") === "0");
@@ -70,6 +77,7 @@ Deno.test({
     using client = await ours.connect();
     await fill(client);
     let digest = await text(client, "DEBUG", "DIGEST");
+    await untilWritten(client);
     await ours.stop("SIGKILL");
     {
       await using theirs = await startRealRedis({ dir: ours.dir, args: aofArgs(...AT_ONCE) });
@@ -88,6 +96,7 @@ Deno.test({
       await rewrite(other);
       await fill(other);
       digest = await text(other, "DEBUG", "DIGEST");
+      await untilWritten(other);
       await again.stop("SIGKILL");
     }
     await using last = await startRealRedis({ dir: ours.dir, args: aofArgs() });
@@ -152,6 +161,7 @@ Deno.test({
     await eventually(async () => await text(reader, "DEBUG", "DIGEST") === digest);
     await client.call("INCR", "n2");
     const last = await text(client, "DEBUG", "DIGEST");
+    await untilWritten(client);
     await ours.stop("SIGKILL");
     {
       await using theirs = await startRealRedis({ dir: ours.dir, args: aofArgs(...AT_ONCE) });
