@@ -15,8 +15,10 @@ import type { CommandFact } from "../support/command_facts.ts";
 type Rest = (at: number) => boolean;
 
 const INTEGER = /^[+-]?\d+$/;
-/** Among them the bounds of a range of scores. */
-const DOUBLE = /^\(?[+-]?(\.?\d|inf|nan|0x)/i;
+const DOUBLE = /^[+-]?(\.?\d|inf|nan|0x)/i;
+/** The bounds of a range of scores: nothing stands for 0, and spaces may come before the number. */
+const BOUND = /^\(?\s*([+-]?(\.?\d|inf|0x)|$)/i;
+const BOUNDS = /^(min|max)$/;
 /** What is documented as an integer and has never had to be one: those of ZINCRBY, ZUNIONSTORE and BITFIELD ("#1"). */
 const NO_INTEGERS = /^(increment|weight|offset)$/;
 
@@ -112,7 +114,8 @@ export class ArgumentGrammar {
         return at < words.length && (INTEGER.test(words[at]) || NO_INTEGERS.test(each.name)) &&
           rest(at + 1);
       case "double":
-        return DOUBLE.test(words[at] ?? "") && rest(at + 1);
+        return at < words.length && (BOUNDS.test(each.name) ? BOUND : DOUBLE).test(words[at]) &&
+          rest(at + 1);
       default:
         return at < words.length && rest(at + 1);
     }

@@ -155,6 +155,11 @@ export class OldReplicas {
       .length;
   }
 
+  /** Which of their links have come as far as the stream, each by its number: one that has come since may have been counted. */
+  get links(): string {
+    return this.all.map(({ upCount }) => upCount).join(" ");
+  }
+
   /** The links that a server counts in WAIT, each with its number: two looks can be compared. */
   countedBy(name: string): string[] {
     return this.all.filter((old) => old.acknowledges && old.link!.master === name)

@@ -185,6 +185,7 @@ export class Workload {
     const { epoch } = cluster;
     const replicas = cluster.replicasOf(name);
     const old = cluster.old?.countedBy(name) ?? [];
+    const links = cluster.old?.links;
     const [, written] = await client.pipeline([["SELECT", OWN_DATABASE], words]);
     if (written.kind !== "status" && written.kind !== "integer") return;
     if (cluster.epoch !== epoch) return;
@@ -196,7 +197,11 @@ export class Workload {
     const reply = await client.call("WAIT", String(count), "1000");
     if (reply.kind !== "integer" || Number(reply.value) < count) return;
     if (cluster.epoch !== epoch || !cluster.isFollowedBy(name, replicas)) return;
-    if (String(old) !== String(cluster.old?.countedBy(name) ?? [])) return;
+    if (
+      String(old) !== String(cluster.old?.countedBy(name) ?? []) || links !== cluster.old?.links
+    ) {
+      return;
+    }
     if (words[0] === "SET") cluster.old?.assertHave(old, OWN_DATABASE, key, value);
     this.confirmedCount++;
     for (const replica of replicas) holders.add(replica);
