@@ -4,7 +4,7 @@
  *
  *     state        what happens                               goes on when
  *     connecting   the host name is looked up, TCP            connected
- *     handshake    PING … PSYNC, see handshake.ts             +FULLRESYNC: sync; +CONTINUE: connected
+ *     handshake    PING … PSYNC, see master_handshake.ts      +FULLRESYNC: sync; +CONTINUE: connected
  *     sync         the snapshot comes (sync_receiver.ts), is  it is whole, and taken: connected
  *                  built aside, and takes the data's place
  *     connected    the stream is applied (stream_applier.ts)  –

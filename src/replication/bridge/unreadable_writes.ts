@@ -38,6 +38,15 @@ const LACKING: Record<number, string | undefined> = {
   80: "a Redis, or a Valkey before 9,",
 };
 
+/** The question of a replica that cannot be asked on its link: it is warned of once, and not looked at again. */
+const UNASKABLE: FieldQuestion = {
+  from: Infinity,
+  begin: Infinity,
+  end: Infinity,
+  answers: 0,
+  verdict: "silent",
+};
+
 /** A payload that has entered the stream, or is about to. */
 interface Payload {
   readonly version: number;
@@ -201,7 +210,9 @@ export class UnreadableWrites {
         unasked.push(replica);
       }
     }
-    if (!this.#probe.ask(unasked)) this.#warnOfFields();
+    if (this.#probe.ask(unasked)) return;
+    for (const replica of unasked) replica.fieldQuestion = UNASKABLE;
+    this.#warnOfFields();
   }
 
   /**

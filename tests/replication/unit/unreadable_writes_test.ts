@@ -215,6 +215,18 @@ Deno.test("who acknowledges without answering is warned of once, and one that wa
   assertEquals(warnings(rig), 1);
 });
 
+Deno.test("while a master of our own makes the stream nothing is asked, and the log warns once", () => {
+  const rig = new MasterRig();
+  const { peer } = attached(rig);
+  rig.run("HSET", "h", "f", "v");
+  rig.run("HPEXPIREAT", "h", 4e12, "FIELDS", 1, "f");
+  rig.replication.replica.begin("127.0.0.1", 1);
+  rig.pass(3_000);
+  assertEquals([peer.read().includes("HPTTL"), peer.isClosed, warnings(rig)], [false, false, 1]);
+  peer.send("REPLCONF", "ACK", String(rig.replication.offset));
+  assertEquals(rig.replication.master.acknowledgedCount(1), 1, "it counts, as nothing is known");
+});
+
 Deno.test("with rdb-version-for-replicas 12 all replicas are taken at that word", () => {
   const rig = new MasterRig({ "rdb-version-for-replicas": "12" });
   const { peer } = attached(rig, "8.0.1");
