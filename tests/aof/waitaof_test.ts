@@ -152,6 +152,12 @@ Deno.test("the append-only file says at once that another history begins: for th
   const { ids } = master.core.replication;
   assertEquals(lastLines(master, 2), [`#RI:${ids.id}`, "#RP:0:0:0:-1:0"]);
   await eventually(() => !replica.core.aof.isWaiting);
+  using writer = await master.connect();
+  await writer.call("SET", "a", "1");
+  // The place is the same, the name of the history another.
+  await eventually(() =>
+    lastLines(replica, 1)[0] === `#RP:${master.core.replication.offset}:0:0:-1:0`
+  );
   using client = await replica.connect();
   await client.call("REPLICAOF", "NO", "ONE");
   const promoted = replica.core.replication.ids;
