@@ -10,6 +10,7 @@ import { ReplyError, SYNTAX_ERROR, WRONG_TYPE } from "../../resp/reply_error.ts"
 import { defineCommand } from "../../dispatch/command.ts";
 import { checkDraws, drawCount } from "../draw_count.ts";
 import { oneKey } from "../../dispatch/key_specs.ts";
+import { word } from "../../propagation/stream_part.ts";
 
 const NOT_POSITIVE = "ERR value is out of range, must be positive";
 
@@ -56,7 +57,7 @@ function runSpop(call: Call): void {
   setView.draw(call.server.draw);
   const { member } = setView;
   reply.bulk(member.bytes, member.offset, member.length);
-  if (call.isPropagating) call.propagateAs("SREM", words.copy(1), member.copy());
+  if (call.isPropagating) call.propagateAs("SREM", word(1), member.copy());
   setView.removeDrawn();
   setView.measure();
   const isEmpty = setView.count === 0;
@@ -106,7 +107,7 @@ function popAll(call: Call, size: number): void {
   reply.set(size);
   setView.forEach((member, offset, length) => reply.bulk(member, offset, length));
   if (call.isPropagating) {
-    call.propagateAs(database.keyspace.unlinksEmptied ? "UNLINK" : "DEL", words.copy(1));
+    call.propagateAs(database.keyspace.unlinksEmptied ? "UNLINK" : "DEL", word(1));
   }
   database.changed(bytes, starts[1], lengths[1], EVENT_SET, "spop", size);
   database.removeRecord(setView.ref, bytes, starts[1], lengths[1], EVENT_GENERIC, "del", 0);
